@@ -1,0 +1,55 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := setup.cfg pyproject.toml
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    fit the bundled recording and write report.html"
+	@echo "make test    lint, types, import contracts, doctests, tests, notebooks"
+	@echo "make lint    the static checks alone"
+	@echo "make clean   remove the virtual environment and caches"
+
+demo: $(VENV)/.installed
+	@$(BIN)/bayesglm demo --out report.html
+
+test: lint
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --doctest-modules
+
+lint: $(VENV)/.installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean:
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.installed: $(SETUP)
+	@$(call install,.)
+
+$(VENV)/.installed-test: $(SETUP)
+	@$(call install,.[test])
+	@touch $(VENV)/.installed
+
+# Tries each interpreter by running it: a shim may exist and not work.
+define install
+set -e; found=; \
+for python in python3 python3.13 python3.12 python3.14; do \
+  if $$python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' \
+    >/dev/null 2>&1; then found=$$python; break; fi; \
+done; \
+if [ -z "$$found" ]; then \
+  echo "bayesglm needs Python 3.12, 3.13 or 3.14: install one of them (with its venv module) and run make again." >&2; \
+  exit 1; \
+fi; \
+if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' \
+  >/dev/null 2>&1; then \
+  echo "making $(VENV) with $$($$found --version)"; rm -rf $(VENV); $$found -m venv $(VENV); \
+fi; \
+echo "installing $(1) into $(VENV) (a few minutes the first time)"; \
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '$(1)'; \
+touch $@
+endef

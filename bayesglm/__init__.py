@@ -1,0 +1,132 @@
+"""Bayesian generalized linear models whose priors are the penalties people already use.
+
+Everything a user types is here; each name is imported on first use, so that importing the
+package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesglm import datasets
+    from bayesglm.design.door import as_dataset
+    from bayesglm.errors import (
+        BayesGLMError,
+        BayesGLMWarning,
+        ConvergenceError,
+        DataError,
+        ModelError,
+    )
+    from bayesglm.inference.fit import fit
+    from bayesglm.inference.laplace import fit_laplace
+    from bayesglm.inference.map import fit_map
+    from bayesglm.inference.mcmc import fit_mcmc
+    from bayesglm.inference.pymc_model import to_pymc
+    from bayesglm.results.compare import compare
+    from bayesglm.results.elpd import add_log_likelihood, kfold, loo
+    from bayesglm.results.kernels import kernels
+    from bayesglm.results.predict import predict
+    from bayesglm.results.storage import load, save
+    from bayesglm.show.report import report
+    from bayesglm.spec.model import GLM
+    from bayesglm.spec.priors import (
+        Exponential,
+        Flat,
+        HalfNormal,
+        HalfStudentT,
+        Laplace,
+        Normal,
+        lasso,
+        ridge,
+    )
+    from bayesglm.spec.terms import History, Lagged, Linear
+
+_HOME = {
+    "GLM": "spec.model",
+    "Linear": "spec.terms",
+    "Lagged": "spec.terms",
+    "History": "spec.terms",
+    "Normal": "spec.priors",
+    "Laplace": "spec.priors",
+    "Flat": "spec.priors",
+    "HalfNormal": "spec.priors",
+    "HalfStudentT": "spec.priors",
+    "Exponential": "spec.priors",
+    "ridge": "spec.priors",
+    "lasso": "spec.priors",
+    "as_dataset": "design.door",
+    "fit": "inference.fit",
+    "fit_map": "inference.map",
+    "fit_laplace": "inference.laplace",
+    "fit_mcmc": "inference.mcmc",
+    "to_pymc": "inference.pymc_model",
+    "predict": "results.predict",
+    "kernels": "results.kernels",
+    "loo": "results.elpd",
+    "add_log_likelihood": "results.elpd",
+    "kfold": "results.elpd",
+    "compare": "results.compare",
+    "save": "results.storage",
+    "load": "results.storage",
+    "report": "show.report",
+    "datasets": "datasets",
+    "BayesGLMError": "errors",
+    "DataError": "errors",
+    "ModelError": "errors",
+    "ConvergenceError": "errors",
+    "BayesGLMWarning": "errors",
+}
+
+__all__ = [
+    "GLM",
+    "BayesGLMError",
+    "BayesGLMWarning",
+    "ConvergenceError",
+    "DataError",
+    "Exponential",
+    "Flat",
+    "HalfNormal",
+    "HalfStudentT",
+    "History",
+    "Lagged",
+    "Laplace",
+    "Linear",
+    "ModelError",
+    "Normal",
+    "add_log_likelihood",
+    "as_dataset",
+    "compare",
+    "datasets",
+    "fit",
+    "fit_laplace",
+    "fit_map",
+    "fit_mcmc",
+    "kernels",
+    "kfold",
+    "lasso",
+    "load",
+    "loo",
+    "predict",
+    "report",
+    "ridge",
+    "save",
+    "to_pymc",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("bayesglm")
+    elif name in _HOME:
+        home = importlib.import_module(f"bayesglm.{_HOME[name]}")
+        value = home if _HOME[name] == name else getattr(home, name)
+    else:
+        raise AttributeError(f"module 'bayesglm' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

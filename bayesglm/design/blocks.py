@@ -1,0 +1,171 @@
+"""Terms turned into columns: one builder per kind of term, one kind of block out of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.variables import Clock, numbers, require
+from bayesglm.errors import DataError
+from bayesglm.spec.terms import History, Lagged, Linear, Term, lag_range
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Block:
+    """The columns of one term and how its coefficients are named.
+
+    ``signal`` is the predictor, ``(n_samples, n_features)``; lagged blocks read it at
+    ``t - lag`` inside the sample's own trial. ``columns(rows)`` gives ``(len(rows), size)``,
+    lag-major, in the order of the coefficient array of shape ``shape``.
+    """
+
+    name: str
+    signal: Array
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    coords: Mapping[str, Array]
+    lags: Array | None = None
+    clock: Clock | None = None
+    step: float | None = None
+    per_column: bool = False
+    column_names: tuple[str, ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return int(np.prod(self.shape, dtype=int))
+
+    def complete(self) -> Array:
+        """Return which samples see every lag inside their own trial."""
+        if self.lags is None or self.clock is None:
+            return np.ones(len(self.signal), dtype=bool)
+        t = np.arange(len(self.signal))
+        oldest, newest = t - self.lags[-1], t - self.lags[0]
+        return (oldest >= self.clock.start) & (newest < self.clock.stop)
+
+    def columns(self, rows: Array) -> Array:
+        """Return the block's columns for some samples; lags outside the trial read zero."""
+        if self.lags is None or self.clock is None:
+            return self.signal[rows]
+        source = rows[:, None] - self.lags
+        inside = (source >= self.clock.start[rows][:, None]) & (
+            source < self.clock.stop[rows][:, None]
+        )
+        values = self.signal[np.where(inside, source, 0)]
+        values[~inside] = 0.0
+        return values.reshape(len(rows), self.size)
+
+    def label(self, column: int) -> str:
+        """Name one column for a message: ``stimulus[stimulus_lag=3]``."""
+        if self.column_names:
+            return self.column_names[column]
+        if not self.shape:
+            return self.name
+        index = np.unravel_index(column, self.shape)
+        places = [f"{dim}={self.coords[dim][k]}" for dim, k in zip(self.dims, index, strict=True)]
+        return f"{self.name}[{', '.join(places)}]"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What builders read: the checked data, the response of one neuron, the trials and time."""
+
+    dataset: xr.Dataset
+    dim: str
+    clock: Clock
+    population: str | None
+    neuron: int | None
+    response: Array | None
+
+    def values(self, name: str, role: str) -> tuple[Array, list[str]]:
+        """Return a variable's numbers and its feature dims, this neuron's own where it has own."""
+        variable = require(self.dataset, name, role)
+        if self.population is not None and self.population in variable.dims:
+            variable = variable.isel({self.population: self.neuron})
+        dims = [str(dim) for dim in variable.dims if dim != self.dim]
+        return numbers(variable.transpose(..., *dims), self.dim, role), dims
+
+    def coords(self, name: str, dims: list[str]) -> dict[str, Array]:
+        """Return the labels of a variable's feature dims, positions where it has none."""
+        variable = self.dataset[name]
+        return {
+            dim: variable.coords[dim].values if dim in variable.coords else np.arange(size)
+            for dim, size in ((dim, variable.sizes[dim]) for dim in dims)
+        }
+
+
+def _linear(term: Linear, source: Source) -> Block:
+    if isinstance(term.variable, tuple):
+        columns = []
+        for name in term.variable:
+            values, dims = source.values(name, "predictor")
+            if dims:
+                raise DataError(
+                    f"predictor {name!r} has further dims {dims}; a term of several variables "
+                    f"takes variables over {source.dim!r} only. Make it a term of its own."
+                )
+            columns.append(values)
+        dim = f"{term.label}_column"
+        return Block(
+            term.label,
+            np.column_stack(columns),
+            (len(columns),),
+            (dim,),
+            {dim: np.array(term.variable)},
+            per_column=True,
+            column_names=term.variable,
+        )
+    values, dims = source.values(term.variable, "predictor")
+    signal = values.reshape(len(values), -1)
+    coords = source.coords(term.variable, dims)
+    return Block(term.label, signal, values.shape[1:], tuple(dims), coords)
+
+
+def _lagged(term: Lagged, source: Source) -> Block:
+    values, dims = source.values(term.variable, "predictor")
+    signal = values.reshape(len(values), -1)
+    return _with_lags(term, signal, values.shape[1:], dims, source)
+
+
+def _history(term: History, source: Source) -> Block:
+    if source.response is None:
+        raise DataError(
+            f"term {term.label!r} needs the response's own past, but the data lack the response."
+        )
+    return _with_lags(term, source.response[:, None], (), [], source)
+
+
+def _with_lags(
+    term: Lagged | History, signal: Array, shape: tuple[int, ...], dims: list[str], source: Source
+) -> Block:
+    lags = np.array(lag_range(term, source.clock.step))
+    dim = f"{term.label}_lag"
+    coords = source.coords(term.variable, dims) if isinstance(term, Lagged) else {}
+    return Block(
+        term.label,
+        signal,
+        (len(lags), *shape),
+        (dim, *dims),
+        {dim: lags, **coords},
+        lags=lags,
+        clock=source.clock,
+        step=source.clock.step,
+    )
+
+
+BUILDERS: dict[type, Callable[[Any, Source], Block]] = {
+    Linear: _linear,
+    Lagged: _lagged,
+    History: _history,
+}
+
+
+def build_block(term: Term, source: Source) -> Block:
+    """Turn one term and the data into its block."""
+    return BUILDERS[type(term)](term, source)

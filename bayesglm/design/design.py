@@ -1,0 +1,342 @@
+"""The design: one validated, immutable plan of a model on its data, read in blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.blocks import Block, Source, build_block
+from bayesglm.design.door import as_dataset, sample_dim_of
+from bayesglm.design.variables import numbers, place, read_clock, require
+from bayesglm.errors import DataError, ModelError
+from bayesglm.numerics.families import FAMILIES, Family
+from bayesglm.spec.model import GLM
+from bayesglm.spec.priors import Flat
+from bayesglm.spec.terms import History, Lagged
+
+Array = np.ndarray
+KEPT_COLUMNS = 50_000_000  # numbers; a smaller design is built once and kept
+
+
+class Rows(NamedTuple):
+    """A block of rows: all that a likelihood needs to know of them."""
+
+    X: Array
+    y: Array
+    offset: Array | float
+    weights: Array | None
+    trials: Array | None
+
+
+@dataclass(frozen=True)
+class Predictors:
+    """The linear predictor's columns for one neuron, over the kept rows of the data.
+
+    Column 0 is the intercept where the model has one; the blocks follow in the order of terms.
+    """
+
+    blocks: tuple[Block, ...]
+    intercept: bool
+    rows: Array
+    n_samples: int
+    n_incomplete: int
+    offset: Array | None
+    trials: Array | None
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of columns, the intercept's included."""
+        return int(self.intercept) + sum(block.size for block in self.blocks)
+
+    def slices(self) -> dict[str, slice]:
+        """Return where each term's coefficients stand, ``intercept`` included."""
+        found = {"intercept": slice(0, 1)} if self.intercept else {}
+        start = int(self.intercept)
+        for block in self.blocks:
+            found[block.name] = slice(start, start + block.size)
+            start += block.size
+        return found
+
+    def labels(self) -> list[str]:
+        """Return a name for every column, for messages."""
+        names = ["intercept"] if self.intercept else []
+        return names + [block.label(k) for block in self.blocks for k in range(block.size)]
+
+    def columns(self, part: slice) -> Array:
+        """Return the columns of some kept rows, ``(rows, n_coefficients)``."""
+        if len(self.rows) * self.n_coefficients <= KEPT_COLUMNS:
+            return self._kept[part]
+        return self._build(self.rows[part])
+
+    @cached_property
+    def _kept(self) -> Array:
+        return self._build(self.rows)
+
+    def _build(self, rows: Array) -> Array:
+        X = np.empty((len(rows), self.n_coefficients))
+        if self.intercept:
+            X[:, 0] = 1.0
+        for block in self.blocks:
+            X[:, self.slices()[block.name]] = block.columns(rows)
+        return X
+
+
+@dataclass(frozen=True)
+class Design:
+    """One neuron's responses and predictors; the only way in which an objective sees data."""
+
+    predictors: Predictors
+    y: Array
+    weights: Array | None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of kept rows."""
+        return len(self.predictors.rows)
+
+    def blocks(self, size: int) -> Iterator[Rows]:
+        """Run through the rows, ``size`` at a time."""
+        predictors = self.predictors
+        for start in range(0, self.n_rows, size):
+            part = slice(start, start + size)
+            rows = predictors.rows[part]
+            yield Rows(
+                predictors.columns(part),
+                self.y[rows],
+                0.0 if predictors.offset is None else predictors.offset[rows],
+                None if self.weights is None else self.weights[rows],
+                None if predictors.trials is None else predictors.trials[rows],
+            )
+
+    def take(self, keep: Array) -> Design:
+        """Return the design of those kept rows for which ``keep`` is true."""
+        return replace(self, predictors=replace(self.predictors, rows=self.predictors.rows[keep]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model on its data: one design per neuron (one in all without a population)."""
+
+    model: GLM
+    dataset: xr.Dataset
+    sample_dim: str
+    population: str | None
+    labels: Array | None
+    designs: tuple[Design, ...]
+    step: float | None
+
+    @property
+    def n_dropped(self) -> int:
+        """Number of samples left out for want of a full past (or future)."""
+        return self.designs[0].predictors.n_incomplete
+
+    def name_of(self, neuron: int) -> str:
+        """Name one neuron for a message; empty without a population."""
+        return "" if self.labels is None else f" ({self.population}={self.labels[neuron]})"
+
+
+def plan_fit(model: GLM, data: object) -> Plan:
+    """Open the door for the data and lay the model on them, checking all that it names."""
+    dataset = as_dataset(data)
+    response = require(dataset, model.response, "response")
+    if response.name not in dataset.data_vars:
+        raise DataError(f"response {model.response!r} is a coordinate, not a variable.")
+    dim = sample_dim_of(dataset, model.response)
+    _check_dims(model, dataset)
+    dataset = dataset[list(model.variables)].transpose(dim, ...).drop_attrs()
+    extra = [str(other) for other in response.dims if other != dim]
+    if len(extra) > 1:
+        raise DataError(
+            f"response {model.response!r} has the dims {tuple(response.dims)}; at most one dim "
+            f"(neurons) may stand beside {dim!r}. Select one of {extra}."
+        )
+    values = numbers(response, dim, "response")
+    population = extra[0] if extra else None
+    labels = None
+    if population is not None:
+        if not response.sizes[population]:
+            raise DataError(f"the population dim {population!r} of {model.response!r} is empty.")
+        labels = _labels(dataset, population)
+    clock = read_clock(dataset, dim, _lagged_label(model))
+    columns = values.reshape(len(values), -1).T
+    shared = not model.has_history and not any(
+        population in dataset[name].dims for name in model.variables if name != model.response
+    )
+    counted = _counted(model, dataset, dim)
+    designs: list[Design] = []
+    for neuron, y in enumerate(columns):
+        source = Source(dataset, dim, clock, population, neuron, np.ascontiguousarray(y))
+        if designs and shared:
+            designs.append(replace(designs[0], y=source.response))
+        else:
+            predictors = _predictors(model, source, counted)
+            designs.append(Design(predictors, source.response, _weights(model, source)))
+    plan = Plan(model, dataset, dim, population, labels, tuple(designs), clock.step)
+    for neuron, design in enumerate(designs):
+        _check_response(plan, neuron, design)
+    return plan
+
+
+def plan_prediction(
+    model: GLM, data: object, population: str | None, n_neurons: int
+) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
+    """Lay the model's predictors on new data, which may lack response and weights."""
+    dataset = as_dataset(data)
+    first = next((name for term in model.terms for name in term.variables), model.response)
+    dim = sample_dim_of(dataset, first)
+    _check_dims(model, dataset)
+    clock = read_clock(dataset, dim, _lagged_label(model))
+    made = []
+    for neuron in range(n_neurons):
+        index = neuron if population is not None else None
+        y = None
+        if model.has_history:
+            response = require(dataset, model.response, "response (for its history)")
+            if population is not None:
+                response = response.isel({population: neuron})
+            y = numbers(response, dim, "response")
+        source = Source(dataset, dim, clock, population, index, y)
+        made.append(_predictors(model, source, None))
+    return dataset, dim, tuple(made)
+
+
+def _lagged_label(model: GLM) -> str | None:
+    return next((term.label for term in model.terms if isinstance(term, (Lagged, History))), None)
+
+
+def _labels(dataset: xr.Dataset, dim: str) -> Array:
+    return dataset[dim].values if dim in dataset.coords else np.arange(dataset.sizes[dim])
+
+
+def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
+    dims = {str(dim) for dim in dataset.dims}
+    for name in (term.label for term in model.terms):
+        if name in dims:
+            raise ModelError(
+                f"term {name!r} is named like a dim of the data; give it another name=, for "
+                f"example name='{name}_effect'."
+            )
+    if model.response in dims:
+        raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
+    for term in model.terms:
+        for made in (f"{term.label}_lag", f"{term.label}_column"):
+            if made in dims:
+                raise ModelError(
+                    f"term {term.label!r} needs the dim {made!r}, which the data have already; "
+                    "give the term another name=."
+                )
+
+
+def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors:
+    offset = _row_values(model, source, "offset")
+    trials = _row_values(model, source, "trials")
+    blocks = tuple(build_block(term, source) for term in model.terms)
+    n = source.clock.n_samples
+    keep = np.ones(n, dtype=bool)
+    if model.edges == "drop":
+        for block in blocks:
+            keep &= block.complete()
+    n_incomplete = n - int(keep.sum())
+    rows = np.flatnonzero(keep if counted is None else keep & counted)
+    lagged = [block for block in blocks if block.lags is not None]
+    if not keep.any() and lagged:
+        longest = max(lagged, key=lambda block: block.size)
+        assert longest.lags is not None
+        raise DataError(
+            f"no sample has a full past: term {longest.name!r} reaches from lag "
+            f"{longest.lags[0]} to {longest.lags[-1]}, and no trial of the {n} samples is long "
+            "enough. Use fewer lags, more samples, or edges='zero'."
+        )
+    if not len(rows):
+        raise DataError(f"weights {model.weights!r} are zero for every sample; no sample counts.")
+    return Predictors(blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials)
+
+
+def _row_values(model: GLM, source: Source, role: str) -> Array | None:
+    name = getattr(model, role)
+    if name is None:
+        return None
+    values, dims = source.values(name, role)
+    if dims:
+        raise DataError(f"{role} {name!r} has further dims {dims}; give one value per sample.")
+    if role == "trials":
+        bad = (values < 0) | (values != np.floor(values))
+        if bad.any():
+            raise DataError(
+                f"trials {name!r} must be whole numbers of at least 0; {int(bad.sum())} are not, "
+                f"the first at {place(bad, (source.dim,))} ({values[bad][0]:g})."
+            )
+    return values
+
+
+def _weights(model: GLM, source: Source) -> Array | None:
+    weights = _row_values(model, source, "weights")
+    if weights is None:
+        return None
+    bad = weights < 0
+    if bad.any():
+        raise DataError(
+            f"weights {model.weights!r} must be at least 0; {int(bad.sum())} are negative, the "
+            f"first at {place(bad, (source.dim,))} ({weights[bad][0]:g})."
+        )
+    return weights
+
+
+def _counted(model: GLM, dataset: xr.Dataset, dim: str) -> Array | None:
+    """Return which samples have a weight above zero for any neuron; the others are not there."""
+    if model.weights is None:
+        return None
+    values = numbers(require(dataset, model.weights, "weights"), dim, "weights")
+    return (values > 0).reshape(len(values), -1).any(axis=1)
+
+
+def family_of(model: GLM) -> Family:
+    """Return the functions of the model's family and link."""
+    return FAMILIES[model.family, model.link_name]
+
+
+def _check_response(plan: Plan, neuron: int, design: Design) -> None:
+    model, y, trials = plan.model, design.y, design.predictors.trials
+    family = family_of(model)
+    where = plan.name_of(neuron)
+    bad = ~np.broadcast_to(family.valid(y, trials), y.shape)
+    if bad.any():
+        other = _better_family(model.family, y)
+        raise DataError(
+            f"response {model.response!r}{where}: a {model.family} response takes "
+            f"{family.support}; {int(bad.sum())} values are not, the first at "
+            f"{place(bad, (plan.sample_dim,))} ({y[bad][0]:g}){_of_trials(trials, bad)}.{other}"
+        )
+    rows = design.predictors.rows
+    shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)
+    counted = np.ones(len(rows), bool) if design.weights is None else design.weights[rows] > 0
+    if np.ptp(shares[counted]) == 0 and _needs_variation(model):
+        raise DataError(
+            f"response {model.response!r}{where} does not vary: all {int(counted.sum())} samples "
+            f"in use are {shares[counted][0]:g}, so nothing can be learnt with a flat intercept or "
+            "an unknown dispersion. Give more data, or a proper prior (intercept=Normal(...))."
+        )
+
+
+def _needs_variation(model: GLM) -> bool:
+    learned = bool(family_of(model).dispersions) and not isinstance(
+        model.dispersion, (float, tuple)
+    )
+    return learned or isinstance(model.intercept, Flat)
+
+
+def _of_trials(trials: Array | None, bad: Array) -> str:
+    return "" if trials is None else f" of {np.broadcast_to(trials, bad.shape)[bad][0]:g} trials"
+
+
+def _better_family(family: str, y: Array) -> str:
+    for other in ("bernoulli", "poisson", "gaussian"):
+        links = [key for key in FAMILIES if key[0] == other]
+        if other != family and links and np.all(FAMILIES[links[0]].valid(y, None)):
+            return f" Did you mean family={other!r}?"
+    return ""

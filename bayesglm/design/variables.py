@@ -1,0 +1,135 @@
+"""Variables of the checked Dataset as float arrays, with the faults told by name and place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.errors import DataError
+from bayesglm.spec.noun import near
+
+Array = np.ndarray
+
+
+def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
+    """Return a variable that the model names, or say which one is missing."""
+    if name in dataset.data_vars or name in dataset.coords:
+        return dataset[name]
+    known = [str(key) for key in (*dataset.data_vars, *dataset.coords)]
+    raise DataError(
+        f"{role} {name!r} is not in the data; the variables are {', '.join(known)}."
+        f"{near(name, known)}"
+    )
+
+
+def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
+    """Return a variable over ``(dim, ...)`` as float64, checked to be finite numbers."""
+    name = variable.name
+    if dim not in variable.dims:
+        raise DataError(
+            f"{role} {name!r} has the dims {tuple(variable.dims)} and not the sample dim {dim!r}; "
+            "give one value per sample."
+        )
+    variable = variable.transpose(dim, ...)
+    values = variable.values
+    if values.dtype == object:
+        try:
+            values = values.astype(float)
+        except (TypeError, ValueError):
+            pass
+    if values.dtype.kind not in "biuf":
+        first = values.reshape(-1)[0] if values.size else None
+        raise DataError(
+            f"{role} {name!r} holds {_kind(values)} (first: {first!r}), not numbers; convert it "
+            "(a yes/no variable to 0/1, a category to one 0/1 column per level)."
+        )
+    values = values.astype(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise DataError(
+            f"{role} {name!r} holds {int(bad.sum())} missing or infinite values, the first at "
+            f"{place(bad, variable.dims)}; remove those samples, or fill them in knowingly."
+        )
+    return values
+
+
+def place(bad: Array, dims: tuple) -> str:
+    """Say where the first True of ``bad`` stands: ``time=3, neuron=0`` by position."""
+    first = np.argwhere(bad)[0]
+    return ", ".join(f"{dim}={int(index)}" for dim, index in zip(dims, first, strict=True))
+
+
+def _kind(values: Array) -> str:
+    return {"U": "text", "T": "text", "O": "objects", "M": "dates", "m": "time differences"}.get(
+        values.dtype.kind, f"values of type {values.dtype}"
+    )
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where each sample lies in its trial: lags never cross ``[start, stop)`` of its segment."""
+
+    start: Array
+    stop: Array
+    step: float | None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.start)
+
+
+def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
+    """Read trials and time; ``lagged`` names a term that needs both to be in order."""
+    n = dataset.sizes[dim]
+    starts = np.zeros(1, dtype=np.intp)
+    if "trial" in dataset.coords and dataset["trial"].dims == (dim,):
+        trial = dataset["trial"].values
+        starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
+        if lagged and len(set(trial[starts].tolist())) < len(starts):
+            again = _first_repeat(trial[starts].tolist())
+            raise DataError(
+                f"trial {again!r} stands in two separate runs of samples; term {lagged!r} needs "
+                "the samples of a trial together and in order of time. Sort the data by trial."
+            )
+    stops = np.r_[starts[1:], n]
+    lengths = stops - starts
+    step = _time_step(dataset, dim, starts, lagged)
+    return Clock(np.repeat(starts, lengths), np.repeat(stops, lengths), step)
+
+
+def _first_repeat(labels: list) -> object:
+    seen = set()
+    return next(label for label in labels if label in seen or seen.add(label))
+
+
+def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:
+    if "time" not in dataset.coords or dataset["time"].dims != (dim,):
+        return None
+    time = dataset["time"].values
+    if time.dtype.kind in "mM":
+        time = (time - time[0]) / np.timedelta64(1, "s")
+    elif time.dtype.kind not in "iuf":
+        raise DataError(f"the coordinate 'time' holds {_kind(time)}; give seconds as numbers.")
+    steps = np.diff(time.astype(np.float64))
+    inside = np.ones(len(steps), dtype=bool)
+    inside[starts[1:] - 1] = False
+    if not inside.any():
+        return None
+    step = float(np.median(steps[inside]))
+    if not lagged:
+        return step if step > 0 else None
+    # A time of 1e4 s in float64 is itself only good to 1e-12 s; allow for that rounding.
+    tolerance = 1e-6 * abs(step) + 4 * np.finfo(float).eps * np.abs(time).max()
+    wrong = inside & ~(np.abs(steps - step) <= tolerance) if step > 0 else inside & ~(steps > 0)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"term {lagged!r} needs regular, increasing time, but from {dim}={first} to "
+            f"{dim}={first + 1} the 'time' changes by {steps[first]:.6g} s (elsewhere "
+            f"{step:.6g} s; {int(wrong.sum())} such places). Sort or resample the data, or mark "
+            "gaps with a 'trial' coordinate."
+        )
+    return step

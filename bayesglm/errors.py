@@ -1,0 +1,28 @@
+"""The exceptions of the package: each message names the place, the fault and a remedy."""
+
+
+class BayesGLMError(Exception):
+    """Base class of every exception that bayesglm raises on purpose."""
+
+
+class DataError(BayesGLMError, ValueError):
+    """The data cannot be used as they are: a variable, its first bad place, and a remedy."""
+
+
+class ModelError(BayesGLMError, ValueError):
+    """The model says something impossible, or asks for something its data cannot give."""
+
+
+class ConvergenceError(BayesGLMError):
+    """An optimiser or a sampler stopped without an answer that could be trusted.
+
+    ``solution`` is the last state of the optimiser where one exists, else None.
+    """
+
+    def __init__(self, message: str, solution: object = None) -> None:
+        super().__init__(message)
+        self.solution = solution
+
+
+class BayesGLMWarning(UserWarning):
+    """A result stands, but something about it must be known before it is used."""

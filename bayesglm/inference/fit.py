@@ -1,0 +1,71 @@
+"""A posterior by the fastest method that stands its checks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+
+from bayesglm.inference.draws import Draws
+from bayesglm.inference.laplace import kinks, laplace_draws
+from bayesglm.inference.mcmc import mcmc_draws
+from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.tree import check_counts, posterior_tree
+from bayesglm.spec.model import GLM
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0) -> xr.DataTree:
+    """Sample the posterior by the fastest method that stands its checks, and say which.
+
+    An importance-corrected Laplace approximation while its weights stand (k-hat below
+    min(1 - 1/log10(S), 0.7), at least 100 effective draws per chain; where the density is not
+    log-concave also agreement with a heavier-tailed proposal), NUTS otherwise. In a population
+    each neuron gets its own method.
+
+    Parameters
+    ----------
+    model, data, draws, chains, seed
+        As in `fit_laplace`.
+
+    Returns
+    -------
+    xarray.DataTree
+        As `fit_laplace` or `fit_mcmc` gives; the attributes ``method`` and ``why`` say which
+        and why.
+
+    Raises
+    ------
+    DataError, ModelError, ConvergenceError
+        As in `fit_map`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
+    >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> fitted.attrs["method"]
+    'laplace'
+    """
+    began = time.perf_counter()
+    check_counts(draws, chains)
+    problems = open_problems(model, data)
+    return posterior_tree(problems, sample(problems, draws, chains, seed), seed, began)
+
+
+def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
+    """Return posterior draws of every neuron by the fastest method that stands its checks."""
+    refused = kinks(problems)
+    if refused:
+        made = mcmc_draws(problems, draws, None, chains, seed, 0.8)
+        return [replace(one, why=f"NUTS, because of {refused}") for one in made]
+    made = laplace_draws(problems, draws, chains, seed)
+    failed = [k for k, one in enumerate(made) if one.gaussian and not one.gaussian.accepted]
+    if failed:
+        again = mcmc_draws([problems[k] for k in failed], draws, None, chains, seed, 0.8)
+        for k, one in zip(failed, again, strict=True):
+            made[k] = replace(one, why=f"NUTS, because Laplace was refused: {made[k].why}")
+    return made

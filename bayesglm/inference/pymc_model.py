@@ -1,0 +1,296 @@
+"""The same model in PyMC: the reference, and the way out to anything else that PyMC can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.tree import sample_coords
+from bayesglm.spec.model import GLM
+
+if TYPE_CHECKING:
+    import pymc
+
+type Tensor = Any
+
+
+def to_pymc(model: GLM, data: Any) -> pymc.Model:
+    """Write the model on its data as a PyMC model, with the same names and dims.
+
+    Free variables are ``intercept``, one per term, and the dispersions; the columns of a term
+    are the ``pm.Data`` named ``<term>_data``, the response is observed under its own name from
+    ``<response>_data``. The log density equals that of the native engine to rounding, with and
+    without the Jacobian.
+
+    Parameters
+    ----------
+    model, data
+        As in `fit_map`.
+
+    Returns
+    -------
+    pymc.Model
+        A population is one model with the population's dim on every parameter.
+
+    Raises
+    ------
+    DataError, ModelError
+        As in `fit_map`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1], "x": [0.1, -0.9, 1.2, -0.3]}
+    >>> model = bg.to_pymc(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> sorted(variable.name for variable in model.free_RVs)
+    ['intercept', 'x']
+    """
+    return build(open_problems(model, data))
+
+
+def build(problems: list[Problem]) -> pymc.Model:
+    """Make the PyMC model of problems that share a plan (one neuron, or several)."""
+    import pymc as pm
+
+    first = problems[0]
+    plan, model = first.plan, first.plan.model
+    sample = plan.sample_dim
+    population = () if plan.population is None else (plan.population,)
+    with pm.Model(coords=_coords(problems)) as made:
+        eta: Tensor = _row_data(problems, "offset") if model.offset else 0.0
+        if model.intercept is not None:
+            eta = eta + _coefficients(problems, "intercept", model.intercept, population, ())
+        for k, term in enumerate(model.terms):
+            eta = eta + _term(problems, k, term.prior, population)
+        phi = {
+            name: _dispersion(problems, name, model.dispersion, population)
+            for name in first.natural.family.dispersions
+        }
+        dims = (sample, *population)
+        if not model.terms:
+            # Without terms nothing gives eta the samples' length.
+            eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in dims))
+        trials = _row_data(problems, "trials") if model.trials else None
+        link = MEANS[model.link_name]
+        observed = pm.Data(f"{model.response}_data", _responses(problems), dims=dims)
+        keywords = LIKELIHOODS[model.family](link, eta, phi, trials)
+        distribution = getattr(pm, keywords.pop("distribution"))
+        likelihood = distribution(model.response, **keywords, observed=observed, dims=dims)
+        if model.weights is not None:
+            weights = _row_data(problems, "weights")
+            # The likelihood counts every row once; the rest of its weight is added here.
+            extra = pm.logp(likelihood, observed)
+            extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
+            pm.Potential(f"{model.response}_weights", extra.sum())
+    return made
+
+
+def _coords(problems: list[Problem]) -> dict[str, Any]:
+    plan = problems[0].plan
+    coords: dict[str, Any] = {
+        plan.sample_dim: _plain(sample_coords(problems)[plan.sample_dim]),
+    }
+    if plan.population is not None:
+        assert plan.labels is not None
+        coords[plan.population] = plan.labels[[problem.neuron for problem in problems]]
+    for block in problems[0].design.predictors.blocks:
+        coords.update(block.coords)
+    return coords
+
+
+def _plain(coordinate: Any) -> Any:
+    return coordinate[1] if isinstance(coordinate, tuple) else coordinate
+
+
+def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ...]) -> Tensor:
+    """Return a term's part of eta, ``(sample[, neuron])``."""
+    import pymc as pm
+
+    plan = problems[0].plan
+    blocks = [problem.design.predictors.blocks[k] for problem in problems]
+    block, size = blocks[0], blocks[0].size
+    own = len({id(problem.design.predictors) for problem in problems}) > 1
+    columns = [
+        one.columns(problem.design.predictors.rows).reshape(-1, *block.shape)
+        for one, problem in zip(blocks if own else blocks[:1], problems, strict=False)
+    ]
+    dims = (plan.sample_dim, *(population if own else ()), *block.dims)
+    values = np.stack(columns, axis=1) if own and population else columns[0]
+    data = pm.Data(f"{block.name}_data", values, dims=dims)
+    w = _coefficients(problems, block.name, prior, population, block.shape, block.dims)
+    n = data.shape[0]
+    if not population:
+        return data.reshape((n, size)) @ w.reshape((size,)) if size > 1 or block.shape else data * w
+    neurons = len(problems)
+    flat = w.reshape((neurons, size))
+    if own:
+        return (data.reshape((n, neurons, size)) * flat).sum(axis=-1)
+    return data.reshape((n, size)) @ flat.T
+
+
+def _coefficients(
+    problems: list[Problem],
+    name: str,
+    prior: Any,
+    population: tuple[str, ...],
+    shape: tuple[int, ...],
+    dims: tuple[str, ...] = (),
+) -> Tensor:
+    return PRIOR_TWINS[type(prior).__name__](
+        name, dims=(*population, *dims), **_parameters(problems, name, population, shape)
+    )
+
+
+def _dispersion(
+    problems: list[Problem], name: str, prior: Any, population: tuple[str, ...]
+) -> Tensor:
+    fixed = [part for part in problems[0].natural.dispersions if isinstance(part, float)]
+    if fixed:
+        values = np.array([problem.natural.dispersions[0] for problem in problems])
+        return values if population else float(values[0])
+    return PRIOR_TWINS[f"{type(prior).__name__} > 0" if not vars(prior) else type(prior).__name__](
+        name, dims=population, **_parameters(problems, name, population, ())
+    )
+
+
+def _parameters(
+    problems: list[Problem], name: str, population: tuple[str, ...], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return a prior's parameters in the coefficient's full shape, as the native engine has them."""
+    found: list[dict[str, Any]] = []
+    for problem in problems:
+        parts = [*problem.natural.coefficients, *problem.natural.dispersions]
+        where = problem.places[name]
+        part = next(p for p in parts if not isinstance(p, float) and p.where == where)
+        found.append(
+            {
+                key: np.broadcast_to(value, where.stop - where.start).reshape(shape)
+                for key, value in part.parameters.items()
+            }
+        )
+    if not population:
+        return found[0]
+    return {key: np.stack([one[key] for one in found]) for key in found[0]}
+
+
+def _row_data(problems: list[Problem], role: str) -> Tensor:
+    """Return offset, trials or weights as ``pm.Data`` over the samples in use."""
+    import pymc as pm
+
+    plan = problems[0].plan
+    name = getattr(plan.model, role)
+    own = plan.population is not None and plan.population in plan.dataset[name].dims
+    values = []
+    for problem in problems:
+        holder = problem.design if role == "weights" else problem.design.predictors
+        values.append(getattr(holder, role)[problem.design.predictors.rows])
+    if own:
+        dims = (plan.sample_dim, plan.population)
+        return pm.Data(f"{name}_data", np.stack(values, axis=-1), dims=dims)
+    data = pm.Data(f"{name}_data", values[0], dims=(plan.sample_dim,))
+    return data if plan.population is None else data[:, None]
+
+
+def _responses(problems: list[Problem]) -> np.ndarray:
+    values = [problem.design.y[problem.design.predictors.rows] for problem in problems]
+    if problems[0].natural.family.support != "real numbers":
+        values = [value.astype(np.int64) for value in values]
+    return values[0] if problems[0].plan.population is None else np.stack(values, axis=-1)
+
+
+def _prior(name_in_pymc: str, rename: dict[str, str]) -> Callable[..., Tensor]:
+    def make(name: str, dims: tuple[str, ...], **parameters: Any) -> Tensor:
+        import pymc as pm
+
+        renamed = {rename[key]: value for key, value in parameters.items()}
+        return getattr(pm, name_in_pymc)(name, dims=dims, **renamed)
+
+    return make
+
+
+def _exponential(name: str, dims: tuple[str, ...], scale: Any) -> Tensor:
+    import pymc as pm
+
+    return pm.Exponential(name, lam=1.0 / scale, dims=dims)
+
+
+PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
+    "Flat": _prior("Flat", {}),
+    "Flat > 0": _prior("HalfFlat", {}),
+    "Normal": _prior("Normal", {"scale": "sigma", "loc": "mu"}),
+    "Laplace": _prior("Laplace", {"scale": "b", "loc": "mu"}),
+    "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
+    "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
+    "Exponential": _exponential,
+}
+
+
+def _softplus(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.softplus(eta)
+
+
+def _exp(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.exp(eta)
+
+
+def _probit(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    # pm.math.invprobit takes the root of a float32 2, and is good to 2e-8 only.
+    return 0.5 * pt.erfc(-eta * np.sqrt(0.5))
+
+
+def _logit(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.sigmoid(eta)
+
+
+def _cloglog(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return -pt.expm1(-pt.exp(eta))
+
+
+MEANS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda eta: eta,
+    "log": _exp,
+    "softplus": _softplus,
+    "logit": _logit,
+    "probit": _probit,
+    "cloglog": _cloglog,
+}
+
+
+def _gaussian(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Normal", "mu": link(eta), "sigma": phi["sigma"]}
+
+
+def _bernoulli(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    # PyMC's own form for the logit keeps its digits where a probability has none left.
+    if link is _logit:
+        return {"distribution": "Bernoulli", "logit_p": eta}
+    return {"distribution": "Bernoulli", "p": link(eta)}
+
+
+def _binomial(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {**_bernoulli(link, eta, phi, trials), "distribution": "Binomial", "n": trials}
+
+
+def _poisson(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Poisson", "mu": link(eta)}
+
+
+LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
+    "gaussian": _gaussian,
+    "bernoulli": _bernoulli,
+    "binomial": _binomial,
+    "poisson": _poisson,
+}

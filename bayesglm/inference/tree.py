@@ -1,0 +1,287 @@
+"""Fits as DataTrees in ArviZ's schema: the only place where they are built and opened again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.design import Plan
+from bayesglm.design.door import SAMPLE_DIM
+from bayesglm.errors import DataError
+from bayesglm.inference.draws import Draws
+from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+STORED_LOG_LIKELIHOOD = 2e7  # values; more are streamed by loo, or stored on request
+
+
+def check_counts(draws: int, chains: int) -> None:
+    """Raise DataError unless there is at least one draw and one chain."""
+    for name, value in (("draws", draws), ("chains", chains)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise DataError(f"{name} must be a whole number of at least 1, got {value!r}.")
+
+
+def map_tree(problems: list[Problem], thetas: list[Array], attrs: dict[str, Any]) -> xr.DataTree:
+    """Make the tree of a MAP estimate."""
+    groups = {"map": parameters(problems, thetas, ())}
+    return _tree(problems, groups, attrs)
+
+
+def posterior_tree(
+    problems: list[Problem], made: list[Draws], seed: int, began: float
+) -> xr.DataTree:
+    """Make the tree of a posterior; ``began`` is when the work started (`time.perf_counter`)."""
+    lead = ("chain", "draw")
+    groups = {"posterior": parameters(problems, [one.theta for one in made], lead)}
+    groups["sample_stats"] = _sample_stats(problems, made)
+    n_values = made[0].lp.size * len(problems) * problems[0].design.n_rows
+    if n_values <= STORED_LOG_LIKELIHOOD:
+        groups["log_likelihood"] = log_likelihood(problems, [one.theta for one in made])
+    methods = list(dict.fromkeys(one.method for one in made))
+    reasons = list(dict.fromkeys(one.why for one in made))
+    attrs: dict[str, Any] = {
+        "method": "+".join(methods),
+        "why": reasons[0] if len(reasons) == 1 else _reasons(problems, made),
+        "seed": seed,
+        "log_posterior": sum(one.log_posterior for one in made),
+    }
+    attrs |= made[0].solution
+    gaussians = [one.gaussian for one in made if one.gaussian is not None]
+    if len(gaussians) == len(made):
+        groups |= _laplace_groups(problems, made)
+        attrs["khat"] = max(gaussian.khat for gaussian in gaussians)
+        attrs["importance_ess"] = min(gaussian.ess for gaussian in gaussians)
+        attrs["accepted"] = int(all(gaussian.accepted for gaussian in gaussians))
+    attrs["wall_time_s"] = time.perf_counter() - began
+    return _tree(problems, groups, attrs)
+
+
+def _reasons(problems: list[Problem], made: list[Draws]) -> str:
+    return "; ".join(
+        f"{p.where.strip(' ()')}: {one.why}" for p, one in zip(problems, made, strict=True)
+    )
+
+
+def model_of(fit: xr.DataTree) -> GLM:
+    """Return the model of a fit, its default priors resolved."""
+    if not isinstance(fit, xr.DataTree) or "model" not in fit.attrs:
+        raise DataError(
+            f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}."
+        )
+    return GLM.from_json(fit.attrs["model"])
+
+
+def reopen(fit: xr.DataTree) -> list[Problem]:
+    """Make the problems of a fit again, from the tree alone."""
+    return open_problems(model_of(fit), stored_data(fit))
+
+
+def stored_data(fit: xr.DataTree) -> xr.Dataset:
+    """Return the data that the model names, as the fit stored them, on all their samples."""
+    model_of(fit)
+    dataset = fit["constant_data"].to_dataset()
+    return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
+
+
+def parameter_group(fit: xr.DataTree) -> xr.Dataset:
+    """Return the Dataset with the parameters: the posterior, or the MAP."""
+    model_of(fit)
+    group = "posterior" if "posterior" in fit.children else "map"
+    return fit[group].to_dataset()
+
+
+def thetas_of(fit: xr.DataTree, problems: list[Problem]) -> list[Array]:
+    """Return every neuron's draws as ``(draws, size)`` unconstrained vectors (MAP: one)."""
+    return thetas_from(parameter_group(fit), problems)
+
+
+def thetas_from(group: xr.Dataset, problems: list[Problem]) -> list[Array]:
+    """Flatten a Dataset of parameters, as `parameters` makes it, per neuron."""
+    lead = [dim for dim in ("chain", "draw") if dim in group.dims]
+    found = []
+    for k, problem in enumerate(problems):
+        theta = np.empty((*(group.sizes[dim] for dim in lead), problem.natural.size))
+        population = problem.plan.population
+        for name, where in problem.places.items():
+            variable = group[name] if population is None else group[name].isel({population: k})
+            block = _block(problem, name)
+            values = variable.transpose(*lead, *(block.dims if block else ())).values
+            theta[..., where] = values.reshape(*theta.shape[:-1], -1)
+        n = problem.natural.n_coefficients
+        theta[..., n:] = np.log(theta[..., n:])
+        found.append(theta.reshape(-1, problem.natural.size))
+    return found
+
+
+def parameters(
+    problems: list[Problem], thetas: Sequence[Array], lead: tuple[str, ...]
+) -> xr.Dataset:
+    """Name the entries of theta: one variable per term, dispersions on their natural scale."""
+    first, plan = problems[0], problems[0].plan
+    population = () if plan.population is None else (plan.population,)
+    variables, coords = {}, _lead_coords(lead, thetas[0].shape)
+    if plan.population is not None:
+        coords[plan.population] = _labels(problems)
+    for name, where in first.places.items():
+        block = _block(first, name)
+        shape, dims = ((), ()) if block is None else (block.shape, block.dims)
+        stacked = np.stack([theta[..., where] for theta in thetas], axis=len(lead))
+        values = stacked.reshape(*stacked.shape[:-1], *shape)
+        if where.start >= first.natural.n_coefficients:
+            values = np.exp(values)
+        if not population:
+            values = values[(slice(None),) * len(lead) + (0,)]
+        variables[name] = ((*lead, *population, *dims), values)
+        if block is not None:
+            coords.update(block.coords)
+    return xr.Dataset(variables, coords=coords)
+
+
+def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
+    """Return the pointwise log likelihood over ``(chain, draw, sample[, neuron])``.
+
+    Frequency weights are in it: a row of weight 2 counts as its two copies, left out together.
+    """
+    plan = problems[0].plan
+    lead = thetas[0].shape[:2]
+    values = [
+        problem.natural.pointwise(theta.reshape(-1, theta.shape[-1])).reshape(*lead, -1)
+        for problem, theta in zip(problems, thetas, strict=True)
+    ]
+    dims = ("chain", "draw", plan.sample_dim)
+    name = plan.model.response
+    coords = _lead_coords(("chain", "draw"), lead) | sample_coords(problems)
+    if plan.population is None:
+        return xr.Dataset({name: (dims, values[0])}, coords=coords)
+    return xr.Dataset({name: ((*dims, plan.population), np.stack(values, axis=-1))}, coords=coords)
+
+
+def sample_coords(problems: list[Problem]) -> dict[str, Any]:
+    """Return the coordinates of the samples in use (and of the neurons)."""
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    dim = plan.sample_dim
+    found: dict[str, Any] = {
+        str(name): (dim, coordinate.values[rows])
+        for name, coordinate in plan.dataset.coords.items()
+        if coordinate.dims == (dim,)
+    }
+    if plan.population is not None:
+        found[plan.population] = _labels(problems)
+    if dim not in found:
+        found[dim] = rows
+    return found
+
+
+def _block(problem: Problem, name: str) -> Any:
+    return next((b for b in problem.design.predictors.blocks if b.name == name), None)
+
+
+def _labels(problems: list[Problem]) -> Array:
+    labels = problems[0].plan.labels
+    assert labels is not None
+    return labels[[problem.neuron for problem in problems]]
+
+
+def _lead_coords(lead: tuple[str, ...], shape: tuple[int, ...]) -> dict[str, Any]:
+    return {dim: np.arange(size) for dim, size in zip(lead, shape[: len(lead)], strict=True)}
+
+
+def _sample_stats(problems: list[Problem], made: list[Draws]) -> xr.Dataset:
+    plan, lead = problems[0].plan, ("chain", "draw")
+    coords = _lead_coords(lead, made[0].lp.shape)
+    # One sampler that ran over all neurons together has one set of statistics.
+    together = all(one.stats is made[0].stats for one in made)
+    variables: dict[str, Any] = (
+        {name: (lead, values) for name, values in made[0].stats.items()} if together else {}
+    )
+    if plan.population is None:
+        return xr.Dataset(variables | {"lp": (lead, made[0].lp)}, coords)
+    coords[plan.population] = _labels(problems)
+    variables["lp"] = ((*lead, plan.population), np.stack([one.lp for one in made], axis=-1))
+    variables["method"] = (plan.population, np.array([one.method for one in made]))
+    return xr.Dataset(variables, coords)
+
+
+def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.Dataset]:
+    """Return ``laplace`` and ``proposal``; free dispersions stand there as their logarithm."""
+    gaussians = [one.gaussian for one in made]
+    labels = _parameter_labels(problems[0])
+    arrays = {
+        "mode": np.stack([g.mode for g in gaussians if g]),
+        "sd": np.stack([np.sqrt(np.diag(g.covariance)) for g in gaussians if g]),
+        "covariance": np.stack([g.covariance for g in gaussians if g]),
+        "khat": np.array([g.khat for g in gaussians if g]),
+        "importance_ess": np.array([g.ess for g in gaussians if g]),
+    }
+    dims = {
+        "mode": ("parameter",),
+        "sd": ("parameter",),
+        "covariance": ("parameter", "parameter_other"),
+        "khat": (),
+        "importance_ess": (),
+    }
+    coords: dict[str, Any] = {"parameter": labels, "parameter_other": labels}
+    plan = problems[0].plan
+    raw = parameters(problems, [g.raw for g in gaussians if g], ("chain", "draw"))
+    log_p = np.stack([g.log_p for g in gaussians if g], axis=-1)
+    log_q = np.stack([g.log_q for g in gaussians if g], axis=-1)
+    lead: tuple[str, ...] = ("chain", "draw")
+    if plan.population is None:
+        arrays = {name: value[0] for name, value in arrays.items()}
+        log_p, log_q = log_p[..., 0], log_q[..., 0]
+    else:
+        dims = {name: (plan.population, *value) for name, value in dims.items()}
+        coords[plan.population] = _labels(problems)
+        lead = (*lead, plan.population)
+    laplace = xr.Dataset({name: (dims[name], value) for name, value in arrays.items()}, coords)
+    return {
+        "laplace": laplace,
+        "proposal": raw.assign(log_p=(lead, log_p), log_q=(lead, log_q)),
+    }
+
+
+def _parameter_labels(problem: Problem) -> list[str]:
+    n = problem.natural.n_coefficients
+    labels = problem.labels()
+    return labels[:n] + [f"log {name}" for name in labels[n:]]
+
+
+def _tree(
+    problems: list[Problem], groups: dict[str, xr.Dataset], attrs: dict[str, Any]
+) -> xr.DataTree:
+    from importlib.metadata import version
+
+    plan = problems[0].plan
+    dataset = plan.dataset
+    groups["observed_data"] = _observed(problems)
+    groups["constant_data"] = dataset
+    tree = xr.DataTree.from_dict({f"/{name}": value for name, value in groups.items()})
+    tree.attrs = {
+        "model": plan.model.to_json(),
+        **attrs,
+        "bayesglm_version": version("bayesglm"),
+        "n_samples": plan.designs[0].predictors.n_samples,
+        "n_dropped": plan.n_dropped,
+        SAMPLE_DIM: plan.sample_dim,
+        "population": plan.population or "",
+    }
+    if plan.step is not None:
+        tree.attrs["sample_step_s"] = plan.step
+    return tree
+
+
+def _observed(problems: list[Problem]) -> xr.Dataset:
+    plan: Plan = problems[0].plan
+    rows = problems[0].design.predictors.rows
+    values = [problem.design.y[rows] for problem in problems]
+    name, dim = plan.model.response, plan.sample_dim
+    coords = sample_coords(problems)
+    if plan.population is None:
+        return xr.Dataset({name: (dim, values[0])}, coords=coords)
+    return xr.Dataset({name: ((dim, plan.population), np.stack(values, axis=-1))}, coords=coords)

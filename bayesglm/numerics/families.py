@@ -1,0 +1,277 @@
+"""Families: log p(y | eta, phi) with its derivatives, as elementwise functions of eta.
+
+Each likelihood is written once, on top of the links: binomial (of which bernoulli is the case of
+one trial), Poisson and Gaussian. Normalising constants are kept, so that the numbers equal those
+of PyMC's Normal, Bernoulli, Binomial and Poisson. Source: McCullagh & Nelder (1989), Generalized
+Linear Models, chapters 2, 4 and 6.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln, gammaln
+
+from bayesglm.numerics.links import BINARY_LINKS, MEAN_LINKS, BinaryLink, MeanLink
+
+type Array = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+
+class Derivatives(NamedTuple):
+    """log p(y | eta, phi) and its first and second derivatives, each elementwise.
+
+    Arrays have the shape to which y, eta, phi and trials broadcast. `eta_eta` is the observed
+    second derivative, negative where the log-likelihood is concave. The tuples have one entry for
+    each dispersion, on its natural scale, and are empty in families without one.
+    """
+
+    value: Array
+    eta: Array
+    eta_eta: Array
+    phi: tuple[Array, ...] = ()
+    eta_phi: tuple[Array, ...] = ()
+    phi_phi: tuple[tuple[Array, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family with one link: a record of elementwise functions of a finite eta.
+
+    y, eta and trials broadcast against one another, each phi[k] against eta; `trials=None` means
+    one trial.
+
+    - `log_likelihood(y, eta, phi, trials)`: log p(y | eta, phi), normalising constants kept.
+    - `derivatives(y, eta, phi, trials)`: the same and its `Derivatives`.
+    - `mean(eta, phi, trials)`: E[y]; for binomial the expected count.
+    - `draw(rng, eta, phi, trials)`: responses, as float64.
+    - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
+    - `log_concave`: whether log p is concave in eta, phi being fixed.
+    - `separable`: the responses that push eta to infinity: "binomial" (y = 0 to -inf, y = trials
+      to +inf), "poisson" (y = 0 to -inf) or None.
+
+    >>> family = FAMILIES["poisson", "log"]
+    >>> family.log_likelihood(np.array([0.0, 2.0]), np.array([0.0, 0.0]), (), None).round(4)
+    array([-1.    , -1.6931])
+    """
+
+    name: str
+    link: str
+    dispersions: tuple[str, ...]
+    log_concave: bool
+    log_likelihood: Callable[..., Array]
+    derivatives: Callable[..., Derivatives]
+    mean: Callable[..., Array]
+    draw: Callable[..., Array]
+    valid: Callable[..., Mask]
+    support: str
+    separable: str | None
+
+
+def _in_full_shape(eta: Array, *others: Array | float | None) -> Array:
+    shape = np.broadcast_shapes(np.shape(eta), *(np.shape(other) for other in others))
+    return eta if np.shape(eta) == shape else np.broadcast_to(eta, shape)
+
+
+def _counted(count: Array | float, term: Array) -> Array:
+    """count * term, where what never happened counts nothing: 0 * -inf = 0."""
+    if np.size(term) == 0 or np.isfinite(np.min(term)):
+        return count * term
+    with np.errstate(invalid="ignore"):
+        return np.where(np.equal(count, 0.0), 0.0, count * term)
+
+
+def _log_choose(trials: Array | float, y: Array) -> Array | float:
+    """log of the binomial coefficient; exactly 0 for one trial.
+
+    The beta function keeps the digits that a difference of three log-gammas of large counts loses.
+    """
+    inner = (y > 0.0) & (y < trials)
+    if not np.any(inner):
+        return 0.0
+    y, trials = np.where(inner, y, 1.0), np.where(inner, trials, 2.0)
+    return np.where(inner, -betaln(y + 1.0, trials - y + 1.0) - np.log1p(trials), 0.0)
+
+
+def _binomial_log_likelihood(
+    y: Array, eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink
+) -> Array:
+    """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p."""
+    n = 1.0 if trials is None else trials
+    log_p, log_q = link.logs(eta)
+    return _counted(y, log_p) + _counted(n - y, log_q) + _log_choose(n, y)
+
+
+def _binomial_derivatives(
+    y: Array, eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink
+) -> Derivatives:
+    """y (log p)' + (n - y) (log q)', and so on: see `_binomial_log_likelihood`."""
+    n = 1.0 if trials is None else trials
+    failures = n - y
+    value, slope, bend = (
+        _counted(y, of_p) + _counted(failures, of_q)
+        for of_p, of_q in link.derivatives(_in_full_shape(eta, y, trials))
+    )
+    return Derivatives(value + _log_choose(n, y), slope, bend)
+
+
+def _binomial_mean(eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink) -> Array:
+    p = link.probability(eta)
+    return p if trials is None else trials * p
+
+
+def _binomial_draw(
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink
+) -> Array:
+    n = 1 if trials is None else np.asarray(trials).astype(np.int64)
+    return np.asarray(rng.binomial(n, link.probability(eta)), dtype=np.float64)
+
+
+def _binomial_valid(y: Array, trials: Array | None) -> Mask:
+    n = 1.0 if trials is None else trials
+    return np.greater_equal(y, 0.0) & np.less_equal(y, n) & np.equal(y, np.floor(y))
+
+
+def _poisson_log_likelihood(
+    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+) -> Array:
+    """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta)."""
+    return y * link.log_mean(eta) - link.mean(eta) - gammaln(y + 1.0)
+
+
+def _poisson_derivatives(
+    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+) -> Derivatives:
+    """y (log mu)' - mu', y (log mu)'' - mu'': see `_poisson_log_likelihood`."""
+    eta = _in_full_shape(eta, y)
+    value, slope, bend = (
+        y * of_log - of_mean
+        for of_log, of_mean in zip(link.log_derivatives(eta), link.derivatives(eta), strict=True)
+    )
+    return Derivatives(value - gammaln(y + 1.0), slope, bend)
+
+
+def _mean(eta: Array, phi: Sequence, trials: Array | None, *, link: MeanLink) -> Array:
+    return link.mean(eta)
+
+
+def _poisson_draw(
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+) -> Array:
+    mu = np.asarray(link.mean(eta))
+    # numpy refuses means beyond 9.2e18; from 1e15 on the normal limit is exact to 1e-8.
+    counts = np.asarray(rng.poisson(np.minimum(mu, 1e15)), dtype=np.float64)
+    large = mu > 1e15
+    if np.any(large):
+        noise = np.sqrt(mu[large]) * rng.standard_normal(np.count_nonzero(large))
+        counts[large] = np.rint(mu[large] + noise)
+    return counts
+
+
+def _poisson_valid(y: Array, trials: None) -> Mask:
+    return np.greater_equal(y, 0.0) & np.isfinite(y) & np.equal(y, np.floor(y))
+
+
+def _gaussian_log_likelihood(
+    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+) -> Array:
+    """log p(y) = -r^2 / 2 - log sigma - log(2 pi) / 2, with r = (y - g^-1(eta)) / sigma."""
+    sigma = phi[0]
+    with np.errstate(over="ignore"):
+        r = (y - link.mean(eta)) / sigma
+        return -0.5 * r * r - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
+
+
+def _gaussian_derivatives(
+    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+) -> Derivatives:
+    """With r = (y - mu) / sigma and dr = -mu' / sigma: see `_gaussian_log_likelihood`."""
+    sigma = phi[0]
+    mu, mu_1, mu_2 = link.derivatives(_in_full_shape(eta, y, sigma))
+    with np.errstate(over="ignore"):
+        r, slope, bend = (y - mu) / sigma, mu_1 / sigma, mu_2 / sigma
+        square = r * r
+        return Derivatives(
+            value=-0.5 * square - np.log(sigma) - 0.5 * np.log(2.0 * np.pi),
+            eta=r * slope,
+            eta_eta=r * bend - slope * slope,
+            phi=((square - 1.0) / sigma,),
+            eta_phi=(-2.0 * r * slope / sigma,),
+            phi_phi=(((1.0 - 3.0 * square) / sigma / sigma,),),
+        )
+
+
+def _gaussian_draw(
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+) -> Array:
+    mu = link.mean(_in_full_shape(eta, phi[0]))
+    return np.asarray(mu + phi[0] * rng.standard_normal(np.shape(mu)), dtype=np.float64)
+
+
+def _gaussian_valid(y: Array, trials: None) -> Mask:
+    return np.isfinite(y)
+
+
+def _binomial(name: str, link: str) -> Family:
+    functions = BINARY_LINKS[link]
+    return Family(
+        name=name,
+        link=link,
+        dispersions=(),
+        log_concave=True,
+        log_likelihood=partial(_binomial_log_likelihood, link=functions),
+        derivatives=partial(_binomial_derivatives, link=functions),
+        mean=partial(_binomial_mean, link=functions),
+        draw=partial(_binomial_draw, link=functions),
+        valid=_binomial_valid,
+        support="0 or 1" if name == "bernoulli" else "integers from 0 to trials",
+        separable="binomial",
+    )
+
+
+def _poisson(link: str) -> Family:
+    functions = MEAN_LINKS[link]
+    return Family(
+        name="poisson",
+        link=link,
+        dispersions=(),
+        log_concave=True,
+        log_likelihood=partial(_poisson_log_likelihood, link=functions),
+        derivatives=partial(_poisson_derivatives, link=functions),
+        mean=partial(_mean, link=functions),
+        draw=partial(_poisson_draw, link=functions),
+        valid=_poisson_valid,
+        support="non-negative integers",
+        separable="poisson",
+    )
+
+
+def _gaussian(link: str) -> Family:
+    functions = MEAN_LINKS[link]
+    return Family(
+        name="gaussian",
+        link=link,
+        dispersions=("sigma",),
+        log_concave=link == "identity",
+        log_likelihood=partial(_gaussian_log_likelihood, link=functions),
+        derivatives=partial(_gaussian_derivatives, link=functions),
+        mean=partial(_mean, link=functions),
+        draw=partial(_gaussian_draw, link=functions),
+        valid=_gaussian_valid,
+        support="real numbers",
+        separable=None,
+    )
+
+
+_RECORDS = (
+    *(_gaussian(link) for link in ("identity", "log", "softplus")),
+    *(_binomial(name, link) for name in ("bernoulli", "binomial") for link in BINARY_LINKS),
+    *(_poisson(link) for link in ("log", "softplus")),
+)
+
+FAMILIES: dict[tuple[str, str], Family] = {
+    (family.name, family.link): family for family in _RECORDS
+}

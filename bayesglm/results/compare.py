@@ -1,0 +1,108 @@
+"""Models side by side, by ArviZ's comparison, on the samples that all of them predicted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.results.elpd import loo, summed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compare(models: Mapping[str, Any]) -> pd.DataFrame:
+    """Rank models by expected log predictive density, with standard errors of the differences.
+
+    Parameters
+    ----------
+    models : mapping of names to fits or ELPDData
+        Posterior fits (scored by `loo`), or the results of `loo` or `kfold`. Samples that one
+        of them left out (a longer past, say) are left out of all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ArviZ's table, best model first: ``elpd``, ``se``, ``elpd_diff`` to the best and its
+        standard error ``dse``, stacking ``weight``, ``p``; unrounded. Its ``attrs`` hold
+        ``n_data_points``, the samples compared.
+
+    Raises
+    ------
+    DataError
+        Fewer than two models, or models without common samples.
+
+    Warns
+    -----
+    BayesGLMWarning
+        Samples that were left out to compare like with like.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> x = [k / 10 for k in range(-20, 20)]
+    >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
+    >>> with_x = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    >>> without = bg.GLM("y", [], family="poisson")
+    >>> table = bg.compare({"x": bg.fit(with_x, data), "nothing": bg.fit(without, data)})
+    >>> list(table.index)
+    ['x', 'nothing']
+    """
+    from arviz_stats import compare as arviz_compare
+    from arviz_stats.utils import ELPDData
+
+    if not isinstance(models, Mapping) or len(models) < 2:
+        raise DataError("compare needs a mapping of at least two names to fits or ELPDData.")
+    elpds = {name: one if isinstance(one, ELPDData) else loo(one) for name, one in models.items()}
+    common = _on_common_samples(elpds)
+    table = arviz_compare(common, round_to="none")
+    table.attrs["n_data_points"] = next(iter(common.values())).n_data_points
+    return table
+
+
+def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
+    """Cut every pointwise result down to the samples that all results have."""
+    import xarray as xr
+
+    missing = [name for name, one in elpds.items() if one.elpd_i is None]
+    if missing:
+        raise DataError(
+            f"model {missing[0]!r} has no pointwise values; compute it with pointwise=True."
+        )
+    aligned = xr.align(*(one.elpd_i for one in elpds.values()), join="inner")
+    n_common = aligned[0].size
+    if not n_common:
+        raise DataError("the models have no samples in common, so they cannot be compared.")
+    cut = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
+    if not any(cut.values()):
+        return elpds
+    told = ", ".join(f"{number} of {name!r}" for name, number in cut.items() if number)
+    warnings.warn(
+        f"compared on the {n_common} samples that all models predict; left out: {told}.",
+        BayesGLMWarning,
+        stacklevel=3,
+    )
+    return {
+        name: _cut(one, elpd_i) for (name, one), elpd_i in zip(elpds.items(), aligned, strict=True)
+    }
+
+
+def _cut(one: Any, elpd_i: Any) -> Any:
+    pareto_k = one.pareto_k
+    if pareto_k is not None:
+        pareto_k = pareto_k.reindex_like(elpd_i)
+    elpd, se, _ = summed(elpd_i.values, np.zeros(elpd_i.size))
+    return replace(
+        one,
+        elpd=elpd,
+        se=se,
+        p=one.p * elpd_i.size / one.n_data_points,
+        n_data_points=elpd_i.size,
+        elpd_i=elpd_i,
+        pareto_k=pareto_k,
+    )

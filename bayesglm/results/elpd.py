@@ -1,0 +1,390 @@
+"""Expected log predictive density: streamed PSIS-LOO, and k-fold over rows, groups or time."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.design.door import as_dataset
+from bayesglm.design.variables import require
+from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
+from bayesglm.inference.fit import sample
+from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.tree import (
+    check_counts,
+    log_likelihood,
+    reopen,
+    sample_coords,
+    thetas_from,
+    thetas_of,
+)
+from bayesglm.spec.model import GLM
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from arviz_stats.utils import ELPDData
+
+Array = np.ndarray
+ROWS = 512  # rows of the log likelihood held at once, times draws
+
+
+def add_log_likelihood(fit: xr.DataTree) -> xr.DataTree:
+    """Return the fit with the group ``log_likelihood``, however large it is.
+
+    Fits store it up to 2e7 values; `loo` needs it at no size, ArviZ's own functions do.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
+    >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> bg.add_log_likelihood(fitted)["log_likelihood"]["y"].sizes["obs"]
+    6
+    """
+    problems = _posterior_problems(fit)
+    group = fit["posterior"].to_dataset()
+    shape = (group.sizes["chain"], group.sizes["draw"], -1)
+    thetas = [theta.reshape(shape) for theta in thetas_from(group, problems)]
+    return fit.assign({"log_likelihood": _as_node(log_likelihood(problems, thetas))})
+
+
+def _as_node(dataset: xr.Dataset) -> xr.DataTree:
+    import xarray as xr
+
+    return xr.DataTree(dataset)
+
+
+def loo(fit: xr.DataTree) -> ELPDData:
+    """Estimate the elpd by leave-one-out cross-validation with Pareto-smoothed weights.
+
+    Each sample's log likelihood is computed and smoothed in blocks, so that the ``draws x
+    samples`` matrix is never held whole; the numbers are those of ``arviz.loo`` (Vehtari, Gelman
+    & Gabry 2017). A row of frequency weight 2 is left out with both its copies.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A posterior fit.
+
+    Returns
+    -------
+    arviz_stats ELPDData
+        With pointwise values ``elpd_i`` and ``pareto_k``.
+
+    Raises
+    ------
+    DataError
+        A fit without a posterior.
+
+    Warns
+    -----
+    BayesGLMWarning
+        Samples that depend on one another: with a history term (leaving y_i out drops one
+        conditional factor, while y_i stays a covariate of later samples), or with autocorrelated
+        residuals; and k-hat above its limit. `kfold` with ``by="time"`` is the remedy.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> x = [k / 10 for k in range(-20, 20)]
+    >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
+    >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> bg.loo(fitted).n_data_points
+    40
+    """
+    problems = _posterior_problems(fit)
+    thetas = thetas_of(fit, problems)
+    group = fit["posterior"].to_dataset()
+    chains, draws = group.sizes["chain"], group.sizes["draw"]
+    reff = _relative_efficiency(group)
+    every = []
+    for problem, theta in zip(problems, thetas, strict=True):
+        parts = [
+            _loo_rows(values.T.reshape(-1, chains, draws), reff)
+            for values in problem.natural.pointwise_blocks(theta, ROWS)
+        ]
+        every.append([np.concatenate(column) for column in zip(*parts, strict=True)])
+    elpd_i, pareto_k, p_loo_i = (np.stack([one[k] for one in every], axis=-1) for k in range(3))
+    return _loo_data(problems, thetas, elpd_i, pareto_k, p_loo_i, chains * draws)
+
+
+def _loo_rows(values: Array, reff: float) -> tuple[Array, Array, Array]:
+    """Return elpd_i, pareto_k and p_loo_i of rows ``(row, chain, draw)``."""
+    from arviz_stats.base import array_stats
+
+    # A row of weight zero has the same log likelihood in every draw: there is nothing to smooth.
+    constant = np.ptp(values, axis=(1, 2)) == 0
+    found = (values[:, 0, 0].copy(), np.full(len(values), -np.inf), np.zeros(len(values)))
+    if not constant.all():
+        for whole, part in zip(found, array_stats.loo(values[~constant], r_eff=reff), strict=True):
+            whole[~constant] = part
+    return found
+
+
+def _loo_data(
+    problems: list[Problem],
+    thetas: list[Array],
+    elpd_i: Array,
+    pareto_k: Array,
+    p_loo_i: Array,
+    n_draws: int,
+) -> ELPDData:
+    from arviz_stats.utils import ELPDDataLOO
+
+    good_k = min(1.0 - 1.0 / np.log10(n_draws), 0.7) if n_draws > 1 else 0.7
+    n_bad = int((pareto_k > good_k).sum())
+    if n_bad:
+        warnings.warn(
+            f"k-hat is above {good_k:.2f} for {n_bad} of {pareto_k.size} samples (the largest is "
+            f"{np.nanmax(pareto_k):.2f}), so their leave-one-out densities are not to be trusted; "
+            "use kfold.",
+            BayesGLMWarning,
+            stacklevel=3,
+        )
+    dependence = _dependence(problems, thetas)
+    if dependence:
+        warnings.warn(
+            f"pointwise leave-one-out is optimistic here: {dependence}. Use "
+            "kfold(model, data, by='time') or by='trial'.",
+            BayesGLMWarning,
+            stacklevel=3,
+        )
+    elpd, se, p = summed(elpd_i, p_loo_i)
+    return ELPDDataLOO(
+        elpd=elpd,
+        se=se,
+        p=p,
+        n_samples=n_draws,
+        n_data_points=elpd_i.size,
+        scale="log",
+        warning=bool(n_bad),
+        good_k=good_k,
+        elpd_i=_labelled(problems, elpd_i, "elpd_i"),
+        pareto_k=_labelled(problems, pareto_k, "pareto_k"),
+    )
+
+
+def summed(elpd_i: Array, p_i: Array) -> tuple[float, float, float]:
+    """Return elpd, its standard error and the effective number of parameters, as ArviZ sums."""
+    from arviz_stats.base import array_stats
+
+    elpd, se, p, _ = array_stats.loo_summary(elpd_i.ravel(), p_i.ravel())
+    return float(elpd), float(se), float(p)
+
+
+def _dependence(problems: list[Problem], thetas: list[Array]) -> str:
+    """Say why samples are not exchangeable, or return an empty string."""
+    plan = problems[0].plan
+    if plan.model.has_history:
+        return (
+            "with a history term each response is also a covariate of later samples, so leaving "
+            "it out leaves its trace in"
+        )
+    if plan.step is None:
+        return ""
+    for problem, theta in zip(problems, thetas, strict=True):
+        correlation, n = _residual_autocorrelation(problem, theta)
+        if abs(correlation) > max(4.0 / np.sqrt(n), 0.02):
+            return (
+                f"residuals of neighbouring samples{problem.where} are correlated "
+                f"({correlation:.2f} at lag 1)"
+            )
+    return ""
+
+
+def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, int]:
+    mean_theta = theta.mean(axis=0)
+    objective, predictors = problem.natural, problem.design.predictors
+    residuals = []
+    for rows in problem.design.blocks(4096):
+        eta = rows.X @ mean_theta[: objective.n_coefficients] + rows.offset
+        residuals.append(
+            rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)
+        )
+    residual = np.concatenate(residuals)
+    residual = residual - residual.mean()
+    adjacent = np.diff(predictors.rows) == 1
+    products = (residual[1:] * residual[:-1])[adjacent]
+    variance = float((residual**2).mean())
+    n = max(int(adjacent.sum()), 1)
+    return (float(products.mean()) / variance if variance > 0 and len(products) else 0.0), n
+
+
+def kfold(
+    model: GLM,
+    data: Any,
+    by: str | None = None,
+    folds: int = 10,
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+) -> ELPDData:
+    """Estimate the elpd by k-fold cross-validation with a posterior per fold.
+
+    For each fold the model is fitted (as `fit` does) to the rows outside it, and the fold's rows
+    are scored by log mean_draws p(y_i | theta). The design is laid once on all the data, so the
+    first rows of a held-out block keep their full past. Default priors are resolved once, on all
+    the data, and shared by the folds.
+
+    Parameters
+    ----------
+    model, data, draws, chains, seed
+        As in `fit`.
+    by : str, optional
+        None: rows at random. ``"time"`` (or the sample dim): ``folds`` contiguous blocks. The
+        name of a coordinate or variable over the samples, ``"trial"`` say: its values are left
+        out together, dealt at random to at most ``folds`` folds.
+    folds : int
+        Number of folds, at least 2.
+
+    Returns
+    -------
+    arviz_stats ELPDData
+        Kind ``loo_kfold``, with pointwise values ``elpd_i``; ``p`` is the in-sample log density
+        minus the elpd.
+
+    Raises
+    ------
+    DataError
+        Fewer than two folds, or fewer rows or groups than folds; a fold that cannot be fitted.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> x = [k / 10 for k in range(-20, 20)]
+    >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
+    >>> model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    >>> bg.kfold(model, data, folds=4).n_folds
+    4
+    """
+    check_counts(draws, chains)
+    problems = open_problems(model, data)
+    fold_of = _folds(problems[0], data, by, folds, seed)
+    n_folds = int(fold_of.max()) + 1
+    elpd_i = np.empty((problems[0].design.n_rows, len(problems)))
+    for fold in range(n_folds):
+        held = fold_of == fold
+        try:
+            scored = _score(problems, held, draws, chains, seed)
+        except BayesGLMError as error:
+            raise DataError(
+                f"fold {fold + 1} of {n_folds} cannot be fitted: {error} Use fewer folds, or "
+                "proper priors."
+            ) from error
+        elpd_i[held] = scored
+    everything = np.ones(len(fold_of), dtype=bool)
+    made = sample(problems, draws, chains, seed)
+    in_sample = np.stack(
+        [
+            _log_mean(one.theta, problem, everything)
+            for one, problem in zip(made, problems, strict=True)
+        ],
+        axis=-1,
+    )
+    return _kfold_data(problems, elpd_i, in_sample, n_folds, draws * chains)
+
+
+def _score(problems: list[Problem], held: Array, draws: int, chains: int, seed: int) -> Array:
+    trained = [problem.restrict(~held) for problem in problems]
+    made = sample(trained, draws, chains, seed)
+    return np.stack(
+        [_log_mean(one.theta, problem, held) for one, problem in zip(made, problems, strict=True)],
+        axis=-1,
+    )
+
+
+def _log_mean(theta: Array, problem: Problem, rows: Array) -> Array:
+    """Return log mean over draws of p(y_i | theta) for some rows of a problem."""
+    flat = theta.reshape(-1, theta.shape[-1])
+    tested = problem.restrict(rows).natural
+    parts = [
+        np.logaddexp.reduce(values, axis=0) - np.log(len(flat))
+        for values in tested.pointwise_blocks(flat, ROWS)
+    ]
+    return np.concatenate(parts)
+
+
+def _kfold_data(
+    problems: list[Problem], elpd_i: Array, in_sample: Array, n_folds: int, n_draws: int
+) -> ELPDData:
+    from arviz_stats.utils import ELPDDataLOOKFold
+
+    elpd, se, p = summed(elpd_i, in_sample - elpd_i)
+    return ELPDDataLOOKFold(
+        elpd=elpd,
+        se=se,
+        p=p,
+        n_samples=n_draws,
+        n_data_points=elpd_i.size,
+        scale="log",
+        warning=False,
+        good_k=None,  # type: ignore[arg-type]
+        elpd_i=_labelled(problems, elpd_i, "elpd_i"),
+        n_folds=n_folds,
+        p_kfold_i=_labelled(problems, in_sample - elpd_i, "p_kfold_i"),
+    )
+
+
+@dataclass(frozen=True)
+class _Folding:
+    n: int
+    folds: int
+    rng: np.random.Generator
+
+    def at_random(self) -> Array:
+        """Deal rows (or groups) to folds of equal size."""
+        return self.rng.permutation(np.arange(self.n) % self.folds)
+
+
+def _folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
+    """Return the fold of every kept row."""
+    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
+        raise DataError(f"folds must be a whole number of at least 2, got {folds!r}.")
+    rows, dim = problem.design.predictors.rows, problem.plan.sample_dim
+    rng = np.random.default_rng(seed)
+    if by is None or by in (dim, "time"):
+        if len(rows) < folds:
+            raise DataError(f"{len(rows)} samples cannot make {folds} folds; use fewer folds.")
+        if by is None:
+            return _Folding(len(rows), folds, rng).at_random()
+        return np.arange(len(rows)) * folds // len(rows)
+    values = require(as_dataset(data), by, "by")
+    if values.dims != (dim,):
+        raise DataError(f"by={by!r} has the dims {values.dims}; it must have one value per sample.")
+    labels, group = np.unique(values.values[rows], return_inverse=True)
+    if len(labels) < 2:
+        raise DataError(f"by={by!r} has one value only; there is nothing to leave out.")
+    return _Folding(len(labels), min(folds, len(labels)), rng).at_random()[group]
+
+
+def _posterior_problems(fit: xr.DataTree) -> list[Problem]:
+    problems = reopen(fit)
+    if "posterior" not in fit.children:
+        raise DataError(
+            "a posterior is needed (fit, fit_laplace or fit_mcmc); this fit has only a MAP."
+        )
+    return problems
+
+
+def _relative_efficiency(group: xr.Dataset) -> float:
+    import arviz_stats  # noqa: F401  (registers the accessor)
+
+    if group.sizes["chain"] == 1:
+        return 1.0
+    ess = group.azstats.ess(method="mean")
+    values = np.hstack([ess[name].values.ravel() for name in ess.data_vars])
+    return float(values.mean() / (group.sizes["chain"] * group.sizes["draw"]))
+
+
+def _labelled(problems: list[Problem], values: Array, name: str) -> xr.DataArray:
+    import xarray as xr
+
+    plan = problems[0].plan
+    coords = sample_coords(problems)
+    if plan.population is None:
+        return xr.DataArray(values[..., 0], dims=(plan.sample_dim,), coords=coords, name=name)
+    dims = (plan.sample_dim, plan.population)
+    return xr.DataArray(values, dims=dims, coords=coords, name=name)

@@ -1,0 +1,69 @@
+"""Models as JSON: each noun is an object with its class under "type" and its fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.model import GLM
+from bayesglm.spec.noun import near
+from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
+from bayesglm.spec.terms import TERMS
+
+NOUNS = {kind.__name__: kind for kind in (GLM, *TERMS, *COEFFICIENT_PRIORS, *DISPERSION_PRIORS)}
+
+
+def to_json(model: GLM) -> str:
+    """Write a model as JSON text; fields at their default are left out."""
+    return json.dumps(_plain(model), indent=2)
+
+
+def from_json(text: str) -> GLM:
+    """Read the text that `to_json` wrote; raises ModelError where it says no model."""
+    try:
+        parsed = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the model is not valid JSON: {error}.") from error
+    model = _noun(parsed)
+    if not isinstance(model, GLM):
+        raise ModelError(f"the JSON says a {type(model).__name__}, not a GLM.")
+    return model
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = {
+        field.name: _plain(getattr(value, field.name))
+        for field in dataclasses.fields(value)
+        if getattr(value, field.name) != field.default
+    }
+    return {"type": type(value).__name__, **fields}
+
+
+def _noun(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_noun(part) for part in value)
+    if not isinstance(value, dict):
+        return value
+    fields = dict(value)
+    name = fields.pop("type", None)
+    if name not in NOUNS:
+        raise ModelError(
+            f"the JSON names an unknown type {name!r}; known are {', '.join(NOUNS)}."
+            f"{near(name, NOUNS)}"
+        )
+    known = {field.name for field in dataclasses.fields(NOUNS[name])}
+    unknown = sorted(set(fields) - known)
+    if unknown:
+        raise ModelError(
+            f"the JSON gives {name} an unknown field {unknown[0]!r}.{near(unknown[0], known)}"
+        )
+    try:
+        return NOUNS[name](**{field: _noun(part) for field, part in fields.items()})
+    except TypeError as error:
+        raise ModelError(f"the JSON's {name} is incomplete: {error}.") from error

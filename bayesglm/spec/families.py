@@ -1,0 +1,51 @@
+"""What a model may say of its likelihood: families, the links each allows, and how to write them.
+
+The functions that compute them stand under the same names in `bayesglm.numerics.families`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FamilyName:
+    """One family: its links (the default first), its dispersions, and its notation."""
+
+    links: tuple[str, ...]
+    dispersions: tuple[str, ...] = ()
+    needs_trials: bool = False
+    notation: str = "{family}({mu})"
+
+
+@dataclass(frozen=True)
+class LinkName:
+    """One link: the mean as a function of eta, and the unit of eta."""
+
+    mean: str
+    unit: str
+
+
+FAMILY_NAMES: dict[str, FamilyName] = {
+    "gaussian": FamilyName(
+        links=("identity", "log", "softplus"),
+        dispersions=("sigma",),
+        notation="Normal({mu}, sigma²)",
+    ),
+    "bernoulli": FamilyName(links=("logit", "probit", "cloglog"), notation="Bernoulli({mu})"),
+    "binomial": FamilyName(
+        links=("logit", "probit", "cloglog"),
+        needs_trials=True,
+        notation="Binomial({trials}, {mu})",
+    ),
+    "poisson": FamilyName(links=("log", "softplus"), notation="Poisson({mu})"),
+}
+
+LINK_NAMES: dict[str, LinkName] = {
+    "identity": LinkName("{eta}", "response units"),
+    "log": LinkName("exp({eta})", "log response"),
+    "softplus": LinkName("log(1 + exp({eta}))", "softplus response"),
+    "logit": LinkName("1/(1 + exp(-{eta}))", "log odds"),
+    "probit": LinkName("Φ({eta})", "probit"),
+    "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),
+}

@@ -1,0 +1,264 @@
+"""The model: one frozen description, read by every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Real
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.noun import near, noun, put
+from bayesglm.spec.numbers import Number, frozen_number
+from bayesglm.spec.priors import (
+    COEFFICIENT_PRIORS,
+    DISPERSION_PRIORS,
+    CoefficientPrior,
+    DispersionPrior,
+    Flat,
+)
+from bayesglm.spec.terms import TERMS, History, Linear, Term
+
+RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample"})
+DERIVED = ("_lag", "_column", "_data", "_scale", "_lengthscale")
+
+
+@noun
+class GLM:
+    """A generalized linear model: response, terms, family, link and priors.
+
+    eta = offset + intercept + sum over terms of X w, y ~ family(g^-1(eta)); the log posterior is
+    sum(weight * log p(y | eta)) + log p(w) + log p(dispersion): sums, never means, so each prior
+    is the penalty it equals (McCullagh & Nelder 1989; Tibshirani 1996).
+
+    Parameters
+    ----------
+    response : str
+        The variable of the data to explain.
+    terms : term, str, or sequence of them
+        `Linear`, `Lagged`, `History`; a bare string is ``Linear(name)``.
+    family : {"gaussian", "bernoulli", "binomial", "poisson"}
+    link : str, optional
+        The family's canonical link by default. gaussian: identity, log, softplus; bernoulli and
+        binomial: logit, probit, cloglog; poisson: log, softplus.
+    prior : prior, optional
+        Prior of terms that have none of their own. Without either, a weakly informative Normal
+        scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian response, 2.5/sd(x)
+        elsewhere: rstanarm's and Bambi's rule), resolved once at the first fit and stored.
+    intercept : prior or None
+        Prior of the raw intercept; ``Flat()`` by default, None removes the intercept.
+    dispersion : prior or number, optional
+        Of gaussian's sigma: a prior of sigma itself (`HalfNormal`, `HalfStudentT`,
+        `Exponential`, `Flat`), or a fixed number. By default HalfStudentT(sd(y)).
+    trials : str, optional
+        Binomial only, and required there: the variable with the number of trials.
+    offset, weights : str, optional
+        Variables with a known part of eta, and with frequency weights (a weight of 2 is the row
+        twice).
+    edges : {"drop", "zero"}
+        Samples without a full past (or future, for negative lags) are left out, or see zeros.
+
+    Raises
+    ------
+    ModelError
+        Anything that cannot be a model: an unknown family, a link the family does not allow, two
+        terms of one name, a reserved name.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> model = bg.GLM("spikes", [bg.Lagged("stimulus", lags=25, prior=bg.ridge(1.0))],
+    ...                family="poisson")
+    >>> model
+    GLM('spikes', [Lagged('stimulus', lags=25, prior=Normal(1.0))], family='poisson')
+    >>> print(model)
+    spikes[t] ~ Poisson(exp(eta[t]))
+    eta[t] = intercept + Σₖ stimulus[k]·stimulus[t-k]
+    intercept             ~ Flat                no penalty
+    stimulus[k=0..24]     ~ Normal(0, 1²)       ridge(1) = 1/2 · Σ stimulus²
+    >>> bg.GLM.from_json(model.to_json()) == model
+    True
+    """
+
+    response: str
+    terms: tuple[Term, ...]
+    family: str = "gaussian"
+    link: str | None = None
+    prior: CoefficientPrior | None = None
+    intercept: CoefficientPrior | None = Flat()
+    dispersion: DispersionPrior | Number | None = None
+    trials: str | None = None
+    offset: str | None = None
+    weights: str | None = None
+    edges: str = "drop"
+
+    def __post_init__(self) -> None:
+        put(self, terms=_as_terms(self.terms))
+        _check_likelihood(self)
+        _check_priors(self)
+        _check_roles(self)
+        _check_names(self)
+
+    @property
+    def link_name(self) -> str:
+        """The link, the family's default where none was given."""
+        return self.link or FAMILY_NAMES[self.family].links[0]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every variable of the data that the model reads, the response first."""
+        names = [self.response]
+        for term in self.terms:
+            names.extend(term.variables)
+        names.extend(name for name in (self.trials, self.offset, self.weights) if name)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the response's own past is a predictor."""
+        return any(isinstance(term, History) for term in self.terms)
+
+    def prior_of(self, term: Term) -> CoefficientPrior | None:
+        """Return the prior of a term: its own, the model's, or None where the data decide."""
+        return term.prior if term.prior is not None else self.prior
+
+    def to_json(self) -> str:
+        """Write the model as JSON text that `from_json` reads back to an equal model."""
+        from bayesglm.spec.codec import to_json
+
+        return to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> GLM:
+        """Read a model from the JSON text that `to_json` wrote.
+
+        Raises
+        ------
+        ModelError
+            Text that is no JSON, or JSON that says no model.
+        """
+        from bayesglm.spec.codec import from_json
+
+        return from_json(text)
+
+    def __str__(self) -> str:
+        from bayesglm.spec.notation import model_text
+
+        return model_text(self)
+
+
+def _as_terms(terms: object) -> tuple[Term, ...]:
+    several: Iterable[object] = (
+        (terms,) if isinstance(terms, (str, *TERMS)) or not isinstance(terms, Iterable) else terms
+    )
+    made: list[Term] = []
+    for term in several:
+        if isinstance(term, str):
+            term = Linear(term)
+        if not isinstance(term, TERMS):
+            allowed = ", ".join(kind.__name__ for kind in TERMS)
+            raise ModelError(f"a term must be one of {allowed} or a variable's name, got {term!r}.")
+        made.append(term)
+    return tuple(made)
+
+
+def _check_likelihood(model: GLM) -> None:
+    if model.family not in FAMILY_NAMES:
+        raise ModelError(
+            f"unknown family {model.family!r}; the families are "
+            f"{', '.join(FAMILY_NAMES)}.{near(model.family, FAMILY_NAMES)}"
+        )
+    family = FAMILY_NAMES[model.family]
+    if model.link is not None and model.link not in family.links:
+        raise ModelError(
+            f"family {model.family!r} does not go with link {model.link!r}; it allows "
+            f"{', '.join(family.links)}.{near(model.link, family.links)}"
+        )
+    if model.link == family.links[0]:
+        put(model, link=None)
+    if model.edges not in ("drop", "zero"):
+        raise ModelError(f"edges must be 'drop' or 'zero', got {model.edges!r}.")
+
+
+def _check_priors(model: GLM) -> None:
+    allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
+    if model.prior is not None and not isinstance(model.prior, COEFFICIENT_PRIORS):
+        raise ModelError(f"prior must be one of {allowed}, got {model.prior!r}.")
+    if model.intercept is not None and not isinstance(model.intercept, COEFFICIENT_PRIORS):
+        raise ModelError(f"intercept must be one of {allowed}, or None, got {model.intercept!r}.")
+    names = FAMILY_NAMES[model.family].dispersions
+    if model.dispersion is None:
+        return
+    if not names:
+        raise ModelError(
+            f"family {model.family!r} has no dispersion; remove dispersion={model.dispersion!r}."
+        )
+    dispersion = model.dispersion
+    if isinstance(dispersion, Mapping):
+        unknown = [name for name in dispersion if name not in names]
+        if unknown or not dispersion:
+            raise ModelError(
+                f"dispersion names {unknown}; family {model.family!r} has {', '.join(names)}."
+            )
+        dispersion = dispersion[names[0]]
+    if isinstance(dispersion, (Real, tuple, list)) or hasattr(dispersion, "tolist"):
+        put(model, dispersion=frozen_number(f"dispersion ({names[0]})", dispersion, positive=True))
+    elif isinstance(dispersion, DISPERSION_PRIORS):
+        put(model, dispersion=dispersion)
+    else:
+        kinds = ", ".join(prior.__name__ for prior in DISPERSION_PRIORS)
+        raise ModelError(
+            f"dispersion must be a positive number or a prior of a positive parameter ({kinds}), "
+            f"got {dispersion!r}."
+        )
+
+
+def _check_roles(model: GLM) -> None:
+    if not isinstance(model.response, str) or not model.response:
+        raise ModelError(f"response must be the name of a variable, got {model.response!r}.")
+    for role in ("trials", "offset", "weights"):
+        name = getattr(model, role)
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ModelError(f"{role} must be the name of a variable, got {name!r}.")
+        if name == model.response:
+            raise ModelError(f"{role}={name!r} is the response itself; name another variable.")
+    needs_trials = FAMILY_NAMES[model.family].needs_trials
+    if needs_trials and model.trials is None:
+        raise ModelError(
+            "family 'binomial' needs trials=, the variable with the number of trials of each "
+            "sample; for 0/1 responses use family 'bernoulli'."
+        )
+    if model.trials is not None and not needs_trials:
+        raise ModelError(
+            f"trials={model.trials!r} is the count variable of a binomial, and family "
+            f"{model.family!r} has none. To mark trials in time, give the data a 'trial' "
+            "coordinate instead: lags never cross it."
+        )
+
+
+def _check_names(model: GLM) -> None:
+    labels = [term.label for term in model.terms]
+    for what, name in [("response", model.response), *(("term", label) for label in labels)]:
+        rename = "rename the variable" if what == "response" else "give the term another name="
+        if name in RESERVED:
+            raise ModelError(f"{what} {name!r}: the name is reserved; {rename}.")
+        if "/" in name:
+            raise ModelError(f"{what} {name!r}: a name cannot hold '/'; {rename}.")
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ModelError(
+                f"two terms are named {label!r}; give one of them another name=, for example "
+                f"name='{label}_2'."
+            )
+    for term in model.terms:
+        if model.response in term.variables:
+            raise ModelError(
+                f"term {term.label!r} predicts {model.response!r} from itself; use History for "
+                "the response's own past."
+            )
+    taken = {model.response, *labels}
+    derived = {name + suffix for name in (model.response, *labels) for suffix in DERIVED}
+    for clash in sorted(taken & derived | ({model.response} & set(labels))):
+        raise ModelError(
+            f"the name {clash!r} collides with one that the model itself needs; rename the "
+            "variable or give the term another name=."
+        )

@@ -1,0 +1,119 @@
+"""The model in mathematical notation: likelihood, priors, and the penalty each prior equals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.numbers import Number, entries, number_text
+from bayesglm.spec.terms import History, Lagged, Linear, Term
+
+if TYPE_CHECKING:
+    from bayesglm.spec.model import GLM
+
+
+def model_text(model: GLM) -> str:
+    """Write a model over several lines: likelihood, linear predictor, priors and penalties."""
+    family = FAMILY_NAMES[model.family]
+    index = "[t]" if any(not isinstance(term, Linear) for term in model.terms) else "[i]"
+    mean = LINK_NAMES[model.link_name].mean.format(eta=f"eta{index}")
+    likelihood = family.notation.format(mu=mean, trials=f"{model.trials}{index}")
+    weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
+    parts = [f"{model.offset}{index}"] if model.offset else []
+    parts += ["intercept"] if model.intercept is not None else []
+    parts += [_term_sum(term, model.response, index) for term in model.terms]
+    lines = [
+        f"{model.response}{index} ~ {likelihood}{weighted}",
+        f"eta{index} = {' + '.join(parts) or '0'}",
+    ]
+    rows = []
+    if model.intercept is not None:
+        rows.append(("intercept", "intercept", model.intercept))
+    rows += [(_term_index(term), term.label, model.prior_of(term)) for term in model.terms]
+    rows += [(name, name, model.dispersion) for name in family.dispersions]
+    lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _term_sum(term: Term, response: str, index: str) -> str:
+    if isinstance(term, Linear):
+        if isinstance(term.variable, tuple):
+            return f"Σⱼ {term.label}[j]·({', '.join(term.variable)})[j]{index}"
+        return f"{term.label}·{term.variable}{index}"
+    source = response if isinstance(term, History) else term.variable
+    return f"Σₖ {term.label}[k]·{source}[t-k]"
+
+
+def _term_index(term: Term) -> str:
+    if not isinstance(term, (Lagged, History)):
+        return term.label
+    first = 1 if isinstance(term, History) else 0
+    if isinstance(term.lags, int):
+        return f"{term.label}[k={first}..{first + term.lags - 1}]"
+    if term.lags is not None:
+        return f"{term.label}[k={term.lags[0]}..{term.lags[1] - 1}]"
+    window = term.window if isinstance(term.window, tuple) else f"{term.window:g} s"
+    return f"{term.label}[{window}]"
+
+
+def _prior_text(symbol: str, prior: Any) -> str:
+    if prior is None:
+        return "~ weakly informative, scaled by the data at the first fit"
+    if isinstance(prior, (float, tuple)):
+        return f"= {number_text(prior)}"
+    density, penalty = PRIOR_NOTATION[type(prior).__name__]
+    return f"~ {density(prior):<19} {penalty(symbol, prior)}"
+
+
+def _deviation(symbol: str, loc: Number) -> str:
+    return f"({symbol} - {number_text(loc)})" if any(entries(loc)) else symbol
+
+
+def _weight(prior: Any, power: int) -> str:
+    low_to_high = sorted(entry**-power for entry in entries(prior.scale))
+    lam = f"{low_to_high[0]:.4g}"
+    return lam if len(low_to_high) == 1 else f"{lam} .. {low_to_high[-1]:.4g}"
+
+
+def _ridge(symbol: str, prior: Any) -> str:
+    lam = _weight(prior, 2)
+    return f"ridge({lam}) = {lam}/2 · Σ {_deviation(symbol, prior.loc)}²"
+
+
+def _lasso(symbol: str, prior: Any) -> str:
+    lam = _weight(prior, 1)
+    return f"lasso({lam}) = {lam} · Σ |{_deviation(symbol, prior.loc)}|"
+
+
+def _square(symbol: str, prior: Any) -> str:
+    return f"penalty {symbol}²/(2·{number_text(prior.scale)}²)"
+
+
+def _heavy(symbol: str, prior: Any) -> str:
+    df = number_text(prior.df)
+    return f"penalty ({df}+1)/2 · log(1 + {symbol}²/({df}·{number_text(prior.scale)}²))"  # -log t
+
+
+type Notation = tuple[Callable[[Any], str], Callable[[str, Any], str]]
+
+PRIOR_NOTATION: dict[str, Notation] = {
+    "Flat": (lambda prior: "Flat", lambda symbol, prior: "no penalty"),
+    "Normal": (
+        lambda prior: f"Normal({number_text(prior.loc)}, {number_text(prior.scale)}²)",
+        _ridge,
+    ),
+    "Laplace": (
+        lambda prior: f"Laplace({number_text(prior.loc)}, {number_text(prior.scale)})",
+        _lasso,
+    ),
+    "HalfNormal": (lambda prior: f"HalfNormal({number_text(prior.scale)})", _square),
+    "HalfStudentT": (
+        lambda prior: f"HalfStudentT({number_text(prior.df)}, {number_text(prior.scale)})",
+        _heavy,
+    ),
+    "Exponential": (
+        lambda prior: f"Exponential({number_text(prior.scale)})",
+        lambda symbol, prior: f"penalty {symbol}/{number_text(prior.scale)}",
+    ),
+}

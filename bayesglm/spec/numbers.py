@@ -1,0 +1,62 @@
+"""Numbers as a model keeps them: floats, or nested tuples of floats for arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any
+
+from bayesglm.errors import ModelError
+
+type Number = float | tuple["Number", ...]
+
+
+def frozen_number(what: str, value: Any, positive: bool = False) -> Number:
+    """Return ``value`` as a float or nested tuples of floats, checked to be finite.
+
+    Raises ModelError where an entry is no number, not finite, or (``positive``) not above zero.
+    """
+    frozen = _freeze(what, value)
+    for entry in entries(frozen):
+        if not math.isfinite(entry) or (positive and entry <= 0):
+            kind = "a positive, finite number" if positive else "a finite number"
+            raise ModelError(f"{what} must be {kind} (or an array of them), got {entry!r}.")
+    return frozen
+
+
+def entries(value: Number) -> Iterator[float]:
+    """Run through the floats of a number or of nested tuples."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from entries(part)
+    else:
+        yield value
+
+
+def number_text(value: Number) -> str:
+    """Write a number with four digits; an array by its range."""
+    if not isinstance(value, tuple):
+        return f"{value:.4g}"
+    all_of_it = list(entries(value))
+    low, high = min(all_of_it), max(all_of_it)
+    return f"[{low:.4g} .. {high:.4g}]"
+
+
+def _freeze(what: str, value: Any) -> Number:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        if not value:
+            raise ModelError(f"{what} is an empty array; give one number per coefficient.")
+        parts = tuple(_freeze(what, part) for part in value)
+        if len({_shape(part) for part in parts}) > 1:
+            raise ModelError(f"{what} is a ragged array; its rows must have equal lengths.")
+        return parts
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ModelError(f"{what} must be a number or an array of numbers, got {value!r}.")
+    return float(value)
+
+
+def _shape(value: Number) -> tuple[int, ...]:
+    return (len(value), *_shape(value[0])) if isinstance(value, tuple) else ()

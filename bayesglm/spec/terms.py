@@ -1,0 +1,283 @@
+"""Terms: what each part of the linear predictor is made of. Inert; the design computes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.noun import noun, put
+from bayesglm.spec.priors import COEFFICIENT_PRIORS, CoefficientPrior
+
+type Lags = int | tuple[int, int] | None
+type Window = float | tuple[float, float] | None
+
+
+@noun
+class Linear:
+    """A predictor as it is: eta += sum(x * w) over the predictor's feature dims.
+
+    Parameters
+    ----------
+    variable : str or tuple of str
+        A variable of dims ``(sample, *feature dims)``, whose coefficients have the feature dims
+        (a ``(time, y, x)`` movie gets a ``(y, x)`` image); or several variables of dims
+        ``(sample,)`` as one term under one prior, with coefficients on ``<name>_column``.
+    name : str, optional
+        Name of the coefficients; the variable's own by default, required for several.
+    prior : prior, optional
+        Prior of every coefficient of the term; the model's default otherwise.
+
+    Raises
+    ------
+    ModelError
+        No variable, or several without a name.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Linear(("age", "height"), name="body", prior=bg.Normal(1.0))
+    Linear(('age', 'height'), name='body', prior=Normal(1.0))
+    """
+
+    variable: str | tuple[str, ...]
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    def __post_init__(self) -> None:
+        variable = self.variable
+        if isinstance(variable, list):
+            variable = tuple(variable)
+        if isinstance(variable, tuple):
+            if not variable:
+                raise ModelError("Linear(()) names no variable; name at least one.")
+            if self.name is None:
+                raise ModelError(
+                    f"Linear({variable!r}) needs a name for its coefficients; add name='...'."
+                )
+            for one in variable:
+                _check_name("Linear variable", one)
+            if len(set(variable)) < len(variable):
+                raise ModelError(f"Linear({variable!r}) names a variable twice.")
+        else:
+            _check_name("Linear variable", variable)
+        put(self, variable=variable)
+        _check_common(self)
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or str(self.variable)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads."""
+        return self.variable if isinstance(self.variable, tuple) else (self.variable,)
+
+
+@noun
+class Lagged:
+    """A predictor's recent past: eta[t] += sum over lags k of x[t - k] * w[k].
+
+    Lag 0 is the present and lag k is k samples ago, so a positive lag means that the predictor
+    comes before the response. Coefficients lie along ``<name>_lag`` (then any feature dims, for a
+    predictor over ``(time, y, x)``). For a white stimulus the least-squares coefficients are the
+    spike-triggered average up to scale (Chichilnisky 2001).
+
+    Parameters
+    ----------
+    variable : str
+        A variable of dims ``(sample, *feature dims)`` at regular times.
+    lags : int or (int, int), optional
+        ``lags=25`` is lags 0, 1, ..., 24; ``(start, stop)`` is lags start, ..., stop - 1, where
+        negative lags look into the predictor's future.
+    window : float or (float, float), optional
+        The same in seconds, rounded to whole samples: ``window=0.025`` at 1 ms is ``lags=25``.
+    name, prior
+        As in `Linear`.
+
+    Raises
+    ------
+    ModelError
+        Neither or both of lags and window, or no lag at all.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Lagged("stimulus", lags=25, prior=bg.ridge(4.0))
+    Lagged('stimulus', lags=25, prior=Normal(0.5))
+    """
+
+    variable: str
+    lags: Lags = None
+    window: Window = None
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    def __post_init__(self) -> None:
+        _check_name("Lagged variable", self.variable)
+        _check_common(self)
+        _check_lags(self, first=None)
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or self.variable
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads."""
+        return (self.variable,)
+
+
+@noun
+class History:
+    """The response's own past, from lag 1 on: eta[t] += sum over k >= 1 of y[t - k] * w[k].
+
+    It makes refractoriness, bursting and adaptation part of the model (Truccolo et al. 2005,
+    equation 4). Coefficients lie along ``<name>_lag``.
+
+    Parameters
+    ----------
+    lags : int or (int, int), optional
+        ``lags=20`` is lags 1, ..., 20; ``(start, stop)`` is lags start, ..., stop - 1, start >= 1.
+    window : float or (float, float), optional
+        The same in seconds, rounded to whole samples: ``window=0.02`` at 1 ms is ``lags=20``.
+    name : str, optional
+        Name of the coefficients, ``"history"`` by default.
+    prior
+        As in `Linear`.
+
+    Raises
+    ------
+    ModelError
+        Neither or both of lags and window, or a lag below 1.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.History(window=0.02)
+    History(window=0.02)
+    """
+
+    lags: Lags = None
+    window: Window = None
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        _check_lags(self, first=1)
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or "history"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads, besides the response."""
+        return ()
+
+
+type Term = Linear | Lagged | History
+TERMS = (Linear, Lagged, History)
+
+
+def lag_range(term: Lagged | History, step: float | None) -> range:
+    """Return the lags of a term as a range of whole samples.
+
+    ``step`` is the time between samples in seconds, needed for a ``window`` only.
+    """
+    first = 1 if isinstance(term, History) else 0
+    if term.window is None:
+        assert term.lags is not None
+        start, stop = term.lags if isinstance(term.lags, tuple) else (first, first + term.lags)
+        return range(start, stop)
+    if step is None:
+        raise ModelError(
+            f"term {term.label!r}: window={term.window!r} is in seconds, but the data have no "
+            "'time' coordinate; give one, or say lags= in samples."
+        )
+    window = term.window
+    if isinstance(window, tuple):
+        start, stop = (round(edge / step) for edge in window)
+    else:
+        start, stop = first, first + round(window / step)
+    if stop <= start or start < (first if isinstance(term, History) else start):
+        raise ModelError(
+            f"term {term.label!r}: window={window!r} holds no whole lag at {step:.4g} s per sample"
+            f"{' (history starts at lag 1)' if isinstance(term, History) else ''}; widen it."
+        )
+    return range(start, stop)
+
+
+def _check_common(term: Term) -> None:
+    kind = type(term).__name__
+    if term.name is not None:
+        _check_name(f"{kind} name", term.name)
+    if term.prior is not None and not isinstance(term.prior, COEFFICIENT_PRIORS):
+        allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
+        raise ModelError(
+            f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso), "
+            f"got {term.prior!r}."
+        )
+
+
+def _check_name(what: str, name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise ModelError(f"{what} must be a non-empty string, got {name!r}.")
+
+
+def _check_lags(term: Lagged | History, first: int | None) -> None:
+    kind = type(term).__name__
+    if (term.lags is None) == (term.window is None):
+        raise ModelError(f"{kind} {term.label!r} needs one of lags= (samples) or window= (seconds)")
+    if term.lags is not None:
+        put(term, lags=_whole_lags(kind, term.lags, first))
+    else:
+        put(term, window=_seconds(kind, term.window, first))
+
+
+def _whole_lags(kind: str, lags: object, first: int | None) -> Lags:
+    if isinstance(lags, Integral) and not isinstance(lags, bool):
+        if lags < 1:
+            raise ModelError(f"{kind} lags must be at least 1, got {int(lags)}.")
+        return int(lags)
+    if isinstance(lags, Iterable) and not isinstance(lags, str):
+        edges = tuple(lags)
+        if len(edges) == 2 and all(
+            isinstance(edge, Integral) and not isinstance(edge, bool) for edge in edges
+        ):
+            start, stop = int(edges[0]), int(edges[1])
+            if stop <= start:
+                raise ModelError(f"{kind} lags=({start}, {stop}) hold no lag; stop is exclusive.")
+            if first is not None and start < first:
+                raise ModelError(
+                    f"{kind} lags start at {start}; a response cannot predict itself at lag 0 or "
+                    f"from its future. Start at lag {first} or later."
+                )
+            return start, stop
+    raise ModelError(f"{kind} lags must be a whole number or (start, stop), got {lags!r}.")
+
+
+def _seconds(kind: str, window: object, first: int | None) -> Window:
+    edges = (
+        tuple(window)
+        if isinstance(window, Iterable) and not isinstance(window, str)
+        else (0.0, window)
+    )
+    good = len(edges) == 2 and all(
+        isinstance(edge, Real) and not isinstance(edge, bool) and math.isfinite(edge)
+        for edge in edges
+    )
+    if not good or not edges[0] < edges[1]:
+        raise ModelError(
+            f"{kind} window must be a positive time in seconds or (start, stop), got {window!r}."
+        )
+    if first is not None and edges[0] < 0:
+        raise ModelError(f"{kind} window={window!r} starts in the response's own future.")
+    if isinstance(window, Real):
+        return float(window)
+    return float(edges[0]), float(edges[1])
