@@ -25,6 +25,7 @@ from bayesglm.numerics.solvers import Evaluation
 
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
+FAR_OUT = 300.0  # of log(phi): beyond, phi or its square has no float, and no probability
 DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
 
 
@@ -167,14 +168,18 @@ class Objective:
                 at = np.broadcast_to(part.parameters["loc"], at.shape)
             total += np.broadcast_to(part.prior.log_density(at, **part.parameters), at.shape).sum(1)
         for place, part in self._free_parts():
-            total += part.prior.log_density(np.exp(thetas[:, place]), **part.parameters)
+            phi = np.exp(np.clip(thetas[:, place], -FAR_OUT, FAR_OUT))
+            total += part.prior.log_density(phi, **part.parameters)
             total += float(self.jacobian) * thetas[:, place]
         return total
 
     def _likelihood(self, thetas: Array) -> Array:
-        total = np.zeros(len(thetas))
-        for start in range(0, len(thetas), DRAWS):
-            some = slice(start, start + DRAWS)
+        total = np.full(len(thetas), -np.inf)
+        far_out = np.abs(thetas[:, self.n_coefficients :]).max(axis=1, initial=0.0) > FAR_OUT
+        possible = np.flatnonzero(~far_out)
+        for start in range(0, len(possible), DRAWS):
+            some = possible[start : start + DRAWS]
+            total[some] = 0.0
             for part in self.pointwise_blocks(thetas[some], ROWS):
                 total[some] += part.sum(axis=1)
         return total

@@ -284,20 +284,23 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
     far as the objective falls. Each round lowers the objective; the number of patterns is finite.
     """
     z = start.copy()
+    pull = linear - matrix @ z
     tolerance = 1e-13 * max(np.abs(linear).max(), kink.max())
-    for n_round in range(200):
-        pull = linear - matrix @ z
+    good_enough = max(0.05 * np.linalg.norm(_kkt_residual(pull, kink, z)), tolerance)
+    for _ in range(200):
         excess = np.where(z == 0.0, np.abs(pull) - kink, 0.0)
         joining = np.flatnonzero(excess > tolerance)
-        if n_round > 0 and len(joining) == 0:
-            break
-        used = np.flatnonzero(z)
-        room = max(20, len(used))
+        room = max(20, np.count_nonzero(z))
         largest = joining[np.argsort(-excess[joining], kind="stable")[:room]]
-        _coordinate_descent(matrix, pull, kink, z, np.concatenate((used, largest)))
+        working = np.concatenate((np.flatnonzero(z), largest))
         for _ in range(2 * len(z)):
+            _coordinate_descent(matrix, pull, kink, z, working)
             if _solve_on_pattern(matrix, linear, kink, z):
                 break
+            pull = linear - matrix @ z
+        pull = linear - matrix @ z
+        if np.linalg.norm(_kkt_residual(pull, kink, z)) <= good_enough:
+            break
     return z
 
 

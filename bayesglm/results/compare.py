@@ -15,6 +15,8 @@ from bayesglm.results.elpd import loo, summed
 if TYPE_CHECKING:
     import pandas as pd
 
+MANY = 0.05  # of the common samples: leaving out more is worth a warning
+
 
 def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     """Rank models by expected log predictive density, with standard errors of the differences.
@@ -30,7 +32,7 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     pandas.DataFrame
         ArviZ's table, best model first: ``elpd``, ``se``, ``elpd_diff`` to the best and its
         standard error ``dse``, stacking ``weight``, ``p``; unrounded. Its ``attrs`` hold
-        ``n_data_points``, the samples compared.
+        ``n_data_points``, the samples compared, and ``left_out``, how many each model had more.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     Warns
     -----
     BayesGLMWarning
-        Samples that were left out to compare like with like.
+        More than 5% of a model's samples were left out to compare like with like.
 
     Examples
     --------
@@ -61,7 +63,9 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     elpds = {name: one if isinstance(one, ELPDData) else loo(one) for name, one in models.items()}
     common = _on_common_samples(elpds)
     table = arviz_compare(common, round_to="none")
-    table.attrs["n_data_points"] = next(iter(common.values())).n_data_points
+    n_common = next(iter(common.values())).n_data_points
+    table.attrs["n_data_points"] = n_common
+    table.attrs["left_out"] = {name: one.n_data_points - n_common for name, one in elpds.items()}
     return table
 
 
@@ -81,12 +85,13 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
     cut = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
     if not any(cut.values()):
         return elpds
-    told = ", ".join(f"{number} of {name!r}" for name, number in cut.items() if number)
-    warnings.warn(
-        f"compared on the {n_common} samples that all models predict; left out: {told}.",
-        BayesGLMWarning,
-        stacklevel=3,
-    )
+    if max(cut.values()) > MANY * n_common:
+        told = ", ".join(f"{number} of {name!r}" for name, number in cut.items() if number)
+        warnings.warn(
+            f"compared on the {n_common} samples that all models predict; left out: {told}.",
+            BayesGLMWarning,
+            stacklevel=3,
+        )
     return {
         name: _cut(one, elpd_i) for (name, one), elpd_i in zip(elpds.items(), aligned, strict=True)
     }

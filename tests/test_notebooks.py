@@ -1,0 +1,36 @@
+"""Every notebook runs from top to bottom, offline, without a warning, and says what it said."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("[0-9]*.ipynb"))
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    )
+    with client.setup_kernel():
+        # An error here fails the notebook: a warning nobody explains is a fault in teaching.
+        client.kc.execute_interactive("import warnings; warnings.simplefilter('error')")
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+    complaints = [
+        output["text"]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    assert not complaints
