@@ -48,7 +48,11 @@ def grasshopper(recording: int = 1) -> xr.Dataset:
     path = Path(__file__).with_name("grasshopper.nc")
     with xr.open_dataset(path, engine="h5netcdf") as both:
         one = both.sel(recording=recording).load()
-    return one.assign(
-        stimulus=one["stimulus"].astype(float, keep_attrs=True),
-        spikes=one["spikes"].astype(int, keep_attrs=True),
-    ).drop_vars("cutoff").assign_attrs(cutoff_hz=int(one["cutoff"]))
+    return (
+        one.assign(
+            stimulus=one["stimulus"].astype(float, keep_attrs=True),
+            spikes=one["spikes"].astype(int, keep_attrs=True),
+        )
+        .drop_vars("cutoff")
+        .assign_attrs(cutoff_hz=int(one["cutoff"]))
+    )

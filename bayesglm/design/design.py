@@ -148,7 +148,7 @@ def plan_fit(model: GLM, data: object) -> Plan:
         raise DataError(f"response {model.response!r} is a coordinate, not a variable.")
     dim = sample_dim_of(dataset, model.response)
     _check_dims(model, dataset)
-    dataset = dataset[list(model.variables)].transpose(dim, ...).drop_attrs()
+    dataset = _keep_units(dataset[list(model.variables)].transpose(dim, ...))
     extra = [str(other) for other in response.dims if other != dim]
     if len(extra) > 1:
         raise DataError(
@@ -203,6 +203,22 @@ def plan_prediction(
         source = Source(dataset, dim, clock, population, index, y)
         made.append(_predictors(model, source, None))
     return dataset, dim, tuple(made)
+
+
+def _keep_units(dataset: xr.Dataset) -> xr.Dataset:
+    """Drop all attributes, which may be of any kind, but units and long names in words."""
+    kept = {
+        name: {
+            key: value
+            for key, value in variable.attrs.items()
+            if key in ("units", "long_name") and isinstance(value, str)
+        }
+        for name, variable in dataset.variables.items()
+    }
+    dataset = dataset.drop_attrs()
+    for name, attrs in kept.items():
+        dataset[name].attrs.update(attrs)
+    return dataset
 
 
 def _lagged_label(model: GLM) -> str | None:

@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import kinks, laplace_draws
 from bayesglm.inference.mcmc import mcmc_draws

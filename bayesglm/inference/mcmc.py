@@ -6,12 +6,11 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-
 from bayesglm.errors import BayesGLMWarning, DataError, ModelError
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_problems
-from bayesglm.inference.psis import smallest_ess, largest_rhat
+from bayesglm.inference.psis import largest_rhat, smallest_ess
 from bayesglm.inference.pymc_model import build
 from bayesglm.inference.tree import check_counts, posterior_tree, thetas_from
 from bayesglm.spec.model import GLM
@@ -80,7 +79,8 @@ def fit_mcmc(
     check_counts(draws, chains)
     if engine not in ENGINES:
         raise ModelError(
-            f"unknown engine {engine!r}; the engines are {', '.join(ENGINES)}.{near(engine, ENGINES)}"
+            f"unknown engine {engine!r}; the engines are {', '.join(ENGINES)}."
+            f"{near(engine, ENGINES)}"
         )
     if tune is not None and tune < 1:
         raise DataError(f"tune must be at least 1, got {tune!r}.")

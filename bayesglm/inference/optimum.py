@@ -9,7 +9,11 @@ import numpy as np
 from bayesglm.errors import ConvergenceError, DataError, ModelError
 from bayesglm.inference.problem import Problem
 from bayesglm.numerics.objective import Objective
-from bayesglm.numerics.separation import dependent_columns, separating_direction
+from bayesglm.numerics.separation import (
+    dependent_columns,
+    likelihood_push,
+    separating_direction,
+)
 from bayesglm.numerics.solvers import Solution, newton, proximal_newton
 
 Array = np.ndarray
@@ -73,7 +77,7 @@ def _refuse_dependent(problem: Problem) -> None:
     if not len(flat):
         return
     labels = problem.labels()
-    dependent = dependent_columns(_flat_blocks(problem, flat), len(flat))
+    dependent = dependent_columns(_flat_blocks(problem, flat))
     if dependent:
         names = ", ".join(repr(labels[flat[k]]) for k in dependent[:5])
         more = f" and {len(dependent) - 5} more" if len(dependent) > 5 else ""
@@ -91,18 +95,18 @@ def _refuse_separated(problem: Problem) -> None:
         return
     design, labels = problem.design, problem.labels()
     rows = design.predictors.rows
-    counted = np.ones(len(rows), bool) if design.weights is None else design.weights[rows] > 0
-    y = design.y[rows][counted]
     trials = design.predictors.trials
-    X = np.concatenate(list(_flat_blocks(problem, flat)()))[counted]
-    direction = separating_direction(
-        lambda: (X,), y, None if trials is None else trials[rows][counted], family.separable
+    push = likelihood_push(
+        design.y[rows], None if trials is None else trials[rows], family.separable
     )
+    if design.weights is not None:
+        push = np.where(design.weights[rows] > 0, push, np.nan)
+    if trials is not None:
+        push = np.where(trials[rows] > 0, push, np.nan)
+    direction = separating_direction(_flat_blocks(problem, flat), push)
     if direction is None:
         return
-    moving = np.abs(direction) * np.abs(X).max(axis=0)
-    order = np.argsort(-moving)
-    names = [labels[flat[k]] for k in order if moving[k] > 1e-6 * moving.max()]
+    names = [labels[flat[k]] for k in np.flatnonzero(direction)]
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if names[5:] else "")
     raise DataError(
         f"the data are separated{problem.where}: the likelihood of {problem.plan.model.response!r} "
@@ -133,8 +137,8 @@ def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:
 def _interpolates(problem: Problem) -> ModelError:
     n, p = problem.design.n_rows, problem.natural.n_coefficients
     return ModelError(
-        f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) can "
-        "pass through every response, so the joint density grows without bound as sigma -> 0 and "
-        "has no mode. Fix the noise (dispersion=1.0, say), use fewer columns, or fit_mcmc with a "
+        f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) "
+        "can pass through every response, so the joint density grows without bound as sigma -> 0 "
+        "and has no mode. Fix the noise (dispersion=1.0, say), use fewer columns, or fit_mcmc with a "
         "proper prior of sigma that keeps it from zero."
     )

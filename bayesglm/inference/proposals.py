@@ -29,7 +29,7 @@ class Proposal:
     df: float | None = None
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """Return ``n`` draws ``(n, size)`` and their log densities (Student t: up to a constant)."""
+        """Return ``n`` draws ``(n, size)`` and log densities (Student t: up to a constant)."""
         total = self.left + self.right
         above = rng.random((n, len(self.mode))) * total < self.right
         z = np.abs(rng.standard_normal((n, len(self.mode))))

@@ -159,7 +159,7 @@ def _dispersion(
 def _parameters(
     problems: list[Problem], name: str, population: tuple[str, ...], shape: tuple[int, ...]
 ) -> dict[str, Any]:
-    """Return a prior's parameters in the coefficient's full shape, as the native engine has them."""
+    """Return a prior's parameters in the coefficient's full shape, from the native engine."""
     found: list[dict[str, Any]] = []
     for problem in problems:
         parts = [*problem.natural.coefficients, *problem.natural.dispersions]

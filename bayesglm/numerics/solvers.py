@@ -60,6 +60,18 @@ class Solution(NamedTuple):
     decrement: float
 
 
+class _Problem(NamedTuple):
+    evaluate: Callable[[Array], Evaluation]
+    value: Callable[[Array], float]
+    change: Callable[[Array], float]
+    kink: Array
+    kink_at: Array
+    solver: str
+
+    def objective(self, x: Array, smooth: float) -> float:
+        return float(smooth - self.kink @ np.abs(x - self.kink_at))
+
+
 class _Model(NamedTuple):
     """-hessian scaled to a unit diagonal, D (-hessian) D + tau I, with its Cholesky factor."""
 
@@ -94,7 +106,7 @@ def newton(
     array([3.])
     """
     none = np.zeros(np.shape(x0))
-    return _ascend(evaluate, value, x0, change, none, none, max_iter, "newton")
+    return _ascend(_Problem(evaluate, value, change, none, none, "newton"), x0, max_iter)
 
 
 def proximal_newton(
@@ -122,77 +134,81 @@ def proximal_newton(
     array([2., 0.])
     """
     kink, kink_at = (np.broadcast_to(a, np.shape(x0)) for a in (kink, kink_at))
-    return _ascend(evaluate, value, x0, change, kink, kink_at, max_iter, "proximal newton")
+    problem = _Problem(evaluate, value, change, kink, kink_at, "proximal newton")
+    return _ascend(problem, x0, max_iter)
 
 
-def _ascend(
-    evaluate: Callable[[Array], Evaluation],
-    value: Callable[[Array], float],
-    x0: Array,
-    change: Callable[[Array], float],
-    kink: Array,
-    kink_at: Array,
-    max_iter: int,
-    solver: str,
-) -> Solution:
-    def objective(x: Array) -> float:
-        return float(value(x) - kink @ np.abs(x - kink_at))
+class _Proposal(NamedTuple):
+    """The state at one x, and where the quadratic model wants to go from there."""
 
+    state: Solution
+    target: Array
+    moved: float
+    tau: float
+
+
+def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
     x = np.array(x0, dtype=np.float64)
     previous = None
     settled = full_step = False
     tau = 0.0
     plateau = 0
     for n_iter in range(max_iter + 1):
-        now = evaluate(x)
-        _check_finite(now, n_iter, previous)
-        model = _scaled_model(-now.hessian, tau)
-        tau = model.tau
-        target = kink_at + _maximise_model(model, now.gradient, kink, x - kink_at)
-        step = target - x
-        decrement = float(np.sqrt(_square_norm(model, step)))
-        moved = float(change(step))
-        residual = float(np.linalg.norm(_kkt_residual(now.gradient, kink, x - kink_at)))
-        total = now.value - float(kink @ np.abs(x - kink_at))
-        current = Solution(x, total, residual, n_iter, solver, decrement)
+        state, target, moved, tau = _propose(problem, x, n_iter, tau, previous)
         if settled:
-            return min(previous, current, key=lambda solution: solution.decrement)
+            return min(previous, state, key=lambda solution: solution.decrement)
 
-        size = 1.0 + abs(total)
-        gain = decrement**2
+        size = 1.0 + abs(state.value)
+        gain = state.decrement**2
         settled = gain <= _SETTLED * size and moved <= _STILL
-        limit_of_rounding = (
+        at_rounding = (
             full_step
             and gain <= _ROUNDING * size
             and moved <= _NEARLY_STILL
-            and decrement > 0.9 * previous.decrement
+            and state.decrement > 0.9 * previous.decrement
         )
-        if (settled or limit_of_rounding) and tau > _INDEFINITE:
+        if (settled or at_rounding) and tau > _INDEFINITE:
             raise ConvergenceError(
-                f"the {solver} solver met a stationary point that is not a maximum after "
+                f"the {problem.solver} solver met a stationary point that is not a maximum after "
                 f"{n_iter} iterations; start from another point",
-                current,
+                state,
             )
-        if limit_of_rounding or decrement == 0.0 or (settled and n_iter == max_iter):
-            return current
+        if at_rounding or gain == 0.0 or (settled and n_iter == max_iter):
+            return state
 
         plateau = plateau + 1 if gain <= _NEGLIGIBLE * size and moved > _NEARLY_STILL else 0
         if plateau >= _PLATEAU_ITERATIONS or n_iter == max_iter:
-            raise _no_convergence(current, moved, plateau)
-        t = 1.0 if settled else _line_search(objective, step, gain, current)
+            raise _no_convergence(state, moved, plateau)
+        t = 1.0 if settled else _line_search(problem, state, target - x)
         full_step = t == 1.0
-        x = target if full_step else x + t * step
-        previous = current
+        x = target if full_step else x + t * (target - x)
+        previous = state
     raise AssertionError("unreachable: the last iteration returns or raises")
 
 
-def _check_finite(now: Evaluation, n_iter: int, previous: Solution | None) -> None:
+def _propose(
+    problem: _Problem, x: Array, n_iter: int, last_tau: float, previous: Solution | None
+) -> _Proposal:
+    now = problem.evaluate(x)
     if not all(np.all(np.isfinite(part)) for part in now):
         raise ConvergenceError(
             f"the log density or its derivatives are not finite at iteration {n_iter}; "
             "start from another point, or rescale the predictors",
             previous,
         )
+    offset = x - problem.kink_at
+    model = _scaled_model(-now.hessian, last_tau)
+    target = problem.kink_at + _maximise_model(model, now.gradient, problem.kink, offset)
+    scaled_step = (target - x) / model.scale
+    state = Solution(
+        x=x,
+        value=problem.objective(x, now.value),
+        gradient_norm=float(np.linalg.norm(_kkt_residual(now.gradient, problem.kink, offset))),
+        n_iter=n_iter,
+        solver=problem.solver,
+        decrement=float(np.sqrt(max(scaled_step @ model.matrix @ scaled_step, 0.0))),
+    )
+    return _Proposal(state, target, float(problem.change(target - x)), model.tau)
 
 
 def _no_convergence(state: Solution, moved: float, plateau: int) -> ConvergenceError:
@@ -230,33 +246,28 @@ def _scaled_model(curvature: Array, last_tau: float) -> _Model:
             tau = max(10.0 * tau, 0.1 * last_tau)
 
 
-def _square_norm(model: _Model, step: Array) -> float:
-    scaled = step / model.scale
-    return max(float(scaled @ model.matrix @ scaled), 0.0)
-
-
 def _kkt_residual(gradient: Array, kink: Array, offset: Array) -> Array:
     """Distance from 0 to the superdifferential of the objective, coordinate by coordinate."""
     at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - kink, 0.0)
     return np.where(offset == 0.0, at_kink, gradient - kink * np.sign(offset))
 
 
-def _line_search(
-    objective: Callable[[Array], float], step: Array, gain: float, start: Solution
-) -> float:
+def _line_search(problem: _Problem, start: Solution, step: Array) -> float:
     """The first t of a backtracking sequence from 1 with enough of the promised gain (Armijo).
 
     Next to the maximum the gain drowns in the rounding of the objective; there any t is good that
     does not lose more than that.
     """
+    gain = start.decrement**2
     rounding = _ROUNDING * (1.0 + abs(start.value))
     slack = rounding if gain <= rounding else 0.0
     t = 1.0
     while t > 1e-30:
-        trial = objective(start.x + t * step)
-        if trial >= start.value + 1e-4 * t * gain - slack:
+        x = start.x + t * step
+        found = problem.objective(x, problem.value(x))
+        if found >= start.value + 1e-4 * t * gain - slack:
             return t
-        shortfall = start.value + t * gain - trial
+        shortfall = start.value + t * gain - found
         interpolated = 0.5 * t * t * gain / shortfall if np.isfinite(shortfall) else 0.0
         t = float(np.clip(interpolated, 0.1 * t, 0.5 * t))
     raise ConvergenceError(
@@ -298,6 +309,7 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
             if _solve_on_pattern(matrix, linear, kink, z):
                 break
             pull = linear - matrix @ z
+            working = np.flatnonzero(z)
         pull = linear - matrix @ z
         if np.linalg.norm(_kkt_residual(pull, kink, z)) <= good_enough:
             break

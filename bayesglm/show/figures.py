@@ -1,0 +1,268 @@
+"""Figures of fits: each function takes results and returns a matplotlib Figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+# Okabe & Ito's palette, told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GREY, INK = "#9A9A9A", "#222222"
+WIDTH = 9.0
+MOST_NEURONS = 4
+
+
+def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple[Figure, Array]:
+    """Return a Figure with a grid of bare axes, without touching pyplot or its settings."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **keywords)
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=10)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+    return figure, axes
+
+
+def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
+    """Draw every term's coefficients with bands, one panel a term, models in colours."""
+    terms = list(dict.fromkeys(term for tree in kernels.values() for term in tree.children))
+    columns = min(len(terms), 2)
+    rows = -(-len(terms) // columns)
+    figure, axes = new_figure(rows, columns, 3.3 * rows)
+    for ax in axes.flat[len(terms) :]:
+        ax.set_visible(False)
+    for ax, term in zip(axes.flat, terms, strict=False):
+        ax.axhline(0, color=INK, linewidth=0.8)
+        for place, (name, tree) in enumerate(kernels.items()):
+            if term in tree.children:
+                draw_kernel(ax, tree[term].to_dataset(), name, COLOURS[place % len(COLOURS)])
+        ax.set_title(term, loc="left", fontsize=12)
+        ax.set_ylabel("coefficient (link units\nper unit of predictor)", fontsize=10)
+    if len(kernels) > 1:
+        axes.flat[0].legend(frameon=False, fontsize=10)
+    return figure
+
+
+def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str) -> None:
+    """Draw one term of one model: a line with its band over lags, points with bars elsewhere."""
+    node = _few_neurons(node)
+    link = node["link"]
+    if link.ndim > 2 or (link.ndim == 2 and "lag" in link.dims and link.shape[1] > MOST_NEURONS):
+        _draw_image(ax, link)
+        return
+    x, xlabel = lag_axis(node)
+    values = {name: np.atleast_1d(v.values) for name, v in node.data_vars.items()}
+    many = [(None, label)] if link.ndim < 2 else [(k, label) for k in range(link.shape[0])]
+    for k, name in many:
+        pick = {key: value if k is None else value[k] for key, value in values.items()}
+        if "lag" in node.dims:
+            ax.plot(x, pick["link"], color=colour, linewidth=1.8, label=name if not k else None)
+            if "link_lower" in pick:
+                ax.fill_between(
+                    x, pick["link_lower"], pick["link_upper"], color=colour, alpha=0.22, lw=0
+                )
+        else:
+            _points(ax, x, pick, colour, name if not k else None)
+    ax.set_xlabel(xlabel, fontsize=10)
+
+
+def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
+    """Return where to draw a kernel's coefficients: ms where there is time, else positions."""
+    if "lag_time" in node.coords:
+        return 1e3 * node["lag_time"].values, "lag (ms): this long before the response"
+    if "lag" in node.dims:
+        return node["lag"].values, "lag (samples): this long before the response"
+    size = node["link"].shape[-1] if node["link"].ndim else 1
+    dim = str(node["link"].dims[-1]) if node["link"].ndim else ""
+    return np.arange(size), dim
+
+
+def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:
+    ax.plot(x, pick["link"], "o", color=colour, label=label)
+    if "link_lower" in pick:
+        ax.vlines(x, pick["link_lower"], pick["link_upper"], color=colour, linewidth=2)
+    ax.set_xticks(x if len(x) <= 12 else x[:: len(x) // 10])
+
+
+def _draw_image(ax: Axes, link: xr.DataArray) -> None:
+    flat = link.values.reshape(link.shape[0], -1)
+    limit = float(np.abs(flat).max()) or 1.0
+    shown = ax.imshow(flat, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    ax.figure.colorbar(shown, ax=ax, shrink=0.8)  # type: ignore[union-attr]
+    ax.set_xlabel(" x ".join(map(str, link.dims[1:])), fontsize=10)
+
+
+def _few_neurons(node: xr.Dataset) -> xr.Dataset:
+    """Keep the first neurons of a population; captions say that there are more."""
+    dims = [dim for dim in node["link"].dims if dim != "lag"]
+    if dims and node.sizes[dims[0]] > MOST_NEURONS and len(node["link"].dims) == 2:
+        return node.isel({dims[0]: slice(0, MOST_NEURONS)})
+    return node
+
+
+def data_figure(data: xr.Dataset, response: str, time: Array, unit: str) -> Figure:
+    """Draw the response and up to two scalar predictors over a stretch of samples."""
+    scalars = [str(n) for n, v in data.data_vars.items() if v.ndim == 1 and n != response][:2]
+    figure, axes = new_figure(len(scalars) + 1, 1, 1.6 + 1.5 * len(scalars), sharex=True)
+    for ax, name in zip(axes[:, 0], scalars, strict=False):
+        ax.plot(time, data[name].values, color=COLOURS[0], linewidth=0.9)
+        units = data[name].attrs.get("units", "")
+        ax.set_ylabel(f"{name}\n({units})" if units else name, fontsize=10)
+    ax, values = axes[-1, 0], data[response].values
+    values = values if values.ndim == 1 else values[:, 0]
+    if is_event_train(values):
+        at = np.repeat(time, values.astype(int))
+        ax.vlines(at, 0, 1, color=INK, linewidth=0.8)
+        ax.set_yticks([])
+    else:
+        ax.plot(time, values, color=INK, linewidth=0.9)
+    ax.set_ylabel(response, fontsize=10)
+    ax.set_xlabel(unit, fontsize=10)
+    figure.align_ylabels()
+    return figure
+
+
+def is_event_train(values: Array) -> bool:
+    """Say whether values are counts so small that each event can be a tick."""
+    return bool(
+        np.array_equal(values, np.floor(values)) and values.min() >= 0 and values.max() <= 3
+    )
+
+
+def prior_posterior_figure(
+    priors: Mapping[str, tuple[Array, Array]], kernels: xr.DataTree
+) -> Figure:
+    """Draw every coefficient's 94% interval before (grey) and after (colour) the data."""
+    terms = [term for term in kernels.children if term in priors]
+    figure, axes = new_figure(1, len(terms), 3.3)
+    for ax, term in zip(axes[0], terms, strict=True):
+        node = _few_neurons(kernels[term].to_dataset())
+        x, xlabel = lag_axis(node)
+        lower, upper = (np.ravel(edge)[: len(x)] for edge in priors[term])
+        step = float(np.diff(x).min()) if len(x) > 1 else 1.0
+        ax.bar(x, upper - lower, 0.9 * step, bottom=lower, color=GREY, alpha=0.35, label="prior")
+        link = {key: np.ravel(value.values)[: len(x)] for key, value in node.data_vars.items()}
+        ax.bar(
+            x,
+            link["link_upper"] - link["link_lower"],
+            0.45 * step,
+            bottom=link["link_lower"],
+            color=COLOURS[0],
+            label="posterior",
+        )
+        ax.axhline(0, color=INK, linewidth=0.8)
+        ax.use_sticky_edges = False
+        ax.margins(y=0.08)
+        ax.set_xlabel(xlabel, fontsize=10)
+        ax.set_title(term, loc="left", fontsize=12)
+    axes[0, 0].set_ylabel("94% interval of the coefficient", fontsize=10)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=10)
+    return figure
+
+
+def predictive_figure(
+    stretch: tuple[Array, Array, Mapping[str, tuple[Array, Array, Array]]] | None,
+    bins: Mapping[str, tuple[Array, Array, Array, Array]],
+    unit: str,
+    response: str,
+) -> Figure:
+    """Draw predicted against observed: along time (if given), and in bins of the prediction.
+
+    ``stretch`` is time, observed, and per model (mean, lower, upper); ``bins`` per model the
+    predicted mean, the observed mean, and the predictive interval of the latter.
+    """
+    columns = 2 if stretch else 1
+    widths = [2.1, 1.0][:columns]
+    figure, axes = new_figure(1, columns, 3.5, gridspec_kw={"width_ratios": widths})
+    if stretch:
+        ax, (time, observed, models) = axes[0, 0], stretch
+        for k, (name, (mean, lower, upper)) in enumerate(models.items()):
+            ax.fill_between(time, lower, upper, color=COLOURS[k], alpha=0.25, lw=0)
+            ax.plot(time, mean, color=COLOURS[k], linewidth=1.5, label=name)
+        if is_event_train(observed):
+            low, high = ax.get_ylim()
+            bottom = low - 0.12 * (high - low)
+            at = np.repeat(time, observed.astype(int))
+            ax.vlines(at, bottom, low, color=INK, linewidth=1.1, label="observed")
+            ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= high])
+            ax.set_ylim(bottom=bottom)
+        else:
+            ax.plot(time, observed, color=INK, linewidth=1.0, label="observed")
+        ax.set_xlabel("time (s)", fontsize=10)
+        ax.set_ylabel(unit, fontsize=10)
+        handles, labels = ax.get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=10
+        )
+    ax = axes[0, -1]
+    edge = 0.0
+    for k, (name, (predicted, observed, lower, upper)) in enumerate(bins.items()):
+        ax.vlines(predicted, lower, upper, color=COLOURS[k], alpha=0.4, linewidth=3)
+        ax.plot(predicted, observed, "o", color=COLOURS[k], markersize=4, label=name)
+        edge = max(edge, float(predicted.max()), float(upper.max()))
+    ax.set_xlim(-0.03 * edge, 1.06 * edge)
+    ax.set_ylim(-0.03 * edge, 1.06 * edge)
+    ax.axline((0, 0), slope=1, color=INK, linewidth=0.8)
+    ax.set_xlabel(f"predicted mean {response}", fontsize=10)
+    ax.set_ylabel("observed mean in the bin", fontsize=10)
+    if not stretch and len(bins) > 1:
+        ax.legend(frameon=False, fontsize=10)
+    return figure
+
+
+def comparison_figure(names: list[str], difference: Array, error: Array, unit: str) -> Figure:
+    """Draw each model's difference to the best with one and two standard errors."""
+    figure, axes = new_figure(1, 1, 1.0 + 0.5 * len(names))
+    ax, y = axes[0, 0], np.arange(len(names))[::-1]
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.hlines(y, difference - 2 * error, difference + 2 * error, color=COLOURS[0], linewidth=1.5)
+    ax.hlines(y, difference - error, difference + error, color=COLOURS[0], linewidth=4)
+    ax.plot(difference, y, "o", color="white", markeredgecolor=COLOURS[0], markersize=7)
+    ax.set_yticks(y, names)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.set_xlabel(f"held-out difference to the best model ({unit})", fontsize=10)
+    return figure
+
+
+def estimates_figure(
+    x: Array, curves: Mapping[str, Array], band: tuple[Array, Array] | None, labels: tuple[str, str]
+) -> Figure:
+    """Draw several estimates of one kernel over each other, with one band."""
+    figure, axes = new_figure(1, 1, 3.4)
+    ax = axes[0, 0]
+    ax.axhline(0, color=INK, linewidth=0.8)
+    if band is not None:
+        ax.fill_between(x, *band, color=COLOURS[0], alpha=0.2, lw=0, label="94% posterior band")
+    styles = ("-", "--", ":")
+    for k, (name, values) in enumerate(curves.items()):
+        ax.plot(x, values, styles[k % 3], color=COLOURS[k], linewidth=1.8, label=name)
+    ax.set_xlabel(labels[0], fontsize=10)
+    ax.set_ylabel(labels[1], fontsize=10)
+    ax.legend(frameon=False, fontsize=10)
+    return figure
+
+
+def divergence_figure(scales: Array, weights: Mapping[str, Array]) -> Figure:
+    """Draw MAP weights against the sd of their prior: those that diverge keep falling."""
+    figure, axes = new_figure(1, 1, 3.4)
+    ax = axes[0, 0]
+    for k, (name, values) in enumerate(weights.items()):
+        ax.plot(scales, values, "o-", color=COLOURS[k], markersize=4, linewidth=1.6, label=name)
+    ax.set_xscale("log")
+    ax.set_xlabel("sd of the Normal prior (wider: weaker penalty)", fontsize=10)
+    ax.set_ylabel("MAP weight (log rate per spike)", fontsize=10)
+    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.legend(frameon=False, fontsize=10)
+    return figure

@@ -1,0 +1,406 @@
+"""The report: what the models say, what the data say of them, and how far to believe it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.inference.tree import model_of, reopen, stored_data
+from bayesglm.results.compare import compare
+from bayesglm.results.elpd import loo
+from bayesglm.results.kernels import kernels
+from bayesglm.results.predict import predict
+from bayesglm.show import figures
+from bayesglm.show.page import Picture, Section, Table, write_page
+from bayesglm.spec.noun import near
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    import xarray as xr
+
+Array = np.ndarray
+PREDICTIVE_DRAWS = 200
+LEFT_PANEL = "Left: the predicted mean with its 94% band, and what was observed. Right: "
+BAND = (0.03, 0.97)
+BINS = 12
+STRETCH = 300  # samples in the middle of the data that are shown along time
+
+
+def report(
+    fits: Mapping[str, xr.DataTree],
+    path: str | os.PathLike[str],
+    *,
+    elpd: Mapping[str, Any] | None = None,
+    title: str | None = None,
+    question: str | None = None,
+) -> Path:
+    """Write one self-contained HTML page about fits of the same response.
+
+    Sections: the question; the models with their priors as penalties; the data; kernels with 94%
+    bands; prior and posterior; predictions against observations; the comparison, in elpd and
+    (for counts) bits per event; diagnostics in words.
+
+    Parameters
+    ----------
+    fits : mapping of names to fits
+        MAP fits take no part in the comparison.
+    path : path
+        The HTML file to write.
+    elpd : mapping of names to ELPDData, optional
+        Results of `kfold` or `loo` to compare; by default `loo` of every posterior fit.
+    title, question : str, optional
+        What stands on top.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    DataError
+        No fits, fits of different responses, a folder that does not exist.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1, 0, 2], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2, -1.0, 0.5]}
+    >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bg.report({"x": fitted}, pathlib.Path(folder) / "report.html").name
+    'report.html'
+    """
+    story = Story.open(fits, elpd)
+    asked = (question or f"What explains {story.response!r}, and how sure can one be of it?",)
+    sections = [
+        Section("The question", asked),
+        story.models(),
+        story.data(),
+        *story.kernels(),
+        *story.prior_and_posterior(),
+        story.predictions(),
+        *story.comparison(),
+        story.diagnostics(),
+    ]
+    return write_page(path, title or f"Models of {story.response}", sections)
+
+
+@dataclass(frozen=True)
+class Story:
+    """Fits of one response, opened once; each method makes one section (or none)."""
+
+    fits: Mapping[str, xr.DataTree]
+    elpd: Mapping[str, Any]
+    response: str
+    said: tuple[str, ...]
+
+    @staticmethod
+    def open(fits: Mapping[str, xr.DataTree], elpd: Mapping[str, Any] | None) -> Story:
+        """Check the fits, and score them by leave-one-out where no scores are given."""
+        if not isinstance(fits, Mapping) or not fits:
+            raise DataError("report needs a mapping of names to fits, with at least one fit.")
+        responses = {name: model_of(fit).response for name, fit in fits.items()}
+        if len(set(responses.values())) > 1:
+            raise DataError(f"the fits explain different responses: {responses}; report each.")
+        unknown = [name for name in elpd or {} if name not in fits]
+        if unknown:
+            raise DataError(f"elpd names {unknown[0]!r}, which is no fit.{near(unknown[0], fits)}")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if elpd is None:
+                elpd = {name: loo(f) for name, f in fits.items() if "posterior" in f.children}
+        said = tuple(str(w.message) for w in caught if issubclass(w.category, BayesGLMWarning))
+        return Story(dict(fits), dict(elpd), next(iter(responses.values())), said)
+
+    @cached_property
+    def posteriors(self) -> dict[str, xr.DataTree]:
+        """The fits with a posterior; all fits where there is none."""
+        found = {name: f for name, f in self.fits.items() if "posterior" in f.children}
+        return found or dict(self.fits)
+
+    @cached_property
+    def events(self) -> float | None:
+        """The number of events, for responses whose information is told per event."""
+        first = next(iter(self.fits.values()))
+        model = model_of(first)
+        if model.family not in ("poisson", "bernoulli", "binomial"):
+            return None
+        return float(first["observed_data"][self.response].sum())
+
+    def models(self) -> Section:
+        """Return the models in mathematical notation."""
+        text = (
+            "Each prior is a penalty on the sum of log-likelihoods: a Normal prior is ridge, a "
+            "Laplace prior the lasso. The MAP estimate is the penalised optimum; the posterior "
+            "says what else the data allow.",
+        )
+        written = tuple((name, str(model_of(fit))) for name, fit in self.fits.items())
+        return Section("The models", text, code=written)
+
+    def data(self) -> Section:
+        """Return a look at the first stretch of the data."""
+        fit = next(iter(self.fits.values()))
+        dim = fit.attrs["sample_dim"]
+        dataset = stored_data(fit)
+        part = dataset.isel({dim: slice(0, 2 * STRETCH)})
+        x = np.arange(part.sizes[dim])
+        label = "sample"
+        if "time" in part.coords and "trial" not in part.coords:
+            x, label = part["time"].values, "time (s)"
+        n, dropped = fit.attrs["n_samples"], fit.attrs["n_dropped"]
+        text = f"{n:,} samples of {self.response!r}"
+        text += f", of which {dropped} lack a full past and are left out." if dropped else "."
+        if self.events is not None:
+            text += f" They hold {self.events:,.0f} events."
+        picture = Picture(
+            figures.data_figure(part, self.response, x, label),
+            f"The first {part.sizes[dim]:,} samples.",
+        )
+        return Section("The data", (text,), pictures=(picture,))
+
+    def kernels(self) -> tuple[Section, ...]:
+        """Return the kernels of the posterior fits."""
+        trees = {name: kernels(fit) for name, fit in self.posteriors.items()}
+        trees = {name: tree for name, tree in trees.items() if tree.children}
+        if not trees:
+            return ()
+        caption = (
+            "Lines are posterior means, bands hold 94% of the posterior at each lag by itself. A "
+            "band that excludes zero at one lag among many is weak evidence. Populations show "
+            f"their first {figures.MOST_NEURONS} neurons."
+        )
+        picture = Picture(figures.kernel_figure(trees), caption)
+        return (Section("The kernels", pictures=(picture,)),)
+
+    def prior_and_posterior(self) -> tuple[Section, ...]:
+        """Return what the data added to the priors, model by model."""
+        pictures = []
+        for name, fit in self.posteriors.items():
+            priors = prior_intervals(fit)
+            tree = kernels(fit)
+            if priors and "posterior" in fit.children:
+                figure = figures.prior_posterior_figure(priors, tree)
+                pictures.append(Picture(figure, f"{name}: 94% intervals."))
+        if not pictures:
+            return ()
+        text = (
+            "Where the coloured bar is as long as the grey one, the prior speaks; where it is much "
+            "shorter, the data do.",
+        )
+        return (Section("Prior and posterior", text, pictures=tuple(pictures)),)
+
+    def predictions(self) -> Section:
+        """Return the predicted means against what was observed."""
+        found = {name: predictive(fit) for name, fit in self.posteriors.items()}
+        first = next(iter(found.values()))
+        models = {name: one.stretch for name, one in found.items()}
+        stretch = None if first.time is None else (first.time, first.observed, models)
+        picture = Picture(
+            figures.predictive_figure(
+                stretch, {name: one.bins for name, one in found.items()}, first.unit, self.response
+            ),
+            (LEFT_PANEL if stretch else "")
+            + "samples sorted by their predicted mean into bins that expect equally much (or "
+            "hold equally many samples): the observed means (dots) should fall into the 94% "
+            "predictive intervals (bars). The data are those of the fit, so this shows misfit, "
+            "not forecasting skill.",
+        )
+        return Section("Predictions against observations", pictures=(picture,))
+
+    def comparison(self, best_text: str = "") -> tuple[Section, ...]:
+        """Return the comparison table, where at least two models are scored."""
+        if len(self.elpd) < 2:
+            return ()
+        table = compare(self.elpd)
+        unit, per_event = self._unit()
+        rows = tuple(self._row(str(name), table.loc[name], per_event) for name in table.index)
+        head = ("model", "elpd", "difference", *((unit,) if per_event else ()), "weight")
+        kinds = {getattr(one, "kind", "") for one in self.elpd.values()}
+        how = (
+            "Each model was fitted to some of the data and scored on the rest (k-fold), so these "
+            "are forecasts of samples it had not seen."
+            if kinds == {"loo_kfold"}
+            else "Scores are pointwise leave-one-out (PSIS-LOO)."
+        )
+        history = any(model_of(self.fits[name]).has_history for name in self.elpd)
+        caution = (
+            "Pointwise leave-one-out is optimistic for models with spike history: a response left "
+            "out as an outcome stays in as a covariate of the samples that follow. Blocks of time "
+            "are the honest test."
+            if history
+            else ""
+        )
+        text = tuple(part for part in (how, best_text, caution) if part)
+        scale = per_event or 1.0
+        picture = Picture(
+            figures.comparison_figure(
+                [str(name) for name in table.index],
+                table["elpd_diff"].to_numpy() / scale,
+                table["dse"].to_numpy() / scale,
+                unit if per_event else "nats",
+            ),
+            "Differences to the best model; thick lines are one standard error, thin ones two.",
+        )
+        n = table.attrs["n_data_points"]
+        notes = (f"Compared on the {n:,} samples that all models predict.",)
+        return (Section("The comparison", text, (), (picture,), Table(head, rows), notes),)
+
+    def _unit(self) -> tuple[str, float | None]:
+        if not self.events:
+            return "nats", None
+        event = "spike" if "spike" in self.response else "event"
+        return f"bits per {event}", float(np.log(2) * self.events)
+
+    def _row(self, name: str, row: pd.Series, per_event: float | None) -> tuple[str, ...]:
+        cells = [
+            name,
+            f"{row['elpd']:.1f} ± {row['se']:.1f}",
+            "best" if row["elpd_diff"] == 0 else f"{row['elpd_diff']:.1f} ± {row['dse']:.1f}",
+        ]
+        if per_event:
+            difference, error = row["elpd_diff"] / per_event, row["dse"] / per_event
+            cells.append("best" if difference == 0 else f"{difference:.3f} ± {error:.3f}")
+        return (*cells, f"{row['weight']:.2f}")
+
+    def diagnostics(self) -> Section:
+        """Return, in words, how each fit was made and what to mind."""
+        notes = [note for name, fit in self.fits.items() for note in in_words(name, fit)]
+        notes += self.said
+        return Section("How far to believe it", notes=tuple(notes))
+
+
+def prior_intervals(fit: xr.DataTree) -> dict[str, tuple[Array, Array]]:
+    """Return the 94% prior interval of every coefficient of terms with a proper prior."""
+    problem = reopen(fit)[0]
+    found = {}
+    for part in problem.natural.coefficients:
+        name = next(key for key, where in problem.places.items() if where == part.where)
+        if name == "intercept" or not part.prior.proper:
+            continue
+        size = part.where.stop - part.where.start
+        scale = np.broadcast_to(part.parameters["scale"], size)
+        loc = np.broadcast_to(part.parameters["loc"], size)
+        # Half widths that hold 94% of a Laplace and of a Normal.
+        half = scale * (np.log(1 / 0.06) if part.prior.kink is not None else 1.8808)
+        found[name] = (loc - half, loc + half)
+    return found
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """Predicted against observed, along a stretch of time and in bins of the prediction."""
+
+    time: Array | None
+    observed: Array
+    stretch: tuple[Array, Array, Array]
+    bins: tuple[Array, Array, Array, Array]
+    unit: str
+
+
+def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
+    """Return the fit with at most about ``draws`` posterior draws, evenly spaced."""
+    if "posterior" not in fit.children:
+        return fit
+    posterior = fit["posterior"].to_dataset()
+    step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // draws)
+    import xarray as xr
+
+    kept = {"posterior": posterior.isel(draw=slice(None, None, step))}
+    kept["constant_data"] = fit["constant_data"].to_dataset()
+    tree = xr.DataTree.from_dict({f"/{name}": value for name, value in kept.items()})
+    tree.attrs = fit.attrs
+    return tree
+
+
+def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
+    """Compare a fit's predictions with its observations (the first neuron of a population)."""
+    response = model_of(fit).response
+    few = thin(fit, PREDICTIVE_DRAWS)
+    observed = fit["observed_data"][response]
+    dim = str(observed.dims[0])
+    rows = fit_rows(fit)
+    mean = _matrix(predict(few)[response], dim)[:, rows]
+    drawn = _matrix(predict(few, kind="response", seed=seed)[response], dim)[:, rows]
+    y = observed.values if observed.ndim == 1 else observed.values[:, 0]
+    order = equal_bins(mean.mean(axis=0))
+    spread = np.array([np.quantile(drawn[:, part].mean(axis=1), BAND) for part in order])
+    bins = (
+        np.array([mean[:, part].mean() for part in order]),
+        np.array([y[part].mean() for part in order]),
+        spread[:, 0],
+        spread[:, 1],
+    )
+    step = fit.attrs.get("sample_step_s")
+    plain = step is not None and "trial" not in observed.coords and len(y) > 50
+    middle = max(0, (len(y) - STRETCH) // 2)
+    part = slice(middle, middle + STRETCH)
+    counts = model_of(fit).family == "poisson"
+    scale = 1.0 / step if plain and counts else 1.0
+    shown = mean[:, part] * scale
+    lower, upper = np.quantile(shown, BAND, axis=0)
+    return Predictive(
+        observed["time"].values[part] if plain else None,
+        y[part],
+        (shown.mean(axis=0), lower, upper),
+        bins,
+        f"predicted rate ({response} per s)" if scale != 1.0 else f"mean {response}",
+    )
+
+
+def fit_rows(fit: xr.DataTree) -> Array:
+    """Return the positions, among all samples, of those in use."""
+    return reopen(fit)[0].design.predictors.rows
+
+
+def _matrix(predicted: xr.DataArray, dim: str) -> Array:
+    """Return predictions of the first neuron as ``(draws, samples)``."""
+    lead = [d for d in ("chain", "draw") if d in predicted.dims]
+    others = {d: 0 for d in predicted.dims if d not in (*lead, dim)}
+    values = predicted.isel(others).transpose(*lead, dim).values
+    return values.reshape(-1, values.shape[-1])
+
+
+def equal_bins(mean: Array) -> list[Array]:
+    """Sort samples by their predicted mean into bins that expect equally much (or equally many)."""
+    order = np.argsort(mean, kind="stable")
+    n_bins = min(BINS, len(mean))
+    if mean.min() < 0:
+        return np.array_split(order, n_bins)
+    share = np.cumsum(mean[order])
+    edges = np.searchsorted(share, share[-1] * np.arange(1, n_bins) / n_bins)
+    return [part for part in np.split(order, edges) if len(part)]
+
+
+def in_words(name: str, fit: xr.DataTree) -> list[str]:
+    """Say how a fit was made, what its checks found, and what it left out."""
+    attrs = fit.attrs
+    method = attrs["method"]
+    if method == "map":
+        told = (
+            f"{name}: MAP by {attrs['solver']} in {attrs['n_iter']} iterations, gradient norm "
+            f"{attrs['gradient_norm']:.1e}; a {attrs['mode']} mode. A mode has no uncertainty."
+        )
+        return [told]
+    told = f"{name}: posterior by {_method_name(method)} in {attrs['wall_time_s']:.1f} s; "
+    notes = [told + f"{attrs['why']}."]
+    if "khat" in attrs and not attrs["accepted"]:
+        notes.append(f"{name}: the importance weights were refused. Do not use these draws.")
+    diverging = fit["sample_stats"].to_dataset().get("diverging")
+    if diverging is not None and int(diverging.sum()):
+        notes.append(f"{name}: {int(diverging.sum())} draws diverged; raise target_accept.")
+    return notes
+
+
+def _method_name(method: str) -> str:
+    names = {"laplace": "importance-corrected Laplace approximation", "nuts": "NUTS"}
+    return " and ".join(names[one] for one in method.split("+"))
