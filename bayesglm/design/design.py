@@ -148,6 +148,8 @@ def plan_fit(model: GLM, data: object) -> Plan:
         raise DataError(f"response {model.response!r} is a coordinate, not a variable.")
     dim = sample_dim_of(dataset, model.response)
     _check_dims(model, dataset)
+    for name in model.variables:
+        require(dataset, name, _role(model, name))
     dataset = _keep_units(dataset[list(model.variables)].transpose(dim, ...))
     extra = [str(other) for other in response.dims if other != dim]
     if len(extra) > 1:
@@ -219,6 +221,11 @@ def _keep_units(dataset: xr.Dataset) -> xr.Dataset:
     for name, attrs in kept.items():
         dataset[name].attrs.update(attrs)
     return dataset
+
+
+def _role(model: GLM, name: str) -> str:
+    roles = ("trials", "offset", "weights")
+    return next((role for role in roles if getattr(model, role) == name), "predictor")
 
 
 def _lagged_label(model: GLM) -> str | None:

@@ -139,6 +139,6 @@ def _interpolates(problem: Problem) -> ModelError:
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) "
         "can pass through every response, so the joint density grows without bound as sigma -> 0 "
-        "and has no mode. Fix the noise (dispersion=1.0, say), use fewer columns, or fit_mcmc with a "
-        "proper prior of sigma that keeps it from zero."
+        "and has no mode. Fix the noise (dispersion=1.0, say), use fewer columns, or fit_mcmc with "
+        "a proper prior of sigma that keeps it from zero."
     )

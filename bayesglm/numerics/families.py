@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
-from bayesglm.numerics.links import BINARY_LINKS, MEAN_LINKS, BinaryLink, MeanLink
+from bayesglm.numerics.links import BINARY_LINKS, LOG_MEANS, MEANS, BinaryLink, Curve
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -71,8 +71,8 @@ class Family:
     separable: str | None
 
 
-def _in_full_shape(eta: Array, *others: Array | float | None) -> Array:
-    shape = np.broadcast_shapes(np.shape(eta), *(np.shape(other) for other in others))
+def _in_full_shape(eta: Array, *others: Array | float) -> Array:
+    shape = np.broadcast_shapes(np.shape(eta), *map(np.shape, others))
     return eta if np.shape(eta) == shape else np.broadcast_to(eta, shape)
 
 
@@ -113,7 +113,7 @@ def _binomial_derivatives(
     failures = n - y
     value, slope, bend = (
         _counted(y, of_p) + _counted(failures, of_q)
-        for of_p, of_q in link.derivatives(_in_full_shape(eta, y, trials))
+        for of_p, of_q in link.derivatives(_in_full_shape(eta, y, n))
     )
     return Derivatives(value + _log_choose(n, y), slope, bend)
 
@@ -136,32 +136,32 @@ def _binomial_valid(y: Array, trials: Array | None) -> Mask:
 
 
 def _poisson_log_likelihood(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, log_mean: Curve
 ) -> Array:
     """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta)."""
-    return y * link.log_mean(eta) - link.mean(eta) - gammaln(y + 1.0)
+    return y * log_mean.value(eta) - mean.value(eta) - gammaln(y + 1.0)
 
 
 def _poisson_derivatives(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, log_mean: Curve
 ) -> Derivatives:
     """y (log mu)' - mu', y (log mu)'' - mu'': see `_poisson_log_likelihood`."""
     eta = _in_full_shape(eta, y)
     value, slope, bend = (
         y * of_log - of_mean
-        for of_log, of_mean in zip(link.log_derivatives(eta), link.derivatives(eta), strict=True)
+        for of_log, of_mean in zip(log_mean.derivatives(eta), mean.derivatives(eta), strict=True)
     )
     return Derivatives(value - gammaln(y + 1.0), slope, bend)
 
 
-def _mean(eta: Array, phi: Sequence, trials: Array | None, *, link: MeanLink) -> Array:
-    return link.mean(eta)
+def _mean(eta: Array, phi: Sequence, trials: Array | None, *, mean: Curve) -> Array:
+    return mean.value(eta)
 
 
 def _poisson_draw(
-    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Array:
-    mu = np.asarray(link.mean(eta))
+    mu = np.asarray(mean.value(eta))
     # numpy refuses means beyond 9.2e18; from 1e15 on the normal limit is exact to 1e-8.
     counts = np.asarray(rng.poisson(np.minimum(mu, 1e15)), dtype=np.float64)
     large = mu > 1e15
@@ -176,21 +176,21 @@ def _poisson_valid(y: Array, trials: None) -> Mask:
 
 
 def _gaussian_log_likelihood(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Array:
     """log p(y) = -r^2 / 2 - log sigma - log(2 pi) / 2, with r = (y - g^-1(eta)) / sigma."""
     sigma = phi[0]
     with np.errstate(over="ignore"):
-        r = (y - link.mean(eta)) / sigma
+        r = (y - mean.value(eta)) / sigma
         return -0.5 * r * r - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
 
 
 def _gaussian_derivatives(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Derivatives:
     """With r = (y - mu) / sigma and dr = -mu' / sigma: see `_gaussian_log_likelihood`."""
     sigma = phi[0]
-    mu, mu_1, mu_2 = link.derivatives(_in_full_shape(eta, y, sigma))
+    mu, mu_1, mu_2 = mean.derivatives(_in_full_shape(eta, y, sigma))
     with np.errstate(over="ignore"):
         r, slope, bend = (y - mu) / sigma, mu_1 / sigma, mu_2 / sigma
         square = r * r
@@ -205,9 +205,9 @@ def _gaussian_derivatives(
 
 
 def _gaussian_draw(
-    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, link: MeanLink
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Array:
-    mu = link.mean(_in_full_shape(eta, phi[0]))
+    mu = mean.value(_in_full_shape(eta, phi[0]))
     return np.asarray(mu + phi[0] * rng.standard_normal(np.shape(mu)), dtype=np.float64)
 
 
@@ -233,16 +233,16 @@ def _binomial(name: str, link: str) -> Family:
 
 
 def _poisson(link: str) -> Family:
-    functions = MEAN_LINKS[link]
+    mean = MEANS[link]
     return Family(
         name="poisson",
         link=link,
         dispersions=(),
         log_concave=True,
-        log_likelihood=partial(_poisson_log_likelihood, link=functions),
-        derivatives=partial(_poisson_derivatives, link=functions),
-        mean=partial(_mean, link=functions),
-        draw=partial(_poisson_draw, link=functions),
+        log_likelihood=partial(_poisson_log_likelihood, mean=mean, log_mean=LOG_MEANS[link]),
+        derivatives=partial(_poisson_derivatives, mean=mean, log_mean=LOG_MEANS[link]),
+        mean=partial(_mean, mean=mean),
+        draw=partial(_poisson_draw, mean=mean),
         valid=_poisson_valid,
         support="non-negative integers",
         separable="poisson",
@@ -250,16 +250,16 @@ def _poisson(link: str) -> Family:
 
 
 def _gaussian(link: str) -> Family:
-    functions = MEAN_LINKS[link]
+    mean = MEANS[link]
     return Family(
         name="gaussian",
         link=link,
         dispersions=("sigma",),
         log_concave=link == "identity",
-        log_likelihood=partial(_gaussian_log_likelihood, link=functions),
-        derivatives=partial(_gaussian_derivatives, link=functions),
-        mean=partial(_mean, link=functions),
-        draw=partial(_gaussian_draw, link=functions),
+        log_likelihood=partial(_gaussian_log_likelihood, mean=mean),
+        derivatives=partial(_gaussian_derivatives, mean=mean),
+        mean=partial(_mean, mean=mean),
+        draw=partial(_gaussian_draw, mean=mean),
         valid=_gaussian_valid,
         support="real numbers",
         separable=None,
@@ -267,9 +267,9 @@ def _gaussian(link: str) -> Family:
 
 
 _RECORDS = (
-    *(_gaussian(link) for link in ("identity", "log", "softplus")),
+    *(_gaussian(link) for link in MEANS),
     *(_binomial(name, link) for name in ("bernoulli", "binomial") for link in BINARY_LINKS),
-    *(_poisson(link) for link in ("log", "softplus")),
+    *(_poisson(link) for link in LOG_MEANS),
 )
 
 FAMILIES: dict[tuple[str, str], Family] = {

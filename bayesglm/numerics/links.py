@@ -1,7 +1,7 @@
 """Inverse links as elementwise functions of eta, accurate over the whole range of eta.
 
-Two records: `BinaryLink` gives log p and log q = log(1 - p), `MeanLink` gives mu and log mu, each
-with two derivatives. Where a difference of near-equal numbers would cancel, a continued fraction
+`BINARY_LINKS` give log p and log q = log(1 - p), `MEANS` give mu and `LOG_MEANS` log mu, each with
+two derivatives. Where a difference of near-equal numbers would cancel, a continued fraction
 or a short series takes over; where exp(eta) overflows, the answer is infinite, never nan.
 """
 
@@ -27,17 +27,11 @@ class BinaryLink(NamedTuple):
     derivatives: Callable[[Array], tuple[Pair, Pair, Pair]]
 
 
-class MeanLink(NamedTuple):
-    """mu = g^-1(eta) of a mean.
+class Curve(NamedTuple):
+    """A function of eta, and `derivatives(eta)`: itself, its first and its second derivative."""
 
-    `derivatives(eta)` is (mu, mu', mu''); `log_derivatives(eta)` is (log mu, log mu', log mu''),
-    and None where mu can be negative.
-    """
-
-    mean: Callable[[Array], Array]
-    log_mean: Callable[[Array], Array] | None
+    value: Callable[[Array], Array]
     derivatives: Callable[[Array], tuple[Array, Array, Array]]
-    log_derivatives: Callable[[Array], tuple[Array, Array, Array]] | None
 
 
 def _exp(eta: Array) -> Array:
@@ -188,10 +182,15 @@ BINARY_LINKS = {
     "cloglog": BinaryLink(_cloglog_probability, _cloglog_logs, _cloglog_derivatives),
 }
 
-MEAN_LINKS = {
-    "identity": MeanLink(_identity, None, _identity_derivatives, None),
-    "log": MeanLink(_exp, _identity, _exp_derivatives, _identity_derivatives),
-    "softplus": MeanLink(
-        _softplus, _log_softplus, _softplus_derivatives, _log_softplus_derivatives
-    ),
+_IDENTITY = Curve(_identity, _identity_derivatives)
+
+# mu = g^-1(eta), and log mu where mu is positive.
+MEANS = {
+    "identity": _IDENTITY,
+    "log": Curve(_exp, _exp_derivatives),
+    "softplus": Curve(_softplus, _softplus_derivatives),
+}
+LOG_MEANS = {
+    "log": _IDENTITY,
+    "softplus": Curve(_log_softplus, _log_softplus_derivatives),
 }

@@ -38,9 +38,9 @@ class Prior:
     log_density: Callable[..., Array]
     gradient: Callable[..., Array]
     curvature: Callable[..., Array]
-    kink: Callable[..., Array | float] | None
-    proper: bool
-    log_concave: bool
+    kink: Callable[..., Array | float] | None = None
+    proper: bool = True
+    log_concave: bool = True
 
 
 def _zeros(x: Array, **parameters: Array | float) -> Array:
@@ -116,25 +116,38 @@ def _exponential_gradient(x: Array, scale: Array | float) -> Array:
 
 PRIORS: dict[str, Prior] = {
     "Normal": Prior(
-        "real", _normal_log_density, _normal_gradient, _normal_curvature, None, True, True
+        support="real",
+        log_density=_normal_log_density,
+        gradient=_normal_gradient,
+        curvature=_normal_curvature,
     ),
     "Laplace": Prior(
-        "real", _laplace_log_density, _laplace_gradient, _zeros, _laplace_kink, True, True
+        support="real",
+        log_density=_laplace_log_density,
+        gradient=_laplace_gradient,
+        curvature=_zeros,
+        kink=_laplace_kink,
     ),
-    "Flat": Prior("real", _zeros, _zeros, _zeros, None, False, True),
+    "Flat": Prior(
+        support="real", log_density=_zeros, gradient=_zeros, curvature=_zeros, proper=False
+    ),
     "HalfNormal": Prior(
-        "positive", _half_normal_log_density, _normal_gradient, _normal_curvature, None, True, True
+        support="positive",
+        log_density=_half_normal_log_density,
+        gradient=_normal_gradient,
+        curvature=_normal_curvature,
     ),
     "HalfStudentT": Prior(
-        "positive",
-        _half_student_t_log_density,
-        _half_student_t_gradient,
-        _half_student_t_curvature,
-        None,
-        True,
-        False,
+        support="positive",
+        log_density=_half_student_t_log_density,
+        gradient=_half_student_t_gradient,
+        curvature=_half_student_t_curvature,
+        log_concave=False,
     ),
     "Exponential": Prior(
-        "positive", _exponential_log_density, _exponential_gradient, _zeros, None, True, True
+        support="positive",
+        log_density=_exponential_log_density,
+        gradient=_exponential_gradient,
+        curvature=_zeros,
     ),
 }

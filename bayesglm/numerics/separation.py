@@ -105,10 +105,10 @@ def separating_direction(blocks: Blocks, push: Array) -> Array | None:
 
 def _triangular_factor(blocks: Iterable[Array]) -> Array:
     """R of X = Q R, by absorbing one block of rows after the other."""
-    factor = None
-    for block in blocks:
-        rows = block if factor is None else np.concatenate((factor, block))
-        factor = np.linalg.qr(rows, mode="r")
+    remaining = iter(blocks)
+    factor = np.linalg.qr(next(remaining), mode="r")
+    for block in remaining:
+        factor = np.linalg.qr(np.concatenate((factor, block)), mode="r")
     return factor
 
 

@@ -20,8 +20,9 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from bayesglm.errors import ConvergenceError
 
 type Array = NDArray[np.float64]
+type Indices = NDArray[np.intp]
 
-_EPSILON = np.finfo(np.float64).eps
+_EPSILON = float(np.finfo(np.float64).eps)
 # All relative to 1 + |objective|. A gain below _ROUNDING cannot be told from rounding in a sum of
 # log-likelihoods; once a step promises less than _SETTLED, one more quadratic step is exact.
 _ROUNDING = 1e-8
@@ -36,7 +37,7 @@ _INDEFINITE = 1e-6
 
 
 class Evaluation(NamedTuple):
-    """The smooth part of the function to maximise at one x: value, gradient (p,), hessian (p, p)."""
+    """The smooth part of the objective at one x: value, gradient (p,) and hessian (p, p)."""
 
     value: float
     gradient: Array
@@ -149,20 +150,21 @@ class _Proposal(NamedTuple):
 
 def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
     x = np.array(x0, dtype=np.float64)
-    previous = None
+    previous: Solution | None = None
     settled = full_step = False
     tau = 0.0
     plateau = 0
     for n_iter in range(max_iter + 1):
         state, target, moved, tau = _propose(problem, x, n_iter, tau, previous)
-        if settled:
+        if settled and previous is not None:
             return min(previous, state, key=lambda solution: solution.decrement)
 
         size = 1.0 + abs(state.value)
         gain = state.decrement**2
         settled = gain <= _SETTLED * size and moved <= _STILL
         at_rounding = (
-            full_step
+            previous is not None
+            and full_step
             and gain <= _ROUNDING * size
             and moved <= _NEARLY_STILL
             and state.decrement > 0.9 * previous.decrement
@@ -200,13 +202,14 @@ def _propose(
     model = _scaled_model(-now.hessian, last_tau)
     target = problem.kink_at + _maximise_model(model, now.gradient, problem.kink, offset)
     scaled_step = (target - x) / model.scale
+    gain = float(scaled_step @ model.matrix @ scaled_step)
     state = Solution(
         x=x,
         value=problem.objective(x, now.value),
         gradient_norm=float(np.linalg.norm(_kkt_residual(now.gradient, problem.kink, offset))),
         n_iter=n_iter,
         solver=problem.solver,
-        decrement=float(np.sqrt(max(scaled_step @ model.matrix @ scaled_step, 0.0))),
+        decrement=max(gain, 0.0) ** 0.5,
     )
     return _Proposal(state, target, float(problem.change(target - x)), model.tau)
 
@@ -317,7 +320,7 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
 
 
 def _coordinate_descent(
-    matrix: Array, pull: Array, kink: Array, z: Array, working: Array, n_sweeps: int = 5
+    matrix: Array, pull: Array, kink: Array, z: Array, working: Indices, n_sweeps: int = 5
 ) -> None:
     """Sweeps over the working coordinates; z and pull = linear - M z are changed in place."""
     diagonal = np.diagonal(matrix)
