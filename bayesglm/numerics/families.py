@@ -78,10 +78,11 @@ def _in_full_shape(eta: Array, *others: Array | float) -> Array:
 
 def _counted(count: Array | float, term: Array) -> Array:
     """count * term, where what never happened counts nothing: 0 * -inf = 0."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = count * term
     if np.size(term) == 0 or np.isfinite(np.min(term)):
-        return count * term
-    with np.errstate(invalid="ignore"):
-        return np.where(np.equal(count, 0.0), 0.0, count * term)
+        return product
+    return np.where(np.equal(count, 0.0), 0.0, product)
 
 
 def _log_choose(trials: Array | float, y: Array) -> Array | float:

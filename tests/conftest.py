@@ -1,0 +1,41 @@
+"""Small seeded data that many tests share."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+
+def simulate(n=40, seed=0):
+    """Return a Dataset with one response per family and predictors of every kind."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    eta = 0.5 * x - 0.2
+    trials = rng.integers(1, 6, n)
+    p = 1 / (1 + np.exp(-eta))
+    columns = {
+        "x": x,
+        "z": rng.normal(size=n),
+        "offset": 0.1 * rng.normal(size=n),
+        "weights": rng.choice([0.0, 0.5, 1.0, 2.0], n),
+        "trials": trials,
+        "gaussian": np.exp(0.3 * x) + 0.5 * rng.normal(size=n),
+        "bernoulli": (rng.random(n) < p).astype(int),
+        "binomial": rng.binomial(trials, p),
+        "poisson": rng.poisson(np.exp(eta)),
+    }
+    movie = rng.normal(size=(n, 2, 3))
+    variables = {name: ("time", values) for name, values in columns.items()}
+    variables["movie"] = (("time", "height", "width"), movie)
+    return xr.Dataset(variables, coords={"time": np.arange(n) * 0.01})
+
+
+@pytest.fixture
+def data():
+    """Forty samples of every kind of variable."""
+    return simulate()
+
+
+@pytest.fixture
+def many():
+    """Four hundred samples of the same."""
+    return simulate(400, seed=1)

@@ -1,0 +1,81 @@
+"""The house stands: contracts hold, and a broken one is noticed; the root imports nothing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bayesglm as bg
+
+ROOT = Path(__file__).parents[1]
+
+
+def lint(folder):
+    """Run import-linter over a copy of the package in ``folder``."""
+    code = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from importlinter.cli import lint_imports\n"
+        "sys.exit(lint_imports(config_filename='setup.cfg', no_cache=True))"
+    )
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(ROOT / "bayesglm", tmp_path / "bayesglm")
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    return tmp_path
+
+
+def test_contracts_hold(copy):
+    done = lint(copy)
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("numerics/objective.py", "import bayesglm.design.door"),
+        ("results/predict.py", "import pymc"),
+        ("inference/map.py", "import nutpie"),
+        ("spec/model.py", "import numpy"),
+        ("numerics/priors.py", "import xarray"),
+        ("results/kernels.py", "import matplotlib"),
+        ("design/door.py", "import arviz_stats"),
+        ("inference/map.py", "import bayesglm"),
+        ("show/page.py", "import rich"),
+    ],
+)
+def test_a_broken_contract_is_noticed(copy, module, line):
+    path = copy / "bayesglm" / module
+    future = "from __future__ import annotations\n"
+    text = path.read_text()
+    head, found, rest = text.partition(future)
+    path.write_text(f"{head}{found}\n{line}\n{rest}" if found else f"{text}\n{line}\n")
+    done = lint(copy)
+    assert done.returncode == 1
+    assert "BROKEN" in done.stdout
+
+
+def test_importing_the_package_imports_no_library():
+    code = (
+        "import sys, bayesglm\n"
+        "heavy = {'numpy', 'scipy', 'xarray', 'pandas', 'pymc', 'arviz_stats', 'matplotlib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", bg.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    assert len(getattr(bg, name).__doc__) > 20
+    assert name in dir(bg)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'fit_mpa'"):
+        _ = bg.fit_mpa
