@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, gammaln
+from scipy.special import gammaln
 
 from bayesglm.numerics.links import BINARY_LINKS, LOG_MEANS, MEANS, BinaryLink, Curve
+from bayesglm.numerics.special import log_choose
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -85,25 +86,14 @@ def _counted(count: Array | float, term: Array) -> Array:
     return np.where(np.equal(count, 0.0), 0.0, product)
 
 
-def _log_choose(trials: Array | float, y: Array) -> Array | float:
-    """log of the binomial coefficient; exactly 0 for one trial.
-
-    The beta function keeps the digits that a difference of three log-gammas of large counts loses.
-    """
-    inner = (y > 0.0) & (y < trials)
-    if not np.any(inner):
-        return 0.0
-    y, trials = np.where(inner, y, 1.0), np.where(inner, trials, 2.0)
-    return np.where(inner, -betaln(y + 1.0, trials - y + 1.0) - np.log1p(trials), 0.0)
-
-
 def _binomial_log_likelihood(
     y: Array, eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink
 ) -> Array:
     """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p."""
     n = 1.0 if trials is None else trials
     log_p, log_q = link.logs(eta)
-    return _counted(y, log_p) + _counted(n - y, log_q) + _log_choose(n, y)
+    value = _counted(y, log_p) + _counted(n - y, log_q)
+    return value if trials is None else value + log_choose(n, y)
 
 
 def _binomial_derivatives(
@@ -116,7 +106,7 @@ def _binomial_derivatives(
         _counted(y, of_p) + _counted(failures, of_q)
         for of_p, of_q in link.derivatives(_in_full_shape(eta, y, n))
     )
-    return Derivatives(value + _log_choose(n, y), slope, bend)
+    return Derivatives(value if trials is None else value + log_choose(n, y), slope, bend)
 
 
 def _binomial_mean(eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink) -> Array:

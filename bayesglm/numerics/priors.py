@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln
+
+from bayesglm.numerics.special import log_gamma_half_step
 
 type Array = NDArray[np.float64]
 
@@ -84,13 +85,13 @@ def _half_normal_log_density(x: Array, scale: Array | float) -> Array:
 
 
 def _half_student_t_log_density(x: Array, scale: Array | float, df: Array | float) -> Array:
-    """log 2 - log B(1/2, df/2) - log(df scale^2) / 2 - (df + 1) / 2 log(1 + (x/scale)^2 / df).
+    """log 2 + log(G(df/2 + 1/2) / G(df/2)) - log(pi df scale^2) / 2 - (df + 1)/2 log(1 + z^2 / df).
 
-    The beta function is the ratio of gamma functions of Student's t, without its cancellation for
-    large df.
+    z = x / scale, and G is the gamma function.
     """
     z = x / scale
-    constant = np.log(2.0) - betaln(0.5, 0.5 * df) - 0.5 * np.log(df) - np.log(scale)
+    constant = np.log(2.0) + log_gamma_half_step(0.5 * df) - 0.5 * np.log(np.pi * df)
+    constant = constant - np.log(scale)
     return _on_positive(x, constant - 0.5 * (df + 1.0) * np.log1p(z * z / df))
 
 

@@ -27,6 +27,11 @@ ETAS = [
 ]
 
 
+def decimals(low, high):
+    """Numbers of six decimals: differences of functions cannot resolve an argument of 1e-150."""
+    return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
+
+
 def exact_binary_logs(link, eta):
     """log p and log(1 - p), each from its own small number."""
     if link == "logit":
@@ -116,16 +121,12 @@ def test_values_and_derivatives_at_extreme_eta(key, y):
 @given(data=st.data())
 def test_values_and_derivatives_at_any_eta(key, data):
     y = data.draw(st.sampled_from(RESPONSES[key[0]]))
-    check_against_many_digits(key, y, data.draw(st.floats(-45.0, 45.0)))
+    check_against_many_digits(key, y, data.draw(decimals(-45, 45)))
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if FAMILIES[key].dispersions])
 @settings(max_examples=60, deadline=None)
-@given(
-    y=st.floats(-5.0, 20.0),
-    eta=st.floats(-20.0, 4.0),
-    sigma=st.floats(1e-3, 1e3),
-)
+@given(y=decimals(-5, 20), eta=decimals(-20, 4), sigma=decimals(0.001, 1000))
 def test_derivatives_in_the_dispersion(key, y, eta, sigma):
     d = call(FAMILIES[key].derivatives, key, y, eta, sigma)
     with mp.workdps(100):
@@ -273,15 +274,17 @@ def test_bernoulli_is_binomial_with_one_trial():
             np.testing.assert_array_equal(a, b)
 
 
-def test_binomial_coefficient_of_large_counts():
-    y, n = 3.0, 1e12
-    value = FAMILIES["binomial", "logit"].log_likelihood(
-        np.array([y]), np.array([-25.0]), (), np.array([n])
-    )
+@pytest.mark.parametrize("n", [16.0, 40.0, 5e3, 1e6, 1e12])
+@pytest.mark.parametrize("share", [0.0, 1e-9, 0.01, 0.5, 0.99, 1.0])
+def test_binomial_probabilities_of_large_counts(n, share):
+    y, eta = np.ceil(share * n), 0.4
+    log_likelihood = FAMILIES["binomial", "logit"].log_likelihood
+    value = log_likelihood(np.array([y]), np.array([eta]), (), np.array([n]))
     with mp.workdps(60):
-        log_p, log_q = exact_binary_logs("logit", mp.mpf(-25))
-        choose = mp.log(mp.binomial(int(n), int(y)))
-        check_close(value[0], [choose, y * log_p, (n - y) * log_q], 1e-14)
+        log_p, log_q = exact_binary_logs("logit", mp.mpf(eta))
+        gammas = [mp.loggamma(mp.mpf(k) + 1) for k in (n, y, n - y)]
+        choose = gammas[0] - gammas[1] - gammas[2]
+        check_close(value[0], [choose, y * log_p, (n - y) * log_q], 3e-15)
 
 
 VALIDITY = [

@@ -1,0 +1,48 @@
+"""Two logarithms that differences of log-gamma functions give with an error of 1e-16 n log n.
+
+Source: Loader (2000), Fast and accurate computation of binomial probabilities (the remainder of
+Stirling's formula); the series are those of log Gamma (Abramowitz & Stegun 1964, 6.1.40).
+"""
+
+import numpy as np
+from numpy.polynomial.polynomial import polyval
+from numpy.typing import NDArray
+from scipy.special import betaln, gammaln
+
+type Array = NDArray[np.float64]
+
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
+_HALF_STEP = (1 / 8, -1 / 192, 1 / 640, -17 / 14336, 31 / 18432)
+
+
+def log_choose(n: Array | float, k: Array | float) -> Array:
+    """log of the binomial coefficient, elementwise; exactly 0 for k = 0 and k = n.
+
+    >>> np.exp(log_choose(5.0, np.array([0.0, 2.0]))).round(12)
+    array([ 1., 10.])
+    """
+    inner = (k > 0.0) & (k < n)
+    k, n = np.where(inner, k, 1.0), np.where(inner, n, 2.0)
+    rest = n - k
+    entropy = k * np.log(n / k) - rest * np.log1p(-k / n)
+    remainder = _stirling_remainder(n) - _stirling_remainder(k) - _stirling_remainder(rest)
+    return np.where(inner, entropy + 0.5 * np.log(n / (2.0 * np.pi * k * rest)) + remainder, 0.0)
+
+
+def _stirling_remainder(k: Array) -> Array:
+    """log k! - (k log k - k + log(2 pi k) / 2)."""
+    few = np.minimum(k, 16.0)
+    exact = gammaln(few + 1.0) - (few * np.log(few) - few + 0.5 * np.log(2.0 * np.pi * few))
+    return np.where(k < 16.0, exact, polyval(k**-2.0, _STIRLING) / k)
+
+
+def log_gamma_half_step(a: Array | float) -> Array:
+    """log Gamma(a + 1/2) - log Gamma(a), elementwise.
+
+    >>> float(np.exp(log_gamma_half_step(0.5)) * np.sqrt(np.pi))
+    1.0
+    """
+    a = np.asarray(a, dtype=np.float64)
+    large = np.maximum(a, 20.0)
+    series = 0.5 * np.log(large) - polyval(large**-2.0, _HALF_STEP) / large
+    return np.where(a < 20.0, 0.5 * np.log(np.pi) - betaln(0.5, np.minimum(a, 20.0)), series)

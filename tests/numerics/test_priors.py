@@ -1,0 +1,151 @@
+"""Every prior against SciPy's distributions and against arithmetic of many digits."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from bayesglm.numerics.priors import PRIORS
+
+
+def decimals(low, high):
+    """Numbers of six decimals: differences of functions cannot resolve an argument of 1e-150."""
+    return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
+
+
+SCALE, LOC = decimals(0.001, 1000), decimals(-5, 5)
+PARAMETERS = {
+    "Normal": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
+    "Laplace": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
+    "Flat": st.just({}),
+    "HalfNormal": st.fixed_dictionaries({"scale": SCALE}),
+    "HalfStudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000)}),
+    "Exponential": st.fixed_dictionaries({"scale": SCALE}),
+}
+EXAMPLES = {
+    "Normal": {"scale": 2.5, "loc": -0.5},
+    "Laplace": {"scale": 0.4, "loc": 1.5},
+    "Flat": {},
+    "HalfNormal": {"scale": 1.7},
+    "HalfStudentT": {"scale": 0.8, "df": 3.5},
+    "Exponential": {"scale": 2.2},
+}
+SCIPY = {
+    "Normal": lambda scale, loc: stats.norm(loc, scale),
+    "Laplace": lambda scale, loc: stats.laplace(loc, scale),
+    "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
+    "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
+    "Exponential": lambda scale: stats.expon(scale=scale),
+}
+
+
+def exact_terms(name, x, scale=None, loc=0.0, df=None):
+    if name == "Flat":
+        return [mp.mpf(0)]
+    scale, loc = mp.mpf(scale), mp.mpf(loc)
+    if name in ("Normal", "HalfNormal"):
+        half = mp.log(2) if name == "HalfNormal" else mp.mpf(0)
+        return [-(((x - loc) / scale) ** 2) / 2, -mp.log(scale), -mp.log(2 * mp.pi) / 2, half]
+    if name == "Laplace":
+        return [-abs(x - loc) / scale, -mp.log(2 * scale)]
+    if name == "Exponential":
+        return [-x / scale, -mp.log(scale)]
+    df = mp.mpf(df)
+    return [
+        *(mp.log(2), mp.loggamma((df + 1) / 2), -mp.loggamma(df / 2)),
+        *(-mp.log(df * mp.pi) / 2, -mp.log(scale)),
+        -(df + 1) / 2 * mp.log1p((x / scale) ** 2 / df),
+    ]
+
+
+@pytest.mark.parametrize("name", PRIORS)
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_densities_and_derivatives_in_many_digits(name, data):
+    prior = PRIORS[name]
+    parameters = data.draw(PARAMETERS[name])
+    low = 0 if prior.support == "positive" else -50
+    x = data.draw(decimals(low, 50))
+    with mp.workdps(80):
+        h = mp.mpf(10) ** -20
+        at = mp.mpf(x)
+        low, here, high = (mp.fsum(exact_terms(name, at + k * h, **parameters)) for k in (-1, 0, 1))
+        gradient, curvature = (high - low) / (2 * h), (high - 2 * here + low) / h**2
+        found = prior.log_density(np.array([x]), **parameters)[0]
+        # 20 covers the constants, the log-gammas of a large df not being among them.
+        assert abs(found - here) <= 1e-13 * (20.0 + abs(here))
+        if name == "Laplace" and x == parameters["loc"]:
+            gradient = curvature = mp.mpf(0)
+        z = abs(x - parameters.get("loc", 0.0)) / parameters.get("scale", 1.0)
+        atol = 1e-14 * (1.0 + z) / parameters.get("scale", 1.0)
+        assert abs(prior.gradient(np.array([x]), **parameters)[0] - gradient) <= (
+            1e-13 * abs(gradient) + atol
+        )
+        assert abs(prior.curvature(np.array([x]), **parameters)[0] - curvature) <= (
+            1e-13 * abs(curvature) + 1e-14 / parameters.get("scale", 1.0) ** 2 + mp.mpf(10) ** -20
+        )
+
+
+@pytest.mark.parametrize("name", SCIPY)
+def test_normalised_as_in_scipy(name):
+    prior, parameters = PRIORS[name], EXAMPLES[name]
+    x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 41)
+    expected = SCIPY[name](**parameters).logpdf(x)
+    if name == "HalfStudentT":
+        expected = expected + np.log(2.0)
+    np.testing.assert_allclose(prior.log_density(x, **parameters), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_proper_priors_integrate_to_one(name):
+    prior, parameters = PRIORS[name], EXAMPLES[name]
+    loc = parameters.get("loc", 0.0)
+
+    def density(x):
+        return float(np.exp(prior.log_density(np.array([x]), **parameters))[0])
+
+    if not prior.proper:
+        assert density(-1e9) == density(1e9) == 1.0
+        return
+    above = integrate.quad(density, loc, np.inf)[0]
+    below = integrate.quad(density, -np.inf, loc)[0]
+    assert above + below == pytest.approx(1.0, abs=1e-7)
+    assert (below == 0.0) == (prior.support == "positive")
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_log_concave_says_the_sign_of_the_curvature(name):
+    prior = PRIORS[name]
+    x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 181)
+    assert np.all(prior.curvature(x, **EXAMPLES[name]) <= 0.0) == prior.log_concave
+
+
+def test_the_kink_of_laplace_is_where_its_gradient_jumps():
+    laplace, parameters = PRIORS["Laplace"], EXAMPLES["Laplace"]
+    loc = parameters["loc"]
+    left, at, right = laplace.gradient(np.array([loc - 1e-9, loc, loc + 1e-9]), **parameters)
+    assert (left - right) / 2 == laplace.kink(**parameters) == 2.5
+    assert at == 0.0
+    assert all((prior.kink is None) == (name != "Laplace") for name, prior in PRIORS.items())
+
+
+@pytest.mark.parametrize("name", [name for name in PRIORS if PRIORS[name].support == "positive"])
+def test_nothing_below_zero(name):
+    density = PRIORS[name].log_density(np.array([-1e-12, 0.0, 1.0]), **EXAMPLES[name])
+    assert density[0] == -np.inf
+    assert np.all(np.isfinite(density[1:]))
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_parameters_and_x_broadcast(name):
+    prior = PRIORS[name]
+    parameters = {key: np.array([value, 2.0 * value]) for key, value in EXAMPLES[name].items()}
+    x = np.array([[0.3], [1.1], [2.9]])
+    for function in (prior.log_density, prior.gradient, prior.curvature):
+        found = function(x, **parameters)
+        assert found.shape == ((3, 2) if parameters else (3, 1))
+        for i, j in np.ndindex(found.shape):
+            single = {key: value[j] for key, value in parameters.items()}
+            assert found[i, j] == pytest.approx(float(function(x[i], **single)[0]), rel=1e-15)
