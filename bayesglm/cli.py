@@ -144,7 +144,16 @@ def _model(arguments: argparse.Namespace) -> Any:
     from bayesglm.spec.priors import lasso, ridge
     from bayesglm.spec.terms import History, Lagged
 
-    described = ("response", "linear", "lagged", "history", "family", "link", "ridge", "lasso")
+    described: tuple[str, ...] = (
+        "response",
+        "linear",
+        "lagged",
+        "history",
+        "family",
+        "link",
+        "ridge",
+        "lasso",
+    )
     described += ("trials", "offset", "weights")
     if arguments.model is not None:
         given = [name for name in described if getattr(arguments, name) is not None]
@@ -163,7 +172,7 @@ def _model(arguments: argparse.Namespace) -> Any:
         terms.append(Lagged(name, lags=int(lags)))
     if arguments.history is not None:
         terms.append(History(lags=arguments.history))
-    prior = None if arguments.ridge is None else ridge(arguments.ridge)
+    prior: Any = None if arguments.ridge is None else ridge(arguments.ridge)
     prior = prior if arguments.lasso is None else lasso(arguments.lasso)
     return GLM(
         arguments.response,

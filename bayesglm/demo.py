@@ -131,7 +131,9 @@ def _question() -> Section:
 def map_and_maximum_likelihood(model: GLM, data: Any, posterior: xr.DataTree) -> Section:
     """Compare the penalised with the unpenalised kernel of the stimulus."""
     flat = replace(model, terms=tuple(replace(term, prior=Flat()) for term in model.terms))
-    penalised, likely = (kernels(fit_map(one, data))["stimulus"] for one in (model, flat))
+    penalised, likely = (
+        kernels(fit_map(one, data))["stimulus"].to_dataset() for one in (model, flat)
+    )
     node = kernels(posterior)["stimulus"].to_dataset()
     x, xlabel = figures.lag_axis(node)
     rough = [float(np.abs(np.diff(one["link"].values)).sum()) for one in (penalised, likely)]

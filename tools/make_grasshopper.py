@@ -89,7 +89,9 @@ def make() -> xr.Dataset:
 def main() -> None:
     """Write the file."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
-    encoding = {name: {"zlib": True, "complevel": 9, "shuffle": True} for name in ("stimulus", "spikes")}
+    encoding = {
+        name: {"zlib": True, "complevel": 9, "shuffle": True} for name in ("stimulus", "spikes")
+    }
     make().to_netcdf(out, engine="h5netcdf", encoding=encoding)
     print(f"{out}: {out.stat().st_size} bytes")
 

@@ -17,7 +17,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Flat
-from bayesglm.spec.terms import History, Lagged
+from bayesglm.spec.terms import History, Lagged, Linear
 
 Array = np.ndarray
 KEPT_COLUMNS = 50_000_000  # numbers; a smaller design is built once and kept
@@ -172,12 +172,13 @@ def plan_fit(model: GLM, data: object) -> Plan:
     counted = _counted(model, dataset, dim)
     designs: list[Design] = []
     for neuron, y in enumerate(columns):
-        source = Source(dataset, dim, clock, population, neuron, np.ascontiguousarray(y))
+        y = np.ascontiguousarray(y)
+        source = Source(dataset, dim, clock, population, neuron, y)
         if designs and shared:
-            designs.append(replace(designs[0], y=source.response))
+            designs.append(replace(designs[0], y=y))
         else:
             predictors = _predictors(model, source, counted)
-            designs.append(Design(predictors, source.response, _weights(model, source)))
+            designs.append(Design(predictors, y, _weights(model, source)))
     plan = Plan(model, dataset, dim, population, labels, tuple(designs), clock.step)
     for neuron, design in enumerate(designs):
         _check_response(plan, neuron, design)
@@ -247,12 +248,12 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     if model.response in dims:
         raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
     for term in model.terms:
-        for made in (f"{term.label}_lag", f"{term.label}_column"):
-            if made in dims:
-                raise ModelError(
-                    f"term {term.label!r} needs the dim {made!r}, which the data have already; "
-                    "give the term another name=."
-                )
+        made = f"{term.label}_{'column' if isinstance(term, Linear) else 'lag'}"
+        if made in dims:
+            raise ModelError(
+                f"term {term.label!r} needs the dim {made!r}, which the data have already; "
+                "give the term another name=."
+            )
 
 
 def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors:

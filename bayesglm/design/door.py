@@ -53,9 +53,10 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     """
     dataset = _open(data)
     if sample_dim is not None and sample_dim not in dataset.dims:
+        known = [str(dim) for dim in dataset.dims]
         raise DataError(
             f"sample_dim={sample_dim!r} is no dim of the data; the dims are "
-            f"{', '.join(map(str, dataset.dims)) or 'none'}.{near(sample_dim, map(str, dataset.dims))}"
+            f"{', '.join(known) or 'none'}.{near(sample_dim, known)}"
         )
     if sample_dim is None and SAMPLE_DIM not in dataset.attrs:
         dataset = _stack_trials(dataset)

@@ -11,6 +11,7 @@ from bayesglm.errors import DataError
 from bayesglm.spec.noun import near
 
 Array = np.ndarray
+LARGEST = 1e100
 
 
 def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
@@ -51,6 +52,12 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
         raise DataError(
             f"{role} {name!r} holds {int(bad.sum())} missing or infinite values, the first at "
             f"{place(bad, variable.dims)}; remove those samples, or fill them in knowingly."
+        )
+    huge = np.abs(values) > LARGEST
+    if huge.any():
+        raise DataError(
+            f"{role} {name!r} holds {int(huge.sum())} values beyond {LARGEST:g}, the first at "
+            f"{place(huge, variable.dims)}, whose squares no float can hold; rescale it."
         )
     return values
 
@@ -101,8 +108,7 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
 
 
 def _first_repeat(labels: list) -> object:
-    seen = set()
-    return next(label for label in labels if label in seen or seen.add(label))
+    return next(label for k, label in enumerate(labels) if label in labels[:k])
 
 
 def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:

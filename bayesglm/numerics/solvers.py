@@ -191,11 +191,16 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
 def _propose(
     problem: _Problem, x: Array, n_iter: int, last_tau: float, previous: Solution | None
 ) -> _Proposal:
+    if n_iter == 0 and not np.isfinite(problem.value(x)):
+        raise ConvergenceError(
+            f"the log density is {problem.value(x)} where the {problem.solver} solver starts; "
+            "start from another point, or rescale the predictors"
+        )
     now = problem.evaluate(x)
     if not all(np.all(np.isfinite(part)) for part in now):
         raise ConvergenceError(
-            f"the log density or its derivatives are not finite at iteration {n_iter}; "
-            "start from another point, or rescale the predictors",
+            f"the derivatives of the log density are not finite at iteration {n_iter} of the "
+            f"{problem.solver} solver; start from another point, or rescale the predictors",
             previous,
         )
     offset = x - problem.kink_at
@@ -268,10 +273,10 @@ def _line_search(problem: _Problem, start: Solution, step: Array) -> float:
     while t > 1e-30:
         x = start.x + t * step
         found = problem.objective(x, problem.value(x))
-        if found >= start.value + 1e-4 * t * gain - slack:
+        if found > start.value + 1e-4 * t * gain - slack:
             return t
         shortfall = start.value + t * gain - found
-        interpolated = 0.5 * t * t * gain / shortfall if np.isfinite(shortfall) else 0.0
+        interpolated = 0.5 * t * t * gain / shortfall if 0.0 < shortfall < np.inf else 0.0
         t = float(np.clip(interpolated, 0.1 * t, 0.5 * t))
     raise ConvergenceError(
         f"after {start.n_iter} iterations of the {start.solver} solver no step along an ascent "

@@ -321,7 +321,7 @@ def _kfold_data(
         n_data_points=elpd_i.size,
         scale="log",
         warning=False,
-        good_k=None,  # type: ignore[arg-type]
+        good_k=None,
         elpd_i=_labelled(problems, elpd_i, "elpd_i"),
         n_folds=n_folds,
         p_kfold_i=_labelled(problems, in_sample - elpd_i, "p_kfold_i"),

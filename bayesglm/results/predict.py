@@ -55,7 +55,7 @@ def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 
     >>> data = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
     >>> found = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
     >>> bg.predict(found, {"x": [0.0, 1.0]})["y"].round(2).values
-    array([1.37, 3.  ])
+    array([1.34, 3.1 ])
     """
     if kind not in KINDS:
         raise ModelError(

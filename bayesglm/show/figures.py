@@ -62,7 +62,7 @@ def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str) -> None:
         _draw_image(ax, link)
         return
     x, xlabel = lag_axis(node)
-    values = {name: np.atleast_1d(v.values) for name, v in node.data_vars.items()}
+    values = {str(name): np.atleast_1d(v.values) for name, v in node.data_vars.items()}
     many = [(None, label)] if link.ndim < 2 else [(k, label) for k in range(link.shape[0])]
     for k, name in many:
         pick = {key: value if k is None else value[k] for key, value in values.items()}
@@ -99,7 +99,7 @@ def _draw_image(ax: Axes, link: xr.DataArray) -> None:
     flat = link.values.reshape(link.shape[0], -1)
     limit = float(np.abs(flat).max()) or 1.0
     shown = ax.imshow(flat, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    ax.figure.colorbar(shown, ax=ax, shrink=0.8)  # type: ignore[union-attr]
+    ax.figure.colorbar(shown, ax=ax, shrink=0.8)
     ax.set_xlabel(" x ".join(map(str, link.dims[1:])), fontsize=10)
 
 

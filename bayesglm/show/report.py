@@ -326,7 +326,7 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     """Compare a fit's predictions with its observations (the first neuron of a population)."""
     response = model_of(fit).response
     few = thin(fit, PREDICTIVE_DRAWS)
-    observed = fit["observed_data"][response]
+    observed = fit["observed_data"].to_dataset()[response]
     dim = str(observed.dims[0])
     rows = fit_rows(fit)
     mean = _matrix(predict(few)[response], dim)[:, rows]
@@ -345,7 +345,7 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     middle = max(0, (len(y) - STRETCH) // 2)
     part = slice(middle, middle + STRETCH)
     counts = model_of(fit).family == "poisson"
-    scale = 1.0 / step if plain and counts else 1.0
+    scale = 1.0 / step if step is not None and plain and counts else 1.0
     shown = mean[:, part] * scale
     lower, upper = np.quantile(shown, BAND, axis=0)
     return Predictive(

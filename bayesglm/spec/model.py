@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
+from typing import Any
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.noun import near, noun, put
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
@@ -80,7 +81,7 @@ class GLM:
     """
 
     response: str
-    terms: tuple[Term, ...]
+    terms: Any  # kept as a tuple of terms
     family: str = "gaussian"
     link: str | None = None
     prior: CoefficientPrior | None = None
@@ -192,7 +193,7 @@ def _check_priors(model: GLM) -> None:
         raise ModelError(
             f"family {model.family!r} has no dispersion; remove dispersion={model.dispersion!r}."
         )
-    dispersion = model.dispersion
+    dispersion: Any = model.dispersion
     if isinstance(dispersion, Mapping):
         unknown = [name for name in dispersion if name not in names]
         if unknown or not dispersion:

@@ -27,7 +27,7 @@ def model_text(model: GLM) -> str:
         f"{model.response}{index} ~ {likelihood}{weighted}",
         f"eta{index} = {' + '.join(parts) or '0'}",
     ]
-    rows = []
+    rows: list[tuple[str, str, Any]] = []
     if model.intercept is not None:
         rows.append(("intercept", "intercept", model.intercept))
     rows += [(_term_index(term), term.label, model.prior_of(term)) for term in model.terms]

@@ -12,7 +12,7 @@ from typing import Any, dataclass_transform
 def noun[T](cls: type[T]) -> type[T]:
     """Make a frozen, hashable, comparable dataclass; its repr leaves defaults out."""
     made = dataclasses.dataclass(frozen=True, repr=False)(cls)
-    made.__repr__ = call_repr  # type: ignore[method-assign, assignment]
+    made.__repr__ = call_repr  # type: ignore[method-assign]
     return made
 
 

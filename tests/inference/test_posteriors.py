@@ -124,10 +124,13 @@ def test_proposal_serves_arvizs_approximate_loo(many):
     raw = xr.DataTree.from_dict({"/posterior": fitted["proposal"].to_dataset()})
     tree = fitted.assign({"posterior": raw["posterior"]})
     tree = bg.add_log_likelihood(tree)
-    found = arviz_stats.loo_approximate_posterior(
-        tree, fitted["proposal"]["log_p"], fitted["proposal"]["log_q"]
-    )
-    assert found.elpd == pytest.approx(bg.loo(fitted.assign()).elpd, abs=0.3)
+    with warnings.catch_warnings():
+        # ArviZ's k-hat of nearly constant ratios is high at times; the sum is what counts here.
+        warnings.simplefilter("ignore", UserWarning)
+        found = arviz_stats.loo_approximate_posterior(
+            tree, fitted["proposal"]["log_p"], fitted["proposal"]["log_q"]
+        )
+    assert found.elpd == pytest.approx(bg.loo(fitted).elpd, abs=0.1)
 
 
 def test_kinks_are_refused(many):
