@@ -21,11 +21,14 @@ def test_notebook_runs_clean(path):
     client = NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
-    with client.setup_kernel():
-        # An error here fails the notebook: a warning nobody explains is a fault in teaching.
-        client.kc.execute_interactive("import warnings; warnings.simplefilter('error')")
-        for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
+    # An error here fails the notebook: a warning nobody explains is a fault in teaching.
+    strict = nbformat.v4.new_code_cell(
+        "import warnings; warnings.simplefilter('error')\n"
+        "# Jupyter's kernel warns of its own shutdown.\n"
+        "warnings.simplefilter('ignore', PendingDeprecationWarning)"
+    )
+    notebook.cells.insert(0, strict)
+    client.execute()
     complaints = [
         output["text"]
         for cell in notebook.cells

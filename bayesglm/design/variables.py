@@ -11,7 +11,7 @@ from bayesglm.errors import DataError
 from bayesglm.spec.noun import near
 
 Array = np.ndarray
-LARGEST = 1e100
+LARGEST = 1e40
 
 
 def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
@@ -57,7 +57,7 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
     if huge.any():
         raise DataError(
             f"{role} {name!r} holds {int(huge.sum())} values beyond {LARGEST:g}, the first at "
-            f"{place(huge, variable.dims)}, whose squares no float can hold; rescale it."
+            f"{place(huge, variable.dims)}, too large to be computed with; rescale it."
         )
     return values
 

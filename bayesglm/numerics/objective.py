@@ -25,7 +25,7 @@ from bayesglm.numerics.solvers import Evaluation
 
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
-FAR_OUT = 300.0  # of log(phi): beyond, phi or its square has no float, and no probability
+FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave the floats
 DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
 
 
