@@ -145,8 +145,9 @@ def _eta_of_mean(family: Family, y: Array, trials: Array | None) -> float:
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):
+        little = 1e-3 * abs(excess(edge))
         while side * excess(edge) > 0:
-            if abs(excess(2 * edge) - excess(edge)) < 1e-3 * abs(excess(edge)):
+            if abs(excess(2 * edge) - excess(edge)) < little:
                 return edge
             edge *= 2
         edges.append(edge)

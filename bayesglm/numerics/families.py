@@ -72,11 +72,6 @@ class Family:
     separable: str | None
 
 
-def _in_full_shape(eta: Array, *others: Array | float) -> Array:
-    shape = np.broadcast_shapes(np.shape(eta), *map(np.shape, others))
-    return eta if np.shape(eta) == shape else np.broadcast_to(eta, shape)
-
-
 def _counted(count: Array | float, term: Array) -> Array:
     """count * term, where what never happened counts nothing: 0 * -inf = 0."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -103,8 +98,7 @@ def _binomial_derivatives(
     n = 1.0 if trials is None else trials
     failures = n - y
     value, slope, bend = (
-        _counted(y, of_p) + _counted(failures, of_q)
-        for of_p, of_q in link.derivatives(_in_full_shape(eta, y, n))
+        _counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.derivatives(eta)
     )
     return Derivatives(value if trials is None else value + log_choose(n, y), slope, bend)
 
@@ -137,7 +131,6 @@ def _poisson_derivatives(
     y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, log_mean: Curve
 ) -> Derivatives:
     """y (log mu)' - mu', y (log mu)'' - mu'': see `_poisson_log_likelihood`."""
-    eta = _in_full_shape(eta, y)
     value, slope, bend = (
         y * of_log - of_mean
         for of_log, of_mean in zip(log_mean.derivatives(eta), mean.derivatives(eta), strict=True)
@@ -181,7 +174,7 @@ def _gaussian_derivatives(
 ) -> Derivatives:
     """With r = (y - mu) / sigma and dr = -mu' / sigma: see `_gaussian_log_likelihood`."""
     sigma = phi[0]
-    mu, mu_1, mu_2 = mean.derivatives(_in_full_shape(eta, y, sigma))
+    mu, mu_1, mu_2 = mean.derivatives(eta)
     with np.errstate(over="ignore"):
         r, slope, bend = (y - mu) / sigma, mu_1 / sigma, mu_2 / sigma
         square = r * r
@@ -198,8 +191,8 @@ def _gaussian_derivatives(
 def _gaussian_draw(
     rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Array:
-    mu = mean.value(_in_full_shape(eta, phi[0]))
-    return np.asarray(mu + phi[0] * rng.standard_normal(np.shape(mu)), dtype=np.float64)
+    mu, sigma = np.broadcast_arrays(mean.value(eta), phi[0])
+    return mu + sigma * rng.standard_normal(mu.shape)
 
 
 def _gaussian_valid(y: Array, trials: None) -> Mask:

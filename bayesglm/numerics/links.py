@@ -113,7 +113,7 @@ def _cloglog_logs(eta: Array) -> Pair:
 
 
 # The coefficients B_2k / (2k)! of h / (exp(h) - 1) (Abramowitz & Stegun 1964, 23.1.1).
-_SERIES = (bernoulli(16)[2::2] / factorial(np.arange(2, 17, 2))).tolist()
+_SERIES = (bernoulli(14)[2::2] / factorial(np.arange(2, 15, 2))).tolist()
 
 
 def _cloglog_derivatives(eta: Array) -> tuple[Pair, Pair, Pair]:
@@ -170,7 +170,7 @@ def _log_softplus_derivatives(eta: Array) -> tuple[Array, Array, Array]:
     e = _exp(np.minimum(eta, 0.0))
     z = e / (2.0 + e)
     square = z * z
-    series = np.polynomial.polynomial.polyval(square, [1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11, 1 / 13])
+    series = np.polynomial.polynomial.polyval(square, [1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11])
     # r is e / ((1 + e) s): the missing factor e / s cancels against the one taken out of s - e.
     bend = np.where(e < 0.1, r * (2.0 * square / (2.0 + e) * series - z), q - r)
     return _log_softplus(eta), r, r * bend

@@ -22,11 +22,13 @@ def log_choose(n: Array | float, k: Array | float) -> Array:
     array([ 1., 10.])
     """
     inner = (k > 0.0) & (k < n)
-    k, n = np.where(inner, k, 1.0), np.where(inner, n, 2.0)
-    rest = n - k
-    entropy = k * np.log(n / k) - rest * np.log1p(-k / n)
-    remainder = _stirling_remainder(n) - _stirling_remainder(k) - _stirling_remainder(rest)
-    return np.where(inner, entropy + 0.5 * np.log(n / (2.0 * np.pi * k * rest)) + remainder, 0.0)
+    fewer = np.where(inner, np.minimum(k, n - k), 1.0)
+    n = np.where(inner, n, 2.0)
+    rest = n - fewer
+    entropy = fewer * np.log(n / fewer) - rest * np.log1p(-fewer / n)
+    width = 0.5 * np.log(n / rest / (2.0 * np.pi * fewer))
+    remainder = _stirling_remainder(n) - _stirling_remainder(fewer) - _stirling_remainder(rest)
+    return np.where(inner, entropy + width + remainder, 0.0)
 
 
 def _stirling_remainder(k: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
 from bayesglm.inference.tree import model_of
@@ -38,7 +38,7 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
     if not path.parent.is_dir():
         raise DataError(f"the folder {str(path.parent)!r} does not exist; make it first.")
     if path.suffix == ".zarr":
-        fit.to_zarr(path, mode="w")
+        fit.to_zarr(path, mode="w", consolidated=False)
     else:
         fit.to_netcdf(path, engine="h5netcdf")
     return path
@@ -57,10 +57,11 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     path = Path(path)
     if not path.exists():
         raise DataError(f"{str(path)!r} does not exist.")
+    options: dict[str, Any] = {"engine": "h5netcdf"}
+    if path.suffix == ".zarr":
+        options = {"engine": "zarr", "consolidated": False}
     try:
-        with xr.open_datatree(
-            path, engine="zarr" if path.suffix == ".zarr" else "h5netcdf"
-        ) as tree:
+        with xr.open_datatree(path, **options) as tree:
             tree.load()
     except (OSError, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read as a fit: {error}") from error

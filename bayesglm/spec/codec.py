@@ -24,7 +24,7 @@ def from_json(text: str) -> GLM:
     """Read the text that `to_json` wrote; raises ModelError where it says no model."""
     try:
         parsed = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"the model is not valid JSON: {error}.") from error
     model = _noun(parsed)
     if not isinstance(model, GLM):
@@ -52,7 +52,7 @@ def _noun(value: Any) -> Any:
         return value
     fields = dict(value)
     name = fields.pop("type", None)
-    if name not in NOUNS:
+    if not isinstance(name, str) or name not in NOUNS:
         raise ModelError(
             f"the JSON names an unknown type {name!r}; known are {', '.join(NOUNS)}."
             f"{near(name, NOUNS)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.noun import near, noun, put
+from bayesglm.spec.noun import near, noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
     COEFFICIENT_PRIORS,
@@ -19,7 +19,7 @@ from bayesglm.spec.priors import (
 )
 from bayesglm.spec.terms import TERMS, History, Linear, Term
 
-RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample"})
+RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q"})
 DERIVED = ("_lag", "_column", "_data", "_scale", "_lengthscale")
 
 
@@ -93,6 +93,7 @@ class GLM:
     edges: str = "drop"
 
     def __post_init__(self) -> None:
+        put_plain_strings(self)
         put(self, terms=_as_terms(self.terms))
         _check_likelihood(self)
         _check_priors(self)
@@ -163,7 +164,7 @@ def _as_terms(terms: object) -> tuple[Term, ...]:
 
 
 def _check_likelihood(model: GLM) -> None:
-    if model.family not in FAMILY_NAMES:
+    if not isinstance(model.family, str) or model.family not in FAMILY_NAMES:
         raise ModelError(
             f"unknown family {model.family!r}; the families are "
             f"{', '.join(FAMILY_NAMES)}.{near(model.family, FAMILY_NAMES)}"
@@ -244,6 +245,9 @@ def _check_names(model: GLM) -> None:
             raise ModelError(f"{what} {name!r}: the name is reserved; {rename}.")
         if "/" in name:
             raise ModelError(f"{what} {name!r}: a name cannot hold '/'; {rename}.")
+    for name in model.variables:
+        if "/" in name:
+            raise ModelError(f"variable {name!r}: a name cannot hold '/'; rename the variable.")
     for label in labels:
         if labels.count(label) > 1:
             raise ModelError(
@@ -257,7 +261,11 @@ def _check_names(model: GLM) -> None:
                 "the response's own past."
             )
     taken = {model.response, *labels}
-    derived = {name + suffix for name in (model.response, *labels) for suffix in DERIVED}
+    roles = {name for name in (model.trials, model.offset, model.weights) if name}
+    derived = {name + suffix for name in taken for suffix in DERIVED}
+    derived |= {f"{name}_data" for name in roles}
+    if model.weights is not None:
+        derived.add(f"{model.response}_weights")
     for clash in sorted(taken & derived | ({model.response} & set(labels))):
         raise ModelError(
             f"the name {clash!r} collides with one that the model itself needs; rename the "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.numbers import Number, entries, number_text
+from bayesglm.spec.numbers import Number, entries, number_text, range_text
 from bayesglm.spec.terms import History, Lagged, Linear, Term
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def _term_index(term: Term) -> str:
         return f"{term.label}[k={first}..{first + term.lags - 1}]"
     if term.lags is not None:
         return f"{term.label}[k={term.lags[0]}..{term.lags[1] - 1}]"
-    window = term.window if isinstance(term.window, tuple) else f"{term.window:g} s"
-    return f"{term.label}[{window}]"
+    if isinstance(term.window, tuple):
+        return f"{term.label}[{term.window[0]:g}..{term.window[1]:g} s]"
+    return f"{term.label}[{term.window:g} s]"
 
 
 def _prior_text(symbol: str, prior: Any) -> str:
@@ -71,9 +73,9 @@ def _deviation(symbol: str, loc: Number) -> str:
 
 
 def _weight(prior: Any, power: int) -> str:
-    low_to_high = sorted(entry**-power for entry in entries(prior.scale))
-    lam = f"{low_to_high[0]:.4g}"
-    return lam if len(low_to_high) == 1 else f"{lam} .. {low_to_high[-1]:.4g}"
+    # Products overflow to inf where powers of floats raise.
+    weights = [math.prod([1.0 / entry] * power) for entry in entries(prior.scale)]
+    return range_text(min(weights), max(weights)).strip("[]")
 
 
 def _ridge(symbol: str, prior: Any) -> str:

@@ -35,6 +35,14 @@ def put(thing: object, **values: object) -> None:
         object.__setattr__(thing, name, value)
 
 
+def put_plain_strings(thing: Any) -> None:
+    """Turn numpy's strings, whose repr is not a string's, into Python's own."""
+    for field in dataclasses.fields(thing):
+        value = getattr(thing, field.name)
+        if isinstance(value, str):
+            put(thing, **{field.name: str(value)})
+
+
 def near(word: object, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
     close = difflib.get_close_matches(str(word), list(known), n=1)

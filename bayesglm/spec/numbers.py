@@ -39,8 +39,13 @@ def number_text(value: Number) -> str:
     if not isinstance(value, tuple):
         return f"{value:.4g}"
     all_of_it = list(entries(value))
-    low, high = min(all_of_it), max(all_of_it)
-    return f"[{low:.4g} .. {high:.4g}]"
+    return range_text(min(all_of_it), max(all_of_it))
+
+
+def range_text(low: float, high: float) -> str:
+    """Write the range of an array's numbers; one number where they agree to four digits."""
+    edges = f"{low:.4g}", f"{high:.4g}"
+    return edges[0] if edges[0] == edges[1] else f"[{edges[0]} .. {edges[1]}]"
 
 
 def _freeze(what: str, value: Any) -> Number:
@@ -55,7 +60,10 @@ def _freeze(what: str, value: Any) -> Number:
         return parts
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ModelError(f"{what} must be a number or an array of numbers, got {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ModelError(f"{what} must be a finite number; {value!r} is too large.") from None
 
 
 def _shape(value: Number) -> tuple[int, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from numbers import Integral, Real
+from numbers import Integral
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.noun import noun, put
+from bayesglm.spec.noun import noun, put, put_plain_strings
+from bayesglm.spec.numbers import frozen_number
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, CoefficientPrior
 
 type Lags = int | tuple[int, int] | None
@@ -58,6 +58,7 @@ class Linear:
                 )
             for one in variable:
                 _check_name("Linear variable", one)
+            variable = tuple(map(str, variable))
             if len(set(variable)) < len(variable):
                 raise ModelError(f"Linear({variable!r}) names a variable twice.")
         else:
@@ -183,6 +184,7 @@ class History:
 
 type Term = Linear | Lagged | History
 TERMS = (Linear, Lagged, History)
+FURTHEST_LAG = 1_000_000  # samples; beyond, a unit of time was mistaken
 
 
 def lag_range(term: Lagged | History, step: float | None) -> range:
@@ -194,6 +196,7 @@ def lag_range(term: Lagged | History, step: float | None) -> range:
     if term.window is None:
         assert term.lags is not None
         start, stop = term.lags if isinstance(term.lags, tuple) else (first, first + term.lags)
+        _check_reach(term, start, stop)
         return range(start, stop)
     if step is None:
         raise ModelError(
@@ -201,20 +204,35 @@ def lag_range(term: Lagged | History, step: float | None) -> range:
             "'time' coordinate; give one, or say lags= in samples."
         )
     window = term.window
-    if isinstance(window, tuple):
-        start, stop = (round(edge / step) for edge in window)
-    else:
-        start, stop = first, first + round(window / step)
-    if stop <= start or start < (first if isinstance(term, History) else start):
+    edges = window if isinstance(window, tuple) else (0.0, window)
+    _check_reach(term, edges[0] / step, edges[1] / step)
+    start, stop = (round(edge / step) for edge in edges)
+    if not isinstance(window, tuple):
+        start, stop = first, first + stop
+    if stop <= start:
         raise ModelError(
-            f"term {term.label!r}: window={window!r} holds no whole lag at {step:.4g} s per sample"
-            f"{' (history starts at lag 1)' if isinstance(term, History) else ''}; widen it."
+            f"term {term.label!r}: window={window!r} holds no whole lag at {step:.4g} s per "
+            "sample; widen it."
+        )
+    if isinstance(term, History) and start < first:
+        raise ModelError(
+            f"term {term.label!r}: window={window!r} starts at lag {start}, and history at lag 1; "
+            f"start it at {step:.4g} s or later."
         )
     return range(start, stop)
 
 
+def _check_reach(term: Lagged | History, start: float, stop: float) -> None:
+    if max(abs(start), abs(stop)) > FURTHEST_LAG:
+        raise ModelError(
+            f"term {term.label!r} reaches from lag {start:g} to {stop:g}, further than "
+            f"{FURTHEST_LAG:,} samples; lags= is in samples and window= in seconds."
+        )
+
+
 def _check_common(term: Term) -> None:
     kind = type(term).__name__
+    put_plain_strings(term)
     if term.name is not None:
         _check_name(f"{kind} name", term.name)
     if term.prior is not None and not isinstance(term.prior, COEFFICIENT_PRIORS):
@@ -231,53 +249,49 @@ def _check_name(what: str, name: object) -> None:
 
 
 def _check_lags(term: Lagged | History, first: int | None) -> None:
-    kind = type(term).__name__
+    what = f"{type(term).__name__} {term.label!r}"
     if (term.lags is None) == (term.window is None):
-        raise ModelError(f"{kind} {term.label!r} needs one of lags= (samples) or window= (seconds)")
+        raise ModelError(f"{what} needs one of lags= (samples) or window= (seconds).")
     if term.lags is not None:
-        put(term, lags=_whole_lags(kind, term.lags, first))
+        put(term, lags=_whole_lags(what, term.lags, first))
     else:
-        put(term, window=_seconds(kind, term.window, first))
+        put(term, window=_seconds(what, term.window, first))
 
 
-def _whole_lags(kind: str, lags: object, first: int | None) -> Lags:
-    if isinstance(lags, Integral) and not isinstance(lags, bool):
-        if lags < 1:
-            raise ModelError(f"{kind} lags must be at least 1, got {int(lags)}.")
-        return int(lags)
-    if isinstance(lags, Iterable) and not isinstance(lags, str):
-        edges = tuple(lags)
-        if len(edges) == 2 and all(
-            isinstance(edge, Integral) and not isinstance(edge, bool) for edge in edges
-        ):
-            start, stop = int(edges[0]), int(edges[1])
-            if stop <= start:
-                raise ModelError(f"{kind} lags=({start}, {stop}) hold no lag; stop is exclusive.")
-            if first is not None and start < first:
-                raise ModelError(
-                    f"{kind} lags start at {start}; a response cannot predict itself at lag 0 or "
-                    f"from its future. Start at lag {first} or later."
-                )
-            return start, stop
-    raise ModelError(f"{kind} lags must be a whole number or (start, stop), got {lags!r}.")
-
-
-def _seconds(kind: str, window: object, first: int | None) -> Window:
-    edges = (
-        tuple(window)
-        if isinstance(window, Iterable) and not isinstance(window, str)
-        else (0.0, window)
-    )
-    good = len(edges) == 2 and all(
-        isinstance(edge, Real) and not isinstance(edge, bool) and math.isfinite(edge)
-        for edge in edges
-    )
-    if not good or not edges[0] < edges[1]:
+def _whole_lags(what: str, lags: object, first: int | None) -> Lags:
+    lags = lags.tolist() if hasattr(lags, "tolist") else lags
+    if _is_whole(lags):
+        if lags < 1:  # type: ignore[operator]
+            raise ModelError(f"{what}: lags must be at least 1, got {lags}.")
+        return int(lags)  # type: ignore[call-overload]
+    edges = tuple(lags) if isinstance(lags, Iterable) and not isinstance(lags, str) else ()
+    if len(edges) != 2 or not all(map(_is_whole, edges)):
+        raise ModelError(f"{what}: lags must be a whole number or (start, stop), got {lags!r}.")
+    start, stop = int(edges[0]), int(edges[1])
+    if stop <= start:
+        raise ModelError(f"{what}: lags=({start}, {stop}) hold no lag; stop is exclusive.")
+    if first is not None and start < first:
         raise ModelError(
-            f"{kind} window must be a positive time in seconds or (start, stop), got {window!r}."
+            f"{what}: lags start at {start}; a response cannot predict itself at lag 0 or from "
+            f"its future. Start at lag {first} or later."
+        )
+    return start, stop
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _seconds(what: str, window: object, first: int | None) -> Window:
+    try:
+        kept = frozen_number("window", window)
+    except ModelError:
+        kept = ()
+    edges = kept if isinstance(kept, tuple) else (0.0, kept)
+    if len(edges) != 2 or any(isinstance(edge, tuple) for edge in edges) or edges[0] >= edges[1]:
+        raise ModelError(
+            f"{what}: window must be a positive time in seconds or (start, stop), got {window!r}."
         )
     if first is not None and edges[0] < 0:
-        raise ModelError(f"{kind} window={window!r} starts in the response's own future.")
-    if isinstance(window, Real):
-        return float(window)
-    return float(edges[0]), float(edges[1])
+        raise ModelError(f"{what}: window={window!r} starts in the response's own future.")
+    return kept  # type: ignore[return-value]

@@ -294,6 +294,17 @@ def test_steps_out_of_the_domain_are_shortened():
     np.testing.assert_allclose(solution.x, [1.0], rtol=1e-12)
 
 
+def test_a_parameter_that_moves_no_linear_predictor_converges_too():
+    """`change` cannot see a dispersion: the decrement alone must say that it is not there yet."""
+    solution = newton(
+        lambda x: Evaluation(float(np.log(x[0]) - x[0]), 1 / x - 1, -np.diag(1 / x**2)),
+        lambda x: float(np.log(x[0]) - x[0]),
+        np.array([0.01]),
+        change=lambda step: 0.0,
+    )
+    np.testing.assert_allclose(solution.x, [1.0], rtol=1e-12)
+
+
 def test_a_flat_top_is_found_all_the_same():
     solution = plain(
         lambda x: -((x[0] - 2) ** 4),
