@@ -15,11 +15,12 @@ from bayesglm.design.door import as_dataset, sample_dim_of
 from bayesglm.design.variables import numbers, place, read_clock, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
-from bayesglm.spec.model import GLM
+from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.priors import Flat
 from bayesglm.spec.terms import History, Lagged, Linear
 
 Array = np.ndarray
+RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
 KEPT_COLUMNS = 50_000_000  # numbers; a smaller design is built once and kept
 
 
@@ -147,6 +148,8 @@ def plan_fit(model: GLM, data: object) -> Plan:
     if response.name not in dataset.data_vars:
         raise DataError(f"response {model.response!r} is a coordinate, not a variable.")
     dim = sample_dim_of(dataset, model.response)
+    dataset = as_dataset(dataset, dim)
+    response = dataset[model.response]
     _check_dims(model, dataset)
     for name in model.variables:
         require(dataset, name, _role(model, name))
@@ -192,7 +195,13 @@ def plan_prediction(
     dataset = as_dataset(data)
     first = next((name for term in model.terms for name in term.variables), model.response)
     dim = sample_dim_of(dataset, first)
+    dataset = as_dataset(dataset, dim)
     _check_dims(model, dataset)
+    if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
+        raise DataError(
+            f"the new data have {dataset.sizes[population]} along {population!r}, but the fit has "
+            f"{n_neurons}; give new data of the same {population!r}."
+        )
     clock = read_clock(dataset, dim, _lagged_label(model))
     made = []
     for neuron in range(n_neurons):
@@ -239,6 +248,13 @@ def _labels(dataset: xr.Dataset, dim: str) -> Array:
 
 def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     dims = {str(dim) for dim in dataset.dims}
+    named = dataset[[name for name in model.variables if name in dataset.variables]]
+    for dim in map(str, named.dims):
+        if dim in RESERVED_DIMS or "/" in dim:
+            raise ModelError(
+                f"the dim {dim!r} of the data has a name that a fit needs for itself, or that "
+                f"holds '/'; rename it: data.rename({{{dim!r}: '...'}})."
+            )
     for name in (term.label for term in model.terms):
         if name in dims:
             raise ModelError(
@@ -277,7 +293,9 @@ def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors
             "enough. Use fewer lags, more samples, or edges='zero'."
         )
     if not len(rows):
-        raise DataError(f"weights {model.weights!r} are zero for every sample; no sample counts.")
+        raise DataError(
+            f"weights {model.weights!r} are zero for every sample in use; no sample counts."
+        )
     return Predictors(blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials)
 
 
@@ -339,6 +357,10 @@ def _check_response(plan: Plan, neuron: int, design: Design) -> None:
     rows = design.predictors.rows
     shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)
     counted = np.ones(len(rows), bool) if design.weights is None else design.weights[rows] > 0
+    if not counted.any():
+        raise DataError(
+            f"weights {model.weights!r}{where} are zero for every sample in use; no sample counts."
+        )
     if np.ptp(shares[counted]) == 0 and _needs_variation(model):
         raise DataError(
             f"response {model.response!r}{where} does not vary: all {int(counted.sum())} samples "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,28 +52,35 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     >>> ds.sizes["obs"], list(ds.coords), list(ds.data_vars)
     (3, ['trial'], ['y', 'x'])
     """
-    dataset = _open(data)
+    dataset = _unpack(_open(data, sample_dim))
     if sample_dim is not None and sample_dim not in dataset.dims:
         known = [str(dim) for dim in dataset.dims]
         raise DataError(
             f"sample_dim={sample_dim!r} is no dim of the data; the dims are "
             f"{', '.join(known) or 'none'}.{near(sample_dim, known)}"
         )
-    if sample_dim is None and SAMPLE_DIM not in dataset.attrs:
-        dataset = _stack_trials(dataset)
-    dim = sample_dim or dataset.attrs.get(SAMPLE_DIM) or _guess_sample_dim(dataset)
-    dataset = _promote(dataset, dim)
-    if dim is not None:
-        if not dataset.sizes[dim]:
-            raise DataError(f"the data are empty: dim {dim!r} has no samples.")
-        dataset = dataset.transpose(dim, ...).assign_attrs({SAMPLE_DIM: dim})
-    return _with_time(dataset, dim, bin_size)
+    _check_bin_size(bin_size, dataset)
+    dim = sample_dim or _remembered(dataset)
+    if dim is None:
+        dataset = _stack_trials(dataset, bin_size)
+        dim = _guess_sample_dim(dataset)
+    if dim is None:
+        if bin_size is not None:
+            raise DataError("bin_size needs a sample dim; say sample_dim=.")
+        return dataset
+    if not dataset.sizes[dim]:
+        raise DataError(f"the data are empty: dim {dim!r} has no samples.")
+    dataset = _promote(dataset, dim).transpose(dim, ...).assign_attrs({SAMPLE_DIM: dim})
+    if bin_size is None or "time" in dataset.coords:
+        return dataset
+    return dataset.assign_coords(time=(dim, _bin_centres(dataset.sizes[dim], bin_size)))
 
 
 def sample_dim_of(dataset: xr.Dataset, response: str) -> str:
     """Return the sample dim of a Dataset that passed the door, else the response's only dim."""
-    if SAMPLE_DIM in dataset.attrs:
-        return dataset.attrs[SAMPLE_DIM]
+    remembered = _remembered(dataset)
+    if remembered is not None:
+        return remembered
     dims = dataset[response].dims if response in dataset else ()
     if len(dims) != 1:
         raise DataError(
@@ -82,55 +90,111 @@ def sample_dim_of(dataset: xr.Dataset, response: str) -> str:
     return str(dims[0])
 
 
-def _open(data: Any) -> xr.Dataset:
+def _remembered(dataset: xr.Dataset) -> str | None:
+    dim = dataset.attrs.get(SAMPLE_DIM)
+    return dim if isinstance(dim, str) and dim in dataset.dims else None
+
+
+def _open(data: Any, sample_dim: str | None) -> xr.Dataset:
     if isinstance(data, xr.Dataset):
         if not data.data_vars:
             raise DataError("the Dataset has no variables.")
         return data
     if _is_frame(data):
         return _from_frame(data)
+    if isinstance(data, xr.DataTree):
+        raise DataError(
+            "data are a DataTree, not a Dataset; say which of its groups: tree['...'].to_dataset()."
+        )
     if isinstance(data, Mapping):
-        return _from_mapping(data)
+        return _from_mapping(data, sample_dim)
     raise DataError(
         f"data of type {type(data).__name__!r} cannot be read; give an xarray.Dataset, a pandas "
         "DataFrame, or a mapping of names to arrays."
     )
 
 
+def _is_pandas(value: Any, attribute: str) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, attribute)
+
+
 def _is_frame(data: Any) -> bool:
-    return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns")
+    return _is_pandas(data, "columns")
 
 
 def _from_frame(frame: pd.DataFrame) -> xr.Dataset:
-    levels = [name for name in frame.index.names if name in COORDINATES]
-    if levels:
-        frame = frame.reset_index(level=levels)
-    duplicated = frame.columns[frame.columns.duplicated()]
-    if len(duplicated):
-        raise DataError(f"the DataFrame has two columns named {duplicated[0]!r}; rename one.")
-    return _from_mapping({str(name): frame[name].to_numpy() for name in frame.columns})
+    names = [str(name) for name in frame.columns]
+    repeated = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if repeated is not None:
+        raise DataError(f"the DataFrame has two columns named {repeated!r}; rename one.")
+    columns = {name: frame.iloc[:, k].to_numpy() for k, name in enumerate(names)}
+    return _from_mapping({**_index_levels(frame.index, names), **columns}, None)
 
 
-def _from_mapping(data: Mapping[str, Any]) -> xr.Dataset:
+def _index_levels(index: pd.Index, columns: Iterable[str]) -> dict[str, Any]:
+    """Return the levels of a pandas index that are coordinates of the samples."""
+    levels = [name for name in index.names if name in COORDINATES]
+    for name in levels:
+        if name in columns:
+            raise DataError(
+                f"the DataFrame has {name!r} both as a column and as a level of its index; drop "
+                "one (reset_index(drop=True), say)."
+            )
+    return {name: index.get_level_values(name).to_numpy() for name in levels}
+
+
+def _from_mapping(data: Mapping[str, Any], sample_dim: str | None) -> xr.Dataset:
     if not data:
         raise DataError("the data are empty: no variables.")
-    labelled = [name for name, value in data.items() if isinstance(value, xr.DataArray)]
-    dim = "obs"
-    for name in labelled:
-        dims = data[name].dims
-        dim = next((known for known in ("time", "obs") if known in dims), dim)
+    if len({str(name) for name in data}) < len(data):
+        raise DataError("two entries of the data have the same name, written out; rename one.")
+    dim = _dim_of_plain_arrays(data, sample_dim)
+    data = {**_shared_index_levels(data), **data}
     variables = {str(name): _as_variable(str(name), value, dim) for name, value in data.items()}
     lengths = {name: value.sizes[dim] for name, value in variables.items() if dim in value.dims}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise DataError(f"the variables differ in length: {told}; give each sample every variable.")
     coords = {name: variables.pop(name) for name in COORDINATES if name in variables}
+    for name, value in coords.items():
+        if value.ndim != 1:
+            raise DataError(
+                f"{name!r} has the shape {value.shape}; give one value per sample, or rename it."
+            )
     if not variables:
         raise DataError("the data hold coordinates only, no variables.")
     try:
+        xr.align(*variables.values(), *coords.values(), join="exact", copy=False)
         return xr.Dataset(variables, coords=coords)
     except ValueError as error:
-        raise DataError(f"the variables do not fit together: {error}") from error
+        raise DataError(
+            f"the variables do not fit together: {error}. Bring their labels into agreement first."
+        ) from error
+
+
+def _dim_of_plain_arrays(data: Mapping[str, Any], sample_dim: str | None) -> str:
+    labelled = [value.dims for value in data.values() if isinstance(value, xr.DataArray)]
+    for known in (sample_dim, "time", "obs"):
+        if known is not None and any(known in dims for dims in labelled):
+            return known
+    shared = set.intersection(*map(set, labelled)) if labelled else set()
+    return str(shared.pop()) if len(shared) == 1 else "obs"
+
+
+def _shared_index_levels(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Check that all pandas objects have one index, and return its time and trial."""
+    indexed = {name: value.index for name, value in data.items() if _is_pandas(value, "index")}
+    if not indexed:
+        return {}
+    first = next(iter(indexed))
+    for name, index in indexed.items():
+        if len(index) == len(indexed[first]) and not index.equals(indexed[first]):
+            raise DataError(
+                f"{name!r} and {first!r} have different pandas indexes; put them into one "
+                "DataFrame, or give plain arrays in the order of the samples."
+            )
+    levels = _index_levels(indexed[first], ())
+    return {name: level for name, level in levels.items() if name not in data}
 
 
 def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
@@ -144,8 +208,9 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
     if hasattr(value, "tocsr"):
         raise DataError(f"{name!r} is a sparse matrix; give a dense array: {name}.toarray().")
     try:
-        array = np.asarray(value)
-    except ValueError as error:
+        # A masked array is kept as one: xarray turns its masked entries into NaN.
+        array = np.asanyarray(value) if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+    except (TypeError, ValueError) as error:
         raise DataError(f"{name!r} cannot be read as an array: {error}.") from error
     if array.ndim == 0:
         raise DataError(f"{name!r} is a single value ({value!r}); give one value per sample.")
@@ -153,13 +218,31 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
     return xr.DataArray(array, dims=dims)
 
 
-def _stack_trials(dataset: xr.Dataset) -> xr.Dataset:
+def _unpack(dataset: xr.Dataset) -> xr.Dataset:
+    """Turn every index of several levels into plain coordinates, one per level."""
+    several = [dim for dim in dataset.dims if _has_levels(dataset, dim)]
+    return dataset.reset_index(several) if several else dataset
+
+
+def _has_levels(dataset: xr.Dataset, dim: Any) -> bool:
+    return dim in dataset.indexes and dataset.indexes[dim].nlevels > 1
+
+
+def _stack_trials(dataset: xr.Dataset, bin_size: float | None) -> xr.Dataset:
     if not any({"trial", "time"} <= set(value.dims) for value in dataset.data_vars.values()):
         return dataset
-    for name in COORDINATES:
-        if name not in dataset.coords:
-            dataset = dataset.assign_coords({name: np.arange(dataset.sizes[name])})
-    return dataset.stack(obs=("trial", "time")).reset_index("obs").transpose("obs", ...)
+    if "obs" in dataset.dims:
+        raise DataError(
+            "variables over (trial, time) are stacked to the dim 'obs', which the data have "
+            "already; rename that dim, or say sample_dim=."
+        )
+    has_time = "time" in dataset.coords or bin_size is not None
+    if "trial" not in dataset.coords:
+        dataset = dataset.assign_coords(trial=np.arange(dataset.sizes["trial"]))
+    if "time" not in dataset.coords:
+        dataset = dataset.assign_coords(time=_bin_centres(dataset.sizes["time"], bin_size or 1.0))
+    stacked = dataset.stack(obs=("trial", "time")).reset_index("obs").transpose("obs", ...)
+    return stacked if has_time else stacked.drop_vars("time")
 
 
 def _guess_sample_dim(dataset: xr.Dataset) -> str | None:
@@ -170,11 +253,7 @@ def _guess_sample_dim(dataset: xr.Dataset) -> str | None:
     return str(shared.pop()) if len(shared) == 1 else None
 
 
-def _promote(dataset: xr.Dataset, dim: str | None) -> xr.Dataset:
-    if dim is None:
-        return dataset
-    if dim in dataset.indexes and dataset.indexes[dim].nlevels > 1:
-        dataset = dataset.reset_index(dim)
+def _promote(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     rows = [
         name
         for name in COORDINATES
@@ -183,14 +262,15 @@ def _promote(dataset: xr.Dataset, dim: str | None) -> xr.Dataset:
     return dataset.set_coords(rows)
 
 
-def _with_time(dataset: xr.Dataset, dim: str | None, bin_size: float | None) -> xr.Dataset:
+def _check_bin_size(bin_size: object, dataset: xr.Dataset) -> None:
     if bin_size is None:
-        return dataset
-    if not np.isfinite(bin_size) or bin_size <= 0:
+        return
+    real = isinstance(bin_size, Real) and not isinstance(bin_size, bool)
+    if not real or not 0 < bin_size < np.inf:  # type: ignore[operator]
         raise DataError(f"bin_size must be a positive time in seconds, got {bin_size!r}.")
-    if dim is None:
-        raise DataError("bin_size needs a sample dim; say sample_dim=.")
-    if "time" in dataset.coords:
+    if "time" in dataset.variables:
         raise DataError("the data have a 'time' coordinate already; leave bin_size out.")
-    centres = (np.arange(dataset.sizes[dim]) + 0.5) * bin_size
-    return dataset.assign_coords(time=(dim, centres))
+
+
+def _bin_centres(n: int, bin_size: float) -> np.ndarray:
+    return (np.arange(n) + 0.5) * bin_size

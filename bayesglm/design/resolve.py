@@ -2,9 +2,10 @@
 
 A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation of its predictor
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
-a gaussian response whose link keeps its units, else 1 (Gabry & Goodrich 2020, "Prior
-distributions for rstanarm models"; Capretto et al. 2022, section 3). A gaussian sigma gets
-HalfStudentT(s_y, df=4), Bambi's default.
+a gaussian response whose link keeps its units, else 1. Frequency weights count in both, so that a
+row of weight 2 is the row twice; lagged predictors are measured over all samples. A gaussian sigma
+gets HalfStudentT(s_y, df=4), Bambi's default. Sources: Gabry & Goodrich 2020, "Prior distributions
+for rstanarm models"; Capretto et al. 2022, section 3.
 """
 
 from __future__ import annotations
@@ -50,7 +51,15 @@ def _default_prior(plan: Plan, place: int) -> Normal:
                 f"predictor {block.name!r}{at}{plan.name_of(neuron)} is constant over the samples "
                 "in use, so no prior can be scaled by it; remove the term or give it a prior=."
             )
-        scales.append(DEFAULT_SCALE * _response_scale(plan, design) / sds)
+        with np.errstate(over="ignore"):
+            scale = DEFAULT_SCALE * _response_scale(plan, design) / sds
+        if not np.all((scale > 0) & np.isfinite(scale)):
+            raise DataError(
+                f"predictor {block.name!r}{plan.name_of(neuron)} varies by too little or too much "
+                f"(sd {sds.min():.3g}) for a prior to be scaled by it; rescale the predictor or "
+                "give the term a prior=."
+            )
+        scales.append(scale)
     return Normal(_for_neurons(plan, scales, plan.designs[0].predictors.blocks[place].shape))
 
 
@@ -65,15 +74,34 @@ def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> 
 
 
 def _sd_of_predictor(block: Block, design: Design) -> Array:
-    rows = design.predictors.rows
-    if block.lags is not None:
-        rows = np.arange(len(block.signal))
-    signal = block.signal[rows]
-    return signal.std(axis=0) if block.per_column else np.atleast_1d(signal.std())
+    signal, weights = block.signal, None
+    if block.lags is None:
+        signal, weights = signal[design.predictors.rows], _weights(design)
+    sds = [_sd(column, weights) for column in signal.T] if block.per_column else None
+    return np.array(sds if sds is not None else [_sd(signal, weights)])
 
 
 def _sd_of_response(design: Design) -> float:
-    return float(design.y[design.predictors.rows].std())
+    return _sd(design.y[design.predictors.rows], _weights(design))
+
+
+def _weights(design: Design) -> Array | None:
+    return None if design.weights is None else design.weights[design.predictors.rows]
+
+
+def _sd(values: Array, weights: Array | None) -> float:
+    """Return the standard deviation, each row counted by its weight; 0 where nothing varies."""
+    if weights is not None:
+        values, weights = values[weights > 0], weights[weights > 0]
+    values = values.reshape(len(values), -1)
+    reach = float(np.ptp(values))
+    if reach == 0:
+        return 0.0
+    # In units of the range no square leaves the floats, and a constant is never a rounding error.
+    unit = (values - values.min()) / reach
+    unit -= np.average(unit.mean(axis=1), weights=weights)
+    unit *= unit
+    return reach * float(np.sqrt(np.average(unit.mean(axis=1), weights=weights)))
 
 
 def _response_scale(plan: Plan, design: Design) -> float:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesglm.errors import DataError
@@ -31,22 +34,17 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
     if dim not in variable.dims:
         raise DataError(
             f"{role} {name!r} has the dims {tuple(variable.dims)} and not the sample dim {dim!r}; "
-            "give one value per sample."
+            "give one value per sample, or say as_dataset(data, sample_dim=...)."
         )
     variable = variable.transpose(dim, ...)
-    values = variable.values
-    if values.dtype == object:
-        try:
-            values = values.astype(float)
-        except (TypeError, ValueError):
-            pass
-    if values.dtype.kind not in "biuf":
-        first = values.reshape(-1)[0] if values.size else None
+    values, wrong = _as_floats(variable.values)
+    if wrong.any():
+        first = variable.values[wrong][0]
         raise DataError(
-            f"{role} {name!r} holds {_kind(values)} (first: {first!r}), not numbers; convert it "
-            "(a yes/no variable to 0/1, a category to one 0/1 column per level)."
+            f"{role} {name!r} holds {_kind(variable.values[wrong])} (first: {first!r} at "
+            f"{place(wrong, variable.dims)}), not numbers; convert it (a yes/no variable to 0/1, "
+            "a category to one 0/1 column per level)."
         )
-    values = values.astype(np.float64)
     bad = ~np.isfinite(values)
     if bad.any():
         raise DataError(
@@ -68,10 +66,37 @@ def place(bad: Array, dims: tuple) -> str:
     return ", ".join(f"{dim}={int(index)}" for dim, index in zip(dims, first, strict=True))
 
 
+def _as_floats(values: Array) -> tuple[Array, Array]:
+    """Return float64 numbers, NaN where one is missing, and which entries are no numbers."""
+    wrong = np.zeros(values.shape, dtype=bool)
+    if values.dtype.kind in "biuf":
+        with np.errstate(over="ignore"):
+            return values.astype(np.float64), wrong
+    if values.dtype.kind != "O":
+        return np.full(values.shape, np.nan), ~wrong
+    found = np.full(values.shape, np.nan)
+    for index in np.ndindex(values.shape):
+        value = values[index]
+        if isinstance(value, (Real, np.bool_)):
+            found[index] = _float(value)
+        else:
+            wrong[index] = value is not None and value is not pd.NA
+    return found, wrong
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
 def _kind(values: Array) -> str:
-    return {"U": "text", "T": "text", "O": "objects", "M": "dates", "m": "time differences"}.get(
-        values.dtype.kind, f"values of type {values.dtype}"
-    )
+    first = values.reshape(-1)[0]
+    if isinstance(first, str):
+        return "text"
+    of = type(first).__name__ if values.dtype.kind == "O" else values.dtype
+    return {"M": "dates", "m": "time differences"}.get(values.dtype.kind, f"values of type {of}")
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,13 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
     starts = np.zeros(1, dtype=np.intp)
     if "trial" in dataset.coords and dataset["trial"].dims == (dim,):
         trial = dataset["trial"].values
+        missing = dataset["trial"].isnull().values
+        if lagged and missing.any():
+            raise DataError(
+                f"the coordinate 'trial' is missing at {int(missing.sum())} samples, the first at "
+                f"{place(missing, (dim,))}, but term {lagged!r} needs to know the trial of each; "
+                "fill it in, or remove those samples."
+            )
         starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
         if lagged and len(set(trial[starts].tolist())) < len(starts):
             again = _first_repeat(trial[starts].tolist())
@@ -114,12 +146,10 @@ def _first_repeat(labels: list) -> object:
 def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:
     if "time" not in dataset.coords or dataset["time"].dims != (dim,):
         return None
-    time = dataset["time"].values
-    if time.dtype.kind in "mM":
-        time = (time - time[0]) / np.timedelta64(1, "s")
-    elif time.dtype.kind not in "iuf":
-        raise DataError(f"the coordinate 'time' holds {_kind(time)}; give seconds as numbers.")
-    steps = np.diff(time.astype(np.float64))
+    time = _seconds(dataset["time"], lagged)
+    if time is None:
+        return None
+    steps = np.diff(time)
     inside = np.ones(len(steps), dtype=bool)
     inside[starts[1:] - 1] = False
     if not inside.any():
@@ -139,3 +169,29 @@ def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None)
             "gaps with a 'trial' coordinate."
         )
     return step
+
+
+def _seconds(variable: xr.DataArray, lagged: str | None) -> Array | None:
+    """Return the times in seconds; without lagged terms, None where they are no such thing."""
+    time = variable.values
+    if time.dtype.kind in "mM":
+        time = (time - time[0]) / np.timedelta64(1, "s")
+    elif time.dtype.kind in "iuf":
+        time = _as_floats(time)[0]
+    elif lagged:
+        raise DataError(
+            f"the coordinate 'time' holds {_kind(time)}, but term {lagged!r} needs regular times; "
+            "give seconds as numbers, or numpy dates."
+        )
+    else:
+        return None
+    bad = ~(np.abs(time) <= LARGEST)
+    if not bad.any():
+        return time
+    if not lagged:
+        return None
+    raise DataError(
+        f"the coordinate 'time' holds {int(bad.sum())} missing or infinite values, the first at "
+        f"{place(bad, variable.dims)}, but term {lagged!r} needs regular times; fill them in, or "
+        "remove those samples."
+    )

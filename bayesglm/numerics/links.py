@@ -71,7 +71,7 @@ def _logit_derivatives(eta: Array) -> tuple[Pair, Pair, Pair]:
 def _inverse_mills(eta: Array) -> Pair:
     """m = phi(eta) / Phi(eta), which is d log Phi / d eta, and m' = -m (m + eta).
 
-    Below -6, m + eta cancels; there it is the tail 1/(t + 2/(t + 3/(t + ...))), t = -eta, of
+    Below -4, m + eta cancels; there it is the tail 1/(t + 2/(t + 3/(t + ...))), t = -eta, of
     Laplace's continued fraction of the Mills ratio (Abramowitz & Stegun 1964, 26.2.14).
 
     >>> [m.round(6).tolist() for m in _inverse_mills(np.array([0.0, -1e9]))]
@@ -79,11 +79,11 @@ def _inverse_mills(eta: Array) -> Pair:
     """
     mills = np.sqrt(2.0 / np.pi) / erfcx(-np.sqrt(0.5) * eta)
     excess = np.asarray(mills + eta)
-    far = np.less(eta, -6.0)
+    far = np.less(eta, -4.0)
     if np.any(far):
         t = -np.asarray(eta)[far]
         fraction = t
-        for k in range(20, 1, -1):
+        for k in range(40, 1, -1):
             fraction = t + k / fraction
         excess[far] = 1.0 / fraction
     return mills, -mills * excess

@@ -173,14 +173,14 @@ def prior_posterior_figure(
 
 
 def predictive_figure(
-    stretch: tuple[Array, Array, Mapping[str, tuple[Array, Array, Array]]] | None,
+    stretch: tuple[Array, Array, Mapping[str, tuple[Array, ...]]] | None,
     bins: Mapping[str, tuple[Array, Array, Array, Array]],
     unit: str,
     response: str,
 ) -> Figure:
     """Draw predicted against observed: along time (if given), and in bins of the prediction.
 
-    ``stretch`` is time, observed, and per model (mean, lower, upper); ``bins`` per model the
+    ``stretch`` is time, observed, and per model (time, mean, lower, upper); ``bins`` per model the
     predicted mean, the observed mean, and the predictive interval of the latter.
     """
     columns = 2 if stretch else 1
@@ -188,9 +188,9 @@ def predictive_figure(
     figure, axes = new_figure(1, columns, 3.5, gridspec_kw={"width_ratios": widths})
     if stretch:
         ax, (time, observed, models) = axes[0, 0], stretch
-        for k, (name, (mean, lower, upper)) in enumerate(models.items()):
-            ax.fill_between(time, lower, upper, color=COLOURS[k], alpha=0.25, lw=0)
-            ax.plot(time, mean, color=COLOURS[k], linewidth=1.5, label=name)
+        for k, (name, (own, mean, lower, upper)) in enumerate(models.items()):
+            ax.fill_between(own, lower, upper, color=COLOURS[k], alpha=0.25, lw=0)
+            ax.plot(own, mean, color=COLOURS[k], linewidth=1.5, label=name)
         if is_event_train(observed):
             low, high = ax.get_ylim()
             bottom = low - 0.12 * (high - low)

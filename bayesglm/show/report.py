@@ -203,7 +203,9 @@ class Story:
         """Return the predicted means against what was observed."""
         found = {name: predictive(fit) for name, fit in self.posteriors.items()}
         first = next(iter(found.values()))
-        models = {name: one.stretch for name, one in found.items()}
+        models = {
+            name: (one.time, *one.stretch) for name, one in found.items() if one.time is not None
+        }
         stretch = None if first.time is None else (first.time, first.observed, models)
         picture = Picture(
             figures.predictive_figure(

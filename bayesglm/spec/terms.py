@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral
+from typing import Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.noun import noun, put, put_plain_strings
@@ -258,12 +259,12 @@ def _check_lags(term: Lagged | History, first: int | None) -> None:
         put(term, window=_seconds(what, term.window, first))
 
 
-def _whole_lags(what: str, lags: object, first: int | None) -> Lags:
+def _whole_lags(what: str, lags: Any, first: int | None) -> Lags:
     lags = lags.tolist() if hasattr(lags, "tolist") else lags
     if _is_whole(lags):
-        if lags < 1:  # type: ignore[operator]
+        if lags < 1:
             raise ModelError(f"{what}: lags must be at least 1, got {lags}.")
-        return int(lags)  # type: ignore[call-overload]
+        return int(lags)
     edges = tuple(lags) if isinstance(lags, Iterable) and not isinstance(lags, str) else ()
     if len(edges) != 2 or not all(map(_is_whole, edges)):
         raise ModelError(f"{what}: lags must be a whole number or (start, stop), got {lags!r}.")
@@ -284,7 +285,7 @@ def _is_whole(value: object) -> bool:
 
 def _seconds(what: str, window: object, first: int | None) -> Window:
     try:
-        kept = frozen_number("window", window)
+        kept: Any = frozen_number("window", window)
     except ModelError:
         kept = ()
     edges = kept if isinstance(kept, tuple) else (0.0, kept)
@@ -294,4 +295,4 @@ def _seconds(what: str, window: object, first: int | None) -> Window:
         )
     if first is not None and edges[0] < 0:
         raise ModelError(f"{what}: window={window!r} starts in the response's own future.")
-    return kept  # type: ignore[return-value]
+    return kept

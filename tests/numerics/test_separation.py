@@ -236,10 +236,11 @@ def test_a_dependent_column_does_not_hide_the_next_one():
 
 
 def test_dependence_on_columns_that_are_nearly_dependent():
-    """One pass of Gram-Schmidt leaves 1e-7 of the third column, two leave nothing."""
-    a, b = np.random.default_rng(0).normal(size=(2, 50))
-    close = a + 1e-9 * b
-    assert dependent_columns(blocks_of(np.column_stack((a, close, 3.0 * a - close)))) == [2]
+    """One pass of Gram-Schmidt leaves too much of the last column, two leave nothing."""
+    a, b, c = np.random.default_rng(0).normal(size=(3, 50))
+    close = c + 1e-9 * b
+    X = np.column_stack((a, a, c, close, 3.0 * c - close))
+    assert dependent_columns(blocks_of(X)) == [1, 4]
 
 
 def test_constant_and_empty_columns():
