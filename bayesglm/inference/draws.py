@@ -31,12 +31,15 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Draws:
-    """Posterior draws of theta, ``(chain, draw, size)``, with how they were made."""
+    """Posterior draws of theta, ``(chain, draw, size)``, with how they were made.
+
+    ``log_posterior`` is that of the mode, where the method found one.
+    """
 
     theta: Array
     method: str
     why: str
-    log_posterior: float
+    log_posterior: float | None
     lp: Array
     stats: dict[str, Array] = field(default_factory=dict)
     solution: dict[str, float | str] = field(default_factory=dict)

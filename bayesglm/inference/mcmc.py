@@ -118,7 +118,7 @@ def mcmc_draws(
                 theta.reshape(chains, draws, -1),
                 "nuts",
                 "NUTS was asked for",
-                float(lp.max()),
+                None,
                 lp,
                 stats,
             )

@@ -49,8 +49,10 @@ def posterior_tree(
         "method": "+".join(methods),
         "why": reasons[0] if len(reasons) == 1 else _reasons(problems, made),
         "seed": seed,
-        "log_posterior": sum(one.log_posterior for one in made),
     }
+    modes = [one.log_posterior for one in made if one.log_posterior is not None]
+    if len(modes) == len(made):
+        attrs["log_posterior"] = sum(modes)
     attrs |= made[0].solution
     gaussians = [one.gaussian for one in made if one.gaussian is not None]
     if len(gaussians) == len(made):

@@ -43,56 +43,76 @@ def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
     for ax in axes.flat[len(terms) :]:
         ax.set_visible(False)
     for ax, term in zip(axes.flat, terms, strict=False):
-        ax.axhline(0, color=INK, linewidth=0.8)
         for place, (name, tree) in enumerate(kernels.items()):
             if term in tree.children:
-                draw_kernel(ax, tree[term].to_dataset(), name, COLOURS[place % len(COLOURS)])
+                colour, shift = COLOURS[place % len(COLOURS)], 0.15 * place
+                draw_kernel(ax, tree[term].to_dataset(), name, colour, shift)
         ax.set_title(term, loc="left", fontsize=12)
-        ax.set_ylabel("coefficient (link units\nper unit of predictor)", fontsize=10)
-    if len(kernels) > 1:
-        axes.flat[0].legend(frameon=False, fontsize=10)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    if len(kernels) > 1 and handles:
+        figure.legend(handles, labels, loc="outside upper right", ncols=4, frameon=False)
     return figure
 
 
-def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str) -> None:
-    """Draw one term of one model: a line with its band over lags, points with bars elsewhere."""
+def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
+    """Draw one term of one model: a line with its band over lags, points with bars elsewhere.
+
+    Coefficients of two dims or more (lags by pixels, an image) are drawn as a picture, but for
+    the lagged kernels of a population, which are lines. ``shift`` moves points to the side.
+    """
     node = _few_neurons(node)
     link = node["link"]
-    if link.ndim > 2 or (link.ndim == 2 and "lag" in link.dims and link.shape[1] > MOST_NEURONS):
+    ax.set_ylabel("coefficient (link units\nper unit of predictor)", fontsize=10)
+    if link.ndim > 2 or (link.ndim == 2 and link.dims[1] != "lag"):
         _draw_image(ax, link)
         return
+    ax.axhline(0, color=INK, linewidth=0.8)
     x, xlabel = lag_axis(node)
-    values = {str(name): np.atleast_1d(v.values) for name, v in node.data_vars.items()}
-    many = [(None, label)] if link.ndim < 2 else [(k, label) for k in range(link.shape[0])]
-    for k, name in many:
-        pick = {key: value if k is None else value[k] for key, value in values.items()}
+    values = {str(name): np.atleast_2d(v.values) for name, v in node.data_vars.items()}
+    for k in range(values["link"].shape[0]):
+        pick = {name: value[k] for name, value in values.items()}
+        name = label if k == 0 else None
         if "lag" in node.dims:
-            ax.plot(x, pick["link"], color=colour, linewidth=1.8, label=name if not k else None)
+            ax.plot(x, pick["link"], color=colour, linewidth=1.8, label=name)
             if "link_lower" in pick:
                 ax.fill_between(
                     x, pick["link_lower"], pick["link_upper"], color=colour, alpha=0.22, lw=0
                 )
         else:
-            _points(ax, x, pick, colour, name if not k else None)
+            _points(ax, x + shift, pick, colour, name)
+    if "lag" not in node.dims:
+        name_positions(ax, node)
     ax.set_xlabel(xlabel, fontsize=10)
+
+
+def name_positions(ax: Axes, node: xr.Dataset) -> None:
+    """Label positions by the coordinate they stand for; a scalar needs no label."""
+    link = node["link"]
+    if link.ndim == 0:
+        ax.set_xticks([])
+        ax.set_xlim(-1.5, 1.5)
+        return
+    dim = link.dims[-1]
+    labels = node[dim].values if dim in node.coords else np.arange(link.shape[-1])
+    every = max(1, len(labels) // 10)
+    ax.set_xticks(np.arange(len(labels))[::every], [str(one) for one in labels[::every]])
 
 
 def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
     """Return where to draw a kernel's coefficients: ms where there is time, else positions."""
     if "lag_time" in node.coords:
-        return 1e3 * node["lag_time"].values, "lag (ms): this long before the response"
+        return 1e3 * node["lag_time"].values, "lag (ms before the response)"
     if "lag" in node.dims:
-        return node["lag"].values, "lag (samples): this long before the response"
+        return node["lag"].values, "lag (samples before the response)"
     size = node["link"].shape[-1] if node["link"].ndim else 1
     dim = str(node["link"].dims[-1]) if node["link"].ndim else ""
-    return np.arange(size), dim
+    return np.arange(size, dtype=float), dim
 
 
 def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:
     ax.plot(x, pick["link"], "o", color=colour, label=label)
     if "link_lower" in pick:
         ax.vlines(x, pick["link_lower"], pick["link_upper"], color=colour, linewidth=2)
-    ax.set_xticks(x if len(x) <= 12 else x[:: len(x) // 10])
 
 
 def _draw_image(ax: Axes, link: xr.DataArray) -> None:
@@ -101,6 +121,7 @@ def _draw_image(ax: Axes, link: xr.DataArray) -> None:
     shown = ax.imshow(flat, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     ax.figure.colorbar(shown, ax=ax, shrink=0.8)
     ax.set_xlabel(" x ".join(map(str, link.dims[1:])), fontsize=10)
+    ax.set_ylabel(str(link.dims[0]), fontsize=10)
 
 
 def _few_neurons(node: xr.Dataset) -> xr.Dataset:
@@ -145,8 +166,12 @@ def prior_posterior_figure(
 ) -> Figure:
     """Draw every coefficient's 94% interval before (grey) and after (colour) the data."""
     terms = [term for term in kernels.children if term in priors]
-    figure, axes = new_figure(1, len(terms), 3.3)
-    for ax, term in zip(axes[0], terms, strict=True):
+    columns = min(len(terms), 3)
+    rows = -(-len(terms) // columns)
+    figure, axes = new_figure(rows, columns, 0.4 + 2.9 * rows)
+    for ax in axes.flat[len(terms) :]:
+        ax.set_visible(False)
+    for ax, term in zip(axes.flat, terms, strict=False):
         node = _few_neurons(kernels[term].to_dataset())
         x, xlabel = lag_axis(node)
         lower, upper = (np.ravel(edge)[: len(x)] for edge in priors[term])
@@ -165,6 +190,8 @@ def prior_posterior_figure(
         ax.use_sticky_edges = False
         ax.margins(y=0.08)
         ax.set_xlabel(xlabel, fontsize=10)
+        if "lag" not in node.dims:
+            name_positions(ax, node)
         ax.set_title(term, loc="left", fontsize=12)
     axes[0, 0].set_ylabel("94% interval of the coefficient", fontsize=10)
     handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import BayesGLMWarning, DataError
-from bayesglm.inference.tree import model_of, reopen, stored_data
+from bayesglm.inference.tree import model_of, parameter_group, reopen, stored_data
 from bayesglm.results.compare import compare
 from bayesglm.results.elpd import loo
 from bayesglm.results.kernels import kernels
@@ -190,7 +190,7 @@ class Story:
             tree = kernels(fit)
             if priors and "posterior" in fit.children:
                 figure = figures.prior_posterior_figure(priors, tree)
-                pictures.append(Picture(figure, f"{name}: 94% intervals."))
+                pictures.append(Picture(figure, f"{name}: 94% intervals{of_many(fit)}."))
         if not pictures:
             return ()
         text = (
@@ -349,14 +349,23 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     counts = model_of(fit).family == "poisson"
     scale = 1.0 / step if step is not None and plain and counts else 1.0
     shown = mean[:, part] * scale
+    seen = y[part] if figures.is_event_train(y[part]) else y[part] * scale
     lower, upper = np.quantile(shown, BAND, axis=0)
     return Predictive(
         observed["time"].values[part] if plain else None,
-        y[part],
+        seen,
         (shown.mean(axis=0), lower, upper),
         bins,
         f"predicted rate ({response} per s)" if scale != 1.0 else f"mean {response}",
     )
+
+
+def of_many(fit: xr.DataTree) -> str:
+    """Say, for a caption, which coefficients are shown where there are too many for one row."""
+    group = parameter_group(fit)
+    most = max((variable.ndim for variable in group.data_vars.values()), default=0)
+    lead = 2 if "draw" in group.dims else 0
+    return "" if most <= lead + 1 else " (first neuron, or first row)"
 
 
 def fit_rows(fit: xr.DataTree) -> Array:
