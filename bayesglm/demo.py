@@ -88,7 +88,7 @@ def run(
             fits[name] = fit(every[name], data, draws=draws)
         for name, model in every.items():
             say(f"{FOLDS} held-out blocks of time for {name!r}")
-            scores[name] = kfold(model, data, by="time", folds=FOLDS, draws=max(draws // 2, 1))
+            scores[name] = kfold(model, data, by="time", folds=FOLDS, draws=max(draws // 4, 1))
         say("the constant rate")
         fits[CONSTANT] = fit(every[CONSTANT], data, draws=draws)
         say("maximum likelihood, and where it does not exist")
