@@ -34,6 +34,8 @@ _NEARLY_STILL = 1e-3
 _PLATEAU_ITERATIONS = 40
 # Modifications beyond this (of a unit diagonal) mean negative curvature, not rounding.
 _INDEFINITE = 1e-6
+# Pivots below so many times p * epsilon may be nothing but rounding.
+_RESOLVED = 100.0
 
 
 class Evaluation(NamedTuple):
@@ -74,12 +76,17 @@ class _Problem(NamedTuple):
 
 
 class _Model(NamedTuple):
-    """-hessian scaled to a unit diagonal, D (-hessian) D + tau I, with its Cholesky factor."""
+    """-hessian scaled to a unit diagonal, D (-hessian) D + tau I, with its Cholesky factor.
+
+    `resolved` is false where rounding may have made up the curvature of some direction: there
+    Newton's method is slow, and a step that gets no smaller does not mean that it is at the end.
+    """
 
     matrix: Array
     scale: Array
     tau: float
     factor: tuple[Array, bool]
+    resolved: bool
 
 
 def newton(
@@ -145,7 +152,7 @@ class _Proposal(NamedTuple):
     state: Solution
     target: Array
     moved: float
-    tau: float
+    model: _Model
 
 
 def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
@@ -155,7 +162,8 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
     tau = 0.0
     plateau = 0
     for n_iter in range(max_iter + 1):
-        state, target, moved, tau = _propose(problem, x, n_iter, tau, previous)
+        state, target, moved, model = _propose(problem, x, n_iter, tau, previous)
+        tau = model.tau
         if settled and previous is not None:
             return min(previous, state, key=lambda solution: solution.decrement)
 
@@ -167,6 +175,7 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
             and full_step
             and gain <= _ROUNDING * size
             and moved <= _NEARLY_STILL
+            and model.resolved
             and state.decrement > 0.9 * previous.decrement
         )
         if (settled or at_rounding) and tau > _INDEFINITE:
@@ -180,7 +189,7 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int) -> Solution:
 
         plateau = plateau + 1 if gain <= _NEGLIGIBLE * size and moved > _NEARLY_STILL else 0
         if plateau >= _PLATEAU_ITERATIONS or n_iter == max_iter:
-            raise _no_convergence(state, moved, plateau)
+            raise _no_convergence(state, moved, plateau, model.resolved)
         t = 1.0 if settled else _line_search(problem, state, target - x)
         full_step = t == 1.0
         x = target if full_step else x + t * (target - x)
@@ -206,20 +215,22 @@ def _propose(
     offset = x - problem.kink_at
     model = _scaled_model(-now.hessian, last_tau)
     target = problem.kink_at + _maximise_model(model, now.gradient, problem.kink, offset)
-    scaled_step = (target - x) / model.scale
-    gain = float(scaled_step @ model.matrix @ scaled_step)
+    # L's, whose square cannot turn negative by cancellation as s' (L L') s can.
+    ascent = np.tril(model.factor[0]).T @ ((target - x) / model.scale)
     state = Solution(
         x=x,
         value=problem.objective(x, now.value),
         gradient_norm=float(np.linalg.norm(_kkt_residual(now.gradient, problem.kink, offset))),
         n_iter=n_iter,
         solver=problem.solver,
-        decrement=max(gain, 0.0) ** 0.5,
+        decrement=float(np.linalg.norm(ascent)),
     )
-    return _Proposal(state, target, float(problem.change(target - x)), model.tau)
+    return _Proposal(state, target, float(problem.change(target - x)), model)
 
 
-def _no_convergence(state: Solution, moved: float, plateau: int) -> ConvergenceError:
+def _no_convergence(
+    state: Solution, moved: float, plateau: int, resolved: bool
+) -> ConvergenceError:
     where = (
         f"{state.n_iter} iterations of the {state.solver} solver (objective {state.value:.10g}, "
         f"decrement {state.decrement:.2g}, last change of the linear predictor {moved:.2g})"
@@ -230,6 +241,11 @@ def _no_convergence(state: Solution, moved: float, plateau: int) -> ConvergenceE
             "nothing left to gain, yet every step goes as far as the one before; a maximum does "
             "not exist, or lies too far out to be found (a proper prior gives one)",
             state,
+        )
+    if not resolved:
+        where += (
+            "; floating point cannot tell some combination of the columns from zero: subtract from "
+            "each column a typical value, remove columns, or give them a tighter prior"
         )
     return ConvergenceError(f"no convergence in {where}", state)
 
@@ -249,9 +265,12 @@ def _scaled_model(curvature: Array, last_tau: float) -> _Model:
         matrix = scaled.copy()
         matrix.flat[:: len(scale) + 1] += tau
         try:
-            return _Model(matrix, scale, tau, cho_factor(matrix, lower=True, check_finite=False))
+            factor = cho_factor(matrix, lower=True, check_finite=False)
         except LinAlgError:
             tau = max(10.0 * tau, 0.1 * last_tau)
+            continue
+        pivot = np.diagonal(factor[0]).min(initial=1.0) ** 2
+        return _Model(matrix, scale, tau, factor, resolved=bool(pivot > _RESOLVED * floor))
 
 
 def _kkt_residual(gradient: Array, kink: Array, offset: Array) -> Array:

@@ -176,9 +176,10 @@ class Story:
             return ()
         caption = (
             "Lines are posterior means, bands hold 94% of the posterior at each lag by itself. A "
-            "band that excludes zero at one lag among many is weak evidence. Populations show "
-            f"their first {figures.MOST_NEURONS} neurons."
+            "band that excludes zero at one lag among many is weak evidence."
         )
+        if any(fit.attrs["population"] for fit in self.posteriors.values()):
+            caption += f" Of a population, the first {figures.MOST_NEURONS} neurons are drawn."
         picture = Picture(figures.kernel_figure(trees), caption)
         return (Section("The kernels", pictures=(picture,)),)
 

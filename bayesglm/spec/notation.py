@@ -69,23 +69,30 @@ def _prior_text(symbol: str, prior: Any) -> str:
 
 
 def _deviation(symbol: str, loc: Number) -> str:
-    return f"({symbol} - {number_text(loc)})" if any(entries(loc)) else symbol
+    if not any(entries(loc)):
+        return symbol
+    text = number_text(loc)
+    return f"({symbol} + {text[1:]})" if text.startswith("-") else f"({symbol} - {text})"
 
 
-def _weight(prior: Any, power: int) -> str:
+def _weights(prior: Any, power: int) -> str:
     # Products overflow to inf where powers of floats raise.
     weights = [math.prod([1.0 / entry] * power) for entry in entries(prior.scale)]
-    return range_text(min(weights), max(weights)).strip("[]")
+    return range_text(min(weights), max(weights))
 
 
 def _ridge(symbol: str, prior: Any) -> str:
-    lam = _weight(prior, 2)
-    return f"ridge({lam}) = {lam}/2 · Σ {_deviation(symbol, prior.loc)}²"
+    lam, square = _weights(prior, 2), f"{_deviation(symbol, prior.loc)}²"
+    if lam.startswith("["):
+        return f"ridge(lam) = 1/2 · Σ lam·{square}, lam = {lam}"
+    return f"ridge({lam}) = {lam}/2 · Σ {square}"
 
 
 def _lasso(symbol: str, prior: Any) -> str:
-    lam = _weight(prior, 1)
-    return f"lasso({lam}) = {lam} · Σ |{_deviation(symbol, prior.loc)}|"
+    lam, size = _weights(prior, 1), f"|{_deviation(symbol, prior.loc).strip('()')}|"
+    if lam.startswith("["):
+        return f"lasso(lam) = Σ lam·{size}, lam = {lam}"
+    return f"lasso({lam}) = {lam} · Σ {size}"
 
 
 def _square(symbol: str, prior: Any) -> str:

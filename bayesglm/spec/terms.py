@@ -226,7 +226,7 @@ def lag_range(term: Lagged | History, step: float | None) -> range:
 def _check_reach(term: Lagged | History, start: float, stop: float) -> None:
     if max(abs(start), abs(stop)) > FURTHEST_LAG:
         raise ModelError(
-            f"term {term.label!r} reaches from lag {start:g} to {stop:g}, further than "
+            f"term {term.label!r} reaches from lag {start} to {stop}, further than "
             f"{FURTHEST_LAG:,} samples; lags= is in samples and window= in seconds."
         )
 

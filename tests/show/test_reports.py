@@ -64,7 +64,7 @@ def test_a_report_of_map_fits_and_populations(tmp_path):
     assert "A mode has no uncertainty" in page
     assert "The comparison" not in page
     page = text_of(bg.report({"all": bg.fit(model, data, draws=100)}, tmp_path / "r.html"))
-    assert "first 4 neurons" in page
+    assert "the first 4 neurons are drawn" in page
 
 
 def test_history_in_a_report_is_told_to_be_optimistic(tmp_path):

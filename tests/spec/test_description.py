@@ -101,7 +101,7 @@ history[k=1..3]       ~ Laplace(0, 0.5)     lasso(2) = 2 · Σ |history|""",
         ),
         """k[i] ~ Binomial(n[i], Φ(eta[i]))
 eta[i] = Σⱼ both[j]·(a, b)[j][i]
-both                  ~ Normal(3, [1 .. 2]²) ridge(0.25 .. 1) = 0.25 .. 1/2 · Σ (both - 3)²""",
+both                  ~ Normal(3, [1 .. 2]²) ridge(lam) = 1/2 · Σ lam·(both - 3)², lam = [0.25 .. 1]""",
     ),
     "unresolved": (
         bg.GLM("y", bg.Lagged("x", window=0.2), dispersion=bg.HalfNormal(2.0)),

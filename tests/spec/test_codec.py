@@ -1,0 +1,220 @@
+"""A model survives being written: as its repr, as JSON, as a key of a dict; for any model."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bayesglm as bg
+from bayesglm.spec.codec import NOUNS
+from bayesglm.spec.families import FAMILY_NAMES
+
+LIKELIHOODS = [(name, link) for name, family in FAMILY_NAMES.items() for link in family.links]
+NAMES = st.text(alphabet="abcdexyzäω .-", min_size=1, max_size=6).map(lambda name: f"v{name}")
+
+
+def arrays_of(numbers):
+    """A number, or an array of one or two dims as nested tuples."""
+    row = st.lists(numbers, min_size=1, max_size=3).map(tuple)
+    table = st.integers(1, 3).flatmap(
+        lambda n: st.lists(
+            st.lists(numbers, min_size=n, max_size=n).map(tuple), min_size=1, max_size=3
+        ).map(tuple)
+    )
+    return numbers | row | table
+
+
+POSITIVE = arrays_of(st.floats(1e-300, 1e300))
+REAL = arrays_of(st.floats(allow_nan=False, allow_infinity=False))
+PRIORS = (
+    st.builds(bg.Normal, POSITIVE, REAL)
+    | st.builds(bg.Laplace, POSITIVE, REAL)
+    | st.just(bg.Flat())
+    | st.floats(0, 1e100).map(bg.ridge)
+    | st.floats(1e-100, 1e100).map(bg.lasso)
+)
+DISPERSIONS = (
+    st.builds(bg.HalfNormal, POSITIVE)
+    | st.builds(bg.HalfStudentT, POSITIVE, POSITIVE)
+    | st.builds(bg.Exponential, POSITIVE)
+    | st.just(bg.Flat())
+    | POSITIVE
+)
+
+
+@st.composite
+def spans(draw, first):
+    """Keywords that say lags or a window in one of their forms."""
+    start = draw(st.integers(first, 5))
+    stop = start + draw(st.integers(1, 30))
+    return draw(
+        st.sampled_from(
+            [
+                {"lags": stop - start},
+                {"lags": (start, stop)},
+                {"window": (stop - start) / 7},
+                {"window": (start / 7, stop / 7)},
+            ]
+        )
+    )
+
+
+@st.composite
+def models(draw):
+    """Any model: every family and link, every kind of term and prior, every option."""
+    response, *names = draw(st.lists(NAMES, min_size=9, max_size=9, unique_by=lambda n: n.strip()))
+    optional = st.none() | PRIORS
+    terms = draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    bg.Linear(names[0], prior=draw(optional)),
+                    bg.Linear((names[1], names[2]), name=names[3], prior=draw(optional)),
+                    bg.Lagged(names[4], **draw(spans(-5)), prior=draw(optional)),
+                    bg.History(**draw(spans(1)), prior=draw(optional)),
+                ]
+            ),
+            unique_by=lambda term: term.label,
+        )
+    )
+    family, link = draw(st.sampled_from(LIKELIHOODS))
+    return bg.GLM(
+        response,
+        terms,
+        family=family,
+        link=draw(st.sampled_from([None, link])),
+        prior=draw(optional),
+        intercept=draw(optional),
+        dispersion=draw(st.none() | DISPERSIONS) if family == "gaussian" else None,
+        trials=names[5] if FAMILY_NAMES[family].needs_trials else None,
+        offset=draw(st.none() | st.just(names[6])),
+        weights=draw(st.none() | st.just(names[7])),
+        edges=draw(st.sampled_from(["drop", "zero"])),
+    )
+
+
+@given(models())
+def test_json_gives_an_equal_model_back(model):
+    again = bg.GLM.from_json(model.to_json())
+    assert again == model
+    assert hash(again) == hash(model)
+    assert again.to_json() == model.to_json()
+
+
+@given(models())
+def test_repr_gives_an_equal_model_back(model):
+    assert eval(repr(model), vars(bg)) == model
+
+
+@given(models())
+def test_any_model_prints(model):
+    lines = str(model).splitlines()
+    n_rows = (model.intercept is not None) + len(model.terms) + (model.family == "gaussian")
+    assert len(lines) == 2 + n_rows
+    assert all(line == line.rstrip() for line in lines)
+
+
+@settings(max_examples=30)
+@given(models(), models())
+def test_equal_means_equal_in_every_field(one, other):
+    same = all(
+        getattr(one, field.name) == getattr(other, field.name) for field in dataclasses.fields(one)
+    )
+    assert (one == other) == same
+    assert len({one, other, bg.GLM.from_json(one.to_json())}) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(
+    "noun",
+    [
+        bg.Linear("x"),
+        bg.Linear(["a", "b"], name="ab", prior=bg.Normal([[1.0, 2.0], [3.0, 4.0]], loc=[1.0])),
+        bg.Lagged("x", lags=3),
+        bg.Lagged("x", lags=(-2, 3), name="k"),
+        bg.Lagged("x", window=(-0.1, 0.2)),
+        bg.History(window=0.2, prior=bg.Laplace(2.0)),
+        bg.Flat(),
+    ],
+    ids=repr,
+)
+def test_every_noun_inside_a_model(noun):
+    is_prior = isinstance(noun, bg.Flat)
+    model = bg.GLM("y", [] if is_prior else [noun], prior=noun if is_prior else None)
+    assert bg.GLM.from_json(model.to_json()) == model
+    assert eval(repr(noun), vars(bg)) == noun
+
+
+@pytest.mark.parametrize("name", NOUNS)
+def test_every_noun_is_frozen(name):
+    examples = {"GLM": ("y", "x"), "Lagged": ("x", 2), "History": (2,), "Flat": ()}
+    noun = NOUNS[name](*examples.get(name, ("x",) if name == "Linear" else (1.5,)))
+    for field in dataclasses.fields(noun) or [None]:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(noun, field.name if field else "scale", 2.0)
+    assert noun == eval(repr(noun), vars(bg))
+
+
+def test_json_is_plain_and_leaves_defaults_out():
+    model = bg.GLM("y", bg.Linear("x", prior=bg.Normal(np.array([[1, 2]]))), intercept=None)
+    assert json.loads(model.to_json()) == {
+        "type": "GLM",
+        "response": "y",
+        "terms": [
+            {"type": "Linear", "variable": "x", "prior": {"type": "Normal", "scale": [[1.0, 2.0]]}}
+        ],
+        "intercept": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        (None, "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("3", "says a int, not a GLM"),
+        ('{"type": "Flat"}', "says a Flat, not a GLM"),
+        ("[]", "says a tuple, not a GLM"),
+        ('{"response": "y"}', "unknown type None"),
+        ('{"type": ["GLM"]}', r"unknown type \['GLM'\]"),
+        ('{"type": "Norml", "scale": 1}', "Did you mean 'Normal'"),
+        ('{"type": "Normal", "scal": 1}', "unknown field 'scal'. Did you mean 'scale'"),
+        ('{"type": "GLM", "response": "y"}', "GLM is incomplete: .*terms"),
+        ('{"type": "GLM", "response": "y", "terms": 3}', "a term must be"),
+        ('{"type": "GLM", "response": "y", "terms": ["x"], "link": "logit"}', "does not go with"),
+        (
+            '{"type": "GLM", "response": "y", "terms": [], "prior": {"type": "Normal",'
+            ' "scale": NaN}}',
+            "Normal scale must be a positive, finite number",
+        ),
+    ],
+)
+def test_json_that_says_no_model(text, message):
+    with pytest.raises(bg.ModelError, match=message):
+        bg.GLM.from_json(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "scale", "lags", "response"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(NOUNS)), st.data())
+def test_any_json_is_a_model_or_a_model_error(name, data):
+    fields = {field.name: JSON for field in dataclasses.fields(NOUNS[name])}
+    noun = {"type": name, **data.draw(st.fixed_dictionaries({}, optional=fields))}
+    model = {"type": "GLM", "response": "y", "terms": [noun], "prior": noun}
+    for text in (json.dumps(noun), json.dumps(model)):
+        try:
+            made = bg.GLM.from_json(text)
+        except bg.ModelError:
+            continue
+        assert bg.GLM.from_json(made.to_json()) == made

@@ -1,0 +1,184 @@
+"""print(model): the likelihood, each prior, and the penalty it equals, letter by letter."""
+
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+import bayesglm as bg
+from bayesglm.spec.families import FAMILY_NAMES
+
+ENCODING = bg.GLM(
+    "spikes",
+    [
+        bg.Lagged("stimulus", lags=25, prior=bg.ridge(4.0)),
+        bg.History(lags=20, prior=bg.lasso(2.0)),
+    ],
+    family="poisson",
+)
+TEXTS = {
+    "lags and history": (
+        ENCODING,
+        """
+        spikes[t] ~ Poisson(exp(eta[t]))
+        eta[t] = intercept + Σₖ stimulus[k]·stimulus[t-k] + Σₖ history[k]·spikes[t-k]
+        intercept             ~ Flat                no penalty
+        stimulus[k=0..24]     ~ Normal(0, 0.5²)     ridge(4) = 4/2 · Σ stimulus²
+        history[k=1..20]      ~ Laplace(0, 0.5)     lasso(2) = 2 · Σ |history|
+        """,
+    ),
+    "defaults": (
+        bg.GLM("y", ["age", "height"]),
+        """
+        y[i] ~ Normal(eta[i], sigma²)
+        eta[i] = intercept + age·age[i] + height·height[i]
+        intercept             ~ Flat                no penalty
+        age                   ~ weakly informative, scaled by the data at the first fit
+        height                ~ weakly informative, scaled by the data at the first fit
+        sigma                 ~ weakly informative, scaled by the data at the first fit
+        """,
+    ),
+    "one prior for all": (
+        bg.GLM("y", ["a", bg.Linear("b", prior=bg.Flat())], prior=bg.ridge(1.0), dispersion=2),
+        """
+        y[i] ~ Normal(eta[i], sigma²)
+        eta[i] = intercept + a·a[i] + b·b[i]
+        intercept             ~ Flat                no penalty
+        a                     ~ Normal(0, 1²)       ridge(1) = 1/2 · Σ a²
+        b                     ~ Flat                no penalty
+        sigma                 = 2
+        """,
+    ),
+    "locations and arrays": (
+        bg.GLM(
+            "y",
+            [
+                bg.Linear(("x", "z"), name="a", prior=bg.Normal([0.5, 1.0])),
+                bg.Linear("film", name="f", prior=bg.Laplace([[0.2, 0.5]], loc=2)),
+            ],
+            intercept=bg.Normal(10, loc=-3),
+            dispersion=bg.HalfNormal(2.0),
+        ),
+        """
+        y[i] ~ Normal(eta[i], sigma²)
+        eta[i] = intercept + Σⱼ a[j]·(x, z)[j][i] + f·film[i]
+        intercept             ~ Normal(-3, 10²)     ridge(0.01) = 0.01/2 · Σ (intercept + 3)²
+        a                     ~ Normal(0, [0.5 .. 1]²) ridge(lam) = 1/2 · Σ lam·a², lam = [1 .. 4]
+        f                     ~ Laplace(2, [0.2 .. 0.5]) lasso(lam) = Σ lam·|f - 2|, lam = [2 .. 5]
+        sigma                 ~ HalfNormal(2)       penalty sigma²/(2·2²)
+        """,
+    ),
+    "offset, trials and weights": (
+        bg.GLM(
+            "hits",
+            bg.Linear("dose", prior=bg.Normal(2.5)),
+            family="binomial",
+            trials="shots",
+            offset="base",
+            weights="w",
+            intercept=None,
+        ),
+        """
+        hits[i] ~ Binomial(shots[i], 1/(1 + exp(-eta[i])))   (each sample counted w[i] times)
+        eta[i] = base[i] + dose·dose[i]
+        dose                  ~ Normal(0, 2.5²)     ridge(0.16) = 0.16/2 · Σ dose²
+        """,
+    ),
+    "windows": (
+        bg.GLM(
+            "y",
+            [
+                bg.Lagged("x", window=0.025, prior=bg.Flat()),
+                bg.Lagged("x", window=(-0.2, 0.5), name="wide", prior=bg.Flat()),
+                bg.Lagged("x", lags=(-3, 4), name="both", prior=bg.Flat()),
+            ],
+            family="bernoulli",
+            link="cloglog",
+        ),
+        """
+        y[t] ~ Bernoulli(1 - exp(-exp(eta[t])))
+        eta[t] = intercept + Σₖ x[k]·x[t-k] + Σₖ wide[k]·x[t-k] + Σₖ both[k]·x[t-k]
+        intercept             ~ Flat                no penalty
+        x[0.025 s]            ~ Flat                no penalty
+        wide[-0.2..0.5 s]     ~ Flat                no penalty
+        both[k=-3..3]         ~ Flat                no penalty
+        """,
+    ),
+    "windows of the response": (
+        bg.GLM(
+            "y",
+            [bg.History(window=0.02), bg.History(window=(0.02, 0.04), name="late")],
+            prior=bg.Flat(),
+            family="poisson",
+        ),
+        """
+        y[t] ~ Poisson(exp(eta[t]))
+        eta[t] = intercept + Σₖ history[k]·y[t-k] + Σₖ late[k]·y[t-k]
+        intercept             ~ Flat                no penalty
+        history[0.02 s]       ~ Flat                no penalty
+        late[0.02..0.04 s]    ~ Flat                no penalty
+        """,
+    ),
+    "heavy tails": (
+        bg.GLM("y", [], dispersion=bg.HalfStudentT(1.5)),
+        """
+        y[i] ~ Normal(eta[i], sigma²)
+        eta[i] = intercept
+        intercept             ~ Flat                no penalty
+        sigma                 ~ HalfStudentT(4, 1.5) penalty (4+1)/2 · log(1 + sigma²/(4·1.5²))
+        """,
+    ),
+    "exponential": (
+        bg.GLM("y", [], intercept=None, dispersion=bg.Exponential(2.0), link="softplus"),
+        """
+        y[i] ~ Normal(log(1 + exp(eta[i])), sigma²)
+        eta[i] = 0
+        sigma                 ~ Exponential(2)      penalty sigma/2
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "text"), TEXTS.values(), ids=TEXTS.keys())
+def test_text(model, text):
+    assert str(model) == dedent(text).strip()
+
+
+@pytest.mark.parametrize("family", FAMILY_NAMES)
+def test_every_link_shows_its_mean(family):
+    import scipy.special
+
+    names = {"exp": np.exp, "log": np.log, "Φ": scipy.special.ndtr}
+    from bayesglm.numerics.families import FAMILIES
+    from bayesglm.spec.families import LINK_NAMES
+
+    eta = np.array([-1.3, 0.2, 0.9])
+    for link in FAMILY_NAMES[family].links:
+        shown = eval(LINK_NAMES[link].mean.format(eta="eta"), {**names, "eta": eta})
+        np.testing.assert_allclose(FAMILIES[family, link].mean(eta, (), None), shown, rtol=1e-12)
+
+
+def test_locations_of_an_array_show_their_range():
+    prior = bg.Laplace(1.0, loc=[-1.0, 2.0])
+    line = str(bg.GLM("y", bg.Linear("x", prior=prior))).splitlines()[-2]
+    assert line.endswith("~ Laplace([-1 .. 2], 1) lasso(1) = 1 · Σ |x - [-1 .. 2]|")
+
+
+def test_scales_beyond_the_floats_still_print():
+    for scale in (1e-200, 1e200, 5e-324):
+        assert "ridge(" in str(bg.GLM("y", bg.Linear("x", prior=bg.Normal(scale))))
+    equal = str(bg.GLM("y", bg.Linear("x", prior=bg.Laplace([2.0, 2.0]))))
+    assert "Laplace(0, 2)       lasso(0.5) = 0.5 · Σ |x|" in equal
+
+
+def test_the_shown_penalty_is_the_prior():
+    """What print says a prior equals, up to a constant, is its log density."""
+    from bayesglm.numerics.priors import PRIORS
+
+    s = np.array([0.3, 1.0, 2.7])
+    for prior in (bg.HalfNormal(1.7), bg.HalfStudentT(1.7, df=3), bg.Exponential(1.7)):
+        line = str(bg.GLM("y", [], dispersion=prior)).splitlines()[-1]
+        formula = line.partition("penalty ")[2].replace("²", "**2").replace("·", "*")
+        penalty = eval(formula, {"sigma": s, "log": np.log})
+        density = PRIORS[type(prior).__name__].log_density(s, **vars(prior))
+        np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)

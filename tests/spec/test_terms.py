@@ -1,0 +1,153 @@
+"""Terms as they are said: lags and windows in all their forms, names, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bayesglm as bg
+from bayesglm.spec.terms import lag_range
+
+
+@pytest.mark.parametrize(
+    ("term", "lags"),
+    [
+        (bg.Lagged("x", lags=1), range(0, 1)),
+        (bg.Lagged("x", lags=25), range(0, 25)),
+        (bg.Lagged("x", lags=(-3, 2)), range(-3, 2)),
+        (bg.Lagged("x", lags=(5, 8)), range(5, 8)),
+        (bg.Lagged("x", window=0.025), range(0, 25)),
+        (bg.Lagged("x", window=(-0.01, 0.02)), range(-10, 20)),
+        (bg.Lagged("x", window=0.0254), range(0, 25)),
+        (bg.Lagged("x", window=0.0256), range(0, 26)),
+        (bg.History(lags=20), range(1, 21)),
+        (bg.History(lags=(3, 5)), range(3, 5)),
+        (bg.History(window=0.02), range(1, 21)),
+        (bg.History(window=(0.001, 0.005)), range(1, 5)),
+    ],
+    ids=repr,
+)
+def test_lags_of_a_term_at_one_millisecond(term, lags):
+    assert lag_range(term, 0.001) == lags
+
+
+@given(st.integers(1, 500), st.sampled_from([0.001, 0.01, 1 / 3, 1 / 1024, 0.1]))
+def test_a_window_of_whole_samples_is_that_many_lags(n, step):
+    assert lag_range(bg.Lagged("x", window=n * step), step) == range(n)
+    assert lag_range(bg.History(window=n * step), step) == range(1, n + 1)
+
+
+@pytest.mark.parametrize("lags", [np.int64(3), np.array(3)])
+def test_numpy_lags_are_plain_ints(lags):
+    assert repr(bg.Lagged("x", lags=lags)) == "Lagged('x', lags=3)"
+    pair = bg.Lagged("x", lags=np.array([-1, 3]), name=np.str_("k"))
+    assert repr(pair) == "Lagged('x', lags=(-1, 3), name='k')"
+    assert repr(bg.History(window=np.float64(0.5))) == "History(window=0.5)"
+
+
+@pytest.mark.parametrize("kind", [lambda **k: bg.Lagged("x", **k), bg.History])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"needs one of lags= \(samples\) or window= \(seconds\)\."),
+        ({"lags": 2, "window": 0.1}, "needs one of lags="),
+        ({"lags": 0}, "lags must be at least 1, got 0"),
+        ({"lags": -2}, "lags must be at least 1, got -2"),
+        ({"lags": 2.0}, "whole number or"),
+        ({"lags": True}, "whole number or"),
+        ({"lags": "3"}, "whole number or"),
+        ({"lags": (1, 2, 3)}, "whole number or"),
+        ({"lags": (1.0, 2.0)}, "whole number or"),
+        ({"lags": (False, True)}, "whole number or"),
+        ({"lags": (3, 3)}, "hold no lag; stop is exclusive"),
+        ({"lags": (3, 1)}, "hold no lag; stop is exclusive"),
+        ({"window": 0.0}, "window must be a positive time"),
+        ({"window": -0.1}, "window must be a positive time"),
+        ({"window": np.nan}, "window must be a positive time"),
+        ({"window": np.inf}, "window must be a positive time"),
+        ({"window": 10**400}, "window must be a positive time"),
+        ({"window": True}, "window must be a positive time"),
+        ({"window": "1 s"}, "window must be a positive time"),
+        ({"window": (0.2, 0.1)}, "window must be a positive time"),
+        ({"window": (0.1, 0.2, 0.3)}, "window must be a positive time"),
+        ({"window": (0.1, (0.2,))}, "window must be a positive time"),
+        ({"window": (0.1, np.nan)}, "window must be a positive time"),
+    ],
+)
+def test_no_lags(kind, options, message):
+    with pytest.raises(bg.ModelError, match=f"(Lagged 'x'|History 'history').*{message}"):
+        kind(**options)
+
+
+@pytest.mark.parametrize("lags", [(0, 5), (-3, 5)])
+def test_history_never_sees_the_present(lags):
+    with pytest.raises(bg.ModelError, match=r"cannot predict itself .* Start at lag 1 or later"):
+        bg.History(lags=lags)
+
+
+def test_history_window_never_sees_the_present():
+    with pytest.raises(bg.ModelError, match=r"window=.* starts in the response's own future"):
+        bg.History(window=(-0.1, 0.1))
+    with pytest.raises(
+        bg.ModelError, match=r"'history'.* starts at lag 0, and history at lag 1; .*"
+    ):
+        lag_range(bg.History(window=(0.0, 0.1)), 0.01)
+
+
+@pytest.mark.parametrize("kind", [bg.Lagged("x", window=0.0004), bg.History(window=0.0004)])
+def test_a_window_below_one_sample(kind):
+    with pytest.raises(bg.ModelError, match=r"0.0004 holds no whole lag at 0.001 s .* widen it"):
+        lag_range(kind, 0.001)
+
+
+def test_a_window_without_time():
+    with pytest.raises(bg.ModelError, match=r"'x': window=0.5 is in seconds, .* 'time'.* lags="):
+        lag_range(bg.Lagged("x", window=0.5), None)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        bg.Lagged("x", lags=10**9),
+        bg.Lagged("x", lags=(-(10**400), 2)),
+        bg.Lagged("x", window=1e300),
+    ],
+    ids=["lags", "huge", "window"],
+)
+def test_a_mistaken_unit_is_no_array_of_a_billion(term):
+    with pytest.raises(bg.ModelError, match=r"'x' reaches from lag .* samples and window= in sec"):
+        lag_range(term, 1e-300)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bg.Linear(""), "Linear variable must be a non-empty string, got ''"),
+        (lambda: bg.Linear(3), "Linear variable must be .*got 3"),
+        (lambda: bg.Linear(None), "got None"),
+        (lambda: bg.Linear(()), "names no variable"),
+        (lambda: bg.Linear(["a", "b"]), "needs a name for its coefficients; add name='...'"),
+        (lambda: bg.Linear(("a", 2), name="k"), "got 2"),
+        (lambda: bg.Linear(("a", "a"), name="k"), "names a variable twice"),
+        (lambda: bg.Linear("x", name=""), "Linear name must be a non-empty string"),
+        (lambda: bg.Linear("x", name=7), "Linear name must be .* got 7"),
+        (lambda: bg.Lagged(7, lags=2), "Lagged variable must be .* got 7"),
+        (lambda: bg.Lagged(("a", "b"), lags=2), "Lagged variable must be"),
+        (lambda: bg.History(lags=2, name=3), "History name must be .* got 3"),
+        (lambda: bg.Linear("x", prior=1.0), r"'x': prior must be one of Normal.*ridge.*got 1.0"),
+        (lambda: bg.Lagged("x", lags=2, prior=bg.Exponential(1.0)), "'x': prior must be one of"),
+        (lambda: bg.History(lags=2, prior=bg.Normal), "'history': prior must be one of"),
+    ],
+)
+def test_no_term(make, message):
+    with pytest.raises(bg.ModelError, match=message):
+        make()
+
+
+def test_labels_and_variables():
+    assert bg.Linear("x").label == "x"
+    assert bg.Linear("x", name="k").label == "k"
+    several = bg.Linear(["a", "b"], name="k")
+    assert (several.label, several.variables) == ("k", ("a", "b"))
+    assert bg.Lagged("x", lags=2, name="k").variables == ("x",)
+    assert (bg.History(lags=2).label, bg.History(lags=2).variables) == ("history", ())
