@@ -15,8 +15,9 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/bayesglm demo --out report.html
 
+# One thread for each of two test processes: more would only wait for one another.
 test: lint
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --doctest-modules
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --doctest-modules
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .

@@ -36,6 +36,22 @@ def add_log_likelihood(fit: xr.DataTree) -> xr.DataTree:
 
     Fits store it up to 2e7 values; `loo` needs it at no size, ArviZ's own functions do.
 
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A posterior fit.
+
+    Returns
+    -------
+    xarray.DataTree
+        The same groups and ``log_likelihood``, ``(chain, draw, sample[, neuron])``, frequency
+        weights included.
+
+    Raises
+    ------
+    DataError
+        A fit without a posterior.
+
     Examples
     --------
     >>> import bayesglm as bg

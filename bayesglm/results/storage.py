@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
     """Write a fit to a netCDF file, or to a Zarr store where the path ends in ``.zarr``.
 
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        Any fit of this package.
+    path : path
+        A file in a folder that exists. Zarr needs the extra ``zarr``.
+
+    Returns
+    -------
+    pathlib.Path
+        The path.
+
     Raises
     ------
     DataError
@@ -47,10 +59,28 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
 def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """Read a fit that `save` wrote; every verb works on it.
 
+    Parameters
+    ----------
+    path : path
+        A netCDF file, or a Zarr store whose name ends in ``.zarr``.
+
+    Returns
+    -------
+    xarray.DataTree
+        The fit, read into memory.
+
     Raises
     ------
     DataError
         No such file, or one that holds no fit.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.load("no-such-file.nc")
+    Traceback (most recent call last):
+    ...
+    bayesglm.errors.DataError: 'no-such-file.nc' does not exist.
     """
     import xarray as xr
 

@@ -105,6 +105,28 @@ def test_badly_scaled_columns_change_nothing(key):
     np.testing.assert_array_equal(scaled.x == 0.0, plain.x == 0.0)
 
 
+def far_from_zero(distance):
+    """The same data with and without a column that lies `distance` from zero."""
+    X, y = make_data(("bernoulli", "logit"), p=2)
+    X[:, 1] = np.round(X[:, 1] * 2**20) / 2**20
+    return (Problem(("bernoulli", "logit"), X + np.array([0.0, d]), y) for d in (distance, 0.0))
+
+
+@pytest.mark.parametrize("distance", [1e4, 1e6, 1e7])
+def test_columns_far_from_zero(distance):
+    far, near = far_from_zero(distance)
+    known = near.newton()
+    sd = np.sqrt(np.linalg.inv(-near.evaluate(known.x).hessian)[1, 1])
+    assert abs(far.newton().x[1] - known.x[1]) < 1e-6 * sd
+
+
+def test_columns_too_far_from_zero_give_no_number():
+    """There the curvature is rounding, and steps that shrink no more do not mean the end."""
+    far, _ = far_from_zero(1e10)
+    with pytest.raises(ConvergenceError, match="subtract from each column a typical value"):
+        far.newton()
+
+
 @pytest.mark.parametrize("x0", [-50.0, -5.0, 5.0, 50.0])
 def test_newton_from_afar(x0):
     X, y = make_data(("poisson", "log"))

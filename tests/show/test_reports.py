@@ -23,6 +23,7 @@ def assert_self_contained(page):
     assert "@import" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["gaussian", "bernoulli", "binomial", "poisson"])
 def test_a_report_of_any_family(family, tmp_path):
     data = simulate(400).drop_vars("time").rename(time="obs")
