@@ -153,7 +153,7 @@ def plan_fit(model: GLM, data: object) -> Plan:
     _check_dims(model, dataset)
     for name in model.variables:
         require(dataset, name, _role(model, name))
-    dataset = _keep_units(dataset[list(model.variables)].transpose(dim, ...))
+    dataset = _keep_units(dataset[list(model.variables)].transpose(dim, ..., missing_dims="ignore"))
     extra = [str(other) for other in response.dims if other != dim]
     if len(extra) > 1:
         raise DataError(

@@ -210,12 +210,13 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
     try:
         # A masked array is kept as one: xarray turns its masked entries into NaN.
         array = np.asanyarray(value) if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+        dims = (dim, *(f"{name}_dim_{k}" for k in range(array.ndim - 1)))
+        variable = xr.DataArray(array, dims=dims if array.ndim else ())
     except (TypeError, ValueError) as error:
         raise DataError(f"{name!r} cannot be read as an array: {error}.") from error
     if array.ndim == 0:
         raise DataError(f"{name!r} is a single value ({value!r}); give one value per sample.")
-    dims = (dim, *(f"{name}_dim_{k}" for k in range(array.ndim - 1)))
-    return xr.DataArray(array, dims=dims)
+    return variable
 
 
 def _unpack(dataset: xr.Dataset) -> xr.Dataset:
