@@ -117,10 +117,11 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
     """Read trials and time; ``lagged`` names a term that needs both to be in order."""
     n = dataset.sizes[dim]
     starts = np.zeros(1, dtype=np.intp)
-    if "trial" in dataset.coords and dataset["trial"].dims == (dim,):
-        trial = dataset["trial"].values
-        missing = dataset["trial"].isnull().values
-        if lagged and missing.any():
+    trials = dataset.coords.get("trial")
+    missing = None if trials is None or trials.dims != (dim,) else trials.isnull().values
+    if missing is not None and (lagged or not missing.any()):
+        trial = trials.values
+        if missing.any():
             raise DataError(
                 f"the coordinate 'trial' is missing at {int(missing.sum())} samples, the first at "
                 f"{place(missing, (dim,))}, but term {lagged!r} needs to know the trial of each; "
