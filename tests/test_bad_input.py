@@ -280,7 +280,11 @@ def test_trials_out_of_order():
     missing = changed(np.zeros(N), 12, np.nan)
     message = "'trial' is missing at 1 samples, the first at obs=12, but term 'x' .*fill it in"
     check(bg.DataError, model, data(trial=missing), message)
-    for trial in (split, missing):
+    words = np.array([None, pd.NA, "a", 3] * 5, dtype=object)
+    dates = pd.date_range("2026", periods=N).where(np.arange(N) > 4)
+    check(bg.DataError, model, data(trial=words), "'trial' is missing at 10 samples, .* obs=0")
+    check(bg.DataError, model, data(trial=dates), "'trial' is missing at 5 samples, .* obs=0")
+    for trial in (split, missing, words, dates):
         assert np.isfinite(bg.fit_map(glm(), data(trial=trial))["map"]["x"])
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Plan, family_of
+from bayesglm.design.variables import LARGEST
 from bayesglm.errors import DataError
 from bayesglm.spec.priors import HalfStudentT, Normal
 
@@ -36,8 +37,20 @@ def resolve(plan: Plan) -> Plan:
     )
     dispersion: Any = model.dispersion
     if dispersion is None and family_of(model).dispersions:
-        dispersion = HalfStudentT(_for_neurons(plan, [_sd_of_response(d) for d in plan.designs]))
+        dispersion = _default_dispersion(plan)
     return replace(plan, model=replace(model, terms=terms, prior=None, dispersion=dispersion))
+
+
+def _default_dispersion(plan: Plan) -> HalfStudentT:
+    sds = [_sd_of_response(design) for design in plan.designs]
+    for neuron, sd in enumerate(sds):
+        if sd < 1 / LARGEST:
+            raise DataError(
+                f"response {plan.model.response!r}{plan.name_of(neuron)} varies by too little (sd "
+                f"{sd:.3g}) over the samples in use for sigma to be learnt; rescale the response "
+                "or fix the noise (dispersion=1.0, say)."
+            )
+    return HalfStudentT(_for_neurons(plan, sds))
 
 
 def _default_prior(plan: Plan, place: int) -> Normal:

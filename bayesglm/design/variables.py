@@ -57,6 +57,12 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
             f"{role} {name!r} holds {int(huge.sum())} values beyond {LARGEST:g}, the first at "
             f"{place(huge, variable.dims)}, too large to be computed with; rescale it."
         )
+    largest = np.abs(values).max(initial=0.0)
+    if 0 < largest < 1 / LARGEST and role != "offset":
+        raise DataError(
+            f"{role} {name!r} holds no value beyond {largest:.3g}, too small to be computed with; "
+            "rescale it."
+        )
     return values
 
 
@@ -117,16 +123,8 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
     """Read trials and time; ``lagged`` names a term that needs both to be in order."""
     n = dataset.sizes[dim]
     starts = np.zeros(1, dtype=np.intp)
-    trials = dataset.coords.get("trial")
-    missing = None if trials is None or trials.dims != (dim,) else trials.isnull().values
-    if missing is not None and (lagged or not missing.any()):
-        trial = trials.values
-        if missing.any():
-            raise DataError(
-                f"the coordinate 'trial' is missing at {int(missing.sum())} samples, the first at "
-                f"{place(missing, (dim,))}, but term {lagged!r} needs to know the trial of each; "
-                "fill it in, or remove those samples."
-            )
+    if "trial" in dataset.coords and dataset["trial"].dims == (dim,):
+        trial = _trials(dataset["trial"], lagged)
         starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
         if lagged and len(set(trial[starts].tolist())) < len(starts):
             again = _first_repeat(trial[starts].tolist())
@@ -138,6 +136,22 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
     lengths = stops - starts
     step = _time_step(dataset, dim, starts, lagged)
     return Clock(np.repeat(starts, lengths), np.repeat(stops, lengths), step)
+
+
+def _trials(variable: xr.DataArray, lagged: str | None) -> Array:
+    """Return the label of every sample's trial; None where one is missing and nothing is lagged."""
+    missing = variable.isnull().values
+    if lagged and missing.any():
+        raise DataError(
+            f"the coordinate 'trial' is missing at {int(missing.sum())} samples, the first at "
+            f"{place(missing, variable.dims)}, but term {lagged!r} needs to know the trial of "
+            "each; fill it in, or remove those samples."
+        )
+    if not missing.any():
+        return variable.values
+    labels = variable.values.astype(object)
+    labels[missing] = None
+    return labels
 
 
 def _first_repeat(labels: list) -> object:

@@ -189,17 +189,26 @@ def test_constant_where_it_counts():
         resolved(glm("c"), own)
 
 
-@pytest.mark.parametrize("size", [1e-30, 1e-200, 1e-307])
+@pytest.mark.parametrize("size", [1e-10, 1e-30, 1e-39])
 def test_a_predictor_that_hardly_varies(size):
     data = DATA.assign(x=("time", np.tile([0.0, size, 0.0], 20)))
     scale = resolved(glm("x", "poisson"), data).terms[0].prior.scale
     assert scale == pytest.approx(2.5 / (size * np.sqrt(2 / 9)))
 
 
-def test_a_predictor_that_varies_by_next_to_nothing():
-    data = DATA.assign(x=("time", np.tile([0.0, 1e-310, 0.0], 20)))
-    with pytest.raises(bg.DataError, match=r"'x' varies by too little .*\(sd 4.7.*rescale"):
-        resolved(glm("x", "poisson"), data)
+@pytest.mark.parametrize("size", [1e-41, 1e-310, 5e-324])
+def test_a_predictor_too_small_for_floats(size):
+    x = np.tile([0.0, size, 0.0], 20)
+    with pytest.raises(bg.DataError, match=r"'x' holds no value beyond .* too small.*rescale it"):
+        resolved(glm("x", "poisson"), DATA.assign(x=("time", x)))
+    x[0] = 1.0
+    data = DATA.assign(x=("time", x), w=("time", np.r_[0.0, np.ones(59)]))
+    if 0 < size < 1e-308:
+        with pytest.raises(bg.DataError, match=r"'x' (varies by too little .*rescale|is constant)"):
+            resolved(glm("x", "poisson", weights="w"), data)
+    y = DATA.assign(gaussian=("time", x), w=("time", np.r_[0.0, np.ones(59)]))
+    with pytest.raises(bg.DataError, match=r"response 'gaussian' varies by too little .*rescale"):
+        resolved(glm("z", weights="w"), y)
 
 
 def test_a_response_that_does_not_vary_scales_nothing():
