@@ -445,6 +445,11 @@ COLLISIONS = {
         dims("x_lag"),
         "term 'x' needs the dim 'x_lag', which the data have already; give the term another name",
     ),
+    "a dim called lag": (
+        glm(bg.Lagged("film", lags=2)),
+        dims("lag"),
+        "term 'film' has lags of its own, .* a dim 'lag' already; rename that dim, or use Linear",
+    ),
     "a dim of columns": (
         glm([bg.Linear(("x", "z"), name="k"), "film"]),
         dims("k_column"),
@@ -570,13 +575,13 @@ def cases(draw, values):
     return glm(terms, family=family, link=link, **options), given
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(cases(column))
 def test_anything_gives_finite_numbers_or_a_clear_error(case):
     answers(*case)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(cases(lambda n: hnp.arrays(float, n, elements=st.integers(0, 2).map(float))))
 def test_small_whole_numbers_give_finite_numbers_or_a_clear_error(case):
     answers(*case)

@@ -264,6 +264,11 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     if model.response in dims:
         raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
     for term in model.terms:
+        if isinstance(term, Lagged) and "lag" in named.get(term.variable, named).dims:
+            raise ModelError(
+                f"term {term.label!r} has lags of its own, and its predictor {term.variable!r} a "
+                "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."
+            )
         made = f"{term.label}_{'column' if isinstance(term, Linear) else 'lag'}"
         if made in dims:
             raise ModelError(

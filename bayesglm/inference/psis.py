@@ -8,6 +8,7 @@ import numpy as np
 
 Array = np.ndarray
 KISH_PER_CHAIN = 100
+FEWEST = 30  # ratios, of which a fifth is the tail: ArviZ fits no Pareto shape to less than six
 EQUAL = 1e-9  # log ratios that differ by less are equal: the proposal is the posterior
 
 
@@ -20,14 +21,20 @@ class Smoothed(NamedTuple):
 
 
 def smooth(log_ratios: Array) -> Smoothed:
-    """Smooth importance ratios log p - log q (Vehtari et al. 2024) by ArviZ's ``psislw``."""
+    """Smooth importance ratios log p - log q (Vehtari et al. 2024) by ArviZ's ``psislw``.
+
+    Too few ratios to have a tail are left as they are, with an infinite k-hat.
+    """
     from arviz_stats.base import array_stats
 
     n = len(log_ratios)
     if np.ptp(log_ratios) < EQUAL:
         return Smoothed(np.full(n, -np.log(n)), 0.0, float(n))
-    # ArviZ takes log likelihoods to leave out, whose ratios are their negatives.
-    log_weights, khat = array_stats.psislw(-log_ratios)
+    if n < FEWEST:
+        log_weights, khat = log_ratios, np.inf
+    else:
+        # ArviZ takes log likelihoods to leave out, whose ratios are their negatives.
+        log_weights, khat = array_stats.psislw(-log_ratios)
     log_weights = log_weights - np.logaddexp.reduce(log_weights)
     return Smoothed(log_weights, float(khat), float(1.0 / np.exp(2.0 * log_weights).sum()))
 

@@ -149,8 +149,9 @@ def _dispersion(
 ) -> Tensor:
     fixed = [part for part in problems[0].natural.dispersions if isinstance(part, float)]
     if fixed:
+        # Arrays, even of no dims: PyTensor takes a float that float32 can hold for a float32.
         values = np.array([problem.natural.dispersions[0] for problem in problems])
-        return values if population else float(values[0])
+        return values if population else np.array(values[0])
     return PRIOR_TWINS[f"{type(prior).__name__} > 0" if not vars(prior) else type(prior).__name__](
         name, dims=population, **_parameters(problems, name, population, ())
     )

@@ -53,7 +53,9 @@ def posterior_tree(
     modes = [one.log_posterior for one in made if one.log_posterior is not None]
     if len(modes) == len(made):
         attrs["log_posterior"] = sum(modes)
-    attrs |= made[0].solution
+        attrs["gradient_norm"] = max(one.solution["gradient_norm"] for one in made)
+        attrs["n_iter"] = max(one.solution["n_iter"] for one in made)
+        attrs["solver"] = made[0].solution["solver"]
     gaussians = [one.gaussian for one in made if one.gaussian is not None]
     if len(gaussians) == len(made):
         groups |= _laplace_groups(problems, made)

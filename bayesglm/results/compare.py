@@ -78,7 +78,8 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
         raise DataError(
             f"model {missing[0]!r} has no pointwise values; compute it with pointwise=True."
         )
-    aligned = xr.align(*(one.elpd_i for one in elpds.values()), join="inner")
+    numbered = _numbered(elpds)
+    aligned = xr.align(*(one.elpd_i for one in numbered.values()), join="inner")
     n_common = aligned[0].size
     if not n_common:
         raise DataError("the models have no samples in common, so they cannot be compared.")
@@ -93,8 +94,46 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
             stacklevel=3,
         )
     return {
-        name: _cut(one, elpd_i) for (name, one), elpd_i in zip(elpds.items(), aligned, strict=True)
+        name: _cut(one, elpd_i)
+        for (name, one), elpd_i in zip(numbered.items(), aligned, strict=True)
     }
+
+
+def _numbered(elpds: dict[str, Any]) -> dict[str, Any]:
+    """Number the samples in place of their labels, equal samples equally in all results.
+
+    All coordinates tell samples apart, since time may start anew in every trial.
+    """
+    import pandas as pd
+
+    values = [one.elpd_i for one in elpds.values()]
+    dim = values[0].dims[0]
+    if any(one.dims != values[0].dims for one in values):
+        raise DataError("the models have no samples in common, so they cannot be compared.")
+    shared = set.intersection(
+        *({str(name) for name, c in one.coords.items() if c.dims == (dim,)} for one in values)
+    )
+    names = sorted(shared)
+    if not names:
+        return elpds
+    labels = [pd.MultiIndex.from_arrays([one[name].values for name in names]) for one in values]
+    if all(one.equals(labels[0]) for one in labels):
+        return elpds
+    if not all(one.is_unique for one in labels):
+        raise DataError(
+            f"samples with the same {', '.join(map(repr, names))} cannot be told apart, so "
+            "the samples common to all models are unknown; give the data a 'trial' coordinate."
+        )
+    every = labels[0]
+    for one in labels[1:]:
+        every = every.append(one[~one.isin(every)])
+    found = {}
+    for (name, one), label in zip(elpds.items(), labels, strict=True):
+        numbers = {dim: every.get_indexer(label)}
+        pareto_k = None if one.pareto_k is None else one.pareto_k.assign_coords(numbers)
+        elpd_i = one.elpd_i.assign_coords(numbers)
+        found[name] = replace(one, elpd_i=elpd_i, pareto_k=pareto_k)
+    return found
 
 
 def _cut(one: Any, elpd_i: Any) -> Any:

@@ -83,16 +83,22 @@ def _bands(name: str, draws: Array, prob: float) -> dict[str, Array]:
 
 def _response(problem: Problem, theta: Array, k: int) -> Array:
     """Return the change of the mean response, per draw and coefficient of block ``k``."""
-    objective, predictors = problem.natural, problem.design.predictors
-    name = predictors.blocks[k].name
-    w = theta[:, : objective.n_coefficients]
-    total = sum(rows.X.sum(axis=0) for rows in problem.design.blocks(4096))
-    centre = w @ (total / problem.design.n_rows)
-    if predictors.offset is not None:
-        centre = centre + predictors.offset[predictors.rows].mean()
+    objective, name = problem.natural, problem.design.predictors.blocks[k].name
+    centre = _average_eta(problem, theta[:, : objective.n_coefficients])
     mean = objective.family.mean
     shifted = centre[:, None] + theta[:, problem.places[name]]
     return mean(shifted, (), None) - mean(centre[:, None], (), None)
+
+
+def _average_eta(problem: Problem, w: Array) -> Array:
+    """Return the average linear predictor per draw; a row of weight 2 counts twice."""
+    total, offset, n = np.zeros(w.shape[1]), 0.0, 0.0
+    for rows in problem.design.blocks(4096):
+        counts = np.ones(len(rows.y)) if rows.weights is None else rows.weights
+        total += counts @ rows.X
+        offset += float(np.sum(counts * rows.offset))
+        n += float(counts.sum())
+    return w @ (total / n) + offset / n
 
 
 def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> xr.Dataset:

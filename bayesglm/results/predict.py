@@ -66,6 +66,7 @@ def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 
     dataset, dim, every = plan_prediction(
         plan.model, stored_data(fit) if data is None else data, plan.population, len(problems)
     )
+    _check_same_neurons(problems, dataset)
     _check_same_coefficients(problems, every)
     group = parameter_group(fit)
     lead = tuple(name for name in ("chain", "draw") if name in group.dims)
@@ -122,6 +123,17 @@ def _predict(
         else:
             found[:, part] = objective.family.draw(rng, eta, phi, trials)
     return found
+
+
+def _check_same_neurons(problems: list[Problem], dataset: xr.Dataset) -> None:
+    plan = problems[0].plan
+    if plan.labels is None or plan.population not in dataset.coords:
+        return
+    if not np.array_equal(dataset[plan.population].values, plan.labels):
+        raise DataError(
+            f"the labels of dim {plan.population!r} of the new data differ from those of the fit; "
+            "bring the new data into the same order."
+        )
 
 
 def _check_same_coefficients(problems: list[Problem], every: tuple[Predictors, ...]) -> None:

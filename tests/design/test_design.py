@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import bayesglm as bg
 import bayesglm.design.design as design_module
-from bayesglm.design.design import plan_fit
+from bayesglm.design.design import plan_fit, plan_prediction
 from bayesglm.design.resolve import resolve
 
 PROPER = bg.Normal(1.0)
@@ -38,9 +38,9 @@ def naive_columns(term_lags, trial, edges):
     return np.array(rows), np.array(kept, dtype=int)
 
 
-LAGS = st.integers(1, 4) | st.tuples(st.integers(-4, 4), st.integers(1, 4)).map(
-    lambda pair: (pair[0], sum(pair))
-)
+STARTS = st.sampled_from([-4, -3, -2, -1, 0, 1, 2, 5])
+LAGS = st.tuples(STARTS, st.integers(1, 4)).map(lambda pair: (pair[0], sum(pair)))
+LAGS = LAGS | st.integers(1, 4)
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=4)
 SHAPES = st.sampled_from([(), (2,), (2, 3)])
 
@@ -49,6 +49,9 @@ def as_range(lags, first=0):
     return range(*lags) if isinstance(lags, tuple) else range(first, first + lags)
 
 
+@example(lengths=[3, 5, 4], lags=(-2, 0), shape=(), past=None, edges="drop", seed=0)
+@example(lengths=[3, 5, 4], lags=(-2, 0), shape=(2,), past=None, edges="zero", seed=0)
+@example(lengths=[3, 5, 4], lags=(-1, 2), shape=(), past=2, edges="drop", seed=0)
 @given(
     lengths=LENGTHS,
     lags=LAGS,
@@ -308,3 +311,11 @@ def test_a_plan_reads_a_neuron_at_a_time(edges):
     shared = plan_fit(bg.GLM("y", "x", family="poisson"), data).designs
     assert shared[0].predictors is shared[2].predictors, "shared columns are held once"
     assert resolve(plan).designs == plan.designs
+
+
+def test_new_data_of_another_number_of_neurons():
+    data = xr.Dataset({"own": (("time", "cell"), np.ones((8, 3)))})
+    model = bg.GLM("y", "own", family="poisson", prior=PROPER)
+    assert len(plan_prediction(model, data, "cell", 3)[2]) == 3
+    with pytest.raises(bg.DataError, match="the new data have 3 along 'cell', but the fit has 2"):
+        plan_prediction(model, data, "cell", 2)

@@ -2,6 +2,7 @@
 
 import mpmath
 import numpy as np
+import pymc as pm
 import pytest
 from conftest import simulate
 
@@ -11,18 +12,13 @@ from bayesglm.numerics.families import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)
-PRIORS = {
-    "normal": bg.Normal(0.7, loc=0.2),
-    "laplace": bg.Laplace(0.4, loc=-0.1),
-    "flat": bg.Flat(),
-    "ridge": bg.ridge(2.0),
-}
+PRIORS = (bg.Normal(0.7, loc=0.2), bg.Laplace(0.4, loc=-0.1), bg.Flat())
 TERMS = {
     "scalar": lambda prior: bg.Linear("x", prior=prior),
-    "columns": lambda prior: bg.Linear(("x", "z"), name="both", prior=prior),
-    "movie": lambda prior: bg.Linear("movie", prior=prior),
-    "lagged": lambda prior: bg.Lagged("x", lags=(-1, 3), prior=prior),
-    "lagged movie": lambda prior: bg.Lagged("movie", lags=2, prior=prior),
+    "columns": lambda prior: bg.Linear(("x", "z"), name="columns", prior=prior),
+    "image": lambda prior: bg.Linear("movie", name="image", prior=prior),
+    "lagged": lambda prior: bg.Lagged("x", lags=(-1, 3), name="lagged", prior=prior),
+    "lagged movie": lambda prior: bg.Lagged("movie", lags=2, name="lagged_movie", prior=prior),
     "history": lambda prior: bg.History(lags=3, prior=prior),
 }
 
@@ -33,18 +29,20 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8):
     problems = open_problems(model, data)
     rng = np.random.default_rng(seed)
     thetas = [p.start() + 0.3 * rng.normal(size=p.natural.size) for p in problems]
-    for jacobian in (False, True):
-        objectives = [p.unconstrained if jacobian else p.natural for p in problems]
-        point, order = compiled.initial_point(0), []
-        for variable in compiled.value_vars:
-            name = variable.name.removesuffix("_log__")
-            parts = [t[p.places[name]] for t, p in zip(thetas, problems, strict=True)]
-            point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
-            order.append(name)
-        value = compiled.compile_logp(jacobian=jacobian, mode="FAST_COMPILE")(point)
-        slope = compiled.compile_dlogp(jacobian=jacobian, mode="FAST_COMPILE")(point)
+    point, order = compiled.initial_point(0), []
+    for variable in compiled.value_vars:
+        name = variable.name.removesuffix("_log__")
+        parts = [t[p.places[name]] for t, p in zip(thetas, problems, strict=True)]
+        point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
+        order.append(name)
+    both = (False, True)
+    asked = [f(jacobian=j) for j in both for f in (compiled.logp, compiled.dlogp)]
+    found = iter(compiled.compile_fn(asked, mode="FAST_COMPILE", on_unused_input="ignore")(point))
+    for jacobian in both:
+        value, slope = next(found), next(found)
         native, gradients = 0.0, []
-        for objective, theta in zip(objectives, thetas, strict=True):
+        for problem, theta in zip(problems, thetas, strict=True):
+            objective = problem.unconstrained if jacobian else problem.natural
             native += objective.log_density(theta[None])[0]
             away = np.sign(theta - objective.kink_at)
             gradients.append(objective.evaluate(theta).gradient - objective.kink * away)
@@ -64,24 +62,19 @@ def model_of(key, terms, **options):
     return bg.GLM(family, terms, family=family, link=link, **options)
 
 
-@pytest.mark.parametrize("prior", PRIORS)
+# Terms add up in eta, so one model holds them all; each of three rounds deals the priors anew.
+@pytest.mark.parametrize("turn", range(len(PRIORS)))
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_every_family_link_and_prior(key, prior, data):
-    terms = [bg.Linear("x", prior=PRIORS[prior])]
+def test_every_family_link_prior_and_term(key, turn, data):
+    terms = [
+        make(PRIORS[(place + turn) % len(PRIORS)]) for place, make in enumerate(TERMS.values())
+    ]
     compare(model_of(key, terms, offset="offset", weights="weights"), data)
 
 
 @pytest.mark.parametrize("term", TERMS)
-@pytest.mark.parametrize("key", [("poisson", "log"), ("gaussian", "identity")], ids="-".join)
-def test_every_term(key, term, data):
-    compare(
-        model_of(key, [TERMS[term](bg.Normal(0.5)), bg.Linear("z", prior=bg.Normal(1.0))]), data
-    )
-
-
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_every_family_with_lags_and_kinks(key, data):
-    compare(model_of(key, [bg.Lagged("movie", lags=2, prior=bg.lasso(3.0))]), data)
+def test_every_term_alone(term, data):
+    compare(model_of(("poisson", "log"), [TERMS[term](bg.Normal(0.5))]), data)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +93,12 @@ def test_every_intercept(intercept, data):
     compare(bg.GLM("poisson", "x", family="poisson", intercept=intercept), data)
 
 
-def test_array_scales(data):
+@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace])
+def test_array_scales_and_locs(prior, data):
     scales = np.linspace(0.2, 2.0, 6).reshape(2, 3)
-    term = bg.Linear("movie", prior=bg.Normal(scales, loc=0.1 * scales))
-    compare(bg.GLM("poisson", term, family="poisson"), data)
+    term = bg.Linear("movie", prior=prior(scales, loc=0.1 * scales))
+    lagged = bg.Lagged("movie", lags=4, name="lagged", prior=prior(scales, loc=[0.1, 0.2, 0.3]))
+    compare(bg.GLM("poisson", [term, lagged], family="poisson"), data)
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -129,14 +124,69 @@ def test_populations(family, own):
     assert made.named_vars_to_dims["movie"] == ("neuron", "movie_lag", "height", "width")
 
 
+def test_a_population_of_own_trials_weights_and_priors(data):
+    rng = np.random.default_rng(4)
+    trials = rng.integers(1, 5, (40, 3))
+    own = {
+        "cells": rng.binomial(trials, 0.4),
+        "tries": trials,
+        "counted": rng.choice([0.0, 0.5, 1.0, 2.0], (40, 3)),
+    }
+    data = data.assign({name: (("time", "neuron"), values) for name, values in own.items()})
+    per_neuron = np.array([0.3, 1.0, 3.0])
+    terms = [
+        bg.Linear("x", prior=bg.Normal(per_neuron, loc=-per_neuron)),
+        bg.Linear("movie", prior=bg.Laplace(per_neuron[:, None, None])),
+    ]
+    compare(
+        bg.GLM(
+            "cells",
+            terms,
+            family="binomial",
+            intercept=bg.Normal(per_neuron),
+            trials="tries",
+            weights="counted",
+        ),
+        data,
+    )
+
+
+def test_a_population_of_own_and_fixed_noise(data):
+    cells = np.random.default_rng(5).normal(size=(40, 3))
+    data = data.assign(cells=(("neuron", "time"), cells.T))
+    compare(bg.GLM("cells", "x", dispersion=[0.5, 1.0, 2.0]), data)
+    compare(bg.GLM("cells", "x", dispersion=bg.HalfNormal([0.5, 1.0, 2.0])), data)
+    compare(bg.GLM("cells", []), data)
+
+
 def test_names_and_dims_of_the_pymc_model(data):
-    model = bg.GLM("gaussian", ["x", bg.Lagged("movie", lags=2)], weights="weights")
+    data = data.assign_coords(width=["left", "middle", "right"])
+    model = bg.GLM("gaussian", ["x", bg.Lagged("movie", lags=(-1, 1))], weights="weights")
     made = bg.to_pymc(model, data)
     assert {v.name for v in made.free_RVs} == {"intercept", "x", "movie", "sigma"}
     assert {v.name for v in made.observed_RVs} == {"gaussian"}
     assert {"x_data", "movie_data", "gaussian_data", "weights_data"} <= set(made.named_vars)
     assert made.named_vars_to_dims["movie"] == ("movie_lag", "height", "width")
-    assert list(made.coords["movie_lag"]) == [0, 1]
+    assert made.named_vars_to_dims["movie_data"] == ("time", "movie_lag", "height", "width")
+    assert made.named_vars_to_dims["gaussian"] == ("time",)
+    assert list(made.coords["movie_lag"]) == [-1, 0]
+    assert list(made.coords["width"]) == ["left", "middle", "right"]
+    # The last sample has no future, those of weight zero do not count.
+    kept = data["time"][:-1][data["weights"].values[:-1] > 0]
+    np.testing.assert_array_equal(made.coords["time"], kept)
+
+
+def test_the_data_of_the_pymc_model_can_be_exchanged(data):
+    model = bg.GLM("poisson", "x", family="poisson", prior=bg.Normal(1.0), offset="offset")
+    made = bg.to_pymc(model, data)
+    other = data.assign(x=data["x"] ** 2)
+    with made:
+        pm.set_data({"x_data": other["x"].values})
+    point = {"intercept": np.array(0.3), "x": np.array(-0.4)}
+    changed = made.compile_logp(mode="FAST_COMPILE")(point)
+    objective = open_problems(model, other)[0].natural
+    found = objective.log_density(np.array([[0.3, -0.4]]))[0]
+    np.testing.assert_allclose(changed, found, rtol=1e-12)
 
 
 @pytest.mark.parametrize("eta", [-300.0, -40.0, 40.0])
@@ -153,6 +203,59 @@ def test_saturated_probabilities_against_mpmath(link, y, eta):
         exact = -mpmath.exp(e) if link == "cloglog" and not y else mpmath.log(p if y else q)
     found = FAMILIES["bernoulli", link].log_likelihood(np.array([y]), np.array([eta]), (), None)
     np.testing.assert_allclose(found[0], float(exact), rtol=1e-12)
+
+
+def exact_log_likelihood(key, y, eta, n):
+    """Return log p in many digits; sigma is 1."""
+    family, link = key
+    mean = {
+        "identity": lambda: eta,
+        "log": lambda: mpmath.exp(eta),
+        "softplus": lambda: mpmath.log1p(mpmath.exp(eta)),
+        "logit": lambda: 1 / (1 + mpmath.exp(-eta)),
+        "probit": lambda: mpmath.ncdf(eta),
+        "cloglog": lambda: -mpmath.expm1(-mpmath.exp(eta)),
+    }[link]()
+    if family == "gaussian":
+        return -((y - mean) ** 2) / 2 - mpmath.log(2 * mpmath.pi) / 2
+    if family == "poisson":
+        return y * mpmath.log(mean) - mean - mpmath.loggamma(y + 1)
+    failed = {
+        "logit": lambda: 1 / (1 + mpmath.exp(eta)),
+        "probit": lambda: mpmath.ncdf(-eta),
+        "cloglog": lambda: mpmath.exp(-mpmath.exp(eta)),
+    }[link]()
+    return mpmath.log(mpmath.binomial(n, y)) + y * mpmath.log(mean) + (n - y) * mpmath.log(failed)
+
+
+@pytest.mark.parametrize("key", KEYS, ids="-".join)
+def test_saturated_log_posteriors_against_mpmath(key):
+    family, link = key
+    n = np.array([3, 4, 2, 1, 3]) if family == "binomial" else np.ones(5, int)
+    y = {"gaussian": [-2.5, 0.0, 3.5, 1.0, 9.0], "poisson": [0, 1, 4, 2, 7]}.get(family)
+    y = np.array([0, 1, 1, 1, 0]) * n if y is None else np.array(y)
+    # A complementary log-log at eta = 30 has exp(30) nats to lose, a logit only 30.
+    x = np.array([-30.0, -7.0, 0.5, 3.0, 6.0 if link in ("cloglog", "log") else 30.0])
+    options = {"dispersion": 1.0} if family == "gaussian" else {}
+    model = model_of(key, "x", prior=bg.Flat(), intercept=bg.Flat(), **options)
+    objective = open_problems(model, {family: y, "x": x, "trials": n})[0].natural
+    theta = np.array([0.25, 1.5])
+
+    def exact(intercept, slope):
+        pairs = zip(y, x, n, strict=True)
+        return mpmath.fsum(
+            exact_log_likelihood(
+                key, mpmath.mpf(float(u)), intercept + slope * mpmath.mpf(v), int(m)
+            )
+            for u, v, m in pairs
+        )
+
+    with mpmath.workdps(450):
+        value = exact(*map(mpmath.mpf, theta))
+        slopes = [mpmath.diff(exact, tuple(map(mpmath.mpf, theta)), d) for d in ((1, 0), (0, 1))]
+    now = objective.evaluate(theta)
+    np.testing.assert_allclose(now.value, float(value), rtol=1e-12)
+    np.testing.assert_allclose(now.gradient, [float(d) for d in slopes], rtol=1e-11)
 
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)

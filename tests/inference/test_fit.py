@@ -1,0 +1,99 @@
+"""fit takes the fastest method that stands its checks, and says which and why."""
+
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import simulate
+
+import bayesglm as bg
+from bayesglm.inference.problem import open_problems
+from bayesglm.inference.psis import KISH_PER_CHAIN, khat_limit
+from bayesglm.spec.families import FAMILY_NAMES
+
+KEYS = [(f, link) for f, name in FAMILY_NAMES.items() for link in name.links]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulate(200, seed=4)
+
+
+@pytest.mark.parametrize(("family", "link"), KEYS)
+def test_laplace_serves_every_family_and_link(family, link, data):
+    options = {"trials": "trials"} if FAMILY_NAMES[family].needs_trials else {}
+    model = bg.GLM(family, ["x", "z"], family, link, **options)
+    # A log mean of a response that is negative at times is a hard case of its own.
+    given = data.assign(gaussian=data["gaussian"] + 3.0)
+    fitted = bg.fit(model, given, draws=500)
+    assert fitted.attrs["method"] == "laplace"
+    assert fitted.attrs["khat"] < khat_limit(8000)
+    assert fitted.attrs["importance_ess"] >= KISH_PER_CHAIN * 4
+    assert f"k-hat {fitted.attrs['khat']:.2f}" in fitted.attrs["why"]
+    alone = bg.fit_laplace(model, given, draws=500)
+    xr.testing.assert_identical(fitted["posterior"].to_dataset(), alone["posterior"].to_dataset())
+    # Every draw stands where the log density is that which PyMC's twin gives.
+    objective = open_problems(model, given)[0].unconstrained
+    theta = np.stack([fitted["posterior"][name] for name in ("intercept", "x", "z")], axis=-1)
+    if "sigma" in fitted["posterior"]:
+        theta = np.concatenate([theta, np.log(fitted["posterior"]["sigma"].values)[..., None]], -1)
+    expected = objective.log_density(theta.reshape(-1, theta.shape[-1])).reshape(4, 500)
+    np.testing.assert_allclose(fitted["sample_stats"]["lp"], expected, rtol=1e-10)
+
+
+def test_the_stored_model_gives_the_same_draws_again(data):
+    model = bg.GLM("gaussian", ["x", "movie"])
+    one = bg.fit(model, data, draws=100, seed=3)
+    again = bg.fit(bg.GLM.from_json(one.attrs["model"]), data, draws=100, seed=3)
+    xr.testing.assert_identical(one["posterior"].to_dataset(), again["posterior"].to_dataset())
+    other = bg.fit(model, data, draws=100, seed=4)
+    assert not np.array_equal(one["posterior"]["x"], other["posterior"]["x"])
+
+
+def test_weights_and_repeated_rows_have_one_posterior(data):
+    counts = np.random.default_rng(2).integers(0, 3, 200)
+    plain = data.drop_vars("time").rename(time="obs")
+    terms = [bg.Linear("x", prior=bg.Normal(1.0))]
+    weighted = bg.fit(
+        bg.GLM("poisson", terms, "poisson", weights="counts"),
+        plain.assign(counts=("obs", counts)),
+    )
+    repeated = bg.fit(
+        bg.GLM("poisson", terms, "poisson"), plain.isel(obs=np.repeat(np.arange(200), counts))
+    )
+    # The same density and the same random numbers: the same draws, to rounding.
+    np.testing.assert_allclose(
+        weighted["posterior"]["x"], repeated["posterior"]["x"], rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.slow
+def test_two_neurons_of_three_go_to_nuts_together():
+    x = [-1.0, -0.3, 0.3, 1.0]
+    cells = np.array([[0, 1, 0], [0, 0, 0], [1, 1, 1], [1, 0, 1]])
+    data = xr.Dataset(
+        {"cells": (("obs", "neuron"), cells), "x": ("obs", x)}, coords={"neuron": ["a", "b", "c"]}
+    )
+    priors = bg.Normal([30.0, 1.0, 30.0])
+    model = bg.GLM("cells", bg.Linear("x", prior=priors), family="bernoulli", intercept=priors)
+    with warnings.catch_warnings():
+        # Of so flat a posterior NUTS may have something to say as well.
+        warnings.simplefilter("ignore", bg.BayesGLMWarning)
+        fitted = bg.fit(model, data, draws=400)
+    assert list(fitted["sample_stats"]["method"].values) == ["nuts", "laplace", "nuts"]
+    why = fitted.attrs["why"]
+    assert why.count("NUTS, because Laplace was refused: ") == 2
+    assert "neuron=b: importance weights" in why
+    # a and c have the same data and the same prior, b has its own.
+    sizes = fitted["posterior"]["x"].std(("chain", "draw")).values
+    assert sizes[0] == pytest.approx(sizes[2], rel=0.4)
+    assert sizes[1] < 0.3 * sizes[0]
+    alone = bg.fit(
+        bg.GLM(
+            "cells", bg.Linear("x", prior=bg.Normal(1.0)), "bernoulli", intercept=bg.Normal(1.0)
+        ),
+        data.sel(neuron="b"),
+        draws=400,
+    )
+    assert sizes[1] == pytest.approx(float(alone["posterior"]["x"].std()), rel=0.15)
