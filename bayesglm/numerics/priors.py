@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesglm.numerics.special import log_gamma_half_step
+from bayesglm.numerics.structure import Differences
 
 type Array = NDArray[np.float64]
 
@@ -26,6 +27,8 @@ class Prior:
     - `gradient`, `curvature`: its first and second derivative in x, of the smooth part where there
       is a kink: at the kink the gradient counts 0 for it, and the curvature is never its.
     - `kink(**parameters)`: the weight of -|x - loc| in the log density, or None.
+    - `joint`: the functions are of whole coefficient arrays ``(..., q)`` and not elementwise: the
+      log density sums over the last axis, and the curvature is a matrix ``(q, q)``.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
 
@@ -42,6 +45,7 @@ class Prior:
     kink: Callable[..., Array | float] | None = None
     proper: bool = True
     log_concave: bool = True
+    joint: bool = False
 
 
 def _zeros(x: Array, **parameters: Array | float) -> Array:
@@ -115,6 +119,23 @@ def _exponential_gradient(x: Array, scale: Array | float) -> Array:
     return _zeros(x, scale=scale) - 1.0 / scale
 
 
+def _walk_log_density(x: Array, scale: Array | float, structure: Differences) -> Array:
+    """-(r / 2) log(2 pi scale^2) + log pdet(Q) / 2 - x'Qx / (2 scale^2), r = rank Q."""
+    rank = structure.rank
+    log_scale = rank * np.mean(np.log(scale))
+    constant = 0.5 * structure.log_pdet - log_scale - 0.5 * rank * np.log(2.0 * np.pi)
+    return constant - 0.5 * structure.squares(x, scale)
+
+
+def _walk_gradient(x: Array, scale: Array | float, structure: Differences) -> Array:
+    return -structure.apply(x / scale) / scale
+
+
+def _walk_curvature(x: Array, scale: Array | float, structure: Differences) -> Array:
+    by_column = np.broadcast_to(scale, structure.size)
+    return -structure.matrix() / by_column / by_column[:, None]
+
+
 PRIORS: dict[str, Prior] = {
     "Normal": Prior(
         support="real",
@@ -131,6 +152,14 @@ PRIORS: dict[str, Prior] = {
     ),
     "Flat": Prior(
         support="real", log_density=_zeros, gradient=_zeros, curvature=_zeros, proper=False
+    ),
+    "RandomWalk": Prior(
+        support="real",
+        log_density=_walk_log_density,
+        gradient=_walk_gradient,
+        curvature=_walk_curvature,
+        proper=False,
+        joint=True,
     ),
     "HalfNormal": Prior(
         support="positive",
