@@ -1,0 +1,166 @@
+"""Quasi-Newton: maxima of smooth functions from gradients and an approximate curvature.
+
+L-BFGS whose initial matrix is an approximation of the inverse curvature, so that few steps are
+needed: for a GLM the Hessian of a sample of rows, or the diagonal with the prior's own structure.
+Many functions go on side by side, each with its own steps, in arrays of one row each; those that
+have converged retire. Sources: Nocedal & Wright (2006), Numerical Optimization, algorithms 7.4 and
+3.1; Hager & Zhang (2005), SIAM J. Optim. 16(1), 4.1 (accepting steps that rounding hides).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglm.numerics.solvers import SETTLED, Solution
+
+Array = np.ndarray
+# Relative to 1 + |objective|: gains below drown in the rounding of a sum over rows, and the slope
+# at the end of a step has to tell whether it was a good one.
+_HIDDEN = 1e-9
+_SHORTEST = 1e-8
+
+
+@dataclass
+class _State:
+    """The functions that go on: where they are, and the step each of them tries."""
+
+    who: Array
+    x: Array
+    value: Array
+    gradient: Array
+    direction: Array
+    gain: Array
+    t: Array
+
+    def take(self, keep: Array) -> _State:
+        return _State(*(part[keep] for part in vars(self).values()))
+
+
+class _Memory:
+    """The last steps s and changes of slope y, newest last, and the product with the inverse."""
+
+    def __init__(self, precondition: Callable[[Array, Array], Array], size: int) -> None:
+        self.precondition, self.size = precondition, size
+        self.pairs: list[tuple[Array, Array, Array]] = []
+        self.scale: Array | None = None
+
+    def add(self, s: Array, y: Array, who: Array) -> None:
+        """Keep a pair where the function is concave between its ends; elsewhere it does nothing."""
+        product = (s * y).sum(axis=1)
+        bent = product > 1e-12 * np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
+        weight = np.where(bent, 1.0 / np.where(bent, product, 1.0), 0.0)
+        self.pairs = [*self.pairs, (s, y, weight)][-self.size :]
+        reach = (y * self.precondition(y, who)).sum(axis=1)
+        scale = np.where(bent & (reach > 0.0), product / np.where(reach > 0.0, reach, 1.0), 1.0)
+        before = np.ones(len(who)) if self.scale is None else self.scale
+        self.scale = np.where(bent, scale, before)
+
+    def take(self, keep: Array) -> None:
+        self.pairs = [(s[keep], y[keep], weight[keep]) for s, y, weight in self.pairs]
+        self.scale = None if self.scale is None else self.scale[keep]
+
+    def times(self, gradient: Array, who: Array) -> Array:
+        q, shares = gradient.copy(), []
+        for s, y, weight in reversed(self.pairs):
+            share = weight * (s * q).sum(axis=1)
+            q -= share[:, None] * y
+            shares.append(share)
+        q = self.precondition(q, who)
+        if self.scale is not None:
+            q = self.scale[:, None] * q
+        for (s, y, weight), share in zip(self.pairs, reversed(shares), strict=True):
+            q += (share - weight * (y * q).sum(axis=1))[:, None] * s
+        return q
+
+
+def quasi_newton(
+    evaluate: Callable[[Array, Array], tuple[Array, Array]],
+    precondition: Callable[[Array, Array], Array],
+    x0: Array,
+    *,
+    solver: str,
+    memory: int = 10,
+    max_iter: int = 100,
+) -> tuple[list[Solution], Array]:
+    """Maximise k smooth functions of p numbers from ``x0 (k, p)``, side by side.
+
+    ``evaluate(x, who)`` gives values ``(m,)`` and gradients ``(m, p)`` of the functions numbered
+    ``who`` at their rows of x; ``precondition(v, who)`` multiplies by an approximation of each
+    one's inverse curvature. Returns a `Solution` for each, and which of them have converged: those
+    whose next step promises less than 1e-14 of 1 + |value|. The others are the best points found.
+
+    >>> def evaluate(x, who):
+    ...     return -0.5 * (x**2 * [1.0, 9.0]).sum(1), -x * [1.0, 9.0]
+    >>> found, converged = quasi_newton(
+    ...     evaluate, lambda v, who: v / [1.0, 8.0], np.ones((1, 2)), solver="demo"
+    ... )
+    >>> bool(converged.all()), bool(np.abs(found[0].x).max() < 1e-6)
+    (True, True)
+    """
+    k = len(x0)
+    found: list[Solution | None] = [None] * k
+    converged = np.zeros(k, dtype=bool)
+    store = _Memory(precondition, memory)
+    everyone = np.arange(k)
+    value, gradient = evaluate(x0, everyone)
+    state = _aimed(
+        _State(everyone, x0, value, gradient, gradient, value, np.ones(k)), store, np.ones(k, bool)
+    )
+    for n_iter in range(max_iter + 1):
+        size = 1.0 + np.abs(state.value)
+        bad = ~np.isfinite(state.value) | ~np.isfinite(state.gain) | (state.t < _SHORTEST)
+        settled = ~bad & (state.gain <= SETTLED * size)
+        out = bad | settled | (n_iter == max_iter)
+        for j in np.flatnonzero(out):
+            found[state.who[j]] = _solution(state, j, n_iter, solver)
+        converged[state.who[settled]] = True
+        if out.all():
+            break
+        if out.any():
+            state = state.take(~out)
+            store.take(~out)
+        trial = state.x + state.t[:, None] * state.direction
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = evaluate(trial, state.who)
+        good = _acceptable(state, value, gradient)
+        steps = np.where(good[:, None], trial - state.x, 0.0)
+        store.add(steps, np.where(good[:, None], state.gradient - gradient, 0.0), state.who)
+        state.x = np.where(good[:, None], trial, state.x)
+        state.value = np.where(good, value, state.value)
+        state.gradient = np.where(good[:, None], gradient, state.gradient)
+        state.t = np.where(good, 1.0, 0.25 * state.t)
+        state = _aimed(state, store, good)
+    return [one for one in found if one is not None], converged
+
+
+def _aimed(state: _State, store: _Memory, renew: Array) -> _State:
+    """Give the chosen functions the direction of their next step."""
+    direction = store.times(state.gradient, state.who)
+    state.direction = np.where(renew[:, None], direction, state.direction)
+    state.gain = (state.gradient * state.direction).sum(axis=1)
+    return state
+
+
+def _acceptable(state: _State, value: Array, gradient: Array) -> Array:
+    """Armijo's condition; where rounding hides the gain, the slope must not have turned."""
+    size = 1.0 + np.abs(state.value)
+    promised = state.t * state.gain
+    risen = value >= state.value + 1e-4 * promised
+    hidden = promised <= _HIDDEN * size
+    slope = (gradient * state.direction).sum(axis=1)
+    level = np.abs(value - state.value) <= _HIDDEN * size
+    return np.isfinite(value) & (risen | (hidden & level & (slope >= -0.9 * state.gain)))
+
+
+def _solution(state: _State, j: int, n_iter: int, solver: str) -> Solution:
+    return Solution(
+        x=state.x[j],
+        value=float(state.value[j]),
+        gradient_norm=float(np.linalg.norm(state.gradient[j])),
+        n_iter=n_iter,
+        solver=solver,
+        decrement=float(np.sqrt(max(state.gain[j], 0.0))),
+    )
