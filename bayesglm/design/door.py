@@ -39,7 +39,8 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     Returns
     -------
     xarray.Dataset
-        The variables with the sample dim first, its name in the attribute ``sample_dim``.
+        The variables with the sample dim first, its name in the attribute ``sample_dim``. Arrays
+        are not copied, and a Dataset that has passed before is given back as it is.
 
     Raises
     ------

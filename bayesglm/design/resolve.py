@@ -114,7 +114,8 @@ def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) ->
     for part in parts:
         counted = np.ones(len(part)) if weights is None else weights[part]
         # In units of the range no square leaves the floats; a constant is never a rounding error.
-        unit = (_take(values, part) - low) / scale
+        unit = _take(values, part) - low
+        unit /= scale
         mean = _mean(unit, counted, per_column)
         unit -= mean
         unit *= unit
