@@ -32,14 +32,18 @@ if TYPE_CHECKING:
     from bayesglm.show.report import report
     from bayesglm.spec.model import GLM
     from bayesglm.spec.priors import (
+        ElasticNet,
         Exponential,
         Flat,
         HalfNormal,
         HalfStudentT,
         Laplace,
         Normal,
+        RandomWalk,
+        elastic_net,
         lasso,
         ridge,
+        smooth,
     )
     from bayesglm.spec.terms import History, Lagged, Linear
 
@@ -50,12 +54,16 @@ _HOME = {
     "History": "spec.terms",
     "Normal": "spec.priors",
     "Laplace": "spec.priors",
+    "ElasticNet": "spec.priors",
+    "RandomWalk": "spec.priors",
     "Flat": "spec.priors",
     "HalfNormal": "spec.priors",
     "HalfStudentT": "spec.priors",
     "Exponential": "spec.priors",
     "ridge": "spec.priors",
     "lasso": "spec.priors",
+    "elastic_net": "spec.priors",
+    "smooth": "spec.priors",
     "as_dataset": "design.door",
     "fit": "inference.fit",
     "fit_map": "inference.map",
@@ -85,6 +93,7 @@ __all__ = [
     "BayesGLMWarning",
     "ConvergenceError",
     "DataError",
+    "ElasticNet",
     "Exponential",
     "Flat",
     "HalfNormal",
@@ -95,10 +104,12 @@ __all__ = [
     "Linear",
     "ModelError",
     "Normal",
+    "RandomWalk",
     "add_log_likelihood",
     "as_dataset",
     "compare",
     "datasets",
+    "elastic_net",
     "fit",
     "fit_laplace",
     "fit_map",
@@ -112,6 +123,7 @@ __all__ = [
     "report",
     "ridge",
     "save",
+    "smooth",
     "to_pymc",
 ]
 

@@ -11,9 +11,18 @@ import xarray as xr
 
 from bayesglm.design.variables import Clock, numbers, require
 from bayesglm.errors import DataError
+from bayesglm.numerics.rows import Columns, Dense, Shifted
 from bayesglm.spec.terms import History, Lagged, Linear, Term, lag_range
 
 Array = np.ndarray
+SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
+
+
+def span(rows: Array) -> Any:
+    """Return increasing row numbers as a slice where they leave none out, else as they are."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -52,14 +61,44 @@ class Block:
     def columns(self, rows: Array) -> Array:
         """Return the block's columns for some samples; lags outside the trial read zero."""
         if self.lags is None or self.clock is None:
-            return self.signal[rows]
+            return np.asarray(self.signal[span(rows)], dtype=np.float64)
+        source, inside = self._sources(rows)
+        if inside is None and isinstance(span(rows), slice):
+            first = int(source[0, -1])
+            seen = self.signal[first : int(source[-1, 0]) + 1]
+            windows = np.lib.stride_tricks.sliding_window_view(seen, len(self.lags), axis=0)
+            values = np.moveaxis(windows, -1, 1)[:, ::-1].astype(np.float64)
+        else:
+            values = self.signal[source if inside is None else np.where(inside, source, 0)]
+            values = np.asarray(values, dtype=np.float64)
+        if inside is not None:
+            values[~inside] = 0.0
+        return values.reshape(len(rows), self.size)
+
+    def on(self, rows: Array) -> Columns:
+        """Return the same as `columns`, as factors of products, formed only where that pays."""
+        if self.lags is None or self.signal.shape[1] < SHIFTED_FEATURES:
+            return Dense(self.columns(rows))
+        source, inside = self._sources(rows)
+        first = max(int(source[0].min()), 0)
+        last = min(int(source[-1].max()), len(self.signal) - 1)
+        places = np.clip(source - first, 0, last - first)
+        return Shifted(
+            np.asarray(self.signal[first : last + 1], dtype=np.float64),
+            [span(place) for place in places.T],
+            None if inside is None else inside.T,
+            lambda: self.columns(rows),
+        )
+
+    def _sources(self, rows: Array) -> tuple[Array, Array | None]:
+        """Return the sample that each row reads at each lag, and which lie in its own trial."""
+        assert self.lags is not None
+        assert self.clock is not None
         source = rows[:, None] - self.lags
         inside = (source >= self.clock.start[rows][:, None]) & (
             source < self.clock.stop[rows][:, None]
         )
-        values = self.signal[np.where(inside, source, 0)]
-        values[~inside] = 0.0
-        return values.reshape(len(rows), self.size)
+        return source, None if inside.all() else inside
 
     def label(self, column: int) -> str:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""

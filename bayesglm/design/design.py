@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.blocks import Block, Source, build_block
+from bayesglm.design.blocks import Block, Source, build_block, span
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
 from bayesglm.design.variables import numbers, place, read_clock, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
+from bayesglm.numerics.rows import Columns, Dense, Ones, Rows
 from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.priors import Flat
 from bayesglm.spec.terms import History, Lagged, Linear
 
 Array = np.ndarray
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
-KEPT_COLUMNS = 50_000_000  # numbers; a smaller design is built once and kept
-
-
-class Rows(NamedTuple):
-    """A block of rows: all that a likelihood needs to know of them."""
-
-    X: Array
-    y: Array
-    offset: Array | float
-    weights: Array | None
-    trials: Array | None
+SMALL = 2_000_000  # numbers; so small a design is formed once, whatever it is made of
+KEPT = 50_000_000  # numbers; the same for one of several narrow parts
+WIDE = 200  # columns; a lagged term of so many is cheaper by shifts, or formed block by block
 
 
 @dataclass(frozen=True)
@@ -48,6 +40,7 @@ class Predictors:
     n_incomplete: int
     offset: Array | None
     trials: Array | None
+    copies: int = 1  # how many neurons of the population have predictors of their own
 
     @property
     def n_coefficients(self) -> int:
@@ -70,20 +63,37 @@ class Predictors:
 
     def columns(self, part: slice) -> Array:
         """Return the columns of some kept rows, ``(rows, n_coefficients)``."""
-        if len(self.rows) * self.n_coefficients <= KEPT_COLUMNS:
-            return self._kept[part]
-        return self._build(self.rows[part])
+        return self.block(part).X
+
+    def block(self, part: slice) -> Rows:
+        """Return some kept rows for products, without a response."""
+        n = len(range(*part.indices(len(self.rows))))
+        return Rows(lambda: self._parts(part), self.n_coefficients, np.zeros(n))
+
+    def _parts(self, part: slice) -> list[tuple[slice, Columns]]:
+        if self._keeps_all:
+            return [(slice(0, self.n_coefficients), Dense(self._kept[part]))]
+        rows, places = self.rows[part], self.slices()
+        found: list[tuple[slice, Columns]] = []
+        if self.intercept:
+            found.append((places["intercept"], Ones(len(rows))))
+        return found + [(places[block.name], block.on(rows)) for block in self.blocks]
+
+    @cached_property
+    def _keeps_all(self) -> bool:
+        """Whether the design is formed once: if small, or of many narrow parts."""
+        numbers = len(self.rows) * self.n_coefficients
+        wide = any(block.lags is not None and block.size >= WIDE for block in self.blocks)
+        plain = len(self.blocks) == 1 and self.blocks[0].lags is None
+        return numbers <= SMALL or (numbers * self.copies <= KEPT and not wide and not plain)
 
     @cached_property
     def _kept(self) -> Array:
-        return self._build(self.rows)
-
-    def _build(self, rows: Array) -> Array:
-        X = np.empty((len(rows), self.n_coefficients))
+        X = np.empty((len(self.rows), self.n_coefficients))
         if self.intercept:
             X[:, 0] = 1.0
         for block in self.blocks:
-            X[:, self.slices()[block.name]] = block.columns(rows)
+            X[:, self.slices()[block.name]] = block.columns(self.rows)
         return X
 
 
@@ -105,9 +115,10 @@ class Design:
         predictors = self.predictors
         for start in range(0, self.n_rows, size):
             part = slice(start, start + size)
-            rows = predictors.rows[part]
+            rows = span(predictors.rows[part])
             yield Rows(
-                predictors.columns(part),
+                partial(predictors._parts, part),
+                predictors.n_coefficients,
                 self.y[rows],
                 0.0 if predictors.offset is None else predictors.offset[rows],
                 None if self.weights is None else self.weights[rows],
@@ -115,7 +126,7 @@ class Design:
             )
 
     def take(self, keep: Array) -> Design:
-        """Return the design of those kept rows for which ``keep`` is true."""
+        """Return the design of those kept rows for which ``keep`` is true, or of their numbers."""
         return replace(self, predictors=replace(self.predictors, rows=self.predictors.rows[keep]))
 
 
@@ -181,6 +192,7 @@ def plan_fit(model: GLM, data: object) -> Plan:
             designs.append(replace(designs[0], y=y))
         else:
             predictors = _predictors(model, source, counted)
+            predictors = replace(predictors, copies=1 if shared else len(columns))
             designs.append(Design(predictors, y, _weights(model, source)))
     plan = Plan(model, dataset, dim, population, labels, tuple(designs), clock.step)
     for neuron, design in enumerate(designs):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.blocks import Block
+from bayesglm.design.blocks import Block, span
 from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
@@ -104,18 +104,18 @@ def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) ->
     """
     if weights is not None:
         rows = rows[weights[rows] > 0]
-    parts = [rows[part] for part in runs(len(rows), values.shape[1])]
+    parts = [span(rows[part]) for part in runs(len(rows), values.shape[1])]
     axis = 0 if per_column else None
-    low = np.min([_take(values, part).min(axis) for part in parts], axis=0).astype(float)
-    high = np.max([_take(values, part).max(axis) for part in parts], axis=0).astype(float)
+    low = np.min([values[part].min(axis) for part in parts], axis=0).astype(float)
+    high = np.max([values[part].max(axis) for part in parts], axis=0).astype(float)
     reach = high - low
     scale = np.where(reach > 0, reach, 1.0)
     counts, means, squares = [], [], []
     for part in parts:
-        counted = np.ones(len(part)) if weights is None else weights[part]
         # In units of the range no square leaves the floats; a constant is never a rounding error.
-        unit = _take(values, part) - low
+        unit = values[part] - low
         unit /= scale
+        counted = np.ones(len(unit)) if weights is None else weights[part]
         mean = _mean(unit, counted, per_column)
         unit -= mean
         unit *= unit
@@ -124,12 +124,6 @@ def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) ->
         squares.append(_mean(unit, counted, per_column))
     between = np.array(means) - np.average(means, axis=0, weights=counts)
     return reach * np.sqrt(np.average(squares + between**2, axis=0, weights=counts))
-
-
-def _take(values: Array, rows: Array) -> Array:
-    """Return some rows, given in order and each once; a view where none is left out between."""
-    first, last = int(rows[0]), int(rows[-1])
-    return values[first : last + 1] if last - first + 1 == len(rows) else values[rows]
 
 
 def _mean(values: Array, weights: Array, per_column: bool) -> Array:

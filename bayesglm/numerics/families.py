@@ -9,7 +9,7 @@ Linear Models, chapters 2, 4 and 6.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,13 @@ class Derivatives(NamedTuple):
 
     Arrays have the shape to which y, eta, phi and trials broadcast. `eta_eta` is the observed
     second derivative, negative where the log-likelihood is concave. The tuples have one entry for
-    each dispersion, on its natural scale, and are empty in families without one.
+    each dispersion, on its natural scale, and are empty in families without one. What was not
+    asked for is None, or empty.
     """
 
     value: Array
-    eta: Array
-    eta_eta: Array
+    eta: Any = None
+    eta_eta: Any = None
     phi: tuple[Array, ...] = ()
     eta_phi: tuple[Array, ...] = ()
     phi_phi: tuple[tuple[Array, ...], ...] = ()
@@ -45,8 +46,10 @@ class Family:
     y, eta and trials broadcast against one another, each phi[k] against eta; `trials=None` means
     one trial.
 
+    - `kernel(y, eta, phi, trials, order)`: the `Derivatives`, up to the given order in eta (those
+      in phi come with the second), of log p less `constant(y, trials)`, which no parameter moves.
     - `log_likelihood(y, eta, phi, trials)`: log p(y | eta, phi), normalising constants kept.
-    - `derivatives(y, eta, phi, trials)`: the same and its `Derivatives`.
+    - `derivatives(y, eta, phi, trials)`: the same and all its `Derivatives`.
     - `mean(eta, phi, trials)`: E[y]; for binomial the expected count.
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
@@ -63,13 +66,22 @@ class Family:
     link: str
     dispersions: tuple[str, ...]
     log_concave: bool
-    log_likelihood: Callable[..., Array]
-    derivatives: Callable[..., Derivatives]
+    kernel: Callable[..., Derivatives]
+    constant: Callable[..., Array | float]
     mean: Callable[..., Array]
     draw: Callable[..., Array]
     valid: Callable[..., Mask]
     support: str
     separable: str | None
+
+    def log_likelihood(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        """log p(y | eta, phi), elementwise."""
+        return self.kernel(y, eta, phi, trials, 0).value + self.constant(y, trials)
+
+    def derivatives(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Derivatives:
+        """log p(y | eta, phi) and its derivatives, elementwise."""
+        found = self.kernel(y, eta, phi, trials, 2)
+        return found._replace(value=found.value + self.constant(y, trials))
 
 
 def _counted(count: Array | float, term: Array) -> Array:
@@ -81,26 +93,18 @@ def _counted(count: Array | float, term: Array) -> Array:
     return np.where(np.equal(count, 0.0), 0.0, product)
 
 
-def _binomial_log_likelihood(
-    y: Array, eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink
-) -> Array:
-    """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p."""
-    n = 1.0 if trials is None else trials
-    log_p, log_q = link.logs(eta)
-    value = _counted(y, log_p) + _counted(n - y, log_q)
-    return value if trials is None else value + log_choose(n, y)
-
-
-def _binomial_derivatives(
-    y: Array, eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink
+def _binomial_kernel(
+    y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int, *, link: BinaryLink
 ) -> Derivatives:
-    """y (log p)' + (n - y) (log q)', and so on: see `_binomial_log_likelihood`."""
-    n = 1.0 if trials is None else trials
-    failures = n - y
-    value, slope, bend = (
-        _counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.derivatives(eta)
+    """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p."""
+    failures = (1.0 if trials is None else trials) - y
+    return Derivatives(
+        *(_counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.logs(eta, order))
     )
-    return Derivatives(value if trials is None else value + log_choose(n, y), slope, bend)
+
+
+def _binomial_constant(y: Array, trials: Array | None) -> Array | float:
+    return 0.0 if trials is None else log_choose(trials, y)
 
 
 def _binomial_mean(eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink) -> Array:
@@ -120,22 +124,16 @@ def _binomial_valid(y: Array, trials: Array | None) -> Mask:
     return np.greater_equal(y, 0.0) & np.less_equal(y, n) & np.equal(y, np.floor(y))
 
 
-def _poisson_log_likelihood(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, log_mean: Curve
-) -> Array:
-    """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta)."""
-    return y * log_mean.value(eta) - mean.value(eta) - gammaln(y + 1.0)
-
-
-def _poisson_derivatives(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, log_mean: Curve
+def _poisson_kernel(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, mean: Curve, log_mean: Curve
 ) -> Derivatives:
-    """y (log mu)' - mu', y (log mu)'' - mu'': see `_poisson_log_likelihood`."""
-    value, slope, bend = (
-        y * of_log - of_mean
-        for of_log, of_mean in zip(log_mean.derivatives(eta), mean.derivatives(eta), strict=True)
-    )
-    return Derivatives(value - gammaln(y + 1.0), slope, bend)
+    """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta)."""
+    logs, means = log_mean.derivatives(eta, order), mean.derivatives(eta, order)
+    return Derivatives(*(y * of_log - of_mean for of_log, of_mean in zip(logs, means, strict=True)))
+
+
+def _poisson_constant(y: Array, trials: None) -> Array:
+    return -gammaln(y + 1.0)
 
 
 def _mean(eta: Array, phi: Sequence, trials: Array | None, *, mean: Curve) -> Array:
@@ -159,33 +157,33 @@ def _poisson_valid(y: Array, trials: None) -> Mask:
     return np.greater_equal(y, 0.0) & np.isfinite(y) & np.equal(y, np.floor(y))
 
 
-def _gaussian_log_likelihood(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve
-) -> Array:
+def _gaussian_kernel(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, mean: Curve
+) -> Derivatives:
     """log p(y) = -r^2 / 2 - log sigma - log(2 pi) / 2, with r = (y - g^-1(eta)) / sigma."""
     sigma = phi[0]
+    mu, *slopes = mean.derivatives(eta, order)
     with np.errstate(over="ignore"):
-        r = (y - mean.value(eta)) / sigma
-        return -0.5 * r * r - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
-
-
-def _gaussian_derivatives(
-    y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve
-) -> Derivatives:
-    """With r = (y - mu) / sigma and dr = -mu' / sigma: see `_gaussian_log_likelihood`."""
-    sigma = phi[0]
-    mu, mu_1, mu_2 = mean.derivatives(eta)
-    with np.errstate(over="ignore"):
-        r, slope, bend = (y - mu) / sigma, mu_1 / sigma, mu_2 / sigma
+        r = (y - mu) / sigma
         square = r * r
+        value = -0.5 * square - np.log(sigma)
+        if order == 0:
+            return Derivatives(value)
+        slope = slopes[0] / sigma
+        if order == 1:
+            return Derivatives(value, r * slope)
         return Derivatives(
-            value=-0.5 * square - np.log(sigma) - 0.5 * np.log(2.0 * np.pi),
+            value=value,
             eta=r * slope,
-            eta_eta=r * bend - slope * slope,
+            eta_eta=r * (slopes[1] / sigma) - slope * slope,
             phi=((square - 1.0) / sigma,),
             eta_phi=(-2.0 * r * slope / sigma,),
             phi_phi=(((1.0 - 3.0 * square) / sigma / sigma,),),
         )
+
+
+def _gaussian_constant(y: Array, trials: None) -> float:
+    return -0.5 * float(np.log(2.0 * np.pi))
 
 
 def _gaussian_draw(
@@ -206,8 +204,8 @@ def _binomial(name: str, link: str) -> Family:
         link=link,
         dispersions=(),
         log_concave=True,
-        log_likelihood=partial(_binomial_log_likelihood, link=functions),
-        derivatives=partial(_binomial_derivatives, link=functions),
+        kernel=partial(_binomial_kernel, link=functions),
+        constant=_binomial_constant,
         mean=partial(_binomial_mean, link=functions),
         draw=partial(_binomial_draw, link=functions),
         valid=_binomial_valid,
@@ -223,8 +221,8 @@ def _poisson(link: str) -> Family:
         link=link,
         dispersions=(),
         log_concave=True,
-        log_likelihood=partial(_poisson_log_likelihood, mean=mean, log_mean=LOG_MEANS[link]),
-        derivatives=partial(_poisson_derivatives, mean=mean, log_mean=LOG_MEANS[link]),
+        kernel=partial(_poisson_kernel, mean=mean, log_mean=LOG_MEANS[link]),
+        constant=_poisson_constant,
         mean=partial(_mean, mean=mean),
         draw=partial(_poisson_draw, mean=mean),
         valid=_poisson_valid,
@@ -240,8 +238,8 @@ def _gaussian(link: str) -> Family:
         link=link,
         dispersions=("sigma",),
         log_concave=link == "identity",
-        log_likelihood=partial(_gaussian_log_likelihood, mean=mean),
-        derivatives=partial(_gaussian_derivatives, mean=mean),
+        kernel=partial(_gaussian_kernel, mean=mean),
+        constant=_gaussian_constant,
         mean=partial(_mean, mean=mean),
         draw=partial(_gaussian_draw, mean=mean),
         valid=_gaussian_valid,

@@ -1,7 +1,7 @@
 """Inverse links as elementwise functions of eta, accurate over the whole range of eta.
 
 `BINARY_LINKS` give log p and log q = log(1 - p), `MEANS` give mu and `LOG_MEANS` log mu, each with
-two derivatives. Where a difference of near-equal numbers would cancel, a continued fraction
+as many derivatives as are asked for, two at the most. Where a difference of near-equal numbers would cancel, a continued fraction
 or a short series takes over; where exp(eta) overflows, the answer is infinite, never nan.
 """
 
@@ -19,19 +19,19 @@ type Pair = tuple[Array, Array]
 class BinaryLink(NamedTuple):
     """p = g^-1(eta) of a binary outcome, and q = 1 - p.
 
-    `derivatives(eta)` is ((log p, log q), (log p', log q'), (log p'', log q'')).
+    `logs(eta, order)` is the first order + 1 of (log p, log q), (log p', log q'),
+    (log p'', log q'').
     """
 
     probability: Callable[[Array], Array]
-    logs: Callable[[Array], Pair]
-    derivatives: Callable[[Array], tuple[Pair, Pair, Pair]]
+    logs: Callable[[Array, int], tuple[Pair, ...]]
 
 
 class Curve(NamedTuple):
-    """A function of eta, and `derivatives(eta)`: itself, its first and its second derivative."""
+    """A function of eta: `derivatives(eta, order)` is itself, its first and second derivative."""
 
     value: Callable[[Array], Array]
-    derivatives: Callable[[Array], tuple[Array, Array, Array]]
+    derivatives: Callable[[Array, int], tuple[Array, ...]]
 
 
 def _exp(eta: Array) -> Array:
@@ -57,15 +57,16 @@ def _logistic(eta: Array) -> Array:
     return _sides(eta, np.exp(-np.abs(eta)))[0]
 
 
-def _logit_logs(eta: Array) -> Pair:
-    return _log_sides(eta, np.exp(-np.abs(eta)))
-
-
-def _logit_derivatives(eta: Array) -> tuple[Pair, Pair, Pair]:
+def _logit_logs(eta: Array, order: int) -> tuple[Pair, ...]:
     small = np.exp(-np.abs(eta))
+    logs = _log_sides(eta, small)
+    if order == 0:
+        return (logs,)
     p, q = _sides(eta, small)
+    if order == 1:
+        return logs, (q, -p)
     bend = -p * q
-    return _log_sides(eta, small), (q, -p), (bend, bend)
+    return logs, (q, -p), (bend, bend)
 
 
 def _inverse_mills(eta: Array) -> Pair:
@@ -89,22 +90,20 @@ def _inverse_mills(eta: Array) -> Pair:
     return mills, -mills * excess
 
 
-def _probit_logs(eta: Array) -> Pair:
-    return log_ndtr(eta), log_ndtr(-eta)
-
-
-def _probit_derivatives(eta: Array) -> tuple[Pair, Pair, Pair]:
+def _probit_logs(eta: Array, order: int) -> tuple[Pair, ...]:
+    logs = log_ndtr(eta), log_ndtr(-eta)
+    if order == 0:
+        return (logs,)
     p_1, p_2 = _inverse_mills(eta)
     q_1, q_2 = _inverse_mills(-eta)
-    return _probit_logs(eta), (p_1, -q_1), (p_2, q_2)
+    return logs, (p_1, -q_1), (p_2, q_2)
 
 
 def _cloglog_probability(eta: Array) -> Array:
     return -np.expm1(-_exp(eta))
 
 
-def _cloglog_logs(eta: Array) -> Pair:
-    hazard = _exp(eta)
+def _cloglog_values(eta: Array, hazard: Array) -> Pair:
     below = np.log(-np.expm1(-np.clip(hazard, 1e-300, 1.0)))
     above = np.log1p(-np.exp(-np.maximum(hazard, 0.5)))
     # log(1 - exp(-h)) loses digits in one form for small h, in the other for large h.
@@ -116,31 +115,35 @@ def _cloglog_logs(eta: Array) -> Pair:
 _SERIES = (bernoulli(14)[2::2] / factorial(np.arange(2, 15, 2))).tolist()
 
 
-def _cloglog_derivatives(eta: Array) -> tuple[Pair, Pair, Pair]:
+def _cloglog_logs(eta: Array, order: int) -> tuple[Pair, ...]:
     """With h = exp(eta) and b = h / (exp(h) - 1): log p' = b and log p'' = b (1 - h - b).
 
     Below h = 0.5, 1 - h - b cancels; there the series of b takes over.
     """
     hazard = _exp(eta)
+    logs = _cloglog_values(eta, hazard)
+    if order == 0:
+        return (logs,)
     h = np.clip(hazard, 1e-300, 800.0)
     b = h * np.exp(-h) / -np.expm1(-h)
+    if order == 1:
+        return logs, (b, -hazard)
     small = np.minimum(hazard, 0.5)
     series = np.polynomial.polynomial.polyval(small * small, _SERIES)
     bend = np.where(hazard < 0.5, -small * (0.5 + small * series), 1.0 - h - b)
-    return _cloglog_logs(eta), (b, -hazard), (b * bend, -hazard)
+    return logs, (b, -hazard), (b * bend, -hazard)
 
 
 def _identity(eta: Array) -> Array:
     return eta
 
 
-def _identity_derivatives(eta: Array) -> tuple[Array, Array, Array]:
-    return eta, np.ones_like(eta), np.zeros_like(eta)
+def _identity_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
+    return (eta, np.ones_like(eta), np.zeros_like(eta))[: order + 1]
 
 
-def _exp_derivatives(eta: Array) -> tuple[Array, Array, Array]:
-    mu = _exp(eta)
-    return mu, mu, mu
+def _exp_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
+    return (_exp(eta),) * (order + 1)
 
 
 def _softplus(eta: Array) -> Array:
@@ -152,21 +155,27 @@ def _log_softplus(eta: Array) -> Array:
     return np.where(eta < -37.0, eta, np.log(_softplus(np.maximum(eta, -37.0))))
 
 
-def _softplus_derivatives(eta: Array) -> tuple[Array, Array, Array]:
+def _softplus_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
+    if order == 0:
+        return (_softplus(eta),)
     p, q = _sides(eta, np.exp(-np.abs(eta)))
-    return _softplus(eta), p, p * q
+    return (_softplus(eta), p, p * q)[: order + 1]
 
 
-def _log_softplus_derivatives(eta: Array) -> tuple[Array, Array, Array]:
+def _log_softplus_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
     """With s = softplus(eta), p = s' and r = p / s: log s' = r and log s'' = r (1 - p - r).
 
     With e = exp(eta), s = log(1 + e) and 1 - p - r = (s - e) / ((1 + e) s), which cancels for
     small e. There s - e comes from z = e / (2 + e), s = 2 artanh(z), that is
     (s - e) / e = -z + 2 z^2 / (2 + e) (1/3 + z^2/5 + z^4/7 + ...).
     """
+    if order == 0:
+        return (_log_softplus(eta),)
     bounded = np.maximum(eta, -700.0)
     p, q = _sides(bounded, np.exp(-np.abs(bounded)))
     r = p / _softplus(bounded)
+    if order == 1:
+        return _log_softplus(eta), r
     e = _exp(np.minimum(eta, 0.0))
     z = e / (2.0 + e)
     square = z * z
@@ -177,9 +186,9 @@ def _log_softplus_derivatives(eta: Array) -> tuple[Array, Array, Array]:
 
 
 BINARY_LINKS = {
-    "logit": BinaryLink(_logistic, _logit_logs, _logit_derivatives),
-    "probit": BinaryLink(ndtr, _probit_logs, _probit_derivatives),
-    "cloglog": BinaryLink(_cloglog_probability, _cloglog_logs, _cloglog_derivatives),
+    "logit": BinaryLink(_logistic, _logit_logs),
+    "probit": BinaryLink(ndtr, _probit_logs),
+    "cloglog": BinaryLink(_cloglog_probability, _cloglog_logs),
 }
 
 _IDENTITY = Curve(_identity, _identity_derivatives)

@@ -1,30 +1,30 @@
-"""The log posterior of one GLM: value, gradient and Hessian, summed over blocks of rows.
+"""The log posterior of one GLM: value, gradient and Hessian.
 
-theta holds the coefficients w, then log(phi) of every free dispersion. With f the family's log
-likelihood and X the columns of a block,
+theta holds the coefficients w, then log(phi) of every free dispersion:
 
-    value    = sum(weight * f(y, eta, phi)) + log p(w) + log p(phi) [+ log phi],  eta = X w + offset
-    gradient = X' (weight * f_eta) + ...
-    Hessian  = X' diag(weight * f_eta_eta) X + ...
+    value = log likelihood(w, phi) + log p(w) + log p(phi) [+ log phi]
 
 where the bracket is the Jacobian of log(phi), there only on the unconstrained scale. The kinks of
-Laplace priors are kept apart: `evaluate` gives the smooth part, `kink` and `kink_at` the rest.
+Laplace and elastic-net priors are kept apart: `evaluate` gives the smooth part, `kink` and
+`kink_at` the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from bayesglm.numerics.families import Derivatives, Family
+from bayesglm.numerics.families import Family
+from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise, slopes
 from bayesglm.numerics.priors import Prior
+from bayesglm.numerics.rows import Rows
 from bayesglm.numerics.solvers import Evaluation
 
 Array = np.ndarray
-ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
 FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave the floats
 DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
 
@@ -37,25 +37,65 @@ class PriorPart:
     prior: Prior
     parameters: dict[str, Any]
 
+    def total(self, x: Array) -> Array:
+        """Return the log density of arrays ``(..., q)``, summed over the last axis."""
+        found = self.prior.log_density(x, **self.parameters)
+        if self.prior.joint:
+            return found
+        return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
+
+    def smooth_total(self, x: Array) -> Array:
+        """Return the same without the kink: the rest is a quadratic around it."""
+        if self.prior.kink is None:
+            return self.total(x)
+        loc = np.broadcast_to(self.parameters["loc"], np.shape(x))
+        curvature = self.prior.curvature(x, **self.parameters)
+        return self.total(loc) + 0.5 * (curvature * np.square(x - loc)).sum(axis=-1)
+
+    def smooth_gradient(self, x: Array) -> Array:
+        """Return the gradient without the kink, of the shape of x."""
+        if self.prior.kink is None:
+            return self.prior.gradient(x, **self.parameters)
+        return self.prior.curvature(x, **self.parameters) * (x - self.parameters["loc"])
+
+    def add_curvature(self, x: Array, hessian: Array) -> None:
+        """Add the second derivatives at x ``(q,)`` to the Hessian, in place."""
+        curvature = self.prior.curvature(x, **self.parameters)
+        if self.prior.joint:
+            hessian[self.where, self.where] += curvature
+        else:
+            index = np.arange(len(hessian))[self.where]
+            hessian[index, index] += curvature
+
 
 @dataclass(frozen=True)
 class Objective:
     """The log posterior as a function of theta.
 
-    ``blocks(size)`` runs through records of at most ``size`` rows: X, y, offset, weights, trials.
-    ``coefficients`` are the priors of runs of w; ``dispersions`` those of free dispersions, or
-    fixed numbers. ``jacobian`` adds the log Jacobian of phi = exp(theta), for densities on the
-    unconstrained scale.
+    ``blocks(size)`` runs through `Rows` of at most ``size`` rows. ``coefficients`` are the priors
+    of runs of w; ``dispersions`` those of free dispersions, or fixed numbers. ``jacobian`` adds the
+    log Jacobian of phi = exp(theta), for densities on the unconstrained scale. With ``moments``,
+    a gaussian likelihood is read off them, and not summed over the rows again.
     """
 
-    blocks: Callable[[int], Iterable[Any]]
+    blocks: Callable[[int], Iterable[Rows]]
     family: Family
     n_coefficients: int
     coefficients: tuple[PriorPart, ...]
     dispersions: tuple[PriorPart | float, ...]
     jacobian: bool
+    moments: Moments | None = None
+
+    @cached_property
+    def rowwise(self) -> Rowwise:
+        """The likelihood as a sum over the rows."""
+        return Rowwise(self.blocks, self.family)
 
     @property
+    def _likelihood(self) -> Rowwise | Moments:
+        return self.rowwise if self.moments is None else self.moments
+
+    @cached_property
     def free(self) -> tuple[int, ...]:
         """Indices of the dispersions that are parameters."""
         return tuple(k for k, part in enumerate(self.dispersions) if isinstance(part, PriorPart))
@@ -70,7 +110,7 @@ class Objective:
         """Length of theta."""
         return self.n_coefficients + len(self.free)
 
-    @property
+    @cached_property
     def kink(self) -> Array:
         """Weights of |theta_j - kink_at_j| in minus the log posterior; zero where smooth."""
         found = np.zeros(self.size)
@@ -79,7 +119,7 @@ class Objective:
                 found[part.where] = part.prior.kink(**part.parameters)
         return found
 
-    @property
+    @cached_property
     def kink_at(self) -> Array:
         """Where the kinks are."""
         found = np.zeros(self.size)
@@ -88,9 +128,9 @@ class Objective:
                 found[part.where] = part.parameters["loc"]
         return found
 
-    def phi(self, theta: Array) -> list[Array | float]:
+    def phi(self, theta: Array) -> list[Any]:
         """Return every dispersion at theta, ``(size,)`` or ``(draws, size)``; fixed ones as are."""
-        found: list[Array | float] = [
+        found: list[Any] = [
             0.0 if isinstance(part, PriorPart) else part for part in self.dispersions
         ]
         for place, k in enumerate(self.free, start=self.n_coefficients):
@@ -99,16 +139,25 @@ class Objective:
 
     def value(self, theta: Array) -> float:
         """Return the smooth part of the log posterior at one theta."""
-        return float(self._likelihood(theta[None])[0] + self._prior(theta[None], smooth=True)[0])
+        if self._far_out(theta[None])[0]:
+            return -np.inf
+        likelihood = self._likelihood.value(theta[: self.n_coefficients], self.phi(theta))
+        return likelihood + float(self._prior(theta[None], smooth=True)[0])
 
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
-        return self._likelihood(thetas) + self._prior(thetas, smooth=False)
+        total = np.full(len(thetas), -np.inf)
+        possible = np.flatnonzero(~self._far_out(thetas))
+        for start in range(0, len(possible), DRAWS):
+            some = possible[start : start + DRAWS]
+            total[some] = 0.0
+            for part in self.pointwise_blocks(thetas[some], ROWS):
+                total[some] += part.sum(axis=1)
+        return total + self._prior(thetas, smooth=False)
 
     def change(self, step: Array) -> float:
         """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""
-        w = step[: self.n_coefficients]
-        largest = max((float(np.abs(rows.X @ w).max()) for rows in self.blocks(ROWS)), default=0.0)
+        largest = self._likelihood.change(step[: self.n_coefficients])
         return max(largest, float(np.abs(step[self.n_coefficients :]).max(initial=0.0)))
 
     def pointwise(self, thetas: Array) -> Array:
@@ -117,34 +166,33 @@ class Objective:
 
     def pointwise_blocks(self, thetas: Array, rows: int) -> Iterable[Array]:
         """Run through the same, at most ``rows`` rows at a time."""
-        phi = self._phi_columns(thetas)
-        return self._map_rows(thetas, lambda block, eta: self._weighted(block, eta, phi), rows)
+        phi = [v[:, None] if isinstance(v, np.ndarray) else v for v in self.phi(thetas)]
+        w = thetas[:, : self.n_coefficients]
+        for block in self.blocks(max(16, min(rows, DRAWS * DRAWS // max(len(thetas), 1)))):
+            values = self.family.log_likelihood(
+                block.y, block.times(w) + block.offset, phi, block.trials
+            )
+            if block.weights is not None:
+                with np.errstate(invalid="ignore"):
+                    values = np.where(block.weights == 0, 0.0, block.weights * values)
+            yield values
 
     def evaluate(self, theta: Array) -> Evaluation:
-        """Return value, gradient and Hessian of the smooth part in one pass over the blocks."""
-        p, w, phi = self.n_coefficients, theta[: self.n_coefficients], self.phi(theta)
-        value, gradient = 0.0, np.zeros(self.size)
-        hessian = np.zeros((self.size, self.size))
-        for rows in self.blocks(ROWS):
-            d = self.family.derivatives(rows.y, rows.X @ w + rows.offset, phi, rows.trials)
-            d = d if rows.weights is None else _times(d, rows.weights)
-            value += float(d.value.sum())
-            gradient[:p] += rows.X.T @ d.eta
-            hessian[:p, :p] += rows.X.T @ (d.eta_eta[:, None] * rows.X)
-            for i, k in enumerate(self.free):
-                gradient[p + i] += d.phi[k].sum()
-                hessian[:p, p + i] += rows.X.T @ d.eta_phi[k]
-                for j, other in enumerate(self.free):
-                    hessian[p + i, p + j] += d.phi_phi[k][other].sum()
-        hessian[p:, :p] = hessian[:p, p:].T
+        """Return value, gradient and Hessian of the smooth part in one pass over the rows."""
+        p = self.n_coefficients
+        found = self._likelihood.terms(theta[:p], self.phi(theta))
+        gradient, hessian = np.zeros(self.size), np.zeros((self.size, self.size))
+        gradient[:p], hessian[:p, :p] = found.w, found.w_w
+        for i, k in enumerate(self.free, start=p):
+            gradient[i] = found.phi[k]
+            hessian[:p, i] = hessian[i, :p] = found.w_phi[k]
+            hessian[i, p:] = [found.phi_phi[k][j] for j in self.free]
         for part in self.coefficients:
             at = theta[part.where]
-            if part.prior.kink is None:
-                gradient[part.where] += part.prior.gradient(at, **part.parameters)
-            index = np.arange(p)[part.where]
-            hessian[index, index] += part.prior.curvature(at, **part.parameters)
+            gradient[part.where] += part.smooth_gradient(at)
+            part.add_curvature(at, hessian)
         self._dispersion_derivatives(theta, gradient, hessian)
-        value += float(self._prior(theta[None], smooth=True)[0])
+        value = found.value + float(self._prior(theta[None], smooth=True)[0])
         return Evaluation(value, gradient, hessian)
 
     def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
@@ -163,58 +211,28 @@ class Objective:
         total = np.zeros(len(thetas))
         for part in self.coefficients:
             at = thetas[:, part.where]
-            if smooth and part.prior.kink is not None:
-                # The density at its kink: the normalising constant without the penalty.
-                at = np.broadcast_to(part.parameters["loc"], at.shape)
-            total += np.broadcast_to(part.prior.log_density(at, **part.parameters), at.shape).sum(1)
+            total += part.smooth_total(at) if smooth else part.total(at)
         for place, part in self._free_parts():
             phi = np.exp(np.clip(thetas[:, place], -FAR_OUT, FAR_OUT))
             total += part.prior.log_density(phi, **part.parameters)
             total += float(self.jacobian) * thetas[:, place]
         return total
 
-    def _likelihood(self, thetas: Array) -> Array:
-        total = np.full(len(thetas), -np.inf)
-        far_out = np.abs(thetas[:, self.n_coefficients :]).max(axis=1, initial=0.0) > FAR_OUT
-        possible = np.flatnonzero(~far_out)
-        for start in range(0, len(possible), DRAWS):
-            some = possible[start : start + DRAWS]
-            total[some] = 0.0
-            for part in self.pointwise_blocks(thetas[some], ROWS):
-                total[some] += part.sum(axis=1)
-        return total
-
-    def _phi_columns(self, thetas: Array) -> list[Array | float]:
-        return [
-            value[:, None] if isinstance(value, np.ndarray) else value for value in self.phi(thetas)
-        ]
-
-    def _weighted(self, rows: Any, eta: Array, phi: list[Array | float]) -> Array:
-        values = self.family.log_likelihood(rows.y, eta, phi, rows.trials)
-        if rows.weights is None:
-            return values
-        with np.errstate(invalid="ignore"):
-            return np.where(rows.weights == 0, 0.0, rows.weights * values)
-
-    def _map_rows(
-        self, thetas: Array, function: Callable[[Any, Array], Array], most: int
-    ) -> Iterable[Array]:
-        w = thetas[:, : self.n_coefficients]
-        for rows in self.blocks(max(16, min(most, DRAWS * DRAWS // max(len(thetas), 1)))):
-            yield function(rows, w @ rows.X.T + rows.offset)
+    def _far_out(self, thetas: Array) -> Array:
+        return np.abs(thetas[:, self.n_coefficients :]).max(axis=1, initial=0.0) > FAR_OUT
 
 
-def _times(d: Derivatives, weights: Array) -> Derivatives:
-    counted = weights > 0
+def smooth_slopes(objectives: Sequence[Objective], W: Array) -> tuple[Array, Array]:
+    """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
 
-    def times(values: Array) -> Array:
-        return np.where(counted, weights * np.where(counted, values, 0.0), 0.0)
-
-    return Derivatives(
-        times(d.value),
-        times(d.eta),
-        times(d.eta_eta),
-        tuple(map(times, d.phi)),
-        tuple(map(times, d.eta_phi)),
-        tuple(tuple(map(times, row)) for row in d.phi_phi),
+    For objectives that share X and have no free dispersion.
+    """
+    values, gradients = slopes(
+        [one.rowwise for one in objectives], W, [list(one.dispersions) for one in objectives]
     )
+    for k, objective in enumerate(objectives):
+        for part in objective.coefficients:
+            at = W[k, part.where]
+            values[k] += part.smooth_total(at)
+            gradients[k, part.where] += part.smooth_gradient(at)
+    return values, gradients

@@ -2,7 +2,8 @@
 
 Each record stands under the name of its class in the specification, takes that class's own
 parameters by keyword, and is normalised as the PyMC distribution of the same name. A Normal prior
-is an L2 penalty of weight 1 / (2 scale^2), a Laplace prior an L1 penalty of weight 1 / scale.
+is an L2 penalty of weight 1 / (2 scale^2), a Laplace prior an L1 penalty of weight 1 / scale, and
+an ElasticNet both: ratio / scale and (1 - ratio) / (2 scale^2) (Zou & Hastie 2005).
 Densities: Johnson, Kotz & Balakrishnan (1994), Continuous Univariate Distributions.
 """
 
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erfcx
 
 from bayesglm.numerics.special import log_gamma_half_step
+from bayesglm.numerics.structure import Differences
 
 type Array = NDArray[np.float64]
 
@@ -23,9 +26,11 @@ class Prior:
 
     - `support`: "real" or "positive"; outside it the log density is -inf.
     - `log_density(x, **parameters)`: normalised; 0 for the improper `Flat`.
-    - `gradient`, `curvature`: its first and second derivative in x, of the smooth part where there
-      is a kink: at the kink the gradient counts 0 for it, and the curvature is never its.
+    - `gradient`, `curvature`: its first and second derivative in x. Of a kink the gradient is the
+      slope -kink * sign(x - loc), 0 at the kink itself, and the curvature is never its.
     - `kink(**parameters)`: the weight of -|x - loc| in the log density, or None.
+    - `joint`: the functions are of whole coefficient arrays ``(..., q)`` and not elementwise: the
+      log density sums over the last axis, and the curvature is a matrix ``(q, q)``.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
 
@@ -42,6 +47,7 @@ class Prior:
     kink: Callable[..., Array | float] | None = None
     proper: bool = True
     log_concave: bool = True
+    joint: bool = False
 
 
 def _zeros(x: Array, **parameters: Array | float) -> Array:
@@ -77,6 +83,47 @@ def _laplace_gradient(x: Array, scale: Array | float, loc: Array | float = 0.0) 
 
 def _laplace_kink(scale: Array | float, loc: Array | float = 0.0) -> Array | float:
     return 1.0 / scale
+
+
+def elastic_net_log_norm(scale: Array | float, ratio: Array | float) -> Array:
+    """log of the integral of exp(-ratio |z| - (1 - ratio) z^2 / 2) over x, z = (x - loc) / scale.
+
+    It lies between that of Laplace, log(2 scale), and that of Normal, log(2 pi scale^2) / 2.
+
+    >>> elastic_net_log_norm(1.0, np.array([1e-20, 0.5, 1 - 1e-16])).round(4)
+    array([0.9189, 0.7805, 0.6931])
+    """
+    rest = 1.0 - ratio
+    # Each factor alone is of order 1e8 as the ratio nears one: multiply before the logarithm.
+    unit = np.sqrt(2.0 * np.pi / rest) * erfcx(ratio / np.sqrt(2.0 * rest))
+    return np.log(scale) + np.log(unit)
+
+
+def _elastic_net_log_density(
+    x: Array, scale: Array | float, ratio: Array | float, loc: Array | float = 0.0
+) -> Array:
+    """-ratio |z| - (1 - ratio) z^2 / 2 - log(norm) with z = (x - loc) / scale."""
+    z = np.abs(x - loc) / scale
+    return -ratio * z - 0.5 * (1.0 - ratio) * z * z - elastic_net_log_norm(scale, ratio)
+
+
+def _elastic_net_gradient(
+    x: Array, scale: Array | float, ratio: Array | float, loc: Array | float = 0.0
+) -> Array:
+    z = (x - loc) / scale
+    return -(ratio * np.sign(z) + (1.0 - ratio) * z) / scale
+
+
+def _elastic_net_curvature(
+    x: Array, scale: Array | float, ratio: Array | float, loc: Array | float = 0.0
+) -> Array:
+    return _zeros(x, scale=scale, ratio=ratio, loc=loc) - (1.0 - ratio) / scale / scale
+
+
+def _elastic_net_kink(
+    scale: Array | float, ratio: Array | float, loc: Array | float = 0.0
+) -> Array | float:
+    return ratio / scale
 
 
 def _half_normal_log_density(x: Array, scale: Array | float) -> Array:
@@ -115,6 +162,23 @@ def _exponential_gradient(x: Array, scale: Array | float) -> Array:
     return _zeros(x, scale=scale) - 1.0 / scale
 
 
+def _walk_log_density(x: Array, scale: Array | float, structure: Differences) -> Array:
+    """-(r / 2) log(2 pi scale^2) + log pdet(Q) / 2 - x'Qx / (2 scale^2), r = rank Q."""
+    rank = structure.rank
+    log_scale = rank * np.mean(np.log(scale))
+    constant = 0.5 * structure.log_pdet - log_scale - 0.5 * rank * np.log(2.0 * np.pi)
+    return constant - 0.5 * structure.squares(x, scale)
+
+
+def _walk_gradient(x: Array, scale: Array | float, structure: Differences) -> Array:
+    return -structure.apply(x / scale) / scale
+
+
+def _walk_curvature(x: Array, scale: Array | float, structure: Differences) -> Array:
+    by_column = np.broadcast_to(scale, structure.size)
+    return -structure.matrix() / by_column / by_column[:, None]
+
+
 PRIORS: dict[str, Prior] = {
     "Normal": Prior(
         support="real",
@@ -129,8 +193,23 @@ PRIORS: dict[str, Prior] = {
         curvature=_zeros,
         kink=_laplace_kink,
     ),
+    "ElasticNet": Prior(
+        support="real",
+        log_density=_elastic_net_log_density,
+        gradient=_elastic_net_gradient,
+        curvature=_elastic_net_curvature,
+        kink=_elastic_net_kink,
+    ),
     "Flat": Prior(
         support="real", log_density=_zeros, gradient=_zeros, curvature=_zeros, proper=False
+    ),
+    "RandomWalk": Prior(
+        support="real",
+        log_density=_walk_log_density,
+        gradient=_walk_gradient,
+        curvature=_walk_curvature,
+        proper=False,
+        joint=True,
     ),
     "HalfNormal": Prior(
         support="positive",

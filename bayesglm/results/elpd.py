@@ -216,7 +216,7 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     objective, predictors = problem.natural, problem.design.predictors
     residuals = []
     for rows in problem.design.blocks(4096):
-        eta = rows.X @ mean_theta[: objective.n_coefficients] + rows.offset
+        eta = rows.times(mean_theta[None, : objective.n_coefficients])[0] + rows.offset
         residuals.append(
             rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)
         )

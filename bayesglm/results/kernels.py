@@ -95,7 +95,7 @@ def _average_eta(problem: Problem, w: Array) -> Array:
     total, offset, n = np.zeros(w.shape[1]), 0.0, 0.0
     for rows in problem.design.blocks(4096):
         counts = np.ones(len(rows.y)) if rows.weights is None else rows.weights
-        total += counts @ rows.X
+        total += rows.adjoint(counts[None])[0]
         offset += float(np.sum(counts * rows.offset))
         n += float(counts.sum())
     return w @ (total / n) + offset / n

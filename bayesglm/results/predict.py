@@ -112,9 +112,9 @@ def _predict(
     for start in range(0, len(predictors.rows), size):
         part = slice(start, start + size)
         rows = predictors.rows[part]
-        eta = w @ predictors.columns(part).T
+        eta = predictors.block(part).times(w)
         if predictors.offset is not None:
-            eta += predictors.offset[rows]
+            eta = eta + predictors.offset[rows]
         trials = None if predictors.trials is None else predictors.trials[rows]
         if kind == "linear":
             found[:, part] = eta

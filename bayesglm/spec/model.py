@@ -16,6 +16,7 @@ from bayesglm.spec.priors import (
     CoefficientPrior,
     DispersionPrior,
     Flat,
+    RandomWalk,
 )
 from bayesglm.spec.terms import TERMS, History, Linear, Term
 
@@ -46,7 +47,8 @@ class GLM:
         scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian response, 2.5/sd(x)
         elsewhere: rstanarm's and Bambi's rule), resolved once at the first fit and stored.
     intercept : prior or None
-        Prior of the raw intercept; ``Flat()`` by default, None removes the intercept.
+        Prior of the raw intercept (no `RandomWalk`, which needs dims); ``Flat()`` by default,
+        None removes the intercept.
     dispersion : prior or number, optional
         Of gaussian's sigma: a prior of sigma itself (`HalfNormal`, `HalfStudentT`,
         `Exponential`, `Flat`), or a fixed number. By default HalfStudentT(sd(y)).
@@ -187,6 +189,11 @@ def _check_priors(model: GLM) -> None:
         raise ModelError(f"prior must be one of {allowed}, got {model.prior!r}.")
     if model.intercept is not None and not isinstance(model.intercept, COEFFICIENT_PRIORS):
         raise ModelError(f"intercept must be one of {allowed}, or None, got {model.intercept!r}.")
+    if isinstance(model.intercept, RandomWalk):
+        raise ModelError(
+            f"intercept={model.intercept!r}: a RandomWalk smooths along dims, and an intercept has "
+            "none; use Normal, Laplace, ElasticNet or Flat."
+        )
     names = FAMILY_NAMES[model.family].dispersions
     if model.dispersion is None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
@@ -95,6 +95,57 @@ def _lasso(symbol: str, prior: Any) -> str:
     return f"lasso({lam}) = {lam} · Σ {size}"
 
 
+def _elastic_net(symbol: str, prior: Any) -> str:
+    deviation = _deviation(symbol, prior.loc)
+    size, square = f"|{deviation.strip('()')}|", f"{deviation}²"
+    pairs = list(_pairs(prior.scale, prior.ratio))
+    ones = [ratio / scale for scale, ratio in pairs]
+    twos = [(1.0 - ratio) / scale / scale for scale, ratio in pairs]
+    lam1, lam2 = range_text(min(ones), max(ones)), range_text(min(twos), max(twos))
+    if "[" in lam1 + lam2:
+        return (
+            f"elastic_net(lam1, lam2) = Σ lam1·{size} + 1/2 · Σ lam2·{square}, "
+            f"lam1 = {lam1}, lam2 = {lam2}"
+        )
+    return f"elastic_net({lam1}, {lam2}) = {lam1} · Σ {size} + {lam2}/2 · Σ {square}"
+
+
+def _pairs(one: Number, other: Number) -> Iterator[tuple[float, float]]:
+    """Run through two arrays' entries as broadcasting pairs them."""
+    depths = _depth(one), _depth(other)
+    if isinstance(one, tuple) and isinstance(other, tuple) and depths[0] == depths[1]:
+        length = max(len(one), len(other))
+        one = one * length if len(one) == 1 else one
+        other = other * length if len(other) == 1 else other
+        # Shapes that do not fit are refused where the data's are known.
+        for parts in zip(one, other, strict=False):
+            yield from _pairs(*parts)
+    elif isinstance(one, tuple) and depths[0] > depths[1]:
+        for part in one:
+            yield from _pairs(part, other)
+    elif isinstance(other, tuple):
+        for part in other:
+            yield from _pairs(one, part)
+    else:
+        assert not isinstance(one, tuple)
+        yield one, other
+
+
+def _depth(value: Number) -> int:
+    return 1 + _depth(value[0]) if isinstance(value, tuple) else 0
+
+
+def _smooth(symbol: str, prior: Any) -> str:
+    lam = _weights(prior, 2)
+    power = "" if prior.order == 1 else "⁰¹²³⁴"[prior.order]
+    square = f"(Δ{power} {symbol})²"
+    names = (prior.dims,) if isinstance(prior.dims, str) else prior.dims
+    along = f" along {', '.join(names)}" if names else ""
+    if lam.startswith("["):
+        return f"smooth(lam, order={prior.order}) = 1/2 · Σ lam·{square}{along}, lam = {lam}"
+    return f"smooth({lam}, order={prior.order}) = {lam}/2 · Σ {square}{along}"
+
+
 def _square(symbol: str, prior: Any) -> str:
     return f"penalty {symbol}²/(2·{number_text(prior.scale)}²)"
 
@@ -115,6 +166,16 @@ PRIOR_NOTATION: dict[str, Notation] = {
     "Laplace": (
         lambda prior: f"Laplace({number_text(prior.loc)}, {number_text(prior.scale)})",
         _lasso,
+    ),
+    "ElasticNet": (
+        lambda prior: (
+            f"ElasticNet({', '.join(map(number_text, (prior.loc, prior.scale, prior.ratio)))})"
+        ),
+        _elastic_net,
+    ),
+    "RandomWalk": (
+        lambda prior: f"RandomWalk({prior.order}, {number_text(prior.scale)}²)",
+        _smooth,
     ),
     "HalfNormal": (lambda prior: f"HalfNormal({number_text(prior.scale)})", _square),
     "HalfStudentT": (

@@ -239,8 +239,8 @@ def _check_common(term: Term) -> None:
     if term.prior is not None and not isinstance(term.prior, COEFFICIENT_PRIORS):
         allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
         raise ModelError(
-            f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso), "
-            f"got {term.prior!r}."
+            f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso, elastic_net, "
+            f"smooth), got {term.prior!r}."
         )
 
 

@@ -126,12 +126,13 @@ def test_blocks_of_any_size_are_the_same_rows(size, lengths, kept_columns, edges
     design = plan.designs[0]
     with pytest.MonkeyPatch.context() as patch:
         whole = next(design.blocks(design.n_rows))
-        patch.setattr(design_module, "KEPT_COLUMNS", kept_columns)
+        patch.setattr(design_module, "SMALL", kept_columns)
+        patch.setattr(design_module, "KEPT", kept_columns)
         blocks = list(plan_fit(model, data).designs[0].blocks(size))
     assert all(len(rows.y) == size for rows in blocks[:-1])
-    for k, name in enumerate(whole._fields):
-        joined = np.concatenate([rows[k] for rows in blocks])
-        np.testing.assert_array_equal(joined, whole[k], err_msg=name)
+    for name in ("X", "y", "offset", "weights", "trials"):
+        joined = np.concatenate([getattr(rows, name) for rows in blocks])
+        np.testing.assert_array_equal(joined, getattr(whole, name), err_msg=name)
     rows = design.predictors.rows
     for name, values in (("y", "k"), ("offset", "o"), ("weights", "w"), ("trials", "n")):
         np.testing.assert_array_equal(getattr(whole, name), data[values][rows])

@@ -1,7 +1,6 @@
 """The log posterior: its value by hand, its slopes, its blocks, its kinks and its edges."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import bayesglm.numerics.objective as objective_module
 from bayesglm.numerics.families import FAMILIES
 from bayesglm.numerics.objective import Objective, PriorPart
 from bayesglm.numerics.priors import PRIORS
+from bayesglm.numerics.rows import Rows
 
 KEYS = sorted(FAMILIES)
 N, P = 23, 3
@@ -53,8 +53,8 @@ def make(key, jacobian=False, last=FLAT, dispersion="HalfStudentT", weights=WEIG
     def blocks(size):
         for start in range(0, N, size):
             part = slice(start, start + size)
-            yield SimpleNamespace(
-                X=design[part],
+            yield Rows.of(
+                design[part],
                 y=RESPONSES[key[0]][part],
                 offset=OFFSET[part],
                 weights=None if weights is None else weights[part],

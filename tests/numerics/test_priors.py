@@ -15,10 +15,11 @@ def decimals(low, high):
     return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
 
 
-SCALE, LOC = decimals(0.001, 1000), decimals(-5, 5)
+SCALE, LOC, RATIO = decimals(0.001, 1000), decimals(-5, 5), decimals(0.000001, 0.999999)
 PARAMETERS = {
     "Normal": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
     "Laplace": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
+    "ElasticNet": st.fixed_dictionaries({"scale": SCALE, "ratio": RATIO, "loc": LOC}),
     "Flat": st.just({}),
     "HalfNormal": st.fixed_dictionaries({"scale": SCALE}),
     "HalfStudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000)}),
@@ -27,6 +28,7 @@ PARAMETERS = {
 EXAMPLES = {
     "Normal": {"scale": 2.5, "loc": -0.5},
     "Laplace": {"scale": 0.4, "loc": 1.5},
+    "ElasticNet": {"scale": 0.6, "ratio": 0.3, "loc": -1.5},
     "Flat": {},
     "HalfNormal": {"scale": 1.7},
     "HalfStudentT": {"scale": 0.8, "df": 3.5},
@@ -41,7 +43,21 @@ SCIPY = {
 }
 
 
-def exact_terms(name, x, scale=None, loc=0.0, df=None):
+def exact_norm(ratio):
+    """log of the integral of exp(-ratio |z| - (1 - ratio) z^2 / 2) over z."""
+    a, b = mp.mpf(ratio), 1 - mp.mpf(ratio)
+    x = a / mp.sqrt(2 * b)
+    # mpmath has no erfcx; far out its erfc needs a series whose next term is 945/(32 x^10).
+    far = (
+        mp.fsum([1, -1 / (2 * x**2), 3 / (4 * x**4), -15 / (8 * x**6), 105 / (16 * x**8)])
+        / (x * mp.sqrt(mp.pi))
+        if x > 1e5
+        else mp.exp(x**2) * mp.erfc(x)
+    )
+    return mp.log(mp.sqrt(2 * mp.pi / b) * far)
+
+
+def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None):
     if name == "Flat":
         return [mp.mpf(0)]
     scale, loc = mp.mpf(scale), mp.mpf(loc)
@@ -50,6 +66,9 @@ def exact_terms(name, x, scale=None, loc=0.0, df=None):
         return [-(((x - loc) / scale) ** 2) / 2, -mp.log(scale), -mp.log(2 * mp.pi) / 2, half]
     if name == "Laplace":
         return [-abs(x - loc) / scale, -mp.log(2 * scale)]
+    if name == "ElasticNet":
+        z, ratio = abs(x - loc) / scale, mp.mpf(ratio)
+        return [-ratio * z, -(1 - ratio) * z**2 / 2, -mp.log(scale), -exact_norm(ratio)]
     if name == "Exponential":
         return [-x / scale, -mp.log(scale)]
     df = mp.mpf(df)
@@ -76,8 +95,10 @@ def test_densities_and_derivatives_in_many_digits(name, data):
         found = prior.log_density(np.array([x]), **parameters)[0]
         # 20 covers the constants, the log-gammas of a large df not being among them.
         assert abs(found - here) <= 1e-13 * (20.0 + abs(here))
-        if name == "Laplace" and x == parameters["loc"]:
-            gradient = curvature = mp.mpf(0)
+        if prior.kink is not None and x == parameters["loc"]:
+            gradient = mp.mpf(0)
+            rest = 1 - mp.mpf(parameters.get("ratio", 1.0))
+            curvature = -rest / mp.mpf(parameters["scale"]) ** 2
         z = abs(x - parameters.get("loc", 0.0)) / parameters.get("scale", 1.0)
         atol = 1e-14 * (1.0 + z) / parameters.get("scale", 1.0)
         assert abs(prior.gradient(np.array([x]), **parameters)[0] - gradient) <= (
@@ -122,13 +143,67 @@ def test_log_concave_says_the_sign_of_the_curvature(name):
     assert np.all(prior.curvature(x, **EXAMPLES[name]) <= 0.0) == prior.log_concave
 
 
-def test_the_kink_of_laplace_is_where_its_gradient_jumps():
-    laplace, parameters = PRIORS["Laplace"], EXAMPLES["Laplace"]
+@pytest.mark.parametrize(("name", "weight"), [("Laplace", 2.5), ("ElasticNet", 0.5)])
+def test_a_kink_is_where_the_gradient_jumps(name, weight):
+    prior, parameters = PRIORS[name], EXAMPLES[name]
     loc = parameters["loc"]
-    left, at, right = laplace.gradient(np.array([loc - 1e-9, loc, loc + 1e-9]), **parameters)
-    assert (left - right) / 2 == laplace.kink(**parameters) == 2.5
+    left, at, right = prior.gradient(np.array([loc - 1e-9, loc, loc + 1e-9]), **parameters)
+    assert (left - right) / 2 == pytest.approx(weight, rel=1e-8)
+    assert prior.kink(**parameters) == pytest.approx(weight, rel=1e-15)
     assert at == 0.0
-    assert all((prior.kink is None) == (name != "Laplace") for name, prior in PRIORS.items())
+
+
+def test_only_these_priors_have_a_kink():
+    kinked = {name for name, prior in PRIORS.items() if prior.kink is not None}
+    assert kinked == {"Laplace", "ElasticNet"}
+
+
+RATIOS = (
+    st.floats(min_value=0.0, max_value=1.0, exclude_min=True, exclude_max=True)
+    | st.floats(-300.0, -1e-9).map(lambda power: 10.0**power)
+    | st.floats(-15.9, -1e-9).map(lambda power: 1.0 - 10.0**power)
+    | st.sampled_from([5e-324, 1e-300, 0.5, 1.0 - 2.0**-52, 1.0 - 2.0**-53])
+)
+
+
+@given(
+    RATIOS.filter(lambda ratio: 0.0 < ratio < 1.0),
+    st.floats(0.0, 8.0).map(lambda power: 10.0**power),
+    st.floats(-6.0, 6.0).map(lambda power: 10.0**power),
+    st.sampled_from([-1.0, 1.0]),
+)
+def test_an_elastic_net_near_laplace_and_near_normal_keeps_fourteen_digits(ratio, scale, z, side):
+    """With scale >= 1 all terms have one sign, so nothing cancels and the error is relative."""
+    prior = PRIORS["ElasticNet"]
+    x = side * scale * z
+    with mp.workdps(60):
+        a, at, s = mp.mpf(ratio), mp.mpf(x), mp.mpf(scale)
+        expected = {
+            prior.log_density: mp.fsum(exact_terms("ElasticNet", at, scale, ratio=ratio)),
+            prior.gradient: -(a * side + (1 - a) * at / s) / s,
+            prior.curvature: -(1 - a) / s**2,
+        }
+        for function, value in expected.items():
+            found = function(np.array([x]), scale=scale, ratio=ratio, loc=0.0)[0]
+            assert abs(found - value) <= 1e-14 * abs(value)
+        kink = prior.kink(scale=scale, ratio=ratio)
+        assert abs(kink - a / s) <= 1e-15 * a / s + mp.mpf(5e-324)
+
+
+@given(SCALE, RATIO, LOC, decimals(-50, 50))
+def test_elastic_nets_are_a_scale_family(scale, ratio, loc, x):
+    density = PRIORS["ElasticNet"].log_density
+    unit = density(np.array([(x - loc) / scale]), scale=1.0, ratio=ratio, loc=0.0)
+    found = density(np.array([x]), scale=scale, ratio=ratio, loc=loc)
+    np.testing.assert_allclose(found, unit - np.log(scale), rtol=1e-12, atol=1e-12)
+
+
+def test_an_elastic_net_tends_to_laplace_and_to_normal():
+    x = np.linspace(-3.0, 5.0, 33)
+    where = {"scale": 0.7, "loc": 0.5}
+    for ratio, name in ((1e-17, "Normal"), (1.0 - 2.0**-53, "Laplace")):
+        found = PRIORS["ElasticNet"].log_density(x, ratio=ratio, **where)
+        np.testing.assert_allclose(found, PRIORS[name].log_density(x, **where), rtol=1e-13)
 
 
 @pytest.mark.parametrize("name", [name for name in PRIORS if PRIORS[name].support == "positive"])

@@ -29,12 +29,23 @@ def arrays_of(numbers):
 
 POSITIVE = arrays_of(st.floats(1e-300, 1e300))
 REAL = arrays_of(st.floats(allow_nan=False, allow_infinity=False))
-PRIORS = (
+RATIO = arrays_of(st.floats(0.0, 1.0, exclude_min=True, exclude_max=True))
+WEIGHT = st.floats(1e-100, 1e100) | st.just(0.0)
+ORDER = st.integers(1, 4)
+DIMS = st.none() | NAMES | st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple)
+POINTWISE = (
     st.builds(bg.Normal, POSITIVE, REAL)
     | st.builds(bg.Laplace, POSITIVE, REAL)
+    | st.builds(bg.ElasticNet, POSITIVE, RATIO, REAL)
     | st.just(bg.Flat())
-    | st.floats(0, 1e100).map(bg.ridge)
-    | st.floats(1e-100, 1e100).map(bg.lasso)
+    | WEIGHT.map(bg.ridge)
+    | WEIGHT.map(bg.lasso)
+    | st.builds(bg.elastic_net, WEIGHT, WEIGHT)
+)
+PRIORS = (
+    POINTWISE
+    | st.builds(bg.RandomWalk, POSITIVE, ORDER, DIMS)
+    | st.builds(bg.smooth, WEIGHT, ORDER, DIMS)
 )
 DISPERSIONS = (
     st.builds(bg.HalfNormal, POSITIVE)
@@ -87,7 +98,7 @@ def models(draw):
         family=family,
         link=draw(st.sampled_from([None, link])),
         prior=draw(optional),
-        intercept=draw(optional),
+        intercept=draw(st.none() | POINTWISE),
         dispersion=draw(st.none() | DISPERSIONS) if family == "gaussian" else None,
         trials=names[5] if FAMILY_NAMES[family].needs_trials else None,
         offset=draw(st.none() | st.just(names[6])),
@@ -136,6 +147,9 @@ def test_equal_means_equal_in_every_field(one, other):
         bg.Lagged("x", lags=(-2, 3), name="k"),
         bg.Lagged("x", window=(-0.1, 0.2)),
         bg.History(window=0.2, prior=bg.Laplace(2.0)),
+        bg.Lagged("x", lags=3, prior=bg.smooth(4.0, order=2, dims="lag")),
+        bg.Linear("film", prior=bg.RandomWalk([[1.0], [2.0]], dims=["height", "width"])),
+        bg.Linear("x", prior=bg.elastic_net(1.0, 2.0)),
         bg.Flat(),
     ],
     ids=repr,
@@ -169,6 +183,19 @@ def test_json_is_plain_and_leaves_defaults_out():
     }
 
 
+def test_json_of_the_priors_with_options():
+    prior = bg.RandomWalk(0.5, order=2, dims=("y", "x"))
+    model = bg.GLM("y", bg.Linear("film", prior=prior), prior=bg.ElasticNet(2.0, ratio=0.25))
+    plain = json.loads(model.to_json())
+    assert plain["terms"][0]["prior"] == {
+        "type": "RandomWalk",
+        "scale": 0.5,
+        "order": 2,
+        "dims": ["y", "x"],
+    }
+    assert plain["prior"] == {"type": "ElasticNet", "scale": 2.0, "ratio": 0.25}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -190,6 +217,16 @@ def test_json_is_plain_and_leaves_defaults_out():
             ' "scale": NaN}}',
             "Normal scale must be a positive, finite number",
         ),
+        (
+            '{"type": "GLM", "response": "y", "terms": [], "prior": {"type": "RandomWalk",'
+            ' "scale": 1, "order": 1.0}}',
+            "RandomWalk order must be 1, 2, 3 or 4, got 1.0",
+        ),
+        (
+            '{"type": "GLM", "response": "y", "terms": [], "prior": {"type": "ElasticNet",'
+            ' "scale": 1, "ratio": 1}}',
+            "ElasticNet ratio must lie above 0 and below 1, got 1.0",
+        ),
     ],
 )
 def test_json_that_says_no_model(text, message):
@@ -201,7 +238,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "scale", "lags", "response"]), inner)
+        | st.dictionaries(st.sampled_from(["type", "scale", "dims", "lags", "response"]), inner)
     ),
     max_leaves=8,
 )

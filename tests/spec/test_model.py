@@ -73,6 +73,14 @@ def test_variables_are_listed_once_the_response_first():
     assert not glm().has_history
 
 
+def test_every_coefficient_prior_is_a_models_and_a_terms():
+    for prior in (bg.ElasticNet(1.0, 0.2), bg.smooth(2.0, order=2, dims="lag")):
+        own = bg.Lagged("x", lags=5, prior=prior)
+        assert glm(own).prior_of(own) == prior
+        assert glm("z", prior=prior).prior_of(bg.Linear("z")) == prior
+    assert glm(intercept=bg.elastic_net(1.0, 1.0)).intercept == bg.elastic_net(1.0, 1.0)
+
+
 def test_a_terms_own_prior_comes_first():
     own, shared = bg.Linear("x", prior=bg.Flat()), bg.Linear("z")
     model = glm([own, shared], prior=bg.ridge(1.0))
@@ -193,9 +201,25 @@ FAULTS = {
     "response as its offset": (lambda: glm(offset="y"), "offset='y' is the response itself"),
     "response as its weights": (lambda: glm(weights="y"), "weights='y' is the response itself"),
     "edges": (lambda: glm(edges="wrap"), "edges must be 'drop' or 'zero', got 'wrap'"),
-    "prior": (lambda: glm(prior=1.0), "prior must be one of Normal, Laplace, Flat, got 1.0"),
+    "prior": (lambda: glm(prior=1.0), "prior must be one of Normal, Laplace, .*Flat, got 1.0"),
     "prior of a scale": (lambda: glm(prior=bg.HalfNormal(1.0)), "prior must be one of Normal"),
     "intercept": (lambda: glm(intercept=0.0), "intercept must be one of .*or None, got 0.0"),
+    "walk of an intercept": (
+        lambda: glm(intercept=bg.smooth(1.0)),
+        r"intercept=RandomWalk\(1.0\): .* an intercept has none; use Normal, .*Flat",
+    ),
+    "walk of a dispersion": (
+        lambda: glm(dispersion=bg.RandomWalk(1.0)),
+        r"prior of a positive parameter .*got RandomWalk\(1.0\)",
+    ),
+    "elastic net of a dispersion": (
+        lambda: glm(dispersion=bg.ElasticNet(1.0)),
+        "prior of a positive parameter",
+    ),
+    "penalty as a prior": (
+        lambda: glm(prior=bg.elastic_net),
+        "prior must be one of Normal, Laplace, ElasticNet, RandomWalk, Flat, got <function",
+    ),
     "no intercept": (lambda: glm(intercept=False), "or None, got False"),
     "dispersion of a poisson": (
         lambda: glm(family="poisson", dispersion=1.0),
@@ -247,7 +271,9 @@ def test_dispersion_in_all_its_forms():
         | st.booleans()
         | st.floats()
         | st.sampled_from(["y", "x", "poisson", "log", "binomial", "logit", "", "zero", "a/b"])
-        | st.sampled_from([bg.Flat(), bg.Normal(1.0), bg.HalfNormal(1.0), bg.Linear("x")])
+        | st.sampled_from(
+            [bg.Flat(), bg.Normal(1.0), bg.HalfNormal(1.0), bg.Linear("x"), bg.RandomWalk(1.0)]
+        )
         | st.lists(st.floats(), max_size=2),
     ),
     st.lists(st.sampled_from(["x", "z", "y", "", 3, bg.History(lags=2), bg.Linear("x")])),

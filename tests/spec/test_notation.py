@@ -4,9 +4,12 @@ from textwrap import dedent
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bayesglm as bg
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.numbers import range_text
 
 ENCODING = bg.GLM(
     "spikes",
@@ -67,6 +70,47 @@ TEXTS = {
         f                     ~ Laplace(2, [0.2 .. 0.5]) lasso(lam) = Σ lam·|f - 2|, lam = [2 .. 5]
         sigma                 ~ HalfNormal(2)       penalty sigma²/(2·2²)
         """,
+    ),
+    "elastic nets": (
+        bg.GLM(
+            "y",
+            [
+                bg.Linear("x", prior=bg.elastic_net(1.0, 2.0)),
+                bg.Linear("z", prior=bg.ElasticNet(0.5, loc=-3)),
+                bg.Linear("film", name="f", prior=bg.ElasticNet([0.5, 1.0], [[0.5], [0.75]], 2)),
+            ],
+            intercept=bg.ElasticNet(2.0, ratio=0.2),
+            family="poisson",
+        ),
+        """
+        y[i] ~ Poisson(exp(eta[i]))
+        eta[i] = intercept + x·x[i] + z·z[i] + f·film[i]
+        intercept             ~ ElasticNet(0, 2, 0.2) elastic_net(0.1, 0.2) = 0.1 · Σ |intercept| + 0.2/2 · Σ intercept²
+        x                     ~ ElasticNet(0, 0.5, 0.5) elastic_net(1, 2) = 1 · Σ |x| + 2/2 · Σ x²
+        z                     ~ ElasticNet(-3, 0.5, 0.5) elastic_net(1, 2) = 1 · Σ |z + 3| + 2/2 · Σ (z + 3)²
+        f                     ~ ElasticNet(2, [0.5 .. 1], [0.5 .. 0.75]) elastic_net(lam1, lam2) = Σ lam1·|f - 2| + 1/2 · Σ lam2·(f - 2)², lam1 = [0.5 .. 1.5], lam2 = [0.25 .. 2]
+        """,  # noqa: E501
+    ),
+    "random walks": (
+        bg.GLM(
+            "y",
+            [
+                bg.Lagged("stimulus", lags=25, prior=bg.smooth(4)),
+                bg.Lagged("film", lags=2, name="f", prior=bg.smooth(1, order=2, dims="lag")),
+                bg.Linear("map", prior=bg.RandomWalk([[1.0], [2.0]], 3, ("height", "width"))),
+                bg.History(lags=3, prior=bg.RandomWalk(10, order=4)),
+            ],
+            family="poisson",
+            intercept=None,
+        ),
+        """
+        y[t] ~ Poisson(exp(eta[t]))
+        eta[t] = Σₖ stimulus[k]·stimulus[t-k] + Σₖ f[k]·film[t-k] + map·map[t] + Σₖ history[k]·y[t-k]
+        stimulus[k=0..24]     ~ RandomWalk(1, 0.5²) smooth(4, order=1) = 4/2 · Σ (Δ stimulus)²
+        f[k=0..1]             ~ RandomWalk(2, 1²)   smooth(1, order=2) = 1/2 · Σ (Δ² f)² along lag
+        map                   ~ RandomWalk(3, [1 .. 2]²) smooth(lam, order=3) = 1/2 · Σ lam·(Δ³ map)² along height, width, lam = [0.25 .. 1]
+        history[k=1..3]       ~ RandomWalk(4, 10²)  smooth(0.01, order=4) = 0.01/2 · Σ (Δ⁴ history)²
+        """,  # noqa: E501
     ),
     "offset, trials and weights": (
         bg.GLM(
@@ -167,6 +211,8 @@ def test_locations_of_an_array_show_their_range():
 def test_scales_beyond_the_floats_still_print():
     for scale in (1e-200, 1e200, 5e-324):
         assert "ridge(" in str(bg.GLM("y", bg.Linear("x", prior=bg.Normal(scale))))
+        assert "elastic_net(" in str(bg.GLM("y", bg.Linear("x", prior=bg.ElasticNet(scale))))
+        assert "smooth(" in str(bg.GLM("y", bg.Linear("x", prior=bg.RandomWalk(scale))))
     equal = str(bg.GLM("y", bg.Linear("x", prior=bg.Laplace([2.0, 2.0]))))
     assert "Laplace(0, 2)       lasso(0.5) = 0.5 · Σ |x|" in equal
 
@@ -182,3 +228,37 @@ def test_the_shown_penalty_is_the_prior():
         penalty = eval(formula, {"sigma": s, "log": np.log})
         density = PRIORS[type(prior).__name__].log_density(s, **vars(prior))
         np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)
+
+
+def test_the_shown_penalty_of_an_elastic_net_is_the_prior():
+    from bayesglm.numerics.priors import PRIORS
+
+    x = np.array([-1.5, 0.3, 1.0, 2.7])
+    prior = bg.ElasticNet(0.25, ratio=0.75, loc=0.5)
+    line = str(bg.GLM("y", bg.Linear("x", prior=prior), family="poisson")).splitlines()[-1]
+    formula = line.rpartition(" = ")[2].replace("²", "**2").replace("·", "*").replace("Σ ", "")
+    formula = formula.replace("|x - 0.5|", "abs(x - 0.5)")
+    penalty = eval(formula, {"x": x})
+    density = PRIORS["ElasticNet"].log_density(x, **vars(prior))
+    np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)
+
+
+def broadcastable(numbers):
+    """Arrays of none, one or two dims that broadcast to (2, 3), as nested lists."""
+    shapes = st.sampled_from([(), (1,), (3,), (1, 1), (1, 3), (2, 1), (2, 3)])
+    return shapes.flatmap(
+        lambda shape: st.lists(numbers, min_size=6, max_size=6).map(
+            lambda six: np.resize(six, shape)
+        )
+    )
+
+
+@given(broadcastable(st.floats(0.1, 10.0)), broadcastable(st.floats(0.01, 0.99)))
+def test_arrays_of_scales_and_ratios_show_the_range_of_their_broadcast(scale, ratio):
+    text = str(bg.GLM("y", bg.Linear("x", prior=bg.ElasticNet(scale, ratio)))).splitlines()[-2]
+    lam1, lam2 = ratio / scale, (1 - ratio) / scale / scale
+    shown = [range_text(lam.min(), lam.max()) for lam in (lam1, lam2)]
+    if any("[" in one for one in shown):
+        assert text.endswith(f"lam1 = {shown[0]}, lam2 = {shown[1]}")
+    else:
+        assert f"elastic_net({shown[0]}, {shown[1]})" in text

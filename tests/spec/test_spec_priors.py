@@ -1,6 +1,7 @@
 """Priors as they are said: numbers kept, penalties bridged, everything else refused."""
 
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 import bayesglm as bg
 
-SCALED = [bg.Normal, bg.Laplace, bg.HalfNormal, bg.HalfStudentT, bg.Exponential]
+SCALED = [
+    *(bg.Normal, bg.Laplace, bg.ElasticNet, bg.RandomWalk),
+    *(bg.HalfNormal, bg.HalfStudentT, bg.Exponential),
+]
 LAMBDAS = st.floats(1e-100, 1e100)
 
 
@@ -31,6 +35,54 @@ def test_lasso_is_a_laplace(lam):
     assert math.isclose(1 / prior.scale, lam, rel_tol=1e-12)
 
 
+@given(LAMBDAS, LAMBDAS)
+def test_elastic_net_is_both_penalties(lam1, lam2):
+    prior = bg.elastic_net(lam1, lam2)
+    scale, l1, l2 = (Fraction(x) for x in (prior.scale, lam1, lam2))
+    # Ratios nearest to 0 and to 1 have run out of floats; what is left is the other penalty.
+    if isinstance(prior, bg.Laplace):
+        assert l2 < l1**2 / 10**15
+        assert prior == bg.lasso(lam1)
+        return
+    assert isinstance(prior, bg.ElasticNet)
+    ratio = Fraction(prior.ratio)
+    assert prior.loc == 0.0
+    assert abs(ratio / scale - l1) <= l1 / 10**15
+    assert abs((1 - ratio) / scale**2 - l2) <= (l2 + l1**2) / 10**15
+
+
+def test_an_elastic_net_of_one_penalty_is_the_other_prior():
+    for lam in (0.3, 2.0, 1e-300, 1e300):
+        assert bg.elastic_net(lam, 0) == bg.lasso(lam)
+        assert bg.elastic_net(0, lam) == bg.ridge(lam)
+    assert bg.elastic_net(0, 0.0) == bg.elastic_net(-0.0, 0) == bg.Flat()
+
+
+EXTREMES = st.sampled_from([5e-324, 1e-300, 1e-154, 1.0, 1e154, 1e300, 1.7e308])
+
+
+@given(EXTREMES | st.floats(1e-300, 1e300), EXTREMES | st.floats(1e-300, 1e300))
+def test_any_two_penalties_are_a_prior(lam1, lam2):
+    """The larger of the two penalties survives, however far apart they are."""
+    prior = bg.elastic_net(lam1, lam2)
+    scale = Fraction(prior.scale)
+    ends = {bg.Normal: 0.0, bg.Laplace: 1.0}
+    ratio = Fraction(prior.ratio if isinstance(prior, bg.ElasticNet) else ends[type(prior)])
+    # Where the first of the two penalties reaches about one, so does what is said and kept.
+    width = min(1 / Fraction(lam1), Fraction(lam2**-0.5))
+    said = Fraction(lam1) * width + Fraction(lam2) / 2 * width**2
+    kept = ratio / scale * width + (1 - ratio) / scale**2 / 2 * width**2
+    assert abs(kept - said) <= said / 10**12
+
+
+@given(LAMBDAS, st.integers(1, 4), st.sampled_from([None, "lag", ("y", "x")]))
+def test_smooth_is_a_random_walk(lam, order, dims):
+    prior = bg.smooth(lam, order, dims)
+    assert prior == bg.RandomWalk(lam**-0.5, order=order, dims=dims)
+    assert math.isclose(prior.scale**-2, lam, rel_tol=1e-12)
+    assert (prior.order, prior.dims) == (order, dims)
+
+
 @given(LAMBDAS, st.floats(-10, 10), st.floats(-10, 10))
 def test_penalties_are_differences_of_log_density(lam, v, w):
     from bayesglm.numerics.priors import PRIORS
@@ -39,18 +91,29 @@ def test_penalties_are_differences_of_log_density(lam, v, w):
     for prior, penalty in [
         (bg.ridge(lam), lambda x: lam / 2 * x**2),
         (bg.lasso(lam), lambda x: lam * abs(x)),
+        (bg.elastic_net(2 * lam, lam**2), lambda x: 2 * lam * abs(x) + lam**2 / 2 * x**2),
     ]:
         density = PRIORS[type(prior).__name__].log_density
-        fall = density(v, scale=prior.scale) - density(w, scale=prior.scale)
-        size = penalty(w) + penalty(v) + abs(density(np.float64(0.0), scale=prior.scale))
+        fall = density(v, **vars(prior)) - density(w, **vars(prior))
+        size = penalty(w) + penalty(v) + abs(density(np.float64(0.0), **vars(prior)))
         assert abs(fall - (penalty(w) - penalty(v))) <= 1e-12 * size
 
 
 def test_no_penalty_is_flat():
     assert bg.ridge(0) == bg.lasso(0.0) == bg.ridge(-0.0) == bg.Flat()
+    assert bg.smooth(0) == bg.smooth(0.0, order=3, dims="lag") == bg.Flat()
 
 
-@pytest.mark.parametrize("penalty", [bg.ridge, bg.lasso])
+PENALTIES = {
+    "ridge(lam): lam": bg.ridge,
+    "lasso(lam): lam": bg.lasso,
+    "smooth(lam): lam": bg.smooth,
+    "elastic_net(lam1, lam2): lam1": lambda lam: bg.elastic_net(lam, 1.0),
+    "elastic_net(lam1, lam2): lam2": lambda lam: bg.elastic_net(0, lam),
+}
+
+
+@pytest.mark.parametrize("what", PENALTIES)
 @pytest.mark.parametrize(
     ("lam", "message"),
     [
@@ -64,9 +127,9 @@ def test_no_penalty_is_flat():
         (bg.HalfNormal(1.0), "must be a number"),
     ],
 )
-def test_no_penalty(penalty, lam, message):
-    with pytest.raises(bg.ModelError, match=rf"{penalty.__name__}\(lam\): lam .*{message}"):
-        penalty(lam)
+def test_no_penalty(what, lam, message):
+    with pytest.raises(bg.ModelError, match=rf"{re.escape(what)} .*{message}"):
+        PENALTIES[what](lam)
 
 
 @pytest.mark.parametrize("prior", SCALED)
@@ -122,11 +185,93 @@ def test_no_scale(prior, scale, message):
         prior(scale)
 
 
-@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace])
+@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace, bg.ElasticNet])
 @pytest.mark.parametrize("loc", [np.nan, -np.inf, "left", None, True, [[1.0], []]])
 def test_no_loc(prior, loc):
     with pytest.raises(bg.ModelError, match=f"{prior.__name__} loc"):
-        prior(1.0, loc)
+        prior(1.0, loc=loc)
+
+
+def test_ratios_are_kept_as_floats_and_tuples():
+    assert bg.ElasticNet(1.0) == bg.ElasticNet(1, ratio=Fraction(1, 2), loc=0)
+    made = bg.ElasticNet([1, 2], np.array([[0.25], [0.75]]), loc=-1)
+    assert made.ratio == ((0.25,), (0.75,))
+    assert repr(made) == "ElasticNet((1.0, 2.0), ratio=((0.25,), (0.75,)), loc=-1.0)"
+    for ratio in (5e-324, 1 - 2**-53):
+        assert bg.ElasticNet(1.0, ratio).ratio == ratio
+
+
+@pytest.mark.parametrize(
+    ("ratio", "message"),
+    [
+        (0, r"above 0 and below 1, got 0.0; at 0 the prior is Normal\(scale\), at 1 Laplace"),
+        (1, r"got 1.0; .*Laplace\(scale\): use those"),
+        (-0.1, "got -0.1"),
+        (1.5, "got 1.5"),
+        ([0.5, 1.0], "got 1.0"),
+        (np.nan, "finite number .*got nan"),
+        (np.inf, "finite number .*got inf"),
+        ("half", "got 'half'"),
+        (None, "got None"),
+        (True, "got True"),
+        ([], "empty array"),
+        ([[0.5], 0.5], "ragged"),
+    ],
+)
+def test_no_ratio(ratio, message):
+    with pytest.raises(bg.ModelError, match=f"ElasticNet ratio .*{message}"):
+        bg.ElasticNet(1.0, ratio=ratio)
+
+
+def test_random_walks_in_all_their_forms():
+    walk = bg.RandomWalk(2.0, order=2, dims=("y", "x"))
+    assert walk == bg.RandomWalk(2, np.int64(2), ["y", "x"])
+    assert walk == bg.RandomWalk(2, np.array(2), np.array(["y", "x"]))
+    assert repr(walk) == "RandomWalk(2.0, order=2, dims=('y', 'x'))"
+    assert bg.RandomWalk(1.0) == bg.RandomWalk(1.0, order=1, dims=None)
+    assert repr(bg.RandomWalk(1.0)) == "RandomWalk(1.0)"
+    one = bg.RandomWalk(1.0, dims="lag")
+    assert one == bg.RandomWalk(1.0, dims=("lag",)) == bg.RandomWalk(1.0, dims=np.str_("lag"))
+    assert repr(one) == "RandomWalk(1.0, dims='lag')"
+    assert type(one.dims) is str
+    assert len({walk, one, bg.RandomWalk(1.0), bg.RandomWalk(1.0, dims=["lag"])}) == 3
+    assert not hasattr(walk, "loc")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda order: bg.RandomWalk(1.0, order), lambda k: bg.smooth(0, k)]
+)
+@pytest.mark.parametrize(
+    "order",
+    [0, 5, -1, 10**400, 1.0, 1.5, np.nan, True, "1", None, [1], [], np.array([1, 2]), 1j, b"1"],
+)
+def test_no_order(make, order):
+    with pytest.raises(bg.ModelError, match=r"RandomWalk order must be 1, 2, 3 or 4, got"):
+        make(order)
+
+
+@pytest.mark.parametrize("make", [lambda d: bg.RandomWalk(1.0, 1, d), lambda d: bg.smooth(0, 1, d)])
+@pytest.mark.parametrize(
+    ("dims", "message"),
+    [
+        ("", "must be a name or several .*'lag' is the term's own lag dim.* None for all.* got ''"),
+        ((), r"got \(\)"),
+        ([], r"got \[\]"),
+        (0, "got 0"),
+        (1.5, "got 1.5"),
+        (True, "got True"),
+        (("x", 1), r"got \('x', 1\)"),
+        (("x", ""), "got"),
+        ((("x", "y"),), "got"),
+        ({"x": 1}, "got {'x': 1}"),
+        (b"x", "got b'x'"),
+        (np.array([0, 1]), r"got \[0, 1\]"),
+        (("x", "y", "x"), r"'y', 'x'\) name a dim twice"),
+    ],
+)
+def test_no_dims(make, dims, message):
+    with pytest.raises(bg.ModelError, match=f"RandomWalk dims .*{message}"):
+        make(dims)
 
 
 @pytest.mark.parametrize("df", [0, -1, np.nan, np.inf, "four", False])

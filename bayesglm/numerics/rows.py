@@ -1,0 +1,170 @@
+"""Blocks of rows: products with the design, without forming it where that is cheaper.
+
+A block's linear predictor is the sum of the products of its parts, each with its own run of
+coefficients. Coefficients are rows, ``(k, p)``, and so are linear predictors, ``(k, rows)``: one
+product serves one model or many that share a design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class Columns(Protocol):
+    """Some columns of a block of rows."""
+
+    def times(self, W: Array) -> Array:
+        """Return W X', ``(k, rows)``, from W ``(k, columns)``."""
+
+    def adjoint(self, S: Array) -> Array:
+        """Return S X, ``(k, columns)``, from S ``(k, rows)``."""
+
+    def dense(self) -> Array:
+        """Return X itself, ``(rows, columns)``."""
+
+
+class Dense(NamedTuple):
+    """Columns as they are."""
+
+    X: Array
+
+    def times(self, W: Array) -> Array:
+        return W @ self.X.T
+
+    def adjoint(self, S: Array) -> Array:
+        return S @ self.X
+
+    def dense(self) -> Array:
+        return self.X
+
+
+class Ones(NamedTuple):
+    """The intercept's column."""
+
+    n: int
+
+    def times(self, W: Array) -> Array:
+        return np.broadcast_to(W, (len(W), self.n))
+
+    def adjoint(self, S: Array) -> Array:
+        return S.sum(axis=1, keepdims=True)
+
+    def dense(self) -> Array:
+        return np.ones((self.n, 1))
+
+
+class Shifted(NamedTuple):
+    """A signal of several features at several lags, lag-major, never laid side by side.
+
+    Row t reads ``signal[at[l]][t]`` at lag l, and zero where ``inside[l, t]`` is false. A product
+    with all lags is one product with the signal, followed by sums over shifts.
+    """
+
+    signal: Array  # (times, features)
+    at: Sequence[Any]  # per lag: a slice or an array of the rows' places in the signal
+    inside: Array | None  # (lags, rows), or None where every row sees every lag
+    build: Callable[[], Array]
+
+    def times(self, W: Array) -> Array:
+        k, n_lags = len(W), len(self.at)
+        seen = W.reshape(k * n_lags, -1) @ self.signal.T
+        seen = seen.reshape(k, n_lags, -1)
+        total: Any = 0.0
+        for lag, place in enumerate(self.at):
+            part = seen[:, lag, place]
+            total = total + (part if self.inside is None else part * self.inside[lag])
+        return total
+
+    def adjoint(self, S: Array) -> Array:
+        k, n_lags = len(S), len(self.at)
+        spread = np.zeros((k, n_lags, len(self.signal)))
+        for lag, place in enumerate(self.at):
+            spread[:, lag, place] += S if self.inside is None else S * self.inside[lag]
+        return (spread.reshape(k * n_lags, -1) @ self.signal).reshape(k, -1)
+
+    def dense(self) -> Array:
+        return self.build()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A block of rows: all that a likelihood needs to know of them.
+
+    ``parts`` makes, when first needed, the columns with the places of their coefficients.
+
+    >>> rows = Rows.of(np.array([[1.0, 2.0], [1.0, 4.0]]), y=np.array([0.0, 1.0]))
+    >>> rows.times(np.array([[1.0, 0.5]])), rows.adjoint(np.array([[1.0, 1.0]]))
+    (array([[2., 3.]]), array([[2., 6.]]))
+    """
+
+    parts: Callable[[], Sequence[tuple[slice, Columns]]]
+    n_coefficients: int
+    y: Array
+    offset: Array | float = 0.0
+    weights: Array | None = None
+    trials: Array | None = None
+
+    @staticmethod
+    def of(
+        X: Array,
+        y: Array,
+        offset: Array | float = 0.0,
+        weights: Array | None = None,
+        trials: Array | None = None,
+    ) -> Rows:
+        """Make rows of one matrix."""
+        whole = ((slice(0, X.shape[1]), Dense(X)),)
+        return Rows(lambda: whole, X.shape[1], y, offset, weights, trials)
+
+    @cached_property
+    def columns(self) -> Sequence[tuple[slice, Columns]]:
+        """The columns, part by part."""
+        return self.parts()
+
+    @cached_property
+    def X(self) -> Array:
+        """The rows' part of the design, ``(rows, p)``."""
+        if len(self.columns) == 1:
+            return self.columns[0][1].dense()
+        X = np.empty((len(self.y), self.n_coefficients))
+        for where, part in self.columns:
+            X[:, where] = part.dense()
+        return X
+
+    def times(self, W: Array) -> Array:
+        """Return W X', ``(k, rows)``, from W ``(k, p)``."""
+        if not self.columns:
+            return np.zeros((len(W), len(self.y)))
+        total: Any = None
+        for where, part in self.columns:
+            product = part.times(W[:, where])
+            total = product if total is None else total + product
+        return total
+
+    def adjoint(self, S: Array) -> Array:
+        """Return S X, ``(k, p)``, from S ``(k, rows)``."""
+        if len(self.columns) == 1:
+            return self.columns[0][1].adjoint(S)
+        found = np.empty((len(S), self.n_coefficients))
+        for where, part in self.columns:
+            found[:, where] = part.adjoint(S)
+        return found
+
+
+def weighted_gram(X: Array, weights: Array) -> Array:
+    """X' diag(weights) X; half the work where no weight is negative.
+
+    >>> weighted_gram(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0])).round(12).tolist()
+    [[3.0, 10.0], [10.0, 36.0]]
+    """
+    if weights.size and weights.min() < 0.0:
+        return X.T @ (weights[:, None] * X)
+    scaled = np.sqrt(weights)[:, None] * X
+    return scaled.T @ scaled  # numpy hands a product with the own transpose to dsyrk
