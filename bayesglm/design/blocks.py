@@ -128,7 +128,7 @@ class Source:
         if self.population is not None and self.population in variable.dims:
             variable = variable.isel({self.population: self.neuron})
         dims = [str(dim) for dim in variable.dims if dim != self.dim]
-        values = numbers(variable.transpose(..., *dims), self.dim, role)
+        values = numbers(variable, self.dim, role)
         if not values.size:
             empty = next(dim for dim in dims if not variable.sizes[dim])
             raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.design.blocks import Block, Source, build_block, span
-from bayesglm.design.door import as_dataset, sample_dim_of
+from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
 from bayesglm.design.variables import numbers, place, read_clock, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
@@ -164,7 +164,7 @@ def plan_fit(model: GLM, data: object) -> Plan:
     _check_dims(model, dataset)
     for name in model.variables:
         require(dataset, name, _role(model, name))
-    dataset = _keep_units(dataset[list(model.variables)].transpose(dim, ..., missing_dims="ignore"))
+    dataset = _keep_units(samples_first(dataset[list(model.variables)], dim))
     extra = [str(other) for other in response.dims if other != dim]
     if len(extra) > 1:
         raise DataError(
@@ -231,17 +231,14 @@ def plan_prediction(
 
 def _keep_units(dataset: xr.Dataset) -> xr.Dataset:
     """Drop all attributes, which may be of any kind, but units and long names in words."""
-    kept = {
-        name: {
+    dataset = dataset.copy()
+    dataset.attrs = {}
+    for variable in dataset.variables.values():
+        variable.attrs = {
             key: value
             for key, value in variable.attrs.items()
             if key in ("units", "long_name") and isinstance(value, str)
         }
-        for name, variable in dataset.variables.items()
-    }
-    dataset = dataset.drop_attrs()
-    for name, attrs in kept.items():
-        dataset[name].attrs.update(attrs)
     return dataset
 
 

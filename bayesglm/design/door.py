@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from xarray.indexes import PandasMultiIndex
 
 from bayesglm.errors import DataError
 from bayesglm.spec.noun import near
@@ -38,7 +39,8 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     Returns
     -------
     xarray.Dataset
-        The variables with the sample dim first, its name in the attribute ``sample_dim``.
+        The variables with the sample dim first, its name in the attribute ``sample_dim``. Arrays
+        are not copied, and a Dataset that has passed before is given back as it is.
 
     Raises
     ------
@@ -70,7 +72,9 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
         return dataset
     if not dataset.sizes[dim]:
         raise DataError(f"the data are empty: dim {dim!r} has no samples.")
-    dataset = _promote(dataset, dim).transpose(dim, ...).assign_attrs({SAMPLE_DIM: dim})
+    dataset = samples_first(_promote(dataset, dim), dim)
+    if dataset.attrs.get(SAMPLE_DIM) != dim:
+        dataset = dataset.assign_attrs({SAMPLE_DIM: dim})
     if bin_size is None or "time" in dataset.coords:
         return dataset
     return dataset.assign_coords(time=(dim, _bin_centres(dataset.sizes[dim], bin_size)))
@@ -88,6 +92,15 @@ def sample_dim_of(dataset: xr.Dataset, response: str) -> str:
             "samples 'time' or 'obs', or say as_dataset(data, sample_dim=...)."
         )
     return str(dims[0])
+
+
+def samples_first(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    """Put the sample dim first in every variable, and the others into the Dataset's order."""
+    order = (dim, *(other for other in dataset.dims if other != dim))
+    for variable in dataset.variables.values():
+        if variable.dims != tuple(other for other in order if other in variable.dims):
+            return dataset.transpose(*order, missing_dims="ignore")
+    return dataset
 
 
 def _remembered(dataset: xr.Dataset) -> str | None:
@@ -163,8 +176,11 @@ def _from_mapping(data: Mapping[str, Any], sample_dim: str | None) -> xr.Dataset
             )
     if not variables:
         raise DataError("the data hold coordinates only, no variables.")
+    every = (*variables.values(), *coords.values())
+    labelled = [value for value in every if isinstance(value, xr.DataArray)]
     try:
-        xr.align(*variables.values(), *coords.values(), join="exact", copy=False)
+        if labelled:
+            xr.align(*labelled, join="exact", copy=False)
         return xr.Dataset(variables, coords=coords)
     except ValueError as error:
         raise DataError(
@@ -197,7 +213,7 @@ def _shared_index_levels(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: level for name, level in levels.items() if name not in data}
 
 
-def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
+def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray | xr.Variable:
     if isinstance(value, xr.DataArray):
         return value
     if _is_frame(value):
@@ -211,7 +227,7 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
         # A masked array is kept as one: xarray turns its masked entries into NaN.
         array = np.asanyarray(value) if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
         dims = (dim, *(f"{name}_dim_{k}" for k in range(array.ndim - 1)))
-        variable = xr.DataArray(array, dims=dims if array.ndim else ())
+        variable = xr.Variable(dims if array.ndim else (), array)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name!r} cannot be read as an array: {error}.") from error
     if array.ndim == 0:
@@ -221,16 +237,13 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray:
 
 def _unpack(dataset: xr.Dataset) -> xr.Dataset:
     """Turn every index of several levels into plain coordinates, one per level."""
-    several = [dim for dim in dataset.dims if _has_levels(dataset, dim)]
+    indexes = dataset.xindexes
+    several = [dim for dim in dataset.dims if isinstance(indexes.get(dim), PandasMultiIndex)]
     return dataset.reset_index(several) if several else dataset
 
 
-def _has_levels(dataset: xr.Dataset, dim: Any) -> bool:
-    return dim in dataset.indexes and dataset.indexes[dim].nlevels > 1
-
-
 def _stack_trials(dataset: xr.Dataset, bin_size: float | None) -> xr.Dataset:
-    if not any({"trial", "time"} <= set(value.dims) for value in dataset.data_vars.values()):
+    if not any({"trial", "time"} <= dims for dims in _dims_of_variables(dataset)):
         return dataset
     if "obs" in dataset.dims:
         raise DataError(
@@ -250,17 +263,21 @@ def _guess_sample_dim(dataset: xr.Dataset) -> str | None:
     for known in ("time", "obs"):
         if known in dataset.dims:
             return known
-    shared = set.intersection(*(set(value.dims) for value in dataset.data_vars.values()))
+    shared = set.intersection(*_dims_of_variables(dataset))
     return str(shared.pop()) if len(shared) == 1 else None
+
+
+def _dims_of_variables(dataset: xr.Dataset) -> list[set]:
+    return [set(dataset.variables[name].dims) for name in dataset.data_vars]
 
 
 def _promote(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     rows = [
         name
         for name in COORDINATES
-        if name != dim and name in dataset.data_vars and dataset[name].dims == (dim,)
+        if name != dim and name in dataset.data_vars and dataset.variables[name].dims == (dim,)
     ]
-    return dataset.set_coords(rows)
+    return dataset.set_coords(rows) if rows else dataset
 
 
 def _check_bin_size(bin_size: object, dataset: xr.Dataset) -> None:

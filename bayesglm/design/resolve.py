@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.blocks import Block
+from bayesglm.design.blocks import Block, span
 from bayesglm.design.design import Design, Plan, family_of
-from bayesglm.design.variables import LARGEST
+from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
 from bayesglm.spec.priors import HalfStudentT, Normal
 
@@ -87,34 +87,49 @@ def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> 
 
 
 def _sd_of_predictor(block: Block, design: Design) -> Array:
-    signal, weights = block.signal, None
-    if block.lags is None:
-        signal, weights = signal[design.predictors.rows], _weights(design)
-    sds = [_sd(column, weights) for column in signal.T] if block.per_column else None
-    return np.array(sds if sds is not None else [_sd(signal, weights)])
+    if block.lags is not None:
+        return _sds(block.signal, np.arange(len(block.signal)), None, block.per_column)
+    return _sds(block.signal, design.predictors.rows, design.weights, block.per_column)
 
 
 def _sd_of_response(design: Design) -> float:
-    return _sd(design.y[design.predictors.rows], _weights(design))
+    return float(_sds(design.y[:, None], design.predictors.rows, design.weights, False)[0])
 
 
-def _weights(design: Design) -> Array | None:
-    return None if design.weights is None else design.weights[design.predictors.rows]
+def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) -> Array:
+    """Return the standard deviation of each column of some rows, or of all columns together.
 
-
-def _sd(values: Array, weights: Array | None) -> float:
-    """Return the standard deviation, each row counted by its weight; 0 where nothing varies."""
+    Each row counts by its weight; 0 where nothing varies. Means and squares of blocks are put
+    together as in Chan, Golub & LeVeque 1983, so that no copy of the values is made.
+    """
     if weights is not None:
-        values, weights = values[weights > 0], weights[weights > 0]
-    values = values.reshape(len(values), -1)
-    reach = float(np.ptp(values))
-    if reach == 0:
-        return 0.0
-    # In units of the range no square leaves the floats, and a constant is never a rounding error.
-    unit = (values - values.min()) / reach
-    unit -= np.average(unit.mean(axis=1), weights=weights)
-    unit *= unit
-    return reach * float(np.sqrt(np.average(unit.mean(axis=1), weights=weights)))
+        rows = rows[weights[rows] > 0]
+    parts = [span(rows[part]) for part in runs(len(rows), values.shape[1])]
+    axis = 0 if per_column else None
+    low = np.min([values[part].min(axis) for part in parts], axis=0).astype(float)
+    high = np.max([values[part].max(axis) for part in parts], axis=0).astype(float)
+    reach = high - low
+    scale = np.where(reach > 0, reach, 1.0)
+    counts, means, squares = [], [], []
+    for part in parts:
+        # In units of the range no square leaves the floats; a constant is never a rounding error.
+        unit = values[part] - low
+        unit /= scale
+        counted = np.ones(len(unit)) if weights is None else weights[part]
+        mean = _mean(unit, counted, per_column)
+        unit -= mean
+        unit *= unit
+        counts.append(counted.sum())
+        means.append(mean)
+        squares.append(_mean(unit, counted, per_column))
+    between = np.array(means) - np.average(means, axis=0, weights=counts)
+    return reach * np.sqrt(np.average(squares + between**2, axis=0, weights=counts))
+
+
+def _mean(values: Array, weights: Array, per_column: bool) -> Array:
+    """Return the mean over rows of each column (or of them all, an array of one)."""
+    found = weights @ values / weights.sum()
+    return found if per_column else found.mean(keepdims=True)
 
 
 def _response_scale(plan: Plan, design: Design) -> float:

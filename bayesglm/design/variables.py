@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -15,6 +16,8 @@ from bayesglm.spec.noun import near
 
 Array = np.ndarray
 LARGEST = 1e40
+CACHED = 65_536  # numbers; so many are read twice at the price of once
+REAL = "biuf"  # kinds of dtype that are real numbers
 
 
 def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
@@ -29,35 +32,32 @@ def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
 
 
 def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
-    """Return a variable over ``(dim, ...)`` as float64, checked to be finite numbers."""
+    """Return a variable over ``(dim, ...)`` as floats in C order, checked to be finite numbers.
+
+    Predictors of float32 stay float32; all else is float64. What is so already is not copied.
+    """
     name = variable.name
     if dim not in variable.dims:
         raise DataError(
             f"{role} {name!r} has the dims {tuple(variable.dims)} and not the sample dim {dim!r}; "
             "give one value per sample, or say as_dataset(data, sample_dim=...)."
         )
-    variable = variable.transpose(dim, ...)
-    values, wrong = _as_floats(variable.values)
-    if wrong.any():
-        first = variable.values[wrong][0]
-        raise DataError(
-            f"{role} {name!r} holds {_kind(variable.values[wrong])} (first: {first!r} at "
-            f"{place(wrong, variable.dims)}), not numbers; convert it (a yes/no variable to 0/1, "
-            "a category to one 0/1 column per level)."
-        )
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise DataError(
-            f"{role} {name!r} holds {int(bad.sum())} missing or infinite values, the first at "
-            f"{place(bad, variable.dims)}; remove those samples, or fill them in knowingly."
-        )
-    huge = np.abs(values) > LARGEST
-    if huge.any():
-        raise DataError(
-            f"{role} {name!r} holds {int(huge.sum())} values beyond {LARGEST:g}, the first at "
-            f"{place(huge, variable.dims)}, too large to be computed with; rescale it."
-        )
-    largest = np.abs(values).max(initial=0.0)
+    ordered = variable.variable.transpose(dim, ...)
+    given, dims = ordered.values, ordered.dims
+    if given.dtype.kind in REAL:
+        single = role == "predictor" and given.dtype == np.float32
+        values = _as_floats(given, np.float32 if single else np.float64)
+    else:
+        values, wrong = _unboxed(given)
+        if wrong.any():
+            raise DataError(
+                f"{role} {name!r} holds {_kind(given[wrong])} (first: {given[wrong][0]!r} at "
+                f"{place(wrong, dims)}), not numbers; convert it (a yes/no variable to 0/1, a "
+                "category to one 0/1 column per level)."
+            )
+    largest = _largest(values)
+    if not largest <= LARGEST:
+        raise DataError(f"{role} {name!r} holds {_not_computable(values, dims)}")
     if 0 < largest < 1 / LARGEST and role != "offset":
         raise DataError(
             f"{role} {name!r} holds no value beyond {largest:.3g}, too small to be computed with; "
@@ -66,21 +66,54 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
     return values
 
 
+def runs(n: int, width: int) -> Iterator[slice]:
+    """Cut ``n`` rows of ``width`` numbers into blocks that stay in the processor's cache."""
+    size = max(1, CACHED // max(1, width))
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def _largest(values: Array) -> float:
+    """Return the largest magnitude of C-ordered numbers; NaN where one is missing."""
+    flat, largest = values.reshape(-1), 0.0
+    for part in runs(flat.size, 1):
+        largest = np.maximum(largest, np.maximum(flat[part].max(), -flat[part].min()))
+    return float(largest)
+
+
+def _not_computable(values: Array, dims: tuple) -> str:
+    """Say which values are missing, infinite or too large, and what helps."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        return (
+            f"{int(bad.sum())} missing or infinite values, the first at {place(bad, dims)}; remove "
+            "those samples, or fill them in knowingly."
+        )
+    huge = np.abs(values) > LARGEST
+    return (
+        f"{int(huge.sum())} values beyond {LARGEST:g}, the first at {place(huge, dims)}, too large "
+        "to be computed with; rescale it."
+    )
+
+
 def place(bad: Array, dims: tuple) -> str:
     """Say where the first True of ``bad`` stands: ``time=3, neuron=0`` by position."""
     first = np.argwhere(bad)[0]
     return ", ".join(f"{dim}={int(index)}" for dim, index in zip(dims, first, strict=True))
 
 
-def _as_floats(values: Array) -> tuple[Array, Array]:
-    """Return float64 numbers, NaN where one is missing, and which entries are no numbers."""
-    wrong = np.zeros(values.shape, dtype=bool)
-    if values.dtype.kind in "biuf":
-        with np.errstate(over="ignore"):
-            return values.astype(np.float64), wrong
-    if values.dtype.kind != "O":
-        return np.full(values.shape, np.nan), ~wrong
+def _as_floats(values: Array, dtype: type = np.float64) -> Array:
+    """Return real numbers as C-ordered floats, without a copy where they are that already."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=dtype, order="C")
+
+
+def _unboxed(values: Array) -> tuple[Array, Array]:
+    """Return numbers out of objects, NaN where one is missing, and which are no numbers."""
     found = np.full(values.shape, np.nan)
+    if values.dtype.kind != "O":
+        return found, np.ones(values.shape, dtype=bool)
+    wrong = np.zeros(values.shape, dtype=bool)
     for index in np.ndindex(values.shape):
         value = values[index]
         if isinstance(value, (Real, np.bool_)):
@@ -192,7 +225,7 @@ def _seconds(variable: xr.DataArray, lagged: str | None) -> Array | None:
     if time.dtype.kind in "mM":
         time = (time - time[0]) / np.timedelta64(1, "s")
     elif time.dtype.kind in "iuf":
-        time = _as_floats(time)[0]
+        time = _as_floats(time)
     elif lagged:
         raise DataError(
             f"the coordinate 'time' holds {_kind(time)}, but term {lagged!r} needs regular times; "

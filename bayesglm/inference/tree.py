@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -144,7 +146,7 @@ def parameters(
         variables[name] = ((*lead, *population, *dims), values)
         if block is not None:
             coords.update(block.coords)
-    return xr.Dataset(variables, coords=coords)
+    return _dataset(variables, coords)
 
 
 def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
@@ -162,8 +164,8 @@ def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
     name = plan.model.response
     coords = _lead_coords(("chain", "draw"), lead) | sample_coords(problems)
     if plan.population is None:
-        return xr.Dataset({name: (dims, values[0])}, coords=coords)
-    return xr.Dataset({name: ((*dims, plan.population), np.stack(values, axis=-1))}, coords=coords)
+        return _dataset({name: (dims, values[0])}, coords)
+    return _dataset({name: ((*dims, plan.population), np.stack(values, axis=-1))}, coords)
 
 
 def sample_coords(problems: list[Problem]) -> dict[str, Any]:
@@ -180,6 +182,12 @@ def sample_coords(problems: list[Problem]) -> dict[str, Any]:
     if dim not in found:
         found[dim] = rows
     return found
+
+
+def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
+    """Make the Dataset that xr.Dataset makes, without its search for labels that do not fit."""
+    made = xr.Coordinates({**coords, **variables}).to_dataset()
+    return made.reset_coords(list(variables))
 
 
 def _block(problem: Problem, name: str) -> Any:
@@ -205,11 +213,11 @@ def _sample_stats(problems: list[Problem], made: list[Draws]) -> xr.Dataset:
         {name: (lead, values) for name, values in made[0].stats.items()} if together else {}
     )
     if plan.population is None:
-        return xr.Dataset(variables | {"lp": (lead, made[0].lp)}, coords)
+        return _dataset(variables | {"lp": (lead, made[0].lp)}, coords)
     coords[plan.population] = _labels(problems)
     variables["lp"] = ((*lead, plan.population), np.stack([one.lp for one in made], axis=-1))
     variables["method"] = (plan.population, np.array([one.method for one in made]))
-    return xr.Dataset(variables, coords)
+    return _dataset(variables, coords)
 
 
 def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.Dataset]:
@@ -243,7 +251,7 @@ def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.
         dims = {name: (plan.population, *value) for name, value in dims.items()}
         coords[plan.population] = _labels(problems)
         lead = (*lead, plan.population)
-    laplace = xr.Dataset({name: (dims[name], value) for name, value in arrays.items()}, coords)
+    laplace = _dataset({name: (dims[name], value) for name, value in arrays.items()}, coords)
     return {
         "laplace": laplace,
         "proposal": raw.assign(log_p=(lead, log_p), log_q=(lead, log_q)),
@@ -259,17 +267,17 @@ def _parameter_labels(problem: Problem) -> list[str]:
 def _tree(
     problems: list[Problem], groups: dict[str, xr.Dataset], attrs: dict[str, Any]
 ) -> xr.DataTree:
-    from importlib.metadata import version
-
     plan = problems[0].plan
-    dataset = plan.dataset
     groups["observed_data"] = _observed(problems)
-    groups["constant_data"] = dataset
-    tree = xr.DataTree.from_dict({f"/{name}": value for name, value in groups.items()})
+    # The plan reads the user's own arrays; a fit must not change when they do.
+    groups["constant_data"] = plan.dataset.copy(deep=True)
+    tree = xr.DataTree(_dataset({}, {}))
+    # DataTree.from_dict would copy and align every group once more.
+    tree.children = {name: xr.DataTree(value) for name, value in groups.items()}
     tree.attrs = {
         "model": plan.model.to_json(),
         **attrs,
-        "bayesglm_version": version("bayesglm"),
+        "bayesglm_version": _version(),
         "n_samples": plan.designs[0].predictors.n_samples,
         "n_dropped": plan.n_dropped,
         SAMPLE_DIM: plan.sample_dim,
@@ -280,12 +288,17 @@ def _tree(
     return tree
 
 
+@cache
+def _version() -> str:
+    return version("bayesglm")
+
+
 def _observed(problems: list[Problem]) -> xr.Dataset:
     plan: Plan = problems[0].plan
     rows = problems[0].design.predictors.rows
-    values = [problem.design.y[rows] for problem in problems]
+    values = np.stack([problem.design.y[rows] for problem in problems], axis=-1)
     name, dim = plan.model.response, plan.sample_dim
     coords = sample_coords(problems)
     if plan.population is None:
-        return xr.Dataset({name: (dim, values[0])}, coords=coords)
-    return xr.Dataset({name: ((dim, plan.population), np.stack(values, axis=-1))}, coords=coords)
+        return _dataset({name: (dim, values[:, 0])}, coords)
+    return _dataset({name: ((dim, plan.population), values)}, coords)

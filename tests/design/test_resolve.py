@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 import bayesglm as bg
 from bayesglm.design.design import plan_fit
 from bayesglm.design.resolve import resolve
+from bayesglm.design.variables import CACHED
 from bayesglm.spec.families import FAMILY_NAMES
 
 DATA = simulate(60, seed=2)
@@ -158,6 +161,44 @@ def test_each_neuron_is_scaled_by_its_own_samples():
     scales = resolved(bg.GLM("y", "x", family="poisson", weights="w"), data).terms[0].prior.scale
     expected = 2.5 / np.array([data["x"].values.std(), data["x"].values[10:].std()])
     np.testing.assert_allclose(scales, expected)
+
+
+@settings(max_examples=20)
+@example(offset=1e8, size=1e-3, weighted=False, gaps=False, dtype=np.float64)
+@example(offset=0.0, size=1e30, weighted=True, gaps=True, dtype=np.float32)
+@given(
+    offset=st.sampled_from([0.0, 1.0, -1e6, 1e8]),
+    size=st.sampled_from([1e-30, 1e-3, 1.0, 1e30]),
+    weighted=st.booleans(),
+    gaps=st.booleans(),
+    dtype=st.sampled_from([np.float64, np.float32]),
+)
+def test_scales_of_large_predictors_are_those_of_all_values_at_once(
+    offset, size, weighted, gaps, dtype
+):
+    n, p = 2000, 70
+    assert n * p > 2 * CACHED, "several blocks, the last one not full"
+    rng = np.random.default_rng(0)
+    trend = np.linspace(-3, 3, n)[:, None]
+    x = (offset + size * (trend + rng.normal(size=(n, p)) * np.arange(1, p + 1))).astype(dtype)
+    weights = rng.choice([0.0, 0.5, 2.0], n) if weighted else np.ones(n)
+    if gaps:
+        weights[5::7] = 0.0
+    data = {"y": rng.poisson(2.0, n), "film": x, "w": weights}
+    data |= {f"x{k}": x[:, k] for k in range(p)}
+    columns = bg.Linear(tuple(f"x{k}" for k in range(p)), name="columns")
+    if np.ptp(x) == 0 or np.any(np.ptp(x, axis=0) == 0):
+        with pytest.raises(bg.DataError, match="is constant over the samples in use"):
+            resolved(bg.GLM("y", ["film", columns], family="poisson", weights="w"), data)
+        return
+    made = resolved(bg.GLM("y", ["film", columns], family="poisson", weights="w"), data)
+    exact = x.astype(np.longdouble)
+    w = weights / weights.astype(np.longdouble).sum()
+    mean = w @ exact
+    together = np.sqrt(w @ ((exact - mean.mean()) ** 2).mean(axis=1))
+    np.testing.assert_allclose(made.terms[0].prior.scale, float(2.5 / together), rtol=1e-12)
+    each = np.sqrt(w @ (exact - mean) ** 2)
+    np.testing.assert_allclose(made.terms[1].prior.scale, (2.5 / each).astype(float), rtol=1e-12)
 
 
 CONSTANT = "constant over the samples in use, so no prior can be scaled by it; remove the term or"
