@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.inference.optimum import find_mode
+from bayesglm.inference.optimum import find_modes
 from bayesglm.inference.problem import open_problems
 from bayesglm.inference.tree import map_tree
 from bayesglm.spec.model import GLM
@@ -57,17 +57,13 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
     """
     began = time.perf_counter()
     problems = open_problems(model, data)
-    solutions = [find_mode(problem, problem.natural) for problem in problems]
-    log_posterior = sum(
-        float(problem.natural.log_density(solution.x[None])[0])
-        for problem, solution in zip(problems, solutions, strict=True)
-    )
+    solutions = find_modes(problems)
     attrs = {
         "method": "map",
-        "log_posterior": log_posterior,
+        "log_posterior": sum(solution.value for solution in solutions),
         "gradient_norm": max(solution.gradient_norm for solution in solutions),
         "n_iter": max(solution.n_iter for solution in solutions),
-        "solver": solutions[0].solver,
+        "solver": ", ".join(dict.fromkeys(solution.solver for solution in solutions)),
         "mode": "global" if all(problem.log_concave() for problem in problems) else "local",
         "wall_time_s": time.perf_counter() - began,
     }

@@ -1,4 +1,4 @@
-"""The mode of one neuron's log posterior: which solver, and what to say where there is none."""
+"""The mode of a neuron's log posterior, and what to say where there is none."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError, DataError, ModelError
 from bayesglm.inference.problem import Problem
+from bayesglm.inference.solve import maximise, maximise_all
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.separation import (
     dependent_columns,
     likelihood_push,
     separating_direction,
 )
-from bayesglm.numerics.solvers import Solution, newton, proximal_newton
+from bayesglm.numerics.solvers import Solution
 
 Array = np.ndarray
 NEGLIGIBLE_SIGMA = 1e-6  # of the response's sd: the residuals of a design that interpolates
@@ -32,31 +33,43 @@ def find_mode(problem: Problem, objective: Objective) -> Solution:
     ConvergenceError
         No convergence for any other reason.
     """
-    _refuse_dependent(problem)
-    _refuse_interpolation(problem)
-    x0 = problem.start()
+    check_existence(problem)
     try:
-        if objective.kink.any():
-            solution = proximal_newton(
-                objective.evaluate,
-                objective.value,
-                x0,
-                objective.change,
-                objective.kink,
-                objective.kink_at,
-            )
-        else:
-            solution = newton(objective.evaluate, objective.value, x0, objective.change)
+        solution = maximise(problem, objective)
     except ConvergenceError as error:
-        _refuse_separated(problem)
-        _refuse_tiny_sigma(problem, error.solution)
-        raise ConvergenceError(
-            f"response {problem.plan.model.response!r}{problem.where}: {error} Give the terms "
-            "proper priors, or check the scale of the data.",
-            error.solution,
-        ) from error
+        raise explained(problem, error) from error
     _refuse_tiny_sigma(problem, solution)
     return solution
+
+
+def find_modes(problems: list[Problem]) -> list[Solution]:
+    """Maximise the natural objective of every neuron; raises as `find_mode` does."""
+    for problem in problems:
+        check_existence(problem)
+    solutions = []
+    for problem, found in zip(problems, maximise_all(problems), strict=True):
+        if isinstance(found, ConvergenceError):
+            raise explained(problem, found) from found
+        _refuse_tiny_sigma(problem, found)
+        solutions.append(found)
+    return solutions
+
+
+def check_existence(problem: Problem) -> None:
+    """Raise where it is plain from the design alone that there is no mode, or no only one."""
+    _refuse_dependent(problem)
+    _refuse_interpolation(problem)
+
+
+def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
+    """Return what to raise where no solver came to a maximum; raises DataError on separation."""
+    _refuse_separated(problem)
+    _refuse_tiny_sigma(problem, error.solution)
+    return ConvergenceError(
+        f"response {problem.plan.model.response!r}{problem.where}: {error} Give the terms "
+        "proper priors, or check the scale of the data.",
+        error.solution,
+    )
 
 
 def check_identified(problem: Problem) -> None:
@@ -65,35 +78,42 @@ def check_identified(problem: Problem) -> None:
     _refuse_separated(problem)
 
 
-def _flat_blocks(problem: Problem, flat: Array) -> Any:
+def _flat_blocks(problem: Problem, directions: Array) -> Any:
+    """Return the rows' moves along each direction, block by block, afresh at each call."""
+    chosen = directions.argmax(axis=0)
+    plain = np.count_nonzero(directions) == len(chosen) == directions.max(axis=0).sum()
+
     def blocks() -> Any:
-        return (rows.X[:, flat] for rows in problem.design.blocks(4096))
+        for rows in problem.design.blocks(4096):
+            if plain and len(chosen) > 8:
+                yield rows.X[:, chosen]
+            else:
+                yield rows.times(np.ascontiguousarray(directions.T)).T
 
     return blocks
 
 
 def _refuse_dependent(problem: Problem) -> None:
-    flat = np.flatnonzero(problem.flat_columns())
-    if not len(flat):
+    directions, names = problem.flat_directions()
+    if not names or names == ["intercept"]:
         return
-    labels = problem.labels()
-    dependent = dependent_columns(_flat_blocks(problem, flat))
+    dependent = dependent_columns(_flat_blocks(problem, directions))
     if dependent:
-        names = ", ".join(repr(labels[flat[k]]) for k in dependent[:5])
+        shown = ", ".join(repr(names[k]) for k in dependent[:5])
         more = f" and {len(dependent) - 5} more" if len(dependent) > 5 else ""
         raise DataError(
-            f"under Flat priors the columns {names}{more}{problem.where} are constant beside the "
+            f"under Flat priors the columns {shown}{more}{problem.where} are constant beside the "
             "intercept, or linear combinations of other columns, so no estimate of them exists. "
             "Remove them, or give their terms a proper prior (prior=ridge(1.0), say)."
         )
 
 
 def _refuse_separated(problem: Problem) -> None:
-    flat = np.flatnonzero(problem.flat_columns())
+    directions, labels = problem.flat_directions()
     family = problem.natural.family
-    if not len(flat) or family.separable is None:
+    if not labels or family.separable is None:
         return
-    design, labels = problem.design, problem.labels()
+    design = problem.design
     rows = design.predictors.rows
     trials = design.predictors.trials
     push = likelihood_push(
@@ -103,10 +123,10 @@ def _refuse_separated(problem: Problem) -> None:
         push = np.where(design.weights[rows] > 0, push, np.nan)
     if trials is not None:
         push = np.where(trials[rows] > 0, push, np.nan)
-    direction = separating_direction(_flat_blocks(problem, flat), push)
+    direction = separating_direction(_flat_blocks(problem, directions), push)
     if direction is None:
         return
-    names = [labels[flat[k]] for k in np.flatnonzero(direction)]
+    names = list(dict.fromkeys(labels[k] for k in np.flatnonzero(direction)))
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if names[5:] else "")
     raise DataError(
         f"the data are separated{problem.where}: the likelihood of {problem.plan.model.response!r} "

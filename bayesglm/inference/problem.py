@@ -14,8 +14,9 @@ from bayesglm.errors import ModelError
 from bayesglm.numerics.families import Family
 from bayesglm.numerics.objective import Objective, PriorPart
 from bayesglm.numerics.priors import PRIORS
+from bayesglm.numerics.structure import Differences
 from bayesglm.spec.model import GLM
-from bayesglm.spec.priors import Flat
+from bayesglm.spec.priors import Flat, RandomWalk
 
 Array = np.ndarray
 
@@ -59,12 +60,36 @@ class Problem:
             theta[place] = np.log(max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max()))))
         return theta
 
-    def flat_columns(self) -> Array:
-        """Return which columns have a flat prior, the intercept's included."""
-        flat = np.zeros(self.natural.n_coefficients, dtype=bool)
+    def flat_directions(self) -> tuple[Array, list[str]]:
+        """Return the directions of w that no prior holds, as columns ``(p, k)``, and their names.
+
+        A flat prior leaves its coefficients free, a random walk its polynomials.
+        """
+        p, labels = self.natural.n_coefficients, self.labels()
+        columns: list[Array] = []
+        names: list[str] = []
         for part in self.natural.coefficients:
-            flat[part.where] = not part.prior.proper
-        return flat
+            if part.prior.proper:
+                continue
+            if part.prior.joint:
+                null = part.parameters["structure"].null_space
+                block = np.zeros((p, null.shape[1]))
+                block[part.where] = null / np.reshape(part.parameters["scale"], (-1, 1))
+                name = next(name for name, where in self.places.items() if where == part.where)
+                names += [f"{name} (what its random walk leaves free)"] * null.shape[1]
+            else:
+                size = part.where.stop - part.where.start
+                block = np.zeros((p, size))
+                block[part.where] = np.eye(size)
+                names += labels[part.where]
+            columns.append(block)
+        return (np.hstack(columns) if columns else np.zeros((p, 0))), names
+
+    def may_be_separated(self) -> bool:
+        """Say whether the likelihood may have no maximum, and no prior that gives one."""
+        free = [part for part in self.natural.coefficients if not part.prior.proper]
+        intercept_alone = [part.where for part in free] == [self.places.get("intercept")]
+        return bool(self.natural.family.separable and free and not intercept_alone)
 
     def restrict(self, keep: Array) -> Problem:
         """Return the problem of some of the kept rows, priors unchanged."""
@@ -85,7 +110,8 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     if model.intercept is not None:
         parts.append(_part(plan, neuron, "intercept", model.intercept, places["intercept"], ()))
     for term, block in zip(model.terms, design.predictors.blocks, strict=True):
-        parts.append(_part(plan, neuron, block.name, term.prior, places[block.name], block.shape))
+        where = places[block.name]
+        parts.append(_part(plan, neuron, block.name, term.prior, where, block.shape, block.dims))
     dispersions: list[PriorPart | float] = []
     end = design.predictors.n_coefficients
     for name in family.dispersions:
@@ -108,14 +134,59 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
 
 
 def _part(
-    plan: Plan, neuron: int, name: str, prior: Any, where: slice, shape: tuple[int, ...]
+    plan: Plan,
+    neuron: int,
+    name: str,
+    prior: Any,
+    where: slice,
+    shape: tuple[int, ...],
+    dims: tuple[str, ...] = (),
 ) -> PriorPart:
     record = PRIORS[type(prior).__name__]
+    if isinstance(prior, RandomWalk):
+        scale = _for_neuron(plan, neuron, name, "scale", prior.scale, shape)
+        structure = _structure(name, prior, shape, dims)
+        if structure.varies_along(np.reshape(scale, shape if np.ndim(scale) else ())):
+            raise ModelError(
+                f"the random walk of {name!r} has a scale that changes along a dim it smooths; "
+                "give one scale per smoothed run of coefficients."
+            )
+        return PriorPart(where, record, {"scale": scale, "structure": structure})
     fields = {} if isinstance(prior, Flat) else vars(prior)
     parameters = {
         key: _for_neuron(plan, neuron, name, key, value, shape) for key, value in fields.items()
     }
     return PriorPart(where, record, parameters)
+
+
+def _structure(
+    name: str, prior: RandomWalk, shape: tuple[int, ...], dims: tuple[str, ...]
+) -> Differences:
+    """Find the axes that a random walk smooths along; ``lag`` stands for the term's own lags."""
+    if not dims:
+        raise ModelError(
+            f"the coefficient {name!r} is a single number, and a random walk needs a dim to smooth "
+            "along; use it on a Lagged or History term, or on a predictor with further dims."
+        )
+    if prior.dims is None:
+        wanted: tuple[str, ...] = dims
+    else:
+        said = (prior.dims,) if isinstance(prior.dims, str) else prior.dims
+        wanted = tuple(f"{name}_lag" if dim == "lag" and dim not in dims else dim for dim in said)
+    for dim in wanted:
+        if dim not in dims:
+            raise ModelError(
+                f"the random walk of {name!r} smooths along {dim!r}, which is no dim of that "
+                f"coefficient; it has {', '.join(map(repr, dims))}."
+            )
+    axes = tuple(sorted({dims.index(dim) for dim in wanted}))
+    for axis in axes:
+        if shape[axis] <= prior.order:
+            raise ModelError(
+                f"the random walk of {name!r} takes differences of order {prior.order} along "
+                f"{dims[axis]!r}, which has only {shape[axis]} entries; use a lower order or more."
+            )
+    return Differences(shape, axes, prior.order)
 
 
 def _for_neuron(

@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.tree import sample_coords
 from bayesglm.numerics.priors import elastic_net_log_norm
+from bayesglm.numerics.structure import Differences
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -172,13 +173,18 @@ def _parameters(
         part = next(p for p in parts if not isinstance(p, float) and p.where == where)
         found.append(
             {
-                key: np.broadcast_to(value, where.stop - where.start).reshape(shape)
+                key: value
+                if isinstance(value, Differences)
+                else np.broadcast_to(value, where.stop - where.start).reshape(shape)
                 for key, value in part.parameters.items()
             }
         )
     if not population:
         return found[0]
-    return {key: np.stack([one[key] for one in found]) for key in found[0]}
+    return {
+        key: value if isinstance(value, Differences) else np.stack([one[key] for one in found])
+        for key, value in found[0].items()
+    }
 
 
 def _row_data(problems: list[Problem], role: str) -> Tensor:
@@ -271,12 +277,33 @@ def _draw_elastic_net(
     return loc + side * scale * t / width
 
 
+def _random_walk(
+    name: str, dims: tuple[str, ...], scale: Any, structure: Differences
+) -> Tensor:
+    """Write the intrinsic density as a flat variable and the potential that holds it together."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    w = pm.Flat(name, dims=dims)
+    lead = np.ndim(scale) - len(structure.shape)
+    squares = sum(
+        pt.sqr(pt.diff(w / scale, n=structure.order, axis=lead + axis)).sum()
+        for axis in structure.axes
+    )
+    of_each = structure.log_pdet - structure.rank * np.log(2.0 * np.pi)
+    size = np.size(scale) / structure.size
+    scales = 2.0 * structure.rank / structure.size * np.log(scale).sum()
+    pm.Potential(f"{name}_walk", 0.5 * (size * of_each - scales - squares))
+    return w
+
+
 PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Flat": _prior("Flat", {}),
     "Flat > 0": _prior("HalfFlat", {}),
     "Normal": _prior("Normal", {"scale": "sigma", "loc": "mu"}),
     "Laplace": _prior("Laplace", {"scale": "b", "loc": "mu"}),
     "ElasticNet": _elastic_net,
+    "RandomWalk": _random_walk,
     "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,

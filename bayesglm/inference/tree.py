@@ -19,6 +19,7 @@ from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+COPIED = 1_000_000  # numbers of a variable; a larger one is referred to, not copied into the tree
 STORED_LOG_LIKELIHOOD = 2e7  # values; more are streamed by loo, or stored on request
 
 
@@ -264,13 +265,22 @@ def _parameter_labels(problem: Problem) -> list[str]:
     return labels[:n] + [f"log {name}" for name in labels[n:]]
 
 
+def _kept(dataset: xr.Dataset) -> xr.Dataset:
+    """Copy the data of a fit, which must not change when the user's own arrays do, unless large."""
+    variables = {
+        name: variable.copy(deep=True)
+        for name, variable in dataset.variables.items()
+        if variable.size <= COPIED and name not in dataset.indexes
+    }
+    return dataset.assign({name: value for name, value in variables.items()})
+
+
 def _tree(
     problems: list[Problem], groups: dict[str, xr.Dataset], attrs: dict[str, Any]
 ) -> xr.DataTree:
     plan = problems[0].plan
     groups["observed_data"] = _observed(problems)
-    # The plan reads the user's own arrays; a fit must not change when they do.
-    groups["constant_data"] = plan.dataset.copy(deep=True)
+    groups["constant_data"] = _kept(plan.dataset)
     tree = xr.DataTree(_dataset({}, {}))
     # DataTree.from_dict would copy and align every group once more.
     tree.children = {name: xr.DataTree(value) for name, value in groups.items()}

@@ -54,6 +54,7 @@ class Family:
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `log_concave`: whether log p is concave in eta, phi being fixed.
+    - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
     - `separable`: the responses that push eta to infinity: "binomial" (y = 0 to -inf, y = trials
       to +inf), "poisson" (y = 0 to -inf) or None.
 
@@ -73,6 +74,7 @@ class Family:
     valid: Callable[..., Mask]
     support: str
     separable: str | None
+    quadratic: bool = False
 
     def log_likelihood(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """log p(y | eta, phi), elementwise."""
@@ -245,6 +247,7 @@ def _gaussian(link: str) -> Family:
         valid=_gaussian_valid,
         support="real numbers",
         separable=None,
+        quadratic=link == "identity",
     )
 
 

@@ -80,6 +80,23 @@ class Rowwise:
                     phi_phi[k][j] += float(d.phi_phi[k][j].sum())
         return Terms(value + self.constant, gradient, hessian, of_phi, w_phi, phi_phi)
 
+    def curvature(self, w: Array, phi: list, members: Array | None = None) -> Array:
+        """Return minus the Hessian, of some coefficients if not of all."""
+        some: Array | slice = slice(None) if members is None else members
+        found: Array | float = 0.0
+        for rows in self.blocks(ROWS):
+            d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
+            found = found + weighted_gram(rows.X[:, some], -d.eta_eta)
+        return np.asarray(found)
+
+    def diagonal(self, w: Array, phi: list) -> Array:
+        """Return the diagonal of minus the Hessian."""
+        found = np.zeros(len(w))
+        for rows in self.blocks(256):
+            d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
+            found -= d.eta_eta @ np.square(rows.X)
+        return found
+
     def change(self, step: Array) -> float:
         """Return max |X dw|: how far a step moves any linear predictor."""
         return max(
@@ -163,20 +180,31 @@ def slopes(likelihoods: Sequence[Rowwise], W: Array, phi: Sequence[list]) -> tup
     [[4.0], [-0.085]]
     """
     first, k = likelihoods[0], len(W)
-    one = all(other is first for other in likelihoods)
-    values = np.array([one.constant for one in likelihoods])
+    one = all(other == first for other in likelihoods) and all(own == phi[0] for own in phi)
+    if one and k > 1 and not np.ptp(W, axis=0).any():
+        values, gradients = slopes(likelihoods[:1], W[:1], phi[:1])
+        return np.repeat(values, k), np.repeat(gradients, k, axis=0)
+    read = likelihoods[:1] if one else likelihoods
+    values = np.array([each.constant for each in read]) + np.zeros(k)
     gradients = np.zeros_like(W)
-    together: list = [
-        phi[0][j] if len({float(own[j]) for own in phi}) == 1 else np.array([[own[j]] for own in phi])
-        for j in range(len(phi[0]))
-    ]
+    together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
     size = int(np.clip(CELLS // k, 256, ROWS))
-    for several in zip(*(each.blocks(size) for each in likelihoods[: 1 if one else k]), strict=True):
+    for several in zip(*(each.blocks(size) for each in read), strict=True):
         rows = several[0] if one else _joined(several)
         d = _kernel(first.family, rows, rows.times(W), together, 1)
         values += d.value.sum(axis=1)
         gradients += rows.adjoint(d.eta)
     return values, gradients
+
+
+def moment_slopes(moments: Moments, W: Array, phi: Sequence[list]) -> tuple[Array, Array]:
+    """Return the same as `slopes` of likelihoods that have the same moments."""
+    sigma = np.array([float(own[0]) for own in phi])[:, None]
+    d = W - moments.anchor
+    bend = d @ moments.gram
+    squares = moments.squares + ((bend - 2.0 * moments.pull) * d).sum(axis=1)
+    constant = moments.count * (np.log(sigma[:, 0]) + 0.5 * np.log(2.0 * np.pi))
+    return -0.5 * squares / sigma[:, 0] ** 2 - constant, (moments.pull - bend) / sigma**2
 
 
 def _joined(several: Sequence[Rows]) -> Rows:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.numerics.families import Family
-from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise, slopes
+from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise, moment_slopes, slopes
 from bayesglm.numerics.priors import Prior
 from bayesglm.numerics.rows import Rows
 from bayesglm.numerics.solvers import Evaluation
@@ -195,6 +195,61 @@ class Objective:
         value = found.value + float(self._prior(theta[None], smooth=True)[0])
         return Evaluation(value, gradient, hessian)
 
+    def curvature(self, theta: Array, members: Array) -> Array:
+        """Return minus the Hessian of the smooth part on some coefficients, dispersions fixed."""
+        m, p = len(members), self.n_coefficients
+        if self.moments is not None:
+            sigma = float(self.phi(theta)[0])
+            found = self.moments.gram[np.ix_(members, members)] / sigma / sigma
+        elif m == p:
+            found = self.rowwise.curvature(theta[:p], self.phi(theta))
+        else:
+            found = self.rowwise.curvature(theta[:p], self.phi(theta), members)
+        place = np.full(p, -1)
+        place[members] = np.arange(m)
+        for part in self.coefficients:
+            own = np.arange(p)[part.where]
+            own = own[place[own] >= 0]
+            bend = part.prior.curvature(theta[part.where], **part.parameters)
+            if part.prior.joint:
+                inside = own - part.where.start
+                found[np.ix_(place[own], place[own])] -= bend[np.ix_(inside, inside)]
+            else:
+                bend = np.broadcast_to(bend, part.where.stop - part.where.start)
+                found[place[own], place[own]] -= bend[own - part.where.start]
+        return found
+
+    def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
+        """Return the product with an approximation of (-Hessian)^-1, never formed.
+
+        That of the likelihood counts as diagonal, as a sample of rows has it; a joint prior's is
+        inverted in its eigenbasis.
+        """
+        diagonal = np.abs(sample.diagonal(theta[: self.n_coefficients], self.phi(theta)))
+        diagonal = np.maximum(diagonal, 1e-10 * diagonal.max(initial=0.0))
+        inverses: list[tuple[PriorPart, Array]] = []
+        for part in self.coefficients:
+            own, at = diagonal[part.where], theta[part.where]
+            if part.prior.joint:
+                scale = np.mean(part.parameters["scale"])
+                bend = part.parameters["structure"].eigenvalues / scale / scale
+                inverses.append((part, 1.0 / (own.mean() + bend)))
+            else:
+                inverses.append((part, 1.0 / (own - part.prior.curvature(at, **part.parameters))))
+
+        def times(v: Array) -> Array:
+            found = np.empty_like(v)
+            for part, inverse in inverses:
+                own = v[part.where]
+                if part.prior.joint:
+                    rotate = part.parameters["structure"].rotate
+                    found[part.where] = rotate(rotate(own) * inverse, back=True)
+                else:
+                    found[part.where] = own * inverse
+            return found
+
+        return times
+
     def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
         """Add the priors of phi, then turn derivatives in phi into those in log(phi)."""
         for place, part in self._free_parts():
@@ -225,11 +280,14 @@ class Objective:
 def smooth_slopes(objectives: Sequence[Objective], W: Array) -> tuple[Array, Array]:
     """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
 
-    For objectives that share X and have no free dispersion.
+    For objectives that share X, or their moments, and have no free dispersion.
     """
-    values, gradients = slopes(
-        [one.rowwise for one in objectives], W, [list(one.dispersions) for one in objectives]
-    )
+    phi = [list(one.dispersions) for one in objectives]
+    first = objectives[0].moments
+    if first is not None:
+        values, gradients = moment_slopes(first, W, phi)
+    else:
+        values, gradients = slopes([one.rowwise for one in objectives], W, phi)
     for k, objective in enumerate(objectives):
         for part in objective.coefficients:
             at = W[k, part.where]

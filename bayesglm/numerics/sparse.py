@@ -32,7 +32,6 @@ Array = np.ndarray
 KNOWN = 1000  # coordinates of the quadratic, if there are more; and twice those not at their kink
 _HIDDEN = 1e-9
 _SHORTEST = 1e-8
-_FIRST_BATCH = 5
 _LARGEST_BATCH = 25
 _STALE = 4  # passes after which a Hessian that has not settled everything is taken anew
 _MOST_PASSES = 100
@@ -57,11 +56,14 @@ class Functions(NamedTuple):
         return smooth - (self.kink[who] * np.abs(x - self.kink_at)).sum(axis=-1)
 
 
-def sparse_path(functions: Functions, x0: Array, *, settled: float = SETTLED) -> list[Solution]:
+def sparse_path(
+    functions: Functions, x0: Array, *, settled: float = SETTLED, first_batch: int = 5
+) -> list[Solution]:
     """Maximise the functions in their order, each from near the one before; x0 is the first start.
 
-    Stops where the next step promises less than ``settled`` of 1 + |value|. Raises
-    ConvergenceError, with the last `Solution`, where that takes more than 100 passes.
+    Stops where the next step promises less than ``settled`` of 1 + |value|. The size of the batches
+    adapts to how they fare. Raises ConvergenceError, with the last `Solution`, where one of them
+    takes more than 100 passes.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
@@ -69,32 +71,37 @@ def sparse_path(functions: Functions, x0: Array, *, settled: float = SETTLED) ->
     >>> functions = Functions(
     ...     evaluate, lambda x, k, members: np.eye(2)[np.ix_(members, members)], kinks, np.zeros(2)
     ... )
-    >>> [one.x.tolist() for one in sparse_path(functions, np.zeros(2))]
+    >>> [one.x.round(9).tolist() for one in sparse_path(functions, np.zeros(2))]
     [[0.0, 0.0], [2.0, 0.0], [2.75, 0.25]]
     """
     k, x = len(functions.kink), np.array(x0, dtype=np.float64)
     found: list[Solution] = []
-    size = _FIRST_BATCH
+    size = first_batch
     while len(found) < k:
         who = np.arange(len(found), min(len(found) + size, k))
         solutions, n_passes = _settle(functions, who, x, settled)
         found += solutions
         x = solutions[-1].x
-        size = max(2, size // 2) if n_passes > _STALE + 2 else min(2 * size, _LARGEST_BATCH)
+        size = max(2, size // 2) if n_passes > _STALE + 2 else max(size, min(2 * size, _LARGEST_BATCH))
     return found
 
 
 class _Quadratic:
     """The shared curvature around one point, scaled to a unit diagonal, and the face last left."""
 
-    def __init__(self, functions: Functions, k: int, x: Array, gradient: Array) -> None:
-        self.members = _known(functions, k, x, gradient)
-        curvature = functions.curvature(x, k, self.members)
-        self.model = scaled_model(curvature, 0.0)
+    def __init__(self, functions: Functions, who: Array, x: Array, gradient: Array) -> None:
+        k, x0 = int(who[0]), x[0]
+        self.members = _known(functions, who, x, gradient)
+        self.model = scaled_model(functions.curvature(x0, k, self.members), 0.0)
         self.at = functions.kink_at[self.members]
         self.kink = functions.kink[:, self.members] * self.model.scale
-        start = (x[self.members] - self.at) / self.model.scale
+        start = (x0[self.members] - self.at) / self.model.scale
         self.face = Face(self.model.matrix, self.kink[k], start)
+
+    def misses(self, functions: Functions, who: Array, gradient: Array) -> Array:
+        """Say of which functions a coordinate that the quadratic does not know leaves its kink."""
+        out = np.setdiff1d(np.arange(gradient.shape[1]), self.members)
+        return np.any(np.abs(gradient[:, out]) > functions.kink[np.ix_(who, out)], axis=1)
 
     def target(self, k: int, x: Array, gradient: Array) -> tuple[Array, float]:
         """Return where function k's quadratic minus kinks is largest, and the gain on the way."""
@@ -114,15 +121,16 @@ class _Quadratic:
         return target, float(step @ self.model.matrix @ step)
 
 
-def _known(functions: Functions, k: int, x: Array, gradient: Array) -> Array:
-    p = len(x)
+def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array:
+    """The coordinates that are not at their kink, and those nearest to leaving it."""
+    p = x.shape[1]
     if p <= KNOWN:
         return np.arange(p)
-    kink = functions.kink[k]
-    inside = (kink == 0.0) | (x != functions.kink_at)
-    pressing = np.where(inside, np.inf, np.abs(gradient) / np.where(kink > 0.0, kink, 1.0))
+    kink = functions.kink[who]
+    inside = ((kink == 0.0) | (x != functions.kink_at)).any(axis=0)
+    pressing = (np.abs(gradient) / np.where(kink > 0.0, kink, 1.0)).max(axis=0)
     room = min(p, max(KNOWN, 2 * int(inside.sum())))
-    chosen = np.argpartition(-pressing, room - 1)[:room]
+    chosen = np.argpartition(-np.where(inside, np.inf, pressing), room - 1)[:room]
     return np.sort(chosen)
 
 
@@ -188,7 +196,7 @@ def _settle(
     value, gradient = functions.evaluate(start, who)
     value = functions.objective(start, value, who)
     batch = _Batch(who, start, value, gradient, start.copy(), np.full(m, np.inf), np.ones(m))
-    quadratic = _Quadratic(functions, int(who[0]), batch.x[0], batch.gradient[0])
+    quadratic = _Quadratic(functions, who, batch.x, batch.gradient)
     batch.aim(quadratic, everyone)
     active, since = everyone, 0
     for n_passes in range(1, _MOST_PASSES + 1):
@@ -198,18 +206,16 @@ def _settle(
         went = batch.move(active, functions.objective(trial, value, who[active]), gradient)
         # Back along the path, then on again: each face is next to the one just left.
         batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
-        done = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
-        done &= np.isin(active, went)
+        still = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
+        still &= np.isin(active, went)
+        missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
         since += 1
-        if since >= _STALE or (done.all() and not quadratic.complete):
-            left = active if done.all() else active[~done]
-            quadratic = _Quadratic(
-                functions, int(who[left[0]]), batch.x[left[0]], batch.gradient[left[0]]
-            )
-            batch.aim(quadratic, left)
+        active = active[~still | missed]
+        if len(active) and (since >= _STALE or len(active) == np.count_nonzero(missed)):
+            view = functions, who[active], batch.x[active], batch.gradient[active]
+            quadratic = _Quadratic(*view)
+            batch.aim(quadratic, active)
             since = 0
-            done = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
-        active = active[~done]
         if not len(active):
             return [batch.solution(functions, j, n_passes) for j in range(m)], n_passes
         if np.any(batch.t[active] < _SHORTEST):

@@ -21,7 +21,7 @@ from bayesglm.spec.priors import (
 from bayesglm.spec.terms import TERMS, History, Linear, Term
 
 RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q"})
-DERIVED = ("_lag", "_column", "_data", "_scale", "_lengthscale")
+DERIVED = ("_lag", "_column", "_data", "_scale", "_lengthscale", "_walk")
 
 
 @noun

@@ -1,0 +1,265 @@
+"""Which solver finds a mode: the one that by a count of its operations is done first.
+
+- Newton's method, where n p^2 is small, and wherever another has failed: it is the judge.
+- Newton on moments, for gaussian responses with the identity link: one pass over the rows.
+- Quasi-Newton with the curvature of a sample of rows, where rows are many.
+- Quasi-Newton without a matrix, with the diagonal of the curvature and the priors' own structure,
+  where coefficients are many.
+- Proximal Newton, or proximal quasi-Newton with a shared Hessian, under kinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.problem import Problem
+from bayesglm.numerics.likelihood import moments
+from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.quasi import quasi_newton
+from bayesglm.numerics.solvers import Solution, newton, proximal_newton, scaled_model
+from bayesglm.numerics.sparse import Functions, sparse_path
+
+Array = np.ndarray
+GRAM = 3e10  # multiplications a second in matrix products ...
+PASS = 1e9  # ... and in products with a vector, which wait for memory
+LEAST_SAMPLE = 4000  # rows of the sample whose mode is the start; its curvature is taken ...
+LARGE_SAMPLE = 5  # ... from one row of so many
+MOST_KEPT = 6000  # coefficients of which a matrix is formed
+STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
+
+
+def maximise(problem: Problem, objective: Objective) -> Solution:
+    """Return the mode of one objective; raises ConvergenceError."""
+    route = _route(problem, objective, 1)
+    if route is _by_newton:
+        return _judge(problem, objective, problem.start())
+    return route([problem], [objective])[0]
+
+
+def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceError]:
+    """Return every neuron's mode, or why it has none; neurons that share a design go together."""
+    groups: dict[tuple, list[int]] = {}
+    for k, problem in enumerate(problems):
+        alone = problem.natural.free or problem.natural.kink.any()
+        key = (id(problem.design.predictors), k if alone else -1)
+        groups.setdefault(key, []).append(k)
+    found: dict[int, Solution | ConvergenceError] = {}
+    for members in groups.values():
+        some = [problems[k] for k in members]
+        objectives = [problem.natural for problem in some]
+        route = _route(some[0], objectives[0], len(some))
+        try:
+            found.update(zip(members, route(some, objectives), strict=True))
+        except ConvergenceError:
+            for k, problem, objective in zip(members, some, objectives, strict=True):
+                found[k] = _attempt(problem, objective)
+    return [found[k] for k in range(len(problems))]
+
+
+def _attempt(problem: Problem, objective: Objective) -> Solution | ConvergenceError:
+    try:
+        return _judge(problem, objective, problem.start())
+    except ConvergenceError as error:
+        return error
+
+
+type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
+
+
+def _route(problem: Problem, objective: Objective, together: int) -> Route:
+    """Choose by the time that each way takes, counted in operations."""
+    n, p = problem.design.n_rows, objective.n_coefficients
+    newton_time = together * 8 * (n * p * p + p**3 / 3) / GRAM
+    if objective.family.quadratic and p <= MOST_KEPT and together == 1:
+        return _by_moments
+    if objective.free:
+        return _by_newton
+    if objective.kink.any():
+        return _by_newton if newton_time < 0.01 and p <= 200 else _by_sparse_path
+    if p > MOST_KEPT:
+        return _matrix_free
+    if n < 10 * p:
+        return _by_newton
+    one_pass = 2 * n * p * (1 / PASS if together == 1 else together / GRAM)
+    sample_time = together * 5 * _sample_size(n, p) * p * p / GRAM
+    return _by_sample if 10 * one_pass + sample_time < newton_time else _by_newton
+
+
+def _judge(problem: Problem, objective: Objective, x0: Array) -> Solution:
+    """Newton's method, which says why where there is no maximum."""
+    if objective.kink.any():
+        return proximal_newton(
+            objective.evaluate,
+            objective.value,
+            x0,
+            objective.change,
+            objective.kink,
+            objective.kink_at,
+        )
+    return newton(objective.evaluate, objective.value, x0, objective.change)
+
+
+def _by_newton(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    return [
+        _judge(problem, objective, problem.start())
+        for problem, objective in zip(problems, objectives, strict=True)
+    ]
+
+
+def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    """Newton on the moments; around its answer they are taken again, to lose no digits."""
+    found = []
+    for problem, objective in zip(problems, objectives, strict=True):
+        p = objective.n_coefficients
+        around = with_moments(objective, problem.start())
+        first = _judge(problem, around, problem.start())
+        assert around.moments is not None
+        better = moments(objective.rowwise, first.x[:p], around.moments.gram)
+        last = _judge(problem, replace(objective, moments=better), first.x)
+        n_iter = first.n_iter + last.n_iter
+        found.append(last._replace(n_iter=n_iter, solver=f"{last.solver} on moments"))
+    return found
+
+
+def with_moments(objective: Objective, theta: Array) -> Objective:
+    """Return a gaussian objective that reads its likelihood off its moments around theta."""
+    taken = moments(objective.rowwise, theta[: objective.n_coefficients])
+    return replace(objective, moments=taken)
+
+
+def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    """Quasi-Newton, from the mode and with the curvature of a sample of the rows."""
+    n, p = problems[0].design.n_rows, objectives[0].n_coefficients
+    small = _samples(problems, objectives, _sample_size(n, p))
+    large = _samples(problems, objectives, max(n // LARGE_SAMPLE, _sample_size(n, p)))
+    starts, inverses = np.empty((len(problems), p)), np.empty((len(problems), p, p))
+    for k, problem in enumerate(problems):
+        rough = _rough_mode(problem, small[k])
+        now = large[k].evaluate(rough)
+        inverses[k] = _inverse(-now.hessian)
+        starts[k] = rough + inverses[k] @ now.gradient
+
+    def precondition(v: Array, who: Array) -> Array:
+        return np.matmul(v[:, None, :], inverses[who])[:, 0, :]
+
+    found, converged = quasi_newton(
+        lambda x, who: smooth_slopes([objectives[k] for k in who], x),
+        precondition,
+        starts,
+        solver="quasi-newton",
+    )
+    for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
+        if not converged[k] or _still_moves(problem, objective, large[k], found[k]):
+            found[k] = _judge(problem, objective, found[k].x)
+    return found
+
+
+def _sample_size(n: int, p: int) -> int:
+    return min(n // 4, max(LEAST_SAMPLE, 40 * p))
+
+
+def _samples(
+    problems: Sequence[Problem], objectives: Sequence[Objective], size: int
+) -> list[Objective]:
+    """Return the objectives over the same rows, drawn once, that stand for all."""
+    first = problems[0].design
+    chosen = np.sort(np.random.default_rng(0).choice(first.n_rows, size, replace=False))
+    taken = first.take(chosen).predictors
+    found = []
+    for problem, objective in zip(problems, objectives, strict=True):
+        design = problem.design
+        weights = np.full(len(design.y), first.n_rows / size)
+        if design.weights is not None:
+            weights *= design.weights
+        sampled = replace(design, predictors=taken, weights=weights)
+        found.append(replace(objective, blocks=sampled.blocks))
+    return found
+
+
+def _rough_mode(problem: Problem, sample: Objective) -> Array:
+    """Return the mode of a sample to a tenth of what a sample can tell."""
+    x0 = problem.start()
+    try:
+        return np.array(
+            newton(
+                sample.evaluate, sample.value, x0, sample.change, max_iter=30, enough=0.01 * len(x0)
+            ).x
+        )
+    except ConvergenceError:
+        return x0
+
+
+def _inverse(curvature: Array) -> Array:
+    from scipy.linalg import cho_solve
+
+    model = scaled_model(curvature, 0.0)
+    return model.scale[:, None] * cho_solve(model.factor, np.diag(model.scale), check_finite=False)
+
+
+def _still_moves(
+    problem: Problem, objective: Objective, sample: Objective, solution: Solution
+) -> bool:
+    """Say whether the next step, by the curvature where it ended, would still go far.
+
+    On the plateau of separated data nothing is left to gain, and every step goes on all the same.
+    """
+    if not problem.may_be_separated():
+        return False
+    now = smooth_slopes([objective], solution.x[None])[1][0]
+    step = _inverse(-sample.evaluate(solution.x).hessian) @ now
+    return objective.change(step) > STILL
+
+
+def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    """Quasi-Newton with the diagonal of the curvature and the structure of the priors."""
+    n, p = problems[0].design.n_rows, objectives[0].n_coefficients
+    samples = _samples(problems, objectives, min(n, 1000))
+    starts = np.stack([problem.start() for problem in problems])
+    inverses = [
+        objective.approximate_inverse(start, sample.rowwise)
+        for objective, start, sample in zip(objectives, starts, samples, strict=True)
+    ]
+    found, converged = quasi_newton(
+        lambda x, who: smooth_slopes([objectives[k] for k in who], x),
+        lambda v, who: np.stack([inverses[k](row) for k, row in zip(who, v, strict=True)]),
+        starts,
+        solver="quasi-newton, matrix-free",
+        memory=20,
+        max_iter=1000,
+    )
+    for k, problem in enumerate(problems):
+        if not converged[k] and p <= MOST_KEPT:
+            found[k] = _judge(problem, objectives[k], found[k].x)
+        elif not converged[k]:
+            raise ConvergenceError(
+                f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "
+                f"(gradient norm {found[k].gradient_norm:.2g}).",
+                found[k],
+            )
+    return found
+
+
+def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    found = []
+    for problem, objective in zip(problems, objectives, strict=True):
+        try:
+            found += sparse_path(path_functions([objective]), problem.start())
+        except ConvergenceError:
+            if objective.n_coefficients > MOST_KEPT:
+                raise
+            found.append(_judge(problem, objective, problem.start()))
+    return found
+
+
+def path_functions(objectives: Sequence[Objective]) -> Functions:
+    """Return what the sparse solver needs of objectives that differ in their priors."""
+    return Functions(
+        lambda x, who: smooth_slopes([objectives[k] for k in who], x),
+        lambda x, k, members: objectives[k].curvature(x, members),
+        np.stack([objective.kink for objective in objectives]),
+        objectives[0].kink_at,
+    )
