@@ -95,12 +95,10 @@ def sample_dim_of(dataset: xr.Dataset, response: str) -> str:
 
 
 def samples_first(dataset: xr.Dataset, dim: str) -> xr.Dataset:
-    """Put the sample dim first in every variable, and the others into the Dataset's order."""
-    order = (dim, *(other for other in dataset.dims if other != dim))
-    for variable in dataset.variables.values():
-        if variable.dims != tuple(other for other in order if other in variable.dims):
-            return dataset.transpose(*order, missing_dims="ignore")
-    return dataset
+    """Put the sample dim first in every variable; the others keep their order."""
+    if all(dim not in one.dims or one.dims[0] == dim for one in dataset.variables.values()):
+        return dataset
+    return dataset.transpose(dim, ..., missing_dims="ignore")
 
 
 def _remembered(dataset: xr.Dataset) -> str | None:

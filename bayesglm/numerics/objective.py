@@ -180,6 +180,8 @@ class Objective:
     def evaluate(self, theta: Array) -> Evaluation:
         """Return value, gradient and Hessian of the smooth part in one pass over the rows."""
         p = self.n_coefficients
+        if self._far_out(theta[None])[0]:
+            return Evaluation(-np.inf, np.zeros(self.size), np.zeros((self.size, self.size)))
         found = self._likelihood.terms(theta[:p], self.phi(theta))
         gradient, hessian = np.zeros(self.size), np.zeros((self.size, self.size))
         gradient[:p], hessian[:p, :p] = found.w, found.w_w

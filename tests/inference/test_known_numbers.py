@@ -8,7 +8,7 @@ from scipy.linalg import hadamard
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
 
 import bayesglm as bg
-import bayesglm.numerics.objective as objective_module
+import bayesglm.numerics.likelihood as likelihood_module
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def test_any_order_of_dims_gives_the_same_answer(many):
 def test_any_block_size_gives_the_same_answer(many, monkeypatch, size):
     model = bg.GLM("bernoulli", ["x", "movie"], family="bernoulli", weights="weights")
     expected = bg.fit_map(model, many)["map"].to_dataset()
-    monkeypatch.setattr(objective_module, "ROWS", size)
+    monkeypatch.setattr(likelihood_module, "ROWS", size)
     xr.testing.assert_allclose(bg.fit_map(model, many)["map"].to_dataset(), expected, rtol=1e-9)
 
 
