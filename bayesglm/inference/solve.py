@@ -36,7 +36,7 @@ def maximise(problem: Problem, objective: Objective) -> Solution:
     """Return the mode of one objective; raises ConvergenceError."""
     route = _route(problem, objective, 1)
     if route is _by_newton:
-        return _judge(problem, objective, problem.start())
+        return judge(objective, problem.start())
     return route([problem], [objective])[0]
 
 
@@ -62,7 +62,7 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
 
 def _attempt(problem: Problem, objective: Objective) -> Solution | ConvergenceError:
     try:
-        return _judge(problem, objective, problem.start())
+        return judge(objective, problem.start())
     except ConvergenceError as error:
         return error
 
@@ -89,7 +89,7 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
     return _by_sample if 10 * one_pass + sample_time < newton_time else _by_newton
 
 
-def _judge(problem: Problem, objective: Objective, x0: Array) -> Solution:
+def judge(objective: Objective, x0: Array) -> Solution:
     """Newton's method, which says why where there is no maximum."""
     if objective.kink.any():
         return proximal_newton(
@@ -105,7 +105,7 @@ def _judge(problem: Problem, objective: Objective, x0: Array) -> Solution:
 
 def _by_newton(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     return [
-        _judge(problem, objective, problem.start())
+        judge(objective, problem.start())
         for problem, objective in zip(problems, objectives, strict=True)
     ]
 
@@ -116,10 +116,10 @@ def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
     for problem, objective in zip(problems, objectives, strict=True):
         p = objective.n_coefficients
         around = with_moments(objective, problem.start())
-        first = _judge(problem, around, problem.start())
+        first = judge(around, problem.start())
         assert around.moments is not None
         better = moments(objective.rowwise, first.x[:p], around.moments.gram)
-        last = _judge(problem, replace(objective, moments=better), first.x)
+        last = judge(replace(objective, moments=better), first.x)
         n_iter = first.n_iter + last.n_iter
         found.append(last._replace(n_iter=n_iter, solver=f"{last.solver} on moments"))
     return found
@@ -140,7 +140,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     for k, problem in enumerate(problems):
         rough = _rough_mode(problem, small[k])
         now = large[k].evaluate(rough)
-        inverses[k] = _inverse(-now.hessian)
+        inverses[k] = inverse_curvature(-now.hessian)
         starts[k] = rough + inverses[k] @ now.gradient
 
     def precondition(v: Array, who: Array) -> Array:
@@ -154,7 +154,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     )
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         if not converged[k] or _still_moves(problem, objective, large[k], found[k]):
-            found[k] = _judge(problem, objective, found[k].x)
+            found[k] = judge(objective, found[k].x)
     return found
 
 
@@ -193,7 +193,8 @@ def _rough_mode(problem: Problem, sample: Objective) -> Array:
         return x0
 
 
-def _inverse(curvature: Array) -> Array:
+def inverse_curvature(curvature: Array) -> Array:
+    """Return the inverse, of what is near singular with its scaled diagonal raised a little."""
     from scipy.linalg import cho_solve
 
     model = scaled_model(curvature, 0.0)
@@ -207,10 +208,10 @@ def _still_moves(
 
     On the plateau of separated data nothing is left to gain, and every step goes on all the same.
     """
-    if not problem.may_be_separated():
+    if objective.family.separable is None or problem.only_intercept_is_free():
         return False
     now = smooth_slopes([objective], solution.x[None])[1][0]
-    step = _inverse(-sample.evaluate(solution.x).hessian) @ now
+    step = inverse_curvature(-sample.evaluate(solution.x).hessian) @ now
     return objective.change(step) > STILL
 
 
@@ -233,7 +234,7 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
     )
     for k, problem in enumerate(problems):
         if not converged[k] and p <= MOST_KEPT:
-            found[k] = _judge(problem, objectives[k], found[k].x)
+            found[k] = judge(objectives[k], found[k].x)
         elif not converged[k]:
             raise ConvergenceError(
                 f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "
@@ -251,7 +252,7 @@ def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]
         except ConvergenceError:
             if objective.n_coefficients > MOST_KEPT:
                 raise
-            found.append(_judge(problem, objective, problem.start()))
+            found.append(judge(objective, problem.start()))
     return found
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.numerics.families import Derivatives, Family
-from bayesglm.numerics.rows import Rows, weighted_gram
+from bayesglm.numerics.rows import Rows
 
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
@@ -55,6 +55,14 @@ class Rowwise:
             total += float(_times(values, rows.weights).sum())
         return total
 
+    def saturated(self, phi: list) -> float:
+        """Return the largest log likelihood that any linear predictors reach."""
+        total = self.constant
+        for rows in self.blocks(ROWS):
+            values = np.broadcast_to(self.family.saturated(rows.y, phi, rows.trials), rows.y.shape)
+            total += float(_times(values, rows.weights).sum())
+        return total
+
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
         return self.constant + sum(
@@ -72,7 +80,7 @@ class Rowwise:
             d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
             value += float(d.value.sum())
             gradient += rows.adjoint(d.eta[None])[0]
-            hessian -= weighted_gram(rows.X, -d.eta_eta)
+            hessian -= rows.gram(-d.eta_eta)
             for k in range(n_phi):
                 of_phi[k] += float(d.phi[k].sum())
                 w_phi[k] += rows.adjoint(d.eta_phi[k][None])[0]
@@ -82,11 +90,10 @@ class Rowwise:
 
     def curvature(self, w: Array, phi: list, members: Array | None = None) -> Array:
         """Return minus the Hessian, of some coefficients if not of all."""
-        some: Array | slice = slice(None) if members is None else members
         found: Array | float = 0.0
         for rows in self.blocks(ROWS):
             d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-            found = found + weighted_gram(rows.X[:, some], -d.eta_eta)
+            found = found + rows.gram(-d.eta_eta, members)
         return np.asarray(found)
 
     def diagonal(self, w: Array, phi: list) -> Array:
@@ -162,8 +169,7 @@ def moments(rowwise: Rowwise, anchor: Array, gram: Array | None = None) -> Momen
         squares += float(weighted @ residual)
         count += float(len(residual) if rows.weights is None else rows.weights.sum())
         if gram is None:
-            ones = np.ones(len(residual)) if rows.weights is None else rows.weights
-            total += rows.X.T @ rows.X if rows.weights is None else weighted_gram(rows.X, ones)
+            total += rows.gram(rows.weights)
     return Moments(anchor, total if gram is None else gram, pull, squares, count)
 
 

@@ -207,8 +207,14 @@ class Objective:
             found = self.rowwise.curvature(theta[:p], self.phi(theta))
         else:
             found = self.rowwise.curvature(theta[:p], self.phi(theta), members)
+        return found + self.prior_curvature(theta, members)
+
+    def prior_curvature(self, theta: Array, members: Array) -> Array:
+        """Return minus the Hessian of the priors' smooth part on some coefficients."""
+        p = self.n_coefficients
+        found = np.zeros((len(members), len(members)))
         place = np.full(p, -1)
-        place[members] = np.arange(m)
+        place[members] = np.arange(len(members))
         for part in self.coefficients:
             own = np.arange(p)[part.where]
             own = own[place[own] >= 0]
@@ -220,6 +226,10 @@ class Objective:
                 bend = np.broadcast_to(bend, part.where.stop - part.where.start)
                 found[place[own], place[own]] -= bend[own - part.where.start]
         return found
+
+    def log_prior(self, theta: Array) -> float:
+        """Return the log prior density at one theta, kinks included."""
+        return float(self._prior(theta[None], smooth=False)[0])
 
     def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
         """Return the product with an approximation of (-Hessian)^-1, never formed.
