@@ -9,26 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = [
-    "bayesglm",
-    "numpy",
-    "scipy",
-    "pandas",
-    "xarray",
-    "numba",
-    "pymc",
-    "pytensor",
-    "nutpie",
-    "arviz",
-    "scikit-learn",
-    "glum",
-    "nemos",
-    "jax",
-    "statsmodels",
-    "skglm",
-    "celer",
-    "bambi",
-]
+_PACKAGES = (
+    *("bayesglm", "numpy", "scipy", "pandas", "xarray", "numba", "pymc", "pytensor", "nutpie"),
+    *("arviz", "scikit-learn", "glum", "nemos", "jax", "statsmodels", "skglm", "celer", "bambi"),
+)
 
 
 def facts() -> dict[str, Any]:

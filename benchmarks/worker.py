@@ -113,8 +113,10 @@ def _serve(pipe: Any, solver: Solver, spec: Spec, warm_up: bool) -> None:
         except Exception as error:
             pipe.send(Reply(time.perf_counter() - began, None, peak_mb(), _say(error)))
             continue
-        own = seconds if found.seconds is None else found.seconds
-        pipe.send(Reply(own, found, peak_mb()))
+        if found.seconds is None:
+            pipe.send(Reply(seconds, found, peak_mb()))
+        else:  # the work was done by another process, whose memory is not ours to tell
+            pipe.send(Reply(found.seconds, found, 0.0))
 
 
 def _say(error: Exception) -> str:

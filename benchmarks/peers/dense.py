@@ -17,6 +17,14 @@ def found(intercept: Any, coef: Any) -> Found:
     return Found(np.reshape(intercept, 1), np.reshape(coef, (1, -1)))
 
 
+def _prepare_bayesglm(work: Work) -> Work:
+    """Import the rooms that the package imports at first use."""
+    import bayesglm as bg
+
+    assert callable(bg.fit_map)
+    return work
+
+
 def _fit_bayesglm(work: Work, setting: Setting) -> Any:
     import bayesglm as bg
 
@@ -120,7 +128,9 @@ def _read_pymc(point: Any) -> Found:
     return found(point["intercept"], point["w"])
 
 
-BAYESGLM = Solver("bayesglm", ("bayesglm",), _fit_bayesglm, _read_bayesglm)
+BAYESGLM = Solver(
+    "bayesglm", ("bayesglm",), _fit_bayesglm, _read_bayesglm, prepare=_prepare_bayesglm
+)
 
 _STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
 

@@ -15,6 +15,8 @@ from benchmarks.work import Found, Work
 
 _GLMNET = {"gaussian": "gaussian", "bernoulli": "binomial", "poisson": "poisson"}
 _GLUM = {"gaussian": "normal", "bernoulli": "binomial", "poisson": "poisson"}
+# celer_path has no intercept: a column so large that its penalty is next to none stands for it.
+_LARGE = 1e6
 _SCRIPT = Path(__file__).parents[1] / "glmnet_path.R"
 
 
@@ -90,21 +92,17 @@ def _fit_celer_lasso(work: Work, setting: Setting) -> Found:
 
 
 def _with_ones(work: Work) -> Any:
-    X = np.asfortranarray(np.column_stack([work.X, np.ones(work.spec.n)]))
+    X = np.asfortranarray(np.column_stack([work.X, np.full(work.spec.n, _LARGE)]))
     return X, 2 * work.y - 1, work
 
 
 def _fit_celer_logistic(prepared: Any, setting: Setting) -> Found:
     from celer import celer_path
 
-    # celer_path has no intercept: a column of ones with next to no penalty stands for it.
     X, y, work = prepared
-    weights = np.ones(X.shape[1])
-    weights[-1] = 1e-6
-    _, coef, _ = celer_path(
-        X, y, "logreg", alphas=work.lam, weights=weights, max_iter=100, use_PN=True, **setting
-    )
-    return Found(coef[-1], coef[:-1].T)
+    how = {"max_iter": 20, "use_PN": True, **setting}
+    _, coef, _ = celer_path(X, y, "logreg", alphas=work.lam, **how)
+    return Found(_LARGE * coef[-1], coef[:-1].T)
 
 
 def _fit_skglm(work: Work, setting: Setting) -> Found:
@@ -118,7 +116,7 @@ def _fit_skglm(work: Work, setting: Setting) -> Found:
     solve = (AndersonCD if work.spec.family == "gaussian" else ProxNewton)(**setting).solve
     path, w, eta = [], np.zeros(p + 1), np.zeros(n)
     for lam in work.lam:
-        w = solve(work.X, y, datafit(), L1(lam / n), w, eta)[0].copy()
+        w = solve(work.X, y, datafit(), L1(lam / n), w.copy(), eta)[0]
         eta = work.X @ w[:-1] + w[-1]
         path.append(w)
     coef = np.array(path)
