@@ -6,11 +6,14 @@ takes too long is ended with its process.
 
 import gc
 import multiprocessing
+import os
 import re
 import resource
+import signal
 import sys
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +22,7 @@ from benchmarks.solver import Setting, Solver
 from benchmarks.work import Found, Spec, make, tiny
 
 _START_LIMIT_S = 900.0
+_STOP_LIMIT_S = 10.0
 
 
 class Reply(NamedTuple):
@@ -61,10 +65,20 @@ class Worker:
         return reply
 
     def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.join()
+        """End the process, letting it clear away its files."""
+        with suppress(OSError):
+            self._pipe.send(None)
+            self._process.join(_STOP_LIMIT_S)
+        self._kill()
         self._pipe.close()
+
+    def _kill(self) -> None:
+        """End the process and those that it started, such as R."""
+        if self._process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+        self._process.join()
 
     def _receive(self, limit: float) -> Any:
         try:
@@ -72,7 +86,7 @@ class Worker:
                 return self._pipe.recv()
         except (EOFError, ConnectionError):
             return "its process ended (out of memory?)"
-        self._process.kill()
+        self._kill()
         return f"over the limit of {limit:g} s"
 
 
@@ -91,18 +105,18 @@ def peak_mb() -> float:
 
 
 def _serve(pipe: Any, solver: Solver, spec: Spec, warm_up: bool) -> None:
+    os.setsid()
     warnings.simplefilter("ignore")
+    if warm_up:
+        with suppress(Exception):  # a fault that matters shows again on the data that count
+            solver.read(solver.fit(solver.prepare(make(tiny(spec))), solver.ladder[0]))
     try:
-        if warm_up:
-            prepared = solver.prepare(make(tiny(spec)))
-            solver.read(solver.fit(prepared, solver.ladder[0]))
         prepared = solver.prepare(make(spec))
         pipe.send((threads(),))
     except Exception as error:
         pipe.send(_say(error))
         return
-    while True:
-        setting = pipe.recv()
+    while (setting := pipe.recv()) is not None:
         gc.collect()
         try:
             began = time.perf_counter()
