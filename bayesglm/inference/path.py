@@ -90,9 +90,7 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
     return found
 
 
-def _next(
-    problem: Problem, objective: Objective, x: Array, curvature: Array | None
-) -> Solution:
+def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | None) -> Solution:
     if objective.free or objective.kink.any():
         return judge(objective, x)
     if curvature is None:

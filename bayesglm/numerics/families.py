@@ -143,6 +143,10 @@ def _poisson_kernel(
 
 
 def _poisson_constant(y: Array, trials: None) -> Array:
+    y = np.asarray(y)
+    largest = y.max(initial=0.0)
+    if largest < y.size:  # counts repeat: a table is shorter than the data
+        return -gammaln(np.arange(largest + 1.0) + 1.0)[y.astype(np.intp)]
     return -gammaln(y + 1.0)
 
 

@@ -129,7 +129,9 @@ class Moments:
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
         d = w - self.anchor
-        return self._value(self.squares - 2.0 * float(self.pull @ d) + float(d @ self.gram @ d), phi)
+        return self._value(
+            self.squares - 2.0 * float(self.pull @ d) + float(d @ self.gram @ d), phi
+        )
 
     def _value(self, squares: float, phi: list) -> float:
         sigma = float(phi[0])
@@ -173,31 +175,26 @@ def moments(rowwise: Rowwise, anchor: Array, gram: Array | None = None) -> Momen
     return Moments(anchor, total if gram is None else gram, pull, squares, count)
 
 
-def slopes(likelihoods: Sequence[Rowwise], W: Array, phi: Sequence[list]) -> tuple[Array, Array]:
-    """Return values ``(k,)`` and gradients ``(k, p)`` of k log likelihoods at their own w.
+def slopes(
+    family: Family, blocks: Callable[[int], Iterable[Rows]], W: Array, phi: Sequence[list]
+) -> tuple[Array, Array]:
+    """Return kernels of log likelihoods ``(k,)`` and gradients ``(k, p)``, each at its own w.
 
-    Their rows share X, and are run through together: two matrix products serve them all.
+    Their rows share X, and are run through together: two matrix products serve them all. The
+    blocks' responses are one array for all, or have a line for each. Of the log likelihoods the
+    constants are missing.
 
     >>> from bayesglm.numerics.families import FAMILIES
-    >>> rows = Rows.of(np.array([[1.0], [2.0]]), y=np.array([1.0, 3.0]))
-    >>> one = Rowwise(lambda size: [rows], FAMILIES["poisson", "log"])
-    >>> values, gradients = slopes([one, one], np.array([[0.0], [0.5]]), [[], []])
-    >>> gradients.round(3).tolist()
-    [[4.0], [-0.085]]
+    >>> rows = Rows.of(np.array([[1.0], [2.0]]), y=np.array([[1.0, 3.0], [0.0, 1.0]]))
+    >>> family, W = FAMILIES["poisson", "log"], np.array([[0.0], [0.5]])
+    >>> slopes(family, lambda size: [rows], W, [[], []])[1].round(3).tolist()
+    [[4.0], [-5.085]]
     """
-    first, k = likelihoods[0], len(W)
-    one = all(other == first for other in likelihoods) and all(own == phi[0] for own in phi)
-    if one and k > 1 and not np.ptp(W, axis=0).any():
-        values, gradients = slopes(likelihoods[:1], W[:1], phi[:1])
-        return np.repeat(values, k), np.repeat(gradients, k, axis=0)
-    read = likelihoods[:1] if one else likelihoods
-    values = np.array([each.constant for each in read]) + np.zeros(k)
-    gradients = np.zeros_like(W)
+    k = len(W)
+    values, gradients = np.zeros(k), np.zeros_like(W)
     together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
-    size = int(np.clip(CELLS // k, 256, ROWS))
-    for several in zip(*(each.blocks(size) for each in read), strict=True):
-        rows = several[0] if one else _joined(several)
-        d = _kernel(first.family, rows, rows.times(W), together, 1)
+    for rows in blocks(int(np.clip(CELLS // k, 256, ROWS))):
+        d = _kernel(family, rows, rows.times(W), together, 1)
         values += d.value.sum(axis=1)
         gradients += rows.adjoint(d.eta)
     return values, gradients
@@ -211,27 +208,6 @@ def moment_slopes(moments: Moments, W: Array, phi: Sequence[list]) -> tuple[Arra
     squares = moments.squares + ((bend - 2.0 * moments.pull) * d).sum(axis=1)
     constant = moments.count * (np.log(sigma[:, 0]) + 0.5 * np.log(2.0 * np.pi))
     return -0.5 * squares / sigma[:, 0] ** 2 - constant, (moments.pull - bend) / sigma**2
-
-
-def _joined(several: Sequence[Rows]) -> Rows:
-    """Rows of several responses on one design, a response to a row of the arrays."""
-
-    def stack(name: str) -> Array | float | None:
-        parts = [getattr(rows, name) for rows in several]
-        first = parts[0]
-        if not isinstance(first, np.ndarray) or all(part is first for part in parts):
-            return first
-        return np.stack(parts)
-
-    first = several[0]
-    return Rows(
-        lambda: first.columns,
-        first.n_coefficients,
-        stack("y"),  # type: ignore[arg-type]
-        stack("offset"),  # type: ignore[arg-type]
-        stack("weights"),  # type: ignore[arg-type]
-        stack("trials"),  # type: ignore[arg-type]
-    )
 
 
 def _kernel(family: Family, rows: Rows, Xw: Array, phi: list, order: int) -> Derivatives:

@@ -1,8 +1,9 @@
 """Inverse links as elementwise functions of eta, accurate over the whole range of eta.
 
 `BINARY_LINKS` give log p and log q = log(1 - p), `MEANS` give mu and `LOG_MEANS` log mu, each with
-as many derivatives as are asked for, two at the most. Where a difference of near-equal numbers would cancel, a continued fraction
-or a short series takes over; where exp(eta) overflows, the answer is infinite, never nan.
+as many derivatives as are asked for, two at the most. Where a difference of near-equal numbers
+would cancel, a continued fraction or a short series takes over; where exp(eta) overflows, the
+answer is infinite, never nan.
 """
 
 from collections.abc import Callable
@@ -139,7 +140,7 @@ def _identity(eta: Array) -> Array:
 
 
 def _identity_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
-    return (eta, np.ones_like(eta), np.zeros_like(eta))[: order + 1]
+    return (eta, np.float64(1.0), np.float64(0.0))[: order + 1]
 
 
 def _exp_derivatives(eta: Array, order: int) -> tuple[Array, ...]:

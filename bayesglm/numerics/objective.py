@@ -289,20 +289,32 @@ class Objective:
         return np.abs(thetas[:, self.n_coefficients :]).max(axis=1, initial=0.0) > FAR_OUT
 
 
-def smooth_slopes(objectives: Sequence[Objective], W: Array) -> tuple[Array, Array]:
+def smooth_slopes(
+    objectives: Sequence[Objective],
+    W: Array,
+    blocks: Callable[[int], Iterable[Rows]] | None = None,
+) -> tuple[Array, Array]:
     """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
 
-    For objectives that share X, or their moments, and have no free dispersion.
+    For objectives without free dispersions that share X: all their data, differing in priors only,
+    or their moments; with ``blocks`` of joint rows (see `likelihood.slopes`) each its own response.
     """
-    phi = [list(one.dispersions) for one in objectives]
-    first = objectives[0].moments
-    if first is not None:
-        values, gradients = moment_slopes(first, W, phi)
+    phi, first, k = [list(one.dispersions) for one in objectives], objectives[0], len(W)
+    if first.moments is not None:
+        values, gradients = moment_slopes(first.moments, W, phi)
+    elif blocks is not None:
+        values, gradients = slopes(first.family, blocks, W, phi)
+        values += [one.rowwise.constant for one in objectives]
+    elif k > 1 and not np.ptp(W, axis=0).any():
+        values, gradients = slopes(first.family, first.blocks, W[:1], phi[:1])
+        values, gradients = np.repeat(values, k), np.repeat(gradients, k, axis=0)
+        values += first.rowwise.constant
     else:
-        values, gradients = slopes([one.rowwise for one in objectives], W, phi)
-    for k, objective in enumerate(objectives):
+        values, gradients = slopes(first.family, first.blocks, W, phi)
+        values += first.rowwise.constant
+    for j, objective in enumerate(objectives):
         for part in objective.coefficients:
-            at = W[k, part.where]
-            values[k] += part.smooth_total(at)
-            gradients[k, part.where] += part.smooth_gradient(at)
+            at = W[j, part.where]
+            values[j] += part.smooth_total(at)
+            gradients[j, part.where] += part.smooth_gradient(at)
     return values, gradients

@@ -129,7 +129,9 @@ def _chosen(model: GLM, term: str | None) -> list[str]:
         )
     with_scale = [one.label for one in model.terms if hasattr(one.prior, "scale")]
     if term is None and not with_scale:
-        raise ModelError("no term of the model has a prior with a scale; give one prior=ridge(1.0).")
+        raise ModelError(
+            "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
+        )
     if term is not None and term not in with_scale:
         raise ModelError(
             f"the prior of term {term!r} has no scale; give it one, for example prior=ridge(1.0)."
