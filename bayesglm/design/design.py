@@ -115,7 +115,12 @@ class Design:
 
     def blocks(self, size: int) -> Iterator[Rows]:
         """Run through the rows, ``size`` at a time."""
-        return joint_blocks([self], size)
+        return iter(self._whole) if size >= self.n_rows else joint_blocks([self], size)
+
+    @cached_property
+    def _whole(self) -> list[Rows]:
+        """All rows as the one block that they are where few, made once."""
+        return list(joint_blocks([self], max(self.n_rows, 1)))
 
     def take(self, keep: Array) -> Design:
         """Return the design of those kept rows for which ``keep`` is true, or of their numbers."""

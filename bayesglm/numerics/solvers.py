@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrf
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import kkt_residual, maximise_kinked
@@ -225,7 +226,7 @@ def _propose(
     last_tau: float,
     previous: Solution | None,
 ) -> _Proposal:
-    if not all(np.all(np.isfinite(part)) for part in now):
+    if not (np.isfinite(now.gradient).all() and np.isfinite(now.hessian).all()):
         raise ConvergenceError(
             f"the derivatives of the log density are not finite at iteration {n_iter} of the "
             f"{problem.solver} solver; start from another point, or rescale the predictors",
@@ -283,13 +284,13 @@ def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:
     while True:
         matrix = scaled.copy()
         matrix.flat[:: len(scale) + 1] += tau
-        try:
-            factor = cho_factor(matrix, lower=True, check_finite=False)
-        except LinAlgError:
+        factor, failed = dpotrf(matrix, lower=True) if len(scale) else (matrix, 0)
+        if failed:
             tau = max(10.0 * tau, 0.1 * last_tau)
             continue
-        pivot = np.diagonal(factor[0]).min(initial=1.0) ** 2
-        return ScaledModel(matrix, scale, tau, factor, resolved=bool(pivot > _RESOLVED * floor))
+        pivot = factor.diagonal().min(initial=1.0) ** 2
+        resolved = bool(pivot > _RESOLVED * floor)
+        return ScaledModel(matrix, scale, tau, (factor, True), resolved)
 
 
 def _rises(problem: _Problem, start: Solution, x: Array, smooth: float, t: float) -> bool:
