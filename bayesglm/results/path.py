@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,13 +106,11 @@ def prior_path(
 
 
 def _checked(scales: Iterable[float]) -> Array:
-    try:
-        values = np.atleast_1d(np.asarray(list(np.atleast_1d(scales)), dtype=float))  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise DataError(f"scales must be positive numbers, got {scales!r}.") from error
-    if values.ndim != 1 or not values.size:
-        raise DataError("scales must be a sequence of at least one positive number.")
-    bad = ~((values > 0) & np.isfinite(values))
+    given = list(scales) if isinstance(scales, Iterable) else []
+    if not given or not all(isinstance(one, Real) for one in given):
+        raise DataError(f"scales must be a sequence of positive numbers, got {scales!r}.")
+    values = np.array(given, dtype=np.float64)
+    bad = ~((values > 0.0) & np.isfinite(values))
     if bad.any():
         raise DataError(
             f"scales must be positive, finite numbers; {int(bad.sum())} are not, the first at "

@@ -54,7 +54,7 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     4
     """
     estimates, name = _opened(path, term)
-    scale = path["path"]["scale"].values
+    scale = estimates["scale"].values
     order = np.argsort(scale)
     figure, axes = new_figure(2, 1, 6.2, sharex=True, gridspec_kw={"height_ratios": (3.0, 1.2)})
     upper, lower = axes[:, 0]
@@ -94,7 +94,7 @@ def _draw_estimates(
     ax: Axes, path: xr.DataTree, estimates: xr.DataArray, name: str, order: Array
 ) -> str:
     """Draw the lines of a term's coefficients; return what a reader has to know of them."""
-    scale = path["path"]["scale"].values[order]
+    scale = estimates["scale"].values[order]
     values = estimates.transpose("scale", ...).values.reshape(len(scale), -1)[order]
     sds = None
     if "sd" in path.children:
