@@ -22,7 +22,8 @@ from bayesglm.spec.terms import History, Lagged, Linear
 
 Array = np.ndarray
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
-SMALL = 2_000_000  # numbers; so small a design is formed once, whatever it is made of
+SMALL = 2_500_000  # numbers; so small a design is formed once, whatever it is made of
+TINY = 100_000  # numbers; a copy of so few costs less than looking after two parts
 KEPT = 50_000_000  # numbers; the same for one of several narrow parts
 WIDE = 200  # columns; a lagged term of so many is cheaper by shifts, or formed block by block
 
@@ -83,11 +84,16 @@ class Predictors:
 
     @cached_property
     def _keeps_all(self) -> bool:
-        """Whether the design is formed once: if small, or of many narrow parts."""
+        """Whether the design is formed once: if small, or of many narrow parts.
+
+        One plain matrix is read where it lies, unless its rows are scattered or very few.
+        """
         numbers = len(self.rows) * self.n_coefficients
         wide = any(block.lags is not None and block.size >= WIDE for block in self.blocks)
-        plain = len(self.blocks) == 1 and self.blocks[0].lags is None
-        return numbers <= SMALL or (numbers * self.copies <= KEPT and not wide and not plain)
+        if len(self.blocks) == 1 and self.blocks[0].lags is None:
+            scattered = 256 * np.count_nonzero(np.diff(self.rows) != 1) > len(self.rows)
+            return numbers <= (SMALL if scattered else TINY)
+        return numbers <= SMALL or (numbers * self.copies <= KEPT and not wide)
 
     @cached_property
     def _kept(self) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.errors import DataError
+from bayesglm.numerics.parallel import share_out
 from bayesglm.spec.noun import near
 
 Array = np.ndarray
@@ -75,10 +76,15 @@ def runs(n: int, width: int) -> Iterator[slice]:
 
 def _largest(values: Array) -> float:
     """Return the largest magnitude of C-ordered numbers; NaN where one is missing."""
-    flat, largest = values.reshape(-1), 0.0
-    for part in runs(flat.size, 1):
-        largest = np.maximum(largest, np.maximum(flat[part].max(), -flat[part].min()))
-    return float(largest)
+    flat = values.reshape(-1)
+
+    def work(parts: Sequence[slice]) -> float:
+        largest = 0.0
+        for part in parts:
+            largest = np.maximum(largest, np.maximum(flat[part].max(), -flat[part].min()))
+        return largest
+
+    return float(np.max(share_out(runs(flat.size, 1), work)))
 
 
 def _not_computable(values: Array, dims: tuple) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from bayesglm.design.design import Design, joint_blocks
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
-from bayesglm.numerics.likelihood import moments
+from bayesglm.numerics.likelihood import block_rows, moments
 from bayesglm.numerics.objective import Objective, smooth_slopes
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
@@ -36,8 +36,7 @@ from bayesglm.numerics.sparse import Functions, sparse_path
 Array = np.ndarray
 GRAM = 3e10  # multiplications a second in matrix products ...
 PASS = 1e9  # ... and in products with a vector, which wait for memory
-LEAST_SAMPLE = 4000  # rows of the sample whose mode is the start; its curvature is taken ...
-LARGE_SAMPLE = 5  # ... from one row of so many
+LEAST_SAMPLE = 4000  # rows
 MOST_KEPT = 6000  # coefficients of which a matrix is formed
 STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
 
@@ -142,40 +141,44 @@ def with_moments(objective: Objective, theta: Array) -> Objective:
 
 
 def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
-    """Quasi-Newton, from the mode and with the curvature of a sample of the rows."""
+    """Quasi-Newton, from the mode and with the curvature of samples of the rows.
+
+    A small sample's mode starts a larger one's, and that starts the whole: each pass over all rows
+    is worth more than all that comes before it.
+    """
     n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
-    small = _samples(problems, objectives, _sample_size(n, p))
-    whole = [problem.design for problem in problems], list(objectives)
-    starts = np.stack([problem.start() for problem in problems])
-    inverses = np.empty((k, p, p))
+    every, inverses = np.arange(p), np.empty((k, p, p))
 
-    def precondition(v: Array, who: Array) -> Array:
-        return np.matmul(v[:, None, :], inverses[who])[:, 0, :]
+    def take_curvature(panel: Panel, x: Array) -> None:
+        for j, sample in enumerate(panel[1]):
+            model = approximate_model(partial(sample.curvature, x[j], every))
+            inverses[j] = inverse(model)
 
-    def side_by_side(of: Panel, x0: Array, enough: float) -> tuple[list[Solution], Array]:
+    def climb(panel: Panel, x: Array, enough: float) -> tuple[list[Solution], Array]:
         return quasi_newton(
-            partial(_joint_slopes, *of),
-            precondition,
-            x0,
+            partial(_joint_slopes, *panel),
+            lambda v, who: np.matmul(v[:, None, :], inverses[who])[:, 0, :],
+            x,
             solver="quasi-newton",
             enough=enough,
         )
 
-    every = np.arange(p)
-    for j, sample in enumerate(small[1]):
-        inverses[j] = inverse(approximate_model(partial(sample.curvature, starts[j], every)))
-    # To a tenth of what a sample can tell.
-    rough, _ = side_by_side(small, starts, 0.01 * p)
-    # Many neurons' passes cost less each than one's, and more of them less than better curvature.
-    large = small if k > 1 else _samples(problems, objectives, max(n // LARGE_SAMPLE, 40 * p))
-    starts = np.stack([one.x for one in rough])
-    _, gradients = _joint_slopes(*large, starts, np.arange(k))
-    for j, sample in enumerate(large[1]):
-        inverses[j] = inverse(approximate_model(partial(sample.curvature, starts[j], every)))
-        starts[j] += inverses[j] @ gradients[j]
-    found, converged = side_by_side(whole, starts, 0.0)
+    # Each sample to a tenth of what it can tell.
+    x, least = np.stack([problem.start() for problem in problems]), _sample_size(n, p)
+    small = _samples(problems, objectives, least, 1)
+    take_curvature(small, x)
+    x = np.stack([one.x for one in climb(small, x, 0.01 * p)[0]])
+    take_curvature(small, x)
+    run = block_rows(p, k)
+    larger = _samples(problems, objectives, max(n // 5, least), run)
+    x = np.stack([one.x for one in climb(larger, x, 0.01 * p)[0]])
+    # As much of the curvature as takes about as long as a pass over all rows.
+    share = min(1.0, (50.0 if k == 1 else 10.0) / p)
+    panel = _samples(problems, objectives, max(int(share * n), least), run)
+    take_curvature(panel, x)
+    found, converged = climb((_designs(problems), objectives), x, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        if not converged[k] or _still_moves(problem, objective, large[1][k], found[k]):
+        if not converged[k] or _still_moves(problem, objective, panel[1][k], found[k]):
             found[k] = judge(objective, found[k].x)
     return found
 
@@ -184,12 +187,25 @@ def _sample_size(n: int, p: int) -> int:
     return min(n // 4, max(LEAST_SAMPLE, 40 * p))
 
 
-def _samples(problems: Sequence[Problem], objectives: Sequence[Objective], size: int) -> Panel:
-    """Return the objectives over the same rows, drawn once, that stand for all."""
+def _designs(problems: Sequence[Problem]) -> list[Design]:
+    return [problem.design for problem in problems]
+
+
+def _samples(
+    problems: Sequence[Problem], objectives: Sequence[Objective], size: int, run: int
+) -> Panel:
+    """Return the objectives over the same rows, drawn once, that stand for all.
+
+    Rows are drawn in runs of some length: one by one they say most, in blocks they need no copy.
+    """
     first = problems[0].design
-    chosen = np.sort(np.random.default_rng(0).choice(first.n_rows, size, replace=False))
-    taken = first.take(chosen).predictors
-    alike = np.full(len(first.y), first.n_rows / size)
+    n_runs = first.n_rows // run
+    wanted = max(1, min(n_runs, round(size / run)))
+    if wanted >= n_runs:
+        return _designs(problems), objectives
+    drawn = np.sort(np.random.default_rng(0).choice(n_runs, wanted, replace=False))
+    taken = first.take((run * drawn[:, None] + np.arange(run)).reshape(-1)).predictors
+    alike = np.full(len(first.y), first.n_rows / (wanted * run))
     designs = [
         replace(
             problem.design,
@@ -242,8 +258,8 @@ def _still_moves(
 def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     """Quasi-Newton with the diagonal of the curvature and the structure of the priors."""
     n, p = problems[0].design.n_rows, objectives[0].n_coefficients
-    _, samples = _samples(problems, objectives, min(n, 1000))
-    designs = [problem.design for problem in problems]
+    _, samples = _samples(problems, objectives, min(n, 1000), 1)
+    designs = _designs(problems)
     starts = np.stack([problem.start() for problem in problems])
     inverses = [
         objective.approximate_inverse(start, sample.rowwise)

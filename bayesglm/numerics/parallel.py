@@ -68,7 +68,7 @@ def share_out[Block, Result](
     """
     every = list(blocks)
     n_runs = min(n_threads(), len(every))
-    if n_runs <= 1:
+    if n_runs < 2:
         return [work(every)]
     edges = [len(every) * k // n_runs for k in range(n_runs + 1)]
     runs = [every[a:b] for a, b in pairwise(edges)]
