@@ -277,9 +277,7 @@ def _draw_elastic_net(
     return loc + side * scale * t / width
 
 
-def _random_walk(
-    name: str, dims: tuple[str, ...], scale: Any, structure: Differences
-) -> Tensor:
+def _random_walk(name: str, dims: tuple[str, ...], scale: Any, structure: Differences) -> Tensor:
     """Write the intrinsic density as a flat variable and the potential that holds it together."""
     import pymc as pm
     import pytensor.tensor as pt

@@ -272,7 +272,7 @@ def _kept(dataset: xr.Dataset) -> xr.Dataset:
         for name, variable in dataset.variables.items()
         if variable.size <= COPIED and name not in dataset.indexes
     }
-    return dataset.assign({name: value for name, value in variables.items()})
+    return dataset.assign(variables)
 
 
 def _tree(

@@ -16,6 +16,7 @@ from scipy.linalg.lapack import dpotri
 
 type Array = NDArray[np.float64]
 type Indices = NDArray[np.intp]
+type Mask = NDArray[np.bool_]
 
 _MOST_PIVOTS = 60
 _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to compute with
@@ -53,7 +54,7 @@ class Face:
             z[self.members] += self.inverse @ pull
         return z
 
-    def drop(self, out: Array) -> None:
+    def drop(self, out: Mask) -> None:
         """Take members off the face, ``out`` being a mask over `members`."""
         kept, gone = self.inverse[:, ~out], self.inverse[np.ix_(out, out)]
         across = kept[out]

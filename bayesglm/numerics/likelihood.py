@@ -122,7 +122,8 @@ class Moments:
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
         d = w - self.anchor
-        return self._value(self.squares - 2.0 * float(self.pull @ d) + float(d @ self.gram @ d), phi)
+        bend = self.gram @ d
+        return self._value(self.squares + float((bend - 2.0 * self.pull) @ d), phi)
 
     def _value(self, squares: float, phi: list) -> float:
         sigma = float(phi[0])
@@ -235,7 +236,9 @@ def _kernel(family: Family, rows: Rows, Xw: Array, phi: list, order: int) -> Der
     if rows.weights is None:
         return d
     return Derivatives(
-        *(None if part is None else _times(part, rows.weights) for part in d[:3]),
+        _times(d.value, rows.weights),
+        None if d.eta is None else _times(d.eta, rows.weights),
+        None if d.eta_eta is None else _times(d.eta_eta, rows.weights),
         tuple(_times(part, rows.weights) for part in d.phi),
         tuple(_times(part, rows.weights) for part in d.eta_phi),
         tuple(tuple(_times(part, rows.weights) for part in row) for row in d.phi_phi),

@@ -1,8 +1,9 @@
 """Inverse links as elementwise functions of eta, accurate over the whole range of eta.
 
 `BINARY_LINKS` give log p and log q = log(1 - p), `MEANS` give mu and `LOG_MEANS` log mu, each with
-as many derivatives as are asked for, two at the most. Where a difference of near-equal numbers would cancel, a continued fraction
-or a short series takes over; where exp(eta) overflows, the answer is infinite, never nan.
+as many derivatives as are asked for, two at the most. Where a difference of near-equal numbers
+would cancel, a continued fraction or a short series takes over; where exp(eta) overflows, the
+answer is infinite, never nan.
 """
 
 from collections.abc import Callable

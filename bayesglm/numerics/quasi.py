@@ -115,7 +115,7 @@ def quasi_newton(
         settled = ~bad & (state.gain <= SETTLED * size)
         out = bad | settled | (n_iter == max_iter)
         for j in np.flatnonzero(out):
-            found[state.who[j]] = _solution(state, j, n_iter, solver)
+            found[state.who[j]] = _solution(state, int(j), n_iter, solver)
         converged[state.who[settled]] = True
         if out.all():
             break

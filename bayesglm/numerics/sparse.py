@@ -41,7 +41,7 @@ SOLVER = "proximal quasi-newton"
 class Functions(NamedTuple):
     """k smooth functions of p numbers, and the weights of their kinks.
 
-    - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of the functions numbered ``who``.
+    - `evaluate(x, who)`: values ``(m,)``, gradients ``(m, p)`` of the functions numbered ``who``.
     - `curvature(x, k, members)`: minus the Hessian of function k at x, on some coordinates.
     - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
     - `kink_at`: places ``(p,)``.
@@ -82,7 +82,8 @@ def sparse_path(
         solutions, n_passes = _settle(functions, who, x, settled)
         found += solutions
         x = solutions[-1].x
-        size = max(2, size // 2) if n_passes > _STALE + 2 else max(size, min(2 * size, _LARGEST_BATCH))
+        hard = n_passes > _STALE + 2
+        size = max(2, size // 2) if hard else max(size, min(2 * size, _LARGEST_BATCH))
     return found
 
 
