@@ -127,11 +127,13 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
 
     Coordinate descent finds a pattern of signs, an exact solve then goes to the minimum on it, as
     far as the objective falls. Each round lowers the objective; the number of patterns is finite.
+    Ends where rounding hides what is left to fall.
     """
     z = start.copy()
     pull = linear - matrix @ z
     tolerance = 1e-13 * max(np.abs(linear).max(), kink.max())
-    good_enough = max(0.05 * np.linalg.norm(kkt_residual(pull, kink, z)), tolerance)
+    rough = 0.05 * np.linalg.norm(kkt_residual(pull, kink, z))
+    best = np.inf
     for _ in range(200):
         excess = np.where(z == 0.0, np.abs(pull) - kink, 0.0)
         joining = np.flatnonzero(excess > tolerance)
@@ -145,8 +147,11 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
             pull = linear - matrix @ z
             working = np.flatnonzero(z)
         pull = linear - matrix @ z
-        if np.linalg.norm(kkt_residual(pull, kink, z)) <= good_enough:
+        residual = np.linalg.norm(kkt_residual(pull, kink, z))
+        objective = kink @ np.abs(z) - 0.5 * (linear + pull) @ z
+        if residual <= tolerance or (residual <= rough and objective >= best):
             break
+        best = objective
     return z
 
 
