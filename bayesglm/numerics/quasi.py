@@ -148,11 +148,13 @@ def _acceptable(state: _State, value: Array, gradient: Array) -> Array:
     """Armijo's condition; where rounding hides the gain, the slope must not have turned."""
     size = 1.0 + np.abs(state.value)
     promised = state.t * state.gain
-    risen = value >= state.value + 1e-4 * promised
-    hidden = promised <= _HIDDEN * size
-    slope = (gradient * state.direction).sum(axis=1)
-    level = np.abs(value - state.value) <= _HIDDEN * size
-    return np.isfinite(value) & (risen | (hidden & level & (slope >= -0.9 * state.gain)))
+    with np.errstate(invalid="ignore"):
+        risen = value >= state.value + 1e-4 * promised
+        hidden = promised <= _HIDDEN * size
+        slope = (gradient * state.direction).sum(axis=1)
+        level = np.abs(value - state.value) <= _HIDDEN * size
+    possible = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
+    return possible & (risen | (hidden & level & (slope >= -0.9 * state.gain)))
 
 
 def _solution(state: _State, j: int, n_iter: int, solver: str) -> Solution:
