@@ -133,7 +133,7 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
     pull = linear - matrix @ z
     tolerance = 1e-13 * max(np.abs(linear).max(), kink.max())
     rough = 0.05 * np.linalg.norm(kkt_residual(pull, kink, z))
-    best = np.inf
+    best: float = np.inf
     for _ in range(200):
         excess = np.where(z == 0.0, np.abs(pull) - kink, 0.0)
         joining = np.flatnonzero(excess > tolerance)
@@ -151,7 +151,7 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
         objective = kink @ np.abs(z) - 0.5 * (linear + pull) @ z
         if residual <= tolerance or (residual <= rough and objective >= best):
             break
-        best = objective
+        best = float(objective)
     return z
 
 

@@ -109,6 +109,9 @@ class _Quadratic:
         start = (x[self.members] - self.at) / self.model.scale
         bent = self.model.matrix @ start
         linear = self.model.scale * gradient[self.members] + bent
+        if not np.array_equal(self.face.smooth, self.kink[k] == 0.0):
+            # A face knows no sign, and so no kink, of what was smooth when it was made.
+            self.face = Face(self.model.matrix, self.kink[k], start)
         try:
             z = pivot(self.face, linear, self.kink[k])
         except LinAlgError:
