@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench clean
 
 help:
 	@echo "make demo    fit the bundled recording and write report.html"
 	@echo "make test    lint, types, import contracts, doctests, tests, notebooks"
 	@echo "make lint    the static checks alone"
+	@echo "make bench   time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
 	@echo "make clean   remove the virtual environment and caches"
 
 demo: $(VENV)/.installed
@@ -25,6 +26,9 @@ lint: $(VENV)/.installed-test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m benchmarks.run $(CASE)
+
 clean:
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
@@ -33,6 +37,10 @@ $(VENV)/.installed: $(SETUP)
 
 $(VENV)/.installed-test: $(SETUP)
 	@$(call install,.[test])
+	@touch $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(SETUP)
+	@$(call install,.[bench])
 	@touch $(VENV)/.installed
 
 # Tries each interpreter by running it: a shim may exist and not work.

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from bayesglm.results.compare import compare
     from bayesglm.results.elpd import add_log_likelihood, kfold, loo
     from bayesglm.results.kernels import kernels
+    from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.storage import load, save
+    from bayesglm.show.path import plot_path
     from bayesglm.show.report import report
     from bayesglm.spec.model import GLM
     from bayesglm.spec.priors import (
@@ -71,6 +73,7 @@ _HOME = {
     "fit_mcmc": "inference.mcmc",
     "to_pymc": "inference.pymc_model",
     "predict": "results.predict",
+    "prior_path": "results.path",
     "kernels": "results.kernels",
     "loo": "results.elpd",
     "add_log_likelihood": "results.elpd",
@@ -78,6 +81,7 @@ _HOME = {
     "compare": "results.compare",
     "save": "results.storage",
     "load": "results.storage",
+    "plot_path": "show.path",
     "report": "show.report",
     "datasets": "datasets",
     "BayesGLMError": "errors",
@@ -119,7 +123,9 @@ __all__ = [
     "lasso",
     "load",
     "loo",
+    "plot_path",
     "predict",
+    "prior_path",
     "report",
     "ridge",
     "save",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -104,6 +105,8 @@ class Design:
     predictors: Predictors
     y: Array
     weights: Array | None
+    panel: Array | None = None  # the responses of a population, one of whose rows is y
+    neuron: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -112,22 +115,56 @@ class Design:
 
     def blocks(self, size: int) -> Iterator[Rows]:
         """Run through the rows, ``size`` at a time."""
-        predictors = self.predictors
-        for start in range(0, self.n_rows, size):
-            part = slice(start, start + size)
-            rows = span(predictors.rows[part])
-            yield Rows(
-                partial(predictors._parts, part),
-                predictors.n_coefficients,
-                self.y[rows],
-                0.0 if predictors.offset is None else predictors.offset[rows],
-                None if self.weights is None else self.weights[rows],
-                None if predictors.trials is None else predictors.trials[rows],
-            )
+        return iter(self._whole) if size >= self.n_rows else joint_blocks([self], size)
+
+    @cached_property
+    def _whole(self) -> list[Rows]:
+        """All rows as the one block that they are where few, made once."""
+        return list(joint_blocks([self], max(self.n_rows, 1)))
 
     def take(self, keep: Array) -> Design:
         """Return the design of those kept rows for which ``keep`` is true, or of their numbers."""
         return replace(self, predictors=replace(self.predictors, rows=self.predictors.rows[keep]))
+
+
+def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
+    """Run through the rows of designs that share their predictors.
+
+    One design's arrays have a number for each row; those of several a line for each design.
+    """
+    first = designs[0]
+    predictors, whole = first.predictors, span(first.predictors.rows)
+    for start in range(0, first.n_rows, size):
+        part = slice(start, min(start + size, first.n_rows))
+        rows = (
+            slice(whole.start + part.start, whole.start + part.stop)
+            if isinstance(whole, slice)
+            else span(whole[part])
+        )
+        yield Rows(
+            partial(predictors._parts, part),
+            predictors.n_coefficients,
+            _responses(designs, rows),
+            0.0 if predictors.offset is None else predictors.offset[rows],
+            _joint_weights(designs, rows),
+            None if predictors.trials is None else predictors.trials[rows],
+        )
+
+
+def _responses(designs: Sequence[Design], rows: Any) -> Array:
+    panel, places = designs[0].panel, [design.neuron for design in designs]
+    if len(designs) == 1:
+        return designs[0].y[rows]
+    if panel is None or any(design.panel is not panel for design in designs):
+        return np.stack([design.y[rows] for design in designs])
+    return panel[:, rows] if places == list(range(len(panel))) else panel[:, rows][places]
+
+
+def _joint_weights(designs: Sequence[Design], rows: Any) -> Array | None:
+    weights = designs[0].weights
+    if weights is None or all(design.weights is weights for design in designs):
+        return None if weights is None else weights[rows]
+    return np.stack([design.weights[rows] for design in designs if design.weights is not None])
 
 
 @dataclass(frozen=True)
@@ -179,21 +216,20 @@ def plan_fit(model: GLM, data: object) -> Plan:
             raise DataError(f"the population dim {population!r} of {model.response!r} is empty.")
         labels = _labels(dataset, population)
     clock = read_clock(dataset, dim, _lagged_label(model))
-    columns = values.reshape(len(values), -1).T
+    columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
     shared = not model.has_history and not any(
         population in dataset[name].dims for name in model.variables if name != model.response
     )
     counted = _counted(model, dataset, dim)
     designs: list[Design] = []
     for neuron, y in enumerate(columns):
-        y = np.ascontiguousarray(y)
         source = Source(dataset, dim, clock, population, neuron, y)
         if designs and shared:
-            designs.append(replace(designs[0], y=y))
+            designs.append(replace(designs[0], y=y, neuron=neuron))
         else:
             predictors = _predictors(model, source, counted)
             predictors = replace(predictors, copies=1 if shared else len(columns))
-            designs.append(Design(predictors, y, _weights(model, source)))
+            designs.append(Design(predictors, y, _weights(model, source), columns, neuron))
     plan = Plan(model, dataset, dim, population, labels, tuple(designs), clock.step)
     for neuron, design in enumerate(designs):
         _check_response(plan, neuron, design)

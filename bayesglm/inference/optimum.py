@@ -94,9 +94,9 @@ def _flat_blocks(problem: Problem, directions: Array) -> Any:
 
 
 def _refuse_dependent(problem: Problem) -> None:
-    directions, names = problem.flat_directions()
-    if not names or names == ["intercept"]:
+    if problem.only_intercept_is_free():
         return
+    directions, names = problem.flat_directions()
     dependent = dependent_columns(_flat_blocks(problem, directions))
     if dependent:
         shown = ", ".join(repr(names[k]) for k in dependent[:5])

@@ -85,11 +85,10 @@ class Problem:
             columns.append(block)
         return (np.hstack(columns) if columns else np.zeros((p, 0))), names
 
-    def may_be_separated(self) -> bool:
-        """Say whether the likelihood may have no maximum, and no prior that gives one."""
-        free = [part for part in self.natural.coefficients if not part.prior.proper]
-        intercept_alone = [part.where for part in free] == [self.places.get("intercept")]
-        return bool(self.natural.family.separable and free and not intercept_alone)
+    def only_intercept_is_free(self) -> bool:
+        """Say whether the intercept is all that no prior holds, if anything is."""
+        free = [part.where for part in self.natural.coefficients if not part.prior.proper]
+        return free in ([], [self.places.get("intercept")])
 
     def restrict(self, keep: Array) -> Problem:
         """Return the problem of some of the kept rows, priors unchanged."""
@@ -210,9 +209,12 @@ def _for_neuron(
 def _eta_of_mean(family: Family, y: Array, trials: Array | None) -> float:
     """Return the constant eta whose mean is that of y, or the last that still moves the mean."""
 
+    average = float(y.mean())
+    tries = None if trials is None else np.float64(trials.mean())
+
     def excess(eta: float) -> float:
         with np.errstate(over="ignore"):
-            return float(np.mean(family.mean(np.float64(eta), (), trials) - y))
+            return float(family.mean(np.float64(eta), (), tries)) - average
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from bayesglm.design.design import Design, joint_blocks
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
 from bayesglm.numerics.likelihood import moments
@@ -36,7 +38,7 @@ def maximise(problem: Problem, objective: Objective) -> Solution:
     """Return the mode of one objective; raises ConvergenceError."""
     route = _route(problem, objective, 1)
     if route is _by_newton:
-        return _judge(problem, objective, problem.start())
+        return judge(objective, problem.start())
     return route([problem], [objective])[0]
 
 
@@ -62,11 +64,12 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
 
 def _attempt(problem: Problem, objective: Objective) -> Solution | ConvergenceError:
     try:
-        return _judge(problem, objective, problem.start())
+        return judge(objective, problem.start())
     except ConvergenceError as error:
         return error
 
 
+type Panel = tuple[Sequence[Design], Sequence[Objective]]
 type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
 
 
@@ -89,7 +92,7 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
     return _by_sample if 10 * one_pass + sample_time < newton_time else _by_newton
 
 
-def _judge(problem: Problem, objective: Objective, x0: Array) -> Solution:
+def judge(objective: Objective, x0: Array) -> Solution:
     """Newton's method, which says why where there is no maximum."""
     if objective.kink.any():
         return proximal_newton(
@@ -105,7 +108,7 @@ def _judge(problem: Problem, objective: Objective, x0: Array) -> Solution:
 
 def _by_newton(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     return [
-        _judge(problem, objective, problem.start())
+        judge(objective, problem.start())
         for problem, objective in zip(problems, objectives, strict=True)
     ]
 
@@ -116,10 +119,10 @@ def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
     for problem, objective in zip(problems, objectives, strict=True):
         p = objective.n_coefficients
         around = with_moments(objective, problem.start())
-        first = _judge(problem, around, problem.start())
+        first = judge(around, problem.start())
         assert around.moments is not None
         better = moments(objective.rowwise, first.x[:p], around.moments.gram)
-        last = _judge(problem, replace(objective, moments=better), first.x)
+        last = judge(replace(objective, moments=better), first.x)
         n_iter = first.n_iter + last.n_iter
         found.append(last._replace(n_iter=n_iter, solver=f"{last.solver} on moments"))
     return found
@@ -133,28 +136,38 @@ def with_moments(objective: Objective, theta: Array) -> Objective:
 
 def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     """Quasi-Newton, from the mode and with the curvature of a sample of the rows."""
-    n, p = problems[0].design.n_rows, objectives[0].n_coefficients
+    n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
     small = _samples(problems, objectives, _sample_size(n, p))
-    large = _samples(problems, objectives, max(n // LARGE_SAMPLE, _sample_size(n, p)))
-    starts, inverses = np.empty((len(problems), p)), np.empty((len(problems), p, p))
-    for k, problem in enumerate(problems):
-        rough = _rough_mode(problem, small[k])
-        now = large[k].evaluate(rough)
-        inverses[k] = _inverse(-now.hessian)
-        starts[k] = rough + inverses[k] @ now.gradient
+    whole = [problem.design for problem in problems], list(objectives)
+    starts = np.stack([problem.start() for problem in problems])
+    inverses = np.empty((k, p, p))
 
     def precondition(v: Array, who: Array) -> Array:
         return np.matmul(v[:, None, :], inverses[who])[:, 0, :]
 
-    found, converged = quasi_newton(
-        lambda x, who: smooth_slopes([objectives[k] for k in who], x),
-        precondition,
-        starts,
-        solver="quasi-newton",
-    )
+    def side_by_side(of: Panel, x0: Array, enough: float) -> tuple[list[Solution], Array]:
+        return quasi_newton(
+            partial(_joint_slopes, *of),
+            precondition,
+            x0,
+            solver="quasi-newton",
+            enough=enough,
+        )
+
+    for j, sample in enumerate(small[1]):
+        inverses[j] = inverse_curvature(-sample.evaluate(starts[j]).hessian)
+    # To a tenth of what a sample can tell.
+    rough, _ = side_by_side(small, starts, 0.01 * p)
+    # Many neurons' passes cost less each than one's, and more of them less than better curvature.
+    large = small if k > 1 else _samples(problems, objectives, max(n // LARGE_SAMPLE, 40 * p))
+    for j, sample in enumerate(large[1]):
+        now = sample.evaluate(rough[j].x)
+        inverses[j] = inverse_curvature(-now.hessian)
+        starts[j] = rough[j].x + inverses[j] @ now.gradient
+    found, converged = side_by_side(whole, starts, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        if not converged[k] or _still_moves(problem, objective, large[k], found[k]):
-            found[k] = _judge(problem, objective, found[k].x)
+        if not converged[k] or _still_moves(problem, objective, large[1][k], found[k]):
+            found[k] = judge(objective, found[k].x)
     return found
 
 
@@ -162,38 +175,37 @@ def _sample_size(n: int, p: int) -> int:
     return min(n // 4, max(LEAST_SAMPLE, 40 * p))
 
 
-def _samples(
-    problems: Sequence[Problem], objectives: Sequence[Objective], size: int
-) -> list[Objective]:
+def _samples(problems: Sequence[Problem], objectives: Sequence[Objective], size: int) -> Panel:
     """Return the objectives over the same rows, drawn once, that stand for all."""
     first = problems[0].design
     chosen = np.sort(np.random.default_rng(0).choice(first.n_rows, size, replace=False))
     taken = first.take(chosen).predictors
-    found = []
-    for problem, objective in zip(problems, objectives, strict=True):
-        design = problem.design
-        weights = np.full(len(design.y), first.n_rows / size)
-        if design.weights is not None:
-            weights *= design.weights
-        sampled = replace(design, predictors=taken, weights=weights)
-        found.append(replace(objective, blocks=sampled.blocks))
-    return found
-
-
-def _rough_mode(problem: Problem, sample: Objective) -> Array:
-    """Return the mode of a sample to a tenth of what a sample can tell."""
-    x0 = problem.start()
-    try:
-        return np.array(
-            newton(
-                sample.evaluate, sample.value, x0, sample.change, max_iter=30, enough=0.01 * len(x0)
-            ).x
+    alike = np.full(len(first.y), first.n_rows / size)
+    designs = [
+        replace(
+            problem.design,
+            predictors=taken,
+            weights=alike if problem.design.weights is None else alike * problem.design.weights,
         )
-    except ConvergenceError:
-        return x0
+        for problem in problems
+    ]
+    sampled = [
+        replace(objective, blocks=design.blocks)
+        for design, objective in zip(designs, objectives, strict=True)
+    ]
+    return designs, sampled
 
 
-def _inverse(curvature: Array) -> Array:
+def _joint_slopes(
+    designs: Sequence[Design], objectives: Sequence[Objective], x: Array, who: Array
+) -> tuple[Array, Array]:
+    """Return values and gradients of some objectives that share their predictors."""
+    blocks = partial(joint_blocks, [designs[k] for k in who])
+    return smooth_slopes([objectives[k] for k in who], x, blocks)
+
+
+def inverse_curvature(curvature: Array) -> Array:
+    """Return the inverse, of what is near singular with its scaled diagonal raised a little."""
     from scipy.linalg import cho_solve
 
     model = scaled_model(curvature, 0.0)
@@ -207,33 +219,34 @@ def _still_moves(
 
     On the plateau of separated data nothing is left to gain, and every step goes on all the same.
     """
-    if not problem.may_be_separated():
+    if objective.family.separable is None or problem.only_intercept_is_free():
         return False
     now = smooth_slopes([objective], solution.x[None])[1][0]
-    step = _inverse(-sample.evaluate(solution.x).hessian) @ now
+    step = inverse_curvature(-sample.evaluate(solution.x).hessian) @ now
     return objective.change(step) > STILL
 
 
 def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     """Quasi-Newton with the diagonal of the curvature and the structure of the priors."""
     n, p = problems[0].design.n_rows, objectives[0].n_coefficients
-    samples = _samples(problems, objectives, min(n, 1000))
+    _, samples = _samples(problems, objectives, min(n, 1000))
+    designs = [problem.design for problem in problems]
     starts = np.stack([problem.start() for problem in problems])
     inverses = [
         objective.approximate_inverse(start, sample.rowwise)
         for objective, start, sample in zip(objectives, starts, samples, strict=True)
     ]
     found, converged = quasi_newton(
-        lambda x, who: smooth_slopes([objectives[k] for k in who], x),
+        partial(_joint_slopes, designs, objectives),
         lambda v, who: np.stack([inverses[k](row) for k, row in zip(who, v, strict=True)]),
         starts,
         solver="quasi-newton, matrix-free",
         memory=20,
         max_iter=1000,
     )
-    for k, problem in enumerate(problems):
+    for k in range(len(problems)):
         if not converged[k] and p <= MOST_KEPT:
-            found[k] = _judge(problem, objectives[k], found[k].x)
+            found[k] = judge(objectives[k], found[k].x)
         elif not converged[k]:
             raise ConvergenceError(
                 f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "
@@ -251,7 +264,7 @@ def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]
         except ConvergenceError:
             if objective.n_coefficients > MOST_KEPT:
                 raise
-            found.append(_judge(problem, objective, problem.start()))
+            found.append(judge(objective, problem.start()))
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, xlogy
 
 from bayesglm.numerics.links import BINARY_LINKS, LOG_MEANS, MEANS, BinaryLink, Curve
 from bayesglm.numerics.special import log_choose
@@ -50,6 +50,8 @@ class Family:
       in phi come with the second), of log p less `constant(y, trials)`, which no parameter moves.
     - `log_likelihood(y, eta, phi, trials)`: log p(y | eta, phi), normalising constants kept.
     - `derivatives(y, eta, phi, trials)`: the same and all its `Derivatives`.
+    - `saturated(y, phi, trials)`: the largest value of the kernel over all eta; twice what a model
+      falls short of it, summed, is its deviance.
     - `mean(eta, phi, trials)`: E[y]; for binomial the expected count.
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
@@ -69,6 +71,7 @@ class Family:
     log_concave: bool
     kernel: Callable[..., Derivatives]
     constant: Callable[..., Array | float]
+    saturated: Callable[..., Array | float]
     mean: Callable[..., Array]
     draw: Callable[..., Array]
     valid: Callable[..., Mask]
@@ -110,6 +113,11 @@ def _binomial_constant(y: Array, trials: Array | None) -> Array | float:
     return 0.0 if trials is None else log_choose(trials, y)
 
 
+def _binomial_saturated(y: Array, phi: Sequence, trials: Array | None) -> Array:
+    n = 1.0 if trials is None else trials
+    return xlogy(y, y / np.maximum(n, 1.0)) + xlogy(n - y, (n - y) / np.maximum(n, 1.0))
+
+
 def _binomial_mean(eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink) -> Array:
     p = link.probability(eta)
     return p if trials is None else trials * p
@@ -137,7 +145,15 @@ def _poisson_kernel(
 
 
 def _poisson_constant(y: Array, trials: None) -> Array:
+    y = np.asarray(y)
+    largest = y.max(initial=0.0)
+    if largest < y.size:  # counts repeat: a table is shorter than the data
+        return -gammaln(np.arange(largest + 1.0) + 1.0)[y.astype(np.intp)]
     return -gammaln(y + 1.0)
+
+
+def _poisson_saturated(y: Array, phi: Sequence, trials: None) -> Array:
+    return xlogy(y, y) - y
 
 
 def _mean(eta: Array, phi: Sequence, trials: Array | None, *, mean: Curve) -> Array:
@@ -190,6 +206,10 @@ def _gaussian_constant(y: Array, trials: None) -> float:
     return -0.5 * float(np.log(2.0 * np.pi))
 
 
+def _gaussian_saturated(y: Array, phi: Sequence, trials: None) -> Array:
+    return np.zeros_like(y) - np.log(phi[0])
+
+
 def _gaussian_draw(
     rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Array:
@@ -210,6 +230,7 @@ def _binomial(name: str, link: str) -> Family:
         log_concave=True,
         kernel=partial(_binomial_kernel, link=functions),
         constant=_binomial_constant,
+        saturated=_binomial_saturated,
         mean=partial(_binomial_mean, link=functions),
         draw=partial(_binomial_draw, link=functions),
         valid=_binomial_valid,
@@ -227,6 +248,7 @@ def _poisson(link: str) -> Family:
         log_concave=True,
         kernel=partial(_poisson_kernel, mean=mean, log_mean=LOG_MEANS[link]),
         constant=_poisson_constant,
+        saturated=_poisson_saturated,
         mean=partial(_mean, mean=mean),
         draw=partial(_poisson_draw, mean=mean),
         valid=_poisson_valid,
@@ -244,6 +266,7 @@ def _gaussian(link: str) -> Family:
         log_concave=link == "identity",
         kernel=partial(_gaussian_kernel, mean=mean),
         constant=_gaussian_constant,
+        saturated=_gaussian_saturated,
         mean=partial(_mean, mean=mean),
         draw=partial(_gaussian_draw, mean=mean),
         valid=_gaussian_valid,

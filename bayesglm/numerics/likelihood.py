@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.numerics.families import Derivatives, Family
-from bayesglm.numerics.rows import Rows, weighted_gram
+from bayesglm.numerics.rows import Rows
 
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
@@ -55,6 +55,14 @@ class Rowwise:
             total += float(_times(values, rows.weights).sum())
         return total
 
+    def saturated(self, phi: list) -> float:
+        """Return the largest log likelihood that any linear predictors reach."""
+        total = self.constant
+        for rows in self.blocks(ROWS):
+            values = np.broadcast_to(self.family.saturated(rows.y, phi, rows.trials), rows.y.shape)
+            total += float(_times(values, rows.weights).sum())
+        return total
+
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
         return self.constant + sum(
@@ -72,7 +80,7 @@ class Rowwise:
             d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
             value += float(d.value.sum())
             gradient += rows.adjoint(d.eta[None])[0]
-            hessian -= weighted_gram(rows.X, -d.eta_eta)
+            hessian -= rows.gram(-d.eta_eta)
             for k in range(n_phi):
                 of_phi[k] += float(d.phi[k].sum())
                 w_phi[k] += rows.adjoint(d.eta_phi[k][None])[0]
@@ -82,11 +90,10 @@ class Rowwise:
 
     def curvature(self, w: Array, phi: list, members: Array | None = None) -> Array:
         """Return minus the Hessian, of some coefficients if not of all."""
-        some: Array | slice = slice(None) if members is None else members
         found: Array | float = 0.0
         for rows in self.blocks(ROWS):
             d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-            found = found + weighted_gram(rows.X[:, some], -d.eta_eta)
+            found = found + rows.gram(-d.eta_eta, members)
         return np.asarray(found)
 
     def diagonal(self, w: Array, phi: list) -> Array:
@@ -122,8 +129,9 @@ class Moments:
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
         d = w - self.anchor
-        bend = self.gram @ d
-        return self._value(self.squares + float((bend - 2.0 * self.pull) @ d), phi)
+        return self._value(
+            self.squares - 2.0 * float(self.pull @ d) + float(d @ self.gram @ d), phi
+        )
 
     def _value(self, squares: float, phi: list) -> float:
         sigma = float(phi[0])
@@ -163,36 +171,30 @@ def moments(rowwise: Rowwise, anchor: Array, gram: Array | None = None) -> Momen
         squares += float(weighted @ residual)
         count += float(len(residual) if rows.weights is None else rows.weights.sum())
         if gram is None:
-            ones = np.ones(len(residual)) if rows.weights is None else rows.weights
-            total += rows.X.T @ rows.X if rows.weights is None else weighted_gram(rows.X, ones)
+            total += rows.gram(rows.weights)
     return Moments(anchor, total if gram is None else gram, pull, squares, count)
 
 
-def slopes(likelihoods: Sequence[Rowwise], W: Array, phi: Sequence[list]) -> tuple[Array, Array]:
-    """Return values ``(k,)`` and gradients ``(k, p)`` of k log likelihoods at their own w.
+def slopes(
+    family: Family, blocks: Callable[[int], Iterable[Rows]], W: Array, phi: Sequence[list]
+) -> tuple[Array, Array]:
+    """Return kernels of log likelihoods ``(k,)`` and gradients ``(k, p)``, each at its own w.
 
-    Their rows share X, and are run through together: two matrix products serve them all.
+    Their rows share X, and are run through together: two matrix products serve them all. The
+    blocks' responses are one array for all, or have a line for each. Of the log likelihoods the
+    constants are missing.
 
     >>> from bayesglm.numerics.families import FAMILIES
-    >>> rows = Rows.of(np.array([[1.0], [2.0]]), y=np.array([1.0, 3.0]))
-    >>> one = Rowwise(lambda size: [rows], FAMILIES["poisson", "log"])
-    >>> values, gradients = slopes([one, one], np.array([[0.0], [0.5]]), [[], []])
-    >>> gradients.round(3).tolist()
-    [[4.0], [-0.085]]
+    >>> rows = Rows.of(np.array([[1.0], [2.0]]), y=np.array([[1.0, 3.0], [0.0, 1.0]]))
+    >>> family, W = FAMILIES["poisson", "log"], np.array([[0.0], [0.5]])
+    >>> slopes(family, lambda size: [rows], W, [[], []])[1].round(3).tolist()
+    [[4.0], [-5.085]]
     """
-    first, k = likelihoods[0], len(W)
-    one = all(other == first for other in likelihoods) and all(own == phi[0] for own in phi)
-    if one and k > 1 and not np.ptp(W, axis=0).any():
-        values, gradients = slopes(likelihoods[:1], W[:1], phi[:1])
-        return np.repeat(values, k), np.repeat(gradients, k, axis=0)
-    read = likelihoods[:1] if one else likelihoods
-    values = np.array([each.constant for each in read]) + np.zeros(k)
-    gradients = np.zeros_like(W)
+    k = len(W)
+    values, gradients = np.zeros(k), np.zeros_like(W)
     together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
-    size = int(np.clip(CELLS // k, 256, ROWS))
-    for several in zip(*(each.blocks(size) for each in read), strict=True):
-        rows = several[0] if one else _joined(several)
-        d = _kernel(first.family, rows, rows.times(W), together, 1)
+    for rows in blocks(int(np.clip(CELLS // k, 256, ROWS))):
+        d = _kernel(family, rows, rows.times(W), together, 1)
         values += d.value.sum(axis=1)
         gradients += rows.adjoint(d.eta)
     return values, gradients
@@ -206,27 +208,6 @@ def moment_slopes(moments: Moments, W: Array, phi: Sequence[list]) -> tuple[Arra
     squares = moments.squares + ((bend - 2.0 * moments.pull) * d).sum(axis=1)
     constant = moments.count * (np.log(sigma[:, 0]) + 0.5 * np.log(2.0 * np.pi))
     return -0.5 * squares / sigma[:, 0] ** 2 - constant, (moments.pull - bend) / sigma**2
-
-
-def _joined(several: Sequence[Rows]) -> Rows:
-    """Rows of several responses on one design, a response to a row of the arrays."""
-
-    def stack(name: str) -> Array | float | None:
-        parts = [getattr(rows, name) for rows in several]
-        first = parts[0]
-        if not isinstance(first, np.ndarray) or all(part is first for part in parts):
-            return first
-        return np.stack(parts)
-
-    first = several[0]
-    return Rows(
-        lambda: first.columns,
-        first.n_coefficients,
-        stack("y"),  # type: ignore[arg-type]
-        stack("offset"),  # type: ignore[arg-type]
-        stack("weights"),  # type: ignore[arg-type]
-        stack("trials"),  # type: ignore[arg-type]
-    )
 
 
 def _kernel(family: Family, rows: Rows, Xw: Array, phi: list, order: int) -> Derivatives:

@@ -140,7 +140,7 @@ def _identity(eta: Array) -> Array:
 
 
 def _identity_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
-    return (eta, np.ones_like(eta), np.zeros_like(eta))[: order + 1]
+    return (eta, np.float64(1.0), np.float64(0.0))[: order + 1]
 
 
 def _exp_derivatives(eta: Array, order: int) -> tuple[Array, ...]:

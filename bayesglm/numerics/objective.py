@@ -44,20 +44,6 @@ class PriorPart:
             return found
         return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
 
-    def smooth_total(self, x: Array) -> Array:
-        """Return the same without the kink: the rest is a quadratic around it."""
-        if self.prior.kink is None:
-            return self.total(x)
-        loc = np.broadcast_to(self.parameters["loc"], np.shape(x))
-        curvature = self.prior.curvature(x, **self.parameters)
-        return self.total(loc) + 0.5 * (curvature * np.square(x - loc)).sum(axis=-1)
-
-    def smooth_gradient(self, x: Array) -> Array:
-        """Return the gradient without the kink, of the shape of x."""
-        if self.prior.kink is None:
-            return self.prior.gradient(x, **self.parameters)
-        return self.prior.curvature(x, **self.parameters) * (x - self.parameters["loc"])
-
     def add_curvature(self, x: Array, hessian: Array) -> None:
         """Add the second derivatives at x ``(q,)`` to the Hessian, in place."""
         curvature = self.prior.curvature(x, **self.parameters)
@@ -128,6 +114,38 @@ class Objective:
                 found[part.where] = part.parameters["loc"]
         return found
 
+    @cached_property
+    def _quadratic(self) -> tuple[float, Array, Array]:
+        """Sum of log densities at their centres, the centres, and minus the second derivatives.
+
+        Of all the priors whose smooth part is a quadratic; the others are in `_other_priors`.
+        """
+        constant, centre = 0.0, np.zeros(self.n_coefficients)
+        precision = np.zeros(self.n_coefficients)
+        for part in self.coefficients:
+            if part.prior.quadratic:
+                centre[part.where] = part.parameters.get("loc", 0.0)
+                at = centre[part.where]
+                constant += float(part.total(at))
+                precision[part.where] = -part.prior.curvature(at, **part.parameters)
+        return constant, centre, precision
+
+    @cached_property
+    def _other_priors(self) -> tuple[PriorPart, ...]:
+        return tuple(part for part in self.coefficients if not part.prior.quadratic)
+
+    def add_smooth_prior(self, W: Array, values: Array, gradients: Array) -> None:
+        """Add the smooth part of log p(w), and its gradient, at each w ``(k, p)``, in place."""
+        constant, centre, precision = self._quadratic
+        away = W - centre
+        pull = precision * away
+        values += constant - 0.5 * (pull * away).sum(axis=1)
+        gradients -= pull
+        for part in self._other_priors:
+            at = W[:, part.where]
+            values += part.total(at)
+            gradients[:, part.where] += part.prior.gradient(at, **part.parameters)
+
     def phi(self, theta: Array) -> list[Any]:
         """Return every dispersion at theta, ``(size,)`` or ``(draws, size)``; fixed ones as are."""
         found: list[Any] = [
@@ -141,8 +159,11 @@ class Objective:
         """Return the smooth part of the log posterior at one theta."""
         if self._far_out(theta[None])[0]:
             return -np.inf
-        likelihood = self._likelihood.value(theta[: self.n_coefficients], self.phi(theta))
-        return likelihood + float(self._prior(theta[None], smooth=True)[0])
+        w = theta[: self.n_coefficients]
+        values, unused = np.zeros(1), np.zeros((1, self.n_coefficients))
+        self.add_smooth_prior(w[None], values, unused)
+        of_phi = float(self._dispersion_prior(theta[None])[0])
+        return self._likelihood.value(w, self.phi(theta)) + float(values[0]) + of_phi
 
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
@@ -153,7 +174,7 @@ class Objective:
             total[some] = 0.0
             for part in self.pointwise_blocks(thetas[some], ROWS):
                 total[some] += part.sum(axis=1)
-        return total + self._prior(thetas, smooth=False)
+        return total + self._prior(thetas)
 
     def change(self, step: Array) -> float:
         """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""
@@ -189,13 +210,15 @@ class Objective:
             gradient[i] = found.phi[k]
             hessian[:p, i] = hessian[i, :p] = found.w_phi[k]
             hessian[i, p:] = [found.phi_phi[k][j] for j in self.free]
-        for part in self.coefficients:
-            at = theta[part.where]
-            gradient[part.where] += part.smooth_gradient(at)
-            part.add_curvature(at, hessian)
-        self._dispersion_derivatives(theta, gradient, hessian)
-        value = found.value + float(self._prior(theta[None], smooth=True)[0])
-        return Evaluation(value, gradient, hessian)
+        values = np.array([found.value])
+        self.add_smooth_prior(theta[None, :p], values, gradient[None, :p])
+        hessian.flat[: p * (self.size + 1) : self.size + 1] -= self._quadratic[2]
+        for part in self._other_priors:
+            part.add_curvature(theta[part.where], hessian)
+        if self.free:
+            self._dispersion_derivatives(theta, gradient, hessian)
+            values += self._dispersion_prior(theta[None])
+        return Evaluation(float(values[0]), gradient, hessian)
 
     def curvature(self, theta: Array, members: Array) -> Array:
         """Return minus the Hessian of the smooth part on some coefficients, dispersions fixed."""
@@ -207,8 +230,14 @@ class Objective:
             found = self.rowwise.curvature(theta[:p], self.phi(theta))
         else:
             found = self.rowwise.curvature(theta[:p], self.phi(theta), members)
+        return found + self.prior_curvature(theta, members)
+
+    def prior_curvature(self, theta: Array, members: Array) -> Array:
+        """Return minus the Hessian of the priors' smooth part on some coefficients."""
+        p = self.n_coefficients
+        found = np.zeros((len(members), len(members)))
         place = np.full(p, -1)
-        place[members] = np.arange(m)
+        place[members] = np.arange(len(members))
         for part in self.coefficients:
             own = np.arange(p)[part.where]
             own = own[place[own] >= 0]
@@ -220,6 +249,10 @@ class Objective:
                 bend = np.broadcast_to(bend, part.where.stop - part.where.start)
                 found[place[own], place[own]] -= bend[own - part.where.start]
         return found
+
+    def log_prior(self, theta: Array) -> float:
+        """Return the log prior density at one theta, kinks included."""
+        return float(self._prior(theta[None])[0])
 
     def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
         """Return the product with an approximation of (-Hessian)^-1, never formed.
@@ -264,11 +297,14 @@ class Objective:
             hessian[place, place] += gradient[place]
             gradient[place] += float(self.jacobian)
 
-    def _prior(self, thetas: Array, smooth: bool) -> Array:
-        total = np.zeros(len(thetas))
+    def _prior(self, thetas: Array) -> Array:
+        total = self._dispersion_prior(thetas)
         for part in self.coefficients:
-            at = thetas[:, part.where]
-            total += part.smooth_total(at) if smooth else part.total(at)
+            total += part.total(thetas[:, part.where])
+        return total
+
+    def _dispersion_prior(self, thetas: Array) -> Array:
+        total = np.zeros(len(thetas))
         for place, part in self._free_parts():
             phi = np.exp(np.clip(thetas[:, place], -FAR_OUT, FAR_OUT))
             total += part.prior.log_density(phi, **part.parameters)
@@ -276,23 +312,35 @@ class Objective:
         return total
 
     def _far_out(self, thetas: Array) -> Array:
-        return np.abs(thetas[:, self.n_coefficients :]).max(axis=1, initial=0.0) > FAR_OUT
+        if not self.free:
+            return np.zeros(len(thetas), dtype=bool)
+        return np.abs(thetas[:, self.n_coefficients :]).max(axis=1) > FAR_OUT
 
 
-def smooth_slopes(objectives: Sequence[Objective], W: Array) -> tuple[Array, Array]:
+def smooth_slopes(
+    objectives: Sequence[Objective],
+    W: Array,
+    blocks: Callable[[int], Iterable[Rows]] | None = None,
+) -> tuple[Array, Array]:
     """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
 
-    For objectives that share X, or their moments, and have no free dispersion.
+    For objectives without free dispersions that share X: all their data, differing in priors only,
+    or their moments; with ``blocks`` of joint rows (see `likelihood.slopes`) each its own response.
     """
-    phi = [list(one.dispersions) for one in objectives]
-    first = objectives[0].moments
-    if first is not None:
-        values, gradients = moment_slopes(first, W, phi)
+    phi, first, k = [list(one.dispersions) for one in objectives], objectives[0], len(W)
+    if first.moments is not None:
+        values, gradients = moment_slopes(first.moments, W, phi)
+    elif blocks is not None:
+        values, gradients = slopes(first.family, blocks, W, phi)
+        values += [one.rowwise.constant for one in objectives]
+    elif k > 1 and not np.ptp(W, axis=0).any():
+        values, gradients = slopes(first.family, first.blocks, W[:1], phi[:1])
+        values, gradients = np.repeat(values, k), np.repeat(gradients, k, axis=0)
+        values += first.rowwise.constant
     else:
-        values, gradients = slopes([one.rowwise for one in objectives], W, phi)
-    for k, objective in enumerate(objectives):
-        for part in objective.coefficients:
-            at = W[k, part.where]
-            values[k] += part.smooth_total(at)
-            gradients[k, part.where] += part.smooth_gradient(at)
+        values, gradients = slopes(first.family, first.blocks, W, phi)
+        values += first.rowwise.constant
+    for j, objective in enumerate(objectives):
+        here = slice(j, j + 1)
+        objective.add_smooth_prior(W[here], values[here], gradients[here])
     return values, gradients

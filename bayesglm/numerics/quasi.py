@@ -84,13 +84,15 @@ def quasi_newton(
     solver: str,
     memory: int = 10,
     max_iter: int = 100,
+    enough: float = 0.0,
 ) -> tuple[list[Solution], Array]:
     """Maximise k smooth functions of p numbers from ``x0 (k, p)``, side by side.
 
     ``evaluate(x, who)`` gives values ``(m,)`` and gradients ``(m, p)`` of the functions numbered
     ``who`` at their rows of x; ``precondition(v, who)`` multiplies by an approximation of each
     one's inverse curvature. Returns a `Solution` for each, and which of them have converged: those
-    whose next step promises less than 1e-14 of 1 + |value|. The others are the best points found.
+    whose next step promises less than 1e-14 of 1 + |value|, or ``enough``. The others are the best
+    points found.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * (x**2 * [1.0, 9.0]).sum(1), -x * [1.0, 9.0]
@@ -112,7 +114,7 @@ def quasi_newton(
     for n_iter in range(max_iter + 1):
         size = 1.0 + np.abs(state.value)
         bad = ~np.isfinite(state.value) | ~np.isfinite(state.gain) | (state.t < _SHORTEST)
-        settled = ~bad & (state.gain <= SETTLED * size)
+        settled = ~bad & (state.gain <= np.maximum(SETTLED * size, enough))
         out = bad | settled | (n_iter == max_iter)
         for j in np.flatnonzero(out):
             found[state.who[j]] = _solution(state, int(j), n_iter, solver)

@@ -139,6 +139,25 @@ class Rows:
             X[:, where] = part.dense()
         return X
 
+    def gram(self, weights: Array | None, members: Array | None = None) -> Array:
+        """Return X' diag(weights) X, of some columns if not of all."""
+        head, tail = self.columns[0] if self.columns else None, self.columns[1:]
+        if head is None or not isinstance(head[1], Ones) or len(tail) != 1:
+            return weighted_gram(self.X if members is None else self.X[:, members], weights)
+        # An intercept beside one matrix: the matrix is not copied to stand beside a column of ones.
+        X = tail[0][1].dense()
+        ones = members is None or 0 in members
+        if members is not None:
+            X = X[:, members[int(ones) :] - 1]
+        inner = weighted_gram(X, weights)
+        if not ones:
+            return inner
+        count = np.ones(len(self.y)) if weights is None else weights
+        found = np.empty((1 + X.shape[1],) * 2)
+        found[0, 0], found[1:, 1:] = count.sum(), inner
+        found[0, 1:] = found[1:, 0] = count @ X
+        return found
+
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, p)``."""
         if not self.columns:
@@ -159,13 +178,16 @@ class Rows:
         return found
 
 
-def weighted_gram(X: Array, weights: Array) -> Array:
+def weighted_gram(X: Array, weights: Array | None) -> Array:
     """X' diag(weights) X; half the work where no weight is negative.
 
     >>> weighted_gram(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0])).round(12).tolist()
     [[3.0, 10.0], [10.0, 36.0]]
     """
+    # numpy hands a product with the own transpose to dsyrk.
+    if weights is None:
+        return X.T @ X
     if weights.size and weights.min() < 0.0:
         return X.T @ (weights[:, None] * X)
     scaled = np.sqrt(weights)[:, None] * X
-    return scaled.T @ scaled  # numpy hands a product with the own transpose to dsyrk
+    return scaled.T @ scaled

@@ -4,10 +4,11 @@ Next to one another, the functions of a path have nearly the same curvature. A b
 one Hessian: each goes to the maximum of its own quadratic minus kinks (`kinked`), whose gradient is
 its own and exact, and all take their next gradients in one pass over the data. A batch starts from
 the quadratic's path out of the last answer, so two or three such passes settle it; where they do
-not, the Hessian is taken anew, and the next batch is smaller.
+not, the Hessian is taken anew, and the next batch is smaller; where one pass more than that would
+do, the next batch keeps it.
 
-Where there are many coordinates, the quadratic knows some of them only: those that are not at
-their kink, and those whose gradient comes nearest to leaving it. When they are done, all are
+The quadratic knows some coordinates only: those that are not at their kink, and those whose
+gradient comes nearest to leaving it. When they are done, all are
 looked at, and the ones that should leave join.
 
 Sources: Lee, Sun & Saunders (2014), SIAM J. Optim. 24(3) (proximal Newton with an approximate
@@ -29,11 +30,14 @@ from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
 from bayesglm.numerics.solvers import SETTLED, Solution, scaled_model
 
 Array = np.ndarray
-KNOWN = 1000  # coordinates of the quadratic, if there are more; and twice those not at their kink
+KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
 _HIDDEN = 1e-9
 _SHORTEST = 1e-8
 _LARGEST_BATCH = 25
-_STALE = 4  # passes after which a Hessian that has not settled everything is taken anew
+_NEAR = 0.8  # of its kink's weight: a gradient beyond may leave soon
+_FAR = 1e-6
+_STALE = 6  # passes after which a Hessian that has not settled everything is taken anew
+_FRESH = 4  # passes of a batch after which the next one begins with the same Hessian
 _MOST_PASSES = 100
 SOLVER = "proximal quasi-newton"
 
@@ -41,7 +45,7 @@ SOLVER = "proximal quasi-newton"
 class Functions(NamedTuple):
     """k smooth functions of p numbers, and the weights of their kinks.
 
-    - `evaluate(x, who)`: values ``(m,)``, gradients ``(m, p)`` of the functions numbered ``who``.
+    - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of those numbered ``who``.
     - `curvature(x, k, members)`: minus the Hessian of function k at x, on some coordinates.
     - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
     - `kink_at`: places ``(p,)``.
@@ -76,14 +80,18 @@ def sparse_path(
     """
     k, x = len(functions.kink), np.array(x0, dtype=np.float64)
     found: list[Solution] = []
-    size = first_batch
+    size, quadratic = first_batch, None
     while len(found) < k:
         who = np.arange(len(found), min(len(found) + size, k))
-        solutions, n_passes = _settle(functions, who, x, settled)
+        solutions, quadratic, n_passes = _settle(functions, who, x, settled, quadratic)
         found += solutions
         x = solutions[-1].x
-        hard = n_passes > _STALE + 2
-        size = max(2, size // 2) if hard else max(size, min(2 * size, _LARGEST_BATCH))
+        if n_passes > _STALE + 2:
+            size = max(2, size // 2)
+        elif size < _LARGEST_BATCH:
+            size = min(2 * size, _LARGEST_BATCH)
+        if n_passes > _FRESH:
+            quadratic = None
     return found
 
 
@@ -91,7 +99,8 @@ class _Quadratic:
     """The shared curvature around one point, scaled to a unit diagonal, and the face last left."""
 
     def __init__(self, functions: Functions, who: Array, x: Array, gradient: Array) -> None:
-        k, x0 = int(who[0]), x[0]
+        middle = len(who) // 2
+        k, x0 = int(who[middle]), x[middle]
         self.members = _known(functions, who, x, gradient)
         self.model = scaled_model(functions.curvature(x0, k, self.members), 0.0)
         self.at = functions.kink_at[self.members]
@@ -126,16 +135,16 @@ class _Quadratic:
 
 
 def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array:
-    """The coordinates that are not at their kink, and those nearest to leaving it."""
+    """The coordinates that are not at their kink, and those that are near to leaving it."""
     p = x.shape[1]
-    if p <= KNOWN:
-        return np.arange(p)
     kink = functions.kink[who]
     inside = ((kink == 0.0) | (x != functions.kink_at)).any(axis=0)
     pressing = (np.abs(gradient) / np.where(kink > 0.0, kink, 1.0)).max(axis=0)
-    room = min(p, max(KNOWN, 2 * int(inside.sum())))
-    chosen = np.argpartition(-np.where(inside, np.inf, pressing), room - 1)[:room]
-    return np.sort(chosen)
+    pressing[inside] = np.inf
+    room = max(KNOWN, 2 * int(inside.sum()), np.count_nonzero(pressing > _NEAR))
+    if room >= 0.8 * p:
+        return np.arange(p)
+    return np.sort(np.argpartition(-pressing, room)[:room])
 
 
 @dataclass
@@ -192,15 +201,19 @@ class _Batch:
 
 
 def _settle(
-    functions: Functions, who: Array, x: Array, settled: float
-) -> tuple[list[Solution], int]:
-    """Bring some functions to their maxima from one start; also count the passes it took."""
+    functions: Functions, who: Array, x: Array, settled: float, last: _Quadratic | None
+) -> tuple[list[Solution], _Quadratic, int]:
+    """Bring some functions to their maxima from one start.
+
+    ``last`` is a quadratic that may serve. Returns the solutions, the quadratic that served them
+    last, and the number of passes it took.
+    """
     m, everyone = len(who), np.arange(len(who))
     start = np.tile(x, (m, 1))
     value, gradient = functions.evaluate(start, who)
     value = functions.objective(start, value, who)
     batch = _Batch(who, start, value, gradient, start.copy(), np.full(m, np.inf), np.ones(m))
-    quadratic = _Quadratic(functions, who, batch.x, batch.gradient)
+    quadratic = last or _Quadratic(functions, who, batch.x, batch.gradient)
     batch.aim(quadratic, everyone)
     active, since = everyone, 0
     for n_passes in range(1, _MOST_PASSES + 1):
@@ -215,13 +228,16 @@ def _settle(
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
         since += 1
         active = active[~still | missed]
-        if len(active) and (since >= _STALE or len(active) == np.count_nonzero(missed)):
+        far = bool(np.any(batch.gain[active] > _FAR * (1.0 + np.abs(batch.value[active]))))
+        due = since >= (1 if n_passes == 1 and far else _STALE)
+        if len(active) and (due or len(active) == np.count_nonzero(missed)):
             view = functions, who[active], batch.x[active], batch.gradient[active]
             quadratic = _Quadratic(*view)
             batch.aim(quadratic, active)
             since = 0
         if not len(active):
-            return [batch.solution(functions, j, n_passes) for j in range(m)], n_passes
+            solutions = [batch.solution(functions, j, n_passes) for j in everyone]
+            return solutions, quadratic, n_passes
         if np.any(batch.t[active] < _SHORTEST):
             break
     raise ConvergenceError(

@@ -1,0 +1,131 @@
+"""A path of modes: one problem under a sequence of prior scales, each solved from the last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.optimum import check_existence, explained
+from bayesglm.inference.problem import Problem
+from bayesglm.inference.solve import (
+    MOST_KEPT,
+    inverse_curvature,
+    judge,
+    maximise,
+    path_functions,
+    with_moments,
+)
+from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.quasi import quasi_newton
+from bayesglm.numerics.solvers import Solution
+from bayesglm.numerics.sparse import sparse_path
+
+Array = np.ndarray
+SETTLED = 1e-11  # of 1 + |log posterior|: what the next step of a sparse path may still promise
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a path; ``sd`` is missing where a kink, or sheer size, leaves none."""
+
+    solution: Solution
+    log_prior: float
+    saturated: float
+    edf: float
+    sd: Array | None
+
+
+def path_points(problems: Sequence[Problem]) -> list[Point]:
+    """Solve problems that differ in their priors only, in order; raises as `find_mode` does.
+
+    The effective number of parameters is tr(H (H + P)^-1) over the coefficients that are not at
+    their kink, H being the curvature of the likelihood and P that of the priors (Hastie &
+    Tibshirani 1990, 3.5; under a lasso it is the number of non-zeros: Zou, Hastie & Tibshirani
+    2007).
+    """
+    check_existence(problems[0])  # which depends on the priors' kind, and not on their scale
+    objectives = [problem.natural for problem in problems]
+    if objectives[0].family.quadratic and objectives[0].n_coefficients <= MOST_KEPT:
+        first = with_moments(objectives[0], problems[0].start())
+        objectives = [replace(objective, moments=first.moments) for objective in objectives]
+    if objectives[0].kink.any() and not objectives[0].free:
+        try:
+            return _points(objectives, _sparse(problems, objectives))
+        except ConvergenceError:
+            pass  # one by one, the judge of solvers may still find them, or say why not
+    return _one_by_one(problems, objectives)
+
+
+def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    batch = len(objectives) if objectives[0].moments is not None else 5
+    return sparse_path(
+        path_functions(objectives), problems[0].start(), settled=SETTLED, first_batch=batch
+    )
+
+
+def _points(objectives: Sequence[Objective], solutions: Sequence[Solution]) -> list[Point]:
+    return [
+        _point(objective, solution, None)
+        for objective, solution in zip(objectives, solutions, strict=True)
+    ]
+
+
+def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Point]:
+    """Solve each from the last; a smooth one with the last one's curvature of the likelihood."""
+    found: list[Point] = []
+    x, curvature = problems[0].start(), None
+    for problem, objective in zip(problems, objectives, strict=True):
+        try:
+            solution = _next(problem, objective, x, curvature)
+        except ConvergenceError as error:
+            raise explained(problem, error) from error
+        x, curvature = solution.x, None
+        if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
+            every = np.arange(objective.n_coefficients)
+            curvature = objective.curvature(x, every) - objective.prior_curvature(x, every)
+        found.append(_point(objective, solution, curvature))
+    return found
+
+
+def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | None) -> Solution:
+    if objective.free or objective.kink.any():
+        return judge(objective, x)
+    if curvature is None:
+        return maximise(problem, objective)
+    every = np.arange(objective.n_coefficients)
+    inverse = inverse_curvature(curvature + objective.prior_curvature(x, every))
+    found, converged = quasi_newton(
+        lambda at, who: smooth_slopes([objective], at),
+        lambda v, who: v @ inverse,
+        x[None],
+        solver="quasi-newton",
+    )
+    return found[0] if converged[0] else judge(objective, found[0].x)
+
+
+def _point(objective: Objective, solution: Solution, curvature: Array | None) -> Point:
+    """Add to a solution what its curvature says; ``curvature`` is the likelihood's, if known."""
+    x, p = solution.x, objective.n_coefficients
+    kink = objective.kink[:p]
+    active = np.flatnonzero((kink == 0.0) | (x[:p] != objective.kink_at[:p]))
+    edf, sd = float(len(active)), None
+    if len(active) <= MOST_KEPT:
+        prior = objective.prior_curvature(x, active)
+        if prior.any() or not kink.any():
+            if curvature is None:
+                curvature = objective.curvature(x, active) - prior
+            inverse = inverse_curvature(curvature + prior)
+            edf = float(np.sum(inverse * curvature))
+            sd = None if kink.any() else np.sqrt(np.diagonal(inverse))
+    else:
+        edf = np.nan
+    return Point(
+        solution,
+        objective.log_prior(x),
+        objective.rowwise.saturated(objective.phi(x)),
+        edf,
+        sd,
+    )

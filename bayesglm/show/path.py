@@ -1,0 +1,167 @@
+"""The regularisation path as a picture: estimates against prior scale, and against penalty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import DataError
+from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
+from bayesglm.spec.model import GLM
+from bayesglm.spec.noun import near
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+MOST_NAMED = 10  # lines that are told apart by colour and name
+
+
+def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
+    """Draw how the estimates of one term grow as its prior widens: the regularisation path.
+
+    The lower axis is the prior's scale, the upper axis the penalty it equals, where it equals one.
+    Bands, where the posterior is smooth, are plus and minus one posterior standard deviation. Below
+    stand the effective number of parameters and the share of the deviance that is explained,
+    relative to the strongest prior of the path.
+
+    Parameters
+    ----------
+    path : xarray.DataTree
+        What `prior_path` returns; of a population, one neuron: ``path.isel(neuron=0)``.
+    term : str, optional
+        The term to draw; by default the first whose prior took the scales.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        No path, a path of a whole population, or an unknown term.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [0, 0, 1, 1, 0, 1], "x": [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0]}
+    >>> model = bg.GLM("y", "x", family="bernoulli", prior=bg.ridge(1.0))
+    >>> figure = bg.plot_path(bg.prior_path(model, data, [0.1, 0.5, 2.0]))
+    >>> len(figure.axes)
+    4
+    """
+    estimates, name = _opened(path, term)
+    scale = estimates["scale"].values
+    order = np.argsort(scale)
+    figure, axes = new_figure(2, 1, 6.2, sharex=True, gridspec_kw={"height_ratios": (3.0, 1.2)})
+    upper, lower = axes[:, 0]
+    lower.set_title(
+        _draw_estimates(upper, path, estimates, name, order), loc="right", fontsize=9, color=INK
+    )
+    _draw_statistics(lower, path["statistics"].to_dataset().isel(scale=order))
+    for ax in (upper, lower):
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter("")
+        if len(scale) > 1:
+            ax.set_xlim(scale.min(), scale.max())
+    lower.set_xlabel("scale of the prior (wider to the right)", fontsize=10)
+    _add_penalty_axis(upper, path["path"].to_dataset())
+    return figure
+
+
+def _opened(path: Any, term: str | None) -> tuple[xr.DataArray, str]:
+    if getattr(path, "attrs", {}).get("method") != "path":
+        raise DataError("plot_path draws what prior_path returns; give it such a tree.")
+    estimates = path["path"].to_dataset()
+    population = path.attrs["population"]
+    if population and population in estimates.dims:
+        raise DataError(
+            f"the path is that of a whole population; choose one: path.isel({population}=0)."
+        )
+    names = [one.label for one in GLM.from_json(path.attrs["model"]).terms]
+    name = path.attrs["terms"].split(", ")[0] if term is None else term
+    if name not in names:
+        raise DataError(
+            f"the path has no term {name!r}; its terms are {', '.join(names)}.{near(name, names)}"
+        )
+    return estimates[name], name
+
+
+def _draw_estimates(
+    ax: Axes, path: xr.DataTree, estimates: xr.DataArray, name: str, order: Array
+) -> str:
+    """Draw the lines of a term's coefficients; return what a reader has to know of them."""
+    scale = estimates["scale"].values[order]
+    values = estimates.transpose("scale", ...).values.reshape(len(scale), -1)[order]
+    sds = None
+    if "sd" in path.children:
+        sds = path["sd"][name].transpose("scale", ...).values.reshape(len(scale), -1)[order]
+    largest = np.argsort(-np.abs(values[-1]), kind="stable")[:MOST_NAMED]
+    labels = _labels(estimates)
+    ax.axhline(0, color=INK, linewidth=0.8)
+    for k in range(values.shape[1]):
+        if k not in largest:
+            ax.plot(scale, values[:, k], color=GREY, linewidth=0.8, alpha=0.6)
+    few = values.shape[1] <= MOST_NAMED
+    for place, k in enumerate(sorted(largest)):
+        colour = COLOURS[place % len(COLOURS)]
+        style = "-" if place < len(COLOURS) else "--"
+        ax.plot(scale, values[:, k], style, color=colour, linewidth=1.8, label=labels[k])
+        if sds is not None and few:
+            low, high = values[:, k] - sds[:, k], values[:, k] + sds[:, k]
+            ax.fill_between(scale, low, high, color=colour, alpha=0.15, lw=0)
+    ax.set_ylabel("MAP estimate (link units\nper unit of predictor)", fontsize=10)
+    if values.shape[1] > 1:
+        title = name if few else f"{name}: largest\nat the widest prior"
+        handles, names = ax.get_legend_handles_labels()
+        ax.get_figure(root=True).legend(  # type: ignore[union-attr]
+            handles, names, loc="outside right upper", fontsize=9, frameon=False, title=title
+        )
+    if sds is None:
+        return "modes under a kinked prior are sparse; posteriors are not"
+    return "bands: ± 1 posterior sd" if few else ""
+
+
+def _labels(estimates: xr.DataArray) -> list[str]:
+    dims = [dim for dim in estimates.dims if dim != "scale"]
+    if not dims:
+        return [str(estimates.name)]
+    shape = [estimates.sizes[dim] for dim in dims]
+    found = []
+    for index in np.ndindex(*shape):
+        at = zip(dims, index, strict=True)
+        found.append(", ".join(str(estimates[dim].values[k]) for dim, k in at))
+    return found
+
+
+def _draw_statistics(ax: Axes, statistics: xr.Dataset) -> None:
+    scale = statistics["scale"].values
+    deviance = statistics["deviance"].values
+    ax.plot(scale, statistics["edf"], color=COLOURS[0], linewidth=1.8)
+    ax.set_ylabel("effective number\nof parameters", color=COLOURS[0], fontsize=10)
+    ax.set_ylim(bottom=0)
+    other = ax.twinx()
+    other.spines["top"].set_visible(False)
+    other.tick_params(labelsize=10)
+    other.plot(scale, 1.0 - deviance / deviance[0], color=COLOURS[1], linewidth=1.8)
+    other.set_ylabel("share of deviance\nexplained", color=COLOURS[1], fontsize=10)
+
+
+def _add_penalty_axis(ax: Axes, estimates: xr.Dataset) -> None:
+    if "penalty" not in estimates.coords:
+        return
+    scale, penalty = estimates["scale"].values, estimates["penalty"].values
+    if len(scale) < 2:
+        return
+    # A twin with limits of its own: both axes are logarithmic, and lam is a power of the scale.
+    twin = ax.twiny()
+    twin.set_xscale("log")
+    ends = np.argsort(scale)[[0, -1]]
+    twin.set_xlim(*penalty[ends])
+    twin.spines["right"].set_visible(False)
+    twin.xaxis.set_minor_formatter("")
+    twin.tick_params(labelsize=10)
+    twin.set_xlabel("penalty lam (stronger to the left)", fontsize=10)

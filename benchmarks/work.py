@@ -1,0 +1,164 @@
+"""The work: simulated data, and the one objective that every solver is judged by.
+
+Objectives are penalised negative log-likelihoods, summed over samples, with the constants of the
+likelihood (log y!, log 2 pi) and without those of the prior.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+type Array = NDArray[np.float64]
+
+# Chosen once and never looked at again; every case draws from it.
+SEED = 20_240_229
+FAMILIES = ("gaussian", "bernoulli", "poisson")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to simulate; `make` gives the same `Work` for it in every process.
+
+    - `kind`: "dense" (ridge), "path" (lasso), "population" (ridge) or "field" (ridge, smooth).
+    - `n`, `p`: samples and features; for "field" p is the side of the square stimulus.
+    - `many`: penalties of a path, neurons of a population, lags of a field.
+    - `penalty`: "ridge", "lasso" or "smooth".
+    """
+
+    kind: str
+    family: str
+    n: int
+    p: int
+    many: int = 1
+    penalty: str = "ridge"
+
+
+class Work(NamedTuple):
+    """Simulated data.
+
+    - `X`: (n, p); the movie (n, p, p) of a field. C-ordered float64.
+    - `y`: (n,); (n, neurons) of a population. float64.
+    - `lam`: strength of the penalty on the sum of log-likelihoods, (1,); (many,) of a path.
+    """
+
+    spec: Spec
+    X: Array
+    y: Array
+    lam: Array
+
+
+class Found(NamedTuple):
+    """What a solver found, in the shapes of `Work`.
+
+    - `intercept`: (1,); (many,) of a path or a population.
+    - `coef`: (1, p); (many, p) of a path or a population; (1, lags, side, side) of a field.
+    - `seconds`: the time that the solver took by its own clock, where ours would count more.
+    """
+
+    intercept: Array
+    coef: Array
+    seconds: float | None = None
+
+
+def make(spec: Spec) -> Work:
+    """Simulate the data of a spec."""
+    rng = np.random.default_rng(SEED)
+    return {"dense": _dense, "path": _path, "population": _dense, "field": _field}[spec.kind](
+        spec, rng
+    )
+
+
+def tiny(spec: Spec) -> Spec:
+    """Return the small spec of the same kind on which solvers warm up."""
+    side = 3 if spec.kind == "field" else 4
+    many = 3 if spec.kind != "dense" else 1
+    return Spec(spec.kind, spec.family, 300, side, many, spec.penalty)
+
+
+def objective(work: Work, found: Found) -> Array:
+    """Return the objective: of every value of a path (many,), else in all (1,)."""
+    spec = work.spec
+    coef, intercept = np.asarray(found.coef), np.asarray(found.intercept)
+    if spec.kind == "field":
+        eta, y = _field_eta(work.X, coef[0]) + intercept[0], work.y[spec.many - 1 :]
+        return work.lam * _quadratic(coef[0], spec.penalty) + _loss(spec.family, y, eta)
+    eta = work.X @ coef.T + intercept
+    if spec.kind == "path":
+        losses = [_loss(spec.family, work.y, column) for column in eta.T]
+        return np.array(losses) + work.lam * np.abs(coef).sum(axis=1)
+    y = work.y.reshape(eta.shape)
+    return np.array([_loss(spec.family, y, eta)]) + work.lam * np.sum(coef**2) / 2
+
+
+def _loss(family: str, y: Array, eta: Array) -> float:
+    if family == "gaussian":
+        return float(np.sum((y - eta) ** 2) / 2 + y.size * np.log(2 * np.pi) / 2)
+    with np.errstate(over="ignore"):
+        if family == "bernoulli":
+            return float(np.sum(np.logaddexp(0, eta) - y * eta))
+        return float(np.sum(np.exp(eta) - y * eta + gammaln(y + 1)))
+
+
+def _quadratic(coef: Array, penalty: str) -> float:
+    """Return sum(w**2) / 2, or the same of all first differences along every dim."""
+    if penalty == "ridge":
+        return float(np.sum(coef**2) / 2)
+    return float(sum(np.sum(np.diff(coef, axis=axis) ** 2) for axis in range(coef.ndim)) / 2)
+
+
+def _respond(rng: np.random.Generator, family: str, eta: Array) -> Array:
+    if family == "gaussian":
+        return eta + rng.normal(size=eta.shape)
+    if family == "bernoulli":
+        return (rng.random(eta.shape) < 1 / (1 + np.exp(-eta))).astype(float)
+    return rng.poisson(np.exp(eta)).astype(float)
+
+
+def _dense(spec: Spec, rng: np.random.Generator) -> Work:
+    X = rng.normal(size=(spec.n, spec.p))
+    w = 0.3 / np.sqrt(spec.p / 20) * rng.normal(size=(spec.p, spec.many))
+    y = _respond(rng, spec.family, X @ w - 0.5)
+    return Work(spec, X, y if spec.kind == "population" else y[:, 0], np.ones(1))
+
+
+def _path(spec: Spec, rng: np.random.Generator) -> Work:
+    X = rng.normal(size=(spec.n, spec.p))
+    w = np.zeros(spec.p)
+    non_zero = rng.choice(spec.p, size=max(1, spec.p // 10), replace=False)
+    w[non_zero] = rng.normal(size=non_zero.size)
+    y = _respond(rng, spec.family, X @ (w / np.linalg.norm(w)) - 0.5)
+    # Above this all coefficients are zero, and every mean is that of y.
+    largest = np.max(np.abs(X.T @ (y - y.mean())))
+    return Work(spec, X, y, largest * np.logspace(0, -3, spec.many))
+
+
+def _field(spec: Spec, rng: np.random.Generator) -> Work:
+    movie = rng.normal(size=(spec.n, spec.p, spec.p))
+    w = _receptive_field(spec.many, spec.p)
+    eta = np.full(spec.n, np.log(0.2) - np.sum(w**2) / 2)
+    eta[spec.many - 1 :] += _field_eta(movie, w)
+    y = _respond(rng, spec.family, eta)
+    # The penalty under which w is as large as its prior expects: E[w'Qw] = size / lam.
+    lam = float(f"{w.size / (2 * _quadratic(w, spec.penalty)):.1e}")
+    return Work(spec, movie, y, np.array([lam]))
+
+
+def _receptive_field(lags: int, side: int) -> Array:
+    """Return a Gaussian blob times a biphasic kernel, (lags, side, side), of norm 0.7."""
+    place = (np.arange(side) - (side - 1) / 2) / (side / 8)
+    blob = np.exp(-(place[:, None] ** 2 + place**2) / 2)
+    late = np.arange(lags) / (lags / 5)
+    kernel = late * np.exp(-late) - 0.5 * late**2 * np.exp(-late) / 2
+    w = kernel[:, None, None] * blob
+    return 0.7 * w / np.linalg.norm(w)
+
+
+def _field_eta(movie: Array, w: Array) -> Array:
+    """Return the sum over lags of the movie's past frames times w, where the past is full."""
+    lags, rows = w.shape[0], movie.shape[0] - w.shape[0] + 1
+    frames = movie.reshape(movie.shape[0], -1)
+    past = frames @ w.reshape(lags, -1).T
+    return sum(past[lags - 1 - lag : lags - 1 - lag + rows, lag] for lag in range(lags))

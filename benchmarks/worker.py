@@ -1,0 +1,141 @@
+"""A process for each solver: its libraries, threads and memory stay its own.
+
+The process simulates the data itself, warms up on tiny data, then fits on request. A fit that
+takes too long is ended with its process.
+"""
+
+import gc
+import multiprocessing
+import os
+import re
+import resource
+import signal
+import sys
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.facts import threads
+from benchmarks.solver import Setting, Solver
+from benchmarks.work import Found, Spec, make, tiny
+
+_START_LIMIT_S = 900.0
+_STOP_LIMIT_S = 10.0
+
+
+class Reply(NamedTuple):
+    """What one fit gave: `seconds`, `found`, the process's `peak_mb` so far; or a `fault`."""
+
+    seconds: float
+    found: Found | None
+    peak_mb: float
+    fault: str = ""
+
+
+class Worker:
+    """A solver in a process of its own. The process is the state, so this is a class."""
+
+    def __init__(self, solver: Solver, spec: Spec, warm_up: bool = True) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, solver, spec, warm_up), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self.fault = ""
+        self.threads: list[str] = []
+        started = self._receive(_START_LIMIT_S)
+        if isinstance(started, str):
+            self.fault = started
+        else:
+            (self.threads,) = started
+
+    def fit(self, setting: Setting, limit: float) -> Reply:
+        """Fit once; after a fault that ended the process, every fit returns that fault."""
+        if self.fault:
+            return Reply(limit, None, 0.0, self.fault)
+        self._pipe.send(dict(setting))
+        reply = self._receive(limit)
+        if isinstance(reply, str):
+            self.fault = reply
+            return Reply(limit, None, 0.0, reply)
+        return reply
+
+    def stop(self) -> None:
+        """End the process, letting it clear away its files."""
+        with suppress(OSError):
+            self._pipe.send(None)
+            self._process.join(_STOP_LIMIT_S)
+        self._kill()
+        self._pipe.close()
+
+    def _kill(self) -> None:
+        """End the process and those that it started, such as R."""
+        if self._process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+        self._process.join()
+
+    def _receive(self, limit: float) -> Any:
+        try:
+            if self._pipe.poll(limit):
+                return self._pipe.recv()
+        except (EOFError, ConnectionError):
+            return "its process ended (out of memory?)"
+        self._kill()
+        return f"over the limit of {limit:g} s"
+
+
+def peak_mb() -> float:
+    """Return the most memory this process ever held, in MB of 2**20 bytes.
+
+    Linux's VmHWM rather than ru_maxrss, which a child inherits from the process that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2**20 if sys.platform == "darwin" else most / 1024
+
+
+def _serve(pipe: Any, solver: Solver, spec: Spec, warm_up: bool) -> None:
+    os.setsid()
+    warnings.simplefilter("ignore")
+    if warm_up:
+        with suppress(Exception):  # a fault that matters shows again on the data that count
+            solver.read(solver.fit(solver.prepare(make(tiny(spec))), solver.ladder[0]))
+    try:
+        prepared = solver.prepare(make(spec))
+        pipe.send((threads(),))
+    except Exception as error:
+        pipe.send(_say(error))
+        return
+    while (setting := pipe.recv()) is not None:
+        gc.collect()
+        try:
+            began = time.perf_counter()
+            result = solver.fit(prepared, setting)
+            seconds = time.perf_counter() - began
+            found = solver.read(result)
+            del result
+        except Exception as error:
+            pipe.send(Reply(time.perf_counter() - began, None, peak_mb(), _say(error)))
+            continue
+        if found.seconds is None:
+            pipe.send(Reply(seconds, found, peak_mb()))
+        else:  # the work was done by another process, whose memory is not ours to tell
+            pipe.send(Reply(found.seconds, found, 0.0))
+
+
+def _say(error: Exception) -> str:
+    """Return an error in a line without paths: results are published."""
+    stderr = getattr(error, "stderr", b"") or b""
+    lines = (stderr.decode(errors="replace").strip() or str(error)).splitlines() or [""]
+    text = re.sub(r"(/[\w.+\-]+){2,}/?", "<path>", lines[-1] if stderr else lines[0])
+    return f"{type(error).__name__}: {text}"[:200]
