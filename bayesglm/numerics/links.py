@@ -7,7 +7,7 @@ answer is infinite, never nan.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +139,7 @@ def _identity(eta: Array) -> Array:
     return eta
 
 
-def _identity_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
+def _identity_derivatives(eta: Array, order: int) -> tuple[Any, ...]:
     return (eta, np.float64(1.0), np.float64(0.0))[: order + 1]
 
 

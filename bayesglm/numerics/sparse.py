@@ -141,7 +141,7 @@ def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array
     inside = ((kink == 0.0) | (x != functions.kink_at)).any(axis=0)
     pressing = (np.abs(gradient) / np.where(kink > 0.0, kink, 1.0)).max(axis=0)
     pressing[inside] = np.inf
-    room = max(KNOWN, 2 * int(inside.sum()), np.count_nonzero(pressing > _NEAR))
+    room = max(KNOWN, 2 * int(inside.sum()), int((pressing > _NEAR).sum()))
     if room >= 0.8 * p:
         return np.arange(p)
     return np.sort(np.argpartition(-pressing, room)[:room])
@@ -236,7 +236,7 @@ def _settle(
             batch.aim(quadratic, active)
             since = 0
         if not len(active):
-            solutions = [batch.solution(functions, j, n_passes) for j in everyone]
+            solutions = [batch.solution(functions, j, n_passes) for j in range(m)]
             return solutions, quadratic, n_passes
         if np.any(batch.t[active] < _SHORTEST):
             break

@@ -142,12 +142,33 @@ def several(key, case):
     return made, [phi_of(key, 0.5 + 0.2 * k) for k in range(4)]
 
 
+def joint_slopes(made, W, phi):
+    """Slopes of likelihoods on one design, a line of the blocks' arrays for each."""
+
+    def blocks(size):
+        for rows in zip(*(one.blocks(size) for one in made), strict=True):
+            parts = {}
+            for name in ("y", "offset", "weights", "trials"):
+                each = [getattr(one, name) for one in rows]
+                parts[name] = np.stack(each) if isinstance(each[0], np.ndarray) else each[0]
+            yield Rows.of(rows[0].X, **parts)
+
+    values, gradients = slopes(made[0].family, blocks, W, phi)
+    return values + [one.constant for one in made], gradients
+
+
+def shared_slopes(one, W, phi):
+    """Slopes of one likelihood at several points."""
+    values, gradients = slopes(one.family, one.blocks, W, phi)
+    return values + one.constant, gradients
+
+
 @pytest.mark.parametrize("case", [(), ("weights",), ("weights", "offsets", "trials")], ids=str)
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_slopes_of_many_are_those_of_each(key, case):
     made, phi = several(key, case)
     W = 0.3 * np.random.default_rng(5).normal(size=(4, P))
-    values, gradients = slopes(made, W, phi)
+    values, gradients = joint_slopes(made, W, phi)
     for k, one in enumerate(made):
         alone = one.terms(W[k], phi[k])
         assert values[k] == pytest.approx(alone.value, rel=1e-12)
@@ -161,16 +182,16 @@ def test_slopes_of_one_likelihood_at_several_points(key, together):
     W = 0.3 * np.random.default_rng(6).normal(size=(3, P))
     if together == "one point":
         W[:] = W[0]
-    values, gradients = slopes([one] * 3, W, [phi_of(key)] * 3)
+    values, gradients = shared_slopes(one, W, [phi_of(key)] * 3)
     assert gradients.shape == (3, P)
     for k in range(3):
         alone = one.terms(W[k], phi_of(key))
         assert values[k] == pytest.approx(alone.value, rel=1e-12)
         np.testing.assert_allclose(gradients[k], alone.w, rtol=1e-10, atol=1e-10)
-    # One response with several dispersions is several likelihoods.
+    # So is one response with several dispersions.
     if key[0] == "gaussian":
         sigmas = [0.3, 0.7, 1.1]
-        values, _ = slopes([one] * 3, W, [[sigma] for sigma in sigmas])
+        values, _ = shared_slopes(one, W, [[sigma] for sigma in sigmas])
         expected = [one.value(w, [sigma]) for w, sigma in zip(W, sigmas, strict=True)]
         np.testing.assert_allclose(values, expected, rtol=1e-12)
 
@@ -179,7 +200,7 @@ def test_slopes_off_moments_are_those_of_the_rows():
     one = make(("gaussian", "identity"), weights=WEIGHTS["fractions"])
     W = np.random.default_rng(7).normal(size=(3, P))
     phi = [[0.4], [1.0], [3.0]]
-    expected = slopes([one] * 3, W, phi)
+    expected = shared_slopes(one, W, phi)
     found = moment_slopes(moments(one, W[0]), W, phi)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-10)
@@ -202,7 +223,7 @@ def test_blocks_of_any_size_say_the_same(key, size, monkeypatch):
             replace(first).constant,
             first.diagonal(W[0], phi[0]),
         ]
-        parts += [*slopes(made, W, phi), *slopes([first] * 4, W, [phi[0]] * 4)]
+        parts += [*joint_slopes(made, W, phi), *shared_slopes(first, W, [phi[0]] * 4)]
         if key == ("gaussian", "identity"):
             parts += list(vars(moments(first, W[1])).values())
         return parts

@@ -130,6 +130,32 @@ def test_rows_of_several_parts():
     assert_stands_for(rows, X)
 
 
+def intercept_and(X):
+    """Rows of an intercept beside one matrix, and the two laid side by side."""
+    parts = [(slice(0, 1), Ones(len(X))), (slice(1, 1 + X.shape[1]), Dense(X))]
+    rows = Rows(lambda: parts, 1 + X.shape[1], y=np.zeros(len(X)))
+    return rows, np.column_stack([np.ones(len(X)), X])
+
+
+@pytest.mark.parametrize("members", [None, [0, 1, 3], [1, 2], [0], [3], []], ids=str)
+@pytest.mark.parametrize("low", [None, 0.1, -2.0], ids=str)
+def test_grams_of_some_columns(low, members):
+    members = None if members is None else np.array(members, dtype=int)
+    some = slice(None) if members is None else members
+    cases = [
+        several_parts(),
+        intercept_and(RNG.normal(size=(9, 3))),
+        (Rows.of(X := RNG.normal(size=(9, 4)), np.zeros(9)), X),
+    ]
+    for rows, X in cases:
+        weights = None if low is None else np.linspace(low, 2.0, len(X))
+        full = X.T @ (X if weights is None else weights[:, None] * X)
+        found = rows.gram(weights, members)
+        np.testing.assert_allclose(found, full[some][:, some], rtol=1e-12, atol=1e-12)
+    nothing = Rows(lambda: [], 0, y=np.zeros(5))
+    assert nothing.gram(None if low is None else np.ones(5)).shape == (0, 0)
+
+
 def test_rows_of_one_part_and_of_none():
     X = RNG.normal(size=(5, 3))
     assert_stands_for(Rows.of(X, np.zeros(5)), X)
