@@ -159,7 +159,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     # To a tenth of what a sample can tell.
     rough, _ = side_by_side(small, starts, 0.01 * p)
     # Many neurons' passes cost less each than one's, and more of them less than better curvature.
-    large = small if k > 1 else _samples(problems, objectives, max(n // LARGE_SAMPLE, 40 * p))
+    large = small if k > 1 else _samples(problems, objectives, min(n, max(n // LARGE_SAMPLE, 40 * p)))
     for j, sample in enumerate(large[1]):
         now = sample.evaluate(rough[j].x)
         inverses[j] = inverse_curvature(-now.hessian)
