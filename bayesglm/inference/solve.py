@@ -70,6 +70,7 @@ def _attempt(problem: Problem, objective: Objective) -> Solution | ConvergenceEr
 
 
 type Panel = tuple[Sequence[Design], Sequence[Objective]]
+type Inverse = Callable[[Array], Array]
 type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
 
 
@@ -159,15 +160,22 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     # To a tenth of what a sample can tell.
     rough, _ = side_by_side(small, starts, 0.01 * p)
     # Many neurons' passes cost less each than one's, and more of them less than better curvature.
-    large = small if k > 1 else _samples(problems, objectives, min(n, max(n // LARGE_SAMPLE, 40 * p)))
+    large = (
+        small if k > 1 else _samples(problems, objectives, min(n, max(n // LARGE_SAMPLE, 40 * p)))
+    )
     for j, sample in enumerate(large[1]):
         now = sample.evaluate(rough[j].x)
         inverses[j] = inverse_curvature(-now.hessian)
         starts[j] = rough[j].x + inverses[j] @ now.gradient
     found, converged = side_by_side(whole, starts, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        if not converged[k] or _still_moves(problem, objective, large[1][k], found[k]):
-            found[k] = judge(objective, found[k].x)
+        sample, end = large[1][k], found[k].x
+
+        def curved(of: Objective = sample, at: Array = end) -> Inverse:
+            return partial(np.matmul, inverse_curvature(-of.evaluate(at).hessian))
+
+        if not converged[k] or _still_moves(problem, objective, end, curved):
+            found[k] = judge(objective, end)
     return found
 
 
@@ -213,17 +221,16 @@ def inverse_curvature(curvature: Array) -> Array:
 
 
 def _still_moves(
-    problem: Problem, objective: Objective, sample: Objective, solution: Solution
+    problem: Problem, objective: Objective, x: Array, inverse: Callable[[], Inverse]
 ) -> bool:
-    """Say whether the next step, by the curvature where it ended, would still go far.
+    """Say whether the next step, by the curvature at x, would still go far.
 
     On the plateau of separated data nothing is left to gain, and every step goes on all the same.
     """
     if objective.family.separable is None or problem.only_intercept_is_free():
         return False
-    now = smooth_slopes([objective], solution.x[None])[1][0]
-    step = inverse_curvature(-sample.evaluate(solution.x).hessian) @ now
-    return objective.change(step) > STILL
+    now = smooth_slopes([objective], x[None])[1][0]
+    return objective.change(inverse()(now)) > STILL
 
 
 def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
@@ -244,10 +251,13 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
         memory=20,
         max_iter=1000,
     )
-    for k in range(len(problems)):
-        if not converged[k] and p <= MOST_KEPT:
-            found[k] = judge(objectives[k], found[k].x)
-        elif not converged[k]:
+    for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
+        curved = partial(objective.approximate_inverse, found[k].x, samples[k].rowwise)
+        if converged[k] and not _still_moves(problem, objective, found[k].x, curved):
+            continue
+        if p <= MOST_KEPT:
+            found[k] = judge(objective, found[k].x)
+        else:
             raise ConvergenceError(
                 f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "
                 f"(gradient norm {found[k].gradient_norm:.2g}).",
