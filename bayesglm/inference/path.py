@@ -19,6 +19,7 @@ from bayesglm.inference.solve import (
     with_moments,
 )
 from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
 from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
@@ -46,6 +47,11 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
     Tibshirani 1990, 3.5; under a lasso it is the number of non-zeros: Zou, Hastie & Tibshirani
     2007).
     """
+    with unthreaded_products(problems[0].natural.size):
+        return _path_points(problems)
+
+
+def _path_points(problems: Sequence[Problem]) -> list[Point]:
     check_existence(problems[0])  # which depends on the priors' kind, and not on their scale
     objectives = [problem.natural for problem in problems]
     if objectives[0].family.quadratic and objectives[0].n_coefficients <= MOST_KEPT:

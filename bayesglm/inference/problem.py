@@ -104,7 +104,7 @@ def open_problems(model: GLM, data: object) -> list[Problem]:
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     """Make one neuron's problem from the plan (with priors resolved) and its design."""
     model, family = plan.model, family_of(plan.model)
-    places = design.predictors.slices()
+    places = design.predictors.places
     parts = []
     if model.intercept is not None:
         parts.append(_part(plan, neuron, "intercept", model.intercept, places["intercept"], ()))

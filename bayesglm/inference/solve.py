@@ -21,6 +21,7 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
 from bayesglm.numerics.likelihood import moments
 from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
 from bayesglm.numerics.solvers import Solution, newton, proximal_newton, scaled_model
 from bayesglm.numerics.sparse import Functions, sparse_path
@@ -36,10 +37,8 @@ STILL = 1e-3  # largest change of a linear predictor in a step that may be the l
 
 def maximise(problem: Problem, objective: Objective) -> Solution:
     """Return the mode of one objective; raises ConvergenceError."""
-    route = _route(problem, objective, 1)
-    if route is _by_newton:
-        return judge(objective, problem.start())
-    return route([problem], [objective])[0]
+    with unthreaded_products(objective.size):
+        return _route(problem, objective, 1)([problem], [objective])[0]
 
 
 def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceError]:
@@ -54,11 +53,12 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
         some = [problems[k] for k in members]
         objectives = [problem.natural for problem in some]
         route = _route(some[0], objectives[0], len(some))
-        try:
-            found.update(zip(members, route(some, objectives), strict=True))
-        except ConvergenceError:
-            for k, problem, objective in zip(members, some, objectives, strict=True):
-                found[k] = _attempt(problem, objective)
+        with unthreaded_products(objectives[0].size):
+            try:
+                found.update(zip(members, route(some, objectives), strict=True))
+            except ConvergenceError:
+                for k, problem, objective in zip(members, some, objectives, strict=True):
+                    found[k] = _attempt(problem, objective)
     return [found[k] for k in range(len(problems))]
 
 

@@ -51,7 +51,7 @@ class Ones(NamedTuple):
     n: int
 
     def times(self, W: Array) -> Array:
-        return np.broadcast_to(W, (len(W), self.n))
+        return W  # (k, 1), the same for every row
 
     def adjoint(self, S: Array) -> Array:
         return S.sum(axis=1, keepdims=True)
@@ -124,6 +124,9 @@ class Rows:
         whole = ((slice(0, X.shape[1]), Dense(X)),)
         return Rows(lambda: whole, X.shape[1], y, offset, weights, trials)
 
+    def __len__(self) -> int:
+        return self.y.shape[-1]
+
     @cached_property
     def columns(self) -> Sequence[tuple[slice, Columns]]:
         """The columns, part by part."""
@@ -134,7 +137,7 @@ class Rows:
         """The rows' part of the design, ``(rows, p)``."""
         if len(self.columns) == 1:
             return self.columns[0][1].dense()
-        X = np.empty((len(self.y), self.n_coefficients))
+        X = np.empty((len(self), self.n_coefficients))
         for where, part in self.columns:
             X[:, where] = part.dense()
         return X
@@ -152,7 +155,7 @@ class Rows:
         inner = weighted_gram(X, weights)
         if not ones:
             return inner
-        count = np.ones(len(self.y)) if weights is None else weights
+        count = np.ones(len(self)) if weights is None else weights
         found = np.empty((1 + X.shape[1],) * 2)
         found[0, 0], found[1:, 1:] = count.sum(), inner
         found[0, 1:] = found[1:, 0] = count @ X
@@ -161,12 +164,13 @@ class Rows:
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, p)``."""
         if not self.columns:
-            return np.zeros((len(W), len(self.y)))
+            return np.zeros((len(W), len(self)))
         total: Any = None
         for where, part in self.columns:
             product = part.times(W[:, where])
             total = product if total is None else total + product
-        return total
+        n = len(self)
+        return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))
 
     def adjoint(self, S: Array) -> Array:
         """Return S X, ``(k, p)``, from S ``(k, rows)``."""
