@@ -108,9 +108,8 @@ def _binomial_kernel(
     if trials is None and link.log_p is not None:
         sign = 2.0 * y - 1.0
         value, *slopes = link.log_p(sign * eta, order)
-        return Derivatives(
-            value, *(sign * slopes[0] if k == 0 else b for k, b in enumerate(slopes))
-        )
+        turned: list[Any] = [sign * slopes[0] if k == 0 else b for k, b in enumerate(slopes)]
+        return Derivatives(value, *turned)
     failures = (1.0 if trials is None else trials) - y
     parts: list[Any] = [
         _counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.logs(eta, order)

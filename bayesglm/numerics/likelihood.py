@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -157,7 +157,8 @@ def _terms_of(rows: Rows, d: Derivatives) -> Terms:
 
 
 def _added(one: Terms, other: Terms) -> Terms:
-    return Terms(*(a + b for a, b in zip(one, other, strict=True)))
+    pairs: Any = zip(one, other, strict=True)
+    return Terms(*(a + b for a, b in pairs))
 
 
 @dataclass(frozen=True)

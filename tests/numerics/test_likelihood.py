@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bayesglm.numerics.likelihood as likelihood_module
+import bayesglm.numerics.parallel as parallel_module
 from bayesglm.numerics.families import FAMILIES
 from bayesglm.numerics.likelihood import Rowwise, moment_slopes, moments, slopes
 from bayesglm.numerics.rows import Rows
@@ -206,9 +207,10 @@ def test_slopes_off_moments_are_those_of_the_rows():
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-10)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("size", [1, 7, N, 10_000])
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_blocks_of_any_size_say_the_same(key, size, monkeypatch):
+def test_blocks_of_any_size_among_any_threads_say_the_same(key, size, threads, monkeypatch):
     made, phi = several(key, ("weights", "trials"))
     W = 0.3 * np.random.default_rng(9).normal(size=(4, P))
 
@@ -230,7 +232,7 @@ def test_blocks_of_any_size_say_the_same(key, size, monkeypatch):
 
     expected = everything()
     monkeypatch.setattr(likelihood_module, "ROWS", size)
-    monkeypatch.setattr(likelihood_module, "CELLS", 4 * size)
+    monkeypatch.setattr(parallel_module, "n_threads", lambda: threads)
     for one, other in zip(everything(), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
@@ -247,3 +249,11 @@ def test_a_row_that_counts_nothing_may_overflow(key):
     assert found.value == pytest.approx(expected.value, rel=1e-12)
     np.testing.assert_allclose(found.w, expected.w, rtol=1e-11)
     np.testing.assert_allclose(found.w_w, expected.w_w, rtol=1e-11)
+
+
+def test_threads_warn_no_more_than_their_caller(monkeypatch):
+    monkeypatch.setattr(parallel_module, "n_threads", lambda: 3)
+    monkeypatch.setattr(likelihood_module, "ROWS", 10)
+    far = make(("poisson", "log"), design=1e4 * X)
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert far.value(np.ones(P), []) == -np.inf
