@@ -23,7 +23,14 @@ from bayesglm.numerics.likelihood import moments
 from bayesglm.numerics.objective import Objective, smooth_slopes
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
-from bayesglm.numerics.solvers import Solution, newton, proximal_newton, scaled_model
+from bayesglm.numerics.solvers import (
+    ScaledModel,
+    Solution,
+    approximate_model,
+    newton,
+    proximal_newton,
+    scaled_model,
+)
 from bayesglm.numerics.sparse import Functions, sparse_path
 
 Array = np.ndarray
@@ -155,18 +162,20 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
             enough=enough,
         )
 
+    every = np.arange(p)
     for j, sample in enumerate(small[1]):
-        inverses[j] = inverse_curvature(-sample.evaluate(starts[j]).hessian)
+        inverses[j] = inverse(approximate_model(partial(sample.curvature, starts[j], every)))
     # To a tenth of what a sample can tell.
     rough, _ = side_by_side(small, starts, 0.01 * p)
     # Many neurons' passes cost less each than one's, and more of them less than better curvature.
     large = (
         small if k > 1 else _samples(problems, objectives, min(n, max(n // LARGE_SAMPLE, 40 * p)))
     )
+    starts = np.stack([one.x for one in rough])
+    _, gradients = _joint_slopes(*large, starts, np.arange(k))
     for j, sample in enumerate(large[1]):
-        now = sample.evaluate(rough[j].x)
-        inverses[j] = inverse_curvature(-now.hessian)
-        starts[j] = rough[j].x + inverses[j] @ now.gradient
+        inverses[j] = inverse(approximate_model(partial(sample.curvature, starts[j], every)))
+        starts[j] += inverses[j] @ gradients[j]
     found, converged = side_by_side(whole, starts, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         sample, end = large[1][k], found[k].x
@@ -214,9 +223,13 @@ def _joint_slopes(
 
 def inverse_curvature(curvature: Array) -> Array:
     """Return the inverse, of what is near singular with its scaled diagonal raised a little."""
+    return inverse(scaled_model(curvature, 0.0))
+
+
+def inverse(model: ScaledModel) -> Array:
+    """Return the inverse of a curvature from its scaled model."""
     from scipy.linalg import cho_solve
 
-    model = scaled_model(curvature, 0.0)
     return model.scale[:, None] * cho_solve(model.factor, np.diag(model.scale), check_finite=False)
 
 
@@ -282,7 +295,8 @@ def path_functions(objectives: Sequence[Objective]) -> Functions:
     """Return what the sparse solver needs of objectives that differ in their priors."""
     return Functions(
         lambda x, who: smooth_slopes([objectives[k] for k in who], x),
-        lambda x, k, members: objectives[k].curvature(x, members),
+        lambda x, k, members, single: objectives[k].curvature(x, members, single),
         np.stack([objective.kink for objective in objectives]),
         objectives[0].kink_at,
+        exact=objectives[0].moments is not None and not any(o.bends_by_prior() for o in objectives),
     )

@@ -88,15 +88,20 @@ class Rowwise:
         total = reduce(_added, found)
         return total._replace(value=total.value + self.constant)
 
-    def curvature(self, w: Array, phi: list, members: Array | None = None) -> Array:
-        """Return minus the Hessian, of some coefficients if not of all."""
+    def curvature(
+        self, w: Array, phi: list, members: Array | None = None, single: bool = False
+    ) -> Array:
+        """Return minus the Hessian, of some coefficients if not of all.
+
+        ``single`` is twice as fast and good to six digits, or infinite.
+        """
         size = len(w) if members is None else len(members)
 
         def work(run: Sequence[Rows]) -> Array:
             total = np.zeros((size, size))
             for rows in run:
                 d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-                total += rows.gram(-d.eta_eta, members)
+                total += rows.gram(-d.eta_eta, members, single)
             return total
 
         return sum(_in_runs(self.blocks(block_rows(size)), work, size), np.zeros((size, size)))

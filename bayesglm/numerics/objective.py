@@ -220,16 +220,19 @@ class Objective:
             values += self._dispersion_prior(theta[None])
         return Evaluation(float(values[0]), gradient, hessian)
 
-    def curvature(self, theta: Array, members: Array) -> Array:
-        """Return minus the Hessian of the smooth part on some coefficients, dispersions fixed."""
+    def curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
+        """Return minus the Hessian of the smooth part on some coefficients, dispersions fixed.
+
+        ``single`` is faster, and good to six digits.
+        """
         m, p = len(members), self.n_coefficients
         if self.moments is not None:
             sigma = float(self.phi(theta)[0])
             found = self.moments.gram[np.ix_(members, members)] / sigma / sigma
         elif m == p:
-            found = self.rowwise.curvature(theta[:p], self.phi(theta))
+            found = self.rowwise.curvature(theta[:p], self.phi(theta), None, single)
         else:
-            found = self.rowwise.curvature(theta[:p], self.phi(theta), members)
+            found = self.rowwise.curvature(theta[:p], self.phi(theta), members, single)
         return found + self.prior_curvature(theta, members)
 
     def prior_curvature(self, theta: Array, members: Array) -> Array:
@@ -249,6 +252,10 @@ class Objective:
                 bend = np.broadcast_to(bend, part.where.stop - part.where.start)
                 found[place[own], place[own]] -= bend[own - part.where.start]
         return found
+
+    def bends_by_prior(self) -> bool:
+        """Say whether any prior of w has a curvature, its kink apart."""
+        return bool(self._other_priors) or bool(self._quadratic[2].any())
 
     def log_prior(self, theta: Array) -> float:
         """Return the log prior density at one theta, kinks included."""

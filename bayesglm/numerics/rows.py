@@ -142,17 +142,19 @@ class Rows:
             X[:, where] = part.dense()
         return X
 
-    def gram(self, weights: Array | None, members: Array | None = None) -> Array:
-        """Return X' diag(weights) X, of some columns if not of all."""
+    def gram(
+        self, weights: Array | None, members: Array | None = None, single: bool = False
+    ) -> Array:
+        """Return X' diag(weights) X, of some columns if not of all; in single precision if said."""
         head, tail = self.columns[0] if self.columns else None, self.columns[1:]
         if head is None or not isinstance(head[1], Ones) or len(tail) != 1:
-            return weighted_gram(self.X if members is None else self.X[:, members], weights)
+            return weighted_gram(self.X if members is None else self.X[:, members], weights, single)
         # An intercept beside one matrix: the matrix is not copied to stand beside a column of ones.
         X = tail[0][1].dense()
         ones = members is None or 0 in members
         if members is not None:
             X = X[:, members[int(ones) :] - 1]
-        inner = weighted_gram(X, weights)
+        inner = weighted_gram(X, weights, single)
         if not ones:
             return inner
         count = np.ones(len(self)) if weights is None else weights
@@ -182,7 +184,7 @@ class Rows:
         return found
 
 
-def weighted_gram(X: Array, weights: Array | None) -> Array:
+def weighted_gram(X: Array, weights: Array | None, single: bool = False) -> Array:
     """X' diag(weights) X; half the work where no weight is negative.
 
     >>> weighted_gram(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0])).round(12).tolist()
@@ -193,5 +195,6 @@ def weighted_gram(X: Array, weights: Array | None) -> Array:
         return X.T @ X
     if weights.size and weights.min() < 0.0:
         return X.T @ (weights[:, None] * X)
-    scaled = np.sqrt(weights)[:, None] * X
+    root = np.sqrt(weights)[:, None]
+    scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind") if single else root * X
     return scaled.T @ scaled

@@ -33,6 +33,8 @@ _NEARLY_STILL = 1e-3
 _PLATEAU_ITERATIONS = 40
 # Modifications beyond this (of a unit diagonal) mean negative curvature, not rounding.
 _INDEFINITE = 1e-6
+# Pivots beyond are far above the rounding of single precision.
+_SINGLE = 1e-4
 # Pivots below so many times p * epsilon may be nothing but rounding.
 _RESOLVED = 100.0
 
@@ -270,6 +272,19 @@ def _no_convergence(
             "each column a typical value, remove columns, or give them a tighter prior"
         )
     return ConvergenceError(f"no convergence in {where}", state)
+
+
+def approximate_model(curvature: Callable[[bool], Array]) -> ScaledModel:
+    """The scaled model of a curvature that need not be exact; ``curvature(single)`` computes it.
+
+    Single precision will do unless it leaves too little of some direction.
+    """
+    rough = curvature(True)
+    if np.isfinite(rough).all():
+        model = scaled_model(rough, 0.0)
+        if model.factor[0].diagonal().min(initial=1.0) ** 2 > _SINGLE:
+            return model
+    return scaled_model(curvature(False), 0.0)
 
 
 def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
-from bayesglm.numerics.solvers import SETTLED, Solution, scaled_model
+from bayesglm.numerics.solvers import SETTLED, Solution, approximate_model
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
@@ -46,15 +47,18 @@ class Functions(NamedTuple):
     """k smooth functions of p numbers, and the weights of their kinks.
 
     - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of those numbered ``who``.
-    - `curvature(x, k, members)`: minus the Hessian of function k at x, on some coordinates.
+    - `curvature(x, k, members, single)`: minus the Hessian of function k at x, on some coordinates;
+      it may be in single precision if said.
     - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
     - `kink_at`: places ``(p,)``.
+    - `exact`: whether they are quadratics, all with the curvature that `curvature` gives.
     """
 
     evaluate: Callable[[Array, Array], tuple[Array, Array]]
-    curvature: Callable[[Array, int, Array], Array]
+    curvature: Callable[[Array, int, Array, bool], Array]
     kink: Array
     kink_at: Array
+    exact: bool = False
 
     def objective(self, x: Array, smooth: Array, who: Array) -> Array:
         return smooth - (self.kink[who] * np.abs(x - self.kink_at)).sum(axis=-1)
@@ -73,7 +77,7 @@ def sparse_path(
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
     >>> kinks = np.array([[4.0, 4.0], [1.0, 1.0], [0.25, 0.25]])
     >>> functions = Functions(
-    ...     evaluate, lambda x, k, members: np.eye(2)[np.ix_(members, members)], kinks, np.zeros(2)
+    ...     evaluate, lambda x, k, some, single: np.eye(2)[np.ix_(some, some)], kinks, np.zeros(2)
     ... )
     >>> [one.x.round(9).tolist() for one in sparse_path(functions, np.zeros(2))]
     [[0.0, 0.0], [2.0, 0.0], [2.75, 0.25]]
@@ -102,11 +106,18 @@ class _Quadratic:
         middle = len(who) // 2
         k, x0 = int(who[middle]), x[middle]
         self.members = _known(functions, who, x, gradient)
-        self.model = scaled_model(functions.curvature(x0, k, self.members), 0.0)
+        self.model = approximate_model(partial(functions.curvature, x0, k, self.members))
         self.at = functions.kink_at[self.members]
         self.kink = functions.kink[:, self.members] * self.model.scale
         start = (x0[self.members] - self.at) / self.model.scale
         self.face = Face(self.model.matrix, self.kink[k], start)
+
+    def residual_gain(self, functions: Functions, batch: _Batch, which: Array) -> Array:
+        """Return the squared KKT residuals in the curvature's units: what is left to be gained."""
+        away = batch.x[which] - functions.kink_at
+        kink = functions.kink[batch.who[which]]
+        residual = kkt_residual(batch.gradient[which], kink, away)[:, self.members]
+        return np.square(residual * self.model.scale).sum(axis=1)
 
     def misses(self, functions: Functions, who: Array, gradient: Array) -> Array:
         """Say of which functions a coordinate that the quadratic does not know leaves its kink."""
@@ -222,7 +233,11 @@ def _settle(
             value, gradient = functions.evaluate(trial, who[active])
         went = batch.move(active, functions.objective(trial, value, who[active]), gradient)
         # Back along the path, then on again: each face is next to the one just left.
-        batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
+        if functions.exact and n_passes == 1:
+            # The first step should have led all the way.
+            batch.gain[went] = quadratic.residual_gain(functions, batch, went)
+        else:
+            batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
         still = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
         still &= np.isin(active, went)
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
