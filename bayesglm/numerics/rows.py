@@ -196,5 +196,9 @@ def weighted_gram(X: Array, weights: Array | None, single: bool = False) -> Arra
     if weights.size and weights.min() < 0.0:
         return X.T @ (weights[:, None] * X)
     root = np.sqrt(weights)[:, None]
-    scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind") if single else root * X
-    return scaled.T @ scaled
+    if not single:
+        scaled = root * X
+        return scaled.T @ scaled
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind")
+        return scaled.T @ scaled

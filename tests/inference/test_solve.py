@@ -301,6 +301,20 @@ def test_float32_predictors_are_the_same_numbers_in_float64(family, small, monke
         assert one.attrs[name] == pytest.approx(other.attrs[name], rel=1e-12)
 
 
+@pytest.mark.parametrize("way", ["_by_sample", "_by_sparse_path"])
+@pytest.mark.parametrize("scale", [1e20, 1e39, 1e-39])
+def test_columns_beyond_single_precision(scale, way, monkeypatch):
+    data = simulated()
+    prior = bg.Laplace if way == "_by_sparse_path" else bg.Normal
+    force(monkeypatch, way)
+    found = []
+    for s in (scale, 1.0):
+        model = model_of("poisson", bg.Linear("X", prior=prior(0.1 / s)))
+        fit = bg.fit_map(model, data.assign(X=data["X"] * s))
+        found.append(fit["map"]["X"].values * s)
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("edges", ["drop", "zero"])
 @pytest.mark.parametrize("way", ["_by_newton", "_by_sample", "_matrix_free"])
 def test_a_movie_by_shifts_is_the_movie_laid_out(way, edges, monkeypatch):
