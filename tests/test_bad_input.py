@@ -487,6 +487,57 @@ def test_prior_arrays_of_another_shape(prior):
         assert found["map"]["film"].shape == (2, 2)
 
 
+WALKS = {
+    "a single number": (
+        bg.Linear("x", prior=bg.RandomWalk(1.0)),
+        "the coefficient 'x' is a single number, and a random walk needs a dim .* use it on",
+    ),
+    "too few lags": (
+        bg.Lagged("film", lags=2, prior=bg.RandomWalk(1.0, order=2, dims="lag")),
+        "walk of 'film' takes differences of order 2 along 'film_lag', .* only 2 entries; use a",
+    ),
+    "too few rows": (
+        bg.Linear("film", prior=bg.RandomWalk(1.0, order=2)),
+        "walk of 'film' takes differences of order 2 along 'row', which has only 2 entries",
+    ),
+    "an unknown dim": (
+        bg.Linear("film", prior=bg.RandomWalk(1.0, dims="height")),
+        "walk of 'film' smooths along 'height', which is no dim of .*; it has 'row', 'column'",
+    ),
+    "lags that are not there": (
+        bg.Linear("film", prior=bg.RandomWalk(1.0, dims=("row", "lag"))),
+        "walk of 'film' smooths along 'film_lag', which is no dim",
+    ),
+    "a scale along what is smoothed": (
+        bg.Linear("film", prior=bg.RandomWalk([1.0, 2.0], dims="column")),
+        "walk of 'film' has a scale that changes along a dim it smooths; give one scale per",
+    ),
+    "a scale of another shape": (
+        bg.Linear("film", prior=bg.RandomWalk([1.0, 2.0, 3.0])),
+        r"prior of 'film' has a scale of shape \(3,\), .*\(2, 2\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("term", "message"), WALKS.values(), ids=WALKS.keys())
+def test_random_walks_that_do_not_fit(term, message):
+    check(bg.ModelError, glm(term), dims("row", "column"), message)
+
+
+def test_random_walks_along_two_names_of_one_dim():
+    # "lag" is film_lag itself, and is smoothed along once.
+    both = bg.Lagged("film", lags=3, prior=bg.RandomWalk(1.0, dims=("lag", "film_lag")))
+    once = bg.Lagged("film", lags=3, prior=bg.RandomWalk(1.0, dims="lag"))
+    film = dims("row", "column")
+    found = [bg.fit_map(glm(term), film)["map"]["film"] for term in (both, once)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_an_intercept_is_no_random_walk():
+    with pytest.raises(bg.ModelError):
+        bg.fit_map(glm(intercept=bg.RandomWalk(1.0)), data())
+
+
 def test_dispersion_arrays_of_another_shape():
     for value in ([1.0, 2.0], bg.HalfNormal([1.0, 2.0])):
         check(bg.ModelError, glm(family="gaussian", dispersion=value), data(), "prior of 'sigma'")

@@ -81,15 +81,22 @@ class Block:
         if self.lags is None or self.signal.shape[1] < SHIFTED_FEATURES:
             return Dense(self.columns(rows))
         source, inside = self._sources(rows)
-        first = max(int(source[0].min()), 0)
-        last = min(int(source[-1].max()), len(self.signal) - 1)
-        places = np.clip(source - first, 0, last - first)
+        first = int(source.min())
         return Shifted(
-            np.asarray(self.signal[first : last + 1], dtype=np.float64),
-            [span(place) for place in places.T],
+            self._seen(first, int(source.max()) + 1),
+            [span(place) for place in (source - first).T],
             None if inside is None else inside.T,
             lambda: self.columns(rows),
         )
+
+    def _seen(self, first: int, stop: int) -> Array:
+        """Return a run of the signal, with zeros beyond its ends: each place is read by one row."""
+        start, end = np.clip((first, stop), 0, len(self.signal))
+        if (start, end) == (first, stop):
+            return np.asarray(self.signal[start:end], dtype=np.float64)
+        seen = np.zeros((stop - first, self.signal.shape[1]))
+        seen[start - first : end - first] = self.signal[start:end]
+        return seen
 
     def _sources(self, rows: Array) -> tuple[Array, Array | None]:
         """Return the sample that each row reads at each lag, and which lie in its own trial."""

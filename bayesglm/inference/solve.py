@@ -76,6 +76,7 @@ def _attempt(problem: Problem, objective: Objective) -> Solution | ConvergenceEr
 
 
 type Panel = tuple[Sequence[Design], Sequence[Objective]]
+type Inverse = Callable[[Array], Array]
 type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
 
 
@@ -178,8 +179,13 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     take_curvature(panel, x)
     found, converged = climb((_designs(problems), objectives), x, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        if not converged[k] or _still_moves(problem, objective, panel[1][k], found[k]):
-            found[k] = judge(objective, found[k].x)
+        sample, end = panel[1][k], found[k].x
+
+        def curved(of: Objective = sample, at: Array = end) -> Inverse:
+            return partial(np.matmul, inverse_curvature(-of.evaluate(at).hessian))
+
+        if not converged[k] or _still_moves(problem, objective, end, curved):
+            found[k] = judge(objective, end)
     return found
 
 
@@ -242,17 +248,16 @@ def inverse(model: ScaledModel) -> Array:
 
 
 def _still_moves(
-    problem: Problem, objective: Objective, sample: Objective, solution: Solution
+    problem: Problem, objective: Objective, x: Array, inverse: Callable[[], Inverse]
 ) -> bool:
-    """Say whether the next step, by the curvature where it ended, would still go far.
+    """Say whether the next step, by the curvature at x, would still go far.
 
     On the plateau of separated data nothing is left to gain, and every step goes on all the same.
     """
     if objective.family.separable is None or problem.only_intercept_is_free():
         return False
-    now = smooth_slopes([objective], solution.x[None])[1][0]
-    step = inverse_curvature(-sample.evaluate(solution.x).hessian) @ now
-    return objective.change(step) > STILL
+    now = smooth_slopes([objective], x[None])[1][0]
+    return objective.change(inverse()(now)) > STILL
 
 
 def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
@@ -273,10 +278,13 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
         memory=20,
         max_iter=1000,
     )
-    for k in range(len(problems)):
-        if not converged[k] and p <= MOST_KEPT:
-            found[k] = judge(objectives[k], found[k].x)
-        elif not converged[k]:
+    for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
+        curved = partial(objective.approximate_inverse, found[k].x, samples[k].rowwise)
+        if converged[k] and not _still_moves(problem, objective, found[k].x, curved):
+            continue
+        if p <= MOST_KEPT:
+            found[k] = judge(objective, found[k].x)
+        else:
             raise ConvergenceError(
                 f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "
                 f"(gradient norm {found[k].gradient_norm:.2g}).",

@@ -108,13 +108,13 @@ def _binomial_kernel(
     if trials is None and link.log_p is not None:
         sign = 2.0 * y - 1.0
         value, *slopes = link.log_p(sign * eta, order)
-        return Derivatives(
-            value, *(sign * slopes[0] if k == 0 else b for k, b in enumerate(slopes))
-        )
+        turned: list[Any] = [sign * slopes[0] if k == 0 else b for k, b in enumerate(slopes)]
+        return Derivatives(value, *turned)
     failures = (1.0 if trials is None else trials) - y
-    return Derivatives(
-        *(_counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.logs(eta, order))
-    )
+    parts: list[Any] = [
+        _counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.logs(eta, order)
+    ]
+    return Derivatives(*parts)
 
 
 def _binomial_constant(y: Array, trials: Array | None) -> Array | float:
@@ -148,7 +148,8 @@ def _poisson_kernel(
 ) -> Derivatives:
     """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta)."""
     logs, means = log_mean.derivatives(eta, order), mean.derivatives(eta, order)
-    return Derivatives(*(y * of_log - of_mean for of_log, of_mean in zip(logs, means, strict=True)))
+    parts: list[Any] = [y * of_log - of_mean for of_log, of_mean in zip(logs, means, strict=True)]
+    return Derivatives(*parts)
 
 
 def _poisson_constant(y: Array, trials: None) -> Array:

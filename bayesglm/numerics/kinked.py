@@ -16,6 +16,7 @@ from scipy.linalg.lapack import dpotri
 
 type Array = NDArray[np.float64]
 type Indices = NDArray[np.intp]
+type Mask = NDArray[np.bool_]
 
 _MOST_PIVOTS = 60
 _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to compute with
@@ -53,7 +54,7 @@ class Face:
             z[self.members] += self.inverse @ pull
         return z
 
-    def drop(self, out: Array) -> None:
+    def drop(self, out: Mask) -> None:
         """Take members off the face, ``out`` being a mask over `members`."""
         kept, gone = self.inverse[:, ~out], self.inverse[np.ix_(out, out)]
         across = kept[out]
@@ -126,11 +127,13 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
 
     Coordinate descent finds a pattern of signs, an exact solve then goes to the minimum on it, as
     far as the objective falls. Each round lowers the objective; the number of patterns is finite.
+    Ends where rounding hides what is left to fall.
     """
     z = start.copy()
     pull = linear - matrix @ z
     tolerance = 1e-13 * max(np.abs(linear).max(), kink.max())
-    good_enough = max(0.05 * np.linalg.norm(kkt_residual(pull, kink, z)), tolerance)
+    rough = 0.05 * np.linalg.norm(kkt_residual(pull, kink, z))
+    best: float = np.inf
     for _ in range(200):
         excess = np.where(z == 0.0, np.abs(pull) - kink, 0.0)
         joining = np.flatnonzero(excess > tolerance)
@@ -144,8 +147,11 @@ def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -
             pull = linear - matrix @ z
             working = np.flatnonzero(z)
         pull = linear - matrix @ z
-        if np.linalg.norm(kkt_residual(pull, kink, z)) <= good_enough:
+        residual = np.linalg.norm(kkt_residual(pull, kink, z))
+        objective = kink @ np.abs(z) - 0.5 * (linear + pull) @ z
+        if residual <= tolerance or (residual <= rough and objective >= best):
             break
+        best = float(objective)
     return z
 
 

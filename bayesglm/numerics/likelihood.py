@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -162,7 +162,8 @@ def _terms_of(rows: Rows, d: Derivatives) -> Terms:
 
 
 def _added(one: Terms, other: Terms) -> Terms:
-    return Terms(*(a + b for a, b in zip(one, other, strict=True)))
+    pairs: Any = zip(one, other, strict=True)
+    return Terms(*(a + b for a, b in pairs))
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,9 @@ def _kernel(family: Family, rows: Rows, Xw: Array, phi: list, order: int) -> Der
     if rows.weights is None:
         return d
     return Derivatives(
-        *(None if part is None else _times(part, rows.weights) for part in d[:3]),
+        _times(d.value, rows.weights),
+        None if d.eta is None else _times(d.eta, rows.weights),
+        None if d.eta_eta is None else _times(d.eta_eta, rows.weights),
         tuple(_times(part, rows.weights) for part in d.phi),
         tuple(_times(part, rows.weights) for part in d.eta_phi),
         tuple(tuple(_times(part, rows.weights) for part in row) for row in d.phi_phi),

@@ -117,7 +117,7 @@ def quasi_newton(
         settled = ~bad & (state.gain <= np.maximum(SETTLED * size, enough))
         out = bad | settled | (n_iter == max_iter)
         for j in np.flatnonzero(out):
-            found[state.who[j]] = _solution(state, j, n_iter, solver)
+            found[state.who[j]] = _solution(state, int(j), n_iter, solver)
         converged[state.who[settled]] = True
         if out.all():
             break
@@ -150,11 +150,13 @@ def _acceptable(state: _State, value: Array, gradient: Array) -> Array:
     """Armijo's condition; where rounding hides the gain, the slope must not have turned."""
     size = 1.0 + np.abs(state.value)
     promised = state.t * state.gain
-    risen = value >= state.value + 1e-4 * promised
-    hidden = promised <= _HIDDEN * size
-    slope = (gradient * state.direction).sum(axis=1)
-    level = np.abs(value - state.value) <= _HIDDEN * size
-    return np.isfinite(value) & (risen | (hidden & level & (slope >= -0.9 * state.gain)))
+    with np.errstate(invalid="ignore"):
+        risen = value >= state.value + 1e-4 * promised
+        hidden = promised <= _HIDDEN * size
+        slope = (gradient * state.direction).sum(axis=1)
+        level = np.abs(value - state.value) <= _HIDDEN * size
+    possible = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
+    return possible & (risen | (hidden & level & (slope >= -0.9 * state.gain)))
 
 
 def _solution(state: _State, j: int, n_iter: int, solver: str) -> Solution:

@@ -74,8 +74,8 @@ class Shifted(NamedTuple):
 
     def times(self, W: Array) -> Array:
         k, n_lags = len(W), len(self.at)
-        seen = W.reshape(k * n_lags, -1) @ self.signal.T
-        seen = seen.reshape(k, n_lags, -1)
+        seen = W.reshape(k * n_lags, self.signal.shape[1]) @ self.signal.T
+        seen = seen.reshape(k, n_lags, len(self.signal))
         total: Any = 0.0
         for lag, place in enumerate(self.at):
             part = seen[:, lag, place]
@@ -87,7 +87,8 @@ class Shifted(NamedTuple):
         spread = np.zeros((k, n_lags, len(self.signal)))
         for lag, place in enumerate(self.at):
             spread[:, lag, place] += S if self.inside is None else S * self.inside[lag]
-        return (spread.reshape(k * n_lags, -1) @ self.signal).reshape(k, -1)
+        found = spread.reshape(k * n_lags, len(self.signal)) @ self.signal
+        return found.reshape(k, n_lags * self.signal.shape[1])
 
     def dense(self) -> Array:
         return self.build()
@@ -195,5 +196,9 @@ def weighted_gram(X: Array, weights: Array | None, single: bool = False) -> Arra
     if weights.size and weights.min() < 0.0:
         return X.T @ (weights[:, None] * X)
     root = np.sqrt(weights)[:, None]
-    scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind") if single else root * X
-    return scaled.T @ scaled
+    if not single:
+        scaled = root * X
+        return scaled.T @ scaled
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind")
+        return scaled.T @ scaled

@@ -129,6 +129,9 @@ class _Quadratic:
         start = (x[self.members] - self.at) / self.model.scale
         bent = self.model.matrix @ start
         linear = self.model.scale * gradient[self.members] + bent
+        if not np.array_equal(self.face.smooth, self.kink[k] == 0.0):
+            # A face knows no sign, and so no kink, of what was smooth when it was made.
+            self.face = Face(self.model.matrix, self.kink[k], start)
         try:
             z = pivot(self.face, linear, self.kink[k])
         except LinAlgError:
@@ -149,7 +152,7 @@ def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array
     inside = ((kink == 0.0) | (x != functions.kink_at)).any(axis=0)
     pressing = (np.abs(gradient) / np.where(kink > 0.0, kink, 1.0)).max(axis=0)
     pressing[inside] = np.inf
-    room = max(KNOWN, 2 * int(inside.sum()), np.count_nonzero(pressing > _NEAR))
+    room = max(KNOWN, 2 * int(inside.sum()), int((pressing > _NEAR).sum()))
     if room >= 0.8 * p:
         return np.arange(p)
     return np.sort(np.argpartition(-pressing, room)[:room])
@@ -248,7 +251,7 @@ def _settle(
             batch.aim(quadratic, active)
             since = 0
         if not len(active):
-            solutions = [batch.solution(functions, j, n_passes) for j in everyone]
+            solutions = [batch.solution(functions, j, n_passes) for j in range(m)]
             return solutions, quadratic, n_passes
         if np.any(batch.t[active] < _SHORTEST):
             break

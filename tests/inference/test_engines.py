@@ -12,7 +12,12 @@ from bayesglm.numerics.families import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)
-PRIORS = (bg.Normal(0.7, loc=0.2), bg.Laplace(0.4, loc=-0.1), bg.Flat())
+PRIORS = (
+    bg.Normal(0.7, loc=0.2),
+    bg.Laplace(0.4, loc=-0.1),
+    bg.Flat(),
+    bg.ElasticNet(0.7, ratio=0.3, loc=0.1),
+)
 TERMS = {
     "scalar": lambda prior: bg.Linear("x", prior=prior),
     "columns": lambda prior: bg.Linear(("x", "z"), name="columns", prior=prior),
@@ -62,8 +67,9 @@ def model_of(key, terms, **options):
     return bg.GLM(family, terms, family=family, link=link, **options)
 
 
-# Terms add up in eta, so one model holds them all; each of three rounds deals the priors anew.
-@pytest.mark.parametrize("turn", range(len(PRIORS)))
+# Terms add up in eta, so one model holds them all; each of three rounds deals the priors anew,
+# six terms four priors at a time.
+@pytest.mark.parametrize("turn", range(3))
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_every_family_link_prior_and_term(key, turn, data):
     terms = [
@@ -93,12 +99,60 @@ def test_every_intercept(intercept, data):
     compare(bg.GLM("poisson", "x", family="poisson", intercept=intercept), data)
 
 
-@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace])
+@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace, bg.ElasticNet])
 def test_array_scales_and_locs(prior, data):
     scales = np.linspace(0.2, 2.0, 6).reshape(2, 3)
     term = bg.Linear("movie", prior=prior(scales, loc=0.1 * scales))
     lagged = bg.Lagged("movie", lags=4, name="lagged", prior=prior(scales, loc=[0.1, 0.2, 0.3]))
     compare(bg.GLM("poisson", [term, lagged], family="poisson"), data)
+
+
+WALKS = {
+    "lags": lambda: bg.Lagged("x", lags=(-1, 3), name="k", prior=bg.RandomWalk(0.5)),
+    "curved lags": lambda: bg.Lagged("x", lags=5, name="k", prior=bg.RandomWalk(0.5, order=2)),
+    "history": lambda: bg.History(lags=4, prior=bg.RandomWalk(0.2, order=3)),
+    "columns": lambda: bg.Linear(("x", "z"), name="k", prior=bg.RandomWalk(2.0)),
+    "image": lambda: bg.Linear("movie", prior=bg.RandomWalk(0.5)),
+    "lags of a movie": lambda: bg.Lagged(
+        "movie", lags=4, prior=bg.RandomWalk(0.5, order=2, dims="lag")
+    ),
+    "space of a movie": lambda: bg.Lagged(
+        "movie", lags=2, prior=bg.RandomWalk(0.5, dims=("width", "height"))
+    ),
+    "all of a movie": lambda: bg.Lagged("movie", lags=3, prior=bg.RandomWalk(0.5)),
+    "a scale per pixel": lambda: bg.Lagged(
+        "movie", lags=3, prior=bg.RandomWalk(np.linspace(0.2, 2.0, 6).reshape(2, 3), dims="lag")
+    ),
+    "a scale per row": lambda: bg.Linear(
+        "movie", prior=bg.RandomWalk([[0.3], [1.5]], order=2, dims="width")
+    ),
+}
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_random_walks(walk, data):
+    term = WALKS[walk]()
+    model = bg.GLM("poisson", [term, "z"], family="poisson", prior=bg.Normal(1.0))
+    compare(model, data)
+    made = bg.to_pymc(model, data)
+    assert f"{term.label}_walk" in {potential.name for potential in made.potentials}
+
+
+@pytest.mark.parametrize("scale", ["one", "per neuron", "per neuron and row"])
+def test_random_walks_of_a_population(scale, data):
+    rng = np.random.default_rng(6)
+    data = data.assign(cells=(("time", "neuron"), rng.poisson(1.0, (40, 3))))
+    scales = {
+        "one": 0.5,
+        "per neuron": np.array([0.2, 1.0, 3.0])[:, None, None],
+        "per neuron and row": np.linspace(0.2, 2.0, 6).reshape(3, 2, 1),
+    }
+    terms = [
+        bg.Linear("movie", prior=bg.RandomWalk(scales[scale], dims="width")),
+        bg.Lagged("x", lags=3, prior=bg.RandomWalk(0.5, order=2)),
+        bg.Linear("z", prior=bg.ElasticNet([0.3, 1.0, 2.0], ratio=[0.1, 0.5, 0.9], loc=0.1)),
+    ]
+    compare(bg.GLM("cells", terms, family="poisson"), data)
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from bayesglm.numerics.priors import PRIORS
+from bayesglm.numerics.structure import Differences
+
+ELEMENTWISE = [name for name, prior in PRIORS.items() if not prior.joint]
 
 
 def decimals(low, high):
@@ -79,7 +82,7 @@ def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None):
     ]
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_densities_and_derivatives_in_many_digits(name, data):
@@ -119,7 +122,7 @@ def test_normalised_as_in_scipy(name):
     np.testing.assert_allclose(prior.log_density(x, **parameters), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_proper_priors_integrate_to_one(name):
     prior, parameters = PRIORS[name], EXAMPLES[name]
     loc = parameters.get("loc", 0.0)
@@ -136,7 +139,7 @@ def test_proper_priors_integrate_to_one(name):
     assert (below == 0.0) == (prior.support == "positive")
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_log_concave_says_the_sign_of_the_curvature(name):
     prior = PRIORS[name]
     x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 181)
@@ -213,7 +216,7 @@ def test_nothing_below_zero(name):
     assert np.all(np.isfinite(density[1:]))
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_parameters_and_x_broadcast(name):
     prior = PRIORS[name]
     parameters = {key: np.array([value, 2.0 * value]) for key, value in EXAMPLES[name].items()}
@@ -224,3 +227,104 @@ def test_parameters_and_x_broadcast(name):
         for i, j in np.ndindex(found.shape):
             single = {key: value[j] for key, value in parameters.items()}
             assert found[i, j] == pytest.approx(float(function(x[i], **single)[0]), rel=1e-15)
+
+
+WALKS = {
+    "a line": ((7,), (0,), 1),
+    "a parabola": ((6,), (0,), 2),
+    "an image": ((3, 4), (0, 1), 1),
+    "an image's plane": ((4, 3), (0, 1), 2),
+    "rows of an image": ((3, 5), (1,), 1),
+    "columns of an image": ((5, 2), (0,), 3),
+}
+
+
+def walk_parameters(case, scales):
+    """A random walk with one scale, or with one per slice that it does not smooth."""
+    structure = Differences(*WALKS[case])
+    rest = [1 if k in structure.axes else n for k, n in enumerate(structure.shape)]
+    scale = np.exp(np.random.default_rng(1).normal(size=rest))
+    full = np.broadcast_to(scale, structure.shape).ravel()
+    return {"scale": full if scales == "many" else 0.6, "structure": structure}
+
+
+def walk_in_many_digits(x, scale, structure):
+    """The normal density on the range of the precision, eigenvalue by eigenvalue.
+
+    Where each slice has a scale of its own, its density is of the coefficients in its units, and
+    their units cost log(scale) for each of the dimensions that the density lives on.
+    """
+    scale = np.broadcast_to(scale, structure.size)
+    with mp.workdps(40):
+        Q = mp.matrix(structure.matrix().tolist())
+        z = mp.matrix([mp.mpf(a) / mp.mpf(s) for a, s in zip(x, scale, strict=True)])
+        values, vectors = mp.eigsy(Q)
+        along = vectors.T * z
+        total = mp.mpf(0)
+        for k, value in enumerate(values):
+            if value > mp.mpf(10) ** -20:
+                total += (mp.log(value / (2 * mp.pi)) - value * along[k] ** 2) / 2
+                # Q does not mix slices, nor do its eigenvectors but for ties between slices.
+                share = [vectors[j, k] ** 2 for j in range(structure.size)]
+                total -= mp.fsum(w * mp.log(mp.mpf(s)) for w, s in zip(share, scale, strict=True))
+        return total
+
+
+@pytest.mark.parametrize("scales", ["one", "many"])
+@pytest.mark.parametrize("case", WALKS)
+def test_a_random_walk_is_a_normal_on_the_range_of_its_precision(case, scales):
+    parameters = walk_parameters(case, scales)
+    walk, size = PRIORS["RandomWalk"], parameters["structure"].size
+    x = np.random.default_rng(2).normal(size=(3, 2, size))
+    found = walk.log_density(x, **parameters)
+    assert found.shape == (3, 2)
+    for row, density in zip(x.reshape(-1, size)[:3], found.ravel(), strict=False):
+        assert density == pytest.approx(float(walk_in_many_digits(row, **parameters)), rel=1e-12)
+
+
+@pytest.mark.parametrize("scales", ["one", "many"])
+@pytest.mark.parametrize("case", WALKS)
+def test_slopes_of_a_random_walk(case, scales):
+    parameters = walk_parameters(case, scales)
+    walk, size = PRIORS["RandomWalk"], parameters["structure"].size
+    x = np.random.default_rng(3).normal(size=size)
+    gradient, curvature = walk.gradient(x, **parameters), walk.curvature(x, **parameters)
+    assert curvature.shape == (size, size)
+    np.testing.assert_allclose(curvature, curvature.T, rtol=1e-13)
+    assert np.linalg.eigvalsh(curvature).max() < 1e-9 * np.abs(curvature).max()
+    assert np.linalg.matrix_rank(curvature) == parameters["structure"].rank
+    # A quadratic's central differences are exact.
+    steps = np.eye(size)
+    up, down = (walk.log_density(x + side * steps, **parameters) for side in (1, -1))
+    np.testing.assert_allclose(gradient, (up - down) / 2, rtol=1e-9, atol=1e-9)
+    bend = walk.gradient(x + steps, **parameters) - gradient
+    np.testing.assert_allclose(bend, curvature, rtol=1e-9, atol=1e-9)
+    many = np.stack([x, 2.0 * x])
+    np.testing.assert_allclose(walk.gradient(many, **parameters), [gradient, 2.0 * gradient])
+
+
+@pytest.mark.parametrize("case", WALKS)
+def test_what_a_random_walk_leaves_free_costs_nothing(case):
+    for scales in ("one", "many"):
+        parameters = walk_parameters(case, scales)
+        walk, structure = PRIORS["RandomWalk"], parameters["structure"]
+        x = np.random.default_rng(4).normal(size=structure.size)
+        scale = np.broadcast_to(parameters["scale"], structure.size)
+        free = structure.null_space.T * 3.0 / scale
+        expected = walk.log_density(x, **parameters)
+        np.testing.assert_allclose(walk.log_density(x + free, **parameters), expected, rtol=1e-12)
+
+
+def test_a_random_walk_of_one_dim_is_its_steps():
+    """Steps are independent normals; the pseudo-determinant of n places is n."""
+    x = np.array([0.3, -0.4, 1.1, 0.9, 2.0])
+    structure = Differences((5,), (0,), 1)
+    steps = stats.norm(0.0, 0.7).logpdf(np.diff(x)).sum()
+    found = PRIORS["RandomWalk"].log_density(x, scale=0.7, structure=structure)
+    assert found == pytest.approx(steps + 0.5 * np.log(5), rel=1e-13)
+
+
+def test_only_the_random_walk_is_joint():
+    assert [name for name in PRIORS if name not in ELEMENTWISE] == ["RandomWalk"]
+    assert not PRIORS["RandomWalk"].proper
+    assert PRIORS["RandomWalk"].log_concave
