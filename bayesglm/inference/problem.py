@@ -150,12 +150,12 @@ def _part(
                 f"the random walk of {name!r} has a scale that changes along a dim it smooths; "
                 "give one scale per smoothed run of coefficients."
             )
-        return PriorPart(where, record, {"scale": scale, "structure": structure})
+        return PriorPart(where, record, {"scale": scale, "structure": structure}, shape)
     fields = {} if isinstance(prior, Flat) else vars(prior)
     parameters = {
         key: _for_neuron(plan, neuron, name, key, value, shape) for key, value in fields.items()
     }
-    return PriorPart(where, record, parameters)
+    return PriorPart(where, record, parameters, shape)
 
 
 def _structure(

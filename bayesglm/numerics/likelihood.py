@@ -106,14 +106,14 @@ class Rowwise:
 
         return sum(_in_runs(self.blocks(block_rows(size)), work, size), np.zeros((size, size)))
 
-    def diagonal(self, w: Array, phi: list) -> Array:
-        """Return the diagonal of minus the Hessian."""
+    def diagonal(self, w: Array, phi: list, turn: Callable[[Array], Array] = lambda X: X) -> Array:
+        """Return the diagonal of minus the Hessian, in the basis to which ``turn`` takes rows."""
 
         def work(run: Sequence[Rows]) -> Array:
             total = np.zeros(len(w))
             for rows in run:
                 d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-                total -= d.eta_eta @ np.square(rows.X)
+                total -= d.eta_eta @ np.square(turn(rows.X))
             return total
 
         return sum(share_out(self.blocks(256), work), np.zeros(len(w)))

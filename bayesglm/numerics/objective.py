@@ -23,6 +23,7 @@ from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise, moment_slopes, 
 from bayesglm.numerics.priors import Prior
 from bayesglm.numerics.rows import Rows
 from bayesglm.numerics.solvers import Evaluation
+from bayesglm.numerics.structure import Differences
 
 Array = np.ndarray
 FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave the floats
@@ -31,11 +32,31 @@ DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
 
 @dataclass(frozen=True)
 class PriorPart:
-    """The prior of a run of coefficients, or of one dispersion: a record and its parameters."""
+    """The prior of a run of coefficients, or of one dispersion: a record and its parameters.
+
+    ``shape`` is that of the coefficient array.
+    """
 
     where: slice
     prior: Prior
     parameters: dict[str, Any]
+    shape: tuple[int, ...] = ()
+
+    def waves(self) -> list[Differences]:
+        """Return what has eigenbases in which the prior is diagonal, and signals nearly are.
+
+        That of a random walk, which leaves the axes free that it does not smooth, and that of
+        differences along every free axis, whose waves stand for stationary signals as Fourier's do.
+        """
+        if self.prior.joint:
+            structure = self.parameters["structure"]
+            found, taken = [structure], structure.axes
+            alike = np.size(self.parameters["scale"]) == 1
+        else:
+            found, taken = [], ()
+            alike = all(np.size(value) == 1 for value in self.parameters.values())
+        free = tuple(k for k, size in enumerate(self.shape) if size > 1 and k not in taken)
+        return [*found, Differences(self.shape, free, 1)] if free and alike else found
 
     def total(self, x: Array) -> Array:
         """Return the log density of arrays ``(..., q)``, summed over the last axis."""
@@ -264,33 +285,39 @@ class Objective:
     def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
         """Return the product with an approximation of (-Hessian)^-1, never formed.
 
-        That of the likelihood counts as diagonal, as a sample of rows has it; a joint prior's is
-        inverted in its eigenbasis.
+        It is diagonal for each prior's coefficients, as a sample of rows has it: as they are, or as
+        sums of waves, whichever comes nearer (no positive matrix has a determinant beyond the
+        product of its diagonal: Hadamard). Natural images over time are nearly diagonal in waves.
         """
-        diagonal = np.abs(sample.diagonal(theta[: self.n_coefficients], self.phi(theta)))
-        diagonal = np.maximum(diagonal, 1e-10 * diagonal.max(initial=0.0))
-        inverses: list[tuple[PriorPart, Array]] = []
-        for part in self.coefficients:
-            own, at = diagonal[part.where], theta[part.where]
-            if part.prior.joint:
-                scale = np.mean(part.parameters["scale"])
-                bend = part.parameters["structure"].eigenvalues / scale / scale
-                inverses.append((part, 1.0 / (own.mean() + bend)))
-            else:
-                inverses.append((part, 1.0 / (own - part.prior.curvature(at, **part.parameters))))
+        w, phi = theta[: self.n_coefficients], self.phi(theta)
+        waves = {k: part.waves() for k, part in enumerate(self.coefficients)}
 
-        def times(v: Array) -> Array:
-            found = np.empty_like(v)
-            for part, inverse in inverses:
-                own = v[part.where]
-                if part.prior.joint:
-                    rotate = part.parameters["structure"].rotate
-                    found[part.where] = rotate(rotate(own) * inverse, back=True)
-                else:
-                    found[part.where] = own * inverse
+        def turned(v: Array, back: bool = False) -> Array:
+            found = np.array(v)
+            for k, part in enumerate(self.coefficients):
+                for basis in reversed(waves[k]) if back else waves[k]:
+                    found[..., part.where] = basis.rotate(found[..., part.where], back=back)
             return found
 
-        return times
+        plain, in_waves = sample.diagonal(w, phi), sample.diagonal(w, phi, turned)
+        floor = 1e-10 * np.abs(plain).max(initial=0.0)
+        inverse = np.empty(self.n_coefficients)
+        for k, part in enumerate(self.coefficients):
+            at = theta[part.where]
+            own = np.maximum(np.abs(plain[part.where]), floor)
+            if not part.prior.joint:
+                bend = -part.prior.curvature(at, **part.parameters)
+                own = own + bend
+            if not waves[k]:
+                inverse[part.where] = 1.0 / own
+                continue
+            if part.prior.joint:
+                bend = waves[k][0].eigenvalues / np.mean(part.parameters["scale"]) ** 2
+            waved = np.maximum(np.abs(in_waves[part.where]), floor) + bend
+            if not part.prior.joint and np.log(own).sum() <= np.log(waved).sum():
+                waves[k], waved = [], own
+            inverse[part.where] = 1.0 / waved
+        return lambda v: turned(turned(v) * inverse, back=True)
 
     def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
         """Add the priors of phi, then turn derivatives in phi into those in log(phi)."""
