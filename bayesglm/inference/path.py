@@ -85,7 +85,7 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
         x, curvature = solution.x, None
         if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
             every = np.arange(objective.n_coefficients)
-            curvature = objective.curvature(x, every) - objective.prior_curvature(x, every)
+            curvature = objective.likelihood_curvature(x, every)
         found.append(_point(objective, solution, curvature))
     return found
 
@@ -116,7 +116,7 @@ def _point(objective: Objective, solution: Solution, curvature: Array | None) ->
         prior = objective.prior_curvature(x, active)
         if prior.any() or not kink.any():
             if curvature is None:
-                curvature = objective.curvature(x, active) - prior
+                curvature = objective.likelihood_curvature(x, active)
             inverse = inverse_curvature(curvature + prior)
             edf = float(np.sum(inverse * curvature))
             sd = None if kink.any() else np.sqrt(np.diagonal(inverse))

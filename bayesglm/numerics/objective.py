@@ -58,6 +58,14 @@ class PriorPart:
             return self.prior.gradient(x, **self.parameters)
         return self.prior.curvature(x, **self.parameters) * (x - self.parameters["loc"])
 
+    def bends_like(self, other: PriorPart) -> bool:
+        """Say whether another prior of the same kind and place has the same curvature."""
+        if self.prior.joint:
+            return np.array_equal(self.parameters["scale"], other.parameters["scale"])
+        at = np.zeros(self.where.stop - self.where.start)
+        bends = [one.prior.curvature(at, **one.parameters) for one in (self, other)]
+        return np.array_equal(*bends)
+
     def add_curvature(self, x: Array, hessian: Array) -> None:
         """Add the second derivatives at x ``(q,)`` to the Hessian, in place."""
         curvature = self.prior.curvature(x, **self.parameters)
@@ -197,17 +205,14 @@ class Objective:
         value = found.value + float(self._prior(theta[None], smooth=True)[0])
         return Evaluation(value, gradient, hessian)
 
-    def curvature(self, theta: Array, members: Array) -> Array:
-        """Return minus the Hessian of the smooth part on some coefficients, dispersions fixed."""
+    def likelihood_curvature(self, theta: Array, members: Array) -> Array:
+        """Return minus the Hessian of the likelihood on some coefficients, dispersions fixed."""
         m, p = len(members), self.n_coefficients
         if self.moments is not None:
             sigma = float(self.phi(theta)[0])
-            found = self.moments.gram[np.ix_(members, members)] / sigma / sigma
-        elif m == p:
-            found = self.rowwise.curvature(theta[:p], self.phi(theta))
-        else:
-            found = self.rowwise.curvature(theta[:p], self.phi(theta), members)
-        return found + self.prior_curvature(theta, members)
+            return self.moments.gram[np.ix_(members, members)] / sigma / sigma
+        some = (members,) if m < p else ()
+        return self.rowwise.curvature(theta[:p], self.phi(theta), *some)
 
     def prior_curvature(self, theta: Array, members: Array) -> Array:
         """Return minus the Hessian of the priors' smooth part on some coefficients."""
