@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.optimum import check_existence, explained
+from bayesglm.inference.optimum import check_existence, check_mode, explained
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.solve import (
     MOST_KEPT,
@@ -53,7 +53,9 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
         objectives = [replace(objective, moments=first.moments) for objective in objectives]
     if objectives[0].kink.any() and not objectives[0].free:
         try:
-            return _points(objectives, _sparse(problems, objectives))
+            solutions = _sparse(problems, objectives)
+            check_mode(problems[0], solutions[0])
+            return _points(objectives, solutions)
         except ConvergenceError:
             pass  # one by one, the judge of solvers may still find them, or say why not
     return _one_by_one(problems, objectives)
@@ -82,6 +84,7 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
             solution = _next(problem, objective, x, curvature)
         except ConvergenceError as error:
             raise explained(problem, error) from error
+        check_mode(problem, solution)
         x, curvature = solution.x, None
         if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
             every = np.arange(objective.n_coefficients)
