@@ -24,7 +24,7 @@ from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
 
 Array = np.ndarray
-SETTLED = 1e-11  # of 1 + |log posterior|: what the next step of a sparse path may still promise
+SETTLED = 1e-12  # of 1 + |log posterior|: what the next step of a sparse path may still promise
 
 
 @dataclass(frozen=True)
