@@ -47,8 +47,8 @@ SOLVER = "proximal quasi-newton"
 class Functions(NamedTuple):
     """k smooth functions of p numbers, and the weights of their kinks.
 
-    - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of the functions numbered ``who``.
-    - `curvature(x, k, members)`: minus the Hessian of function k at x, on some coordinates, but for
+    - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of functions ``who``.
+    - `curvature(x, k, members)`: minus the Hessian of function k at x, on some coordinates, without
       what is `added`.
     - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
     - `kink_at`: places ``(p,)``.

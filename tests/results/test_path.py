@@ -385,7 +385,7 @@ def test_separated_data_have_no_path(prior, many):
     separated = many.assign(y=("time", (many["x"].values > 0).astype(int)))
     terms = [bg.Linear("movie", prior=prior), bg.Linear("x", prior=bg.Flat())]
     model = bg.GLM("y", terms, "bernoulli")
-    with pytest.raises(bg.DataError, match="separated.*'x'"):
+    with pytest.raises(bg.DataError, match=r"separated.*'x'"):
         bg.prior_path(model, separated, [1e-2, 1.0, 1e6])
     # With a proper prior there is one at any scale, however wide.
     wide = bg.GLM("y", bg.Linear("x", prior=prior), "bernoulli")
