@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Block:
     per_column: bool = False
     column_names: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of coefficients."""
         return int(np.prod(self.shape, dtype=int))

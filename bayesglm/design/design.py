@@ -43,13 +43,14 @@ class Predictors:
     trials: Array | None
     copies: int = 1  # how many neurons of the population have predictors of their own
 
-    @property
+    @cached_property
     def n_coefficients(self) -> int:
         """Number of columns, the intercept's included."""
         return int(self.intercept) + sum(block.size for block in self.blocks)
 
-    def slices(self) -> dict[str, slice]:
-        """Return where each term's coefficients stand, ``intercept`` included."""
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Where each term's coefficients stand, ``intercept`` included."""
         found = {"intercept": slice(0, 1)} if self.intercept else {}
         start = int(self.intercept)
         for block in self.blocks:
@@ -74,7 +75,7 @@ class Predictors:
     def _parts(self, part: slice) -> list[tuple[slice, Columns]]:
         if self._keeps_all:
             return [(slice(0, self.n_coefficients), Dense(self._kept[part]))]
-        rows, places = self.rows[part], self.slices()
+        rows, places = self.rows[part], self.places
         found: list[tuple[slice, Columns]] = []
         if self.intercept:
             found.append((places["intercept"], Ones(len(rows))))
@@ -94,7 +95,7 @@ class Predictors:
         if self.intercept:
             X[:, 0] = 1.0
         for block in self.blocks:
-            X[:, self.slices()[block.name]] = block.columns(self.rows)
+            X[:, self.places[block.name]] = block.columns(self.rows)
         return X
 
 
@@ -115,7 +116,12 @@ class Design:
 
     def blocks(self, size: int) -> Iterator[Rows]:
         """Run through the rows, ``size`` at a time."""
-        return joint_blocks([self], size)
+        return iter(self._whole) if size >= self.n_rows else joint_blocks([self], size)
+
+    @cached_property
+    def _whole(self) -> list[Rows]:
+        """All rows as the one block that they are where few, made once."""
+        return list(joint_blocks([self], max(self.n_rows, 1)))
 
     def take(self, keep: Array) -> Design:
         """Return the design of those kept rows for which ``keep`` is true, or of their numbers."""

@@ -19,6 +19,7 @@ from bayesglm.inference.solve import (
     with_moments,
 )
 from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
 from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
@@ -46,6 +47,11 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
     Tibshirani 1990, 3.5; under a lasso it is the number of non-zeros: Zou, Hastie & Tibshirani
     2007).
     """
+    with unthreaded_products(problems[0].natural.size):
+        return _path_points(problems)
+
+
+def _path_points(problems: Sequence[Problem]) -> list[Point]:
     check_existence(problems[0])  # which depends on the priors' kind, and not on their scale
     objectives = [problem.natural for problem in problems]
     if objectives[0].family.quadratic and objectives[0].n_coefficients <= MOST_KEPT:
@@ -69,10 +75,15 @@ def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> lis
 
 
 def _points(objectives: Sequence[Objective], solutions: Sequence[Solution]) -> list[Point]:
+    saturated = _saturated(objectives[0], solutions[0].x)
     return [
-        _point(objective, solution, None)
+        _point(objective, solution, None, saturated)
         for objective, solution in zip(objectives, solutions, strict=True)
     ]
+
+
+def _saturated(objective: Objective, x: Array) -> float:
+    return objective.rowwise.saturated(objective.phi(x))
 
 
 def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Point]:
@@ -89,7 +100,7 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
         if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
             every = np.arange(objective.n_coefficients)
             curvature = objective.likelihood_curvature(x, every)
-        found.append(_point(objective, solution, curvature))
+        found.append(_point(objective, solution, curvature, _saturated(objective, x)))
     return found
 
 
@@ -109,26 +120,21 @@ def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | N
     return found[0] if converged[0] else judge(objective, found[0].x)
 
 
-def _point(objective: Objective, solution: Solution, curvature: Array | None) -> Point:
+def _point(
+    objective: Objective, solution: Solution, curvature: Array | None, saturated: float
+) -> Point:
     """Add to a solution what its curvature says; ``curvature`` is the likelihood's, if known."""
     x, p = solution.x, objective.n_coefficients
     kink = objective.kink[:p]
     active = np.flatnonzero((kink == 0.0) | (x[:p] != objective.kink_at[:p]))
     edf, sd = float(len(active)), None
-    if len(active) <= MOST_KEPT:
-        prior = objective.prior_curvature(x, active)
-        if prior.any() or not kink.any():
-            if curvature is None:
-                curvature = objective.likelihood_curvature(x, active)
-            inverse = inverse_curvature(curvature + prior)
-            edf = float(np.sum(inverse * curvature))
-            sd = None if kink.any() else np.sqrt(np.diagonal(inverse))
-    else:
+    if len(active) > MOST_KEPT:
         edf = np.nan
-    return Point(
-        solution,
-        objective.log_prior(x),
-        objective.rowwise.saturated(objective.phi(x)),
-        edf,
-        sd,
-    )
+    elif objective.bends_by_prior() or not kink.any():
+        prior = objective.prior_curvature(x, active)
+        if curvature is None:
+            curvature = objective.likelihood_curvature(x, active)
+        inverse = inverse_curvature(curvature + prior)
+        edf = float(np.sum(inverse * curvature))
+        sd = None if kink.any() else np.sqrt(np.diagonal(inverse))
+    return Point(solution, objective.log_prior(x), saturated, edf, sd)

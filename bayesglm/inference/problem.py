@@ -104,7 +104,7 @@ def open_problems(model: GLM, data: object) -> list[Problem]:
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     """Make one neuron's problem from the plan (with priors resolved) and its design."""
     model, family = plan.model, family_of(plan.model)
-    places = design.predictors.slices()
+    places = design.predictors.places
     parts = []
     if model.intercept is not None:
         parts.append(_part(plan, neuron, "intercept", model.intercept, places["intercept"], ()))
@@ -209,9 +209,12 @@ def _for_neuron(
 def _eta_of_mean(family: Family, y: Array, trials: Array | None) -> float:
     """Return the constant eta whose mean is that of y, or the last that still moves the mean."""
 
+    average = float(y.mean())
+    tries = None if trials is None else np.float64(trials.mean())
+
     def excess(eta: float) -> float:
         with np.errstate(over="ignore"):
-            return float(np.mean(family.mean(np.float64(eta), (), trials) - y))
+            return float(family.mean(np.float64(eta), (), tries)) - average
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):

@@ -21,8 +21,16 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
 from bayesglm.numerics.likelihood import moments
 from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
-from bayesglm.numerics.solvers import Solution, newton, proximal_newton, scaled_model
+from bayesglm.numerics.solvers import (
+    ScaledModel,
+    Solution,
+    approximate_model,
+    newton,
+    proximal_newton,
+    scaled_model,
+)
 from bayesglm.numerics.sparse import Functions, sparse_path
 
 Array = np.ndarray
@@ -36,10 +44,8 @@ STILL = 1e-3  # largest change of a linear predictor in a step that may be the l
 
 def maximise(problem: Problem, objective: Objective) -> Solution:
     """Return the mode of one objective; raises ConvergenceError."""
-    route = _route(problem, objective, 1)
-    if route is _by_newton:
-        return judge(objective, problem.start())
-    return route([problem], [objective])[0]
+    with unthreaded_products(objective.size):
+        return _route(problem, objective, 1)([problem], [objective])[0]
 
 
 def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceError]:
@@ -54,11 +60,12 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
         some = [problems[k] for k in members]
         objectives = [problem.natural for problem in some]
         route = _route(some[0], objectives[0], len(some))
-        try:
-            found.update(zip(members, route(some, objectives), strict=True))
-        except ConvergenceError:
-            for k, problem, objective in zip(members, some, objectives, strict=True):
-                found[k] = _attempt(problem, objective)
+        with unthreaded_products(objectives[0].size):
+            try:
+                found.update(zip(members, route(some, objectives), strict=True))
+            except ConvergenceError:
+                for k, problem, objective in zip(members, some, objectives, strict=True):
+                    found[k] = _attempt(problem, objective)
     return [found[k] for k in range(len(problems))]
 
 
@@ -154,16 +161,18 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
             enough=enough,
         )
 
+    every = np.arange(p)
     for j, sample in enumerate(small[1]):
-        inverses[j] = inverse_curvature(-sample.evaluate(starts[j]).hessian)
+        inverses[j] = inverse(approximate_model(partial(sample.curvature, starts[j], every)))
     # To a tenth of what a sample can tell.
     rough, _ = side_by_side(small, starts, 0.01 * p)
     # Many neurons' passes cost less each than one's, and more of them less than better curvature.
     large = small if k > 1 else _samples(problems, objectives, max(n // LARGE_SAMPLE, 40 * p))
+    starts = np.stack([one.x for one in rough])
+    _, gradients = _joint_slopes(*large, starts, np.arange(k))
     for j, sample in enumerate(large[1]):
-        now = sample.evaluate(rough[j].x)
-        inverses[j] = inverse_curvature(-now.hessian)
-        starts[j] = rough[j].x + inverses[j] @ now.gradient
+        inverses[j] = inverse(approximate_model(partial(sample.curvature, starts[j], every)))
+        starts[j] += inverses[j] @ gradients[j]
     found, converged = side_by_side(whole, starts, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         if not converged[k] or _still_moves(problem, objective, large[1][k], found[k]):
@@ -206,9 +215,13 @@ def _joint_slopes(
 
 def inverse_curvature(curvature: Array) -> Array:
     """Return the inverse, of what is near singular with its scaled diagonal raised a little."""
+    return inverse(scaled_model(curvature, 0.0))
+
+
+def inverse(model: ScaledModel) -> Array:
+    """Return the inverse of a curvature from its scaled model."""
     from scipy.linalg import cho_solve
 
-    model = scaled_model(curvature, 0.0)
     return model.scale[:, None] * cho_solve(model.factor, np.diag(model.scale), check_finite=False)
 
 
@@ -281,8 +294,8 @@ def path_functions(objectives: Sequence[Objective]) -> Functions:
         for part, other in zip(first.coefficients, objective.coefficients, strict=True)
     )
 
-    def curvature(x: Array, k: int, members: Array) -> Array:
-        found = first.likelihood_curvature(x, members)
+    def curvature(x: Array, k: int, members: Array, single: bool) -> Array:
+        found = first.likelihood_curvature(x, members, single)
         return found + own(k, members) if alike else found
 
     return Functions(
@@ -291,4 +304,5 @@ def path_functions(objectives: Sequence[Objective]) -> Functions:
         np.stack([objective.kink for objective in objectives]),
         first.kink_at,
         None if alike else own,
+        exact=first.moments is not None,
     )

@@ -80,7 +80,7 @@ def _path_statistics(problems: list[Problem], points: list[list[Point]]) -> xr.D
         "log_likelihood": along(log_likelihood),
         "deviance": along(lambda point: 2.0 * (point.saturated - log_likelihood(point))),
         "edf": along(lambda point: point.edf),
-        "n_nonzero": along(lambda point: np.count_nonzero(point.solution.x[first:n])),
+        "n_nonzero": along(lambda point: int(np.count_nonzero(point.solution.x[first:n]))),
         "gradient_norm": along(lambda point: point.solution.gradient_norm),
         "n_iter": along(lambda point: point.solution.n_iter),
     }
@@ -319,12 +319,13 @@ def _parameter_labels(problem: Problem) -> list[str]:
 
 def _kept(dataset: xr.Dataset) -> xr.Dataset:
     """Copy the data of a fit, which must not change when the user's own arrays do, unless large."""
-    variables = {
-        name: variable.copy(deep=True)
-        for name, variable in dataset.variables.items()
-        if variable.size <= COPIED and name not in dataset.indexes
+    values = {
+        name: dataset.variables[name].values
+        if dataset.variables[name].size > COPIED
+        else dataset.variables[name].values.copy()
+        for name in dataset.data_vars
     }
-    return dataset.assign({name: value for name, value in variables.items()})
+    return dataset.copy(deep=True, data=values)
 
 
 def _tree(

@@ -101,7 +101,16 @@ def _counted(count: Array | float, term: Array) -> Array:
 def _binomial_kernel(
     y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int, *, link: BinaryLink
 ) -> Derivatives:
-    """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p."""
+    """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p.
+
+    Of one trial with a symmetric link it is log p(z), z being eta or -eta.
+    """
+    if trials is None and link.log_p is not None:
+        sign = 2.0 * y - 1.0
+        value, *slopes = link.log_p(sign * eta, order)
+        return Derivatives(
+            value, *(sign * slopes[0] if k == 0 else b for k, b in enumerate(slopes))
+        )
     failures = (1.0 if trials is None else trials) - y
     return Derivatives(
         *(_counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.logs(eta, order))

@@ -15,17 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesglm.numerics.families import Derivatives, Family
+from bayesglm.numerics.parallel import share_out
 from bayesglm.numerics.rows import Rows
 
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
-CELLS = 1 << 18  # numbers of a block's linear predictors, when many are computed together
+CELLS = 1 << 18  # numbers of a block, which then stays in the cache of a processor
+MOST_SHARED = 2000  # columns; of more, one Hessian to a thread would be too much memory
 
 
 class Terms(NamedTuple):
@@ -34,9 +36,9 @@ class Terms(NamedTuple):
     value: float
     w: Array
     w_w: Array
-    phi: list[float]
-    w_phi: list[Array]
-    phi_phi: list[list[float]]
+    phi: Array
+    w_phi: Array
+    phi_phi: Array
 
 
 @dataclass(frozen=True)
@@ -65,51 +67,102 @@ class Rowwise:
 
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
-        return self.constant + sum(
-            float(_kernel(self.family, rows, rows.times(w[None])[0], phi, 0).value.sum())
-            for rows in self.blocks(ROWS)
-        )
+
+        def work(run: Sequence[Rows]) -> float:
+            kernels = (_kernel(self.family, rows, rows.times(w[None])[0], phi, 0) for rows in run)
+            return sum(float(d.value.sum()) for d in kernels)
+
+        return self.constant + sum(share_out(self.blocks(block_rows(len(w))), work))
 
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian in one pass over the rows."""
-        p, n_phi = len(w), len(phi)
-        value, gradient, hessian = 0.0, np.zeros(p), np.zeros((p, p))
-        of_phi, w_phi = [0.0] * n_phi, [np.zeros(p) for _ in phi]
-        phi_phi = [[0.0] * n_phi for _ in phi]
-        for rows in self.blocks(ROWS):
-            d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-            value += float(d.value.sum())
-            gradient += rows.adjoint(d.eta[None])[0]
-            hessian -= rows.gram(-d.eta_eta)
-            for k in range(n_phi):
-                of_phi[k] += float(d.phi[k].sum())
-                w_phi[k] += rows.adjoint(d.eta_phi[k][None])[0]
-                for j in range(n_phi):
-                    phi_phi[k][j] += float(d.phi_phi[k][j].sum())
-        return Terms(value + self.constant, gradient, hessian, of_phi, w_phi, phi_phi)
 
-    def curvature(self, w: Array, phi: list, members: Array | None = None) -> Array:
-        """Return minus the Hessian, of some coefficients if not of all."""
-        found: Array | float = 0.0
-        for rows in self.blocks(ROWS):
-            d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-            found = found + rows.gram(-d.eta_eta, members)
-        return np.asarray(found)
+        def work(run: Sequence[Rows]) -> Terms:
+            total = _no_terms(len(w), len(phi))
+            for rows in run:
+                d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
+                total = _added(total, _terms_of(rows, d))
+            return total
+
+        found = _in_runs(self.blocks(block_rows(len(w))), work, len(w))
+        total = reduce(_added, found)
+        return total._replace(value=total.value + self.constant)
+
+    def curvature(
+        self, w: Array, phi: list, members: Array | None = None, single: bool = False
+    ) -> Array:
+        """Return minus the Hessian, of some coefficients if not of all.
+
+        ``single`` is twice as fast and good to six digits, or infinite.
+        """
+        size = len(w) if members is None else len(members)
+
+        def work(run: Sequence[Rows]) -> Array:
+            total = np.zeros((size, size))
+            for rows in run:
+                d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
+                total += rows.gram(-d.eta_eta, members, single)
+            return total
+
+        return sum(_in_runs(self.blocks(block_rows(size)), work, size), np.zeros((size, size)))
 
     def diagonal(self, w: Array, phi: list) -> Array:
         """Return the diagonal of minus the Hessian."""
-        found = np.zeros(len(w))
-        for rows in self.blocks(256):
-            d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-            found -= d.eta_eta @ np.square(rows.X)
-        return found
+
+        def work(run: Sequence[Rows]) -> Array:
+            total = np.zeros(len(w))
+            for rows in run:
+                d = _kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
+                total -= d.eta_eta @ np.square(rows.X)
+            return total
+
+        return sum(share_out(self.blocks(256), work), np.zeros(len(w)))
 
     def change(self, step: Array) -> float:
         """Return max |X dw|: how far a step moves any linear predictor."""
-        return max(
-            (float(np.abs(rows.times(step[None])).max()) for rows in self.blocks(ROWS)),
-            default=0.0,
-        )
+
+        def work(run: Sequence[Rows]) -> float:
+            return max((float(np.abs(rows.times(step[None])).max()) for rows in run), default=0.0)
+
+        return max(share_out(self.blocks(block_rows(len(step))), work))
+
+
+def block_rows(p: int, k: int = 1) -> int:
+    """Return how many rows to take together, so that X, and k linear predictors, stay in cache."""
+    return max(1, min(ROWS, max(1024, CELLS // max(p, 1)), max(256, CELLS // (2 * k))))
+
+
+def _in_runs[Result](
+    blocks: Iterable[Rows], work: Callable[[Sequence[Rows]], Result], p: int
+) -> list[Result]:
+    """Share out work whose results are p x p, unless they are too large for one to a thread."""
+    return share_out(blocks, work) if p <= MOST_SHARED else [work(list(blocks))]
+
+
+def _no_terms(p: int, n_phi: int) -> Terms:
+    return Terms(
+        0.0,
+        np.zeros(p),
+        np.zeros((p, p)),
+        np.zeros(n_phi),
+        np.zeros((n_phi, p)),
+        np.zeros((n_phi,) * 2),
+    )
+
+
+def _terms_of(rows: Rows, d: Derivatives) -> Terms:
+    return Terms(
+        float(d.value.sum()),
+        rows.adjoint(d.eta[None])[0],
+        -rows.gram(-d.eta_eta),
+        np.array([one.sum() for one in d.phi]),
+        rows.adjoint(np.array(d.eta_phi)) if d.eta_phi else np.zeros((0, rows.n_coefficients)),
+        np.array([[one.sum() for one in line] for line in d.phi_phi]).reshape((len(d.phi),) * 2),
+    )
+
+
+def _added(one: Terms, other: Terms) -> Terms:
+    return Terms(*(a + b for a, b in zip(one, other, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -150,9 +203,9 @@ class Moments:
             self._value(squares, phi),
             slope,
             -self.gram / sigma / sigma,
-            [(scaled - self.count) / sigma],
-            [-2.0 * slope / sigma],
-            [[(self.count - 3.0 * scaled) / sigma / sigma]],
+            np.array([(scaled - self.count) / sigma]),
+            -2.0 * slope[None] / sigma,
+            np.array([[(self.count - 3.0 * scaled) / sigma / sigma]]),
         )
 
     def change(self, step: Array) -> float:
@@ -163,15 +216,21 @@ class Moments:
 def moments(rowwise: Rowwise, anchor: Array, gram: Array | None = None) -> Moments:
     """Take the moments of a gaussian response around one w; ``gram`` if it is known already."""
     p = len(anchor)
-    total, pull, squares, count = np.zeros((p, p)), np.zeros(p), 0.0, 0.0
-    for rows in rowwise.blocks(ROWS):
-        residual = rows.y - rows.offset - rows.times(anchor[None])[0]
-        weighted = residual if rows.weights is None else rows.weights * residual
-        pull += rows.adjoint(weighted[None])[0]
-        squares += float(weighted @ residual)
-        count += float(len(residual) if rows.weights is None else rows.weights.sum())
-        if gram is None:
-            total += rows.gram(rows.weights)
+
+    def work(run: Sequence[Rows]) -> tuple[Array, Array, float, float]:
+        total, pull, squares, count = np.zeros((p, p)), np.zeros(p), 0.0, 0.0
+        for rows in run:
+            residual = rows.y - rows.offset - rows.times(anchor[None])[0]
+            weighted = residual if rows.weights is None else rows.weights * residual
+            pull += rows.adjoint(weighted[None])[0]
+            squares += float(weighted @ residual)
+            count += float(len(residual) if rows.weights is None else rows.weights.sum())
+            if gram is None:
+                total += rows.gram(rows.weights)
+        return total, pull, squares, count
+
+    parts = zip(*_in_runs(rowwise.blocks(block_rows(p)), work, p), strict=True)
+    total, pull, squares, count = (sum(each[1:], each[0]) for each in parts)
     return Moments(anchor, total if gram is None else gram, pull, squares, count)
 
 
@@ -190,14 +249,19 @@ def slopes(
     >>> slopes(family, lambda size: [rows], W, [[], []])[1].round(3).tolist()
     [[4.0], [-5.085]]
     """
-    k = len(W)
-    values, gradients = np.zeros(k), np.zeros_like(W)
+    k, p = W.shape
     together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
-    for rows in blocks(int(np.clip(CELLS // k, 256, ROWS))):
-        d = _kernel(family, rows, rows.times(W), together, 1)
-        values += d.value.sum(axis=1)
-        gradients += rows.adjoint(d.eta)
-    return values, gradients
+
+    def work(run: Sequence[Rows]) -> tuple[Array, Array]:
+        values, gradients = np.zeros(k), np.zeros((k, p))
+        for rows in run:
+            d = _kernel(family, rows, rows.times(W), together, 1)
+            values += d.value.sum(axis=1)
+            gradients += rows.adjoint(d.eta)
+        return values, gradients
+
+    values, gradients = zip(*share_out(blocks(block_rows(p, k)), work), strict=True)
+    return sum(values[1:], values[0]), sum(gradients[1:], gradients[0])
 
 
 def moment_slopes(moments: Moments, W: Array, phi: Sequence[list]) -> tuple[Array, Array]:

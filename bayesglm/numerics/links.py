@@ -7,7 +7,7 @@ answer is infinite, never nan.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,19 @@ class BinaryLink(NamedTuple):
     """p = g^-1(eta) of a binary outcome, and q = 1 - p.
 
     `logs(eta, order)` is the first order + 1 of (log p, log q), (log p', log q'),
-    (log p'', log q'').
+    (log p'', log q''). Where q(eta) = p(-eta), `log_p(eta, order)` is those of log p alone.
     """
 
     probability: Callable[[Array], Array]
     logs: Callable[[Array, int], tuple[Pair, ...]]
+    log_p: Callable[[Array, int], tuple[Array, ...]] | None
 
 
 class Curve(NamedTuple):
     """A function of eta: `derivatives(eta, order)` is itself, its first and second derivative."""
 
     value: Callable[[Array], Array]
-    derivatives: Callable[[Array, int], tuple[Array, ...]]
+    derivatives: Callable[[Array, int], tuple[Any, ...]]
 
 
 def _exp(eta: Array) -> Array:
@@ -70,6 +71,16 @@ def _logit_logs(eta: Array, order: int) -> tuple[Pair, ...]:
     return logs, (q, -p), (bend, bend)
 
 
+def _logit_log_p(eta: Array, order: int) -> tuple[Array, ...]:
+    small = np.exp(-np.abs(eta))
+    log_p = np.minimum(eta, 0.0) - np.log1p(small)
+    if order == 0:
+        return (log_p,)
+    total = 1.0 + small
+    q = np.where(eta >= 0.0, small, 1.0) / total
+    return (log_p, q) if order == 1 else (log_p, q, -small / total / total)
+
+
 def _inverse_mills(eta: Array) -> Pair:
     """m = phi(eta) / Phi(eta), which is d log Phi / d eta, and m' = -m (m + eta).
 
@@ -98,6 +109,11 @@ def _probit_logs(eta: Array, order: int) -> tuple[Pair, ...]:
     p_1, p_2 = _inverse_mills(eta)
     q_1, q_2 = _inverse_mills(-eta)
     return logs, (p_1, -q_1), (p_2, q_2)
+
+
+def _probit_log_p(eta: Array, order: int) -> tuple[Array, ...]:
+    log_p = log_ndtr(eta)
+    return (log_p,) if order == 0 else (log_p, *_inverse_mills(eta))[: order + 1]
 
 
 def _cloglog_probability(eta: Array) -> Array:
@@ -139,8 +155,8 @@ def _identity(eta: Array) -> Array:
     return eta
 
 
-def _identity_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
-    return (eta, np.float64(1.0), np.float64(0.0))[: order + 1]
+def _identity_derivatives(eta: Array, order: int) -> tuple[Any, ...]:
+    return (eta, 1.0, 0.0)[: order + 1]
 
 
 def _exp_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
@@ -187,9 +203,9 @@ def _log_softplus_derivatives(eta: Array, order: int) -> tuple[Array, ...]:
 
 
 BINARY_LINKS = {
-    "logit": BinaryLink(_logistic, _logit_logs),
-    "probit": BinaryLink(ndtr, _probit_logs),
-    "cloglog": BinaryLink(_cloglog_probability, _cloglog_logs),
+    "logit": BinaryLink(_logistic, _logit_logs, _logit_log_p),
+    "probit": BinaryLink(ndtr, _probit_logs, _probit_log_p),
+    "cloglog": BinaryLink(_cloglog_probability, _cloglog_logs, None),
 }
 
 _IDENTITY = Curve(_identity, _identity_derivatives)

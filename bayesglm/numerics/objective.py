@@ -44,20 +44,6 @@ class PriorPart:
             return found
         return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
 
-    def smooth_total(self, x: Array) -> Array:
-        """Return the same without the kink: the rest is a quadratic around it."""
-        if self.prior.kink is None:
-            return self.total(x)
-        loc = np.broadcast_to(self.parameters["loc"], np.shape(x))
-        curvature = self.prior.curvature(x, **self.parameters)
-        return self.total(loc) + 0.5 * (curvature * np.square(x - loc)).sum(axis=-1)
-
-    def smooth_gradient(self, x: Array) -> Array:
-        """Return the gradient without the kink, of the shape of x."""
-        if self.prior.kink is None:
-            return self.prior.gradient(x, **self.parameters)
-        return self.prior.curvature(x, **self.parameters) * (x - self.parameters["loc"])
-
     def bends_like(self, other: PriorPart) -> bool:
         """Say whether another prior of the same kind and place has the same curvature."""
         if self.prior.joint:
@@ -136,6 +122,38 @@ class Objective:
                 found[part.where] = part.parameters["loc"]
         return found
 
+    @cached_property
+    def _quadratic(self) -> tuple[float, Array, Array]:
+        """Sum of log densities at their centres, the centres, and minus the second derivatives.
+
+        Of all the priors whose smooth part is a quadratic; the others are in `_other_priors`.
+        """
+        constant, centre = 0.0, np.zeros(self.n_coefficients)
+        precision = np.zeros(self.n_coefficients)
+        for part in self.coefficients:
+            if part.prior.quadratic:
+                centre[part.where] = part.parameters.get("loc", 0.0)
+                at = centre[part.where]
+                constant += float(part.total(at))
+                precision[part.where] = -part.prior.curvature(at, **part.parameters)
+        return constant, centre, precision
+
+    @cached_property
+    def _other_priors(self) -> tuple[PriorPart, ...]:
+        return tuple(part for part in self.coefficients if not part.prior.quadratic)
+
+    def add_smooth_prior(self, W: Array, values: Array, gradients: Array) -> None:
+        """Add the smooth part of log p(w), and its gradient, at each w ``(k, p)``, in place."""
+        constant, centre, precision = self._quadratic
+        away = W - centre
+        pull = precision * away
+        values += constant - 0.5 * (pull * away).sum(axis=1)
+        gradients -= pull
+        for part in self._other_priors:
+            at = W[:, part.where]
+            values += part.total(at)
+            gradients[:, part.where] += part.prior.gradient(at, **part.parameters)
+
     def phi(self, theta: Array) -> list[Any]:
         """Return every dispersion at theta, ``(size,)`` or ``(draws, size)``; fixed ones as are."""
         found: list[Any] = [
@@ -149,8 +167,11 @@ class Objective:
         """Return the smooth part of the log posterior at one theta."""
         if self._far_out(theta[None])[0]:
             return -np.inf
-        likelihood = self._likelihood.value(theta[: self.n_coefficients], self.phi(theta))
-        return likelihood + float(self._prior(theta[None], smooth=True)[0])
+        w = theta[: self.n_coefficients]
+        values, unused = np.zeros(1), np.zeros((1, self.n_coefficients))
+        self.add_smooth_prior(w[None], values, unused)
+        of_phi = float(self._dispersion_prior(theta[None])[0])
+        return self._likelihood.value(w, self.phi(theta)) + float(values[0]) + of_phi
 
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
@@ -161,7 +182,7 @@ class Objective:
             total[some] = 0.0
             for part in self.pointwise_blocks(thetas[some], ROWS):
                 total[some] += part.sum(axis=1)
-        return total + self._prior(thetas, smooth=False)
+        return total + self._prior(thetas)
 
     def change(self, step: Array) -> float:
         """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""
@@ -197,22 +218,32 @@ class Objective:
             gradient[i] = found.phi[k]
             hessian[:p, i] = hessian[i, :p] = found.w_phi[k]
             hessian[i, p:] = [found.phi_phi[k][j] for j in self.free]
-        for part in self.coefficients:
-            at = theta[part.where]
-            gradient[part.where] += part.smooth_gradient(at)
-            part.add_curvature(at, hessian)
-        self._dispersion_derivatives(theta, gradient, hessian)
-        value = found.value + float(self._prior(theta[None], smooth=True)[0])
-        return Evaluation(value, gradient, hessian)
+        values = np.array([found.value])
+        self.add_smooth_prior(theta[None, :p], values, gradient[None, :p])
+        hessian.flat[: p * (self.size + 1) : self.size + 1] -= self._quadratic[2]
+        for part in self._other_priors:
+            part.add_curvature(theta[part.where], hessian)
+        if self.free:
+            self._dispersion_derivatives(theta, gradient, hessian)
+            values += self._dispersion_prior(theta[None])
+        return Evaluation(float(values[0]), gradient, hessian)
 
-    def likelihood_curvature(self, theta: Array, members: Array) -> Array:
-        """Return minus the Hessian of the likelihood on some coefficients, dispersions fixed."""
+    def likelihood_curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
+        """Return minus the Hessian of the likelihood on some coefficients, dispersions fixed.
+
+        ``single`` is faster, and good to six digits.
+        """
         m, p = len(members), self.n_coefficients
         if self.moments is not None:
             sigma = float(self.phi(theta)[0])
             return self.moments.gram[np.ix_(members, members)] / sigma / sigma
-        some = (members,) if m < p else ()
-        return self.rowwise.curvature(theta[:p], self.phi(theta), *some)
+        some = members if m < p else None
+        return self.rowwise.curvature(theta[:p], self.phi(theta), some, single)
+
+    def curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
+        """Return minus the Hessian of the smooth part, as `likelihood_curvature` does."""
+        found = self.likelihood_curvature(theta, members, single)
+        return found + self.prior_curvature(theta, members)
 
     def prior_curvature(self, theta: Array, members: Array) -> Array:
         """Return minus the Hessian of the priors' smooth part on some coefficients."""
@@ -232,9 +263,13 @@ class Objective:
                 found[place[own], place[own]] -= bend[own - part.where.start]
         return found
 
+    def bends_by_prior(self) -> bool:
+        """Say whether any prior of w has a curvature, its kink apart."""
+        return bool(self._other_priors) or bool(self._quadratic[2].any())
+
     def log_prior(self, theta: Array) -> float:
         """Return the log prior density at one theta, kinks included."""
-        return float(self._prior(theta[None], smooth=False)[0])
+        return float(self._prior(theta[None])[0])
 
     def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
         """Return the product with an approximation of (-Hessian)^-1, never formed.
@@ -279,11 +314,14 @@ class Objective:
             hessian[place, place] += gradient[place]
             gradient[place] += float(self.jacobian)
 
-    def _prior(self, thetas: Array, smooth: bool) -> Array:
-        total = np.zeros(len(thetas))
+    def _prior(self, thetas: Array) -> Array:
+        total = self._dispersion_prior(thetas)
         for part in self.coefficients:
-            at = thetas[:, part.where]
-            total += part.smooth_total(at) if smooth else part.total(at)
+            total += part.total(thetas[:, part.where])
+        return total
+
+    def _dispersion_prior(self, thetas: Array) -> Array:
+        total = np.zeros(len(thetas))
         for place, part in self._free_parts():
             phi = np.exp(np.clip(thetas[:, place], -FAR_OUT, FAR_OUT))
             total += part.prior.log_density(phi, **part.parameters)
@@ -291,7 +329,9 @@ class Objective:
         return total
 
     def _far_out(self, thetas: Array) -> Array:
-        return np.abs(thetas[:, self.n_coefficients :]).max(axis=1, initial=0.0) > FAR_OUT
+        if not self.free:
+            return np.zeros(len(thetas), dtype=bool)
+        return np.abs(thetas[:, self.n_coefficients :]).max(axis=1) > FAR_OUT
 
 
 def smooth_slopes(
@@ -318,8 +358,6 @@ def smooth_slopes(
         values, gradients = slopes(first.family, first.blocks, W, phi)
         values += first.rowwise.constant
     for j, objective in enumerate(objectives):
-        for part in objective.coefficients:
-            at = W[j, part.where]
-            values[j] += part.smooth_total(at)
-            gradients[j, part.where] += part.smooth_gradient(at)
+        here = slice(j, j + 1)
+        objective.add_smooth_prior(W[here], values[here], gradients[here])
     return values, gradients

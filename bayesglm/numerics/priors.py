@@ -31,6 +31,7 @@ class Prior:
     - `kink(**parameters)`: the weight of -|x - loc| in the log density, or None.
     - `joint`: the functions are of whole coefficient arrays ``(..., q)`` and not elementwise: the
       log density sums over the last axis, and the curvature is a matrix ``(q, q)``.
+    - `quadratic`: whether the smooth part is a quadratic around `loc`, or zero.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
 
@@ -48,6 +49,7 @@ class Prior:
     proper: bool = True
     log_concave: bool = True
     joint: bool = False
+    quadratic: bool = False
 
 
 def _zeros(x: Array, **parameters: Array | float) -> Array:
@@ -185,6 +187,7 @@ PRIORS: dict[str, Prior] = {
         log_density=_normal_log_density,
         gradient=_normal_gradient,
         curvature=_normal_curvature,
+        quadratic=True,
     ),
     "Laplace": Prior(
         support="real",
@@ -192,6 +195,7 @@ PRIORS: dict[str, Prior] = {
         gradient=_laplace_gradient,
         curvature=_zeros,
         kink=_laplace_kink,
+        quadratic=True,
     ),
     "ElasticNet": Prior(
         support="real",
@@ -199,9 +203,15 @@ PRIORS: dict[str, Prior] = {
         gradient=_elastic_net_gradient,
         curvature=_elastic_net_curvature,
         kink=_elastic_net_kink,
+        quadratic=True,
     ),
     "Flat": Prior(
-        support="real", log_density=_zeros, gradient=_zeros, curvature=_zeros, proper=False
+        support="real",
+        log_density=_zeros,
+        gradient=_zeros,
+        curvature=_zeros,
+        proper=False,
+        quadratic=True,
     ),
     "RandomWalk": Prior(
         support="real",

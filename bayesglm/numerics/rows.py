@@ -51,7 +51,7 @@ class Ones(NamedTuple):
     n: int
 
     def times(self, W: Array) -> Array:
-        return np.broadcast_to(W, (len(W), self.n))
+        return W  # (k, 1), the same for every row
 
     def adjoint(self, S: Array) -> Array:
         return S.sum(axis=1, keepdims=True)
@@ -123,6 +123,9 @@ class Rows:
         whole = ((slice(0, X.shape[1]), Dense(X)),)
         return Rows(lambda: whole, X.shape[1], y, offset, weights, trials)
 
+    def __len__(self) -> int:
+        return self.y.shape[-1]
+
     @cached_property
     def columns(self) -> Sequence[tuple[slice, Columns]]:
         """The columns, part by part."""
@@ -133,25 +136,27 @@ class Rows:
         """The rows' part of the design, ``(rows, p)``."""
         if len(self.columns) == 1:
             return self.columns[0][1].dense()
-        X = np.empty((len(self.y), self.n_coefficients))
+        X = np.empty((len(self), self.n_coefficients))
         for where, part in self.columns:
             X[:, where] = part.dense()
         return X
 
-    def gram(self, weights: Array | None, members: Array | None = None) -> Array:
-        """Return X' diag(weights) X, of some columns if not of all."""
+    def gram(
+        self, weights: Array | None, members: Array | None = None, single: bool = False
+    ) -> Array:
+        """Return X' diag(weights) X, of some columns if not of all; in single precision if said."""
         head, tail = self.columns[0] if self.columns else None, self.columns[1:]
         if head is None or not isinstance(head[1], Ones) or len(tail) != 1:
-            return weighted_gram(self.X if members is None else self.X[:, members], weights)
+            return weighted_gram(self.X if members is None else self.X[:, members], weights, single)
         # An intercept beside one matrix: the matrix is not copied to stand beside a column of ones.
         X = tail[0][1].dense()
         ones = members is None or 0 in members
         if members is not None:
             X = X[:, members[int(ones) :] - 1]
-        inner = weighted_gram(X, weights)
+        inner = weighted_gram(X, weights, single)
         if not ones:
             return inner
-        count = np.ones(len(self.y)) if weights is None else weights
+        count = np.ones(len(self)) if weights is None else weights
         found = np.empty((1 + X.shape[1],) * 2)
         found[0, 0], found[1:, 1:] = count.sum(), inner
         found[0, 1:] = found[1:, 0] = count @ X
@@ -160,12 +165,13 @@ class Rows:
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, p)``."""
         if not self.columns:
-            return np.zeros((len(W), len(self.y)))
+            return np.zeros((len(W), len(self)))
         total: Any = None
         for where, part in self.columns:
             product = part.times(W[:, where])
             total = product if total is None else total + product
-        return total
+        n = len(self)
+        return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))
 
     def adjoint(self, S: Array) -> Array:
         """Return S X, ``(k, p)``, from S ``(k, rows)``."""
@@ -177,7 +183,7 @@ class Rows:
         return found
 
 
-def weighted_gram(X: Array, weights: Array | None) -> Array:
+def weighted_gram(X: Array, weights: Array | None, single: bool = False) -> Array:
     """X' diag(weights) X; half the work where no weight is negative.
 
     >>> weighted_gram(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0])).round(12).tolist()
@@ -188,5 +194,6 @@ def weighted_gram(X: Array, weights: Array | None) -> Array:
         return X.T @ X
     if weights.size and weights.min() < 0.0:
         return X.T @ (weights[:, None] * X)
-    scaled = np.sqrt(weights)[:, None] * X
+    root = np.sqrt(weights)[:, None]
+    scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind") if single else root * X
     return scaled.T @ scaled

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import kkt_residual, maximise_kinked
@@ -33,6 +33,8 @@ _NEARLY_STILL = 1e-3
 _PLATEAU_ITERATIONS = 40
 # Modifications beyond this (of a unit diagonal) mean negative curvature, not rounding.
 _INDEFINITE = 1e-6
+# Pivots beyond are far above the rounding of single precision.
+_SINGLE = 1e-4
 # Pivots below so many times p * epsilon may be nothing but rounding.
 _RESOLVED = 100.0
 
@@ -69,8 +71,11 @@ class _Problem(NamedTuple):
     kink: Array
     kink_at: Array
     solver: str
+    kinked: bool
 
     def objective(self, x: Array, smooth: float) -> float:
+        if not self.kinked:
+            return float(smooth)
         return float(smooth - self.kink @ np.abs(x - self.kink_at))
 
 
@@ -115,7 +120,7 @@ def newton(
     array([3.])
     """
     none = np.zeros(np.shape(x0))
-    problem = _Problem(evaluate, value, change, none, none, "newton")
+    problem = _Problem(evaluate, value, change, none, none, "newton", False)
     return _ascend(problem, x0, max_iter, enough)
 
 
@@ -144,7 +149,7 @@ def proximal_newton(
     array([2., 0.])
     """
     kink, kink_at = (np.broadcast_to(a, np.shape(x0)) for a in (kink, kink_at))
-    problem = _Problem(evaluate, value, change, kink, kink_at, "proximal newton")
+    problem = _Problem(evaluate, value, change, kink, kink_at, "proximal newton", bool(kink.any()))
     return _ascend(problem, x0, max_iter, 0.0)
 
 
@@ -231,26 +236,26 @@ def _propose(
     last_tau: float,
     previous: Solution | None,
 ) -> _Proposal:
-    if not all(np.all(np.isfinite(part)) for part in now):
+    if not (np.isfinite(now.gradient).all() and np.isfinite(now.hessian).all()):
         raise ConvergenceError(
             f"the derivatives of the log density are not finite at iteration {n_iter} of the "
             f"{problem.solver} solver; start from another point, or rescale the predictors",
             previous,
         )
-    offset = x - problem.kink_at
     model = scaled_model(-now.hessian, last_tau)
-    target = problem.kink_at + _maximise_model(model, now.gradient, problem.kink, offset)
-    # L's, whose square cannot turn negative by cancellation as s' (L L') s can.
-    ascent = np.tril(model.factor[0]).T @ ((target - x) / model.scale)
+    step, decrement = _maximise_model(problem, model, now.gradient, x)
+    residual = now.gradient
+    if problem.kinked:
+        residual = kkt_residual(now.gradient, problem.kink, x - problem.kink_at)
     state = Solution(
         x=x,
         value=problem.objective(x, now.value),
-        gradient_norm=float(np.linalg.norm(kkt_residual(now.gradient, problem.kink, offset))),
+        gradient_norm=float(np.linalg.norm(residual)),
         n_iter=n_iter,
         solver=problem.solver,
-        decrement=float(np.linalg.norm(ascent)),
+        decrement=decrement,
     )
-    return _Proposal(state, target, model)
+    return _Proposal(state, step, model)
 
 
 def _no_convergence(
@@ -275,6 +280,19 @@ def _no_convergence(
     return ConvergenceError(f"no convergence in {where}", state)
 
 
+def approximate_model(curvature: Callable[[bool], Array]) -> ScaledModel:
+    """The scaled model of a curvature that need not be exact; ``curvature(single)`` computes it.
+
+    Single precision will do unless it leaves too little of some direction.
+    """
+    rough = curvature(True)
+    if np.isfinite(rough).all():
+        model = scaled_model(rough, 0.0)
+        if model.factor[0].diagonal().min(initial=1.0) ** 2 > _SINGLE:
+            return model
+    return scaled_model(curvature(False), 0.0)
+
+
 def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:
     """Scale to a unit diagonal, then add to it until the Cholesky factor exists.
 
@@ -289,13 +307,13 @@ def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:
     while True:
         matrix = scaled.copy()
         matrix.flat[:: len(scale) + 1] += tau
-        try:
-            factor = cho_factor(matrix, lower=True, check_finite=False)
-        except LinAlgError:
+        factor, failed = dpotrf(matrix, lower=True) if len(scale) else (matrix, 0)
+        if failed:
             tau = max(10.0 * tau, 0.1 * last_tau)
             continue
-        pivot = np.diagonal(factor[0]).min(initial=1.0) ** 2
-        return ScaledModel(matrix, scale, tau, factor, resolved=bool(pivot > _RESOLVED * floor))
+        pivot = factor.diagonal().min(initial=1.0) ** 2
+        resolved = bool(pivot > _RESOLVED * floor)
+        return ScaledModel(matrix, scale, tau, (factor, True), resolved)
 
 
 def _rises(problem: _Problem, start: Solution, x: Array, smooth: float, t: float) -> bool:
@@ -328,12 +346,22 @@ def _line_search(problem: _Problem, start: Solution, target: Array, smooth: floa
     )
 
 
-def _maximise_model(model: ScaledModel, gradient: Array, kink: Array, offset: Array) -> Array:
-    """The offset z from the kinks that maximises the quadratic model minus kink @ |z|."""
-    if not np.any(kink):
-        return offset + model.scale * cho_solve(
-            model.factor, model.scale * gradient, check_finite=False
-        )
-    start = offset / model.scale
+def _maximise_model(
+    problem: _Problem, model: ScaledModel, gradient: Array, x: Array
+) -> tuple[Array, float]:
+    """The maximum of the quadratic model minus the kinks, and the length of the way in its metric.
+
+    That is |L's|, L being the Cholesky factor: its square cannot turn negative by cancellation, as
+    s' (L L') s can.
+    """
+    if not problem.kinked:
+        if not len(x):
+            return x, 0.0
+        half, _ = dtrtrs(model.factor[0], model.scale * gradient, lower=True)
+        step, _ = dtrtrs(model.factor[0], half, lower=True, trans=1)
+        return x + model.scale * step, float(np.linalg.norm(half))
+    start = (x - problem.kink_at) / model.scale
     linear = model.scale * gradient + model.matrix @ start
-    return model.scale * maximise_kinked(model.matrix, linear, model.scale * kink, start)
+    z = maximise_kinked(model.matrix, linear, model.scale * problem.kink, start)
+    decrement = float(np.linalg.norm(np.tril(model.factor[0]).T @ (z - start)))
+    return problem.kink_at + model.scale * z, decrement

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
-from bayesglm.numerics.solvers import SETTLED, Solution, scaled_model
+from bayesglm.numerics.solvers import SETTLED, Solution, approximate_model
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
@@ -48,19 +49,21 @@ class Functions(NamedTuple):
     """k smooth functions of p numbers, and the weights of their kinks.
 
     - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of functions ``who``.
-    - `curvature(x, k, members)`: minus the Hessian of function k at x, on some coordinates, without
-      what is `added`.
+    - `curvature(x, k, members, single)`: minus the Hessian of function k at x, on some coordinates,
+      without what is `added`; it may be in single precision if said.
     - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
     - `kink_at`: places ``(p,)``.
     - `added(k, members)`: curvature that is function k's own, the same at every x; None where all
       are equally curved.
+    - `exact`: whether they are quadratics, with exactly the curvature that these give.
     """
 
     evaluate: Callable[[Array, Array], tuple[Array, Array]]
-    curvature: Callable[[Array, int, Array], Array]
+    curvature: Callable[[Array, int, Array, bool], Array]
     kink: Array
     kink_at: Array
     added: Callable[[int, Array], Array] | None = None
+    exact: bool = False
 
     def objective(self, x: Array, smooth: Array, who: Array) -> Array:
         return smooth - (self.kink[who] * np.abs(x - self.kink_at)).sum(axis=-1)
@@ -79,7 +82,7 @@ def sparse_path(
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
     >>> kinks = np.array([[4.0, 4.0], [1.0, 1.0], [0.25, 0.25]])
     >>> functions = Functions(
-    ...     evaluate, lambda x, k, members: np.eye(2)[np.ix_(members, members)], kinks, np.zeros(2)
+    ...     evaluate, lambda x, k, some, single: np.eye(2)[np.ix_(some, some)], kinks, np.zeros(2)
     ... )
     >>> [one.x.round(9).tolist() for one in sparse_path(functions, np.zeros(2))]
     [[0.0, 0.0], [2.0, 0.0], [2.75, 0.25]]
@@ -119,22 +122,27 @@ class _Quadratic:
         self.members = _known(functions, who, x, gradient)
         self.at = functions.kink_at[self.members]
         self.kink = functions.kink[:, self.members]
-        self.curvature = functions.curvature(x0, k, self.members)
+        self.shared = cache(partial(functions.curvature, x0, k, self.members))
         self.kept: dict[int, _Curved] = {}
 
     def _curved(self, k: int, start: Array) -> _Curved:
         """Return function k's curvature, made where it is not at hand."""
         key = -1 if self.functions.added is None else k
         if key not in self.kept:
-            if len(self.kept) * self.curvature.size > _KEPT:
+            if len(self.kept) * len(self.members) ** 2 > _KEPT:
                 self.kept.clear()
-            curvature = self.curvature
-            if self.functions.added is not None:
-                curvature = curvature + self.functions.added(k, self.members)
-            model = scaled_model(curvature, 0.0)
+            added = self.functions.added
+            own = 0.0 if added is None else added(k, self.members)
+            model = approximate_model(lambda single: self.shared(single) + own)
             face = Face(model.matrix, self.kink[k], start)
             self.kept[key] = _Curved(model.matrix, model.scale, face)
         return self.kept[key]
+
+    def residual_gain(self, k: int, x: Array, gradient: Array) -> float:
+        """Return the squared KKT residual in the curvature's units: what is left to be gained."""
+        offset = x[self.members] - self.at
+        residual = kkt_residual(gradient[self.members], self.kink[k], offset)
+        return float(np.square(residual * self._curved(k, offset).scale).sum())
 
     def misses(self, functions: Functions, who: Array, gradient: Array) -> Array:
         """Say of which functions a coordinate that the quadratic does not know leaves its kink."""
@@ -167,7 +175,7 @@ def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array
     inside = ((kink == 0.0) | (x != functions.kink_at)).any(axis=0)
     pressing = (np.abs(gradient) / np.where(kink > 0.0, kink, 1.0)).max(axis=0)
     pressing[inside] = np.inf
-    room = max(KNOWN, 2 * int(inside.sum()), np.count_nonzero(pressing > _NEAR))
+    room = max(KNOWN, 2 * int(inside.sum()), int(np.count_nonzero(pressing > _NEAR)))
     if room >= 0.8 * p:
         return np.arange(p)
     return np.sort(np.argpartition(-pressing, room)[:room])
@@ -252,7 +260,13 @@ def _settle(
             value, gradient = functions.evaluate(trial, who[active])
         went = batch.move(active, functions.objective(trial, value, who[active]), gradient)
         # Back along the path, then on again: each face is next to the one just left.
-        batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
+        if functions.exact and n_passes == 1:
+            # The first step should have led all the way.
+            batch.gain[went] = [
+                quadratic.residual_gain(int(who[j]), batch.x[j], batch.gradient[j]) for j in went
+            ]
+        else:
+            batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
         still = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
         still &= np.isin(active, went)
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
@@ -266,7 +280,7 @@ def _settle(
             batch.aim(quadratic, active)
             since = 0
         if not len(active):
-            solutions = [batch.solution(functions, j, n_passes) for j in everyone]
+            solutions = [batch.solution(functions, j, n_passes) for j in range(m)]
             return solutions, quadratic, n_passes
         if np.any(batch.t[active] < _SHORTEST):
             break

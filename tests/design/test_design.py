@@ -231,7 +231,7 @@ def test_columns_of_every_term_side_by_side():
     )
     terms = [bg.Linear("film"), bg.Linear(("b", "a"), name="ba"), bg.Lagged("a", lags=(-1, 1))]
     predictors = plan_fit(bg.GLM("y", terms, dispersion=1.0), data).designs[0].predictors
-    assert predictors.slices() == {
+    assert predictors.places == {
         "intercept": slice(0, 1),
         "film": slice(1, 5),
         "ba": slice(5, 7),

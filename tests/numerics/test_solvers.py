@@ -180,7 +180,13 @@ def test_l1_logistic_regression_is_scikit_learns(lam):
     X, y = make_data(("bernoulli", "logit"), p=12, intercept=False)
     found = Problem(("bernoulli", "logit"), X, y).proximal(lam)
     theirs = LogisticRegression(
-        l1_ratio=1.0, C=1 / lam, solver="liblinear", fit_intercept=False, tol=1e-12, max_iter=10_000
+        l1_ratio=1.0,
+        C=1 / lam,
+        solver="liblinear",
+        fit_intercept=False,
+        tol=1e-12,
+        max_iter=10_000,
+        random_state=0,
     ).fit(X, y)
     np.testing.assert_allclose(found.x, theirs.coef_[0], atol=1e-6)
     np.testing.assert_array_equal(found.x == 0.0, theirs.coef_[0] == 0.0)
