@@ -16,6 +16,7 @@ from bayesglm.numerics.separation import (
     separating_direction,
 )
 from bayesglm.numerics.solvers import Solution
+from bayesglm.numerics.sparse import SOLVER as SPARSE
 
 Array = np.ndarray
 NEGLIGIBLE_SIGMA = 1e-6  # of the response's sd: the residuals of a design that interpolates
@@ -38,7 +39,7 @@ def find_mode(problem: Problem, objective: Objective) -> Solution:
         solution = maximise(problem, objective)
     except ConvergenceError as error:
         raise explained(problem, error) from error
-    _refuse_tiny_sigma(problem, solution)
+    check_mode(problem, solution)
     return solution
 
 
@@ -50,7 +51,7 @@ def find_modes(problems: list[Problem]) -> list[Solution]:
     for problem, found in zip(problems, maximise_all(problems), strict=True):
         if isinstance(found, ConvergenceError):
             raise explained(problem, found) from found
-        _refuse_tiny_sigma(problem, found)
+        check_mode(problem, found)
         solutions.append(found)
     return solutions
 
@@ -143,6 +144,14 @@ def _refuse_interpolation(problem: Problem) -> None:
     X = problem.design.predictors.columns(slice(0, n))
     if np.linalg.matrix_rank(X) >= n:
         raise _interpolates(problem)
+
+
+def check_mode(problem: Problem, solution: Solution) -> None:
+    """Raise where what a solver took for a mode is none, as `find_mode` does."""
+    if solution.solver == SPARSE and not problem.only_intercept_is_free():
+        # Which, on the plateau of separated data, stops where there is nothing left to gain.
+        _refuse_separated(problem)
+    _refuse_tiny_sigma(problem, solution)
 
 
 def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.optimum import check_existence, explained
+from bayesglm.inference.optimum import check_existence, check_mode, explained
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.solve import (
     MOST_KEPT,
@@ -25,7 +25,7 @@ from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
 
 Array = np.ndarray
-SETTLED = 1e-11  # of 1 + |log posterior|: what the next step of a sparse path may still promise
+SETTLED = 1e-12  # of 1 + |log posterior|: what the next step of a sparse path may still promise
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def _path_points(problems: Sequence[Problem]) -> list[Point]:
         objectives = [replace(objective, moments=first.moments) for objective in objectives]
     if objectives[0].kink.any() and not objectives[0].free:
         try:
-            return _points(objectives, _sparse(problems, objectives))
+            solutions = _sparse(problems, objectives)
+            check_mode(problems[0], solutions[0])
+            return _points(objectives, solutions)
         except ConvergenceError:
             pass  # one by one, the judge of solvers may still find them, or say why not
     return _one_by_one(problems, objectives)
@@ -93,10 +95,11 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
             solution = _next(problem, objective, x, curvature)
         except ConvergenceError as error:
             raise explained(problem, error) from error
+        check_mode(problem, solution)
         x, curvature = solution.x, None
         if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
             every = np.arange(objective.n_coefficients)
-            curvature = objective.curvature(x, every) - objective.prior_curvature(x, every)
+            curvature = objective.likelihood_curvature(x, every)
         found.append(_point(objective, solution, curvature, _saturated(objective, x)))
     return found
 
@@ -130,7 +133,7 @@ def _point(
     elif objective.bends_by_prior() or not kink.any():
         prior = objective.prior_curvature(x, active)
         if curvature is None:
-            curvature = objective.curvature(x, active) - prior
+            curvature = objective.likelihood_curvature(x, active)
         inverse = inverse_curvature(curvature + prior)
         edf = float(np.sum(inverse * curvature))
         sd = None if kink.any() else np.sqrt(np.diagonal(inverse))

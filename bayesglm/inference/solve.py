@@ -307,10 +307,26 @@ def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]
 
 def path_functions(objectives: Sequence[Objective]) -> Functions:
     """Return what the sparse solver needs of objectives that differ in their priors."""
+    first = objectives[0]
+
+    def own(k: int, members: Array) -> Array:
+        return objectives[k].prior_curvature(np.zeros(first.size), members)
+
+    alike = all(
+        part.bends_like(other)
+        for objective in objectives[1:]
+        for part, other in zip(first.coefficients, objective.coefficients, strict=True)
+    )
+
+    def curvature(x: Array, k: int, members: Array, single: bool) -> Array:
+        found = first.likelihood_curvature(x, members, single)
+        return found + own(k, members) if alike else found
+
     return Functions(
         lambda x, who: smooth_slopes([objectives[k] for k in who], x),
-        lambda x, k, members, single: objectives[k].curvature(x, members, single),
+        curvature,
         np.stack([objective.kink for objective in objectives]),
-        objectives[0].kink_at,
-        exact=objectives[0].moments is not None and not any(o.bends_by_prior() for o in objectives),
+        first.kink_at,
+        None if alike else own,
+        exact=first.moments is not None,
     )

@@ -33,12 +33,12 @@ class Face:
 
     def __init__(self, matrix: Array, kink: Array, start: Array) -> None:
         self.matrix, self.smooth = matrix, kink == 0.0
-        self.signs = np.where(self.smooth, 0.0, np.sign(start))
-        self.reset(np.flatnonzero(self.smooth | (self.signs != 0.0)))
+        self.restart(start)
 
-    def reset(self, members: Indices) -> None:
-        """Start afresh on these coordinates; raises LinAlgError where M is no longer definite."""
-        self.members = members
+    def restart(self, start: Array) -> None:
+        """Go to the face that a point is on; raises LinAlgError where M is not definite on it."""
+        self.signs = np.where(self.smooth, 0.0, np.sign(start))
+        self.members = members = np.flatnonzero(self.smooth | (self.signs != 0.0))
         if not len(members):
             self.inverse = np.zeros((0, 0))
             return

@@ -65,6 +65,14 @@ class PriorPart:
             return found
         return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
 
+    def bends_like(self, other: PriorPart) -> bool:
+        """Say whether another prior of the same kind and place has the same curvature."""
+        if self.prior.joint:
+            return np.array_equal(self.parameters["scale"], other.parameters["scale"])
+        at = np.zeros(self.where.stop - self.where.start)
+        own = self.prior.curvature(at, **self.parameters)
+        return np.array_equal(own, other.prior.curvature(at, **other.parameters))
+
     def add_curvature(self, x: Array, hessian: Array) -> None:
         """Add the second derivatives at x ``(q,)`` to the Hessian, in place."""
         curvature = self.prior.curvature(x, **self.parameters)
@@ -241,19 +249,21 @@ class Objective:
             values += self._dispersion_prior(theta[None])
         return Evaluation(float(values[0]), gradient, hessian)
 
-    def curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
-        """Return minus the Hessian of the smooth part on some coefficients, dispersions fixed.
+    def likelihood_curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
+        """Return minus the Hessian of the likelihood on some coefficients, dispersions fixed.
 
         ``single`` is faster, and good to six digits.
         """
         m, p = len(members), self.n_coefficients
         if self.moments is not None:
             sigma = float(self.phi(theta)[0])
-            found = self.moments.gram[np.ix_(members, members)] / sigma / sigma
-        elif m == p:
-            found = self.rowwise.curvature(theta[:p], self.phi(theta), None, single)
-        else:
-            found = self.rowwise.curvature(theta[:p], self.phi(theta), members, single)
+            return self.moments.gram[np.ix_(members, members)] / sigma / sigma
+        some = members if m < p else None
+        return self.rowwise.curvature(theta[:p], self.phi(theta), some, single)
+
+    def curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
+        """Return minus the Hessian of the smooth part, as `likelihood_curvature` does."""
+        found = self.likelihood_curvature(theta, members, single)
         return found + self.prior_curvature(theta, members)
 
     def prior_curvature(self, theta: Array, members: Array) -> Array:

@@ -194,7 +194,7 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
             and model.resolved
             and state.decrement > 0.9 * previous.decrement
         )
-        if (settled or at_rounding) and tau > _INDEFINITE:
+        if (settled or at_rounding) and tau > _INDEFINITE and not _curved(problem, x, now):
             raise ConvergenceError(
                 f"the {problem.solver} solver met a stationary point that is not a maximum after "
                 f"{n_iter} iterations; start from another point",
@@ -215,6 +215,12 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
             now = _evaluate(problem, x)
         previous = state
     raise AssertionError("unreachable: the last iteration returns or raises")
+
+
+def _curved(problem: _Problem, x: Array, now: Evaluation) -> bool:
+    """Say whether -hessian is positive definite where it counts: kinks hold the rest in place."""
+    free = (problem.kink == 0.0) | (x != problem.kink_at)
+    return scaled_model(-now.hessian[np.ix_(free, free)], 0.0).tau <= _INDEFINITE
 
 
 def _evaluate(problem: _Problem, x: Array) -> Evaluation:

@@ -1,15 +1,16 @@
 """Proximal quasi-Newton: maxima of many smooth functions minus kinks, along a path of penalties.
 
 Next to one another, the functions of a path have nearly the same curvature. A batch of them shares
-one Hessian: each goes to the maximum of its own quadratic minus kinks (`kinked`), whose gradient is
-its own and exact, and all take their next gradients in one pass over the data. A batch starts from
+one Hessian, but for constants that a function may add of its own (a penalty's squares): each goes
+to the maximum of its own quadratic minus kinks (`kinked`), whose gradient is its own and exact, and
+all take their next gradients in one pass over the data. A batch starts from
 the quadratic's path out of the last answer, so two or three such passes settle it; where they do
 not, the Hessian is taken anew, and the next batch is smaller; where one pass more than that would
 do, the next batch keeps it.
 
 The quadratic knows some coordinates only: those that are not at their kink, and those whose
-gradient comes nearest to leaving it. When they are done, all are
-looked at, and the ones that should leave join.
+gradient comes nearest to leaving it. When they are done, all are looked at, and the ones that
+should leave join.
 
 Sources: Lee, Sun & Saunders (2014), SIAM J. Optim. 24(3) (proximal Newton with an approximate
 Hessian); Friedman, Hastie & Tibshirani (2010), J. Stat. Softw. 33(1) (warm starts along the path);
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -40,24 +41,28 @@ _FAR = 1e-6
 _STALE = 6  # passes after which a Hessian that has not settled everything is taken anew
 _FRESH = 4  # passes of a batch after which the next one begins with the same Hessian
 _MOST_PASSES = 100
+_KEPT = 3e7  # numbers in the matrices of functions that do not share all their curvature
 SOLVER = "proximal quasi-newton"
 
 
 class Functions(NamedTuple):
     """k smooth functions of p numbers, and the weights of their kinks.
 
-    - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of those numbered ``who``.
-    - `curvature(x, k, members, single)`: minus the Hessian of function k at x, on some coordinates;
-      it may be in single precision if said.
+    - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of functions ``who``.
+    - `curvature(x, k, members, single)`: minus the Hessian of function k at x, on some coordinates,
+      without what is `added`; it may be in single precision if said.
     - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
     - `kink_at`: places ``(p,)``.
-    - `exact`: whether they are quadratics, all with the curvature that `curvature` gives.
+    - `added(k, members)`: curvature that is function k's own, the same at every x; None where all
+      are equally curved.
+    - `exact`: whether they are quadratics, with exactly the curvature that these give.
     """
 
     evaluate: Callable[[Array, Array], tuple[Array, Array]]
     curvature: Callable[[Array, int, Array, bool], Array]
     kink: Array
     kink_at: Array
+    added: Callable[[int, Array], Array] | None = None
     exact: bool = False
 
     def objective(self, x: Array, smooth: Array, who: Array) -> Array:
@@ -99,25 +104,49 @@ def sparse_path(
     return found
 
 
+class _Curved(NamedTuple):
+    """A curvature scaled to a unit diagonal, and the face last left on it."""
+
+    matrix: Array
+    scale: Array
+    face: Face
+
+
 class _Quadratic:
-    """The shared curvature around one point, scaled to a unit diagonal, and the face last left."""
+    """The shared curvature around one point, and each function's own upon it."""
 
     def __init__(self, functions: Functions, who: Array, x: Array, gradient: Array) -> None:
         middle = len(who) // 2
         k, x0 = int(who[middle]), x[middle]
+        self.functions = functions
         self.members = _known(functions, who, x, gradient)
-        self.model = approximate_model(partial(functions.curvature, x0, k, self.members))
         self.at = functions.kink_at[self.members]
-        self.kink = functions.kink[:, self.members] * self.model.scale
-        start = (x0[self.members] - self.at) / self.model.scale
-        self.face = Face(self.model.matrix, self.kink[k], start)
+        self.kink = functions.kink[:, self.members]
+        self.shared = cache(partial(functions.curvature, x0, k, self.members))
+        self.kept: dict[int, _Curved] = {}
 
-    def residual_gain(self, functions: Functions, batch: _Batch, which: Array) -> Array:
-        """Return the squared KKT residuals in the curvature's units: what is left to be gained."""
-        away = batch.x[which] - functions.kink_at
-        kink = functions.kink[batch.who[which]]
-        residual = kkt_residual(batch.gradient[which], kink, away)[:, self.members]
-        return np.square(residual * self.model.scale).sum(axis=1)
+    def _curved(self, k: int, start: Array) -> _Curved:
+        """Return function k's curvature, made where it is not at hand."""
+        key = -1 if self.functions.added is None else k
+        if key not in self.kept:
+            if len(self.kept) * len(self.members) ** 2 > _KEPT:
+                self.kept.clear()
+            added = self.functions.added
+            own = 0.0 if added is None else added(k, self.members)
+            model = approximate_model(lambda single: self.shared(single) + own)
+            face = Face(model.matrix, self.kink[k], start)
+            self.kept[key] = _Curved(model.matrix, model.scale, face)
+        kept = self.kept[key]
+        if not np.array_equal(kept.face.smooth, self.kink[k] == 0.0):
+            # A face knows no sign, and so no kink, of what was smooth when it was made.
+            self.kept[key] = kept._replace(face=Face(kept.matrix, self.kink[k], start))
+        return self.kept[key]
+
+    def residual_gain(self, k: int, x: Array, gradient: Array) -> float:
+        """Return the squared KKT residual in the curvature's units: what is left to be gained."""
+        offset = x[self.members] - self.at
+        residual = kkt_residual(gradient[self.members], self.kink[k], offset)
+        return float(np.square(residual * self._curved(k, offset).scale).sum())
 
     def misses(self, functions: Functions, who: Array, gradient: Array) -> Array:
         """Say of which functions a coordinate that the quadratic does not know leaves its kink."""
@@ -126,23 +155,21 @@ class _Quadratic:
 
     def target(self, k: int, x: Array, gradient: Array) -> tuple[Array, float]:
         """Return where function k's quadratic minus kinks is largest, and the gain on the way."""
-        start = (x[self.members] - self.at) / self.model.scale
-        bent = self.model.matrix @ start
-        linear = self.model.scale * gradient[self.members] + bent
-        if not np.array_equal(self.face.smooth, self.kink[k] == 0.0):
-            # A face knows no sign, and so no kink, of what was smooth when it was made.
-            self.face = Face(self.model.matrix, self.kink[k], start)
+        offset = x[self.members] - self.at
+        own = self._curved(k, offset)
+        start, kink = offset / own.scale, self.kink[k] * own.scale
+        linear = own.scale * gradient[self.members] + own.matrix @ start
         try:
-            z = pivot(self.face, linear, self.kink[k])
+            z = pivot(own.face, linear, kink)
         except LinAlgError:
             z = None
         if z is None:
-            z = maximise_kinked(self.model.matrix, linear, self.kink[k], start)
-            self.face = Face(self.model.matrix, self.kink[k], z)
+            z = maximise_kinked(own.matrix, linear, kink, start)
+            own.face.restart(z)
         step = z - start
         target = x.copy()
-        target[self.members] = self.at + self.model.scale * z
-        return target, float(step @ self.model.matrix @ step)
+        target[self.members] = self.at + own.scale * z
+        return target, float(step @ own.matrix @ step)
 
 
 def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array:
@@ -202,13 +229,17 @@ class _Batch:
         return went
 
     def solution(self, functions: Functions, j: int, n_iter: int) -> Solution:
-        """Return where one of them is."""
+        """Return where one of them goes next, with the value and residual of where it is.
+
+        A settled one's next step gains nothing that a value would show, yet halves its distance to
+        the maximum several times over; to look at it once more would take another pass.
+        """
         residual = kkt_residual(
             self.gradient[j], functions.kink[self.who[j]], self.x[j] - functions.kink_at
         )
         norm = float(np.linalg.norm(residual))
         decrement = float(np.sqrt(max(self.gain[j], 0.0)))
-        return Solution(self.x[j], float(self.value[j]), norm, n_iter, SOLVER, decrement)
+        return Solution(self.target[j], float(self.value[j]), norm, n_iter, SOLVER, decrement)
 
 
 def _settle(
@@ -235,7 +266,9 @@ def _settle(
         # Back along the path, then on again: each face is next to the one just left.
         if functions.exact and n_passes == 1:
             # The first step should have led all the way.
-            batch.gain[went] = quadratic.residual_gain(functions, batch, went)
+            batch.gain[went] = [
+                quadratic.residual_gain(int(who[j]), batch.x[j], batch.gradient[j]) for j in went
+            ]
         else:
             batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
         still = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
@@ -257,5 +290,5 @@ def _settle(
             break
     raise ConvergenceError(
         f"no convergence in {n_passes} passes of the {SOLVER} solver",
-        batch.solution(functions, int(active[0]), n_passes),
+        batch.solution(functions, int(active[0]), n_passes)._replace(x=batch.x[active[0]]),
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +68,8 @@ def prior_path(
     DataError
         No scales, or scales that are not positive numbers; as in `fit_map`.
     ModelError
-        An unknown term, or a prior without a scale.
+        An unknown term, a prior without a scale, or a term or dim named ``scale`` or ``penalty``;
+        as in `fit_map`.
     ConvergenceError
         As in `fit_map`.
 
@@ -88,6 +88,7 @@ def prior_path(
     checked = _checked(scales)
     plan = resolve(plan_fit(model, data))
     chosen = _chosen(plan.model, term)
+    _check_names(plan)
     order = np.argsort(checked, kind="stable")
     plans = [_with_scale(plan, chosen, float(checked[k])) for k in order]
     back = np.argsort(order)
@@ -95,7 +96,7 @@ def prior_path(
     for neuron, design in enumerate(plan.designs):
         made = [make_problem(one, neuron, design) for one in plans]
         followed = path_points(made)
-        problems.append(made[0])
+        problems.append(make_problem(plan, neuron, design))
         points.append([followed[k] for k in back])
     attrs = {"method": "path", "terms": ", ".join(chosen)}
     coords = {"scale": checked}
@@ -106,11 +107,22 @@ def prior_path(
 
 
 def _checked(scales: Iterable[float]) -> Array:
-    given = list(scales) if isinstance(scales, Iterable) else []
-    if not given or not all(isinstance(one, Real) for one in given):
-        raise DataError(f"scales must be a sequence of positive numbers, got {scales!r}.")
-    values = np.array(given, dtype=np.float64)
-    bad = ~((values > 0.0) & np.isfinite(values))
+    wrong = f"scales must be a sequence of positive numbers, got {scales!r}."
+    if isinstance(scales, (str, bytes, Mapping)):
+        raise DataError(wrong)
+    try:
+        given = np.asarray(list(scales))
+    except (TypeError, ValueError) as error:
+        raise DataError(wrong) from error
+    if given.ndim != 1 or not given.size:
+        raise DataError(
+            "scales must be a one-dimensional sequence of at least one positive number, got one "
+            f"of shape {given.shape}."
+        )
+    if given.dtype.kind not in "iuf":
+        raise DataError(wrong)
+    values = given.astype(float)
+    bad = ~((values > 0) & np.isfinite(values))
     if bad.any():
         raise DataError(
             f"scales must be positive, finite numbers; {int(bad.sum())} are not, the first at "
@@ -136,6 +148,21 @@ def _chosen(model: GLM, term: str | None) -> list[str]:
             f"the prior of term {term!r} has no scale; give it one, for example prior=ridge(1.0)."
         )
     return with_scale if term is None else [term]
+
+
+def _check_names(plan: Plan) -> None:
+    blocks = plan.designs[0].predictors.blocks
+    dims = {dim for block in blocks for dim in block.dims} | {plan.population}
+    for name in ("scale", "penalty"):
+        if name in dims:
+            raise ModelError(
+                f"the dim {name!r} of the data has a name that a path needs for itself; rename it: "
+                f"data.rename({{{name!r}: '...'}})."
+            )
+        if any(block.name == name for block in blocks):
+            raise ModelError(
+                f"term {name!r} has a name that a path needs for itself; give it another name=."
+            )
 
 
 def _with_scale(plan: Plan, chosen: list[str], scale: float) -> Plan:

@@ -63,10 +63,7 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     )
     _draw_statistics(lower, path["statistics"].to_dataset().isel(scale=order))
     for ax in (upper, lower):
-        ax.set_xscale("log")
-        ax.xaxis.set_minor_formatter("")
-        if len(scale) > 1:
-            ax.set_xlim(scale.min(), scale.max())
+        _make_logarithmic(ax, *_ends(scale))
     lower.set_xlabel("scale of the prior (wider to the right)", fontsize=10)
     _add_penalty_axis(upper, path["path"].to_dataset())
     return figure
@@ -82,7 +79,9 @@ def _opened(path: Any, term: str | None) -> tuple[xr.DataArray, str]:
             f"the path is that of a whole population; choose one: path.isel({population}=0)."
         )
     names = [one.label for one in GLM.from_json(path.attrs["model"]).terms]
-    name = path.attrs["terms"].split(", ")[0] if term is None else term
+    # Names may hold commas, too: the longest that fits is the one.
+    first = [name for name in names if f"{path.attrs['terms']}, ".startswith(f"{name}, ")]
+    name = max(first, key=len) if term is None else term
     if name not in names:
         raise DataError(
             f"the path has no term {name!r}; its terms are {', '.join(names)}.{near(name, names)}"
@@ -98,24 +97,28 @@ def _draw_estimates(
     values = estimates.transpose("scale", ...).values.reshape(len(scale), -1)[order]
     sds = None
     if "sd" in path.children:
-        sds = path["sd"][name].transpose("scale", ...).values.reshape(len(scale), -1)[order]
+        sd = path["sd"].to_dataset()[name].transpose("scale", ...)
+        sds = sd.values.reshape(len(scale), -1)[order]
     largest = np.argsort(-np.abs(values[-1]), kind="stable")[:MOST_NAMED]
     labels = _labels(estimates)
     ax.axhline(0, color=INK, linewidth=0.8)
     for k in range(values.shape[1]):
         if k not in largest:
             ax.plot(scale, values[:, k], color=GREY, linewidth=0.8, alpha=0.6)
-    few = values.shape[1] <= MOST_NAMED
+    few, alone = values.shape[1] <= MOST_NAMED, "o" if len(scale) == 1 else None
     for place, k in enumerate(sorted(largest)):
         colour = COLOURS[place % len(COLOURS)]
         style = "-" if place < len(COLOURS) else "--"
-        ax.plot(scale, values[:, k], style, color=colour, linewidth=1.8, label=labels[k])
+        look = {"color": colour, "linewidth": 1.8, "marker": alone, "label": labels[k]}
+        ax.plot(scale, values[:, k], style, **look)
         if sds is not None and few:
             low, high = values[:, k] - sds[:, k], values[:, k] + sds[:, k]
-            ax.fill_between(scale, low, high, color=colour, alpha=0.15, lw=0)
+            edge = 6.0 if alone else 0.0  # a band over one scale has no width but its edge's
+            ax.fill_between(scale, low, high, color=colour, alpha=0.15, lw=edge)
     ax.set_ylabel("MAP estimate (link units\nper unit of predictor)", fontsize=10)
     if values.shape[1] > 1:
-        title = name if few else f"{name}: largest\nat the widest prior"
+        dims = ", ".join(str(dim) for dim in estimates.dims if dim != "scale")
+        title = f"{name}\n({dims})" if few else f"{name}: largest\nat the widest prior\n({dims})"
         handles, names = ax.get_legend_handles_labels()
         ax.get_figure(root=True).legend(  # type: ignore[union-attr]
             handles, names, loc="outside right upper", fontsize=9, frameon=False, title=title
@@ -140,13 +143,15 @@ def _labels(estimates: xr.DataArray) -> list[str]:
 def _draw_statistics(ax: Axes, statistics: xr.Dataset) -> None:
     scale = statistics["scale"].values
     deviance = statistics["deviance"].values
-    ax.plot(scale, statistics["edf"], color=COLOURS[0], linewidth=1.8)
+    alone = "o" if len(scale) == 1 else None
+    ax.plot(scale, statistics["edf"], color=COLOURS[0], linewidth=1.8, marker=alone)
     ax.set_ylabel("effective number\nof parameters", color=COLOURS[0], fontsize=10)
     ax.set_ylim(bottom=0)
     other = ax.twinx()
     other.spines["top"].set_visible(False)
     other.tick_params(labelsize=10)
-    other.plot(scale, 1.0 - deviance / deviance[0], color=COLOURS[1], linewidth=1.8)
+    share = 1.0 - deviance / deviance[0]
+    other.plot(scale, share, color=COLOURS[1], linewidth=1.8, marker=alone)
     other.set_ylabel("share of deviance\nexplained", color=COLOURS[1], fontsize=10)
 
 
@@ -154,14 +159,35 @@ def _add_penalty_axis(ax: Axes, estimates: xr.Dataset) -> None:
     if "penalty" not in estimates.coords:
         return
     scale, penalty = estimates["scale"].values, estimates["penalty"].values
-    if len(scale) < 2:
-        return
     # A twin with limits of its own: both axes are logarithmic, and lam is a power of the scale.
+    power = -1.0 if np.allclose(penalty * scale, 1.0) else -2.0
     twin = ax.twiny()
-    twin.set_xscale("log")
-    ends = np.argsort(scale)[[0, -1]]
-    twin.set_xlim(*penalty[ends])
+    low, high = _ends(scale)
+    _make_logarithmic(twin, low**power, high**power)
     twin.spines["right"].set_visible(False)
-    twin.xaxis.set_minor_formatter("")
     twin.tick_params(labelsize=10)
     twin.set_xlabel("penalty lam (stronger to the left)", fontsize=10)
+
+
+def _ends(scale: Array) -> tuple[float, float]:
+    """Return the limits of the scales' axis: those of the path, or around its only scale."""
+    low, high = float(scale.min()), float(scale.max())
+    return (low, high) if low < high else (low / 2, high * 2)
+
+
+def _make_logarithmic(ax: Axes, left: float, right: float) -> None:
+    """Give an axis a logarithmic scale; over less than two decades name more than their ends."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_xscale("log")
+    ax.set_xlim(left, right)
+    ax.xaxis.set_minor_formatter("")
+    decades = abs(np.log10(right / left))
+    if decades < 2:
+        ax.xaxis.set_minor_locator(NullLocator())
+        steps = [1.0, 2.0, 5.0] if decades > 0.7 else [float(step) for step in range(1, 10)]
+        if decades < 0.1:
+            ax.set_xticks(np.linspace(left, right, 3))
+        else:
+            ax.xaxis.set_major_locator(LogLocator(subs=steps))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))

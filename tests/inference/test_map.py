@@ -37,6 +37,15 @@ def test_sigma_alone_is_the_root_of_its_own_equation(name):
     assert float(other.squeeze()) == pytest.approx(np.log(mode_of_sigma(slope, 1)), rel=1e-8)
 
 
+def test_a_signal_held_at_its_kink_is_a_mode_with_sigma_learned(many):
+    # There the whole Hessian is indefinite as soon as the signal explains more than half.
+    y = 2.0 * many["x"].values + 0.5 * many["gaussian"].values
+    model = bg.GLM("y", bg.Linear("x", prior=bg.Laplace(1e-3)), dispersion=bg.Flat())
+    found = bg.fit_map(model, {"y": y, "x": many["x"].values})["map"]
+    assert float(found["x"]) == 0.0
+    assert float(found["sigma"]) == pytest.approx(y.std(), rel=1e-8)
+
+
 @pytest.mark.parametrize("lam", [12.0, 1e4])
 def test_a_kink_away_from_zero_holds_coefficients_there(lam, many):
     model = bg.GLM("poisson", bg.Linear("movie", prior=bg.Laplace(1 / lam, loc=0.07)), "poisson")
