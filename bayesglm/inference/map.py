@@ -20,9 +20,10 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
     """Find the maximum a posteriori estimate, which is the penalised maximum likelihood one.
 
     Maximises sum(weight * log p(y | eta, phi)) + log p(w) + log p(phi) over w and phi, without a
-    Jacobian, by Newton's method with a line search; Laplace priors by proximal Newton steps with
-    coordinate descent (Friedman, Hastie & Tibshirani 2010; Lee, Sun & Saunders 2014), so that
-    coefficients are exactly zero where the penalty holds them there.
+    Jacobian. The solver is chosen by a count of its operations: Newton's method; quasi-Newton with
+    the curvature of a sample of rows, or with that of waves where coefficients are too many for a
+    matrix; under kinks their proximal kind (Lee, Sun & Saunders 2014), so that coefficients are
+    exactly zero where the penalty holds them there. Neurons that share a design go side by side.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
     xarray.DataTree
         Group ``map``: ``intercept``, one variable per term, ``sigma``. Groups ``observed_data``,
         ``constant_data``. Attributes: ``log_posterior`` (equal to PyMC's), ``gradient_norm``
-        (the KKT residual under kinks), ``n_iter``, ``solver``, ``mode`` ("global" where the
+        (the KKT residual under kinks; quasi-Newton solvers tell it of the last point at which they
+        read the data, one step before the estimate), ``n_iter``, ``solver``, ``mode`` ("global" where the
         objective is log-concave, else "local"), ``n_dropped``.
 
     Raises

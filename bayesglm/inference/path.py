@@ -25,7 +25,6 @@ from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
 
 Array = np.ndarray
-SETTLED = 1e-12  # of 1 + |log posterior|: what the next step of a sparse path may still promise
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,7 @@ def _path_points(problems: Sequence[Problem]) -> list[Point]:
 
 def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     batch = len(objectives) if objectives[0].moments is not None else 5
-    return sparse_path(
-        path_functions(objectives), problems[0].start(), settled=SETTLED, first_batch=batch
-    )
+    return sparse_path(path_functions(objectives), problems[0].start(), first_batch=batch)
 
 
 def _points(objectives: Sequence[Objective], solutions: Sequence[Solution]) -> list[Point]:

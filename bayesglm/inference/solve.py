@@ -113,6 +113,19 @@ def judge(objective: Objective, x0: Array) -> Solution:
     return newton(objective.evaluate, objective.value, x0, objective.change)
 
 
+def judge_from(problem: Problem, objective: Objective, x: Array) -> Solution:
+    """Newton's method from where another solver stopped, if that is better than its own start."""
+    start = problem.start()
+    with np.errstate(over="ignore", invalid="ignore"):
+        better = objective.value(x) > objective.value(start)
+    if better:
+        try:
+            return judge(objective, x)
+        except ConvergenceError:
+            pass
+    return judge(objective, start)
+
+
 def _by_newton(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     return [
         judge(objective, problem.start())
@@ -150,10 +163,13 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
     every, inverses = np.arange(p), np.empty((k, p, p))
 
-    def take_curvature(panel: Panel, x: Array) -> None:
+    def take_curvature(panel: Panel, x: Array) -> bool:
+        resolved = True
         for j, sample in enumerate(panel[1]):
             model = approximate_model(partial(sample.curvature, x[j], every))
             inverses[j] = inverse(model)
+            resolved &= model.resolved
+        return resolved
 
     def climb(panel: Panel, x: Array, enough: float) -> tuple[list[Solution], Array]:
         return quasi_newton(
@@ -176,7 +192,9 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     # As much of the curvature as takes about as long as a pass over all rows.
     share = min(1.0, (50.0 if k == 1 else 10.0) / p)
     panel = _samples(problems, objectives, max(int(share * n), least), run)
-    take_curvature(panel, x)
+    if not take_curvature(panel, x):
+        # Rounding may have made up some of it, and it would say too soon that one has arrived.
+        return _by_newton(problems, objectives)
     found, converged = climb((_designs(problems), objectives), x, 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         sample, end = panel[1][k], found[k].x
@@ -185,7 +203,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
             return partial(np.matmul, inverse_curvature(-of.evaluate(at).hessian))
 
         if not converged[k] or _still_moves(problem, objective, end, curved):
-            found[k] = judge(objective, end)
+            found[k] = judge_from(problem, objective, end)
     return found
 
 
@@ -283,7 +301,7 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
         if converged[k] and not _still_moves(problem, objective, found[k].x, curved):
             continue
         if p <= MOST_KEPT:
-            found[k] = judge(objective, found[k].x)
+            found[k] = judge_from(problem, objective, found[k].x)
         else:
             raise ConvergenceError(
                 f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "

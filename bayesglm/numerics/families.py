@@ -98,32 +98,70 @@ def _counted(count: Array | float, term: Array) -> Array:
     return np.where(np.equal(count, 0.0), 0.0, product)
 
 
+def _derivatives(in_eta: Sequence[Array]) -> Derivatives:
+    value, slope, bend = (*in_eta, None, None)[:3]
+    return Derivatives(value, slope, bend)  # type: ignore[arg-type]
+
+
+# Counts beyond which the parts of log p(y) are so large that their sum would lose digits.
+_LARGE_COUNT = 1e4
+
+
 def _binomial_kernel(
     y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int, *, link: BinaryLink
 ) -> Derivatives:
     """log p(y) = log C(n, y) + y log p + (n - y) log q, with p = g^-1(eta) and q = 1 - p.
 
-    Of one trial with a symmetric link it is log p(z), z being eta or -eta.
+    Of one trial with a symmetric link it is log p(z), z being eta or -eta. In large counts the
+    three cancel, and the last two are taken from their maximum at p = y / n.
     """
     if trials is None and link.log_p is not None:
         sign = 2.0 * y - 1.0
         value, *slopes = link.log_p(sign * eta, order)
-        turned: list[Any] = [sign * slopes[0] if k == 0 else b for k, b in enumerate(slopes)]
-        return Derivatives(value, *turned)
+        slopes[:1] = [sign * one for one in slopes[:1]]
+        return _derivatives([value, *slopes])
     failures = (1.0 if trials is None else trials) - y
-    parts: list[Any] = [
-        _counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in link.logs(eta, order)
-    ]
-    return Derivatives(*parts)
+    logs = link.logs(eta, order)
+    value, *slopes = (_counted(y, of_p) + _counted(failures, of_q) for of_p, of_q in logs)
+    if trials is not None and np.max(trials, initial=0.0) > 2.0 * _LARGE_COUNT:
+        large, few, many = _large_sides(y, failures)
+        rare = np.where(y <= failures, logs[0][0], logs[0][1])
+        common = np.where(y <= failures, logs[0][1], logs[0][0])
+        away = rare - np.log(few / (few + many))
+        odds = few / many
+        near = few * away + many * np.log1p(-odds * np.expm1(np.clip(away, -0.5, 0.5)))
+        far = few * away + many * (common + np.log1p(odds))
+        value = np.where(large, np.where(np.abs(away) < 0.5, near, far), value)
+    return _derivatives([value, *slopes])
+
+
+def _large_sides(y: Array, failures: Array) -> tuple[Mask, Array, Array]:
+    """Where both counts are large; the smaller of them there, and the larger; elsewhere ones."""
+    large = np.minimum(y, failures) > _LARGE_COUNT
+    few, many = np.minimum(y, failures), np.maximum(y, failures)
+    return large, np.where(large, few, 1.0), np.where(large, many, 1.0)
 
 
 def _binomial_constant(y: Array, trials: Array | None) -> Array | float:
-    return 0.0 if trials is None else log_choose(trials, y)
+    """log C(n, y), and in large counts y log(y / n) + (n - y) log(1 - y / n) more.
+
+    That is what `_binomial_kernel` leaves out of their share; by Stirling's series (Abramowitz &
+    Stegun 1964, 6.1.41).
+    """
+    if trials is None:
+        return 0.0
+    large, few, many = _large_sides(y, trials - y)
+    n = few + many
+    rest = 0.5 * np.log(n / (2.0 * np.pi * few * many))
+    rest = rest + (1.0 / n - 1.0 / few - 1.0 / many) / 12.0
+    return np.where(large, rest, log_choose(trials, y))
 
 
 def _binomial_saturated(y: Array, phi: Sequence, trials: Array | None) -> Array:
-    n = 1.0 if trials is None else trials
-    return xlogy(y, y / np.maximum(n, 1.0)) + xlogy(n - y, (n - y) / np.maximum(n, 1.0))
+    n = np.float64(1.0) if trials is None else trials
+    share = y / np.maximum(n, 1.0)
+    full = xlogy(y, share) + xlogy(n - y, (n - y) / np.maximum(n, 1.0))
+    return full if trials is None else np.where(_large_sides(y, n - y)[0], 0.0, full)
 
 
 def _binomial_mean(eta: Array, phi: Sequence, trials: Array | None, *, link: BinaryLink) -> Array:
@@ -146,22 +184,40 @@ def _binomial_valid(y: Array, trials: Array | None) -> Mask:
 def _poisson_kernel(
     y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, mean: Curve, log_mean: Curve
 ) -> Derivatives:
-    """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta)."""
+    """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta).
+
+    In large counts the three cancel, and the first two are taken from their maximum at mu = y.
+    """
     logs, means = log_mean.derivatives(eta, order), mean.derivatives(eta, order)
-    parts: list[Any] = [y * of_log - of_mean for of_log, of_mean in zip(logs, means, strict=True)]
-    return Derivatives(*parts)
+    value, *slopes = (y * of_log - of_mean for of_log, of_mean in zip(logs, means, strict=True))
+    if np.max(y, initial=0.0) > _LARGE_COUNT:
+        large = np.greater(y, _LARGE_COUNT)
+        count = np.where(large, y, 1.0)
+        away = logs[0] - np.log(count)
+        near = count * (away - np.expm1(np.minimum(away, 1.0)))
+        far = count * away - (means[0] - count)
+        value = np.where(large, np.where(np.abs(away) < 0.5, near, far), value)
+    return _derivatives([value, *slopes])
 
 
 def _poisson_constant(y: Array, trials: None) -> Array:
+    """-log y!; of large counts less y log y - y, by Stirling's series (Abramowitz & Stegun 1964,
+    6.1.41).
+
+    That is what `_poisson_kernel` leaves out of their share.
+    """
     y = np.asarray(y)
-    largest = y.max(initial=0.0)
-    if largest < y.size:  # counts repeat: a table is shorter than the data
+    largest = np.max(y, initial=0.0)
+    if largest < min(y.size, _LARGE_COUNT):  # counts repeat: a table is shorter than the data
         return -gammaln(np.arange(largest + 1.0) + 1.0)[y.astype(np.intp)]
-    return -gammaln(y + 1.0)
+    large = np.greater(y, _LARGE_COUNT)
+    count = np.where(large, y, 1.0)
+    rest = -0.5 * np.log(2.0 * np.pi * count) - 1.0 / (12.0 * count)
+    return np.where(large, rest, -gammaln(y + 1.0))
 
 
 def _poisson_saturated(y: Array, phi: Sequence, trials: None) -> Array:
-    return xlogy(y, y) - y
+    return np.where(np.greater(y, _LARGE_COUNT), 0.0, xlogy(y, y) - y)
 
 
 def _mean(eta: Array, phi: Sequence, trials: Array | None, *, mean: Curve) -> Array:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from bayesglm.errors import ConvergenceError
@@ -23,10 +24,14 @@ type Array = NDArray[np.float64]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 # All relative to 1 + |objective|. A gain below _ROUNDING cannot be told from rounding in a sum of
-# log-likelihoods; once a step promises less than SETTLED, one more quadratic step is exact.
+# log-likelihoods; once a step promises less than _SETTLED, one more quadratic step is exact.
 _ROUNDING = 1e-8
-SETTLED = 1e-14
+_SETTLED = 1e-14
 _NEGLIGIBLE = 1e-10
+# For solvers that go by passes over the data, and take one more step when they end: the gain of
+# that step, the square of its length in posterior standard deviations. It is not relative to the
+# objective, whose size says nothing of how far that is.
+ARRIVED = 1e-9
 # In units of `change`, that is of the linear predictor.
 _STILL = 1e-7
 _NEARLY_STILL = 1e-3
@@ -185,7 +190,7 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
             return state
         # Only next to the end does it matter how far a step moves the linear predictors.
         moved = np.inf if gain > _ROUNDING * size else float(problem.change(target - x))
-        settled = gain <= SETTLED * size and moved <= _STILL
+        settled = gain <= _SETTLED * size and moved <= _STILL
         at_rounding = (
             previous is not None
             and full_step
@@ -360,8 +365,54 @@ def _maximise_model(
         half, _ = dtrtrs(model.factor[0], model.scale * gradient, lower=True)
         step, _ = dtrtrs(model.factor[0], half, lower=True, trans=1)
         return x + model.scale * step, float(np.linalg.norm(half))
-    start = (x - problem.kink_at) / model.scale
-    linear = model.scale * gradient + model.matrix @ start
-    z = maximise_kinked(model.matrix, linear, model.scale * problem.kink, start)
-    decrement = float(np.linalg.norm(np.tril(model.factor[0]).T @ (z - start)))
-    return problem.kink_at + model.scale * z, decrement
+    kinked, start = (
+        KinkedPart(model.matrix, problem.kink > 0.0),
+        (x - problem.kink_at) / model.scale,
+    )
+    linear, near = kinked.reduce(start, model.scale * gradient)
+    z = maximise_kinked(kinked.matrix, linear, kinked.weights(model.scale * problem.kink), near)
+    step = kinked.whole(z, start, model.scale * gradient) - start
+    decrement = float(np.linalg.norm(np.tril(model.factor[0]).T @ step))
+    return x + model.scale * step, decrement
+
+
+class KinkedPart:
+    """A quadratic whose smooth coordinates are at their best for whatever the others are.
+
+    What is left, a quadratic in the coordinates with kinks, is scaled anew to a unit diagonal.
+    Columns far from zero all but equal the intercept's, and only without it can be told apart.
+    """
+
+    def __init__(self, matrix: Array, kinked: NDArray[np.bool_]) -> None:
+        self.kinked, self.smooth = np.flatnonzero(kinked), np.flatnonzero(~kinked)
+        rest = matrix[np.ix_(self.kinked, self.kinked)]
+        if len(self.smooth):
+            self.factor = cho_factor(matrix[np.ix_(self.smooth, self.smooth)], lower=True)
+            across = matrix[np.ix_(self.smooth, self.kinked)]
+            self.reach = cho_solve(self.factor, across, check_finite=False)
+            rest = rest - across.T @ self.reach
+            rest = 0.5 * (rest + rest.T)  # next to nothing is left, and what is, is not symmetric
+        model = scaled_model(rest, 0.0)
+        self.matrix, self.scale = model.matrix, model.scale
+
+    def weights(self, kink: Array) -> Array:
+        """Return the weights of the kinks in the new scale."""
+        return kink[self.kinked] * self.scale
+
+    def reduce(self, offset: Array, gradient: Array) -> tuple[Array, Array]:
+        """Return the linear term of what is left, and the point where the gradient was taken."""
+        pull = gradient[self.kinked]
+        if len(self.smooth):
+            pull = pull - self.reach.T @ gradient[self.smooth]
+        near = offset[self.kinked] / self.scale
+        return self.scale * pull + self.matrix @ near, near
+
+    def whole(self, z: Array, offset: Array, gradient: Array) -> Array:
+        """Return all coordinates, from those with kinks and from where the gradient was taken."""
+        found = np.empty(len(offset))
+        found[self.kinked] = self.scale * z
+        if len(self.smooth):
+            alone = cho_solve(self.factor, gradient[self.smooth], check_finite=False)
+            moved = found[self.kinked] - offset[self.kinked]
+            found[self.smooth] = offset[self.smooth] + alone - self.reach @ moved
+        return found

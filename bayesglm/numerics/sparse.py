@@ -29,11 +29,12 @@ from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
-from bayesglm.numerics.solvers import SETTLED, Solution, approximate_model
+from bayesglm.numerics.solvers import ARRIVED, Solution, approximate_model
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
 _HIDDEN = 1e-9
+_HIDDEN_SHARE = 1e-8  # of a column's curvature
 _SHORTEST = 1e-8
 _LARGEST_BATCH = 25
 _NEAR = 0.8  # of its kink's weight: a gradient beyond may leave soon
@@ -70,13 +71,13 @@ class Functions(NamedTuple):
 
 
 def sparse_path(
-    functions: Functions, x0: Array, *, settled: float = SETTLED, first_batch: int = 5
+    functions: Functions, x0: Array, *, settled: float = ARRIVED, first_batch: int = 5
 ) -> list[Solution]:
     """Maximise the functions in their order, each from near the one before; x0 is the first start.
 
-    Stops where the next step promises less than ``settled`` of 1 + |value|. The size of the batches
-    adapts to how they fare. Raises ConvergenceError, with the last `Solution`, where one of them
-    takes more than 100 passes.
+    Stops where the next step, which it still takes, promises less than ``settled``. The size of the
+    batches adapts to how they fare. Raises ConvergenceError, with the last `Solution`, where one of
+    them takes more than 100 passes.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
@@ -134,6 +135,7 @@ class _Quadratic:
             added = self.functions.added
             own = 0.0 if added is None else added(k, self.members)
             model = approximate_model(lambda single: self.shared(single) + own)
+            self._refuse_hidden(model.matrix, k)
             face = Face(model.matrix, self.kink[k], start)
             self.kept[key] = _Curved(model.matrix, model.scale, face)
         kept = self.kept[key]
@@ -141,6 +143,22 @@ class _Quadratic:
             # A face knows no sign, and so no kink, of what was smooth when it was made.
             self.kept[key] = kept._replace(face=Face(kept.matrix, self.kink[k], start))
         return self.kept[key]
+
+    def _refuse_hidden(self, matrix: Array, k: int) -> None:
+        """Raise where the smooth coordinates' columns leave next to nothing of another.
+
+        So it is of columns far from zero beside an intercept; Newton's method then takes more care.
+        """
+        smooth = self.kink[k] == 0.0
+        if not smooth.any() or smooth.all():
+            return
+        across = matrix[np.ix_(smooth, ~smooth)]
+        reach = np.linalg.lstsq(matrix[np.ix_(smooth, smooth)], across)[0]
+        if np.any(np.einsum("ij,ij->j", across, reach) > 1.0 - _HIDDEN_SHARE):
+            raise ConvergenceError(
+                f"the {SOLVER} solver cannot tell some columns from those without a kink; subtract "
+                "from each column a typical value"
+            )
 
     def residual_gain(self, k: int, x: Array, gradient: Array) -> float:
         """Return the squared KKT residual in the curvature's units: what is left to be gained."""
@@ -229,17 +247,18 @@ class _Batch:
         return went
 
     def solution(self, functions: Functions, j: int, n_iter: int) -> Solution:
-        """Return where one of them goes next, with the value and residual of where it is.
+        """Return where one of them goes next, with the residual of where it is.
 
-        A settled one's next step gains nothing that a value would show, yet halves its distance to
-        the maximum several times over; to look at it once more would take another pass.
+        A settled one's next step gains next to nothing, yet halves its distance to the maximum
+        several times over; to look at it once more would take another pass.
         """
         residual = kkt_residual(
             self.gradient[j], functions.kink[self.who[j]], self.x[j] - functions.kink_at
         )
         norm = float(np.linalg.norm(residual))
         decrement = float(np.sqrt(max(self.gain[j], 0.0)))
-        return Solution(self.target[j], float(self.value[j]), norm, n_iter, SOLVER, decrement)
+        value = float(self.value[j] + 0.5 * self.gain[j])
+        return Solution(self.target[j], value, norm, n_iter, SOLVER, decrement)
 
 
 def _settle(
@@ -271,7 +290,7 @@ def _settle(
             ]
         else:
             batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
-        still = batch.gain[active] <= settled * (1.0 + np.abs(batch.value[active]))
+        still = batch.gain[active] <= settled
         still &= np.isin(active, went)
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
         since += 1
