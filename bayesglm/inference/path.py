@@ -25,6 +25,7 @@ from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
 
 Array = np.ndarray
+SETTLED = 1e-9  # square of the last step's length, in posterior standard deviations
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def _path_points(problems: Sequence[Problem]) -> list[Point]:
 
 def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     batch = len(objectives) if objectives[0].moments is not None else 5
-    return sparse_path(path_functions(objectives), problems[0].start(), first_batch=batch)
+    return sparse_path(
+        path_functions(objectives), problems[0].start(), settled=SETTLED, first_batch=batch
+    )
 
 
 def _points(objectives: Sequence[Objective], solutions: Sequence[Solution]) -> list[Point]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesglm.numerics.solvers import ARRIVED, Solution
+from bayesglm.numerics.solvers import Solution, arrived
 
 Array = np.ndarray
 # Relative to 1 + |objective|: gains below drown in the rounding of a sum over rows, and the slope
@@ -91,8 +91,8 @@ def quasi_newton(
     ``evaluate(x, who)`` gives values ``(m,)`` and gradients ``(m, p)`` of the functions numbered
     ``who`` at their rows of x; ``precondition(v, who)`` multiplies by an approximation of each
     one's inverse curvature. Returns a `Solution` for each, and which of them have converged: those
-    whose next step, which they still take, promises less than 1e-9, or ``enough``. The others are
-    the best points found.
+    that have `arrived`, or whose next step promises no more than ``enough``; they still take it.
+    The others are the best points found.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * (x**2 * [1.0, 9.0]).sum(1), -x * [1.0, 9.0]
@@ -113,7 +113,7 @@ def quasi_newton(
     )
     for n_iter in range(max_iter + 1):
         bad = ~np.isfinite(state.value) | ~np.isfinite(state.gain) | (state.t < _SHORTEST)
-        settled = ~bad & (state.gain <= max(ARRIVED, enough))
+        settled = ~bad & (state.gain <= np.maximum(arrived(state.value), enough))
         out = bad | settled | (n_iter == max_iter)
         for j in np.flatnonzero(out):
             found[state.who[j]] = _solution(state, int(j), n_iter, solver, bool(settled[j]))

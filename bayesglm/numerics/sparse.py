@@ -29,7 +29,7 @@ from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
-from bayesglm.numerics.solvers import ARRIVED, Solution, approximate_model
+from bayesglm.numerics.solvers import Solution, approximate_model, arrived
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
@@ -71,13 +71,13 @@ class Functions(NamedTuple):
 
 
 def sparse_path(
-    functions: Functions, x0: Array, *, settled: float = ARRIVED, first_batch: int = 5
+    functions: Functions, x0: Array, *, settled: float = 0.0, first_batch: int = 5
 ) -> list[Solution]:
     """Maximise the functions in their order, each from near the one before; x0 is the first start.
 
-    Stops where the next step, which it still takes, promises less than ``settled``. The size of the
-    batches adapts to how they fare. Raises ConvergenceError, with the last `Solution`, where one of
-    them takes more than 100 passes.
+    Stops where they have `arrived`, or where the next step promises no more than ``settled``; it is
+    still taken. The size of the batches adapts to how they fare. Raises ConvergenceError, with the
+    last `Solution`, where one of them takes more than 100 passes.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
@@ -290,7 +290,7 @@ def _settle(
             ]
         else:
             batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
-        still = batch.gain[active] <= settled
+        still = batch.gain[active] <= np.maximum(arrived(batch.value[active]), settled)
         still &= np.isin(active, went)
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
         since += 1

@@ -65,7 +65,8 @@ def test_many_are_each_alone():
         assert found[k].value == pytest.approx(alone.value, rel=1e-14)
         assert found[k].n_iter == alone.n_iter
         assert found[k].gradient_norm < 1e-5
-        assert found[k].gradient_norm == pytest.approx(np.linalg.norm(slope(found[k].x)[1]))
+        # It is told of the point one step before.
+        assert np.linalg.norm(slope(found[k].x)[1]) <= found[k].gradient_norm
         assert found[k].solver == "test"
         # In distances of posterior sd: what is still promised is decrement^2 / 2.
         assert found[k].decrement <= np.sqrt(1e-14 * (1 + abs(found[k].value)))
