@@ -22,11 +22,12 @@ from bayesglm.inference.problem import Problem
 from bayesglm.numerics.likelihood import block_rows, moments
 from bayesglm.numerics.objective import Objective, smooth_slopes
 from bayesglm.numerics.parallel import unthreaded_products
-from bayesglm.numerics.quasi import quasi_newton
+from bayesglm.numerics.quasi import newton_step, quasi_newton
 from bayesglm.numerics.solvers import (
     ScaledModel,
     Solution,
     approximate_model,
+    arrived,
     newton,
     proximal_newton,
     scaled_model,
@@ -37,6 +38,7 @@ Array = np.ndarray
 GRAM = 3e10  # multiplications a second in matrix products ...
 PASS = 1e9  # ... and in products with a vector, which wait for memory
 LEAST_SAMPLE = 4000  # rows
+MOST_STEPS = 10  # Newton steps after a solver that does without the true curvature
 MOST_KEPT = 6000  # coefficients of which a matrix is formed
 STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
 
@@ -180,15 +182,15 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
             enough=enough,
         )
 
-    # Each sample to a tenth of what it can tell.
+    # Each sample to a third of an sd of what it can tell.
     x, least = np.stack([problem.start() for problem in problems]), _sample_size(n, p)
     small = _samples(problems, objectives, least, 1)
     take_curvature(small, x)
-    x = np.stack([one.x for one in climb(small, x, 0.01 * p)[0]])
+    x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
     take_curvature(small, x)
     run = block_rows(p, k)
     larger = _samples(problems, objectives, max(n // 5, least), run)
-    x = np.stack([one.x for one in climb(larger, x, 0.01 * p)[0]])
+    x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
     # As much of the curvature as takes about as long as a pass over all rows.
     share = min(1.0, (50.0 if k == 1 else 10.0) / p)
     panel = _samples(problems, objectives, max(int(share * n), least), run)
@@ -299,16 +301,45 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         curved = partial(objective.approximate_inverse, found[k].x, samples[k].rowwise)
         if converged[k] and not _still_moves(problem, objective, found[k].x, curved):
-            continue
+            end = _arrive(objective, inverses[k], found[k])
+            if end is not None:
+                found[k] = end
+                continue
         if p <= MOST_KEPT:
             found[k] = judge_from(problem, objective, found[k].x)
         else:
             raise ConvergenceError(
                 f"no convergence in {found[k].n_iter} iterations of the {found[k].solver} solver "
-                f"(gradient norm {found[k].gradient_norm:.2g}).",
+                f"(gradient norm {found[k].gradient_norm:.2g}): nearly dependent columns.",
                 found[k],
             )
     return found
+
+
+def _arrive(objective: Objective, inverse: Inverse, solution: Solution) -> Solution | None:
+    """Go on by Newton steps until the next is short by the true curvature; None if none is.
+
+    The approximate curvature that led there misjudges directions that hardly change any linear
+    predictor: what is left of them looks like nothing, and may be whole standard deviations.
+    """
+    x = solution.x
+    for n_iter in range(MOST_STEPS):
+        value, gradient = (part[0] for part in smooth_slopes([objective], x[None]))
+        step = newton_step(objective.curvature_product(x), inverse, gradient)
+        if step is None:
+            return None
+        gain = max(float(gradient @ step), 0.0)
+        x = x + step
+        if gain <= arrived(value):
+            return Solution(
+                x,
+                float(value) + 0.5 * gain,
+                float(np.linalg.norm(gradient)),
+                solution.n_iter + n_iter,
+                solution.solver,
+                gain**0.5,
+            )
+    return None
 
 
 def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:

@@ -118,6 +118,26 @@ class Rowwise:
 
         return sum(share_out(self.blocks(256), work), np.zeros(len(w)))
 
+    def curvature_product(self, w: Array, phi: list) -> Callable[[Array], Array]:
+        """Return the product of minus the Hessian at w with vectors ``(p,)``, never formed."""
+        size = block_rows(len(w))
+        bends = [
+            -_kernel(self.family, rows, rows.times(w[None])[0], phi, 2).eta_eta
+            for rows in self.blocks(size)
+        ]
+
+        def times(v: Array) -> Array:
+            def work(run: Sequence[tuple[Rows, Array]]) -> Array:
+                total = np.zeros((1, len(v)))
+                for rows, bend in run:
+                    total += rows.adjoint(bend * rows.times(v[None]))
+                return total[0]
+
+            pairs = zip(self.blocks(size), bends, strict=True)
+            return sum(share_out(pairs, work), np.zeros(len(v)))
+
+        return times
+
     def change(self, step: Array) -> float:
         """Return max |X dw|: how far a step moves any linear predictor."""
 

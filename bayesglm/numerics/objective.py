@@ -292,6 +292,19 @@ class Objective:
         """Return the log prior density at one theta, kinks included."""
         return float(self._prior(theta[None])[0])
 
+    def curvature_product(self, theta: Array) -> Callable[[Array], Array]:
+        """Return the product of minus the Hessian with vectors, dispersions fixed, never formed."""
+        likelihood = self.rowwise.curvature_product(theta[: self.n_coefficients], self.phi(theta))
+
+        def times(v: Array) -> Array:
+            found = likelihood(v) + self._quadratic[2] * v
+            for part in self._other_priors:  # random walks: quadratics around zero
+                own = v[part.where]
+                found[part.where] -= part.prior.gradient(own, **part.parameters)
+            return found
+
+        return times
+
     def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
         """Return the product with an approximation of (-Hessian)^-1, never formed.
 

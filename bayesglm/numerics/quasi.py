@@ -23,6 +23,41 @@ _HIDDEN = 1e-9
 _SHORTEST = 1e-8
 
 
+def newton_step(
+    times: Callable[[Array], Array],
+    precondition: Callable[[Array], Array],
+    gradient: Array,
+    *,
+    accuracy: float = 0.05,
+    max_iter: int = 300,
+) -> Array | None:
+    """Solve H s = gradient by preconditioned conjugate gradients, ``times`` being the product H v.
+
+    None where the curvature is not positive, or the accuracy (of the residual, as `precondition`
+    measures it) is not reached. Source: Nocedal & Wright (2006), algorithm 5.3.
+
+    >>> newton_step(lambda v: v * [1.0, 9.0], lambda v: v, np.array([1.0, 9.0]), accuracy=1e-9)
+    array([1., 1.])
+    """
+    step, residual = np.zeros_like(gradient), gradient.copy()
+    z = precondition(residual)
+    direction, size = z, float(residual @ z)
+    goal = accuracy**2 * size
+    for _ in range(max_iter):
+        if not size > goal:
+            return step
+        bent = times(direction)
+        curvature = float(direction @ bent)
+        if not curvature > 0.0:
+            return None
+        step = step + (size / curvature) * direction
+        residual = residual - (size / curvature) * bent
+        z = precondition(residual)
+        size, before = float(residual @ z), size
+        direction = z + (size / before) * direction
+    return None
+
+
 @dataclass
 class _State:
     """The functions that go on: where they are, and the step each of them tries."""

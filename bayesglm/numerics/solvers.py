@@ -43,10 +43,10 @@ _RESOLVED = 100.0
 def arrived(value: Array) -> Array:
     """The gain of the next step at which solvers that go by passes over the data end.
 
-    It is the square of the step's length in posterior standard deviations: 3e-5 of one at most,
+    It is the square of the step's length in posterior standard deviations: 1e-4 of one at most,
     and less where passes are cheap. The step is still taken, and ends several times nearer.
     """
-    return np.minimum(1e-9, _SETTLED * (1.0 + np.abs(value)))
+    return np.minimum(1e-8, 1e-13 * (1.0 + np.abs(value)))
 
 
 class Evaluation(NamedTuple):
