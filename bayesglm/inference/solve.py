@@ -1,6 +1,7 @@
 """Which solver finds a mode: the one that by a count of its operations is done first.
 
-- Newton's method, where n p^2 is small, and wherever another has failed: it is the judge.
+- Newton's method, where n p^2 is small, where there may be several modes, and wherever another
+  has failed: it is the judge.
 - Newton on moments, for gaussian responses with the identity link: one pass over the rows.
 - Quasi-Newton with the curvature of a sample of rows, where rows are many.
 - Quasi-Newton without a matrix, with the diagonal of the curvature and the priors' own structure,
@@ -19,10 +20,10 @@ import numpy as np
 from bayesglm.design.design import Design, joint_blocks
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
-from bayesglm.numerics.likelihood import block_rows, moments
-from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.likelihood import Rowwise, block_rows, moments
+from bayesglm.numerics.objective import ApproximateInverse, Objective, smooth_slopes
 from bayesglm.numerics.parallel import unthreaded_products
-from bayesglm.numerics.quasi import newton_step, quasi_newton
+from bayesglm.numerics.quasi import least_curvature, newton_step, quasi_newton
 from bayesglm.numerics.solvers import (
     ScaledModel,
     Solution,
@@ -44,8 +45,11 @@ STILL = 1e-3  # largest change of a linear predictor in a step that may be the l
 
 
 def maximise(problem: Problem, objective: Objective) -> Solution:
-    """Return the mode of one objective; raises ConvergenceError."""
-    with unthreaded_products(objective.size):
+    """Return the mode of one objective; raises ConvergenceError.
+
+    Solvers try points where numbers overflow, and step back from what is not finite.
+    """
+    with unthreaded_products(objective.size), np.errstate(over="ignore", invalid="ignore"):
         return _route(problem, objective, 1)([problem], [objective])[0]
 
 
@@ -61,7 +65,8 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
         some = [problems[k] for k in members]
         objectives = [problem.natural for problem in some]
         route = _route(some[0], objectives[0], len(some))
-        with unthreaded_products(objectives[0].size):
+        size = objectives[0].size
+        with unthreaded_products(size), np.errstate(over="ignore", invalid="ignore"):
             try:
                 found.update(zip(members, route(some, objectives), strict=True))
             except ConvergenceError:
@@ -88,7 +93,7 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
     newton_time = together * 8 * (n * p * p + p**3 / 3) / GRAM
     if objective.family.quadratic and p <= MOST_KEPT and together == 1:
         return _by_moments
-    if objective.free:
+    if objective.free or not objective.family.log_concave:
         return _by_newton
     if objective.kink.any():
         return _by_newton if newton_time < 0.01 and p <= 200 else _by_sparse_path
@@ -292,14 +297,19 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
     ]
     found, converged = quasi_newton(
         partial(_joint_slopes, designs, objectives),
-        lambda v, who: np.stack([inverses[k](row) for k, row in zip(who, v, strict=True)]),
+        lambda v, who: np.stack([inverses[k].times(row) for k, row in zip(who, v, strict=True)]),
         starts,
         solver="quasi-newton, matrix-free",
         memory=20,
         max_iter=1000,
     )
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        curved = partial(objective.approximate_inverse, found[k].x, samples[k].rowwise)
+
+        def curved(
+            of: Objective = objective, at: Array = found[k].x, rows: Rowwise = samples[k].rowwise
+        ) -> Inverse:
+            return of.approximate_inverse(at, rows).times
+
         if converged[k] and not _still_moves(problem, objective, found[k].x, curved):
             end = _arrive(objective, inverses[k], found[k])
             if end is not None:
@@ -316,16 +326,23 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
     return found
 
 
-def _arrive(objective: Objective, inverse: Inverse, solution: Solution) -> Solution | None:
+def _arrive(
+    objective: Objective, inverse: ApproximateInverse, solution: Solution
+) -> Solution | None:
     """Go on by Newton steps until the next is short by the true curvature; None if none is.
 
     The approximate curvature that led there misjudges directions that hardly change any linear
     predictor: what is left of them looks like nothing, and may be whole standard deviations.
     """
-    x = solution.x
+    x, floor = solution.x, None
     for n_iter in range(MOST_STEPS):
         value, gradient = (part[0] for part in smooth_slopes([objective], x[None]))
-        step = newton_step(objective.curvature_product(x), inverse, gradient)
+        if not np.isfinite(gradient).all():
+            return None
+        times = objective.curvature_product(x)
+        if floor is None and inverse.free is not None:
+            floor = least_curvature(times, inverse.times, inverse.free, inverse.held)
+        step = newton_step(times, inverse.times, gradient, floor)
         if step is None:
             return None
         gain = max(float(gradient @ step), 0.0)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from bayesglm.numerics.solvers import Evaluation
 from bayesglm.numerics.structure import Differences
 
 Array = np.ndarray
+MOST_FREE = 50  # directions that no prior holds, of which the curvature is formed
 FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave the floats
 DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
 
@@ -81,6 +82,18 @@ class PriorPart:
         else:
             index = np.arange(len(hessian))[self.where]
             hessian[index, index] += curvature
+
+
+class ApproximateInverse(NamedTuple):
+    """The product with a matrix B near (-Hessian)^-1, and what the priors say of B (-Hessian).
+
+    - `free`: the directions ``(k, p)`` that no prior holds, orthonormal by B^-1; None if many.
+    - `held`: the least curvature that the priors give to a direction beside them, relative to B^-1.
+    """
+
+    times: Callable[[Array], Array]
+    free: Array | None
+    held: float
 
 
 @dataclass(frozen=True)
@@ -305,7 +318,7 @@ class Objective:
 
         return times
 
-    def approximate_inverse(self, theta: Array, sample: Rowwise) -> Callable[[Array], Array]:
+    def approximate_inverse(self, theta: Array, sample: Rowwise) -> ApproximateInverse:
         """Return the product with an approximation of (-Hessian)^-1, never formed.
 
         It is diagonal for each prior's coefficients, as a sample of rows has it: as they are, or as
@@ -324,23 +337,41 @@ class Objective:
 
         plain, in_waves = sample.diagonal(w, phi), sample.diagonal(w, phi, turned)
         floor = 1e-10 * np.abs(plain).max(initial=0.0)
-        inverse = np.empty(self.n_coefficients)
+        inverse, precision = np.empty(self.n_coefficients), np.zeros(self.n_coefficients)
         for k, part in enumerate(self.coefficients):
             at = theta[part.where]
             own = np.maximum(np.abs(plain[part.where]), floor)
             if not part.prior.joint:
                 bend = -part.prior.curvature(at, **part.parameters)
                 own = own + bend
+                precision[part.where] = bend
             if not waves[k]:
                 inverse[part.where] = 1.0 / own
                 continue
             if part.prior.joint:
                 bend = waves[k][0].eigenvalues / np.mean(part.parameters["scale"]) ** 2
+                precision[part.where] = bend
             waved = np.maximum(np.abs(in_waves[part.where]), floor) + bend
             if not part.prior.joint and np.log(own).sum() <= np.log(waved).sum():
                 waves[k], waved = [], own
             inverse[part.where] = 1.0 / waved
-        return lambda v: turned(turned(v) * inverse, back=True)
+        few = self._free_directions(inverse, precision, turned)
+        held = float((precision * inverse)[precision > 0.0].min(initial=np.inf))
+        return ApproximateInverse(lambda v: turned(turned(v) * inverse, back=True), few, held)
+
+    def _free_directions(
+        self, inverse: Array, precision: Array, turned: Callable[..., Array]
+    ) -> Array | None:
+        """Return the directions of the basis that no prior holds, unit ones by the inverse."""
+        free = np.flatnonzero(precision <= 0.0)
+        alike = all(
+            np.size(part.parameters["scale"]) == 1 for part in self.coefficients if part.prior.joint
+        )
+        if len(free) > MOST_FREE or not alike:
+            return None
+        units = np.zeros((len(free), self.n_coefficients))
+        units[np.arange(len(free)), free] = np.sqrt(inverse[free])
+        return turned(units, back=True)
 
     def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
         """Add the priors of phi, then turn derivatives in phi into those in log(phi)."""

@@ -21,41 +21,86 @@ Array = np.ndarray
 # at the end of a step has to tell whether it was a good one.
 _HIDDEN = 1e-9
 _SHORTEST = 1e-8
+_MADE_UP = 1e-13  # of the largest curvature: less may be rounding
+_ARRIVED = 1e-14  # square of the length, in posterior sds, of what a Newton step may lack
 
 
 def newton_step(
     times: Callable[[Array], Array],
     precondition: Callable[[Array], Array],
     gradient: Array,
-    *,
-    accuracy: float = 0.05,
-    max_iter: int = 300,
+    floor: float | None = None,
+    max_iter: int = 1000,
 ) -> Array | None:
-    """Solve H s = gradient by preconditioned conjugate gradients, ``times`` being the product H v.
+    """Solve A s = gradient by conjugate gradients, A and B known from their products only.
 
-    None where the curvature is not positive, or the accuracy (of the residual, as `precondition`
-    measures it) is not reached. Source: Nocedal & Wright (2006), algorithm 5.3.
+    They go on until what is missing of s is sure to be shorter than an arrival, no v'A v being less
+    than ``floor`` times v'B^-1 v, where B is what ``precondition`` multiplies by; without a floor,
+    as far as the least curvature met so far can tell. A small gradient alone means little: a
+    direction may have next to no curvature. None where A is not definite, or rounding could have
+    made up the curvature of a direction.
 
-    >>> newton_step(lambda v: v * [1.0, 9.0], lambda v: v, np.array([1.0, 9.0]), accuracy=1e-9)
-    array([1., 1.])
+    >>> newton_step(lambda v: v * [1.0, 1e6], lambda v: v, np.array([3.0, 1e6])).round(9).tolist()
+    [3.0, 1.0]
     """
-    step, residual = np.zeros_like(gradient), gradient.copy()
-    z = precondition(residual)
-    direction, size = z, float(residual @ z)
-    goal = accuracy**2 * size
+    s, rest = np.zeros_like(gradient), gradient.copy()
+    direction = precondition(rest)
+    unit = rest.copy()  # the direction before preconditioning
+    left = float(rest @ direction)
+    least, most = np.inf if floor is None else floor, 0.0
     for _ in range(max_iter):
-        if not size > goal:
-            return step
+        if left == 0.0:
+            return s
         bent = times(direction)
-        curvature = float(direction @ bent)
-        if not curvature > 0.0:
+        bend = float(direction @ bent)
+        curvature = bend / float(direction @ unit)
+        most = max(most, curvature)
+        least = min(least, curvature) if floor is None else floor
+        if not least > _MADE_UP * most:
             return None
-        step = step + (size / curvature) * direction
-        residual = residual - (size / curvature) * bent
-        z = precondition(residual)
-        size, before = float(residual @ z), size
-        direction = z + (size / before) * direction
+        s = s + left / bend * direction
+        rest = rest - left / bend * bent
+        conditioned = precondition(rest)
+        before, left = left, float(rest @ conditioned)
+        if left <= _ARRIVED * least:
+            return s
+        direction = conditioned + left / before * direction
+        unit = rest + left / before * unit
     return None
+
+
+def least_curvature(
+    times: Callable[[Array], Array],
+    precondition: Callable[[Array], Array],
+    flat: Array,
+    held: float,
+) -> float:
+    """Return a bound from below on v'A v / v'B^-1 v, A known from its products, B from its own.
+
+    A gives directions in the span of ``flat``, orthonormal by B^-1, at least c^2, their own least
+    curvature, and others at least ``held`` besides what the likelihood adds. With l^2 the largest
+    curvature, a mixture of which the others are a part t <= c / (2 (c + l)) has at least
+    (sqrt(1 - t^2) c - l t)^2 >= c^2 / 8, and one with a larger part at least held t^2.
+
+    >>> A = np.array([[1.0, 0.9], [0.9, 1.1]])
+    >>> bound = least_curvature(lambda v: A @ v, lambda v: v, np.array([[1.0, 0.0]]), 0.1)
+    >>> bool(0.0 < bound < np.linalg.eigvalsh(A)[0])
+    True
+    """
+    if not len(flat):
+        return held
+    own = flat @ np.array([times(row) for row in flat]).T
+    c = float(np.sqrt(max(np.linalg.eigvalsh(own)[0], 0.0)))
+    largest = 0.0
+    v = np.asarray(np.random.default_rng(0).normal(size=flat.shape[1]))
+    v = v * np.sqrt(np.abs(precondition(np.ones_like(v))))
+    for _ in range(10):
+        bent = times(v)
+        step = precondition(bent)
+        largest = max(largest, float(step @ bent) / float(v @ bent))
+        v = step / np.linalg.norm(step)
+    t = 0.5 * c / (c + np.sqrt(2.0 * largest))
+    return min(held * t * t, c * c / 8.0)
 
 
 @dataclass

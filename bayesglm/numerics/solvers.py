@@ -44,9 +44,10 @@ def arrived(value: Array) -> Array:
     """The gain of the next step at which solvers that go by passes over the data end.
 
     It is the square of the step's length in posterior standard deviations: 1e-4 of one at most,
-    and less where passes are cheap. The step is still taken, and ends several times nearer.
+    and 1e-7 where there is little data and passes are cheap. The step is still taken, and ends
+    several times nearer.
     """
-    return np.minimum(1e-8, 1e-13 * (1.0 + np.abs(value)))
+    return np.clip(1e-17 * np.square(1.0 + np.abs(value)), 1e-14, 1e-8)
 
 
 class Evaluation(NamedTuple):

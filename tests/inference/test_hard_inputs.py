@@ -1,8 +1,9 @@
 """Hard inputs end at the optimum or at a clear error, by every route to it.
 
 The optimum is that of `exact`, with sixty digits. Coefficients are held to 1e-6 of their posterior
-standard deviations, and the log posterior to 1e-10, beside what the rounding of a linear predictor
-does to it.
+standard deviations (1e-5 by solvers that go by passes over the data and stop 1e-4 before their
+last step), and the log posterior to 1e-10, beside what the rounding of a linear predictor does to
+it.
 """
 
 import numpy as np
@@ -52,8 +53,8 @@ def routes(family, link, prior, sigma, n):
     names = ["_by_newton"]
     if (family, link) == ("gaussian", "identity"):
         names.append("_by_moments")
-    if family == "gaussian" and not isinstance(sigma, float):
-        return names
+    if family == "gaussian" and (link != "identity" or not isinstance(sigma, float)):
+        return names  # where there may be several modes, Newton's method alone is asked
     if isinstance(prior, (bg.Laplace, bg.ElasticNet)):
         return [*names, "_by_sparse_path"]
     return [*names, "_matrix_free"] if n < 100 else ["_by_sample", "_matrix_free"]
@@ -106,18 +107,19 @@ def check(family, link, X, y, prior, intercept=None, sigma=None, error=None, sla
         found = fit["map"]
         theta = np.r_[found["intercept"], found["X"].values.ravel()]
         theta = np.r_[theta, np.log(found["sigma"])] if posterior.free else theta
-        known = hold_against(posterior, theta, fit.attrs["log_posterior"], known, slack)
+        near = 1e-6 if route in ("_by_newton", "_by_moments") else 1e-5
+        known = hold_against(posterior, theta, fit.attrs["log_posterior"], known, slack, near)
         ended.append(None)
     return ended
 
 
-def hold_against(posterior, theta, log_posterior, known, slack):
+def hold_against(posterior, theta, log_posterior, known, slack, near=1e-6):
     """Assert that theta is the optimum; return the optimum on each face that was seen.
 
     ``slack`` times what rounding the gradient does to the optimum is no error: columns that differ
     in their last digits only are columns of their own under a prior that is wide enough.
     """
-    assert posterior.residual(theta) <= 1e-6
+    assert posterior.residual(theta) <= near
     of_value, of_gradient = posterior.rounding(theta)
     known = {} if known is None else known
     face = tuple(theta == 0.0)
@@ -132,7 +134,7 @@ def hold_against(posterior, theta, log_posterior, known, slack):
         optimum, value, covariance = known[face]
         away, unsure = abs(optimum - theta), slack * abs(covariance).dot(of_gradient)
         for moved, more, variance in zip(away, unsure, np.diagonal(covariance), strict=True):
-            assert moved <= 1e-6 * variance**0.5 + more
+            assert moved <= near * variance**0.5 + more
             of_value += more**2 / variance if variance else 0
         # On the plateau of separated data sd are so large that every place is near the end.
         if posterior.family != "gaussian" and isinstance(posterior.priors[-1], bg.Flat):
