@@ -20,7 +20,9 @@ type Mask = NDArray[np.bool_]
 
 _MOST_PIVOTS = 60
 _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to compute with
-# Relative to the largest pull: a dual that exceeds its kink by less does not.
+# Relative to the largest pull, and to its own kink: a dual that exceeds that by less does not.
+# Columns of very different scale have kinks of very different weight, one of which says nothing of
+# the precision of another.
 _EXACT = 1e-11
 
 
@@ -79,7 +81,8 @@ class Face:
 
 def pivot(face: Face, linear: Array, kink: Array) -> Array | None:
     """The maximum, found by changing the face until it is right; None where that does not end."""
-    limit = kink + _EXACT * max(float(np.abs(linear).max(initial=0.0)), float(kink.max(initial=0)))
+    rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), kink)
+    limit = kink + rounding
     for _ in range(_MOST_PIVOTS):
         z = face.solve(linear, kink)
         pull = linear - face.matrix @ z
@@ -95,7 +98,7 @@ def pivot(face: Face, linear: Array, kink: Array) -> Array | None:
             new = new[np.argpartition(-excess, room)[:room]]
         if not out.any() and not len(new):
             residual = (pull - kink * face.signs)[face.members]
-            return z if np.abs(residual).max(initial=0.0) <= (limit - kink).max() else None
+            return z if np.all(np.abs(residual) <= rounding[face.members]) else None
         if out.any():
             face.drop(out)
         if len(new):

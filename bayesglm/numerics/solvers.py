@@ -196,7 +196,9 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
             return state
         # Only next to the end does it matter how far a step moves the linear predictors.
         moved = np.inf if gain > _ROUNDING * size else float(problem.change(target - x))
-        settled = gain <= _SETTLED * size and moved <= _STILL
+        # Where rounding made up some curvature steps shrink slowly: what is left is many of them.
+        short = _SETTLED * size if model.resolved else 0.01 * _SETTLED
+        settled = gain <= short and moved <= _STILL
         at_rounding = (
             previous is not None
             and full_step
@@ -254,7 +256,10 @@ def _propose(
             previous,
         )
     model = scaled_model(-now.hessian, last_tau)
-    step, decrement = _maximise_model(problem, model, now.gradient, x)
+    target, decrement = _maximise_model(problem, model, now.gradient, x)
+    if problem.kinked and model.tau > _INDEFINITE:
+        beside = _on_face(problem, now, x)
+        target, decrement, model = (target, decrement, model) if beside is None else beside
     residual = now.gradient
     if problem.kinked:
         residual = kkt_residual(now.gradient, problem.kink, x - problem.kink_at)
@@ -266,7 +271,32 @@ def _propose(
         solver=problem.solver,
         decrement=decrement,
     )
-    return _Proposal(state, step, model)
+    return _Proposal(state, target, model)
+
+
+def _on_face(
+    problem: _Problem, now: Evaluation, x: Array
+) -> tuple[Array, float, ScaledModel] | None:
+    """Newton's step of the coordinates that no kink holds, where the others bend the wrong way.
+
+    Those stay where they are as long as the kinks are stronger than the slope. None where they are
+    not, where the rest has no maximum either, or where the step would cross a kink.
+    """
+    offset = x - problem.kink_at
+    held = (problem.kink > 0.0) & (offset == 0.0)
+    if np.any(np.abs(now.gradient[held]) > problem.kink[held]):
+        return None
+    face = np.flatnonzero(~held)
+    model = scaled_model(-now.hessian[np.ix_(face, face)], 0.0)
+    slope = now.gradient[face] - problem.kink[face] * np.sign(offset[face])
+    half, _ = dtrtrs(model.factor[0], model.scale * slope, lower=True)
+    step = model.scale * dtrtrs(model.factor[0], half, lower=True, trans=1)[0]
+    crosses = (problem.kink[face] > 0.0) & (offset[face] * (offset[face] + step) <= 0.0)
+    if model.tau > _INDEFINITE or crosses.any():
+        return None
+    target = x.copy()
+    target[face] += step
+    return target, float(np.linalg.norm(half)), model
 
 
 def _no_convergence(
