@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
+import bayesglm.inference.tree as tree_module
 from bayesglm.design.design import plan_fit, plan_prediction
 from bayesglm.design.resolve import resolve
 from bayesglm.design.variables import CACHED
@@ -89,6 +90,16 @@ def test_a_fit_does_not_change_when_the_data_do():
         xr.testing.assert_identical(bg.predict(fit), before)
         for name, values in given.items():
             values[:] = kept[name]
+
+
+def test_large_data_are_referred_to_and_small_ones_copied(monkeypatch):
+    monkeypatch.setattr(tree_module, "COPIED", N)
+    data = xr.Dataset(
+        {"y": ("obs", COUNTS.astype(float)), "x": (("obs", "k"), LARGE[:, :2].copy())}
+    )
+    kept = bg.fit_map(glm(prior=RIDGE), data)["constant_data"]
+    assert np.shares_memory(kept["x"].values, data["x"].values)
+    assert not np.shares_memory(kept["y"].values, data["y"].values)
 
 
 def test_only_predictors_may_be_single():
