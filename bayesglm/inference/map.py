@@ -37,9 +37,9 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
         Group ``map``: ``intercept``, one variable per term, ``sigma``. Groups ``observed_data``,
         ``constant_data`` (variables of more than a million numbers are referred to and not copied:
         do not change them in place afterwards). Attributes: ``log_posterior`` (equal to PyMC's),
-        ``gradient_norm`` (the KKT residual under kinks; quasi-Newton solvers tell it of the last point at which they
-        read the data, one step before the estimate), ``n_iter``, ``solver``, ``mode`` ("global"
-        where the objective is log-concave, else "local"), ``n_dropped``.
+        ``gradient_norm`` (the KKT residual under kinks; quasi-Newton solvers tell it of the last
+        point at which they read the data, one step before the estimate), ``n_iter``, ``solver``,
+        ``mode`` ("global" where the objective is log-concave, else "local"), ``n_dropped``.
 
     Raises
     ------
