@@ -53,6 +53,8 @@ def newton_step(
             return s
         bent = times(direction)
         bend = float(direction @ bent)
+        if not bend > 0.0:
+            return None
         curvature = bend / float(direction @ unit)
         most = max(most, curvature)
         least = min(least, curvature) if floor is None else floor

@@ -36,6 +36,8 @@ KNOWN = 60  # coordinates that the quadratic knows at least, if there are so man
 _HIDDEN = 1e-9
 _HIDDEN_SHARE = 1e-8  # of a column's curvature
 _SHORTEST = 1e-8
+_MEASURED = 1e-16  # gain of a step, above which rounding does not blur the curvature along it ...
+_ALIKE = 0.1  # ... which must be so much of the quadratic's, or what is left is more than it seems
 _LARGEST_BATCH = 25
 _NEAR = 0.8  # of its kink's weight: a gradient beyond may leave soon
 _FAR = 1e-6
@@ -214,6 +216,7 @@ class _Batch:
     target: Array
     gain: Array
     t: Array
+    trusted: Array  # that the quadratic still has the curvature where each of them is
 
     def aim(self, quadratic: _Quadratic, which: Array) -> None:
         """Give some of them the target of their next step."""
@@ -241,7 +244,11 @@ class _Batch:
             risen |= (promised <= _HIDDEN * size) & (value >= before - _HIDDEN * size)
         good = risen & np.isfinite(value) & np.isfinite(gradient).all(axis=1)
         went = which[good]
-        self.x[went] = self.trial(went)
+        trial, t = self.trial(went), self.t[went]
+        bend = ((trial - self.x[went]) * (self.gradient[went] - gradient[good])).sum(axis=1)
+        told = t * t * self.gain[went] > _MEASURED
+        self.trusted[went[told]] = (bend >= _ALIKE * t * t * self.gain[went])[told]
+        self.x[went] = trial
         self.value[went], self.gradient[went] = value[good], gradient[good]
         self.t[which[~good]] *= 0.25
         return went
@@ -273,7 +280,9 @@ def _settle(
     start = np.tile(x, (m, 1))
     value, gradient = functions.evaluate(start, who)
     value = functions.objective(start, value, who)
-    batch = _Batch(who, start, value, gradient, start.copy(), np.full(m, np.inf), np.ones(m))
+    batch = _Batch(
+        who, start, value, gradient, start.copy(), np.full(m, np.inf), np.ones(m), np.ones(m, bool)
+    )
     quadratic = last or _Quadratic(functions, who, batch.x, batch.gradient)
     batch.aim(quadratic, everyone)
     active, since = everyone, 0
@@ -290,9 +299,11 @@ def _settle(
             ]
         else:
             batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
-        still = batch.gain[active] <= np.maximum(arrived(batch.value[active]), settled)
-        still &= np.isin(active, went)
+        near = batch.gain[active] <= np.maximum(arrived(batch.value[active]), settled)
+        near &= np.isin(active, went)
+        still = near & batch.trusted[active]
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
+        missed |= near & ~still
         since += 1
         active = active[~still | missed]
         far = bool(np.any(batch.gain[active] > _FAR * (1.0 + np.abs(batch.value[active]))))
@@ -301,6 +312,7 @@ def _settle(
             view = functions, who[active], batch.x[active], batch.gradient[active]
             quadratic = _Quadratic(*view)
             batch.aim(quadratic, active)
+            batch.trusted[active] = True
             since = 0
         if not len(active):
             solutions = [batch.solution(functions, j, n_passes) for j in range(m)]
