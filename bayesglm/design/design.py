@@ -141,30 +141,35 @@ def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
     """
     first = designs[0]
     predictors, whole = first.predictors, span(first.predictors.rows)
+    responses, lines = _responses(designs)
     for start in range(0, first.n_rows, size):
         part = slice(start, min(start + size, first.n_rows))
-        rows = (
+        rows: Any = (
             slice(whole.start + part.start, whole.start + part.stop)
             if isinstance(whole, slice)
             else span(whole[part])
         )
+        # A view, of which the lines are picked later; or a copy, of no more lines than are meant.
+        picked = lines is not None and not isinstance(rows, slice)
         yield Rows(
             partial(predictors._parts, part),
             predictors.n_coefficients,
-            _responses(designs, rows),
+            responses[np.ix_(lines, rows)] if picked else responses[..., rows],
             0.0 if predictors.offset is None else predictors.offset[rows],
             _joint_weights(designs, rows),
             None if predictors.trials is None else predictors.trials[rows],
+            None if picked else lines,
         )
 
 
-def _responses(designs: Sequence[Design], rows: Any) -> Array:
-    panel, places = designs[0].panel, [design.neuron for design in designs]
+def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:
+    """Return the responses, a line for each of several designs, and which lines are meant."""
+    panel, lines = designs[0].panel, [design.neuron for design in designs]
     if len(designs) == 1:
-        return designs[0].y[rows]
+        return designs[0].y, None
     if panel is None or any(design.panel is not panel for design in designs):
-        return np.stack([design.y[rows] for design in designs])
-    return panel[:, rows] if places == list(range(len(panel))) else panel[:, rows][places]
+        return np.stack([design.y for design in designs]), None
+    return panel, None if lines == list(range(len(panel))) else lines
 
 
 def _joint_weights(designs: Sequence[Design], rows: Any) -> Array | None:

@@ -18,7 +18,8 @@ from bayesglm.inference.solve import (
     path_functions,
     with_moments,
 )
-from bayesglm.numerics.objective import Objective, smooth_slopes
+from bayesglm.numerics.joint import smooth_slopes
+from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import quasi_newton
 from bayesglm.numerics.solvers import Solution

@@ -20,8 +20,9 @@ import numpy as np
 from bayesglm.design.design import Design, joint_blocks
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
+from bayesglm.numerics.joint import rough_curvatures, smooth_slopes
 from bayesglm.numerics.likelihood import Rowwise, block_rows, moments
-from bayesglm.numerics.objective import ApproximateInverse, Objective, smooth_slopes
+from bayesglm.numerics.objective import ApproximateInverse, Objective
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quasi import least_curvature, newton_step, quasi_newton
 from bayesglm.numerics.solvers import (
@@ -39,6 +40,8 @@ Array = np.ndarray
 GRAM = 3e10  # multiplications a second in matrix products ...
 PASS = 1e9  # ... and in products with a vector, which wait for memory
 LEAST_SAMPLE = 4000  # rows
+MANY = 1_000_000  # numbers that a pass reads, of which ...
+ENOUGH = 1e-6  # ... this is the gain of the last step: a thousandth of an sd, before it is taken
 MOST_STEPS = 10  # Newton steps after a solver that does without the true curvature
 MOST_KEPT = 6000  # coefficients of which a matrix is formed
 STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
@@ -172,8 +175,9 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
 
     def take_curvature(panel: Panel, x: Array) -> bool:
         resolved = True
+        roughs = rough_curvatures(panel[1], x, partial(joint_blocks, panel[0]))
         for j, sample in enumerate(panel[1]):
-            model = approximate_model(partial(sample.curvature, x[j], every))
+            model = approximate_model(roughs[j], partial(sample.curvature, x[j], every))
             inverses[j] = inverse(model)
             resolved &= model.resolved
         return resolved
@@ -202,7 +206,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     if not take_curvature(panel, x):
         # Rounding may have made up some of it, and it would say too soon that one has arrived.
         return _by_newton(problems, objectives)
-    found, converged = climb((_designs(problems), objectives), x, 0.0)
+    found, converged = climb((_designs(problems), objectives), x, ENOUGH if n * p > MANY else 0.0)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         sample, end = panel[1][k], found[k].x
 

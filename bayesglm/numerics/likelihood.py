@@ -22,11 +22,13 @@ import numpy as np
 
 from bayesglm.numerics.families import Derivatives, Family
 from bayesglm.numerics.parallel import share_out
-from bayesglm.numerics.rows import Rows
+from bayesglm.numerics.rows import Rows, unpacked
 
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
 CELLS = 1 << 18  # numbers of a block, which then stays in the cache of a processor
+PAIRED = 200  # columns at most, where products of all pairs of columns are formed ...
+PAIRS = 1 << 20  # ... for so many numbers of a block
 MOST_SHARED = 2000  # columns; of more, one Hessian to a thread would be too much memory
 
 
@@ -51,11 +53,15 @@ class Rowwise:
     @cached_property
     def constant(self) -> float:
         """The part of the sum that no parameter moves."""
-        total = 0.0
-        for rows in self.blocks(ROWS):
-            values = np.broadcast_to(self.family.constant(rows.y, rows.trials), rows.y.shape)
-            total += float(_times(values, rows.weights).sum())
-        return total
+
+        def work(run: Sequence[Rows]) -> float:
+            total = 0.0
+            for rows in run:
+                values = np.broadcast_to(self.family.constant(rows.y, rows.trials), rows.y.shape)
+                total += float(_times(values, rows.weights).sum())
+            return total
+
+        return sum(share_out(self.blocks(CELLS), work))
 
     def saturated(self, phi: list) -> float:
         """Return the largest log likelihood that any linear predictors reach."""
@@ -283,6 +289,28 @@ def slopes(
 
     values, gradients = zip(*share_out(blocks(block_rows(p, k)), work), strict=True)
     return sum(values[1:], values[0]), sum(gradients[1:], gradients[0])
+
+
+def curvatures(
+    family: Family, blocks: Callable[[int], Iterable[Rows]], W: Array, phi: Sequence[list]
+) -> Array:
+    """Return minus the Hessians ``(k, p, p)`` of the same, in single precision."""
+    k, p = W.shape
+    together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
+
+    def work(run: Sequence[Rows]) -> Array:
+        total = np.zeros((k, p, p)) if k == 1 or p > PAIRED else np.zeros((k, p * (p + 1) // 2))
+        for rows in run:
+            bends = -_kernel(family, rows, rows.times(W), together, 2).eta_eta
+            if total.ndim == 2:
+                total += rows.packed_grams(bends)
+            else:
+                total += [rows.gram(bend, single=True) for bend in bends]
+        return total
+
+    size = PAIRS // (p * p) if k > 1 and p <= PAIRED else block_rows(p, k)
+    total = sum(_in_runs(blocks(min(size, block_rows(p, k))), work, p), np.zeros(1))
+    return total if total.ndim == 3 else unpacked(total, p)
 
 
 def moment_slopes(moments: Moments, W: Array, phi: Sequence[list]) -> tuple[Array, Array]:

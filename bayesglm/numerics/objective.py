@@ -11,7 +11,7 @@ Laplace and elastic-net priors are kept apart: `evaluate` gives the smooth part,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesglm.numerics.families import Family
-from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise, moment_slopes, slopes
+from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise
 from bayesglm.numerics.priors import Prior
 from bayesglm.numerics.rows import Rows
 from bayesglm.numerics.solvers import Evaluation
@@ -403,32 +403,3 @@ class Objective:
         if not self.free:
             return np.zeros(len(thetas), dtype=bool)
         return np.abs(thetas[:, self.n_coefficients :]).max(axis=1) > FAR_OUT
-
-
-def smooth_slopes(
-    objectives: Sequence[Objective],
-    W: Array,
-    blocks: Callable[[int], Iterable[Rows]] | None = None,
-) -> tuple[Array, Array]:
-    """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
-
-    For objectives without free dispersions that share X: all their data, differing in priors only,
-    or their moments; with ``blocks`` of joint rows (see `likelihood.slopes`) each its own response.
-    """
-    phi, first, k = [list(one.dispersions) for one in objectives], objectives[0], len(W)
-    if first.moments is not None:
-        values, gradients = moment_slopes(first.moments, W, phi)
-    elif blocks is not None:
-        values, gradients = slopes(first.family, blocks, W, phi)
-        values += [one.rowwise.constant for one in objectives]
-    elif k > 1 and not np.ptp(W, axis=0).any():
-        values, gradients = slopes(first.family, first.blocks, W[:1], phi[:1])
-        values, gradients = np.repeat(values, k), np.repeat(gradients, k, axis=0)
-        values += first.rowwise.constant
-    else:
-        values, gradients = slopes(first.family, first.blocks, W, phi)
-        values += first.rowwise.constant
-    for j, objective in enumerate(objectives):
-        here = slice(j, j + 1)
-        objective.add_smooth_prior(W[here], values[here], gradients[here])
-    return values, gradients

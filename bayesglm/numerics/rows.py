@@ -98,7 +98,9 @@ class Shifted(NamedTuple):
 class Rows:
     """A block of rows: all that a likelihood needs to know of them.
 
-    ``parts`` makes, when first needed, the columns with the places of their coefficients.
+    ``parts`` makes, when first needed, the columns with the places of their coefficients. The
+    responses are those of one model ``(rows,)`` or of many ``(k, rows)``; ``lines`` picks some of
+    them each time that they are read, so that no copies pile up.
 
     >>> rows = Rows.of(np.array([[1.0, 2.0], [1.0, 4.0]]), y=np.array([0.0, 1.0]))
     >>> rows.times(np.array([[1.0, 0.5]])), rows.adjoint(np.array([[1.0, 1.0]]))
@@ -107,10 +109,11 @@ class Rows:
 
     parts: Callable[[], Sequence[tuple[slice, Columns]]]
     n_coefficients: int
-    y: Array
+    responses: Array
     offset: Array | float = 0.0
     weights: Array | None = None
     trials: Array | None = None
+    lines: Sequence[int] | None = None
 
     @staticmethod
     def of(
@@ -125,7 +128,12 @@ class Rows:
         return Rows(lambda: whole, X.shape[1], y, offset, weights, trials)
 
     def __len__(self) -> int:
-        return self.y.shape[-1]
+        return self.responses.shape[-1]
+
+    @property
+    def y(self) -> Array:
+        """The responses."""
+        return self.responses if self.lines is None else self.responses[self.lines]
 
     @cached_property
     def columns(self) -> Sequence[tuple[slice, Columns]]:
@@ -163,6 +171,20 @@ class Rows:
         found[0, 1:] = found[1:, 0] = count @ X
         return found
 
+    def packed_grams(self, weights: Array) -> Array:
+        """Return the lower triangles of X' diag(w) X for each line of weights, in single precision.
+
+        All products of two columns, once, times all weights: one matrix product for all.
+        """
+        p, stop = self.n_coefficients, 0
+        pairs = np.empty((p * (p + 1) // 2, len(self)), dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            X = np.ascontiguousarray(self.X.T, dtype=np.float32)
+            for k in range(p):
+                start, stop = stop, stop + k + 1
+                np.multiply(X[: k + 1], X[k], out=pairs[start:stop])
+            return weights.astype(np.float32) @ pairs.T
+
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, p)``."""
         if not self.columns:
@@ -182,6 +204,18 @@ class Rows:
         for where, part in self.columns:
             found[:, where] = part.adjoint(S)
         return found
+
+
+def unpacked(triangles: Array, p: int) -> Array:
+    """Return symmetric matrices ``(k, p, p)`` from their lower triangles, row by row.
+
+    >>> unpacked(np.array([[1.0, 2.0, 3.0]]), 2).tolist()
+    [[[1.0, 2.0], [2.0, 3.0]]]
+    """
+    found = np.empty((len(triangles), p, p))
+    i, j = np.tril_indices(p)
+    found[:, i, j] = found[:, j, i] = triangles
+    return found
 
 
 def weighted_gram(X: Array, weights: Array | None, single: bool = False) -> Array:

@@ -321,17 +321,16 @@ def _no_convergence(
     return ConvergenceError(f"no convergence in {where}", state)
 
 
-def approximate_model(curvature: Callable[[bool], Array]) -> ScaledModel:
-    """The scaled model of a curvature that need not be exact; ``curvature(single)`` computes it.
+def approximate_model(rough: Array, exact: Callable[[], Array]) -> ScaledModel:
+    """The scaled model of a curvature that need not be exact, from one in single precision.
 
-    Single precision will do unless it leaves too little of some direction.
+    That will do unless it leaves too little of some direction; then ``exact()`` is asked for.
     """
-    rough = curvature(True)
     if np.isfinite(rough).all():
         model = scaled_model(rough, 0.0)
         if model.factor[0].diagonal().min(initial=1.0) ** 2 > _SINGLE:
             return model
-    return scaled_model(curvature(False), 0.0)
+    return scaled_model(exact(), 0.0)
 
 
 def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:

@@ -136,7 +136,7 @@ class _Quadratic:
                 self.kept.clear()
             added = self.functions.added
             own = 0.0 if added is None else added(k, self.members)
-            model = approximate_model(lambda single: self.shared(single) + own)
+            model = approximate_model(self.shared(True) + own, lambda: self.shared(False) + own)
             self._refuse_hidden(model.matrix, k)
             face = Face(model.matrix, self.kink[k], start)
             self.kept[key] = _Curved(model.matrix, model.scale, face)

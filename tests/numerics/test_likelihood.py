@@ -8,7 +8,7 @@ import pytest
 import bayesglm.numerics.likelihood as likelihood_module
 import bayesglm.numerics.parallel as parallel_module
 from bayesglm.numerics.families import FAMILIES
-from bayesglm.numerics.likelihood import Rowwise, moment_slopes, moments, slopes
+from bayesglm.numerics.likelihood import Rowwise, curvatures, moment_slopes, moments, slopes
 from bayesglm.numerics.rows import Rows
 
 KEYS = sorted(FAMILIES)
@@ -237,6 +237,31 @@ def test_blocks_of_any_size_among_any_threads_say_the_same(key, size, threads, m
     monkeypatch.setattr(parallel_module, "n_threads", lambda: threads)
     for one, other in zip(everything(), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+LOG_CONCAVE = [key for key in KEYS if FAMILIES[key].log_concave]
+
+
+@pytest.mark.parametrize("paired", [0, 200])
+@pytest.mark.parametrize("key", LOG_CONCAVE, ids="-".join)
+def test_curvatures_of_many_are_those_of_each(key, paired, monkeypatch):
+    monkeypatch.setattr(likelihood_module, "PAIRED", paired)
+    monkeypatch.setattr(likelihood_module, "PAIRS", 40 * P * P)
+    trials = np.full(N, 4.0) if key[0] == "binomial" else None
+    y = np.stack([draw(key, seed, trials) for seed in range(4)])
+    weights = np.stack([WEIGHTS["fractions"] * k for k in range(1, 5)])
+    W, phi = 0.3 * RNG.normal(size=(4, P)), [phi_of(key, 0.5 + k) for k in range(4)]
+
+    def blocks(size):
+        for start in range(0, N, size):
+            part = slice(start, start + size)
+            tries = None if trials is None else trials[part]
+            yield Rows.of(X[part], y[:, part], 0.1, weights[:, part], tries)
+
+    found = curvatures(FAMILIES[key], blocks, W, phi)
+    for k, own in enumerate(phi):
+        one = make(key, weights=weights[k], offset=0.1, y=y[k])
+        np.testing.assert_allclose(found[k], one.curvature(W[k], own), rtol=2e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("key", [("poisson", "log"), ("gaussian", "log")], ids="-".join)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bayesglm.design.blocks as blocks_module
 from bayesglm.design.blocks import Block
-from bayesglm.numerics.rows import Dense, Ones, Rows, Shifted, weighted_gram
+from bayesglm.numerics.rows import Dense, Ones, Rows, Shifted, unpacked, weighted_gram
 
 RNG = np.random.default_rng(5)
 
@@ -121,7 +121,7 @@ def several_parts():
         (slice(3, w - 1), block.on(rows)),
         (slice(w - 1, w), Dense(last)),
     ]
-    return Rows(lambda: parts, w, y=np.zeros(8)), X
+    return Rows(lambda: parts, w, responses=np.zeros(8)), X
 
 
 def test_rows_of_several_parts():
@@ -133,7 +133,7 @@ def test_rows_of_several_parts():
 def intercept_and(X):
     """Rows of an intercept beside one matrix, and the two laid side by side."""
     parts = [(slice(0, 1), Ones(len(X))), (slice(1, 1 + X.shape[1]), Dense(X))]
-    rows = Rows(lambda: parts, 1 + X.shape[1], y=np.zeros(len(X)))
+    rows = Rows(lambda: parts, 1 + X.shape[1], responses=np.zeros(len(X)))
     return rows, np.column_stack([np.ones(len(X)), X])
 
 
@@ -152,7 +152,7 @@ def test_grams_of_some_columns(low, members):
         full = X.T @ (X if weights is None else weights[:, None] * X)
         found = rows.gram(weights, members)
         np.testing.assert_allclose(found, full[some][:, some], rtol=1e-12, atol=1e-12)
-    nothing = Rows(lambda: [], 0, y=np.zeros(5))
+    nothing = Rows(lambda: [], 0, responses=np.zeros(5))
     assert nothing.gram(None if low is None else np.ones(5)).shape == (0, 0)
 
 
@@ -160,9 +160,9 @@ def test_rows_of_one_part_and_of_none():
     X = RNG.normal(size=(5, 3))
     assert_stands_for(Rows.of(X, np.zeros(5)), X)
     np.testing.assert_array_equal(Rows.of(X, np.zeros(5)).X, X)
-    alone = Rows(lambda: [(slice(0, 1), Ones(4))], 1, y=np.zeros(4))
+    alone = Rows(lambda: [(slice(0, 1), Ones(4))], 1, responses=np.zeros(4))
     assert_stands_for(alone, np.ones((4, 1)))
-    nothing = Rows(lambda: [], 0, y=np.zeros(5))
+    nothing = Rows(lambda: [], 0, responses=np.zeros(5))
     assert nothing.X.shape == (5, 0)
     assert_stands_for(nothing, np.zeros((5, 0)))
 
@@ -174,7 +174,7 @@ def test_parts_are_made_once_and_only_when_needed():
         made.append(1)
         return [(slice(0, 1), Ones(2))]
 
-    rows = Rows(parts, 1, y=np.zeros(2))
+    rows = Rows(parts, 1, responses=np.zeros(2))
     assert not made
     rows.times(np.ones((1, 1)))
     rows.adjoint(np.ones((1, 2)))
@@ -192,3 +192,17 @@ def test_weighted_gram(low):
     np.testing.assert_allclose(found, found.T, rtol=1e-13)
     np.testing.assert_array_equal(weighted_gram(X[:0], weights[:0]), np.zeros((5, 5)))
     assert weighted_gram(X[:, :0], weights).shape == (0, 0)
+
+
+def test_lines_pick_some_of_many_responses():
+    y = RNG.normal(size=(4, 5))
+    rows = Rows(lambda: [], 0, responses=y, lines=[2, 0])
+    assert len(rows) == 5
+    np.testing.assert_array_equal(rows.y, y[[2, 0]])
+
+
+def test_numbers_beyond_single_precision_are_infinite_and_no_warning():
+    rows = Rows.of(np.array([[1e30, 1.0], [1.0, 2.0]]), np.zeros(2))
+    found = unpacked(rows.packed_grams(np.ones((1, 2))), 2)[0]
+    assert np.isinf(found[0, 0])
+    assert found[1, 1] == 5.0
