@@ -141,7 +141,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _model(arguments: argparse.Namespace) -> Any:
     from bayesglm.spec.model import GLM
-    from bayesglm.spec.priors import lasso, ridge
+    from bayesglm.spec.penalties import lasso, ridge
     from bayesglm.spec.terms import History, Lagged
 
     described: tuple[str, ...] = (

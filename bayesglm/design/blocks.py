@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.variables import Clock, numbers, require
+from bayesglm.design.variables import Clock, numbers, place, require
 from bayesglm.errors import DataError
-from bayesglm.numerics.rows import Columns, Dense, Shifted
-from bayesglm.spec.terms import History, Lagged, Linear, Term, lag_range
+from bayesglm.numerics.rows import Coded, Columns, Dense, Shifted
+from bayesglm.spec.terms import Group, History, Lagged, Linear, Term, lag_range
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
@@ -31,7 +31,8 @@ class Block:
     """The columns of one term and how its coefficients are named.
 
     ``signal`` is the predictor, ``(n_samples, n_features)``; lagged blocks read it at
-    ``t - lag`` inside the sample's own trial. ``columns(rows)`` gives ``(len(rows), size)``,
+    ``t - lag`` inside the sample's own trial, and blocks of a factor give it to the coefficients
+    of each sample's level, which is in ``codes``. ``columns(rows)`` gives ``(len(rows), size)``,
     lag-major, in the order of the coefficient array of shape ``shape``.
     """
 
@@ -43,6 +44,7 @@ class Block:
     lags: Array | None = None
     clock: Clock | None = None
     step: float | None = None
+    codes: Array | None = None
     per_column: bool = False
     column_names: tuple[str, ...] = field(default=())
 
@@ -61,6 +63,8 @@ class Block:
 
     def columns(self, rows: Array) -> Array:
         """Return the block's columns for some samples; lags outside the trial read zero."""
+        if self.codes is not None:
+            return self.on(rows).dense()
         if self.lags is None or self.clock is None:
             return np.asarray(self.signal[span(rows)], dtype=np.float64)
         source, inside = self._sources(rows)
@@ -78,6 +82,10 @@ class Block:
 
     def on(self, rows: Array) -> Columns:
         """Return the same as `columns`, as factors of products, formed only where that pays."""
+        if self.codes is not None:
+            part = span(rows)
+            values = np.asarray(self.signal[part], dtype=np.float64)
+            return Coded(self.codes[part], values, self.shape[-1])
         if self.lags is None or self.signal.shape[1] < SHIFTED_FEATURES:
             return Dense(self.columns(rows))
         source, inside = self._sources(rows)
@@ -129,6 +137,7 @@ class Source:
     population: str | None
     neuron: int | None
     response: Array | None
+    levels: Mapping[str, Array] = field(default_factory=dict)  # of each factor's term, if known
 
     def values(self, name: str, role: str) -> tuple[Array, list[str]]:
         """Return a variable's numbers and its feature dims, this neuron's own where it has own."""
@@ -141,6 +150,34 @@ class Source:
             empty = next(dim for dim in dims if not variable.sizes[dim])
             raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")
         return values, dims
+
+    def labels(self, name: str) -> Array:
+        """Return the labels of a factor, one per sample: whole numbers or words."""
+        variable = require(self.dataset, name, "factor")
+        if variable.dims != (self.dim,):
+            raise DataError(
+                f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
+                f"{self.dim!r}."
+            )
+        values = np.asarray(variable.values)
+        if values.dtype.kind == "O":
+            missing = np.array([value is None or value != value for value in values.tolist()])
+            if missing.any():
+                raise DataError(
+                    f"factor {name!r} lacks {int(missing.sum())} labels, the first at "
+                    f"{place(missing, variable.dims)}; remove those samples or name the level."
+                )
+            values = np.array([str(value) for value in values.tolist()])
+        if values.dtype.kind == "f":
+            whole = np.isfinite(values) & (values == np.floor(values))
+            if not whole.all():
+                raise DataError(
+                    f"factor {name!r} takes labels (words or whole numbers); "
+                    f"{int((~whole).sum())} are neither, the first at "
+                    f"{place(~whole, variable.dims)} ({values[~whole][0]:g})."
+                )
+            values = values.astype(np.int64)
+        return values
 
     def coords(self, name: str, dims: list[str]) -> dict[str, Array]:
         """Return the labels of a variable's feature dims, positions where it has none."""
@@ -192,6 +229,40 @@ def _history(term: History, source: Source) -> Block:
     return _with_lags(term, source.response[:, None], (), [], source)
 
 
+def _group(term: Group, source: Source) -> Block:
+    labels = source.labels(term.factor)
+    found, codes = np.unique(labels, return_inverse=True)
+    levels = source.levels.get(term.label, found)
+    if levels is not found:
+        unknown = [label for label in found.tolist() if label not in set(levels.tolist())]
+        if unknown:
+            raise DataError(
+                f"the new data have {unknown[0]!r} in {term.factor!r}, a level that the fit has "
+                "not seen; predict for the fit's own levels, or fit again with data of that level."
+            )
+        codes = np.searchsorted(levels, labels)
+    columns = [np.ones(len(labels))]
+    for name in term.slopes:
+        values, dims = source.values(name, "slope")
+        if dims:
+            raise DataError(
+                f"slope {name!r} of term {term.label!r} has further dims {dims}; a slope takes "
+                f"one value per sample over {source.dim!r}."
+            )
+        columns.append(values)
+    level, effect = f"{term.label}_level", f"{term.label}_effect"
+    effects = {effect: np.array(["intercept", *term.slopes])} if term.slopes else {}
+    return Block(
+        term.label,
+        np.column_stack(columns),
+        (*(len(columns) for _ in effects), len(levels)),
+        (*effects, level),
+        {**effects, level: levels},
+        codes=codes.astype(np.intp),
+        per_column=True,
+    )
+
+
 def _with_lags(
     term: Lagged | History, signal: Array, shape: tuple[int, ...], dims: list[str], source: Source
 ) -> Block:
@@ -214,6 +285,7 @@ BUILDERS: dict[type, Callable[[Any, Source], Block]] = {
     Linear: _linear,
     Lagged: _lagged,
     History: _history,
+    Group: _group,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -18,13 +18,20 @@ from bayesglm.numerics.families import FAMILIES, Family
 from bayesglm.numerics.rows import Columns, Dense, Ones, Rows
 from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.priors import Flat
-from bayesglm.spec.terms import History, Lagged, Linear
+from bayesglm.spec.terms import Group, History, Lagged, Linear
 
 Array = np.ndarray
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
 SMALL = 2_500_000  # numbers; so small a design is formed once, whatever it is made of
 TINY = 100_000  # numbers; a copy of so few costs less than looking after two parts
 KEPT = 50_000_000  # numbers; the same for one of several narrow parts
+MANY_LEVELS = 8  # of a factor; fewer are columns like any others
+OWN_DIMS: dict[type, tuple[str, ...]] = {
+    Linear: ("column",),
+    Lagged: ("lag",),
+    History: ("lag",),
+    Group: ("level", "effect"),
+}
 WIDE = 200  # columns; a lagged term of so many is cheaper by shifts, or formed block by block
 
 
@@ -89,6 +96,8 @@ class Predictors:
         One plain matrix is read where it lies, unless its rows are scattered or very few.
         """
         numbers = len(self.rows) * self.n_coefficients
+        if any(block.codes is not None and block.size >= MANY_LEVELS for block in self.blocks):
+            return False
         wide = any(block.lags is not None and block.size >= WIDE for block in self.blocks)
         if len(self.blocks) == 1 and self.blocks[0].lags is None:
             scattered = 256 * np.count_nonzero(np.diff(self.rows) != 1) > len(self.rows)
@@ -249,9 +258,16 @@ def plan_fit(model: GLM, data: object) -> Plan:
 
 
 def plan_prediction(
-    model: GLM, data: object, population: str | None, n_neurons: int
+    model: GLM,
+    data: object,
+    population: str | None,
+    n_neurons: int,
+    levels: Mapping[str, Array],
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
-    """Lay the model's predictors on new data, which may lack response and weights."""
+    """Lay the model's predictors on new data, which may lack response and weights.
+
+    ``levels`` are those of the fit, of each term of a factor.
+    """
     dataset = as_dataset(data)
     first = next((name for term in model.terms for name in term.variables), model.response)
     dim = sample_dim_of(dataset, first)
@@ -272,7 +288,7 @@ def plan_prediction(
             if population is not None:
                 response = response.isel({population: neuron})
             y = numbers(response, dim, "response")
-        source = Source(dataset, dim, clock, population, index, y)
+        source = Source(dataset, dim, clock, population, index, y, levels)
         made.append(_predictors(model, source, None))
     return dataset, dim, tuple(made)
 
@@ -326,12 +342,13 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
                 f"term {term.label!r} has lags of its own, and its predictor {term.variable!r} a "
                 "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."
             )
-        made = f"{term.label}_{'column' if isinstance(term, Linear) else 'lag'}"
-        if made in dims:
-            raise ModelError(
-                f"term {term.label!r} needs the dim {made!r}, which the data have already; "
-                "give the term another name=."
-            )
+        suffixes = OWN_DIMS[type(term)]
+        for made in (f"{term.label}_{suffix}" for suffix in suffixes):
+            if made in dims:
+                raise ModelError(
+                    f"term {term.label!r} needs the dim {made!r}, which the data have already; "
+                    "give the term another name=."
+                )
 
 
 def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors:

@@ -4,8 +4,9 @@ A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
 a gaussian response whose link keeps its units, else 1. Frequency weights count in both, so that a
 row of weight 2 is the row twice; lagged predictors are measured over all samples. A gaussian sigma
-gets HalfStudentT(s_y, df=4), Bambi's default. Sources: Gabry & Goodrich 2020, "Prior distributions
-for rstanarm models"; Capretto et al. 2022, section 3.
+gets HalfStudentT(s_y, df=4), Bambi's default. The effects of a factor's levels get
+Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. Sources:
+Gabry & Goodrich 2020, "Prior distributions for rstanarm models"; Capretto et al. 2022, section 3.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from bayesglm.design.blocks import Block, span
 from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
-from bayesglm.spec.priors import HalfStudentT, Normal
+from bayesglm.spec.priors import HalfNormal, HalfStudentT, Normal
+from bayesglm.spec.terms import Group
 
 Array = np.ndarray
 DEFAULT_SCALE = 2.5
@@ -30,7 +32,7 @@ def resolve(plan: Plan) -> Plan:
     """Return the plan with every prior that the data decide written into its model."""
     model = plan.model
     terms = tuple(
-        replace(term, prior=_default_prior(plan, place))
+        replace(term, prior=_default_prior(plan, place, isinstance(term, Group)))
         if model.prior_of(term) is None
         else replace(term, prior=model.prior_of(term))
         for place, term in enumerate(model.terms)
@@ -53,11 +55,13 @@ def _default_dispersion(plan: Plan) -> HalfStudentT:
     return HalfStudentT(_for_neurons(plan, sds))
 
 
-def _default_prior(plan: Plan, place: int) -> Normal:
+def _default_prior(plan: Plan, place: int, grouped: bool) -> Normal:
     scales = []
     for neuron, design in enumerate(plan.designs):
         block = design.predictors.blocks[place]
         sds = _sd_of_predictor(block, design)
+        if grouped:
+            sds[0] = 1.0  # of the intercepts' column of ones
         if not np.all(sds > 0):
             at = "" if sds.size == 1 else f" (column {block.label(int(np.argmin(sds)))!r})"
             raise DataError(
@@ -73,7 +77,10 @@ def _default_prior(plan: Plan, place: int) -> Normal:
                 "give the term a prior=."
             )
         scales.append(scale)
-    return Normal(_for_neurons(plan, scales, plan.designs[0].predictors.blocks[place].shape))
+    shape = plan.designs[0].predictors.blocks[place].shape
+    if grouped:
+        return Normal(HalfNormal(_for_neurons(plan, scales, shape[:-1])))
+    return Normal(_for_neurons(plan, scales, shape))
 
 
 def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> Any:

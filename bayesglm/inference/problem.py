@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
+from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Plan, family_of, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.numerics.families import Family
-from bayesglm.numerics.objective import Objective, PriorPart
+from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.parts import LearnedScale, PriorPart
 from bayesglm.numerics.priors import PRIORS
 from bayesglm.numerics.structure import Differences
 from bayesglm.spec.model import GLM
-from bayesglm.spec.priors import Flat, RandomWalk
+from bayesglm.spec.priors import Flat, HalfStudentT, Horseshoe, RandomWalk, learned_scale
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A learned scale, or what belongs to it: its shape with the names of its entries."""
+
+    shape: tuple[int, ...] = ()
+    dims: tuple[str, ...] = ()
+    coords: Mapping[str, Array] = field(default_factory=dict)
+
+    def labels(self, name: str) -> list[str]:
+        """Return a name for every entry."""
+        if not self.dims:
+            return [name]
+        every = product(*(self.coords[dim].tolist() for dim in self.dims))
+        return [f"{name}[{', '.join(map(str, labels))}]" for labels in every]
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,7 @@ class Problem:
     natural: Objective  # without the Jacobian: its mode is the MAP
     unconstrained: Objective  # with it: the density that Laplace and importance draws use
     places: dict[str, slice]
+    learned: dict[str, Learned]
 
     @property
     def where(self) -> str:
@@ -39,16 +60,30 @@ class Problem:
 
     def labels(self) -> list[str]:
         """Return a name for every entry of theta."""
-        return self.design.predictors.labels() + [
-            self.natural.family.dispersions[k] for k in self.natural.free
-        ]
+        found = self.design.predictors.labels()
+        found += [self.natural.family.dispersions[k] for k in self.natural.free]
+        for name, own in self.learned.items():
+            found += own.labels(name)
+        return found
 
     def log_concave(self) -> bool:
-        """Say whether the MAP is the only mode: log-concave with no dispersion to learn."""
-        return self.natural.family.log_concave and not self.natural.free
+        """Say whether the MAP is the only mode: log-concave with nothing else to learn."""
+        return self.natural.log_concave and not self.natural.positive
+
+    def uncurved(self) -> list[str]:
+        """Name the terms of whose priors a curvature says nothing: kinks and heavy tails."""
+        terms = zip(self.plan.model.terms, self.design.predictors.blocks, strict=True)
+        return [
+            f"term {block.name!r} ({type(term.prior).__name__} prior)"
+            for term, block in terms
+            if not PRIORS[type(term.prior).__name__].curved
+        ]
 
     def start(self) -> Array:
-        """Return a theta from which every solver starts: the mean response, no effects."""
+        """Return a theta from which every solver starts: the mean response, no effects.
+
+        Learned scales start at the middle of their priors, the scale of a half-normal say.
+        """
         theta = np.zeros(self.natural.size)
         design, family = self.design, self.natural.family
         rows = design.predictors.rows
@@ -58,6 +93,8 @@ class Problem:
             theta[0] = _eta_of_mean(family, y, None if trials is None else trials[rows])
         for place, _ in enumerate(self.natural.free, start=self.natural.n_coefficients):
             theta[place] = np.log(max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max()))))
+        for part in self.natural.scales:
+            theta[part.where] = np.log(part.parameters["scale"])
         return theta
 
     def flat_directions(self) -> tuple[Array, list[str]]:
@@ -104,23 +141,27 @@ def open_problems(model: GLM, data: object) -> list[Problem]:
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     """Make one neuron's problem from the plan (with priors resolved) and its design."""
     model, family = plan.model, family_of(plan.model)
-    places = design.predictors.places
-    parts = []
-    if model.intercept is not None:
-        parts.append(_part(plan, neuron, "intercept", model.intercept, places["intercept"], ()))
-    for term, block in zip(model.terms, design.predictors.blocks, strict=True):
-        where = places[block.name]
-        parts.append(_part(plan, neuron, block.name, term.prior, where, block.shape, block.dims))
+    places = dict(design.predictors.places)
+    laid = _Laid(plan, neuron, places)
     dispersions: list[PriorPart | float] = []
-    end = design.predictors.n_coefficients
     for name in family.dispersions:
         if isinstance(model.dispersion, (float, tuple)):
-            fixed = _for_neuron(plan, neuron, name, "value", model.dispersion, ())
-            dispersions.append(float(fixed))
-            continue
-        places[name] = slice(end, end + 1)
-        dispersions.append(_part(plan, neuron, name, model.dispersion, places[name], ()))
-        end += 1
+            dispersions.append(float(laid.number(name, "value", model.dispersion, ())))
+        else:
+            where = laid.add(name, 1, design.predictors.n_coefficients)
+            dispersions.append(laid.part(name, model.dispersion, where, Learned()))
+    parts = []
+    if model.intercept is not None:
+        parts.append(laid.part("intercept", model.intercept, places["intercept"], Learned()))
+    scales: list[PriorPart] = []
+    learned: dict[str, Learned] = {}
+    for term, block in zip(model.terms, design.predictors.blocks, strict=True):
+        of = Learned(block.shape, block.dims, block.coords)
+        part = laid.part(block.name, term.prior, places[block.name], of)
+        own = laid.scales(part, term.prior, block, design.predictors.n_coefficients)
+        scales += [one for _, one, _ in own]
+        learned |= {name: shape for name, _, shape in own}
+        parts.append(laid.learning(part, block, [one.where for _, one, _ in own]))
     natural = Objective(
         design.blocks,
         family,
@@ -128,34 +169,91 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
         tuple(parts),
         tuple(dispersions),
         jacobian=False,
+        scales=tuple(scales),
     )
-    return Problem(plan, neuron, design, natural, replace(natural, jacobian=True), places)
+    unconstrained = replace(natural, jacobian=True)
+    return Problem(plan, neuron, design, natural, unconstrained, places, learned)
 
 
-def _part(
-    plan: Plan,
-    neuron: int,
-    name: str,
-    prior: Any,
-    where: slice,
-    shape: tuple[int, ...],
-    dims: tuple[str, ...] = (),
-) -> PriorPart:
-    record = PRIORS[type(prior).__name__]
-    if isinstance(prior, RandomWalk):
-        scale = _for_neuron(plan, neuron, name, "scale", prior.scale, shape)
-        structure = _structure(name, prior, shape, dims)
-        if structure.varies_along(np.reshape(scale, shape if np.ndim(scale) else ())):
-            raise ModelError(
-                f"the random walk of {name!r} has a scale that changes along a dim it smooths; "
-                "give one scale per smoothed run of coefficients."
-            )
-        return PriorPart(where, record, {"scale": scale, "structure": structure}, shape)
-    fields = {} if isinstance(prior, Flat) else vars(prior)
-    parameters = {
-        key: _for_neuron(plan, neuron, name, key, value, shape) for key, value in fields.items()
-    }
-    return PriorPart(where, record, parameters, shape)
+@dataclass(frozen=True)
+class _Laid:
+    """Priors laid on theta one after another; ``places`` grows as they are."""
+
+    plan: Plan
+    neuron: int
+    places: dict[str, slice]
+
+    def add(self, name: str, size: int, n_coefficients: int) -> slice:
+        """Give the next entries of theta to a positive parameter."""
+        start = max([n_coefficients, *(where.stop for where in self.places.values())])
+        self.places[name] = slice(start, start + size)
+        return self.places[name]
+
+    def number(self, name: str, key: str, value: Any, shape: tuple[int, ...]) -> Array | float:
+        """Return one neuron's flat array of a prior parameter that broadcasts to a shape."""
+        return _for_neuron(self.plan, self.neuron, name, key, value, shape)
+
+    def part(self, name: str, prior: Any, where: slice, of: Learned) -> PriorPart:
+        """Lay a prior on the entries of some shape; a scale that is learned is left out."""
+        record = PRIORS[type(prior).__name__]
+        fields = {} if isinstance(prior, (Flat, Horseshoe)) else dict(vars(prior))
+        if learned_scale(prior) is not None:
+            fields.pop("scale", None)
+        parameters: dict[str, Any] = {}
+        if isinstance(prior, RandomWalk):
+            fields = {key: value for key, value in fields.items() if key == "scale"}
+            parameters["structure"] = _structure(name, prior, of.shape, of.dims)
+        for key, value in fields.items():
+            parameters[key] = self.number(name, key, value, of.shape)
+        if isinstance(prior, RandomWalk) and "scale" in parameters:
+            scale = parameters["scale"]
+            full = np.reshape(scale, of.shape if np.ndim(scale) else ())
+            if parameters["structure"].varies_along(full):
+                raise ModelError(
+                    f"the random walk of {name!r} has a scale that changes along a dim it "
+                    "smooths; give one scale per smoothed run of coefficients."
+                )
+        return PriorPart(where, record, parameters, of.shape)
+
+    def scales(
+        self, part: PriorPart, prior: Any, block: Block, n: int
+    ) -> list[tuple[str, PriorPart, Learned]]:
+        """Lay the priors of what is learned of a term's scales: name, prior and shape of each."""
+        above = learned_scale(prior)
+        if above is None:
+            return []
+        grouped = block.codes is not None and len(block.dims) > 1
+        lead = block.dims[:1] if grouped else ()
+        wanted = [("scale", above, Learned(block.shape[: len(lead)], lead, block.coords))]
+        if isinstance(prior, Horseshoe):
+            own = Learned(block.shape, block.dims, block.coords)
+            wanted.append(("local", HalfStudentT(1.0, df=1.0), own))
+        found = []
+        for suffix, one, of in wanted:
+            name = f"{block.name}_{suffix}"
+            where = self.add(name, int(np.prod(of.shape, dtype=int)), n)
+            found.append((name, self.part(name, one, where, of), of))
+        if isinstance(prior, Horseshoe):
+            half = 0.5 * prior.slab_df
+            parameters = {"shape": half, "scale": half * prior.slab_scale**2}
+            name = f"{block.name}_slab"
+            slab = PriorPart(self.add(name, 1, n), PRIORS["InverseGamma"], parameters)
+            found.append((name, slab, Learned()))
+        return found
+
+    def learning(self, part: PriorPart, block: Block, scales: list[slice]) -> PriorPart:
+        """Tell a term's prior where its scales stand in theta."""
+        if not scales:
+            return part
+        common, *more = scales
+        each = 1 if part.prior.joint else block.size
+        width = common.stop - common.start
+        found = LearnedScale(
+            np.repeat(np.arange(common.start, common.stop), each // width),
+            more[0] if more else None,
+            more[1].start if more else None,
+        )
+        return replace(part, learned=found)
 
 
 def _structure(

@@ -12,6 +12,7 @@ from bayesglm.inference.tree import sample_coords
 from bayesglm.numerics.priors import elastic_net_log_norm
 from bayesglm.numerics.structure import Differences
 from bayesglm.spec.model import GLM
+from bayesglm.spec.priors import Horseshoe, learned_scale
 
 if TYPE_CHECKING:
     import pymc
@@ -144,9 +145,37 @@ def _coefficients(
     shape: tuple[int, ...],
     dims: tuple[str, ...] = (),
 ) -> Tensor:
-    return PRIOR_TWINS[type(prior).__name__](
-        name, dims=(*population, *dims), **_parameters(problems, name, population, shape)
-    )
+    parameters = _parameters(problems, name, population, shape)
+    if learned_scale(prior) is not None:
+        parameters["scale"] = _learned_scale(problems, name, prior, population, dims)
+    every = (*population, *dims)
+    return PRIOR_TWINS[type(prior).__name__](name, dims=every, **parameters)
+
+
+def _learned_scale(
+    problems: list[Problem],
+    name: str,
+    prior: Any,
+    population: tuple[str, ...],
+    dims: tuple[str, ...],
+) -> Tensor:
+    """Return the scale of every coefficient, ``(neuron, *coefficient dims)``, as a variable."""
+    import pytensor.tensor as pt
+
+    def variable(suffix: str, kind: str) -> Tensor:
+        own = problems[0].learned[f"{name}_{suffix}"]
+        parameters = _parameters(problems, f"{name}_{suffix}", population, own.shape)
+        made = PRIOR_TWINS[kind](f"{name}_{suffix}", dims=(*population, *own.dims), **parameters)
+        missing = len(dims) - len(own.dims)
+        return made.reshape((*(made.shape[k] for k in range(made.ndim)), *(1,) * missing))
+
+    block = next(b for b in problems[0].design.predictors.blocks if b.name == name)
+    scale = variable("scale", type(learned_scale(prior)).__name__)
+    if isinstance(prior, Horseshoe):
+        wide = pt.sqr(scale * variable("local", "HalfStudentT"))
+        slab = variable("slab", "InverseGamma")
+        return pt.sqrt(slab * wide / (slab + wide))
+    return scale * np.ones(block.shape)
 
 
 def _dispersion(
@@ -168,9 +197,9 @@ def _parameters(
     """Return a prior's parameters in the coefficient's full shape, from the native engine."""
     found: list[dict[str, Any]] = []
     for problem in problems:
-        parts = [*problem.natural.coefficients, *problem.natural.dispersions]
         where = problem.places[name]
-        part = next(p for p in parts if not isinstance(p, float) and p.where == where)
+        parts = (*problem.natural.coefficients, *problem.natural.positive)
+        part = next(part for part in parts if part.where == where)
         found.append(
             {
                 key: value
@@ -232,10 +261,11 @@ def _elastic_net(name: str, dims: tuple[str, ...], scale: Any, ratio: Any, loc: 
     import pymc as pm
     import pytensor.tensor as pt
 
-    # PyTensor has no logarithm of erfcx: numpy computes the norm.
+    # PyTensor has no logarithm of erfcx: numpy computes the norm of the unit scale.
+    unit = np.asarray(elastic_net_log_norm(1.0, ratio))
     return pm.CustomDist(
         name,
-        *(loc, scale, ratio, np.asarray(elastic_net_log_norm(scale, ratio))),
+        *(loc, scale, ratio, unit + pt.log(scale)),
         logp=_elastic_net_logp,
         dist=_draw_elastic_net,
         support_point=lambda rv, size, loc, *others: pt.full(size, loc),
@@ -283,14 +313,14 @@ def _random_walk(name: str, dims: tuple[str, ...], scale: Any, structure: Differ
     import pytensor.tensor as pt
 
     w = pm.Flat(name, dims=dims)
-    lead = np.ndim(scale) - len(structure.shape)
+    lead, scale = len(dims) - len(structure.shape), pt.as_tensor(scale)
     squares = sum(
         pt.sqr(pt.diff(w / scale, n=structure.order, axis=lead + axis)).sum()
         for axis in structure.axes
     )
     of_each = structure.log_pdet - structure.rank * np.log(2.0 * np.pi)
-    size = np.size(scale) / structure.size
-    scales = 2.0 * structure.rank / structure.size * np.log(scale).sum()
+    size = scale.size / structure.size
+    scales = 2.0 * structure.rank / structure.size * pt.log(scale).sum()
     pm.Potential(f"{name}_walk", 0.5 * (size * of_each - scales - squares))
     return w
 
@@ -300,11 +330,14 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Flat > 0": _prior("HalfFlat", {}),
     "Normal": _prior("Normal", {"scale": "sigma", "loc": "mu"}),
     "Laplace": _prior("Laplace", {"scale": "b", "loc": "mu"}),
+    "StudentT": _prior("StudentT", {"scale": "sigma", "df": "nu", "loc": "mu"}),
     "ElasticNet": _elastic_net,
+    "Horseshoe": _prior("Normal", {"scale": "sigma"}),
     "RandomWalk": _random_walk,
     "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,
+    "InverseGamma": _prior("InverseGamma", {"shape": "alpha", "scale": "beta"}),
 }
 
 

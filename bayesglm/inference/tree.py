@@ -198,7 +198,7 @@ def parameters(
             values = values[(slice(None),) * len(lead) + (0,)]
         variables[name] = ((*lead, *population, *dims), values)
         if block is not None:
-            coords.update(block.coords)
+            coords.update({dim: block.coords[dim] for dim in dims})
     return _dataset(variables, coords)
 
 
@@ -244,7 +244,9 @@ def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
 
 
 def _block(problem: Problem, name: str) -> Any:
-    return next((b for b in problem.design.predictors.blocks if b.name == name), None)
+    """Return what has the shape, dims and coords of a parameter; None for a single number."""
+    blocks = {block.name: block for block in problem.design.predictors.blocks}
+    return (blocks | problem.learned).get(name)
 
 
 def _labels(problems: list[Problem]) -> Array:

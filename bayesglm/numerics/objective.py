@@ -1,10 +1,12 @@
 """The log posterior of one GLM: value, gradient and Hessian.
 
-theta holds the coefficients w, then log(phi) of every free dispersion:
+theta holds the coefficients w, then log(phi) of every free dispersion, then the logarithms of the
+scales that are learned:
 
-    value = log likelihood(w, phi) + log p(w) + log p(phi) [+ log phi]
+    value = log likelihood(w, phi) + log p(w | scales) + log p(phi) + log p(scales) [+ log phi ...]
 
-where the bracket is the Jacobian of log(phi), there only on the unconstrained scale. The kinks of
+where the bracket is the Jacobian of the logarithms, there only on the unconstrained scale. With
+learned scales there is no joint mode to look for: solvers see the objective `given` them. Kinks of
 Laplace and elastic-net priors are kept apart: `evaluate` gives the smooth part, `kink` and
 `kink_at` the rest.
 """
@@ -12,7 +14,7 @@ Laplace and elastic-net priors are kept apart: `evaluate` gives the smooth part,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,68 +22,14 @@ import numpy as np
 
 from bayesglm.numerics.families import Family
 from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise
-from bayesglm.numerics.priors import Prior
+from bayesglm.numerics.parts import PriorPart
 from bayesglm.numerics.rows import Rows
 from bayesglm.numerics.solvers import Evaluation
-from bayesglm.numerics.structure import Differences
 
 Array = np.ndarray
 MOST_FREE = 50  # directions that no prior holds, of which the curvature is formed
 FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave the floats
 DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
-
-
-@dataclass(frozen=True)
-class PriorPart:
-    """The prior of a run of coefficients, or of one dispersion: a record and its parameters.
-
-    ``shape`` is that of the coefficient array.
-    """
-
-    where: slice
-    prior: Prior
-    parameters: dict[str, Any]
-    shape: tuple[int, ...] = ()
-
-    def waves(self) -> list[Differences]:
-        """Return what has eigenbases in which the prior is diagonal, and signals nearly are.
-
-        That of a random walk, which leaves the axes free that it does not smooth, and that of
-        differences along every free axis, whose waves stand for stationary signals as Fourier's do.
-        """
-        if self.prior.joint:
-            structure = self.parameters["structure"]
-            found, taken = [structure], structure.axes
-            alike = np.size(self.parameters["scale"]) == 1
-        else:
-            found, taken = [], ()
-            alike = all(np.size(value) == 1 for value in self.parameters.values())
-        free = tuple(k for k, size in enumerate(self.shape) if size > 1 and k not in taken)
-        return [*found, Differences(self.shape, free, 1)] if free and alike else found
-
-    def total(self, x: Array) -> Array:
-        """Return the log density of arrays ``(..., q)``, summed over the last axis."""
-        found = self.prior.log_density(x, **self.parameters)
-        if self.prior.joint:
-            return found
-        return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
-
-    def bends_like(self, other: PriorPart) -> bool:
-        """Say whether another prior of the same kind and place has the same curvature."""
-        if self.prior.joint:
-            return np.array_equal(self.parameters["scale"], other.parameters["scale"])
-        at = np.zeros(self.where.stop - self.where.start)
-        own = self.prior.curvature(at, **self.parameters)
-        return np.array_equal(own, other.prior.curvature(at, **other.parameters))
-
-    def add_curvature(self, x: Array, hessian: Array) -> None:
-        """Add the second derivatives at x ``(q,)`` to the Hessian, in place."""
-        curvature = self.prior.curvature(x, **self.parameters)
-        if self.prior.joint:
-            hessian[self.where, self.where] += curvature
-        else:
-            index = np.arange(len(hessian))[self.where]
-            hessian[index, index] += curvature
 
 
 class ApproximateInverse(NamedTuple):
@@ -101,9 +49,10 @@ class Objective:
     """The log posterior as a function of theta.
 
     ``blocks(size)`` runs through `Rows` of at most ``size`` rows. ``coefficients`` are the priors
-    of runs of w; ``dispersions`` those of free dispersions, or fixed numbers. ``jacobian`` adds the
-    log Jacobian of phi = exp(theta), for densities on the unconstrained scale. With ``moments``,
-    a gaussian likelihood is read off them, and not summed over the rows again.
+    of runs of w; ``dispersions`` those of free dispersions, or fixed numbers; ``scales`` those of
+    learned scales. ``jacobian`` adds the log Jacobian of phi = exp(theta), for densities on the
+    unconstrained scale. With ``moments``, a gaussian likelihood is read off them, and not summed
+    over the rows again.
     """
 
     blocks: Callable[[int], Iterable[Rows]]
@@ -113,6 +62,7 @@ class Objective:
     dispersions: tuple[PriorPart | float, ...]
     jacobian: bool
     moments: Moments | None = None
+    scales: tuple[PriorPart, ...] = ()
 
     @cached_property
     def rowwise(self) -> Rowwise:
@@ -128,22 +78,37 @@ class Objective:
         """Indices of the dispersions that are parameters."""
         return tuple(k for k, part in enumerate(self.dispersions) if isinstance(part, PriorPart))
 
-    def _free_parts(self) -> Iterable[tuple[int, PriorPart]]:
-        """Run through the free dispersions: their place in theta, and their prior."""
-        parts = (part for part in self.dispersions if isinstance(part, PriorPart))
-        return enumerate(parts, start=self.n_coefficients)
+    @cached_property
+    def positive(self) -> tuple[PriorPart, ...]:
+        """The priors of all that theta holds as a logarithm, in its order."""
+        free = [part for part in self.dispersions if isinstance(part, PriorPart)]
+        return (*free, *self.scales)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Length of theta."""
-        return self.n_coefficients + len(self.free)
+        return max((part.where.stop for part in self.positive), default=self.n_coefficients)
+
+    @cached_property
+    def log_concave(self) -> bool:
+        """Whether there is one mode of the coefficients, dispersions and scales given."""
+        return self.family.log_concave and all(one.prior.log_concave for one in self.coefficients)
+
+    def given(self, theta: Array) -> Objective:
+        """Return the log posterior of the coefficients, dispersions and scales fixed at theta."""
+        return replace(
+            self,
+            coefficients=tuple(part.given(theta) for part in self.coefficients),
+            dispersions=tuple(map(float, self.phi(theta))),
+            scales=(),
+        )
 
     @cached_property
     def kink(self) -> Array:
         """Weights of |theta_j - kink_at_j| in minus the log posterior; zero where smooth."""
         found = np.zeros(self.size)
         for part in self.coefficients:
-            if part.prior.kink is not None:
+            if part.prior.kink is not None and part.learned is None:
                 found[part.where] = part.prior.kink(**part.parameters)
         return found
 
@@ -193,8 +158,8 @@ class Objective:
         found: list[Any] = [
             0.0 if isinstance(part, PriorPart) else part for part in self.dispersions
         ]
-        for place, k in enumerate(self.free, start=self.n_coefficients):
-            found[k] = np.exp(theta[..., place])
+        for part, k in zip(self.positive, self.free, strict=False):
+            found[k] = np.exp(theta[..., part.where.start])
         return found
 
     def value(self, theta: Array) -> float:
@@ -204,7 +169,7 @@ class Objective:
         w = theta[: self.n_coefficients]
         values, unused = np.zeros(1), np.zeros((1, self.n_coefficients))
         self.add_smooth_prior(w[None], values, unused)
-        of_phi = float(self._dispersion_prior(theta[None])[0])
+        of_phi = float(self._positive_priors(theta[None])[0])
         return self._likelihood.value(w, self.phi(theta)) + float(values[0]) + of_phi
 
     def log_density(self, thetas: Array) -> Array:
@@ -259,7 +224,7 @@ class Objective:
             part.add_curvature(theta[part.where], hessian)
         if self.free:
             self._dispersion_derivatives(theta, gradient, hessian)
-            values += self._dispersion_prior(theta[None])
+            values += self._positive_priors(theta[None])
         return Evaluation(float(values[0]), gradient, hessian)
 
     def likelihood_curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
@@ -375,7 +340,8 @@ class Objective:
 
     def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
         """Add the priors of phi, then turn derivatives in phi into those in log(phi)."""
-        for place, part in self._free_parts():
+        for part in self.positive:
+            place = part.where.start
             phi = np.exp(theta[place])
             gradient[place] += part.prior.gradient(phi, **part.parameters)
             hessian[place, place] += part.prior.curvature(phi, **part.parameters)
@@ -385,21 +351,41 @@ class Objective:
             hessian[place, place] += gradient[place]
             gradient[place] += float(self.jacobian)
 
-    def _prior(self, thetas: Array) -> Array:
-        total = self._dispersion_prior(thetas)
+    def prior_slope(self, theta: Array) -> tuple[float, Array]:
+        """Return log p(theta) and its gradient, kinks included; 0 is the slope at a kink."""
+        value, gradient = 0.0, np.zeros(self.size)
         for part in self.coefficients:
-            total += part.total(thetas[:, part.where])
+            fixed, x = part.given(theta), theta[part.where]
+            value += float(fixed.total(x))
+            slope = fixed.prior.gradient(x, **fixed.parameters)
+            gradient[part.where] += slope
+            if part.learned is not None:
+                part.learned.add_slope(theta, fixed.slope_of_log_scale(x, slope), gradient)
+        for part in self.positive:
+            phi = np.exp(np.clip(theta[part.where], -FAR_OUT, FAR_OUT))
+            value += float(self._positive_prior(part, theta))
+            gradient[part.where] += phi * part.prior.gradient(phi, **part.parameters)
+            gradient[part.where] += float(self.jacobian)
+        return value, gradient
+
+    def _prior(self, thetas: Array) -> Array:
+        total = self._positive_priors(thetas)
+        for part in self.coefficients:
+            total += part.given(thetas).total(thetas[:, part.where])
         return total
 
-    def _dispersion_prior(self, thetas: Array) -> Array:
-        total = np.zeros(len(thetas))
-        for place, part in self._free_parts():
-            phi = np.exp(np.clip(thetas[:, place], -FAR_OUT, FAR_OUT))
-            total += part.prior.log_density(phi, **part.parameters)
-            total += float(self.jacobian) * thetas[:, place]
-        return total
+    def _positive_priors(self, thetas: Array) -> Array:
+        parts = (self._positive_prior(part, thetas) for part in self.positive)
+        return sum(parts, np.zeros(len(thetas)))
+
+    def _positive_prior(self, part: PriorPart, theta: Array) -> Array:
+        """Return the log density of one of them, its Jacobian included, over theta's last axis."""
+        log_phi = theta[..., part.where]
+        phi = np.exp(np.clip(log_phi, -FAR_OUT, FAR_OUT))
+        density = part.prior.log_density(phi, **part.parameters) + float(self.jacobian) * log_phi
+        return density.sum(axis=-1)
 
     def _far_out(self, thetas: Array) -> Array:
-        if not self.free:
+        if not self.positive:
             return np.zeros(len(thetas), dtype=bool)
         return np.abs(thetas[:, self.n_coefficients :]).max(axis=1) > FAR_OUT

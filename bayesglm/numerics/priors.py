@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx
+from scipy.special import erfcx, gammaln
 
 from bayesglm.numerics.special import log_gamma_half_step
 from bayesglm.numerics.structure import Differences
@@ -34,6 +34,11 @@ class Prior:
     - `quadratic`: whether the smooth part is a quadratic around `loc`, or zero.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
+    - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
+      nor that of heavy tails.
+
+    All whose class takes a scale are scale families: log p(w | scale) = -r log(scale) + f(w/scale)
+    around `loc`, with r the number of coefficients, or the rank of a structure.
 
     >>> PRIORS["Normal"].log_density(np.array([0.0, 2.0]), scale=2.0, loc=0.0).round(4)
     array([-1.6121, -2.1121])
@@ -50,6 +55,7 @@ class Prior:
     log_concave: bool = True
     joint: bool = False
     quadratic: bool = False
+    curved: bool = True
 
 
 def _zeros(x: Array, **parameters: Array | float) -> Array:
@@ -138,19 +144,29 @@ def _half_student_t_log_density(x: Array, scale: Array | float, df: Array | floa
 
     z = x / scale, and G is the gamma function.
     """
-    z = x / scale
-    constant = np.log(2.0) + log_gamma_half_step(0.5 * df) - 0.5 * np.log(np.pi * df)
-    constant = constant - np.log(scale)
-    return _on_positive(x, constant - 0.5 * (df + 1.0) * np.log1p(z * z / df))
+    return _on_positive(x, np.log(2.0) + _student_t_log_density(x, scale, df))
 
 
-def _half_student_t_gradient(x: Array, scale: Array | float, df: Array | float) -> Array:
-    z = x / scale
+def _student_t_log_density(
+    x: Array, scale: Array | float, df: Array | float, loc: Array | float = 0.0
+) -> Array:
+    """log(G(df/2 + 1/2) / G(df/2)) - log(pi df scale^2) / 2 - (df + 1)/2 log(1 + z^2 / df)."""
+    z = (x - loc) / scale
+    constant = log_gamma_half_step(0.5 * df) - 0.5 * np.log(np.pi * df) - np.log(scale)
+    return constant - 0.5 * (df + 1.0) * np.log1p(z * z / df)
+
+
+def _student_t_gradient(
+    x: Array, scale: Array | float, df: Array | float, loc: Array | float = 0.0
+) -> Array:
+    z = (x - loc) / scale
     return -(df + 1.0) / scale * (z / (df + z * z))
 
 
-def _half_student_t_curvature(x: Array, scale: Array | float, df: Array | float) -> Array:
-    z = x / scale
+def _student_t_curvature(
+    x: Array, scale: Array | float, df: Array | float, loc: Array | float = 0.0
+) -> Array:
+    z = (x - loc) / scale
     spread = df + z * z
     return -(df + 1.0) / scale / scale * ((df - z * z) / spread) / spread
 
@@ -164,10 +180,25 @@ def _exponential_gradient(x: Array, scale: Array | float) -> Array:
     return _zeros(x, scale=scale) - 1.0 / scale
 
 
+def _inverse_gamma_log_density(x: Array, shape: Array | float, scale: Array | float) -> Array:
+    """shape log(scale) - log G(shape) - (shape + 1) log(x) - scale / x for x > 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        inside = -(shape + 1.0) * np.log(x) - scale / x
+    return np.where(np.greater(x, 0.0), shape * np.log(scale) - gammaln(shape) + inside, -np.inf)
+
+
+def _inverse_gamma_gradient(x: Array, shape: Array | float, scale: Array | float) -> Array:
+    return (scale / x - (shape + 1.0)) / x
+
+
+def _inverse_gamma_curvature(x: Array, shape: Array | float, scale: Array | float) -> Array:
+    return (shape + 1.0 - 2.0 * scale / x) / x / x
+
+
 def _walk_log_density(x: Array, scale: Array | float, structure: Differences) -> Array:
     """-(r / 2) log(2 pi scale^2) + log pdet(Q) / 2 - x'Qx / (2 scale^2), r = rank Q."""
     rank = structure.rank
-    log_scale = rank * np.mean(np.log(scale))
+    log_scale = rank * np.mean(np.log(np.atleast_1d(scale)), axis=-1)
     constant = 0.5 * structure.log_pdet - log_scale - 0.5 * rank * np.log(2.0 * np.pi)
     return constant - 0.5 * structure.squares(x, scale)
 
@@ -196,6 +227,7 @@ PRIORS: dict[str, Prior] = {
         curvature=_zeros,
         kink=_laplace_kink,
         quadratic=True,
+        curved=False,
     ),
     "ElasticNet": Prior(
         support="real",
@@ -204,6 +236,23 @@ PRIORS: dict[str, Prior] = {
         curvature=_elastic_net_curvature,
         kink=_elastic_net_kink,
         quadratic=True,
+        curved=False,
+    ),
+    "StudentT": Prior(
+        support="real",
+        log_density=_student_t_log_density,
+        gradient=_student_t_gradient,
+        curvature=_student_t_curvature,
+        log_concave=False,
+        curved=False,
+    ),
+    "Horseshoe": Prior(  # given the scale of each coefficient, all of which are learned
+        support="real",
+        log_density=_normal_log_density,
+        gradient=_normal_gradient,
+        curvature=_normal_curvature,
+        quadratic=True,
+        curved=False,
     ),
     "Flat": Prior(
         support="real",
@@ -230,8 +279,8 @@ PRIORS: dict[str, Prior] = {
     "HalfStudentT": Prior(
         support="positive",
         log_density=_half_student_t_log_density,
-        gradient=_half_student_t_gradient,
-        curvature=_half_student_t_curvature,
+        gradient=_student_t_gradient,
+        curvature=_student_t_curvature,
         log_concave=False,
     ),
     "Exponential": Prior(
@@ -239,5 +288,12 @@ PRIORS: dict[str, Prior] = {
         log_density=_exponential_log_density,
         gradient=_exponential_gradient,
         curvature=_zeros,
+    ),
+    "InverseGamma": Prior(
+        support="positive",
+        log_density=_inverse_gamma_log_density,
+        gradient=_inverse_gamma_gradient,
+        curvature=_inverse_gamma_curvature,
+        log_concave=False,
     ),
 }

@@ -60,6 +60,32 @@ class Ones(NamedTuple):
         return np.ones((self.n, 1))
 
 
+class Coded(NamedTuple):
+    """Effects of the levels of a factor, effect-major: each row reads one level of each effect."""
+
+    codes: Array  # (rows,), the level of each row
+    values: Array  # (rows, effects), what multiplies each effect
+    n_levels: int
+
+    def times(self, W: Array) -> Array:
+        W = W.reshape(len(W), -1, self.n_levels)
+        return sum(W[:, k, self.codes] * value for k, value in enumerate(self.values.T))
+
+    def adjoint(self, S: Array) -> Array:
+        found = [
+            np.bincount(self.codes, line * value, self.n_levels)
+            for line in S
+            for value in self.values.T
+        ]
+        return np.reshape(found, (len(S), -1))
+
+    def dense(self) -> Array:
+        n, n_effects = self.values.shape
+        X = np.zeros((n, n_effects, self.n_levels))
+        X[np.arange(n)[:, None], np.arange(n_effects), self.codes[:, None]] = self.values
+        return X.reshape(n, -1)
+
+
 class Shifted(NamedTuple):
     """A signal of several features at several lags, lag-major, never laid side by side.
 

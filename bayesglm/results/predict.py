@@ -63,9 +63,13 @@ def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 
         )
     problems = reopen(fit)
     plan = problems[0].plan
-    dataset, dim, every = plan_prediction(
-        plan.model, stored_data(fit) if data is None else data, plan.population, len(problems)
-    )
+    given = stored_data(fit) if data is None else data
+    levels = {
+        block.name: block.coords[f"{block.name}_level"]
+        for block in problems[0].design.predictors.blocks
+        if block.codes is not None
+    }
+    dataset, dim, every = plan_prediction(plan.model, given, plan.population, len(problems), levels)
     _check_same_neurons(problems, dataset)
     _check_same_coefficients(problems, every)
     group = parameter_group(fit)

@@ -17,11 +17,23 @@ from bayesglm.spec.priors import (
     DispersionPrior,
     Flat,
     RandomWalk,
+    learned_scale,
 )
-from bayesglm.spec.terms import TERMS, History, Linear, Term
+from bayesglm.spec.terms import TERMS, Group, History, Linear, Term
 
 RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q"})
-DERIVED = ("_lag", "_column", "_data", "_scale", "_lengthscale", "_walk")
+DERIVED = (
+    "_lag",
+    "_column",
+    "_level",
+    "_effect",
+    "_data",
+    "_scale",
+    "_local",
+    "_slab",
+    "_lengthscale",
+    "_walk",
+)
 
 
 @noun
@@ -37,15 +49,16 @@ class GLM:
     response : str
         The variable of the data to explain.
     terms : term, str, or sequence of them
-        `Linear`, `Lagged`, `History`; a bare string is ``Linear(name)``.
+        `Linear`, `Lagged`, `History`, `Group`; a bare string is ``Linear(name)``.
     family : {"gaussian", "bernoulli", "binomial", "poisson"}
     link : str, optional
         The family's canonical link by default. gaussian: identity, log, softplus; bernoulli and
         binomial: logit, probit, cloglog; poisson: log, softplus.
     prior : prior, optional
-        Prior of terms that have none of their own. Without either, a weakly informative Normal
-        scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian response, 2.5/sd(x)
-        elsewhere: rstanarm's and Bambi's rule), resolved once at the first fit and stored.
+        Prior of terms that have none of their own (`Group` apart). Without either, a weakly
+        informative Normal scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian
+        response, 2.5/sd(x) elsewhere: rstanarm's and Bambi's rule), resolved once at the first
+        fit and stored.
     intercept : prior or None
         Prior of the raw intercept (no `RandomWalk`, which needs dims); ``Flat()`` by default,
         None removes the intercept.
@@ -123,7 +136,7 @@ class GLM:
 
     def prior_of(self, term: Term) -> CoefficientPrior | None:
         """Return the prior of a term: its own, the model's, or None where the data decide."""
-        return term.prior if term.prior is not None else self.prior
+        return term.prior if term.prior is not None or isinstance(term, Group) else self.prior
 
     def to_json(self) -> str:
         """Write the model as JSON text that `from_json` reads back to an equal model."""
@@ -192,7 +205,12 @@ def _check_priors(model: GLM) -> None:
     if isinstance(model.intercept, RandomWalk):
         raise ModelError(
             f"intercept={model.intercept!r}: a RandomWalk smooths along dims, and an intercept has "
-            "none; use Normal, Laplace, ElasticNet or Flat."
+            "none; use Normal, Laplace, StudentT, ElasticNet or Flat."
+        )
+    if learned_scale(model.intercept) is not None:
+        raise ModelError(
+            f"intercept={model.intercept!r}: a single coefficient says next to nothing of its own "
+            "scale; give the intercept's prior a number."
         )
     names = FAMILY_NAMES[model.family].dispersions
     if model.dispersion is None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, range_text
-from bayesglm.spec.terms import History, Lagged, Linear, Term
+from bayesglm.spec.priors import learned_scale
+from bayesglm.spec.terms import Group, History, Lagged, Linear, Term
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def model_text(model: GLM) -> str:
     """Write a model over several lines: likelihood, linear predictor, priors and penalties."""
     family = FAMILY_NAMES[model.family]
-    index = "[t]" if any(not isinstance(term, Linear) for term in model.terms) else "[i]"
+    index = "[t]" if any(isinstance(term, (Lagged, History)) for term in model.terms) else "[i]"
     mean = LINK_NAMES[model.link_name].mean.format(eta=f"eta{index}")
     likelihood = family.notation.format(mu=mean, trials=f"{model.trials}{index}")
     weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
@@ -32,6 +33,10 @@ def model_text(model: GLM) -> str:
     if model.intercept is not None:
         rows.append(("intercept", "intercept", model.intercept))
     rows += [(_term_index(term), term.label, model.prior_of(term)) for term in model.terms]
+    for term in model.terms:
+        scale = learned_scale(model.prior_of(term))
+        if scale is not None:
+            rows.append((f"{term.label}_scale", f"{term.label}_scale", scale))
     rows += [(name, name, model.dispersion) for name in family.dispersions]
     lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in rows]
     return "\n".join(line.rstrip() for line in lines)
@@ -42,6 +47,10 @@ def _term_sum(term: Term, response: str, index: str) -> str:
         if isinstance(term.variable, tuple):
             return f"Σⱼ {term.label}[j]·({', '.join(term.variable)})[j]{index}"
         return f"{term.label}·{term.variable}{index}"
+    if isinstance(term, Group):
+        level = f"[{term.factor}{index}]"
+        slopes = [f"{term.label}.{slope}{level}·{slope}{index}" for slope in term.slopes]
+        return " + ".join([f"{term.label}{level}", *slopes])
     source = response if isinstance(term, History) else term.variable
     return f"Σₖ {term.label}[k]·{source}[t-k]"
 
@@ -65,7 +74,14 @@ def _prior_text(symbol: str, prior: Any) -> str:
     if isinstance(prior, (float, tuple)):
         return f"= {number_text(prior)}"
     density, penalty = PRIOR_NOTATION[type(prior).__name__]
+    if learned_scale(prior) is not None:
+        return f"~ {density(prior).format(f'{symbol}_scale'):<19} its scale is learned"
     return f"~ {density(prior):<19} {penalty(symbol, prior)}"
+
+
+def _scale_text(prior: Any) -> str:
+    """Write a scale; one that is learned as the place of its name."""
+    return "{}" if learned_scale(prior) is not None else number_text(prior.scale)
 
 
 def _deviation(symbol: str, loc: Number) -> str:
@@ -160,22 +176,35 @@ type Notation = tuple[Callable[[Any], str], Callable[[str, Any], str]]
 PRIOR_NOTATION: dict[str, Notation] = {
     "Flat": (lambda prior: "Flat", lambda symbol, prior: "no penalty"),
     "Normal": (
-        lambda prior: f"Normal({number_text(prior.loc)}, {number_text(prior.scale)}²)",
+        lambda prior: f"Normal({number_text(prior.loc)}, {_scale_text(prior)}²)",
         _ridge,
     ),
     "Laplace": (
-        lambda prior: f"Laplace({number_text(prior.loc)}, {number_text(prior.scale)})",
+        lambda prior: f"Laplace({number_text(prior.loc)}, {_scale_text(prior)})",
         _lasso,
     ),
     "ElasticNet": (
         lambda prior: (
-            f"ElasticNet({', '.join(map(number_text, (prior.loc, prior.scale, prior.ratio)))})"
+            f"ElasticNet({number_text(prior.loc)}, {_scale_text(prior)}, "
+            f"{number_text(prior.ratio)})"
         ),
         _elastic_net,
     ),
     "RandomWalk": (
-        lambda prior: f"RandomWalk({prior.order}, {number_text(prior.scale)}²)",
+        lambda prior: f"RandomWalk({prior.order}, {_scale_text(prior)}²)",
         _smooth,
+    ),
+    "StudentT": (
+        lambda prior: (
+            f"StudentT({number_text(prior.df)}, {number_text(prior.loc)}, {_scale_text(prior)})"
+        ),
+        lambda symbol, prior: _heavy(_deviation(symbol, prior.loc), prior),
+    ),
+    "Horseshoe": (
+        lambda prior: (
+            f"Horseshoe({{}}, slab {number_text(prior.slab_df)}, {number_text(prior.slab_scale)}²)"
+        ),
+        _square,
     ),
     "HalfNormal": (lambda prior: f"HalfNormal({number_text(prior.scale)})", _square),
     "HalfStudentT": (

@@ -1,8 +1,7 @@
-"""Priors of coefficients and dispersions, in their own language and in that of penalties."""
+"""Priors of coefficients, of their scales and of dispersions."""
 
 from __future__ import annotations
 
-import math
 from numbers import Integral
 from typing import Any
 
@@ -21,16 +20,18 @@ class Normal:
 
     Parameters
     ----------
-    scale : float or array
+    scale : float, array or prior
         Standard deviation, in units of the coefficient (link units per unit of the predictor).
-        An array must broadcast against the coefficient's dims; it is kept as nested tuples.
+        An array must broadcast against the coefficient's dims; it is kept as nested tuples. A
+        `HalfNormal`, `HalfStudentT` or `Exponential` makes it a parameter to be learned, named
+        ``<term>_scale``.
     loc : float or array
         Mean.
 
     Raises
     ------
     ModelError
-        A scale that is not positive and finite.
+        A scale that is neither positive and finite nor a prior of a positive parameter.
 
     Examples
     --------
@@ -39,9 +40,11 @@ class Normal:
     Normal(2.0)
     >>> bg.Normal(0.5) == bg.ridge(4.0)
     True
+    >>> bg.Normal(bg.HalfNormal(1.0))
+    Normal(HalfNormal(1.0))
     """
 
-    scale: Number
+    scale: Number | ScalePrior
     loc: Number = 0.0
 
     def __post_init__(self) -> None:
@@ -74,12 +77,95 @@ class Laplace:
     True
     """
 
-    scale: Number
+    scale: Number | ScalePrior
     loc: Number = 0.0
 
     def __post_init__(self) -> None:
         _check_scale(self)
         put(self, loc=frozen_number("Laplace loc", self.loc))
+
+
+@noun
+class StudentT:
+    """Heavy-tailed prior of coefficients: most are small, and a few may be large.
+
+    log p(w) = log t(w; df, loc, scale) for every coefficient, the penalty
+    (df + 1)/2 * sum(log(1 + (w - loc)**2/(df scale**2))), which grows ever more slowly. It is not
+    log-concave: its MAP is a local mode, and `fit` samples it by NUTS.
+
+    Parameters
+    ----------
+    scale, loc : float or array
+        As in `Normal`; the standard deviation is scale * sqrt(df/(df - 2)) for df above 2.
+    df : float
+        Degrees of freedom, positive; 1 is the Cauchy distribution.
+
+    Raises
+    ------
+    ModelError
+        A scale as in `Normal`, or degrees of freedom that are not positive and finite.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.StudentT(2.5, df=7)
+    StudentT(2.5, df=7.0)
+    """
+
+    scale: Number | ScalePrior
+    df: Number = 4.0
+    loc: Number = 0.0
+
+    def __post_init__(self) -> None:
+        _check_scale(self)
+        put(
+            self,
+            df=frozen_number("StudentT df", self.df, positive=True),
+            loc=frozen_number("StudentT loc", self.loc),
+        )
+
+
+@noun
+class Horseshoe:
+    """Regularised horseshoe: nearly all coefficients close to zero, the others left alone.
+
+    w_j ~ Normal(0, tau * local_j * sqrt(slab / (slab + tau**2 local_j**2))) with
+    local_j ~ HalfStudentT(1, df=1), tau ~ HalfStudentT(scale, df=1) and slab, the largest variance
+    of any coefficient, ~ InverseGamma(slab_df/2, slab_df/2 * slab_scale**2) (Piironen & Vehtari
+    2017, equations 2.8 and 2.9). Every coefficient's scale is learned, so there is no MAP.
+
+    Parameters
+    ----------
+    scale : float
+        Scale of tau, which is named ``<term>_scale``. Piironen & Vehtari (3.12) propose
+        p0/(p - p0)/sqrt(n) times the response's pseudo standard deviation, p0 being the number of
+        coefficients expected to matter.
+    slab_scale, slab_df : float
+        How far the large coefficients may reach: a Student t of this scale and these degrees of
+        freedom. The variance is the parameter ``<term>_slab``, the local scales ``<term>_local``.
+
+    Raises
+    ------
+    ModelError
+        A number that is not positive and finite.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Horseshoe(0.1)
+    Horseshoe(0.1)
+    """
+
+    scale: float
+    slab_scale: float = 2.0
+    slab_df: float = 4.0
+
+    def __post_init__(self) -> None:
+        for key in ("scale", "slab_scale", "slab_df"):
+            value = frozen_number(f"Horseshoe {key}", getattr(self, key), positive=True)
+            if isinstance(value, tuple):
+                raise ModelError(f"Horseshoe {key} must be one number, got {value!r}.")
+            put(self, **{key: value})
 
 
 @noun
@@ -115,7 +201,7 @@ class ElasticNet:
     True
     """
 
-    scale: Number
+    scale: Number | ScalePrior
     ratio: Number = 0.5
     loc: Number = 0.0
 
@@ -167,7 +253,7 @@ class RandomWalk:
     True
     """
 
-    scale: Number
+    scale: Number | ScalePrior
     order: int = 1
     dims: str | tuple[str, ...] | None = None
 
@@ -249,150 +335,27 @@ class Exponential:
         _check_scale(self)
 
 
-type CoefficientPrior = Normal | Laplace | ElasticNet | RandomWalk | Flat
-type DispersionPrior = HalfNormal | HalfStudentT | Exponential | Flat
+type CoefficientPrior = Normal | Laplace | StudentT | ElasticNet | Horseshoe | RandomWalk | Flat
+type ScalePrior = HalfNormal | HalfStudentT | Exponential
+type DispersionPrior = ScalePrior | Flat
 
-COEFFICIENT_PRIORS = (Normal, Laplace, ElasticNet, RandomWalk, Flat)
-DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Flat)
+COEFFICIENT_PRIORS = (Normal, Laplace, StudentT, ElasticNet, Horseshoe, RandomWalk, Flat)
+SCALE_PRIORS = (HalfNormal, HalfStudentT, Exponential)
+DISPERSION_PRIORS = (*SCALE_PRIORS, Flat)
 
 
-def ridge(lam: float) -> Normal | Flat:
-    """Say a Normal prior as an L2 penalty: lam/2 * sum(w**2) on the sum of log-likelihoods.
+def learned_scale(prior: object) -> ScalePrior | None:
+    """Return the prior of a prior's scale, where that is a parameter; None where it is a number.
 
-    Parameters
-    ----------
-    lam : float
-        Penalty weight, at least 0; ``ridge(0)`` is `Flat`.
-
-    Returns
-    -------
-    Normal or Flat
-        ``Normal(lam**-0.5)``.
-
-    Raises
-    ------
-    ModelError
-        A negative or infinite penalty.
-
-    Examples
-    --------
-    >>> import bayesglm as bg
-    >>> bg.ridge(4.0)
-    Normal(0.5)
+    >>> learned_scale(Normal(HalfNormal(1.0)))
+    HalfNormal(1.0)
     """
-    lam = _penalty("ridge(lam): lam", lam)
-    return Normal(lam**-0.5) if lam else Flat()
-
-
-def lasso(lam: float) -> Laplace | Flat:
-    """Say a Laplace prior as an L1 penalty: lam * sum(abs(w)) on the sum of log-likelihoods.
-
-    Parameters
-    ----------
-    lam : float
-        Penalty weight, at least 0; ``lasso(0)`` is `Flat`.
-
-    Returns
-    -------
-    Laplace or Flat
-        ``Laplace(1/lam)``.
-
-    Raises
-    ------
-    ModelError
-        A negative or infinite penalty.
-
-    Examples
-    --------
-    >>> import bayesglm as bg
-    >>> bg.lasso(2.0)
-    Laplace(0.5)
-    """
-    lam = _penalty("lasso(lam): lam", lam)
-    return Laplace(1.0 / lam) if lam else Flat()
-
-
-def elastic_net(lam1: float, lam2: float) -> ElasticNet | Laplace | Normal | Flat:
-    """Say an ElasticNet prior as its penalty: lam1 * sum(abs(w)) + lam2/2 * sum(w**2).
-
-    Parameters
-    ----------
-    lam1, lam2 : float
-        Weights of the L1 and of the L2 penalty on the sum of log-likelihoods, at least 0.
-        ``elastic_net(lam, 0)`` is ``lasso(lam)``, and ``elastic_net(0, lam)`` is ``ridge(lam)``.
-
-    Returns
-    -------
-    ElasticNet, Laplace, Normal or Flat
-        ``ElasticNet(scale, ratio)`` with scale = 2/(lam1 + sqrt(lam1**2 + 4 lam2)) and ratio =
-        lam1 * scale. The ratio is a float, so lam2 is kept to about 1e-16 * lam1**2; where lam2
-        is less than that, or lam1 less than floats can say beside lam2, it is the Laplace or the
-        Normal of the other penalty.
-
-    Raises
-    ------
-    ModelError
-        A negative or infinite penalty.
-
-    Examples
-    --------
-    >>> import bayesglm as bg
-    >>> bg.elastic_net(2.0, 8.0)
-    ElasticNet(0.25)
-    """
-    lam1 = _penalty("elastic_net(lam1, lam2): lam1", lam1)
-    lam2 = _penalty("elastic_net(lam1, lam2): lam2", lam2)
-    if not lam2:
-        return Laplace(1.0 / lam1) if lam1 else Flat()
-    # Halves before the sum, and a hypotenuse: no square and no sum overflows.
-    scale = 1.0 / (lam1 / 2 + math.hypot(lam1 / 2, math.sqrt(lam2)))
-    rest = lam2 * scale * scale
-    ratio = lam1 * scale if rest > 0.5 else 1.0 - rest
-    if ratio == 0.0:
-        return Normal(lam2**-0.5)
-    return ElasticNet(scale, ratio) if ratio < 1.0 else Laplace(1.0 / lam1)
-
-
-def smooth(
-    lam: float, order: int = 1, dims: str | tuple[str, ...] | None = None
-) -> RandomWalk | Flat:
-    """Say a RandomWalk prior as its penalty: lam/2 * the sum of squared differences.
-
-    Parameters
-    ----------
-    lam : float
-        Penalty weight on the sum of log-likelihoods, at least 0; ``smooth(0)`` is `Flat`.
-    order, dims
-        As in `RandomWalk`.
-
-    Returns
-    -------
-    RandomWalk or Flat
-        ``RandomWalk(lam**-0.5, order, dims)``.
-
-    Raises
-    ------
-    ModelError
-        A negative or infinite penalty; an order or dims that `RandomWalk` refuses.
-
-    Examples
-    --------
-    >>> import bayesglm as bg
-    >>> bg.smooth(4.0, order=2)
-    RandomWalk(0.5, order=2)
-    """
-    lam = _penalty("smooth(lam): lam", lam)
-    prior = RandomWalk(lam**-0.5 if lam else 1.0, order, dims)
-    return prior if lam else Flat()
-
-
-def _penalty(what: str, lam: object) -> float:
-    value = frozen_number(what, lam)
-    if isinstance(value, tuple):
-        raise ModelError(f"{what} must be one number; use a prior with an array scale.")
-    if value < 0:
-        raise ModelError(f"{what} must be at least 0, got {value!r}.")
-    return value
+    if isinstance(prior, Horseshoe):
+        return HalfStudentT(prior.scale, df=1.0)
+    scale = getattr(prior, "scale", None)
+    return (
+        scale if isinstance(prior, COEFFICIENT_PRIORS) and isinstance(scale, SCALE_PRIORS) else None
+    )
 
 
 def _checked_order(order: Any) -> int:
@@ -421,9 +384,17 @@ def _checked_dims(dims: Any) -> str | tuple[str, ...] | None:
 def _check_scale(prior: object) -> None:
     what = type(prior).__name__
     scale = prior.scale  # type: ignore[attr-defined]
+    if isinstance(scale, SCALE_PRIORS) and isinstance(prior, COEFFICIENT_PRIORS):
+        return
     if isinstance(scale, (*COEFFICIENT_PRIORS, *DISPERSION_PRIORS)):
+        kinds = ", ".join(kind.__name__ for kind in SCALE_PRIORS)
+        if isinstance(prior, COEFFICIENT_PRIORS):
+            raise ModelError(
+                f"{what} scale has the prior {scale!r}; a scale that is learned takes a proper "
+                f"prior of a positive parameter: {kinds}."
+            )
         raise ModelError(
-            f"{what} scale is itself a prior ({scale!r}); learned scales are not available yet. "
-            "Give a number, or compare a few scales with kfold."
+            f"{what} scale is itself a prior ({scale!r}), and that of a scale or dispersion must "
+            "be a number."
         )
     put(prior, scale=frozen_number(f"{what} scale", scale, positive=True))

@@ -183,8 +183,77 @@ class History:
         return ()
 
 
-type Term = Linear | Lagged | History
-TERMS = (Linear, Lagged, History)
+@noun
+class Group:
+    """Effects that vary between groups: eta += b[g(i)] + sum over slopes x of x * b_x[g(i)].
+
+    In a formula it is ``(1 | factor)``, with slopes ``(1 + x | factor)``. The levels' effects share
+    a scale that is learned from them (partial pooling; Gelman & Hill 2007, chapter 12):
+    b ~ Normal(0, scale), one scale for the intercepts and one for each slope, named
+    ``<name>_scale``. Coefficients lie along ``<name>_level``, with slopes along ``<name>_effect``
+    (``"intercept"``, then the slopes) first.
+
+    Parameters
+    ----------
+    factor : str
+        A variable with one label per sample: words or whole numbers.
+    slopes : tuple of str
+        Variables over the samples whose slopes vary too.
+    correlated : bool
+        Whether the effects of a level are correlated; only False is available.
+    name : str, optional
+        Name of the coefficients; the factor's own by default.
+    prior : prior, optional
+        By default ``Normal(HalfNormal(2.5 sd(y)/sd(x)))`` on the scale of a gaussian response,
+        2.5/sd(x) elsewhere, with sd(x) = 1 for intercepts; not the model's ``prior``.
+
+    Raises
+    ------
+    ModelError
+        No factor, a slope named twice, or correlated effects.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Group("subject", slopes="dose")
+    Group('subject', slopes=('dose',))
+    """
+
+    factor: str
+    slopes: tuple[str, ...] = ()
+    correlated: bool = False
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    def __post_init__(self) -> None:
+        _check_name("Group factor", self.factor)
+        given: Any = self.slopes
+        slopes = (given,) if isinstance(given, str) else tuple(given)
+        for one in slopes:
+            _check_name("Group slope", one)
+        put(self, slopes=tuple(map(str, slopes)))
+        if len(set(self.slopes)) < len(slopes) or self.factor in slopes:
+            raise ModelError(f"Group({self.factor!r}, slopes={slopes!r}) names a variable twice.")
+        if self.correlated is not False:
+            raise ModelError(
+                f"Group({self.factor!r}): correlated effects are not available; leave "
+                "correlated=False, or add an LKJ prior to bg.to_pymc(model, data)."
+            )
+        _check_common(self)
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or self.factor
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads."""
+        return (self.factor, *self.slopes)
+
+
+type Term = Linear | Lagged | History | Group
+TERMS = (Linear, Lagged, History, Group)
 FURTHEST_LAG = 1_000_000  # samples; beyond, a unit of time was mistaken
 
 

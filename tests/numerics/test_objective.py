@@ -9,7 +9,8 @@ from scipy.special import expit, ndtr
 
 import bayesglm.numerics.objective as objective_module
 from bayesglm.numerics.families import FAMILIES
-from bayesglm.numerics.objective import Objective, PriorPart
+from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.parts import PriorPart
 from bayesglm.numerics.priors import PRIORS
 from bayesglm.numerics.rows import Rows
 
