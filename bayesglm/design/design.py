@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -262,7 +263,7 @@ def plan_prediction(
     data: object,
     population: str | None,
     n_neurons: int,
-    levels: Mapping[str, Array],
+    levels: Mapping[str, Array] = MappingProxyType({}),
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
     """Lay the model's predictors on new data, which may lack response and weights.
 

@@ -46,7 +46,8 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
     DataError
         Bad data, or data that under flat priors have no estimate (separation, collinearity).
     ModelError
-        A model without a joint mode: gaussian with learned sigma whose design can interpolate.
+        A model without a joint mode: a scale that is learned, or gaussian with learned sigma
+        whose design can interpolate.
     ConvergenceError
         The solver stopped short of the optimum.
 

@@ -30,7 +30,7 @@ def find_mode(problem: Problem, objective: Objective) -> Solution:
     DataError
         Columns that are linear combinations of others under flat priors; separated data.
     ModelError
-        A gaussian with learned sigma whose design can interpolate the response.
+        A learned scale, or a gaussian with learned sigma whose design can interpolate the response.
     ConvergenceError
         No convergence for any other reason.
     """
@@ -58,6 +58,7 @@ def find_modes(problems: list[Problem]) -> list[Solution]:
 
 def check_existence(problem: Problem) -> None:
     """Raise where it is plain from the design alone that there is no mode, or no only one."""
+    _refuse_learned(problem)
     _refuse_dependent(problem)
     _refuse_interpolation(problem)
 
@@ -106,6 +107,16 @@ def _refuse_dependent(problem: Problem) -> None:
             f"under Flat priors the columns {shown}{more}{problem.where} are constant beside the "
             "intercept, or linear combinations of other columns, so no estimate of them exists. "
             "Remove them, or give their terms a proper prior (prior=ridge(1.0), say)."
+        )
+
+
+def _refuse_learned(problem: Problem) -> None:
+    if problem.learned:
+        names = ", ".join(map(repr, problem.learned))
+        raise ModelError(
+            f"{names} are learned, and the joint density of coefficients and their scale grows "
+            "without bound as the scale goes to 0: there is no joint mode. Use fit for the "
+            "posterior, tune_prior to choose the scales, or a number as the prior's scale."
         )
 
 

@@ -106,7 +106,7 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
 
 
 def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | None) -> Solution:
-    if objective.free or objective.kink.any():
+    if objective.free or objective.kink.any() or not objective.log_concave:
         return judge(objective, x)
     if curvature is None:
         return maximise(problem, objective)

@@ -96,7 +96,7 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
     newton_time = together * 8 * (n * p * p + p**3 / 3) / GRAM
     if objective.family.quadratic and p <= MOST_KEPT and together == 1:
         return _by_moments
-    if objective.free or not objective.family.log_concave:
+    if objective.free or not objective.log_concave:
         return _by_newton
     if objective.kink.any():
         return _by_newton if newton_time < 0.01 and p <= 200 else _by_sparse_path

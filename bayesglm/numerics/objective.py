@@ -374,6 +374,10 @@ class Objective:
             total += part.given(thetas).total(thetas[:, part.where])
         return total
 
+    def log_prior_of_positive(self, theta: Array) -> float:
+        """Return the log prior density of free dispersions and learned scales at one theta."""
+        return float(self._positive_priors(theta[None])[0])
+
     def _positive_priors(self, thetas: Array) -> Array:
         parts = (self._positive_prior(part, thetas) for part in self.positive)
         return sum(parts, np.zeros(len(thetas)))

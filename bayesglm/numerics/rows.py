@@ -85,6 +85,24 @@ class Coded(NamedTuple):
         X[np.arange(n)[:, None], np.arange(n_effects), self.codes[:, None]] = self.values
         return X.reshape(n, -1)
 
+    def gram_with(self, other: Array | Coded, weights: Array) -> Array:
+        """Return X' diag(weights) Z with the columns Z of a matrix or of another factor."""
+        if isinstance(other, Coded):
+            cells = self.codes * other.n_levels + other.codes
+            found = [
+                [
+                    np.bincount(cells, weights * a * b, self.n_levels * other.n_levels)
+                    for b in other.values.T
+                ]
+                for a in self.values.T
+            ]
+            shape = (-1, len(other.values.T), self.n_levels, other.n_levels)
+            ordered: Array = np.reshape(found, shape).swapaxes(1, 2)
+            return ordered.reshape(len(self.values.T) * self.n_levels, -1)
+        weighted = weights[:, None] * other
+        columns = [self.adjoint(column[None])[0] for column in weighted.T]
+        return np.reshape(columns, (other.shape[1], -1)).T
+
 
 class Shifted(NamedTuple):
     """A signal of several features at several lags, lag-major, never laid side by side.
@@ -180,6 +198,9 @@ class Rows:
         self, weights: Array | None, members: Array | None = None, single: bool = False
     ) -> Array:
         """Return X' diag(weights) X, of some columns if not of all; in single precision if said."""
+        if any(isinstance(part, Coded) for _, part in self.columns):
+            found = self._coded_gram(np.ones(len(self)) if weights is None else weights)
+            return found if members is None else found[np.ix_(members, members)]
         head, tail = self.columns[0] if self.columns else None, self.columns[1:]
         if head is None or not isinstance(head[1], Ones) or len(tail) != 1:
             return weighted_gram(self.X if members is None else self.X[:, members], weights, single)
@@ -195,6 +216,24 @@ class Rows:
         found = np.empty((1 + X.shape[1],) * 2)
         found[0, 0], found[1:, 1:] = count.sum(), inner
         found[0, 1:] = found[1:, 0] = count @ X
+        return found
+
+    def _coded_gram(self, weights: Array) -> Array:
+        """Return X' diag(weights) X part by part: factors meet each other by counting."""
+        found = np.empty((self.n_coefficients,) * 2)
+        parts = [
+            (where, part if isinstance(part, Coded) else part.dense())
+            for where, part in self.columns
+        ]
+        for k, (here, part) in enumerate(parts):
+            for there, other in parts[: k + 1]:
+                if isinstance(part, Coded):
+                    cross = part.gram_with(other, weights)
+                elif isinstance(other, Coded):
+                    cross = other.gram_with(part, weights).T
+                else:
+                    cross = part.T @ (weights[:, None] * other)
+                found[here, there], found[there, here] = cross, cross.T
         return found
 
     def packed_grams(self, weights: Array) -> Array:

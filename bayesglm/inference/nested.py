@@ -1,0 +1,210 @@
+"""Nested Laplace: the coefficients by a Gaussian at every point of the scales' posterior.
+
+psi holds the logarithms of the free dispersions and of the learned scales. Given psi the
+coefficients have a mode w*(psi) and a curvature H(psi), and the marginal density is
+
+    log p(psi | y) = log p(y, w*, psi) - log det(H) / 2 + constant
+
+(Tierney & Kadane 1986, equation 4.1; Rue, Martino & Chopin 2009, equation 3). It is looked at along
+the axes of its own curvature around its mode. What is seen there makes a proposal: a split
+Student t for psi, and given psi a Gaussian whose mean and factor are polynomials in psi. That is a
+density like any other, so importance weights correct the joint draws for all that is approximate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtri
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.problem import Problem
+from bayesglm.inference.proposals import NARROWEST, WIDEST, Proposal
+from bayesglm.inference.solve import judge, with_moments
+from bayesglm.numerics.parallel import unthreaded_products
+
+Array = np.ndarray
+MOST_SCALES = 4  # parameters beside the coefficients
+MOST_NUMBERS = 50_000_000  # of all polynomials' coefficients
+STEP = 0.1  # of the logarithms, for differences
+PROBES = (1.0, 2.0, 3.0)  # steps of one sd along each axis
+CORNER = 1.5
+DF = 8.0  # tails of the proposal for psi
+FURTHEST = 3.5  # sd; beyond, the conditional Gaussian is that of the edge
+DEGREE = 4
+SHORT = 0.05  # sd; a Newton step so short is the last
+MOST_STEPS = 30
+LONGEST = 2.0  # of the logarithms, in one step
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """The coefficients given psi: log p(psi | y), their mode, and an upper factor of H^-1."""
+
+    log_marginal: float
+    mode: Array
+    factor: Array
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A proposal for theta = (w, psi): psi by ``outer``, then w = mean(z) + factor(z) zeta.
+
+    z are the standardised psi. ``means`` ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero
+    diagonal and ``log_diagonals`` ``(basis, p)`` are coefficients of polynomials in z.
+    """
+
+    outer: Proposal
+    means: Array
+    factors: Array
+    log_diagonals: Array
+    centre: Conditional
+
+    @property
+    def name(self) -> str:
+        """What a message calls it."""
+        return "nested Gaussian"
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+        """Return draws of theta ``(n, size)`` and their log densities up to a constant."""
+        psi, log_q = self.outer.draw(rng, n)
+        z = np.linalg.solve(self.outer.factor, (psi - self.outer.mode).T).T
+        basis = _basis(z)
+        zeta = rng.standard_normal((n, self.means.shape[1]))
+        log_diagonal = basis @ self.log_diagonals
+        w = basis @ self.means + np.exp(log_diagonal) * zeta
+        for weight, factor in zip(basis.T, self.factors, strict=True):
+            w += weight[:, None] * (zeta @ factor.T)
+        log_q = log_q - log_diagonal.sum(axis=1) - 0.5 * (zeta**2).sum(axis=1)
+        return np.hstack([w, psi]), log_q
+
+
+def nested_proposal(problem: Problem) -> Nested:
+    """Explore the posterior of the scales; raises ConvergenceError where there is nothing to see.
+
+    That is: too many scales, or no mode of theirs.
+    """
+    objective = problem.unconstrained
+    p, d = objective.n_coefficients, objective.size - objective.n_coefficients
+    if d > MOST_SCALES:
+        raise ConvergenceError(
+            f"nested Laplace looks at {MOST_SCALES} scales and dispersions at most, not at {d}"
+        )
+    if len(_basis(np.zeros((1, d)))[0]) * p * p > MOST_NUMBERS:
+        raise ConvergenceError(
+            f"nested Laplace takes fewer than {p} coefficients beside {d} scales"
+        )
+    with unthreaded_products(p), np.errstate(over="ignore", invalid="ignore"):
+        given = conditionals(problem)
+        psi, precision = _climb(given, problem.start()[p:])
+        values, vectors = np.linalg.eigh(precision)
+        factor = vectors / np.sqrt(values)
+        return _explored(given, psi, factor)
+
+
+def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
+    """Return the function that solves for the coefficients given psi, each time from the last."""
+    objective = problem.unconstrained
+    p = objective.n_coefficients
+    x = problem.start()[:p]
+    moments = None
+    if objective.family.quadratic:
+        moments = with_moments(objective, problem.start()).moments
+
+    def given(psi: Array) -> Conditional:
+        nonlocal x
+        theta = np.concatenate([np.zeros(p), psi])
+        fixed = replace(objective.given(theta), moments=moments)
+        found = judge(fixed, x)
+        x = found.x
+        curvature = -fixed.evaluate(x).hessian
+        lower, failed = dpotrf(curvature, lower=True, clean=True)
+        if failed or not np.isfinite(lower).all():
+            raise ConvergenceError("the coefficients' curvature at their mode is not definite")
+        log_det = 2.0 * np.log(np.diagonal(lower)).sum()
+        value = found.value + float(objective.log_prior_of_positive(theta))
+        value += 0.5 * p * np.log(2.0 * np.pi) - 0.5 * log_det
+        return Conditional(value, x, dtrtri(lower, lower=True)[0].T)
+
+    return given
+
+
+def _climb(given: Callable[[Array], Conditional], psi: Array) -> tuple[Array, Array]:
+    """Find the mode of log p(psi | y) by Newton steps on differences; its precision with it."""
+    d = len(psi)
+    best = given(psi).log_marginal
+    for _ in range(MOST_STEPS):
+        gradient, hessian = _differences(lambda at: given(at).log_marginal, psi, best)
+        values, vectors = np.linalg.eigh(-hessian)
+        # A direction that bends the other way is climbed as if it bent as much the right way.
+        bends = np.maximum(np.abs(values), 1e-2)
+        step = vectors @ ((vectors.T @ gradient) / bends)
+        step *= min(1.0, LONGEST / max(np.abs(step).max(), 1e-300))
+        length = float(np.sqrt(step @ (vectors * bends) @ (vectors.T @ step)))
+        if length < SHORT and values.min() > 0.0:
+            return psi, (vectors * bends) @ vectors.T
+        for shorter in 0.5 ** np.arange(8):
+            trial = given(psi + shorter * step).log_marginal
+            if trial > best - 1e-9 * (1.0 + abs(best)):
+                psi, best = psi + shorter * step, trial
+                break
+        else:
+            break
+    raise ConvergenceError(
+        f"no mode of the {d} scales and dispersions was found; their posterior may be at a boundary"
+    )
+
+
+def _differences(value: Callable[[Array], float], x: Array, at: float) -> tuple[Array, Array]:
+    """Return gradient and Hessian by central differences."""
+    d, steps = len(x), STEP * np.eye(len(x))
+    up, down = (np.array([value(x + sign * step) for step in steps]) for sign in (1.0, -1.0))
+    gradient = (up - down) / (2.0 * STEP)
+    hessian = np.diag((up - 2.0 * at + down) / STEP**2)
+    for i, j in combinations(range(d), 2):
+        both = value(x + steps[i] + steps[j]) - up[i] - up[j] + at
+        other = value(x - steps[i] - steps[j]) - down[i] - down[j] + at
+        hessian[i, j] = hessian[j, i] = 0.5 * (both + other) / STEP**2
+    return gradient, hessian
+
+
+def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) -> Nested:
+    """Solve at points around the mode of psi, and lay polynomials through what is found there."""
+    d = len(psi)
+    points = [np.zeros(d)]
+    points += [sign * far * axis for axis in np.eye(d) for sign in (-1.0, 1.0) for far in PROBES]
+    for i, j in combinations(range(d), 2):
+        for one in (-CORNER, CORNER):
+            for other in (-CORNER, CORNER):
+                points.append(one * np.eye(d)[i] + other * np.eye(d)[j])
+    z = np.array(points)
+    found = [given(psi + factor @ point) for point in z]
+    drops = found[0].log_marginal - np.array([one.log_marginal for one in found])
+    far = np.array(PROBES)
+    widths = far / np.sqrt(2.0 * np.maximum(drops[1 : 1 + 2 * len(far) * d], 1e-3).reshape(-1, 3))
+    sides = np.clip(widths.max(axis=1), NARROWEST, WIDEST).reshape(d, 2)
+    outer = Proposal("split Student t", psi, factor, sides[:, 0], sides[:, 1], DF)
+    near = np.exp(-np.minimum(drops, 8.0) / 4.0)[:, None]
+    solve = np.linalg.pinv(near * _basis(z)) * near.T
+    diagonals = np.log(np.array([np.diagonal(one.factor) for one in found]))
+    factors = np.array([np.triu(one.factor, 1) for one in found])
+    means = np.array([one.mode for one in found])
+    return Nested(
+        outer,
+        solve @ means,
+        np.tensordot(solve, factors, 1),
+        solve @ diagonals,
+        found[0],
+    )
+
+
+def _basis(z: Array) -> Array:
+    """Return polynomials of standardised psi ``(n, d)``: powers of each, products of two."""
+    z = np.clip(z, -FURTHEST, FURTHEST)
+    d = z.shape[1]
+    powers = [z[:, [k]] ** np.arange(1, DEGREE + 1) for k in range(d)]
+    products = [z[:, [i]] * z[:, [j]] for i, j in combinations(range(d), 2)]
+    return np.hstack([np.ones((len(z), 1)), *powers, *products])
