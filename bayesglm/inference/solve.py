@@ -24,22 +24,16 @@ from bayesglm.numerics.joint import rough_curvatures, smooth_slopes
 from bayesglm.numerics.likelihood import Rowwise, block_rows, moments
 from bayesglm.numerics.objective import ApproximateInverse, Objective
 from bayesglm.numerics.parallel import unthreaded_products
+from bayesglm.numerics.quadratic import ScaledModel, approximate_model, scaled_model
 from bayesglm.numerics.quasi import least_curvature, newton_step, quasi_newton
-from bayesglm.numerics.solvers import (
-    ScaledModel,
-    Solution,
-    approximate_model,
-    arrived,
-    newton,
-    proximal_newton,
-    scaled_model,
-)
+from bayesglm.numerics.solvers import Solution, arrived, newton, proximal_newton
 from bayesglm.numerics.sparse import Functions, sparse_path
 
 Array = np.ndarray
 GRAM = 3e10  # multiplications a second in matrix products ...
 PASS = 1e9  # ... and in products with a vector, which wait for memory
-LEAST_SAMPLE = 4000  # rows
+LEAST_SAMPLE = 4000  # rows ...
+FEW_TOGETHER = 4  # ... in runs of so many: scattered ones wait for memory
 MANY = 1_000_000  # numbers that a pass reads, of which ...
 ENOUGH = 1e-6  # ... this is the gain of the last step: a thousandth of an sd, before it is taken
 MOST_STEPS = 10  # Newton steps after a solver that does without the true curvature
@@ -193,7 +187,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
 
     # Each sample to a third of an sd of what it can tell.
     x, least = np.stack([problem.start() for problem in problems]), _sample_size(n, p)
-    small = _samples(problems, objectives, least, 1)
+    small = _samples(problems, objectives, least, FEW_TOGETHER)
     take_curvature(small, x)
     x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
     take_curvature(small, x)

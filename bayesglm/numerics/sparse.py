@@ -29,7 +29,8 @@ from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
-from bayesglm.numerics.solvers import Solution, approximate_model, arrived
+from bayesglm.numerics.quadratic import approximate_model
+from bayesglm.numerics.solvers import Solution, arrived
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many

@@ -1,0 +1,108 @@
+"""Quadratic models: curvatures scaled to a unit diagonal, with a factor that always exists."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf
+
+type Array = NDArray[np.float64]
+
+_EPSILON = float(np.finfo(np.float64).eps)
+# Pivots beyond are far above the rounding of single precision.
+_SINGLE = 1e-4
+# Pivots below so many times p * epsilon may be nothing but rounding.
+_RESOLVED = 100.0
+
+
+class ScaledModel(NamedTuple):
+    """-hessian scaled to a unit diagonal, D (-hessian) D + tau I, with its Cholesky factor.
+
+    `resolved` is false where rounding may have made up the curvature of some direction: there
+    Newton's method is slow, and a step that gets no smaller does not mean that it is at the end.
+    """
+
+    matrix: Array
+    scale: Array
+    tau: float
+    factor: tuple[Array, bool]
+    resolved: bool
+
+
+def approximate_model(rough: Array, exact: Callable[[], Array]) -> ScaledModel:
+    """The scaled model of a curvature that need not be exact, from one in single precision.
+
+    That will do unless it leaves too little of some direction; then ``exact()`` is asked for.
+    """
+    if np.isfinite(rough).all():
+        model = scaled_model(rough, 0.0)
+        if model.factor[0].diagonal().min(initial=1.0) ** 2 > _SINGLE:
+            return model
+    return scaled_model(exact(), 0.0)
+
+
+def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:
+    """Scale to a unit diagonal, then add to it until the Cholesky factor exists.
+
+    The first addition, p * epsilon, is there from the start: it removes the noise in directions
+    without curvature, and leaves the maximum where it is, since it acts on the step alone.
+    """
+    size = np.abs(np.diagonal(curvature))
+    scale = 1.0 / np.sqrt(np.where(size > 0.0, size, 1.0))
+    scaled = scale[:, None] * curvature * scale
+    floor = max(len(scale), 1) * _EPSILON
+    tau = floor
+    while True:
+        matrix = scaled.copy()
+        matrix.flat[:: len(scale) + 1] += tau
+        factor, failed = dpotrf(matrix, lower=True) if len(scale) else (matrix, 0)
+        if failed:
+            tau = max(10.0 * tau, 0.1 * last_tau)
+            continue
+        pivot = factor.diagonal().min(initial=1.0) ** 2
+        resolved = bool(pivot > _RESOLVED * floor)
+        return ScaledModel(matrix, scale, tau, (factor, True), resolved)
+
+
+class KinkedPart:
+    """A quadratic whose smooth coordinates are at their best for whatever the others are.
+
+    What is left, a quadratic in the coordinates with kinks, is scaled anew to a unit diagonal.
+    Columns far from zero all but equal the intercept's, and only without it can be told apart.
+    """
+
+    def __init__(self, matrix: Array, kinked: NDArray[np.bool_]) -> None:
+        self.kinked, self.smooth = np.flatnonzero(kinked), np.flatnonzero(~kinked)
+        rest = matrix[np.ix_(self.kinked, self.kinked)]
+        if len(self.smooth):
+            self.factor = cho_factor(matrix[np.ix_(self.smooth, self.smooth)], lower=True)
+            across = matrix[np.ix_(self.smooth, self.kinked)]
+            self.reach = cho_solve(self.factor, across, check_finite=False)
+            rest = rest - across.T @ self.reach
+            rest = 0.5 * (rest + rest.T)  # next to nothing is left, and what is, is not symmetric
+        model = scaled_model(rest, 0.0)
+        self.matrix, self.scale = model.matrix, model.scale
+
+    def weights(self, kink: Array) -> Array:
+        """Return the weights of the kinks in the new scale."""
+        return kink[self.kinked] * self.scale
+
+    def reduce(self, offset: Array, gradient: Array) -> tuple[Array, Array]:
+        """Return the linear term of what is left, and the point where the gradient was taken."""
+        pull = gradient[self.kinked]
+        if len(self.smooth):
+            pull = pull - self.reach.T @ gradient[self.smooth]
+        near = offset[self.kinked] / self.scale
+        return self.scale * pull + self.matrix @ near, near
+
+    def whole(self, z: Array, offset: Array, gradient: Array) -> Array:
+        """Return all coordinates, from those with kinks and from where the gradient was taken."""
+        found = np.empty(len(offset))
+        found[self.kinked] = self.scale * z
+        if len(self.smooth):
+            alone = cho_solve(self.factor, gradient[self.smooth], check_finite=False)
+            moved = found[self.kinked] - offset[self.kinked]
+            found[self.smooth] = offset[self.smooth] + alone - self.reach @ moved
+        return found
