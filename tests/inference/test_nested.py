@@ -1,0 +1,128 @@
+"""Nested Laplace: the scales' posterior where it is known, and joint draws from it."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import bayesglm as bg
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.nested import conditionals, nested_proposal
+from bayesglm.inference.problem import open_problems
+from bayesglm.inference.psis import smooth
+
+LEVELS, EACH = 12, 6
+
+
+def grouped(family="gaussian", seed=0):
+    rng = np.random.default_rng(seed)
+    g = np.repeat(np.arange(LEVELS), EACH)
+    x = rng.normal(size=len(g))
+    eta = 0.3 + 0.5 * x + (0.6 * rng.normal(size=LEVELS))[g]
+    y = eta + 0.7 * rng.normal(size=len(g)) if family == "gaussian" else rng.poisson(np.exp(eta))
+    return {"y": y, "x": x, "g": g}
+
+
+def model_of(family="gaussian", dispersion=None, scale=None):
+    scale = bg.HalfNormal(1.0) if scale is None else scale
+    return bg.GLM(
+        "y",
+        [bg.Linear("x", prior=bg.Normal(2.0)), bg.Group("g", prior=bg.Normal(scale))],
+        family=family,
+        intercept=bg.Normal(3.0),
+        dispersion=dispersion,
+    )
+
+
+def exact_log_density(data, log_scale, sigma):
+    """log p(y, log scale) of the gaussian model with the coefficients integrated out."""
+    X = np.column_stack([np.ones(len(data["y"])), data["x"], np.eye(LEVELS)[data["g"]]])
+    variances = np.r_[9.0, 4.0, np.full(LEVELS, np.exp(2 * log_scale))]
+    covariance = sigma**2 * np.eye(len(X)) + X * variances @ X.T
+    likelihood = stats.multivariate_normal(cov=covariance).logpdf(data["y"])
+    return likelihood + stats.halfnorm.logpdf(np.exp(log_scale)) + log_scale
+
+
+def test_the_marginal_of_a_gaussian_is_exact():
+    data = grouped()
+    given = conditionals(open_problems(model_of(dispersion=0.7), data)[0])
+    for log_scale in (-3.0, -0.5, 1.0):
+        found = given(np.array([log_scale])).log_marginal
+        assert found == pytest.approx(exact_log_density(data, log_scale, 0.7), abs=1e-8)
+
+
+def test_the_marginal_of_scale_and_sigma_is_exact():
+    data = grouped()
+    model = model_of(dispersion=bg.HalfStudentT(2.0, df=3.0))
+    given = conditionals(open_problems(model, data)[0])
+    for log_sigma, log_scale in ((-0.4, -0.5), (0.3, 0.7)):
+        found = given(np.array([log_sigma, log_scale])).log_marginal
+        prior = np.log(2) + stats.t.logpdf(np.exp(log_sigma), 3, scale=2) + log_sigma
+        exact = exact_log_density(data, log_scale, np.exp(log_sigma)) + prior
+        assert found == pytest.approx(exact, abs=1e-8)
+
+
+def weighted(problem, n=4000, seed=1):
+    proposal = nested_proposal(problem)
+    theta, log_q = proposal.draw(np.random.default_rng(seed), n)
+    smoothed = smooth(problem.unconstrained.log_density(theta) - log_q)
+    return theta, np.exp(smoothed.log_weights), smoothed
+
+
+def test_weighted_draws_of_the_scale_are_its_posterior():
+    data = grouped()
+    theta, weights, smoothed = weighted(open_problems(model_of(dispersion=0.7), data)[0])
+    grid = np.linspace(-8, 3, 4001)
+    log_density = np.array([exact_log_density(data, at, 0.7) for at in grid])
+    density = np.exp(log_density - log_density.max())
+    density /= density.sum()
+    mean = density @ np.exp(grid)
+    sd = np.sqrt(density @ (np.exp(grid) - mean) ** 2)
+    error = sd / np.sqrt(smoothed.kish)
+    assert smoothed.khat < 0.5
+    assert smoothed.kish > 2000
+    assert weights @ np.exp(theta[:, -1]) == pytest.approx(mean, abs=4 * error)
+    below = weights @ (theta[:, -1] < np.log(0.4))
+    assert below == pytest.approx(density @ (grid < np.log(0.4)), abs=4 * 0.5 / smoothed.kish**0.5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_have_weights_that_stand(seed):
+    problem = open_problems(model_of("poisson"), grouped("poisson", seed))[0]
+    _, _, smoothed = weighted(problem)
+    assert smoothed.khat < 0.7
+    assert smoothed.kish > 400
+
+
+def test_log_densities_are_those_of_the_draws():
+    """E_q[p / q] is the mass of p, whatever p is."""
+    problem = open_problems(model_of(dispersion=0.7), grouped())[0]
+    proposal = nested_proposal(problem)
+    theta, log_q = proposal.draw(np.random.default_rng(2), 60_000)
+    wide = stats.norm(theta[:, -1].mean(), 0.5 * theta[:, -1].std())
+    # Two densities p of the same mass: their ratios to q have the same mean.
+    given = conditionals(problem)
+    centre = given(np.array([theta[:, -1].mean()]))
+    covariance = centre.factor @ centre.factor.T
+    log_p = wide.logpdf(theta[:, -1]) + stats.multivariate_normal(
+        centre.mode, 0.8 * covariance
+    ).logpdf(theta[:, :-1])
+    ratio = np.exp(log_p - log_q)
+    shifted = stats.norm(theta[:, -1].mean() + 0.05, 0.4 * theta[:, -1].std())
+    other = np.exp(log_p - wide.logpdf(theta[:, -1]) + shifted.logpdf(theta[:, -1]) - log_q)
+    error = np.hypot(ratio.std() / ratio.mean(), other.std() / other.mean()) / np.sqrt(len(ratio))
+    assert np.log(ratio.mean() / other.mean()) == pytest.approx(0.0, abs=4 * error)
+
+
+def test_many_scales_are_refused():
+    data = grouped()
+    names = [f"x{k}" for k in range(5)]
+    data |= {name: np.random.default_rng(k).normal(size=72) for k, name in enumerate(names)}
+    terms = [bg.Linear(name, prior=bg.Normal(bg.HalfNormal(1.0))) for name in names]
+    problem = open_problems(bg.GLM("y", terms, family="gaussian", dispersion=1.0), data)[0]
+    with pytest.raises(ConvergenceError, match="looks at 4 scales"):
+        nested_proposal(problem)
+
+
+def test_there_is_no_joint_mode():
+    with pytest.raises(bg.ModelError, match=r"'g_scale'.*fit.*tune_prior"):
+        bg.fit_map(model_of(), grouped())
