@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from bayesglm.inference.psis import (
     smallest_ess,
     smooth,
 )
+from bayesglm.inference.solve import with_moments
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.numerics.objective import Objective
 from bayesglm.spec.model import GLM
@@ -29,19 +31,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-SHORT = 0.5  # effective draws per draw below which the next attempt is made
-HEAVY_TAIL_DF = 5.0
+FIRST = 1.5  # proposals per wanted draw at first ...
+TRIED = 4.0  # ... as many before another proposal is tried ...
+MOST = 16.0  # ... and in the end, before short draws are let pass
+LEAST_PER_CHAIN = 250  # proposals, however few draws are wanted: the check needs so many
+ENOUGH = 0.9  # effective draws per draw, below which more proposals are drawn
 AGREEMENT = 5.0  # Monte-Carlo standard errors between the means under two proposals
-
-
-class Attempt(NamedTuple):
-    """One try: the proposal's kind, and how many proposals per wanted draw."""
-
-    split: bool
-    per_draw: int
-
-
-ATTEMPTS = (Attempt(False, 4), Attempt(True, 4), Attempt(True, 16))
 
 
 def fit_laplace(
@@ -52,9 +47,10 @@ def fit_laplace(
     The Gaussian N(mode, H^-1) stands at the mode of the density on the unconstrained scale
     (log sigma, with the Jacobian), H being minus the Hessian there. A pool of its draws is
     weighted by p/q, the weights are Pareto-smoothed (Vehtari et al. 2024), and the draws are
-    taken from the pool by systematic sampling, so ``posterior`` is already corrected. Where the
-    weights fail, a split normal (Geweke 1989) follows the skewness of the density, then a pool
-    four times as large.
+    taken from the pool by systematic sampling, so ``posterior`` is already corrected. The pool
+    starts at 1.5 proposals per draw and grows while they are worth too few draws; where more of
+    them do not help, or the weights fail their check, a split normal (Geweke 1989) follows the
+    skewness of the density, then a Student t its tails.
 
     Parameters
     ----------
@@ -71,8 +67,9 @@ def fit_laplace(
         ``posterior``, ``sample_stats`` (``lp``), ``log_likelihood`` (up to 2e7 values),
         ``observed_data``, ``constant_data``; ``laplace`` (mode, sd, covariance on the
         unconstrained scale) and ``proposal`` (raw draws with ``log_p`` and ``log_q``, for
-        ``arviz.loo_approximate_posterior``). Attributes ``khat`` and ``importance_ess``
-        (the smallest of ArviZ's bulk size, Kish's and the number of distinct draws).
+        ``arviz.loo_approximate_posterior``). Attributes ``khat``, ``importance_ess`` (the
+        smallest of ArviZ's bulk size, Kish's and the number of distinct draws) and ``accepted``
+        (whether the weights stood their check).
 
     Raises
     ------
@@ -139,43 +136,41 @@ def laplace_draws(problems: list[Problem], draws: int, chains: int, seed: int) -
 def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) -> Draws:
     objective = problem.unconstrained
     solution = find_mode(problem, objective)
-    first = gaussian(np.array(solution.x), -objective.evaluate(solution.x).hessian)
+    mode = np.array(solution.x)
+    at_mode = objective.evaluate(mode)
+    if objective.family.quadratic:
+        objective = with_moments(objective, mode)
     wanted, shape = draws * chains, (chains, draws)
-    for attempt in ATTEMPTS:
-        proposal = split(first, objective.log_density) if attempt.split else first
-        pool, log_q = proposal.draw(rng, attempt.per_draw * wanted)
-        log_p = objective.log_density(pool)
-        smoothed = smooth(log_p - log_q)
-        index = resample(rng, smoothed.log_weights, wanted)
-        kept = pool[index].reshape(*shape, -1)
-        ess = min(smallest_ess(kept), smoothed.kish, float(len(np.unique(index))))
-        why = _refusal(smoothed, len(pool), chains)
-        if not why and ess >= SHORT * wanted:
-            break
+    first = gaussian(mode, -at_mode.hessian)
+    pool = _find_pool(objective, first, wanted, chains, rng)
+    why = _refusal(pool, chains)
     if not why and not problem.log_concave():
-        why = _disagreement(objective, proposal, pool, smoothed, rng)
+        why = _disagreement(objective, pool, rng)
+    index = resample(rng, pool.smoothed.log_weights, wanted)
+    kept = pool.thetas[index].reshape(*shape, -1)
+    ess = min(smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))))
     made = Gaussian(
-        first.mode,
+        mode,
         first.factor @ first.factor.T,
-        pool[:wanted].reshape(*shape, -1),
-        log_p[:wanted].reshape(shape),
-        log_q[:wanted].reshape(shape),
-        smoothed.khat,
-        smoothed.kish,
+        pool.thetas[:wanted].reshape(*shape, -1),
+        pool.log_p[:wanted].reshape(shape),
+        pool.log_q[:wanted].reshape(shape),
+        pool.smoothed.khat,
+        pool.smoothed.kish,
         ess,
         accepted=not why,
         why=why,
     )
     stands = (
-        f"importance weights of a {proposal.name} proposal stand: k-hat {smoothed.khat:.2f}, "
-        f"{ess:.0f} effective of {wanted} draws"
+        f"importance weights of a {pool.proposal.name} proposal stand: "
+        f"k-hat {pool.smoothed.khat:.2f}, {ess:.0f} effective of {wanted} draws"
     )
     return Draws(
         kept,
         "laplace",
         why or stands,
-        float(objective.log_density(first.mode[None])[0]),
-        log_p[index].reshape(shape),
+        at_mode.value,
+        pool.log_p[index].reshape(shape),
         solution={
             "gradient_norm": solution.gradient_norm,
             "n_iter": solution.n_iter,
@@ -185,35 +180,102 @@ def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) ->
     )
 
 
-def _refusal(smoothed: Smoothed, n_pool: int, chains: int) -> str:
-    limit, least = khat_limit(n_pool), KISH_PER_CHAIN * chains
-    if not smoothed.khat < limit:
-        return f"k-hat is {smoothed.khat:.2f}, not below {limit:.2f}"
-    if smoothed.kish < least:
-        return f"the weights are worth {smoothed.kish:.0f} draws, fewer than {least}"
+class Pool(NamedTuple):
+    """Draws of one proposal ``(n, size)``, both log densities, and the smoothed weights."""
+
+    proposal: Proposal
+    thetas: Array
+    log_p: Array
+    log_q: Array
+    smoothed: Smoothed
+
+    def worth(self, wanted: int) -> float:
+        """Return how many independent draws those that are taken from it are worth.
+
+        The smaller of Kish's size and the expected number of distinct draws.
+        """
+        distinct = np.minimum(wanted * np.exp(self.smoothed.log_weights), 1.0).sum()
+        return min(self.smoothed.kish, float(distinct))
+
+    @property
+    def stands(self) -> bool:
+        """Whether k-hat is below its limit."""
+        return self.smoothed.khat < khat_limit(len(self.thetas))
+
+    def suffices(self, wanted: int) -> bool:
+        """Say whether it is worth enough draws."""
+        return self.worth(wanted) >= ENOUGH * wanted
+
+    def needed(self, wanted: int) -> int:
+        """Return how many proposals suffice, if they go on as they have begun."""
+        return int(np.ceil(1.05 * len(self.thetas) * ENOUGH * wanted / self.worth(wanted)))
+
+
+def _find_pool(
+    objective: Objective, first: Proposal, wanted: int, chains: int, rng: np.random.Generator
+) -> Pool:
+    """Return a pool that is worth enough draws, or else the best there is, which may be refused."""
+    size = max(int(np.ceil(FIRST * wanted)), LEAST_PER_CHAIN * chains)
+    pools: list[Pool] = []
+    for proposal in _proposals(objective, first):
+        pool = _drawn(objective, proposal, size, rng)
+        while pool.stands and not pool.suffices(wanted) and pool.needed(wanted) <= TRIED * wanted:
+            pool = _enlarged(objective, pool, pool.needed(wanted), rng)
+        if pool.stands and pool.suffices(wanted):
+            return pool
+        pools.append(pool)
+    standing = [pool for pool in pools if pool.stands]
+    if not standing:
+        return min(pools, key=lambda pool: np.nan_to_num(pool.smoothed.khat, nan=np.inf))
+    best = min(standing, key=lambda pool: pool.needed(wanted))
+    return _enlarged(objective, best, min(best.needed(wanted), int(MOST * wanted)), rng)
+
+
+def _proposals(objective: Objective, first: Proposal) -> Iterator[Proposal]:
+    yield first
+    skewed = split(first, objective.log_density)
+    yield skewed
+    yield skewed.heavier()
+
+
+def _drawn(objective: Objective, proposal: Proposal, n: int, rng: np.random.Generator) -> Pool:
+    thetas, log_q = proposal.draw(rng, n)
+    log_p = objective.log_density(thetas)
+    return Pool(proposal, thetas, log_p, log_q, smooth(log_p - log_q))
+
+
+def _enlarged(objective: Objective, pool: Pool, n: int, rng: np.random.Generator) -> Pool:
+    """Return the pool with as many more draws of its proposal as make ``n``."""
+    if n <= len(pool.thetas):
+        return pool
+    more = _drawn(objective, pool.proposal, n - len(pool.thetas), rng)
+    parts = zip(pool[1:4], more[1:4], strict=True)
+    thetas, log_p, log_q = (np.concatenate(pair) for pair in parts)
+    return Pool(pool.proposal, thetas, log_p, log_q, smooth(log_p - log_q))
+
+
+def _refusal(pool: Pool, chains: int) -> str:
+    least = KISH_PER_CHAIN * chains
+    if not pool.stands:
+        return f"k-hat is {pool.smoothed.khat:.2f}, not below {khat_limit(len(pool.thetas)):.2f}"
+    if pool.smoothed.kish < least:
+        return f"the weights are worth {pool.smoothed.kish:.0f} draws, fewer than {least}"
     return ""
 
 
-def _disagreement(
-    objective: Objective,
-    proposal: Proposal,
-    pool: Array,
-    smoothed: Smoothed,
-    rng: np.random.Generator,
-) -> str:
+def _disagreement(objective: Objective, pool: Pool, rng: np.random.Generator) -> str:
     """Compare the means with those under a heavier-tailed proposal, in Monte-Carlo errors."""
-    heavy, log_q = proposal.heavier(HEAVY_TAIL_DF).draw(rng, len(pool))
-    other = smooth(objective.log_density(heavy) - log_q)
-    if other.kish < KISH_PER_CHAIN:
+    other = _drawn(objective, pool.proposal.heavier(), len(pool.thetas), rng)
+    if other.smoothed.kish < KISH_PER_CHAIN:
         return (
             "the density is not log-concave, and a heavier-tailed proposal has too few effective "
-            f"draws ({other.kish:.0f}) to confirm it"
+            f"draws ({other.smoothed.kish:.0f}) to confirm it"
         )
-    weights, weights_heavy = np.exp(smoothed.log_weights), np.exp(other.log_weights)
-    mean, mean_heavy = weights @ pool, weights_heavy @ heavy
-    sd = np.sqrt(weights @ (pool - mean) ** 2)
-    error = sd * np.sqrt(1.0 / smoothed.kish + 1.0 / other.kish)
-    furthest = float(np.max(np.abs(mean - mean_heavy) / error))
+    weights, others = np.exp(pool.smoothed.log_weights), np.exp(other.smoothed.log_weights)
+    mean = weights @ pool.thetas
+    sd = np.sqrt(weights @ (pool.thetas - mean) ** 2)
+    error = sd * np.sqrt(1.0 / pool.smoothed.kish + 1.0 / other.smoothed.kish)
+    furthest = float(np.max(np.abs(mean - others @ other.thetas) / error))
     if furthest > AGREEMENT:
         return (
             "the density is not log-concave, and a heavier-tailed proposal moves a mean by "

@@ -10,6 +10,7 @@ import numpy as np
 Array = np.ndarray
 PROBES = (1.0, 2.0, 3.0)  # standard deviations from the mode where the density is probed
 NARROWEST, WIDEST = 0.4, 4.0
+HEAVY_TAIL_DF = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ class Proposal:
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and log densities (Student t: up to a constant)."""
         total = self.left + self.right
-        above = rng.random((n, len(self.mode))) * total < self.right
-        z = np.abs(rng.standard_normal((n, len(self.mode))))
+        z = rng.standard_normal((n, len(self.mode)))
         if self.df is not None:
             z /= np.sqrt(rng.chisquare(self.df, n) / self.df)[:, None]
-        squares = (z**2).sum(axis=1)
-        z *= np.where(above, self.right, -self.left)
+        squares = np.einsum("ij,ij->i", z, z)
+        if np.any(total != 2.0):
+            above = rng.random(z.shape) * total < self.right
+            z = np.abs(z) * np.where(above, self.right, -self.left)
         log_q = np.log(2.0 / total).sum() - float(np.linalg.slogdet(self.factor)[1])
         if self.df is None:
             log_q = log_q - 0.5 * squares - 0.5 * len(self.mode) * np.log(2.0 * np.pi)
@@ -44,9 +46,11 @@ class Proposal:
             log_q = log_q - 0.5 * (self.df + len(self.mode)) * np.log1p(squares / self.df)
         return self.mode + z @ self.factor.T, log_q
 
-    def heavier(self, df: float) -> Proposal:
-        """Return the Student t in place of the normal."""
-        return replace(self, name=f"{self.name}, Student t", df=df)
+    def heavier(self) -> Proposal:
+        """Return a Student t in place of the normal; of a Student t, one of half its df."""
+        if self.df is not None:
+            return replace(self, df=0.5 * self.df)
+        return replace(self, name=f"{self.name} Student t", df=HEAVY_TAIL_DF)
 
 
 def gaussian(mode: Array, precision: Array) -> Proposal:

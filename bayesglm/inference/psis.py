@@ -1,4 +1,9 @@
-"""Pareto-smoothed importance sampling, by ArviZ's array functions, and what may be believed."""
+"""Pareto-smoothed importance sampling, what may be believed of it, and effective sizes.
+
+Source: Vehtari, Simpson, Gelman, Yao & Gabry (2024), Pareto smoothed importance sampling, JMLR 25.
+ArviZ smooths one vector at a time; here it is done for a block of rows at once, with the same
+numbers, because `loo` needs it for every sample of the data.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,9 @@ import numpy as np
 
 Array = np.ndarray
 KISH_PER_CHAIN = 100
-FEWEST = 30  # ratios, of which a fifth is the tail: ArviZ fits no Pareto shape to less than six
-EQUAL = 1e-9  # log ratios that differ by less are equal: the proposal is the posterior
+FEWEST = 30  # ratios, of which a fifth is the tail: no Pareto shape is fitted to less than six
+EQUAL = 1e-6  # log ratios that differ by less are equal: the proposal is the posterior
+FEWEST_DRAWS = 4  # in a chain, of which ArviZ tells an effective size
 
 
 class Smoothed(NamedTuple):
@@ -20,23 +26,110 @@ class Smoothed(NamedTuple):
     kish: float
 
 
+class LeftOut(NamedTuple):
+    """Of each row: its log density when left out, the k-hat of its ratios, and what that cost."""
+
+    elpd: Array
+    khat: Array
+    p: Array
+
+
 def smooth(log_ratios: Array) -> Smoothed:
-    """Smooth importance ratios log p - log q (Vehtari et al. 2024) by ArviZ's ``psislw``.
+    """Smooth importance ratios log p - log q.
 
     Too few ratios to have a tail are left as they are, with an infinite k-hat.
     """
-    from arviz_stats.base import array_stats
-
     n = len(log_ratios)
     if np.ptp(log_ratios) < EQUAL:
         return Smoothed(np.full(n, -np.log(n)), 0.0, float(n))
-    if n < FEWEST:
-        log_weights, khat = log_ratios, np.inf
-    else:
-        # ArviZ takes log likelihoods to leave out, whose ratios are their negatives.
-        log_weights, khat = array_stats.psislw(-log_ratios)
-    log_weights = log_weights - np.logaddexp.reduce(log_weights)
+    log_weights = log_ratios - log_ratios.max()
+    khat = np.inf
+    if n >= FEWEST:
+        size = tail_size(n)
+        order = np.argsort(log_weights)
+        tail, cutoff = order[n - size :], order[n - size - 1]
+        smoothed, khats = _smoothed_tails(log_weights[None, tail], log_weights[None, cutoff])
+        log_weights[tail], khat = smoothed[0], khats[0]
+    log_weights -= np.logaddexp.reduce(log_weights)
     return Smoothed(log_weights, float(khat), float(1.0 / np.exp(2.0 * log_weights).sum()))
+
+
+def leave_one_out(log_likelihood: Array, relative_efficiency: float = 1.0) -> LeftOut:
+    """Estimate the log density of each row without itself, from ``(row, draw)`` log likelihoods.
+
+    With the ratios 1 / p(y_i | theta), smoothed to w, it is log(sum(w p) / sum(w)) (Vehtari,
+    Gelman & Gabry 2017, eq. 10), and p what it falls short of log(mean(p)). Every ratio below the
+    tail gives the same product w p, so that only the tail's own ratios are put in order.
+    """
+    n = log_likelihood.shape[1]
+    size = tail_size(n, relative_efficiency)
+    low, high = log_likelihood.min(axis=1), log_likelihood.max(axis=1)
+    mean = high + np.log(np.exp(log_likelihood - high[:, None]).mean(axis=1))
+    ratios = low[:, None] - log_likelihood
+    ratios.partition(n - size - 1, axis=1)
+    body, tail = ratios[:, : n - size], np.sort(ratios[:, n - size :], axis=1)
+    smoothed, khat = _smoothed_tails(tail, body[:, -1])
+    total = np.exp(body).sum(axis=1) + np.exp(smoothed).sum(axis=1)
+    moved = smoothed - tail
+    most = np.maximum(moved.max(axis=1), 0.0)
+    product = (n - size) * np.exp(-most) + np.exp(moved - most[:, None]).sum(axis=1)
+    elpd = low + most + np.log(product / total)
+    constant = low == high  # there is nothing to smooth
+    elpd, khat = np.where(constant, low, elpd), np.where(constant, -np.inf, khat)
+    return LeftOut(elpd, khat, np.where(constant, 0.0, mean - elpd))
+
+
+def tail_size(n: int, relative_efficiency: float = 1.0) -> int:
+    """Return to how many of the largest of n ratios a Pareto density is fitted.
+
+    3 sqrt(n / r_eff) (Vehtari et al. 2024, section 2.3), and a fifth of few.
+    """
+    if n * relative_efficiency > 225:
+        return int(3.0 * np.sqrt(n / relative_efficiency))
+    return n // 5
+
+
+def _smoothed_tails(log_tails: Array, log_cutoffs: Array) -> tuple[Array, Array]:
+    """Return log tails ``(m, size)``, in order, by the quantiles of their Pareto fits; and k-hats.
+
+    Log ratios stand relative to the largest, which no smoothed one exceeds. A tail whose first
+    quartile is its smallest is left as it is, with a k-hat of nan; a constant one with -inf.
+    """
+    size = log_tails.shape[1]
+    cutoffs = np.exp(log_cutoffs)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        khat, sigma = _pareto_fit(np.exp(log_tails) - cutoffs)
+        k, chance = khat[:, None], (np.arange(size) + 0.5) / size
+        log_rest = np.log1p(-chance)
+        excess = np.where(k == 0.0, -log_rest, np.expm1(-k * log_rest) / k)
+        smoothed = np.log(cutoffs + sigma[:, None] * excess)
+    kept = np.isfinite(khat)[:, None]
+    smoothed = np.where(kept, np.minimum(smoothed, log_tails[:, -1:]), log_tails)
+    return smoothed, np.where(log_tails[:, -1] == log_tails[:, 0], -np.inf, khat)
+
+
+def _pareto_fit(excess: Array) -> tuple[Array, Array]:
+    """Fit the generalised Pareto density to each line of ``(m, n)``, in ascending order.
+
+    The quasi-Bayesian estimate of Zhang & Stephens (2009), its shape k drawn towards 1/2 by a
+    prior worth ten observations (Vehtari et al. 2024, appendix C).
+    """
+    n = excess.shape[1]
+    n_points = 30 + int(n**0.5)
+    quartile = excess[:, int(n / 4 + 0.5) - 1, None]
+    quartile = np.where(quartile > excess[:, :1], quartile, np.nan)
+    points = 1.0 - np.sqrt(n_points / (np.arange(n_points) + 0.5))
+    b = points / (3.0 * quartile) + 1.0 / excess[:, -1:]
+    k = np.log1p(-b[:, :, None] * excess[:, None, :]).mean(axis=2)
+    log_profile = n * (np.log(-b / k) - k - 1.0)
+    weight = np.exp(log_profile - log_profile.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    weight[weight < 10.0 * np.finfo(float).eps] = 0.0
+    mean_b = (b * weight).sum(axis=1) / weight.sum(axis=1)
+    shape = np.log1p(-mean_b[:, None] * excess).mean(axis=1)
+    khat = (n * shape + 5.0) / (n + 10.0)
+    khat[np.isnan(khat) & ~np.isnan(quartile[:, 0])] = np.inf
+    return khat, -shape / mean_b
 
 
 def khat_limit(n_draws: int) -> float:
@@ -45,12 +138,16 @@ def khat_limit(n_draws: int) -> float:
 
 
 def smallest_ess(draws: Array) -> float:
-    """Return the smallest bulk effective size over parameters, draws ``(chain, draw, size)``."""
+    """Return the smallest bulk effective size over parameters, draws ``(chain, draw, size)``.
+
+    Infinite where there is no parameter, or a chain too short to tell.
+    """
     from arviz_stats.base import array_stats
 
+    if draws.shape[1] < FEWEST_DRAWS:
+        return np.inf
     return min(
-        (float(array_stats.ess(draws[..., k])) for k in range(draws.shape[-1])),
-        default=float(draws[..., 0].size) if draws.shape[-1] else np.inf,
+        (float(array_stats.ess(draws[..., k])) for k in range(draws.shape[-1])), default=np.inf
     )
 
 

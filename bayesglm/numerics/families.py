@@ -57,6 +57,8 @@ class Family:
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `log_concave`: whether log p is concave in eta, phi being fixed.
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
+    - `fused(y, eta, trials, weights)`: `summed` in fewer passes over eta, which it overwrites; None
+      where it has no short form, and as its answer where these data or this eta have none.
     - `separable`: the responses that push eta to infinity: "binomial" (y = 0 to -inf, y = trials
       to +inf), "poisson" (y = 0 to -inf) or None.
 
@@ -78,10 +80,20 @@ class Family:
     support: str
     separable: str | None
     quadratic: bool = False
+    fused: Callable[..., Array | None] | None = None
 
     def log_likelihood(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """log p(y | eta, phi), elementwise."""
         return self.kernel(y, eta, phi, trials, 0).value + self.constant(y, trials)
+
+    def summed(
+        self, y: Array, eta: Array, phi: Sequence, trials: Array | None, weights: Array | None
+    ) -> Array:
+        """Return the kernel times positive weights, summed over the last axis; overwrites eta."""
+        found = None if self.fused is None else self.fused(y, eta, trials, weights)
+        if found is None:
+            found = _row_sums(self.kernel(y, eta, phi, trials, 0).value, weights)
+        return found
 
     def derivatives(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Derivatives:
         """log p(y | eta, phi) and its derivatives, elementwise."""
@@ -101,6 +113,14 @@ def _counted(count: Array | float, term: Array) -> Array:
 def _derivatives(in_eta: Sequence[Array]) -> Derivatives:
     value, slope, bend = (*in_eta, None, None)[:3]
     return Derivatives(value, slope, bend)  # type: ignore[arg-type]
+
+
+def _row_sums(values: Array, weights: Array | None) -> Array:
+    return values.sum(axis=-1) if weights is None else values @ weights
+
+
+def _weighted(weights: Array | None, counts: Array | None) -> Array | None:
+    return counts if weights is None else weights if counts is None else weights * counts
 
 
 # Counts beyond which the parts of log p(y) are so large that their sum would lose digits.
@@ -133,6 +153,22 @@ def _binomial_kernel(
         far = few * away + many * (common + np.log1p(odds))
         value = np.where(large, np.where(np.abs(away) < 0.5, near, far), value)
     return _derivatives([value, *slopes])
+
+
+_LARGEST_EXP = 700.0  # of which exp is finite
+
+
+def _logit_fused(y: Array, eta: Array, trials: Array | None, weights: Array | None) -> Array | None:
+    """Sum of weight * (y eta - n log(1 + exp(eta)))."""
+    if np.max(eta, initial=0.0) > _LARGEST_EXP:
+        return None
+    if trials is not None and np.max(trials, initial=0.0) > 2.0 * _LARGE_COUNT:
+        return None
+    found = eta @ (y if weights is None else weights * y)
+    np.exp(eta, out=eta)
+    np.log1p(eta, out=eta)
+    found -= _row_sums(eta, _weighted(weights, trials))
+    return found
 
 
 def _large_sides(y: Array, failures: Array) -> tuple[Mask, Array, Array]:
@@ -198,6 +234,17 @@ def _poisson_kernel(
         far = count * away - (means[0] - count)
         value = np.where(large, np.where(np.abs(away) < 0.5, near, far), value)
     return _derivatives([value, *slopes])
+
+
+def _log_fused(y: Array, eta: Array, trials: None, weights: Array | None) -> Array | None:
+    """Sum of weight * (y eta - exp(eta))."""
+    if np.max(y, initial=0.0) > _LARGE_COUNT:
+        return None
+    found = eta @ (y if weights is None else weights * y)
+    with np.errstate(over="ignore"):
+        np.exp(eta, out=eta)
+        found -= _row_sums(eta, weights)
+    return found
 
 
 def _poisson_constant(y: Array, trials: None) -> Array:
@@ -300,6 +347,7 @@ def _binomial(name: str, link: str) -> Family:
         valid=_binomial_valid,
         support="0 or 1" if name == "bernoulli" else "integers from 0 to trials",
         separable="binomial",
+        fused=_logit_fused if link == "logit" else None,
     )
 
 
@@ -318,6 +366,7 @@ def _poisson(link: str) -> Family:
         valid=_poisson_valid,
         support="non-negative integers",
         separable="poisson",
+        fused=_log_fused if link == "log" else None,
     )
 
 

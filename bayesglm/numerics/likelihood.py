@@ -27,6 +27,7 @@ from bayesglm.numerics.rows import Rows, unpacked
 Array = np.ndarray
 ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
 CELLS = 1 << 18  # numbers of a block, which then stays in the cache of a processor
+SOME_ROWS, SOME_W = 512, 128  # taken together where there are many of both: eta is half a MB
 PAIRED = 200  # columns at most, where products of all pairs of columns are formed ...
 PAIRS = 1 << 20  # ... for so many numbers of a block
 MOST_SHARED = 2000  # columns; of more, one Hessian to a thread would be too much memory
@@ -79,6 +80,28 @@ class Rowwise:
             return sum(float(d.value.sum()) for d in kernels)
 
         return self.constant + sum(share_out(self.blocks(block_rows(len(w))), work))
+
+    def values(self, W: Array, phi: list) -> Array:
+        """Return the log likelihoods ``(k,)`` at many w ``(k, p)``, phi numbers or ``(k,)``."""
+        phi = [np.reshape(v, (-1, 1)) if isinstance(v, np.ndarray) else v for v in phi]
+        W = np.ascontiguousarray(W)
+
+        def work(run: Sequence[Rows]) -> Array:
+            total = np.zeros(len(W))
+            for rows in run:
+                _add_totals(self.family, rows, W, phi, total)
+            return total
+
+        size = max(1, min(SOME_ROWS, max(16, CELLS // max(W.shape[1], 1))))
+        return sum(share_out(self.blocks(size), work), np.full(len(W), self.constant))
+
+    def pointwise(self, rows: Rows, W: Array, phi: list) -> Array:
+        """Return the weighted log likelihoods ``(k, rows)`` of one block at many w ``(k, p)``."""
+        phi = [np.reshape(v, (-1, 1)) if isinstance(v, np.ndarray) else v for v in phi]
+        values = _kernel(self.family, rows, rows.times(W), phi, 0).value
+        constant = np.asarray(self.family.constant(rows.y, rows.trials))
+        values += _times(constant, rows.weights)
+        return values
 
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian in one pass over the rows."""
@@ -153,9 +176,38 @@ class Rowwise:
         return max(share_out(self.blocks(block_rows(len(step))), work))
 
 
+def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -> None:
+    """Add one block's kernels, summed over its rows, at every w ``(k, p)`` to ``(k,)``, in place.
+
+    The linear predictors of some w at a time stay in cache, in the same memory.
+    """
+    X, y, trials, weights, offset = rows.X, rows.y, rows.trials, rows.weights, rows.offset
+    if weights is not None and not np.all(weights > 0):
+        # What is counted zero times counts nothing, however infinite.
+        counted = np.flatnonzero(weights)
+        X, y, weights = X[counted], y[counted], weights[counted]
+        trials = None if trials is None else trials[counted]
+        offset = offset[counted] if isinstance(offset, np.ndarray) else offset
+    turned = np.asarray(X, dtype=np.float64).T
+    eta = np.empty((min(SOME_W, len(W)), len(y)))
+    for start in range(0, len(W), SOME_W):
+        some = slice(start, min(start + SOME_W, len(W)))
+        here = eta[: some.stop - start]
+        np.matmul(W[some], turned, out=here)
+        if isinstance(offset, np.ndarray) or offset != 0.0:
+            here += offset
+        own = [v[some] if isinstance(v, np.ndarray) and v.ndim else v for v in phi]
+        total[some] += family.summed(y, here, own, trials, weights)
+
+
 def block_rows(p: int, k: int = 1) -> int:
     """Return how many rows to take together, so that X, and k linear predictors, stay in cache."""
     return max(1, min(ROWS, max(1024, CELLS // max(p, 1)), max(256, CELLS // (2 * k))))
+
+
+def rows_beside(k: int) -> int:
+    """Return how many rows to take together so that k log likelihoods of each stay in cache."""
+    return max(1, min(SOME_ROWS, CELLS // (2 * max(k, 1))))
 
 
 def _in_runs[Result](
@@ -208,16 +260,19 @@ class Moments:
 
     def value(self, w: Array, phi: list) -> float:
         """Return the log likelihood at one w."""
-        d = w - self.anchor
-        return self._value(
-            self.squares - 2.0 * float(self.pull @ d) + float(d @ self.gram @ d), phi
-        )
+        return float(self.values(w[None], phi)[0])
 
-    def _value(self, squares: float, phi: list) -> float:
-        sigma = float(phi[0])
+    def at(self, squares: Any, sigma: Any) -> Any:
+        """Return the log likelihood where the residuals' weighted squares add up to ``squares``."""
         return -0.5 * squares / sigma / sigma - self.count * (
             np.log(sigma) + 0.5 * np.log(2.0 * np.pi)
         )
+
+    def values(self, W: Array, phi: list) -> Array:
+        """Return the log likelihoods ``(k,)`` at many w ``(k, p)``, phi numbers or ``(k,)``."""
+        d = W - self.anchor
+        squares = self.squares + ((d @ self.gram - 2.0 * self.pull) * d).sum(axis=1)
+        return self.at(squares, phi[0])
 
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian."""
@@ -227,7 +282,7 @@ class Moments:
         squares = self.squares - float((self.pull + pull) @ d)
         scaled, slope = squares / sigma / sigma, pull / sigma / sigma
         return Terms(
-            self._value(squares, phi),
+            self.at(squares, sigma),
             slope,
             -self.gram / sigma / sigma,
             np.array([(scaled - self.count) / sigma]),
@@ -315,12 +370,11 @@ def curvatures(
 
 def moment_slopes(moments: Moments, W: Array, phi: Sequence[list]) -> tuple[Array, Array]:
     """Return the same as `slopes` of likelihoods that have the same moments."""
-    sigma = np.array([float(own[0]) for own in phi])[:, None]
+    sigma = np.array([float(own[0]) for own in phi])
     d = W - moments.anchor
     bend = d @ moments.gram
     squares = moments.squares + ((bend - 2.0 * moments.pull) * d).sum(axis=1)
-    constant = moments.count * (np.log(sigma[:, 0]) + 0.5 * np.log(2.0 * np.pi))
-    return -0.5 * squares / sigma[:, 0] ** 2 - constant, (moments.pull - bend) / sigma**2
+    return moments.at(squares, sigma), (moments.pull - bend) / sigma[:, None] ** 2
 
 
 def _kernel(family: Family, rows: Rows, Xw: Array, phi: list, order: int) -> Derivatives:

@@ -13,7 +13,7 @@ Laplace and elastic-net priors are kept apart: `evaluate` gives the smooth part,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesglm.numerics.families import Family
-from bayesglm.numerics.likelihood import ROWS, Moments, Rowwise
+from bayesglm.numerics.likelihood import Moments, Rowwise, rows_beside
+from bayesglm.numerics.parallel import share_out
 from bayesglm.numerics.parts import PriorPart
 from bayesglm.numerics.rows import Rows
 from bayesglm.numerics.solvers import Evaluation
@@ -29,7 +30,6 @@ from bayesglm.numerics.solvers import Evaluation
 Array = np.ndarray
 MOST_FREE = 50  # directions that no prior holds, of which the curvature is formed
 FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave the floats
-DRAWS = 1024  # draws taken together: with as many rows, eta is 8 MB
 
 
 class ApproximateInverse(NamedTuple):
@@ -175,12 +175,9 @@ class Objective:
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
         total = np.full(len(thetas), -np.inf)
-        possible = np.flatnonzero(~self._far_out(thetas))
-        for start in range(0, len(possible), DRAWS):
-            some = possible[start : start + DRAWS]
-            total[some] = 0.0
-            for part in self.pointwise_blocks(thetas[some], ROWS):
-                total[some] += part.sum(axis=1)
+        possible = ~self._far_out(thetas)
+        some = thetas[possible]
+        total[possible] = self._likelihood.values(some[:, : self.n_coefficients], self.phi(some))
         return total + self._prior(thetas)
 
     def change(self, step: Array) -> float:
@@ -190,20 +187,32 @@ class Objective:
 
     def pointwise(self, thetas: Array) -> Array:
         """Return weighted log likelihoods ``(draws, rows)`` at many thetas."""
-        return np.concatenate(list(self.pointwise_blocks(thetas, ROWS)), axis=1)
+        blocks = list(self.blocks(rows_beside(len(thetas))))
+        ends = np.cumsum([0, *map(len, blocks)])
+        found = np.empty((len(thetas), ends[-1]))
+        w, phi = thetas[:, : self.n_coefficients], self.phi(thetas)
 
-    def pointwise_blocks(self, thetas: Array, rows: int) -> Iterable[Array]:
-        """Run through the same, at most ``rows`` rows at a time."""
-        phi = [v[:, None] if isinstance(v, np.ndarray) else v for v in self.phi(thetas)]
-        w = thetas[:, : self.n_coefficients]
-        for block in self.blocks(max(16, min(rows, DRAWS * DRAWS // max(len(thetas), 1)))):
-            values = self.family.log_likelihood(
-                block.y, block.times(w) + block.offset, phi, block.trials
-            )
-            if block.weights is not None:
-                with np.errstate(invalid="ignore"):
-                    values = np.where(block.weights == 0, 0.0, block.weights * values)
-            yield values
+        def work(run: Sequence[int]) -> None:
+            for k in run:
+                found[:, ends[k] : ends[k + 1]] = self.rowwise.pointwise(blocks[k], w, phi)
+
+        share_out(range(len(blocks)), work)
+        return found
+
+    def each_pointwise[Result](
+        self, thetas: Array, summary: Callable[[Array], Result]
+    ) -> list[Result]:
+        """Return summary(values) for the same values ``(draws, rows)`` of each block of rows.
+
+        Each thread holds one block at a time, of so few rows that it stays in cache.
+        """
+        w, phi = thetas[:, : self.n_coefficients], self.phi(thetas)
+
+        def work(run: Sequence[Rows]) -> list[Result]:
+            return [summary(self.rowwise.pointwise(rows, w, phi)) for rows in run]
+
+        found = share_out(self.blocks(rows_beside(len(thetas))), work)
+        return [one for run in found for one in run]
 
     def evaluate(self, theta: Array) -> Evaluation:
         """Return value, gradient and Hessian of the smooth part in one pass over the rows."""

@@ -13,6 +13,7 @@ from bayesglm.design.variables import require
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.psis import leave_one_out
 from bayesglm.inference.tree import (
     check_counts,
     log_likelihood,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from arviz_stats.utils import ELPDData
 
 Array = np.ndarray
-ROWS = 512  # rows of the log likelihood held at once, times draws
 
 
 def add_log_likelihood(fit: xr.DataTree) -> xr.DataTree:
@@ -118,26 +118,12 @@ def loo(fit: xr.DataTree) -> ELPDData:
     reff = _relative_efficiency(group)
     every = []
     for problem, theta in zip(problems, thetas, strict=True):
-        parts = [
-            _loo_rows(values.T.reshape(-1, chains, draws), reff)
-            for values in problem.natural.pointwise_blocks(theta, ROWS)
-        ]
+        parts = problem.natural.each_pointwise(
+            theta, lambda values: leave_one_out(np.ascontiguousarray(values.T), reff)
+        )
         every.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     elpd_i, pareto_k, p_loo_i = (np.stack([one[k] for one in every], axis=-1) for k in range(3))
     return _loo_data(problems, thetas, elpd_i, pareto_k, p_loo_i, chains * draws)
-
-
-def _loo_rows(values: Array, reff: float) -> tuple[Array, Array, Array]:
-    """Return elpd_i, pareto_k and p_loo_i of rows ``(row, chain, draw)``."""
-    from arviz_stats.base import array_stats
-
-    # A row of weight zero has the same log likelihood in every draw: there is nothing to smooth.
-    constant = np.ptp(values, axis=(1, 2)) == 0
-    found = (values[:, 0, 0].copy(), np.full(len(values), -np.inf), np.zeros(len(values)))
-    if not constant.all():
-        for whole, part in zip(found, array_stats.loo(values[~constant], r_eff=reff), strict=True):
-            whole[~constant] = part
-    return found
 
 
 def _loo_data(
@@ -316,11 +302,12 @@ def _log_mean(theta: Array, problem: Problem, rows: Array) -> Array:
     """Return log mean over draws of p(y_i | theta) for some rows of a problem."""
     flat = theta.reshape(-1, theta.shape[-1])
     tested = problem.restrict(rows).natural
-    parts = [
-        np.logaddexp.reduce(values, axis=0) - np.log(len(flat))
-        for values in tested.pointwise_blocks(flat, ROWS)
-    ]
-    return np.concatenate(parts)
+
+    def log_mean(values: Array) -> Array:
+        most = values.max(axis=0)
+        return most + np.log(np.exp(values - most).mean(axis=0))
+
+    return np.concatenate(tested.each_pointwise(flat, log_mean))
 
 
 def _kfold_data(

@@ -171,8 +171,9 @@ def test_too_few_ratios_are_never_believed(n):
     assert np.isfinite(smooth(np.random.default_rng(0).normal(size=FEWEST)).khat)
 
 
-def test_a_single_draw_is_a_fit_that_says_it_failed(data):
-    with pytest.warns(bg.BayesGLMWarning, match="failed its check"):
-        fitted = bg.fit_laplace(MODELS["poisson"], data, draws=1, chains=1)
+def test_a_single_draw_is_checked_like_many(data):
+    fitted = bg.fit_laplace(MODELS["poisson"], data, draws=1, chains=1)
     assert dict(fitted["posterior"].sizes)["draw"] == 1
-    assert fitted.attrs["accepted"] == 0
+    assert fitted.attrs["accepted"] == 1
+    assert fitted.attrs["importance_ess"] == 1.0
+    assert np.isfinite(fitted.attrs["khat"])

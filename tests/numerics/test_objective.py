@@ -1,13 +1,15 @@
 """The log posterior: its value by hand, its slopes, its blocks, its kinks and its edges."""
 
 from dataclasses import replace
+from itertools import pairwise
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import expit, ndtr
 
-import bayesglm.numerics.objective as objective_module
+from bayesglm.numerics import likelihood
 from bayesglm.numerics.families import FAMILIES
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parts import PriorPart
@@ -152,8 +154,9 @@ def test_blocks_of_rows_and_draws_do_not_matter(rows, draws, monkeypatch):
     now = objective.evaluate(several[0])
     density, pointwise = objective.log_density(several), objective.pointwise(several)
     furthest = objective.change(several[1])
-    monkeypatch.setattr(objective_module, "ROWS", rows)
-    monkeypatch.setattr(objective_module, "DRAWS", draws)
+    monkeypatch.setattr(likelihood, "ROWS", rows)
+    monkeypatch.setattr(likelihood, "SOME_ROWS", rows)
+    monkeypatch.setattr(likelihood, "SOME_W", draws)
     again = objective.evaluate(several[0])
     for one, other in zip(now, again, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-12, atol=1e-12)
@@ -162,12 +165,58 @@ def test_blocks_of_rows_and_draws_do_not_matter(rows, draws, monkeypatch):
     assert objective.change(several[1]) == pytest.approx(furthest, rel=1e-12)
 
 
-def test_blocks_of_pointwise_values_hold_no_more_rows_than_asked():
+def test_pointwise_values_are_summed_up_block_by_block(monkeypatch):
+    monkeypatch.setattr(likelihood, "SOME_ROWS", 16)
     objective = make(("poisson", "log"))
     several = thetas(objective, 6)
-    parts = list(objective.pointwise_blocks(several, 16))
-    assert [part.shape for part in parts] == [(6, 16), (6, N - 16)]
+    shapes = objective.each_pointwise(several, np.shape)
+    assert shapes == [(6, 16), (6, N - 16)]
+    parts = objective.each_pointwise(several, np.copy)
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), objective.pointwise(several))
+
+
+@pytest.mark.parametrize("key", KEYS, ids="-".join)
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_densities_of_many_draws_are_those_of_each(key, weights, monkeypatch):
+    monkeypatch.setattr(likelihood, "SOME_W", 3)
+    objective = make(key, jacobian=True, weights=weights)
+    several = thetas(objective, 8)
+    expected = [objective.value(theta) for theta in several]
+    np.testing.assert_allclose(objective.log_density(several), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("key", [("bernoulli", "logit"), ("binomial", "logit"), ("poisson", "log")])
+def test_densities_far_from_the_data(key):
+    # Beyond 709 exp(eta) is no float.
+    objective, far = make(key), np.array([0.1, 900.0, 400.0])
+    several = np.stack([far, -far, 1e-3 * far])
+    expected = [objective.value(theta) for theta in several]
+    np.testing.assert_allclose(objective.log_density(several), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("key", [("binomial", "logit"), ("poisson", "log")])
+def test_densities_of_large_counts_lose_no_digits(key):
+    y, n = np.array([1e9, 2e9]), mp.mpf(4e9)
+    trials = np.full(2, 4e9) if key[0] == "binomial" else None
+    rows = Rows.of(np.ones((2, 1)), y=y, trials=trials)
+    objective = Objective(lambda size: [rows], FAMILIES[key], 1, (), (), jacobian=False)
+
+    def exact(eta):
+        if trials is None:
+            return sum(k * eta - mp.exp(eta) - mp.loggamma(k + 1) for k in y)
+        chosen = [mp.loggamma(n + 1) - mp.loggamma(k + 1) - mp.loggamma(n - k + 1) for k in y]
+        return sum(chosen) + sum(k * eta - n * mp.log1p(mp.exp(eta)) for k in y)
+
+    mean = y.mean()
+    near = np.log(mean) if trials is None else np.log(mean / (4e9 - mean))
+    at = near + np.array([-1e-6, 0.0, 1e-6])
+    with mp.workdps(50):
+        expected = [exact(mp.mpf(eta)) for eta in at]
+        steps = [float(b - a) for a, b in pairwise(expected)]
+    found = objective.log_density(at[:, None])
+    np.testing.assert_allclose(found, np.array(expected, dtype=float), rtol=1e-14)
+    # The weights are differences between draws: here of 1e-3 in 1e8.
+    np.testing.assert_allclose(np.diff(found), steps, atol=1e-7)
 
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
