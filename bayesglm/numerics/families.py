@@ -158,9 +158,7 @@ def _binomial_kernel(
 _LARGEST_EXP = 700.0  # of which exp is finite
 
 
-def _logit_fused(
-    y: Array, eta: Array, trials: Array | None, weights: Array | None
-) -> Array | None:
+def _logit_fused(y: Array, eta: Array, trials: Array | None, weights: Array | None) -> Array | None:
     """Sum of weight * (y eta - n log(1 + exp(eta)))."""
     if np.max(eta, initial=0.0) > _LARGEST_EXP:
         return None
