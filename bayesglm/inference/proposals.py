@@ -53,7 +53,7 @@ class Proposal:
         return constant - 0.5 * (df + p) * np.log1p(squares / df)
 
     def heavier(self) -> Proposal:
-        """Return a Student t in place of the normal; in place of a Student t, one of half its df."""
+        """Return a Student t in place of a normal, one of half its df in place of a Student t."""
         if self.df is not None:
             return replace(self, df=0.5 * self.df)
         return replace(self, name=f"{self.name} Student t", df=HEAVY_TAIL_DF)
