@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bayesglm.errors import BayesGLMWarning, ConvergenceError
 from bayesglm.inference.draws import Draws
-from bayesglm.inference.laplace import kinks, laplace_draws
+from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import mcmc_draws
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.tree import check_counts, posterior_tree
@@ -41,6 +43,11 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     DataError, ModelError, ConvergenceError
         As in `fit_map`.
 
+    Warns
+    -----
+    BayesGLMWarning
+        The importance weights were refused, and NUTS is on its way; whatever `fit_mcmc` warns of.
+
     Examples
     --------
     >>> import bayesglm as bg
@@ -57,14 +64,34 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
 
 def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
     """Return posterior draws of every neuron by the fastest method that stands its checks."""
-    refused = kinks(problems)
+    refused = uncurved(problems)
     if refused:
         made = mcmc_draws(problems, draws, None, chains, seed, 0.8)
         return [replace(one, why=f"NUTS, because of {refused}") for one in made]
-    made = laplace_draws(problems, draws, chains, seed)
-    failed = [k for k, one in enumerate(made) if one.gaussian and not one.gaussian.accepted]
-    if failed:
-        again = mcmc_draws([problems[k] for k in failed], draws, None, chains, seed, 0.8)
-        for k, one in zip(failed, again, strict=True):
-            made[k] = replace(one, why=f"NUTS, because Laplace was refused: {made[k].why}")
-    return made
+    tried = laplace_draws(problems, draws, chains, seed)
+    reasons = {k: why for k, one in enumerate(tried) if (why := _fault(one))}
+    for k, why in reasons.items():
+        warnings.warn(
+            f"the Laplace approximation{problems[k].where} was refused ({why}), so NUTS takes its "
+            "place. fit_mcmc gets there without this attempt.",
+            BayesGLMWarning,
+            stacklevel=3,
+        )
+    again = {}
+    if reasons:
+        sampled = mcmc_draws([problems[k] for k in reasons], draws, None, chains, seed, 0.8)
+        again = dict(zip(reasons, sampled, strict=True))
+    found = []
+    for k, one in enumerate(tried):
+        if isinstance(one, ConvergenceError) or k in reasons:
+            one = replace(again[k], why=f"NUTS, because Laplace was refused: {reasons[k]}")
+        found.append(one)
+    return found
+
+
+def _fault(one: Draws | ConvergenceError) -> str:
+    """Say why an approximation does not stand, or return an empty string."""
+    if isinstance(one, ConvergenceError):
+        return str(one)
+    assert one.gaussian is not None
+    return "" if one.gaussian.accepted else one.why

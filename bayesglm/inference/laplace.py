@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMWarning, ModelError
+from bayesglm.errors import BayesGLMWarning, ConvergenceError, ModelError
 from bayesglm.inference.draws import Draws, Gaussian
+from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import find_mode
+from bayesglm.inference.pool import disagreement, find_pool, refusal
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.proposals import Proposal, gaussian, split
-from bayesglm.inference.psis import (
-    KISH_PER_CHAIN,
-    Smoothed,
-    khat_limit,
-    resample,
-    smallest_ess,
-    smooth,
-)
+from bayesglm.inference.psis import resample, smallest_ess
 from bayesglm.inference.solve import with_moments
 from bayesglm.inference.tree import check_counts, posterior_tree
-from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-FIRST = 1.5  # proposals per wanted draw at first ...
-TRIED = 4.0  # ... as many before another proposal is tried ...
-MOST = 16.0  # ... and in the end, before short draws are let pass
-LEAST_PER_CHAIN = 250  # proposals, however few draws are wanted: the check needs so many
-ENOUGH = 0.9  # effective draws per draw, below which more proposals are drawn
-AGREEMENT = 5.0  # Monte-Carlo standard errors between the means under two proposals
 
 
 def fit_laplace(
@@ -48,9 +37,13 @@ def fit_laplace(
     (log sigma, with the Jacobian), H being minus the Hessian there. A pool of its draws is
     weighted by p/q, the weights are Pareto-smoothed (Vehtari et al. 2024), and the draws are
     taken from the pool by systematic sampling, so ``posterior`` is already corrected. The pool
-    starts at 1.5 proposals per draw and grows while they are worth too few draws; where more of
-    them do not help, or the weights fail their check, a split normal (Geweke 1989) follows the
-    skewness of the density, then a Student t its tails.
+    starts at 1.5 proposals per draw and grows while they are worth too few draws. Where k-hat
+    says that the weights have no variance, or very many proposals would be needed, a split normal
+    (Geweke 1989) follows the skewness of the density, and then a Student t its tails.
+
+    Learned scales have no joint mode with their coefficients. There the approximation is nested
+    (Rue, Martino & Chopin 2009): Gaussians of the coefficients along the posterior of the scales
+    (and of sigma), corrected by the same weights.
 
     Parameters
     ----------
@@ -67,16 +60,17 @@ def fit_laplace(
         ``posterior``, ``sample_stats`` (``lp``), ``log_likelihood`` (up to 2e7 values),
         ``observed_data``, ``constant_data``; ``laplace`` (mode, sd, covariance on the
         unconstrained scale) and ``proposal`` (raw draws with ``log_p`` and ``log_q``, for
-        ``arviz.loo_approximate_posterior``). Attributes ``khat``, ``importance_ess`` (the
-        smallest of ArviZ's bulk size, Kish's and the number of distinct draws) and ``accepted``
-        (whether the weights stood their check).
+        ``arviz.loo_approximate_posterior``). Attributes ``khat``, ``accepted`` (whether the
+        weights stood their check) and ``importance_ess``: the smallest of ArviZ's bulk size,
+        Kish's, the number of distinct draws, and how many independent draws the mean of each
+        parameter is worth by its own weights.
 
     Raises
     ------
     ModelError
-        A Laplace prior: at its kink a Hessian says nothing about uncertainty.
+        A prior with a kink or heavy tails, of whose uncertainty a Hessian says nothing.
     DataError, ConvergenceError
-        As in `fit_map`.
+        As in `fit_map`; learned scales that are too many, or whose posterior has no mode.
 
     Warns
     -----
@@ -96,15 +90,18 @@ def fit_laplace(
     began = time.perf_counter()
     check_counts(draws, chains)
     problems = open_problems(model, data)
-    refused = kinks(problems)
+    refused = uncurved(problems)
     if refused:
         raise ModelError(
-            f"fit_laplace cannot do {refused}: the curvature of a Laplace prior at its kink is no "
-            "information, so no standard error may come from it. Use fit or fit_mcmc for the "
-            "posterior, fit_map for the sparse mode."
+            f"fit_laplace cannot do {refused}: the curvature at a kink, or under heavy tails, is "
+            "no information, so no standard error may come from it. Use fit or fit_mcmc for the "
+            "posterior, fit_map for the mode."
         )
-    made = laplace_draws(problems, draws, chains, seed)
-    for problem, one in zip(problems, made, strict=True):
+    made = []
+    for problem, one in zip(problems, laplace_draws(problems, draws, chains, seed), strict=True):
+        if isinstance(one, ConvergenceError):
+            raise ConvergenceError(f"{one}{problem.where}; use fit or fit_mcmc.", one.solution)
+        made.append(one)
         assert one.gaussian is not None
         if not one.gaussian.accepted:
             warnings.warn(
@@ -117,41 +114,114 @@ def fit_laplace(
     return posterior_tree(problems, made, seed, began)
 
 
-def kinks(problems: list[Problem]) -> str:
-    """Name the terms whose prior has a kink, or return an empty string."""
-    objective = problems[0].natural
-    kinked = objective.kink > 0
-    names = [name for name, where in problems[0].places.items() if kinked[where].any()]
-    return ", ".join(f"term {name!r} (Laplace prior)" for name in names)
+def uncurved(problems: list[Problem]) -> str:
+    """Name the terms whose prior has a kink or heavy tails, or return an empty string."""
+    return ", ".join(problems[0].uncurved())
 
 
-def laplace_draws(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
-    """Return corrected draws for every neuron, each from a random stream of its own."""
+def laplace_draws(
+    problems: list[Problem], draws: int, chains: int, seed: int
+) -> list[Draws | ConvergenceError]:
+    """Return corrected draws for every neuron, each from a random stream of its own.
+
+    Where scales are learned and nested Laplace finds nothing to stand on, why that is.
+    """
     streams = np.random.default_rng(seed).spawn(len(problems))
-    return [
-        _one(problem, draws, chains, rng) for problem, rng in zip(problems, streams, strict=True)
-    ]
+    made: list[Draws | ConvergenceError] = []
+    with unthreaded_products(problems[0].unconstrained.size):
+        for problem, rng in zip(problems, streams, strict=True):
+            try:
+                around = _nested(problem) if problem.learned else _at_mode(problem)
+            except ConvergenceError as error:
+                if not problem.learned:
+                    raise
+                made.append(error)
+            else:
+                made.append(_corrected(around, draws, chains, rng))
+    return made
 
 
-def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) -> Draws:
+class Approximation(NamedTuple):
+    """What importance weights are to correct: proposals for a density, and where they stand.
+
+    Without a ``covariance`` it is that of the proposals.
+    """
+
+    method: str
+    density: Callable[[Array], Array]
+    proposals: Iterator[Proposal | Nested]
+    mode: Array
+    covariance: Array | None
+    log_posterior: float
+    solution: dict[str, float | str]
+    safe: bool  # whether it has one mode, so that weights that stand need no second look
+
+
+def _at_mode(problem: Problem) -> Approximation:
+    """Return the Gaussian at the mode of all parameters, and what follows where it fails."""
     objective = problem.unconstrained
     solution = find_mode(problem, objective)
     mode = np.array(solution.x)
     at_mode = objective.evaluate(mode)
     if objective.family.quadratic:
         objective = with_moments(objective, mode)
-    wanted, shape = draws * chains, (chains, draws)
     first = gaussian(mode, -at_mode.hessian)
-    pool = _find_pool(objective, first, wanted, chains, rng)
-    why = _refusal(pool, chains)
-    if not why and not problem.log_concave():
-        why = _disagreement(objective, pool, rng)
-    index = resample(rng, pool.smoothed.log_weights, wanted)
-    kept = pool.thetas[index].reshape(*shape, -1)
-    ess = min(smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))))
-    made = Gaussian(
+    return Approximation(
+        "laplace",
+        objective.log_density,
+        _proposals(objective.log_density, first),
         mode,
         first.factor @ first.factor.T,
+        at_mode.value,
+        {
+            "gradient_norm": solution.gradient_norm,
+            "n_iter": solution.n_iter,
+            "solver": solution.solver,
+        },
+        problem.log_concave(),
+    )
+
+
+def _nested(problem: Problem) -> Approximation:
+    """Return the coefficients' Gaussians along the posterior of the scales."""
+    objective = problem.unconstrained
+    nested = nested_proposal(problem)
+    mode = np.concatenate([nested.centre.mode, nested.outer.mode])
+    if objective.family.quadratic:
+        objective = with_moments(objective, mode)
+    return Approximation(
+        "nested laplace",
+        objective.log_density,
+        iter((nested, nested.heavier())),
+        mode,
+        None,
+        float(objective.log_density(mode[None])[0]),
+        {
+            "gradient_norm": nested.centre.gradient_norm,
+            "n_iter": nested.n_solved,
+            "solver": "newton, nested",
+        },
+        False,
+    )
+
+
+def _corrected(
+    approximation: Approximation, draws: int, chains: int, rng: np.random.Generator
+) -> Draws:
+    density, wanted, shape = approximation.density, draws * chains, (chains, draws)
+    pool = find_pool(density, approximation.proposals, wanted, chains, rng)
+    why = refusal(pool, chains)
+    if not why and not (approximation.safe and pool.steady):
+        why = disagreement(density, pool, pool.proposal.heavier(), rng)
+    index = resample(rng, pool.smoothed.log_weights, wanted)
+    kept = pool.thetas[index].reshape(*shape, -1)
+    ess = min(
+        smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))), pool.worth(wanted)
+    )
+    covariance = approximation.covariance
+    made = Gaussian(
+        approximation.mode,
+        np.atleast_2d(np.cov(pool.thetas.T)) if covariance is None else covariance,
         pool.thetas[:wanted].reshape(*shape, -1),
         pool.log_p[:wanted].reshape(shape),
         pool.log_q[:wanted].reshape(shape),
@@ -167,118 +237,17 @@ def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) ->
     )
     return Draws(
         kept,
-        "laplace",
+        approximation.method,
         why or stands,
-        at_mode.value,
+        approximation.log_posterior,
         pool.log_p[index].reshape(shape),
-        solution={
-            "gradient_norm": solution.gradient_norm,
-            "n_iter": solution.n_iter,
-            "solver": solution.solver,
-        },
+        solution=approximation.solution,
         gaussian=made,
     )
 
 
-class Pool(NamedTuple):
-    """Draws of one proposal ``(n, size)``, both log densities, and the smoothed weights."""
-
-    proposal: Proposal
-    thetas: Array
-    log_p: Array
-    log_q: Array
-    smoothed: Smoothed
-
-    def worth(self, wanted: int) -> float:
-        """Return how many independent draws those that are taken from it are worth.
-
-        The smaller of Kish's size and the expected number of distinct draws.
-        """
-        distinct = np.minimum(wanted * np.exp(self.smoothed.log_weights), 1.0).sum()
-        return min(self.smoothed.kish, float(distinct))
-
-    @property
-    def stands(self) -> bool:
-        """Whether k-hat is below its limit."""
-        return self.smoothed.khat < khat_limit(len(self.thetas))
-
-    def suffices(self, wanted: int) -> bool:
-        """Say whether it is worth enough draws."""
-        return self.worth(wanted) >= ENOUGH * wanted
-
-    def needed(self, wanted: int) -> int:
-        """Return how many proposals suffice, if they go on as they have begun."""
-        return int(np.ceil(1.05 * len(self.thetas) * ENOUGH * wanted / self.worth(wanted)))
-
-
-def _find_pool(
-    objective: Objective, first: Proposal, wanted: int, chains: int, rng: np.random.Generator
-) -> Pool:
-    """Return a pool that is worth enough draws, or else the best there is, which may be refused."""
-    size = max(int(np.ceil(FIRST * wanted)), LEAST_PER_CHAIN * chains)
-    pools: list[Pool] = []
-    for proposal in _proposals(objective, first):
-        pool = _drawn(objective, proposal, size, rng)
-        while pool.stands and not pool.suffices(wanted) and pool.needed(wanted) <= TRIED * wanted:
-            pool = _enlarged(objective, pool, pool.needed(wanted), rng)
-        if pool.stands and pool.suffices(wanted):
-            return pool
-        pools.append(pool)
-    standing = [pool for pool in pools if pool.stands]
-    if not standing:
-        return min(pools, key=lambda pool: np.nan_to_num(pool.smoothed.khat, nan=np.inf))
-    best = min(standing, key=lambda pool: pool.needed(wanted))
-    return _enlarged(objective, best, min(best.needed(wanted), int(MOST * wanted)), rng)
-
-
-def _proposals(objective: Objective, first: Proposal) -> Iterator[Proposal]:
+def _proposals(log_density: Callable[[Array], Array], first: Proposal) -> Iterator[Proposal]:
     yield first
-    skewed = split(first, objective.log_density)
+    skewed = split(first, log_density)
     yield skewed
     yield skewed.heavier()
-
-
-def _drawn(objective: Objective, proposal: Proposal, n: int, rng: np.random.Generator) -> Pool:
-    thetas, log_q = proposal.draw(rng, n)
-    log_p = objective.log_density(thetas)
-    return Pool(proposal, thetas, log_p, log_q, smooth(log_p - log_q))
-
-
-def _enlarged(objective: Objective, pool: Pool, n: int, rng: np.random.Generator) -> Pool:
-    """Return the pool with as many more draws of its proposal as make ``n``."""
-    if n <= len(pool.thetas):
-        return pool
-    more = _drawn(objective, pool.proposal, n - len(pool.thetas), rng)
-    parts = zip(pool[1:4], more[1:4], strict=True)
-    thetas, log_p, log_q = (np.concatenate(pair) for pair in parts)
-    return Pool(pool.proposal, thetas, log_p, log_q, smooth(log_p - log_q))
-
-
-def _refusal(pool: Pool, chains: int) -> str:
-    least = KISH_PER_CHAIN * chains
-    if not pool.stands:
-        return f"k-hat is {pool.smoothed.khat:.2f}, not below {khat_limit(len(pool.thetas)):.2f}"
-    if pool.smoothed.kish < least:
-        return f"the weights are worth {pool.smoothed.kish:.0f} draws, fewer than {least}"
-    return ""
-
-
-def _disagreement(objective: Objective, pool: Pool, rng: np.random.Generator) -> str:
-    """Compare the means with those under a heavier-tailed proposal, in Monte-Carlo errors."""
-    other = _drawn(objective, pool.proposal.heavier(), len(pool.thetas), rng)
-    if other.smoothed.kish < KISH_PER_CHAIN:
-        return (
-            "the density is not log-concave, and a heavier-tailed proposal has too few effective "
-            f"draws ({other.smoothed.kish:.0f}) to confirm it"
-        )
-    weights, others = np.exp(pool.smoothed.log_weights), np.exp(other.smoothed.log_weights)
-    mean = weights @ pool.thetas
-    sd = np.sqrt(weights @ (pool.thetas - mean) ** 2)
-    error = sd * np.sqrt(1.0 / pool.smoothed.kish + 1.0 / other.smoothed.kish)
-    furthest = float(np.max(np.abs(mean - others @ other.thetas) / error))
-    if furthest > AGREEMENT:
-        return (
-            "the density is not log-concave, and a heavier-tailed proposal moves a mean by "
-            f"{furthest:.1f} Monte-Carlo errors"
-        )
-    return ""

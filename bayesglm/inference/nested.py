@@ -47,6 +47,7 @@ class Conditional:
     log_marginal: float
     mode: Array
     factor: Array
+    gradient_norm: float
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,15 @@ class Nested:
     factors: Array
     log_diagonals: Array
     centre: Conditional
+    n_solved: int
+    name: str = "nested Gaussian"
 
-    @property
-    def name(self) -> str:
-        """What a message calls it."""
-        return "nested Gaussian"
+    def heavier(self) -> Nested:
+        """Return the same with heavier tails of psi."""
+        return replace(self, outer=self.outer.heavier(), name=f"{self.name}, heavier-tailed")
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """Return draws of theta ``(n, size)`` and their log densities up to a constant."""
+        """Return draws of theta ``(n, size)`` and their log densities."""
         psi, log_q = self.outer.draw(rng, n)
         z = np.linalg.solve(self.outer.factor, (psi - self.outer.mode).T).T
         basis = _basis(z)
@@ -79,6 +81,7 @@ class Nested:
         for weight, factor in zip(basis.T, self.factors, strict=True):
             w += weight[:, None] * (zeta @ factor.T)
         log_q = log_q - log_diagonal.sum(axis=1) - 0.5 * (zeta**2).sum(axis=1)
+        log_q = log_q - 0.5 * zeta.shape[1] * np.log(2.0 * np.pi)
         return np.hstack([w, psi]), log_q
 
 
@@ -127,7 +130,7 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         log_det = 2.0 * np.log(np.diagonal(lower)).sum()
         value = found.value + float(objective.log_prior_of_positive(theta))
         value += 0.5 * p * np.log(2.0 * np.pi) - 0.5 * log_det
-        return Conditional(value, x, dtrtri(lower, lower=True)[0].T)
+        return Conditional(value, x, dtrtri(lower, lower=True)[0].T, found.gradient_norm)
 
     return given
 
@@ -198,6 +201,7 @@ def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) 
         np.tensordot(solve, factors, 1),
         solve @ diagonals,
         found[0],
+        len(found),
     )
 
 
