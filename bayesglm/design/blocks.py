@@ -120,11 +120,18 @@ class Block:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""
         if self.column_names:
             return self.column_names[column]
-        if not self.shape:
-            return self.name
-        index = np.unravel_index(column, self.shape)
-        places = [f"{dim}={self.coords[dim][k]}" for dim, k in zip(self.dims, index, strict=True)]
-        return f"{self.name}[{', '.join(places)}]"
+        return entry_label(self.name, self.shape, self.dims, self.coords, column)
+
+
+def entry_label(
+    name: str, shape: tuple[int, ...], dims: tuple[str, ...], coords: Mapping[str, Array], k: int
+) -> str:
+    """Name the k-th entry of an array by its labels."""
+    if not shape:
+        return name
+    index = np.unravel_index(k, shape)
+    places = [f"{dim}={coords[dim][at]}" for dim, at in zip(dims, index, strict=True)]
+    return f"{name}[{', '.join(places)}]"
 
 
 @dataclass(frozen=True)
