@@ -245,6 +245,11 @@ class Group:
         put(self, slopes=tuple(map(str, slopes)))
         if len(set(self.slopes)) < len(slopes) or self.factor in slopes:
             raise ModelError(f"Group({self.factor!r}, slopes={slopes!r}) names a variable twice.")
+        if "intercept" in self.slopes:
+            raise ModelError(
+                f"Group({self.factor!r}): the slope 'intercept' is named as the varying intercepts "
+                "are; rename the variable."
+            )
         if self.correlated is not False:
             raise ModelError(
                 f"Group({self.factor!r}): correlated effects are not available; leave "
