@@ -42,7 +42,8 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
             node = tree[block.name].to_dataset()
             dims = tuple("lag" if dim == f"{block.name}_lag" else dim for dim in block.dims)
             found |= panels({block.name: _node(node, part, block.shape, dims)})
-    return {name: _first_row(node) for name, node in found.items()}
+    population = problem.plan.population
+    return {name: _first_row(node, population) for name, node in found.items()}
 
 
 def _node(
@@ -67,9 +68,11 @@ def _posterior(fit: xr.DataTree, name: str) -> xr.Dataset:
     )
 
 
-def _first_row(node: xr.Dataset) -> xr.Dataset:
-    """Keep the last dim of the coefficients, and of the others the first place."""
-    return node.isel(dict.fromkeys(node["link"].dims[:-1], 0))
+def _first_row(node: xr.Dataset, population: str | None) -> xr.Dataset:
+    """Keep the lags of the coefficients, or their last dim, and of the others the first place."""
+    dims = [str(dim) for dim in node["link"].dims if dim != population]
+    kept = "lag" if "lag" in dims else dims[-1] if dims else None
+    return node.isel({dim: 0 for dim in node["link"].dims if dim != kept}, drop=True)
 
 
 def interval(part: PriorPart, size: int) -> tuple[Array, Array]:
