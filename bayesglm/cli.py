@@ -78,6 +78,12 @@ def _add_fit(commands: Any) -> None:
         "--lagged", metavar="X:LAGS", action="append", help="a predictor and its number of lags"
     )
     fit.add_argument("--history", metavar="LAGS", type=int, help="lags of the response's own past")
+    fit.add_argument(
+        "--group",
+        metavar="FACTOR[:X1,X2]",
+        action="append",
+        help="a factor whose levels have intercepts (and slopes) of their own",
+    )
     fit.add_argument("--family", choices=FAMILIES)
     fit.add_argument("--link")
     for role in ("trials", "offset", "weights"):
@@ -142,13 +148,14 @@ def _fit(arguments: argparse.Namespace) -> None:
 def _model(arguments: argparse.Namespace) -> Any:
     from bayesglm.spec.model import GLM
     from bayesglm.spec.penalties import lasso, ridge
-    from bayesglm.spec.terms import History, Lagged
+    from bayesglm.spec.terms import Group, History, Lagged
 
     described: tuple[str, ...] = (
         "response",
         "linear",
         "lagged",
         "history",
+        "group",
         "family",
         "link",
         "ridge",
@@ -172,6 +179,9 @@ def _model(arguments: argparse.Namespace) -> Any:
         terms.append(Lagged(name, lags=int(lags)))
     if arguments.history is not None:
         terms.append(History(lags=arguments.history))
+    for text in arguments.group or ():
+        factor, _, slopes = text.partition(":")
+        terms.append(Group(factor, slopes=tuple(filter(None, slopes.split(",")))))
     prior: Any = None if arguments.ridge is None else ridge(arguments.ridge)
     prior = prior if arguments.lasso is None else lasso(arguments.lasso)
     return GLM(
@@ -214,7 +224,7 @@ def _summarise(fitted: Any) -> None:
 
     from bayesglm.inference.tree import model_of, parameter_group
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     print(model_of(fitted), end="\n\n")
     dropped = fitted.attrs["n_dropped"]
     left_out = f", {dropped} without a full past left out" if dropped else ""
@@ -240,8 +250,10 @@ def _rows(group: Any, has_draws: bool) -> list[tuple[str, ...]]:
         values = flat.values.reshape(-1, int(np.prod(flat.shape[2:]))) if has_draws else flat.values
         columns = values.T if has_draws else np.ravel(values)
         shape = flat.shape[2:] if has_draws else flat.shape
+        dims = flat.dims[2:] if has_draws else flat.dims
         for place, index in zip(columns, np.ndindex(*shape), strict=True):
-            label = f"{name}[{', '.join(map(str, index))}]" if index else str(name)
+            at = [str(flat[dim].values[k]) for dim, k in zip(dims, index, strict=True)]
+            label = f"{name}[{', '.join(at)}]" if at else str(name)
             numbers = (
                 (place.mean(), *np.quantile(place, [0.03, 0.97])) if has_draws else (float(place),)
             )

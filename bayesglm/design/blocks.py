@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.variables import Clock, numbers, place, require
+from bayesglm.design.variables import Clock, factor_labels, numbers, require
 from bayesglm.errors import DataError
 from bayesglm.numerics.rows import Coded, Columns, Dense, Shifted
 from bayesglm.spec.terms import Group, History, Lagged, Linear, Term, lag_range
@@ -120,11 +120,18 @@ class Block:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""
         if self.column_names:
             return self.column_names[column]
-        if not self.shape:
-            return self.name
-        index = np.unravel_index(column, self.shape)
-        places = [f"{dim}={self.coords[dim][k]}" for dim, k in zip(self.dims, index, strict=True)]
-        return f"{self.name}[{', '.join(places)}]"
+        return entry_label(self.name, self.shape, self.dims, self.coords, column)
+
+
+def entry_label(
+    name: str, shape: tuple[int, ...], dims: tuple[str, ...], coords: Mapping[str, Array], k: int
+) -> str:
+    """Name the k-th entry of an array by its labels."""
+    if not shape:
+        return name
+    index = np.unravel_index(k, shape)
+    places = [f"{dim}={coords[dim][at]}" for dim, at in zip(dims, index, strict=True)]
+    return f"{name}[{', '.join(places)}]"
 
 
 @dataclass(frozen=True)
@@ -150,34 +157,6 @@ class Source:
             empty = next(dim for dim in dims if not variable.sizes[dim])
             raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")
         return values, dims
-
-    def labels(self, name: str) -> Array:
-        """Return the labels of a factor, one per sample: whole numbers or words."""
-        variable = require(self.dataset, name, "factor")
-        if variable.dims != (self.dim,):
-            raise DataError(
-                f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
-                f"{self.dim!r}."
-            )
-        values = np.asarray(variable.values)
-        if values.dtype.kind == "O":
-            missing = np.array([value is None or value != value for value in values.tolist()])
-            if missing.any():
-                raise DataError(
-                    f"factor {name!r} lacks {int(missing.sum())} labels, the first at "
-                    f"{place(missing, variable.dims)}; remove those samples or name the level."
-                )
-            values = np.array([str(value) for value in values.tolist()])
-        if values.dtype.kind == "f":
-            whole = np.isfinite(values) & (values == np.floor(values))
-            if not whole.all():
-                raise DataError(
-                    f"factor {name!r} takes labels (words or whole numbers); "
-                    f"{int((~whole).sum())} are neither, the first at "
-                    f"{place(~whole, variable.dims)} ({values[~whole][0]:g})."
-                )
-            values = values.astype(np.int64)
-        return values
 
     def coords(self, name: str, dims: list[str]) -> dict[str, Array]:
         """Return the labels of a variable's feature dims, positions where it has none."""
@@ -230,17 +209,10 @@ def _history(term: History, source: Source) -> Block:
 
 
 def _group(term: Group, source: Source) -> Block:
-    labels = source.labels(term.factor)
-    found, codes = np.unique(labels, return_inverse=True)
-    levels = source.levels.get(term.label, found)
-    if levels is not found:
-        unknown = [label for label in found.tolist() if label not in set(levels.tolist())]
-        if unknown:
-            raise DataError(
-                f"the new data have {unknown[0]!r} in {term.factor!r}, a level that the fit has "
-                "not seen; predict for the fit's own levels, or fit again with data of that level."
-            )
-        codes = np.searchsorted(levels, labels)
+    labels = factor_labels(require(source.dataset, term.factor, "factor"), source.dim)
+    levels, codes = np.unique(labels, return_inverse=True)
+    if term.label in source.levels:
+        levels, codes = _known(term, source.levels[term.label], levels, codes)
     columns = [np.ones(len(labels))]
     for name in term.slopes:
         values, dims = source.values(name, "slope")
@@ -261,6 +233,18 @@ def _group(term: Group, source: Source) -> Block:
         codes=codes.astype(np.intp),
         per_column=True,
     )
+
+
+def _known(term: Group, levels: Array, found: Array, codes: Array) -> tuple[Array, Array]:
+    """Return the levels of a fit and the codes among them of data whose own levels are these."""
+    places = {label: place for place, label in enumerate(levels.tolist())}
+    unknown = [label for label in found.tolist() if label not in places]
+    if unknown:
+        raise DataError(
+            f"the new data have {unknown[0]!r} in {term.factor!r}, a level that the fit has not "
+            "seen; predict for the fit's own levels, or fit again with data of that level."
+        )
+    return levels, np.array([places[label] for label in found.tolist()])[codes]
 
 
 def _with_lags(

@@ -18,7 +18,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
 from bayesglm.numerics.rows import Columns, Dense, Ones, Rows
 from bayesglm.spec.model import GLM, RESERVED
-from bayesglm.spec.priors import Flat
+from bayesglm.spec.priors import Flat, learned_scale
 from bayesglm.spec.terms import Group, History, Lagged, Linear
 
 Array = np.ndarray
@@ -33,6 +33,7 @@ OWN_DIMS: dict[type, tuple[str, ...]] = {
     History: ("lag",),
     Group: ("level", "effect"),
 }
+OF_LEARNED = ("scale", "local", "slab")  # parameters beside coefficients whose scale is learned
 WIDE = 200  # columns; a lagged term of so many is cheaper by shifts, or formed block by block
 
 
@@ -308,8 +309,9 @@ def _keep_units(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _role(model: GLM, name: str) -> str:
-    roles = ("trials", "offset", "weights")
-    return next((role for role in roles if getattr(model, role) == name), "predictor")
+    roles = {getattr(model, role): role for role in ("weights", "offset", "trials")}
+    factors = {term.factor: "factor" for term in model.terms if isinstance(term, Group)}
+    return (factors | roles).get(name, "predictor")
 
 
 def _lagged_label(model: GLM) -> str | None:
@@ -343,13 +345,15 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
                 f"term {term.label!r} has lags of its own, and its predictor {term.variable!r} a "
                 "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."
             )
-        suffixes = OWN_DIMS[type(term)]
-        for made in (f"{term.label}_{suffix}" for suffix in suffixes):
-            if made in dims:
-                raise ModelError(
-                    f"term {term.label!r} needs the dim {made!r}, which the data have already; "
-                    "give the term another name=."
-                )
+        made = {f"{term.label}_{suffix}": "dim" for suffix in OWN_DIMS[type(term)]}
+        prior = model.prior_of(term)
+        if learned_scale(prior) or (prior is None and isinstance(term, Group)):
+            made |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
+        for name in dims & made.keys():
+            raise ModelError(
+                f"term {term.label!r} needs the {made[name]} {name!r}, which the data have "
+                "already; give the term another name=."
+            )
 
 
 def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors:

@@ -63,7 +63,7 @@ def _default_prior(plan: Plan, place: int, grouped: bool) -> Normal:
         if grouped:
             sds[0] = 1.0  # of the intercepts' column of ones
         if not np.all(sds > 0):
-            at = "" if sds.size == 1 else f" (column {block.label(int(np.argmin(sds)))!r})"
+            at = "" if sds.size == 1 else f" (column {_column(block, int(np.argmin(sds)))!r})"
             raise DataError(
                 f"predictor {block.name!r}{at}{plan.name_of(neuron)} is constant over the samples "
                 "in use, so no prior can be scaled by it; remove the term or give it a prior=."
@@ -81,6 +81,13 @@ def _default_prior(plan: Plan, place: int, grouped: bool) -> Normal:
     if grouped:
         return Normal(HalfNormal(_for_neurons(plan, scales, shape[:-1])))
     return Normal(_for_neurons(plan, scales, shape))
+
+
+def _column(block: Block, k: int) -> str:
+    """Name a column of the signal: of a factor's effects the slope, else as its coefficient."""
+    if block.codes is None:
+        return block.label(k)
+    return str(block.coords[block.dims[0]][k])
 
 
 def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> Any:

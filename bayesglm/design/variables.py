@@ -17,6 +17,7 @@ from bayesglm.spec.noun import near
 
 Array = np.ndarray
 LARGEST = 1e40
+LARGEST_WHOLE = 2.0**53  # beyond, floats no longer tell whole numbers apart
 CACHED = 65_536  # numbers; so many are read twice at the price of once
 REAL = "biuf"  # kinds of dtype that are real numbers
 
@@ -63,6 +64,41 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
         raise DataError(
             f"{role} {name!r} holds no value beyond {largest:.3g}, too small to be computed with; "
             "rescale it."
+        )
+    return values
+
+
+def factor_labels(variable: xr.DataArray, dim: str) -> Array:
+    """Return the labels of a factor, one per sample: whole numbers, or words as numpy's strings."""
+    name = variable.name
+    if variable.dims != (dim,):
+        raise DataError(
+            f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
+            f"{dim!r}."
+        )
+    values = np.asarray(variable.values)
+    missing = np.asarray(pd.isna(values))
+    if missing.any():
+        raise DataError(
+            f"factor {name!r} lacks {int(missing.sum())} labels, the first at "
+            f"{place(missing, (dim,))}; remove those samples, or give them a label of their own."
+        )
+    wrong = np.zeros(len(values), dtype=bool)
+    if values.dtype.kind in "OT":
+        # numpy would turn numbers among words into words.
+        kind = str if any(isinstance(value, str) for value in values) else (Real, np.bool_)
+        wrong = np.array([not isinstance(value, kind) for value in values])
+        if not wrong.any():
+            values = np.array(values.tolist())
+    if values.dtype.kind == "f":
+        wrong = ~((np.abs(values) < LARGEST_WHOLE) & (values == np.floor(values)))
+        values = values if wrong.any() else values.astype(np.int64)
+    if values.dtype.kind not in "biuU":
+        wrong = wrong if wrong.any() else ~wrong
+        raise DataError(
+            f"factor {name!r} takes labels that are all words or all whole numbers; "
+            f"{int(wrong.sum())} are not, the first at {place(wrong, (dim,))} "
+            f"({values[wrong][0]}); turn them all into words, or number the levels."
         )
     return values
 

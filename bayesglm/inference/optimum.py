@@ -114,8 +114,8 @@ def _refuse_learned(problem: Problem) -> None:
     if problem.learned:
         names = ", ".join(map(repr, problem.learned))
         raise ModelError(
-            f"{names} are learned, and the joint density of coefficients and their scale grows "
-            "without bound as the scale goes to 0: there is no joint mode. Use fit for the "
+            f"learned scale {names}: the joint density of coefficients and their scale grows "
+            "without bound as the scale goes to 0, so there is no joint mode. Use fit for the "
             "posterior, tune_prior to choose the scales, or a number as the prior's scale."
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.design.blocks import Block
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.tree import sample_coords
 from bayesglm.numerics.priors import elastic_net_log_norm
@@ -26,10 +27,11 @@ NEWTON_STEPS = 5
 def to_pymc(model: GLM, data: Any) -> pymc.Model:
     """Write the model on its data as a PyMC model, with the same names and dims.
 
-    Free variables are ``intercept``, one per term, and the dispersions; the columns of a term
-    are the ``pm.Data`` named ``<term>_data``, the response is observed under its own name from
-    ``<response>_data``. The log density equals that of the native engine to rounding, with and
-    without the Jacobian.
+    Free variables are ``intercept``, one per term, the dispersions, and the learned scales
+    ``<term>_scale``; the columns of a term are the ``pm.Data`` named ``<term>_data``, the response
+    is observed under its own name from ``<response>_data``. Of a `Group` the data are the number
+    of each sample's level, and in ``<term>_effect_data`` what multiplies each effect. The log
+    density equals that of the native engine to rounding, with and without the Jacobian.
 
     Parameters
     ----------
@@ -119,6 +121,8 @@ def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ..
     blocks = [problem.design.predictors.blocks[k] for problem in problems]
     block, size = blocks[0], blocks[0].size
     own = len({id(problem.design.predictors) for problem in problems}) > 1
+    if block.codes is not None:
+        return _effects(problems, blocks if own else blocks[:1], prior, population)
     columns = [
         one.columns(problem.design.predictors.rows).reshape(-1, *block.shape)
         for one, problem in zip(blocks if own else blocks[:1], problems, strict=False)
@@ -137,6 +141,29 @@ def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ..
     return data.reshape((n, size)) @ flat.T
 
 
+def _effects(
+    problems: list[Problem], blocks: list[Block], prior: Any, population: tuple[str, ...]
+) -> Tensor:
+    """Return the effects of each sample's level, ``(sample[, neuron])``: looked up, not summed."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    block, rows = blocks[0], problems[0].design.predictors.rows
+    assert block.codes is not None
+    sample = problems[0].plan.sample_dim
+    codes = pm.Data(f"{block.name}_data", block.codes[rows], dims=(sample,))
+    w = _coefficients(problems, block.name, prior, population, block.shape, block.dims)
+    of_row = pt.moveaxis(w[..., codes], -1, 0)
+    if len(block.dims) == 1:
+        return of_row
+    values = np.stack([one.signal[rows] for one in blocks], axis=1)
+    own = population if len(blocks) > 1 else ()
+    dims = (sample, *own, block.dims[0])
+    values = values if own else values[:, 0]
+    data = pm.Data(f"{block.name}_effect_data", values, dims=dims)
+    return (of_row * (data[:, None] if population and not own else data)).sum(axis=-1)
+
+
 def _coefficients(
     problems: list[Problem],
     name: str,
@@ -147,7 +174,7 @@ def _coefficients(
 ) -> Tensor:
     parameters = _parameters(problems, name, population, shape)
     if learned_scale(prior) is not None:
-        parameters["scale"] = _learned_scale(problems, name, prior, population, dims)
+        parameters["scale"] = _learned_scale(problems, name, prior, population, shape, dims)
     every = (*population, *dims)
     return PRIOR_TWINS[type(prior).__name__](name, dims=every, **parameters)
 
@@ -157,25 +184,25 @@ def _learned_scale(
     name: str,
     prior: Any,
     population: tuple[str, ...],
+    shape: tuple[int, ...],
     dims: tuple[str, ...],
 ) -> Tensor:
     """Return the scale of every coefficient, ``(neuron, *coefficient dims)``, as a variable."""
     import pytensor.tensor as pt
 
-    def variable(suffix: str, kind: str) -> Tensor:
+    def variable(suffix: str) -> Tensor:
         own = problems[0].learned[f"{name}_{suffix}"]
         parameters = _parameters(problems, f"{name}_{suffix}", population, own.shape)
-        made = PRIOR_TWINS[kind](f"{name}_{suffix}", dims=(*population, *own.dims), **parameters)
-        missing = len(dims) - len(own.dims)
-        return made.reshape((*(made.shape[k] for k in range(made.ndim)), *(1,) * missing))
+        twin = PRIOR_TWINS[own.kind]
+        made = twin(f"{name}_{suffix}", dims=(*population, *own.dims), **parameters)
+        return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
 
-    block = next(b for b in problems[0].design.predictors.blocks if b.name == name)
-    scale = variable("scale", type(learned_scale(prior)).__name__)
+    scale = variable("scale")
     if isinstance(prior, Horseshoe):
-        wide = pt.sqr(scale * variable("local", "HalfStudentT"))
-        slab = variable("slab", "InverseGamma")
+        wide = pt.sqr(scale * variable("local"))
+        slab = variable("slab")
         return pt.sqrt(slab * wide / (slab + wide))
-    return scale * np.ones(block.shape)
+    return scale * np.ones(shape)
 
 
 def _dispersion(
@@ -222,6 +249,8 @@ def _row_data(problems: list[Problem], role: str) -> Tensor:
 
     plan = problems[0].plan
     name = getattr(plan.model, role)
+    labels = [term.label for term in plan.model.terms]
+    data_name = f"{name}_{role}_data" if name in labels else f"{name}_data"
     own = plan.population is not None and plan.population in plan.dataset[name].dims
     values = []
     for problem in problems:
@@ -229,8 +258,8 @@ def _row_data(problems: list[Problem], role: str) -> Tensor:
         values.append(getattr(holder, role)[problem.design.predictors.rows])
     if own:
         dims = (plan.sample_dim, plan.population)
-        return pm.Data(f"{name}_data", np.stack(values, axis=-1), dims=dims)
-    data = pm.Data(f"{name}_data", values[0], dims=(plan.sample_dim,))
+        return pm.Data(data_name, np.stack(values, axis=-1), dims=dims)
+    data = pm.Data(data_name, values[0], dims=(plan.sample_dim,))
     return data if plan.population is None else data[:, None]
 
 

@@ -48,7 +48,8 @@ def prior_path(
     scales : sequence of float
         The scales to go through, in units of the coefficients; any order.
     term : str, optional
-        The term whose prior takes these scales; by default every term whose prior has one.
+        The term whose prior takes these scales, in place of one that is learned too; by default
+        every term whose prior has one.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def prior_path(
     for neuron, design in enumerate(plan.designs):
         made = [make_problem(one, neuron, design) for one in plans]
         followed = path_points(made)
-        problems.append(make_problem(plan, neuron, design))
+        problems.append(replace(made[0], plan=plan))  # whose scales may be learned
         points.append([followed[k] for k in back])
     attrs = {"method": "path", "terms": ", ".join(chosen)}
     coords = {"scale": checked}

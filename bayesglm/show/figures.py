@@ -18,6 +18,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, INK = "#9A9A9A", "#222222"
 WIDTH = 9.0
 MOST_NEURONS = 4
+MOST_LETTERS = 25  # of labels side by side in a narrow panel
 
 
 def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple[Figure, Array]:
@@ -36,22 +37,41 @@ def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple
 
 def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
     """Draw every term's coefficients with bands, one panel a term, models in colours."""
-    terms = list(dict.fromkeys(term for tree in kernels.values() for term in tree.children))
+    nodes = {
+        name: panels({term: tree[term].to_dataset() for term in tree.children})
+        for name, tree in kernels.items()
+    }
+    terms = list(dict.fromkeys(term for own in nodes.values() for term in own))
     columns = min(len(terms), 2)
     rows = -(-len(terms) // columns)
     figure, axes = new_figure(rows, columns, 3.3 * rows)
     for ax in axes.flat[len(terms) :]:
         ax.set_visible(False)
     for ax, term in zip(axes.flat, terms, strict=False):
-        for place, (name, tree) in enumerate(kernels.items()):
-            if term in tree.children:
-                colour, shift = COLOURS[place % len(COLOURS)], 0.15 * place
-                draw_kernel(ax, tree[term].to_dataset(), name, colour, shift)
+        members = [place for place, own in enumerate(nodes.values()) if term in own]
+        for place, (name, own) in enumerate(nodes.items()):
+            if term in own:
+                shift = 0.15 * (members.index(place) - 0.5 * (len(members) - 1))
+                draw_kernel(ax, own[term], name, COLOURS[place % len(COLOURS)], shift)
         ax.set_title(term, loc="left", fontsize=12)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     if len(kernels) > 1 and handles:
         figure.legend(handles, labels, loc="outside upper right", ncols=4, frameon=False)
     return figure
+
+
+def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Split the effects of a factor's levels: the intercepts ``g`` and each slope, ``g.x``."""
+    found = {}
+    for term, node in nodes.items():
+        effects = node.coords.get(f"{term}_effect")
+        if effects is None:
+            found[term] = node
+            continue
+        for k, name in enumerate(effects.values):
+            title = term if k == 0 else f"{term}.{name}"
+            found[title] = node.isel({effects.name: k}, drop=True)
+    return found
 
 
 def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
@@ -95,7 +115,12 @@ def name_positions(ax: Axes, node: xr.Dataset) -> None:
     dim = link.dims[-1]
     labels = node[dim].values if dim in node.coords else np.arange(link.shape[-1])
     every = max(1, len(labels) // 10)
-    ax.set_xticks(np.arange(len(labels))[::every], [str(one) for one in labels[::every]])
+    shown = [str(one) for one in labels[::every]]
+    ax.set_xticks(np.arange(len(labels))[::every], shown)
+    if sum(map(len, shown)) > MOST_LETTERS:
+        ax.tick_params("x", rotation=45)
+        for label in ax.get_xticklabels():
+            label.set(horizontalalignment="right", rotation_mode="anchor")
 
 
 def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
@@ -161,23 +186,22 @@ def is_event_train(values: Array) -> bool:
     )
 
 
-def prior_posterior_figure(
-    priors: Mapping[str, tuple[Array, Array]], kernels: xr.DataTree
-) -> Figure:
-    """Draw every coefficient's 94% interval before (grey) and after (colour) the data."""
-    terms = [term for term in kernels.children if term in priors]
-    columns = min(len(terms), 3)
-    rows = -(-len(terms) // columns)
+def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:
+    """Draw every coefficient's 94% interval before (grey) and after (colour) the data.
+
+    A panel a node, with ``prior_lower``, ``prior_upper``, ``link_lower`` and ``link_upper``.
+    """
+    columns = min(len(nodes), 3)
+    rows = -(-len(nodes) // columns)
     figure, axes = new_figure(rows, columns, 0.4 + 2.9 * rows)
-    for ax in axes.flat[len(terms) :]:
+    for ax in axes.flat[len(nodes) :]:
         ax.set_visible(False)
-    for ax, term in zip(axes.flat, terms, strict=False):
-        node = _few_neurons(kernels[term].to_dataset())
+    for ax, (term, node) in zip(axes.flat, nodes.items(), strict=False):
         x, xlabel = lag_axis(node)
-        lower, upper = (np.ravel(edge)[: len(x)] for edge in priors[term])
+        link = {key: np.atleast_1d(value.values) for key, value in node.data_vars.items()}
+        lower, upper = link["prior_lower"], link["prior_upper"]
         step = float(np.diff(x).min()) if len(x) > 1 else 1.0
         ax.bar(x, upper - lower, 0.9 * step, bottom=lower, color=GREY, alpha=0.35, label="prior")
-        link = {key: np.ravel(value.values)[: len(x)] for key, value in node.data_vars.items()}
         ax.bar(
             x,
             link["link_upper"] - link["link_lower"],
@@ -193,7 +217,7 @@ def prior_posterior_figure(
         if "lag" not in node.dims:
             name_positions(ax, node)
         ax.set_title(term, loc="left", fontsize=12)
-    axes[0, 0].set_ylabel("94% interval of the coefficient", fontsize=10)
+    axes[0, 0].set_ylabel("94% interval", fontsize=10)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=10)
     return figure

@@ -18,8 +18,10 @@ from bayesglm.results.elpd import loo
 from bayesglm.results.kernels import kernels
 from bayesglm.results.predict import predict
 from bayesglm.show import figures
+from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, write_page
 from bayesglm.spec.noun import near
+from bayesglm.spec.terms import Group
 
 if TYPE_CHECKING:
     import os
@@ -152,7 +154,10 @@ class Story:
         fit = next(iter(self.fits.values()))
         dim = fit.attrs["sample_dim"]
         dataset = stored_data(fit)
-        part = dataset.isel({dim: slice(0, 2 * STRETCH)})
+        terms = model_of(fit).terms
+        factors = {term.factor for term in terms if isinstance(term, Group)}
+        part = dataset.drop_vars(factors & dataset.data_vars.keys())
+        part = part.isel({dim: slice(0, 2 * STRETCH)})
         x = np.arange(part.sizes[dim])
         label = "sample"
         if "time" in part.coords and "trial" not in part.coords:
@@ -187,10 +192,9 @@ class Story:
         """Return what the data added to the priors, model by model."""
         pictures = []
         for name, fit in self.posteriors.items():
-            priors = prior_intervals(fit)
-            tree = kernels(fit)
-            if priors and "posterior" in fit.children:
-                figure = figures.prior_posterior_figure(priors, tree)
+            found = before_and_after(fit) if "posterior" in fit.children else {}
+            if found:
+                figure = figures.prior_posterior_figure(found)
                 pictures.append(Picture(figure, f"{name}: 94% intervals{of_many(fit)}."))
         if not pictures:
             return ()
@@ -282,23 +286,6 @@ class Story:
         return Section("How far to believe it", notes=tuple(notes))
 
 
-def prior_intervals(fit: xr.DataTree) -> dict[str, tuple[Array, Array]]:
-    """Return the 94% prior interval of every coefficient of terms with a proper prior."""
-    problem = reopen(fit)[0]
-    found = {}
-    for part in problem.natural.coefficients:
-        name = next(key for key, where in problem.places.items() if where == part.where)
-        if name == "intercept" or not part.prior.proper:
-            continue
-        size = part.where.stop - part.where.start
-        scale = np.broadcast_to(part.parameters["scale"], size)
-        loc = np.broadcast_to(part.parameters["loc"], size)
-        # Half widths that hold 94% of a Laplace and of a Normal.
-        half = scale * (np.log(1 / 0.06) if part.prior.kink is not None else 1.8808)
-        found[name] = (loc - half, loc + half)
-    return found
-
-
 @dataclass(frozen=True)
 class Predictive:
     """Predicted against observed, along a stretch of time and in bins of the prediction."""
@@ -364,9 +351,11 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
 def of_many(fit: xr.DataTree) -> str:
     """Say, for a caption, which coefficients are shown where there are too many for one row."""
     group = parameter_group(fit)
-    most = max((variable.ndim for variable in group.data_vars.values()), default=0)
-    lead = 2 if "draw" in group.dims else 0
-    return "" if most <= lead + 1 else " (first neuron, or first row)"
+    own = (
+        set(variable.dims) - {"chain", "draw", f"{name}_effect"}
+        for name, variable in group.data_vars.items()
+    )
+    return "" if max(map(len, own), default=0) <= 1 else " (first neuron, or first row)"
 
 
 def fit_rows(fit: xr.DataTree) -> Array:

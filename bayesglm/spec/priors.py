@@ -62,19 +62,23 @@ class Laplace:
 
     Parameters
     ----------
-    scale, loc : float or array
-        As in `Normal`; the standard deviation is sqrt(2) * scale.
+    scale : float, array or prior
+        As in `Normal`, a prior of the scale included; the standard deviation is sqrt(2) * scale.
+    loc : float or array
+        Where the kink is.
 
     Raises
     ------
     ModelError
-        A scale that is not positive and finite.
+        A scale as in `Normal`.
 
     Examples
     --------
     >>> import bayesglm as bg
     >>> bg.Laplace(0.5) == bg.lasso(2.0)
     True
+    >>> bg.Laplace(bg.Exponential(1.0))
+    Laplace(Exponential(1.0))
     """
 
     scale: Number | ScalePrior
@@ -95,10 +99,12 @@ class StudentT:
 
     Parameters
     ----------
-    scale, loc : float or array
+    scale : float, array or prior
         As in `Normal`; the standard deviation is scale * sqrt(df/(df - 2)) for df above 2.
-    df : float
+    df : float or array
         Degrees of freedom, positive; 1 is the Cauchy distribution.
+    loc : float or array
+        Centre.
 
     Raises
     ------
@@ -180,8 +186,8 @@ class ElasticNet:
 
     Parameters
     ----------
-    scale : float or array
-        Width, in units of the coefficient; as in `Normal`.
+    scale : float, array or prior
+        Width, in units of the coefficient; as in `Normal`, a prior of the scale included.
     ratio : float or array
         Share of the L1 penalty, above 0 and below 1: `Normal` is 0, and `Laplace` is 1.
     loc : float or array
@@ -190,7 +196,7 @@ class ElasticNet:
     Raises
     ------
     ModelError
-        A scale that is not positive and finite, or a ratio that is not between 0 and 1.
+        A scale as in `Normal`, or a ratio that is not between 0 and 1.
 
     Examples
     --------
@@ -229,9 +235,11 @@ class RandomWalk:
 
     Parameters
     ----------
-    scale : float or array
+    scale : float, array or prior
         Standard deviation of a difference, in units of the coefficient. An array must broadcast
-        against the coefficient's dims (a population's first) and not vary along smoothed dims.
+        against the coefficient's dims (a population's first) and not vary along smoothed dims. A
+        `HalfNormal`, `HalfStudentT` or `Exponential` makes it a parameter to be learned, one for
+        the whole term, named ``<term>_scale``.
     order : int
         1 to 4: differences of neighbours, differences of these, and so on.
     dims : str or tuple of str, optional
@@ -241,8 +249,7 @@ class RandomWalk:
     Raises
     ------
     ModelError
-        A scale that is not positive and finite, an order that is not 1, 2, 3 or 4, or dims that
-        are no names.
+        A scale as in `Normal`, an order that is not 1, 2, 3 or 4, or dims that are no names.
 
     Examples
     --------
@@ -251,6 +258,8 @@ class RandomWalk:
     RandomWalk(0.5, order=2, dims='lag')
     >>> bg.RandomWalk(0.5) == bg.smooth(4.0)
     True
+    >>> bg.RandomWalk(bg.HalfNormal(1.0))
+    RandomWalk(HalfNormal(1.0))
     """
 
     scale: Number | ScalePrior
@@ -278,7 +287,7 @@ class Flat:
 
 @noun
 class HalfNormal:
-    """Half-normal prior of a positive parameter such as sigma.
+    """Half-normal prior of a positive parameter: sigma, or the scale of another prior.
 
     log p(s) = log(2) - s**2/(2 scale**2) - log(scale) - log(2 pi)/2 for s > 0.
 
@@ -318,7 +327,7 @@ class HalfStudentT:
 
 @noun
 class Exponential:
-    """Exponential prior of a positive parameter; ``scale`` is its mean.
+    """Exponential prior of a positive parameter, as `HalfNormal`; ``scale`` is its mean.
 
     log p(s) = -s/scale - log(scale) for s > 0 (PyMC's ``lam`` is 1/scale).
 

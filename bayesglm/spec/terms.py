@@ -9,7 +9,12 @@ from typing import Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import frozen_number
-from bayesglm.spec.priors import COEFFICIENT_PRIORS, CoefficientPrior
+from bayesglm.spec.priors import (
+    COEFFICIENT_PRIORS,
+    CoefficientPrior,
+    RandomWalk,
+    learned_scale,
+)
 
 type Lags = int | tuple[int, int] | None
 type Window = float | tuple[float, float] | None
@@ -196,8 +201,9 @@ class Group:
     Parameters
     ----------
     factor : str
-        A variable with one label per sample: words or whole numbers.
-    slopes : tuple of str
+        A variable (or the coordinate ``"trial"``) with one label per sample: words or whole
+        numbers.
+    slopes : str or tuple of str
         Variables over the samples whose slopes vary too.
     correlated : bool
         Whether the effects of a level are correlated; only False is available.
@@ -210,13 +216,16 @@ class Group:
     Raises
     ------
     ModelError
-        No factor, a slope named twice, or correlated effects.
+        No factor, a slope named twice, correlated effects, or slopes under a `RandomWalk` whose
+        scale is learned.
 
     Examples
     --------
     >>> import bayesglm as bg
     >>> bg.Group("subject", slopes="dose")
     Group('subject', slopes=('dose',))
+    >>> bg.Group("session", prior=bg.Normal(bg.Exponential(0.5)))
+    Group('session', prior=Normal(Exponential(0.5)))
     """
 
     factor: str
@@ -227,19 +236,32 @@ class Group:
 
     def __post_init__(self) -> None:
         _check_name("Group factor", self.factor)
-        given: Any = self.slopes
-        slopes = (given,) if isinstance(given, str) else tuple(given)
+        slopes: Any = (self.slopes,) if isinstance(self.slopes, str) else self.slopes
+        if not isinstance(slopes, Iterable):
+            raise ModelError(f"Group slopes must be names of variables, got {slopes!r}.")
+        slopes = tuple(slopes)
         for one in slopes:
             _check_name("Group slope", one)
         put(self, slopes=tuple(map(str, slopes)))
         if len(set(self.slopes)) < len(slopes) or self.factor in slopes:
             raise ModelError(f"Group({self.factor!r}, slopes={slopes!r}) names a variable twice.")
+        if "intercept" in self.slopes:
+            raise ModelError(
+                f"Group({self.factor!r}): the slope 'intercept' is named as the varying intercepts "
+                "are; rename the variable."
+            )
         if self.correlated is not False:
             raise ModelError(
                 f"Group({self.factor!r}): correlated effects are not available; leave "
                 "correlated=False, or add an LKJ prior to bg.to_pymc(model, data)."
             )
         _check_common(self)
+        if slopes and isinstance(self.prior, RandomWalk) and learned_scale(self.prior) is not None:
+            raise ModelError(
+                f"Group({self.factor!r}): a RandomWalk learns one scale for the whole term, and "
+                "intercepts and slopes differ in their units; give it a number for each effect, or "
+                "take another prior."
+            )
 
     @property
     def label(self) -> str:

@@ -1,0 +1,99 @@
+"""What the data added to the priors: intervals before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.inference.tree import reopen
+from bayesglm.numerics.parts import PriorPart
+from bayesglm.results.kernels import kernels
+from bayesglm.show.figures import panels
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+PROB = 0.94
+GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 4001)])  # of scales, where mass is looked for
+
+
+def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
+    """Return the 94% intervals of a posterior fit and of its priors, panel by panel.
+
+    Each panel has ``prior_lower``, ``prior_upper``, ``link_lower`` and ``link_upper`` over one dim
+    at most (the first neuron, the first row). Coefficients whose scale is learned have no prior
+    apart from it: the scale itself is shown.
+    """
+    problem, found = reopen(fit)[0], {}
+    parts = {part.where.start: part for part in problem.natural.coefficients}
+    scales = {part.where.start: part for part in problem.natural.scales}
+    tree = kernels(fit, PROB)
+    for block in problem.design.predictors.blocks:
+        part = parts[problem.places[block.name].start]
+        if part.learned is not None:
+            name = f"{block.name}_scale"
+            own = problem.learned[name]
+            prior = scales[problem.places[name].start]
+            found[name] = _node(_posterior(fit, name), prior, own.shape, own.dims)
+        elif part.prior.proper:
+            node = tree[block.name].to_dataset()
+            dims = tuple("lag" if dim == f"{block.name}_lag" else dim for dim in block.dims)
+            found |= panels({block.name: _node(node, part, block.shape, dims)})
+    population = problem.plan.population
+    return {name: _first_row(node, population) for name, node in found.items()}
+
+
+def _node(
+    node: xr.Dataset, part: PriorPart, shape: tuple[int, ...], dims: tuple[str, ...]
+) -> xr.Dataset:
+    """Add the interval of the prior to that of the posterior."""
+    edges = interval(part, int(np.prod(shape, dtype=int)))
+    names = ("prior_lower", "prior_upper")
+    return node.assign({n: (dims, e.reshape(shape)) for n, e in zip(names, edges, strict=True)})
+
+
+def _posterior(fit: xr.DataTree, name: str) -> xr.Dataset:
+    import xarray as xr
+
+    draws = fit["posterior"].to_dataset()[name]
+    tail = (1.0 - PROB) / 2.0
+    lower, upper = (
+        draws.quantile(q, ("chain", "draw")).drop_vars("quantile") for q in (tail, 1.0 - tail)
+    )
+    return xr.Dataset(
+        {"link": draws.mean(("chain", "draw")), "link_lower": lower, "link_upper": upper}
+    )
+
+
+def _first_row(node: xr.Dataset, population: str | None) -> xr.Dataset:
+    """Keep the lags of the coefficients, or their last dim, and of the others the first place."""
+    dims = [str(dim) for dim in node["link"].dims if dim != population]
+    kept = "lag" if "lag" in dims else dims[-1] if dims else None
+    return node.isel({dim: 0 for dim in node["link"].dims if dim != kept}, drop=True)
+
+
+def interval(part: PriorPart, size: int) -> tuple[Array, Array]:
+    """Return the equal-tailed 94% interval of each entry of a proper prior."""
+    given = {key: np.broadcast_to(value, size) for key, value in part.parameters.items()}
+    scale, loc = given.pop("scale"), given.pop("loc", np.zeros(size))
+    units: dict[tuple[float, ...], tuple[float, float]] = {}
+    for k in range(size):
+        shape = tuple(values[k] for values in given.values())
+        if shape not in units:
+            units[shape] = _unit_interval(part, dict(zip(given, shape, strict=True)))
+    edges = np.array([units[tuple(values[k] for values in given.values())] for k in range(size)])
+    return loc + scale * edges[:, 0], loc + scale * edges[:, 1]
+
+
+def _unit_interval(part: PriorPart, shape: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the interval at scale 1 around 0, from the mass below each point of a grid."""
+    density = np.exp(part.prior.log_density(GRID, scale=1.0, **shape))
+    mass = np.concatenate([[0.0], np.cumsum(np.diff(GRID) * (density[1:] + density[:-1]) / 2.0)])
+    if part.prior.support == "real":  # symmetric
+        half = float(np.interp(PROB / 2.0, mass, GRID))
+        return -half, half
+    tail = (1.0 - PROB) / 2.0
+    return float(np.interp(tail, mass, GRID)), float(np.interp(1.0 - tail, mass, GRID))
