@@ -49,11 +49,17 @@ class Problem:
 
     def uncurved(self) -> list[str]:
         """Name the terms of whose priors a curvature says nothing: kinks and heavy tails."""
-        terms = zip(self.plan.model.terms, self.design.predictors.blocks, strict=True)
+        model = self.plan.model
+        priors = {
+            block.name: term.prior
+            for term, block in zip(model.terms, self.design.predictors.blocks, strict=True)
+        }
+        if model.intercept is not None:
+            priors["intercept"] = model.intercept
         return [
-            f"term {block.name!r} ({type(term.prior).__name__} prior)"
-            for term, block in terms
-            if not PRIORS[type(term.prior).__name__].curved
+            f"term {name!r} ({type(prior).__name__} prior)"
+            for name, prior in priors.items()
+            if not PRIORS[type(prior).__name__].curved
         ]
 
     def start(self) -> Array:
