@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import kinks, laplace_draws
-from bayesglm.inference.mcmc import mcmc_draws
+from bayesglm.inference.mcmc import Settings, mcmc_draws
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.spec.model import GLM
@@ -57,14 +57,14 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
 
 def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
     """Return posterior draws of every neuron by the fastest method that stands its checks."""
-    refused = kinks(problems)
+    refused, settings = kinks(problems), Settings(draws, chains, seed)
     if refused:
-        made = mcmc_draws(problems, draws, None, chains, seed, 0.8)
+        made = mcmc_draws(problems, settings)
         return [replace(one, why=f"NUTS, because of {refused}") for one in made]
     made = laplace_draws(problems, draws, chains, seed)
     failed = [k for k, one in enumerate(made) if one.gaussian and not one.gaussian.accepted]
     if failed:
-        again = mcmc_draws([problems[k] for k in failed], draws, None, chains, seed, 0.8)
+        again = mcmc_draws([problems[k] for k in failed], settings)
         for k, one in zip(failed, again, strict=True):
             made[k] = replace(one, why=f"NUTS, because Laplace was refused: {made[k].why}")
     return made

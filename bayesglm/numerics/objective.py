@@ -66,6 +66,12 @@ class PriorPart:
             return found
         return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
 
+    def precision(self, x: Array) -> Array | float:
+        """Return minus the second derivatives at x ``(q,)``; of a joint prior what they come to."""
+        if self.prior.joint:
+            return self.parameters["structure"].eigenvalues.mean() / self.parameters["scale"] ** 2
+        return -self.prior.curvature(x, **self.parameters)
+
     def bends_like(self, other: PriorPart) -> bool:
         """Say whether another prior of the same kind and place has the same curvature."""
         if self.prior.joint:
@@ -199,18 +205,18 @@ class Objective:
 
     def value(self, theta: Array) -> float:
         """Return the smooth part of the log posterior at one theta."""
-        if self._far_out(theta[None])[0]:
+        if self.far_out(theta[None])[0]:
             return -np.inf
         w = theta[: self.n_coefficients]
         values, unused = np.zeros(1), np.zeros((1, self.n_coefficients))
         self.add_smooth_prior(w[None], values, unused)
-        of_phi = float(self._dispersion_prior(theta[None])[0])
+        of_phi = float(self.dispersion_prior(theta[None])[0])
         return self._likelihood.value(w, self.phi(theta)) + float(values[0]) + of_phi
 
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
         total = np.full(len(thetas), -np.inf)
-        possible = np.flatnonzero(~self._far_out(thetas))
+        possible = np.flatnonzero(~self.far_out(thetas))
         for start in range(0, len(possible), DRAWS):
             some = possible[start : start + DRAWS]
             total[some] = 0.0
@@ -243,7 +249,7 @@ class Objective:
     def evaluate(self, theta: Array) -> Evaluation:
         """Return value, gradient and Hessian of the smooth part in one pass over the rows."""
         p = self.n_coefficients
-        if self._far_out(theta[None])[0]:
+        if self.far_out(theta[None])[0]:
             return Evaluation(-np.inf, np.zeros(self.size), np.zeros((self.size, self.size)))
         found = self._likelihood.terms(theta[:p], self.phi(theta))
         gradient, hessian = np.zeros(self.size), np.zeros((self.size, self.size))
@@ -259,7 +265,7 @@ class Objective:
             part.add_curvature(theta[part.where], hessian)
         if self.free:
             self._dispersion_derivatives(theta, gradient, hessian)
-            values += self._dispersion_prior(theta[None])
+            values += self.dispersion_prior(theta[None])
         return Evaluation(float(values[0]), gradient, hessian)
 
     def likelihood_curvature(self, theta: Array, members: Array, single: bool = False) -> Array:
@@ -373,25 +379,32 @@ class Objective:
         units[np.arange(len(free)), free] = np.sqrt(inverse[free])
         return turned(units, back=True)
 
-    def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
-        """Add the priors of phi, then turn derivatives in phi into those in log(phi)."""
+    def add_dispersion_slopes(self, theta: Array, gradient: Array) -> None:
+        """Add the priors of phi, then turn slopes in phi into those in log(phi), in place."""
         for place, part in self._free_parts():
             phi = np.exp(theta[place])
             gradient[place] += part.prior.gradient(phi, **part.parameters)
-            hessian[place, place] += part.prior.curvature(phi, **part.parameters)
             gradient[place] *= phi
-            hessian[place, :] *= phi
-            hessian[:, place] *= phi
-            hessian[place, place] += gradient[place]
             gradient[place] += float(self.jacobian)
 
+    def _dispersion_derivatives(self, theta: Array, gradient: Array, hessian: Array) -> None:
+        """Do the same, and to the Hessian what goes with it."""
+        self.add_dispersion_slopes(theta, gradient)
+        for place, part in self._free_parts():
+            phi = np.exp(theta[place])
+            hessian[place, place] += part.prior.curvature(phi, **part.parameters)
+            hessian[place, :] *= phi
+            hessian[:, place] *= phi
+            hessian[place, place] += gradient[place] - float(self.jacobian)
+
     def _prior(self, thetas: Array) -> Array:
-        total = self._dispersion_prior(thetas)
+        total = self.dispersion_prior(thetas)
         for part in self.coefficients:
             total += part.total(thetas[:, part.where])
         return total
 
-    def _dispersion_prior(self, thetas: Array) -> Array:
+    def dispersion_prior(self, thetas: Array) -> Array:
+        """Return log p(phi), and the Jacobian where it counts, at many thetas."""
         total = np.zeros(len(thetas))
         for place, part in self._free_parts():
             phi = np.exp(np.clip(thetas[:, place], -FAR_OUT, FAR_OUT))
@@ -399,7 +412,8 @@ class Objective:
             total += float(self.jacobian) * thetas[:, place]
         return total
 
-    def _far_out(self, thetas: Array) -> Array:
+    def far_out(self, thetas: Array) -> Array:
+        """Say which thetas have dispersions where no probability lies."""
         if not self.free:
             return np.zeros(len(thetas), dtype=bool)
         return np.abs(thetas[:, self.n_coefficients :]).max(axis=1) > FAR_OUT
