@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.errors import BayesGLMWarning, ConvergenceError
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import laplace_draws, uncurved
-from bayesglm.inference.mcmc import mcmc_draws
+from bayesglm.inference.mcmc import Settings, mcmc_draws
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.spec.model import GLM
@@ -64,9 +64,9 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
 
 def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
     """Return posterior draws of every neuron by the fastest method that stands its checks."""
-    refused = uncurved(problems)
+    refused, settings = uncurved(problems), Settings(draws, chains, seed)
     if refused:
-        made = mcmc_draws(problems, draws, None, chains, seed, 0.8)
+        made = mcmc_draws(problems, settings)
         return [replace(one, why=f"NUTS, because of {refused}") for one in made]
     tried = laplace_draws(problems, draws, chains, seed)
     reasons = {k: why for k, one in enumerate(tried) if (why := _fault(one))}
@@ -79,7 +79,7 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
         )
     again = {}
     if reasons:
-        sampled = mcmc_draws([problems[k] for k in reasons], draws, None, chains, seed, 0.8)
+        sampled = mcmc_draws([problems[k] for k in reasons], settings)
         again = dict(zip(reasons, sampled, strict=True))
     found = []
     for k, one in enumerate(tried):

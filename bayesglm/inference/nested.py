@@ -13,7 +13,8 @@ density like any other, so importance weights correct the joint draws for all th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -86,26 +87,48 @@ class Nested:
 
 
 def nested_proposal(problem: Problem) -> Nested:
-    """Explore the posterior of the scales; raises ConvergenceError where there is nothing to see.
+    """Explore the posterior of the scales; raises as `scales_at_mode` does."""
+    _refuse_many(problem)
+    with _quiet(problem):
+        given = conditionals(problem)
+        return _explored(given, *_mode_and_factor(problem, given))
 
-    That is: too many scales, or no mode of theirs.
+
+def scales_at_mode(problem: Problem) -> tuple[Array, Array]:
+    """Return the mode of psi's posterior, and a factor of the covariance that its curvature says.
+
+    Raises ConvergenceError where there are too many scales, or no mode of theirs.
     """
-    objective = problem.unconstrained
-    p, d = objective.n_coefficients, objective.size - objective.n_coefficients
+    _refuse_many(problem)
+    with _quiet(problem):
+        return _mode_and_factor(problem, conditionals(problem))
+
+
+def _refuse_many(problem: Problem) -> None:
+    p = problem.unconstrained.n_coefficients
+    d = problem.unconstrained.size - p
     if d > MOST_SCALES:
         raise ConvergenceError(
             f"nested Laplace looks at {MOST_SCALES} scales and dispersions at most, not at {d}"
         )
-    if len(_basis(np.zeros((1, d)))[0]) * p * p > MOST_NUMBERS:
-        raise ConvergenceError(
-            f"nested Laplace takes fewer than {p} coefficients beside {d} scales"
-        )
-    with unthreaded_products(p), np.errstate(over="ignore", invalid="ignore"):
-        given = conditionals(problem)
-        psi, precision = _climb(given, problem.start()[p:])
-        values, vectors = np.linalg.eigh(precision)
-        factor = vectors / np.sqrt(values)
-        return _explored(given, psi, factor)
+    if _basis(np.zeros((1, d))).size * p * p > MOST_NUMBERS:
+        raise ConvergenceError(f"nested Laplace is not for {p} coefficients beside {d} scales")
+
+
+@contextmanager
+def _quiet(problem: Problem) -> Iterator[None]:
+    """Keep small products to one thread, and let solvers try points where numbers overflow."""
+    size = problem.unconstrained.n_coefficients
+    with unthreaded_products(size), np.errstate(over="ignore", invalid="ignore"):
+        yield
+
+
+def _mode_and_factor(
+    problem: Problem, given: Callable[[Array], Conditional]
+) -> tuple[Array, Array]:
+    psi, precision = _climb(given, problem.start()[problem.unconstrained.n_coefficients :])
+    values, vectors = np.linalg.eigh(precision)
+    return psi, vectors / np.sqrt(values)
 
 
 def conditionals(problem: Problem) -> Callable[[Array], Conditional]:

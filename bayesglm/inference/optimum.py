@@ -149,11 +149,7 @@ def _refuse_separated(problem: Problem) -> None:
 
 
 def _refuse_interpolation(problem: Problem) -> None:
-    n, p = problem.design.n_rows, problem.natural.n_coefficients
-    if not problem.natural.free or n > p:
-        return
-    X = problem.design.predictors.columns(slice(0, n))
-    if np.linalg.matrix_rank(X) >= n:
+    if problem.natural.free and can_interpolate(problem):
         raise _interpolates(problem)
 
 
@@ -166,12 +162,41 @@ def check_mode(problem: Problem, solution: Solution) -> None:
 
 
 def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:
-    if not problem.natural.free or not isinstance(solution, Solution):
-        return
-    spread = float(problem.design.y[problem.design.predictors.rows].std())
-    sigma = np.exp(solution.x[problem.natural.n_coefficients :])
-    if np.any(sigma < NEGLIGIBLE_SIGMA * spread):
+    if isinstance(solution, Solution) and has_tiny_sigma(problem, solution.x).any():
         raise _interpolates(problem)
+
+
+def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
+    """Say at which thetas ``(..., size)`` sigma is next to zero, beside the response's sd."""
+    if not problem.natural.free:
+        return np.zeros(thetas.shape[:-1], dtype=bool)
+    spread = float(problem.design.y[problem.design.predictors.rows].std())
+    sigma = np.exp(thetas[..., problem.natural.n_coefficients :])
+    return (sigma < NEGLIGIBLE_SIGMA * spread).any(axis=-1)
+
+
+def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
+    """Raise ModelError where a search that ended next to sigma = 0 means an improper posterior.
+
+    With n samples and a design of rank r that reproduces the response, the posterior of sigma goes
+    like sigma^(r - n) near zero, whatever the proper priors of the coefficients.
+    """
+    if not has_tiny_sigma(problem, theta).any() or can_interpolate(problem):
+        return
+    n, p = problem.design.n_rows, problem.natural.n_coefficients
+    raise ModelError(
+        f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n} "
+        "responses exactly, so the posterior is improper: it piles up at sigma = 0. Fix the noise "
+        "(dispersion=1.0, say), or remove the predictor that holds the response."
+    )
+
+
+def can_interpolate(problem: Problem) -> bool:
+    """Say whether some coefficients reproduce any response of so many samples exactly."""
+    n, p = problem.design.n_rows, problem.natural.n_coefficients
+    if n > p:
+        return False
+    return int(np.linalg.matrix_rank(problem.design.predictors.columns(slice(0, n)))) >= n
 
 
 def _interpolates(problem: Problem) -> ModelError:

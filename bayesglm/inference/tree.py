@@ -14,7 +14,7 @@ import xarray as xr
 from bayesglm.design.design import Plan
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.errors import DataError
-from bayesglm.inference.draws import Draws
+from bayesglm.inference.draws import Draws, blank
 from bayesglm.inference.path import Point
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.spec.model import GLM
@@ -92,7 +92,9 @@ def posterior_tree(
     problems: list[Problem], made: list[Draws], seed: int, began: float
 ) -> xr.DataTree:
     """Make the tree of a posterior; ``began`` is when the work started (`time.perf_counter`)."""
-    lead = ("chain", "draw")
+    lead, shapes = ("chain", "draw"), zip(*(one.lp.shape for one in made), strict=True)
+    chains, draws = map(max, shapes)
+    made = [one.padded(chains, draws) for one in made]
     groups = {"posterior": parameters(problems, [one.theta for one in made], lead)}
     groups["sample_stats"] = _sample_stats(problems, made)
     n_values = made[0].lp.size * len(problems) * problems[0].design.n_rows
@@ -117,8 +119,20 @@ def posterior_tree(
         attrs["khat"] = max(gaussian.khat for gaussian in gaussians)
         attrs["importance_ess"] = min(gaussian.ess for gaussian in gaussians)
         attrs["accepted"] = int(all(gaussian.accepted for gaussian in gaussians))
+    attrs |= _checks(made)
     attrs["wall_time_s"] = time.perf_counter() - began
     return _tree(problems, groups, attrs)
+
+
+def _checks(made: list[Draws]) -> dict[str, float]:
+    """Return the worst of every check over the neurons that stood it."""
+    worst: dict[str, Callable[[list[float]], float]] = {
+        "n_divergent": sum,
+        "max_rhat": max,
+        "min_ess": min,
+    }
+    found = {name: [one.checks[name] for one in made if name in one.checks] for name in worst}
+    return {name: worst[name](values) for name, values in found.items() if values}
 
 
 def _reasons(problems: list[Problem], made: list[Draws]) -> str:
@@ -264,9 +278,14 @@ def _sample_stats(problems: list[Problem], made: list[Draws]) -> xr.Dataset:
     coords = _lead_coords(lead, made[0].lp.shape)
     # One sampler that ran over all neurons together has one set of statistics.
     together = all(one.stats is made[0].stats for one in made)
-    variables: dict[str, Any] = (
-        {name: (lead, values) for name, values in made[0].stats.items()} if together else {}
-    )
+    variables: dict[str, Any] = {}
+    for name, values in {name: v for one in made for name, v in one.stats.items()}.items():
+        if together:
+            variables[name] = (lead, values)
+            continue
+        none = np.full_like(values, blank(values))
+        each = [one.stats.get(name, none) for one in made]
+        variables[name] = ((*lead, plan.population), np.stack(each, axis=-1))
     if plan.population is None:
         return _dataset(variables | {"lp": (lead, made[0].lp)}, coords)
     coords[plan.population] = _labels(problems)

@@ -46,8 +46,8 @@ class Family:
     y, eta and trials broadcast against one another, each phi[k] against eta; `trials=None` means
     one trial.
 
-    - `kernel(y, eta, phi, trials, order)`: the `Derivatives`, up to the given order in eta (those
-      in phi come with the second), of log p less `constant(y, trials)`, which no parameter moves.
+    - `kernel(y, eta, phi, trials, order)`: the `Derivatives`, up to the given order, of log p less
+      `constant(y, trials)`, which no parameter moves.
     - `log_likelihood(y, eta, phi, trials)`: log p(y | eta, phi), normalising constants kept.
     - `derivatives(y, eta, phi, trials)`: the same and all its `Derivatives`.
     - `saturated(y, phi, trials)`: the largest value of the kernel over all eta; twice what a model
@@ -301,13 +301,14 @@ def _gaussian_kernel(
         if order == 0:
             return Derivatives(value)
         slope = slopes[0] / sigma
+        of_phi = ((square - 1.0) / sigma,)
         if order == 1:
-            return Derivatives(value, r * slope)
+            return Derivatives(value, r * slope, phi=of_phi)
         return Derivatives(
             value=value,
             eta=r * slope,
             eta_eta=r * (slopes[1] / sigma) - slope * slope,
-            phi=((square - 1.0) / sigma,),
+            phi=of_phi,
             eta_phi=(-2.0 * r * slope / sigma,),
             phi_phi=(((1.0 - 3.0 * square) / sigma / sigma,),),
         )

@@ -287,18 +287,28 @@ class Moments:
         squares = self.squares + ((d @ self.gram - 2.0 * self.pull) * d).sum(axis=1)
         return self.at(squares, phi[0])
 
+    def slope(self, w: Array, phi: list) -> tuple[float, Array, Array]:
+        """Return value, gradient in w ``(p,)`` and in sigma ``(1,)``."""
+        return self._slope(w, phi)[:3]
+
+    def _slope(self, w: Array, phi: list) -> tuple[float, Array, Array, float]:
+        """Return the same, and RSS / sigma^2."""
+        d, sigma = w - self.anchor, float(phi[0])
+        pull = self.pull - self.gram @ d
+        squares = self.squares - float((self.pull + pull) @ d)
+        scaled = squares / sigma / sigma
+        of_sigma = np.array([(scaled - self.count) / sigma])
+        return self.at(squares, sigma), pull / sigma / sigma, of_sigma, scaled
+
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian."""
-        d, sigma = w - self.anchor, float(phi[0])
-        bend = self.gram @ d
-        pull = self.pull - bend
-        squares = self.squares - float((self.pull + pull) @ d)
-        scaled, slope = squares / sigma / sigma, pull / sigma / sigma
+        value, slope, of_sigma, scaled = self._slope(w, phi)
+        sigma = float(phi[0])
         return Terms(
-            self.at(squares, sigma),
+            value,
             slope,
             -self.gram / sigma / sigma,
-            np.array([(scaled - self.count) / sigma]),
+            of_sigma,
             -2.0 * slope[None] / sigma,
             np.array([[(self.count - 3.0 * scaled) / sigma / sigma]]),
         )
@@ -347,16 +357,29 @@ def slopes(
     k, p = W.shape
     together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
 
-    def work(run: Sequence[Rows]) -> tuple[Array, Array]:
-        values, gradients = np.zeros(k), np.zeros((k, p))
-        for rows in run:
-            d = _kernel(family, rows, rows.times(W), together, 1)
-            values += d.value.sum(axis=1)
-            gradients += rows.adjoint(d.eta)
-        return values, gradients
+    def work(run: Sequence[Rows]) -> tuple[Array, Array, Array]:
+        return run_slopes(family, run, W, together)
 
-    values, gradients = zip(*share_out(blocks(block_rows(p, k)), work), strict=True)
+    values, gradients, _ = zip(*share_out(blocks(block_rows(p, k)), work), strict=True)
     return sum(values[1:], values[0]), sum(gradients[1:], gradients[0])
+
+
+def run_slopes(
+    family: Family, run: Iterable[Rows], W: Array, phi: list
+) -> tuple[Array, Array, Array]:
+    """Return the same of one run of blocks, by no other thread, and slopes in phi ``(n_phi, k)``.
+
+    phi has for each dispersion one number for all, or ``(k, 1)``.
+    """
+    k, p = W.shape
+    values, gradients, of_phi = np.zeros(k), np.zeros((k, p)), np.zeros((len(phi), k))
+    for rows in run:
+        d = _kernel(family, rows, rows.times(W), phi, 1)
+        values += d.value.sum(axis=1)
+        gradients += rows.adjoint(d.eta)
+        for total, part in zip(of_phi, d.phi, strict=True):
+            total += part.sum(axis=1)
+    return values, gradients, of_phi
 
 
 def curvatures(

@@ -55,6 +55,9 @@ def _sides(eta: Array, small: Array) -> Pair:
     return np.where(positive, large, small), np.where(positive, small, large)
 
 
+_LEAST = -709.0  # exp(709) is still a float
+
+
 def _logistic(eta: Array) -> Array:
     return _sides(eta, np.exp(-np.abs(eta)))[0]
 
@@ -72,13 +75,18 @@ def _logit_logs(eta: Array, order: int) -> tuple[Pair, ...]:
 
 
 def _logit_log_p(eta: Array, order: int) -> tuple[Array, ...]:
-    small = np.exp(-np.abs(eta))
-    log_p = np.minimum(eta, 0.0) - np.log1p(small)
+    """With the odds against u = exp(-eta): log p = -log(1 + u) and log p' = q = u / (1 + u)."""
+    least = np.min(eta, initial=0.0)
+    bounded = eta if least > _LEAST else np.maximum(eta, _LEAST)
+    against = np.exp(-bounded)
+    log_p = -np.log1p(against)
+    if least <= _LEAST:
+        log_p = np.where(eta > _LEAST, log_p, eta)
     if order == 0:
         return (log_p,)
-    total = 1.0 + small
-    q = np.where(eta >= 0.0, small, 1.0) / total
-    return (log_p, q) if order == 1 else (log_p, q, -small / total / total)
+    total = 1.0 + against
+    q = against / total
+    return (log_p, q) if order == 1 else (log_p, q, -q / total)
 
 
 def _inverse_mills(eta: Array) -> Pair:

@@ -125,12 +125,13 @@ class Objective:
     def _quadratic(self) -> tuple[float, Array, Array]:
         """Sum of log densities at their centres, the centres, and minus the second derivatives.
 
-        Of all the priors whose smooth part is a quadratic; the others are in `_other_priors`.
+        Of all the priors whose smooth part is a quadratic; the others are in `_other_priors`, and
+        those of learned scales in neither.
         """
         constant, centre = 0.0, np.zeros(self.n_coefficients)
         precision = np.zeros(self.n_coefficients)
         for part in self.coefficients:
-            if part.prior.quadratic:
+            if part.prior.quadratic and part.learned is None:
                 centre[part.where] = part.parameters.get("loc", 0.0)
                 at = centre[part.where]
                 constant += float(part.total(at))
@@ -139,7 +140,14 @@ class Objective:
 
     @cached_property
     def _other_priors(self) -> tuple[PriorPart, ...]:
-        return tuple(part for part in self.coefficients if not part.prior.quadratic)
+        fixed = (part for part in self.coefficients if part.learned is None)
+        return tuple(part for part in fixed if not part.prior.quadratic)
+
+    @cached_property
+    def _kinks(self) -> tuple[Array, Array, Array]:
+        """Where the kinks are: their places in theta, their weights, and the values of theta."""
+        places = np.flatnonzero(self.kink)
+        return places, self.kink[places], self.kink_at[places]
 
     def add_smooth_prior(self, W: Array, values: Array, gradients: Array) -> None:
         """Add the smooth part of log p(w), and its gradient, at each w ``(k, p)``, in place."""
@@ -164,7 +172,7 @@ class Objective:
 
     def value(self, theta: Array) -> float:
         """Return the smooth part of the log posterior at one theta."""
-        if self._far_out(theta[None])[0]:
+        if self.far_out(theta[None])[0]:
             return -np.inf
         w = theta[: self.n_coefficients]
         values, unused = np.zeros(1), np.zeros((1, self.n_coefficients))
@@ -175,7 +183,7 @@ class Objective:
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
         total = np.full(len(thetas), -np.inf)
-        possible = ~self._far_out(thetas)
+        possible = ~self.far_out(thetas)
         some = thetas[possible]
         total[possible] = self._likelihood.values(some[:, : self.n_coefficients], self.phi(some))
         step = max(1, CELLS // max(self.size, 1))
@@ -221,7 +229,7 @@ class Objective:
     def evaluate(self, theta: Array) -> Evaluation:
         """Return value, gradient and Hessian of the smooth part in one pass over the rows."""
         p = self.n_coefficients
-        if self._far_out(theta[None])[0]:
+        if self.far_out(theta[None])[0]:
             return Evaluation(-np.inf, np.zeros(self.size), np.zeros((self.size, self.size)))
         found = self._likelihood.terms(theta[:p], self.phi(theta))
         gradient, hessian = np.zeros(self.size), np.zeros((self.size, self.size))
@@ -357,22 +365,25 @@ class Objective:
             place = part.where.start
             phi = np.exp(theta[place])
             gradient[place] += part.prior.gradient(phi, **part.parameters)
-            hessian[place, place] += part.prior.curvature(phi, **part.parameters)
             gradient[place] *= phi
-            hessian[place, :] *= phi
-            hessian[:, place] *= phi
-            hessian[place, place] += gradient[place]
             gradient[place] += float(self.jacobian)
 
     def prior_slope(self, theta: Array) -> tuple[float, Array]:
         """Return log p(theta) and its gradient, kinks included; 0 is the slope at a kink."""
-        value, gradient = 0.0, np.zeros(self.size)
+        values, gradient, p = np.zeros(1), np.zeros(self.size), self.n_coefficients
+        self.add_smooth_prior(theta[None, :p], values, gradient[None, :p])
+        value = float(values[0])
+        places, weights, at = self._kinks
+        if len(places):
+            away = theta[places] - at
+            value -= float(weights @ np.abs(away))
+            gradient[places] -= weights * np.sign(away)
         for part in self.coefficients:
-            fixed, x = part.given(theta), theta[part.where]
-            value += float(fixed.total(x))
-            slope = fixed.prior.gradient(x, **fixed.parameters)
-            gradient[part.where] += slope
             if part.learned is not None:
+                fixed, x = part.given(theta), theta[part.where]
+                value += float(fixed.total(x))
+                slope = fixed.prior.gradient(x, **fixed.parameters)
+                gradient[part.where] += slope
                 part.learned.add_slope(theta, fixed.slope_of_log_scale(x, slope), gradient)
         for part in self.positive:
             phi = np.exp(np.clip(theta[part.where], -FAR_OUT, FAR_OUT))
@@ -402,7 +413,8 @@ class Objective:
         density = part.prior.log_density(phi, **part.parameters) + float(self.jacobian) * log_phi
         return density.sum(axis=-1)
 
-    def _far_out(self, thetas: Array) -> Array:
+    def far_out(self, thetas: Array) -> Array:
+        """Say which thetas have dispersions or scales where no probability lies."""
         if not self.positive:
             return np.zeros(len(thetas), dtype=bool)
         return np.abs(thetas[:, self.n_coefficients :]).max(axis=1) > FAR_OUT

@@ -13,7 +13,7 @@ import contextvars
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -64,11 +64,15 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def unthreaded_products(size: int) -> Iterator[None]:
     """Keep the products of matrices of some size to one thread each, unless they are large."""
-    if size > LARGE or n_threads() == 1:
+    with nullcontext() if size > LARGE else single_products():
         yield
-    else:
-        with _blas().limit(limits=1):
-            yield
+
+
+@contextmanager
+def single_products() -> Iterator[None]:
+    """Keep every matrix product to one thread."""
+    with nullcontext() if n_threads() == 1 else _blas().limit(limits=1):
+        yield
 
 
 def share_out[Block, Result](

@@ -103,6 +103,12 @@ class PriorPart:
             return found
         return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
 
+    def precision(self, x: Array) -> Array | float:
+        """Return minus the second derivatives at x ``(q,)``; of a joint prior what they come to."""
+        if self.prior.joint:
+            return self.parameters["structure"].eigenvalues.mean() / self.parameters["scale"] ** 2
+        return -self.prior.curvature(x, **self.parameters)
+
     def bends_like(self, other: PriorPart) -> bool:
         """Say whether another prior of the same kind and place has the same curvature."""
         if self.prior.joint:

@@ -1,0 +1,90 @@
+"""The log density as a sampler asks for it: value and gradient at one theta, over and over.
+
+Every chain is a thread of its own, and an evaluation stays in the thread that asks for it: nothing
+is shared out here, and NumPy lets the other chains in while it computes. Rows that are few enough
+are laid out once, side by side in columns, which is how both products with them are fastest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesglm.numerics.likelihood import CELLS, block_rows, moments, run_slopes
+from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.rows import Rows
+
+Array = np.ndarray
+HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
+MOST_ROWS = 16384  # of a block of these: what is computed of its rows stays in the cache
+_NARROWEST = 1e-300
+MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
+
+
+@dataclass(frozen=True)
+class Density:
+    """The whole log posterior, kinks and Jacobian included, with its gradient.
+
+    ``rows`` are the blocks of rows in columns, or None where they are too many to be held; of a
+    gaussian response with the identity link the objective's moments may say it all.
+    """
+
+    objective: Objective
+    rows: Sequence[Rows] | None
+    widths: Array
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
+
+        At a kink itself the gradient is that of the smooth part.
+        """
+        objective, p = self.objective, self.objective.n_coefficients
+        if objective.far_out(theta[None])[0]:
+            return -np.inf, np.zeros(objective.size)
+        with np.errstate(all="ignore"):
+            phi = objective.phi(theta)
+            value, of_w, of_phi = self._likelihood(theta[:p], phi)
+            of_prior, gradient = objective.prior_slope(theta)
+            gradient[:p] += of_w
+            for place, k in enumerate(objective.free, start=p):
+                gradient[place] += of_phi[k] * phi[k]
+        return value + of_prior, gradient
+
+    def _likelihood(self, w: Array, phi: list) -> tuple[float, Array, Array]:
+        objective = self.objective
+        if objective.moments is not None:
+            return objective.moments.slope(w, phi)
+        run: Iterable[Rows] = (
+            objective.blocks(block_rows(len(w))) if self.rows is None else self.rows
+        )
+        values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
+        return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
+
+
+def density(objective: Objective, around: Array, widths: Array | float = 0.0) -> Density:
+    """Make the density of an objective; it will be asked for near one theta above all.
+
+    >>> from bayesglm.numerics.families import FAMILIES
+    >>> rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
+    >>> objective = Objective(lambda size: [rows], FAMILIES["poisson", "log"], 1, (), (), True)
+    >>> value, gradient = density(objective, np.zeros(1)).slope(np.zeros(1))
+    >>> round(value, 3), gradient.tolist()
+    (-7.787, [3.0])
+    """
+    p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
+    n = sum(len(rows) for rows in objective.blocks(CELLS))
+    if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
+        taken = moments(objective.rowwise, around[:p])
+        return Density(replace(objective, moments=taken), None, widths)
+    _ = objective.rowwise.constant  # now, and not in each chain
+    if n * p > HELD:
+        return Density(objective, None, widths)
+    size = min(MOST_ROWS, max(1024, CELLS // max(p, 1)))
+    rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
+    return Density(objective, rows, widths)
+
+
+def _in_columns(rows: Rows) -> Rows:
+    return Rows.of(np.asfortranarray(rows.X), rows.y, rows.offset, rows.weights, rows.trials)
