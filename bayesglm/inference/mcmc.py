@@ -186,9 +186,9 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
 def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Sampled:
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    coordinates, at_mode, widths = whiten(problem)
+    coordinates, at_mode = whiten(problem)
     size = problem.natural.size
-    target = density(problem.unconstrained, coordinates.centre, widths)
+    target = density(problem.unconstrained, coordinates.to_theta(np.zeros(size)))
     slope = _guarded(coordinates.in_x(target.slope))
     compiled = from_pyfunc(
         size,

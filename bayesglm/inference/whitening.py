@@ -10,9 +10,10 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.nested import scales_at_mode
 from bayesglm.inference.optimum import has_tiny_sigma, refuse_improper_sigma
 from bayesglm.inference.problem import Problem
-from bayesglm.inference.solve import maximise
+from bayesglm.inference.solve import judge, maximise
 from bayesglm.numerics.coordinates import Coordinates, Multiples, whitened
 from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.solvers import Solution
 
 Array = np.ndarray
@@ -25,7 +26,6 @@ class Whitening(NamedTuple):
 
     coordinates: Coordinates
     at_mode: bool
-    widths: Array
 
 
 def whiten(problem: Problem) -> Whitening:
@@ -58,24 +58,7 @@ def whiten(problem: Problem) -> Whitening:
         precision.flat[:: objective.size + 1] += _kinks(objective)
     else:
         precision = _diagonal(objective, centre)
-    coordinates = whitened(centre, precision)
-    return Whitening(coordinates, at_mode, _widths(objective, coordinates))
-
-
-V0 = 0.15
-CMAX = 0.5
-
-
-def _widths(objective: Objective, coordinates: Coordinates) -> Array:
-    """Return widths"""
-    factor = coordinates.factor
-    variance = factor**2 if factor.ndim == 1 else (factor**2).sum(axis=1)
-    kink = objective.kink
-    r = kink**2 * variance
-    z2 = (coordinates.centre - objective.kink_at) ** 2 / variance
-    total = (0.06 * r**2.5 * np.exp(-0.5 * z2)).sum()
-    c = min(CMAX, (V0 / total) ** (1 / 3)) if total > 0 else 0.0
-    return c * kink * variance
+    return Whitening(whitened(centre, precision), at_mode)
 
 
 def _around_scales(problem: Problem) -> Coordinates:
@@ -89,7 +72,8 @@ def _around_scales(problem: Problem) -> Coordinates:
     theta = np.concatenate([problem.start()[:p], psi])
     given = objective.given(theta)
     try:
-        theta[:p] = maximise(problem, given).x
+        with unthreaded_products(p), np.errstate(over="ignore", invalid="ignore"):
+            theta[:p] = judge(given, theta[:p]).x
     except ConvergenceError:
         pass  # the chains find their way from the mean response as well
     wide = p > MOST_WHITENED

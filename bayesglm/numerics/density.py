@@ -14,12 +14,11 @@ import numpy as np
 
 from bayesglm.numerics.likelihood import CELLS, block_rows, moments, run_slopes
 from bayesglm.numerics.objective import Objective
-from bayesglm.numerics.rows import Rows
+from bayesglm.numerics.rows import Coded, Rows
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
 MOST_ROWS = 16384  # of a block of these: what is computed of its rows stays in the cache
-_NARROWEST = 1e-300
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
 
@@ -33,7 +32,6 @@ class Density:
 
     objective: Objective
     rows: Sequence[Rows] | None
-    widths: Array
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
@@ -63,7 +61,7 @@ class Density:
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
 
 
-def density(objective: Objective, around: Array, widths: Array | float = 0.0) -> Density:
+def density(objective: Objective, around: Array) -> Density:
     """Make the density of an objective; it will be asked for near one theta above all.
 
     >>> from bayesglm.numerics.families import FAMILIES
@@ -73,18 +71,20 @@ def density(objective: Objective, around: Array, widths: Array | float = 0.0) ->
     >>> round(value, 3), gradient.tolist()
     (-7.787, [3.0])
     """
-    p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
+    p = objective.n_coefficients
     n = sum(len(rows) for rows in objective.blocks(CELLS))
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, around[:p])
-        return Density(replace(objective, moments=taken), None, widths)
+        return Density(replace(objective, moments=taken), None)
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * p > HELD:
-        return Density(objective, None, widths)
+        return Density(objective, None)
     size = min(MOST_ROWS, max(1024, CELLS // max(p, 1)))
     rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
-    return Density(objective, rows, widths)
+    return Density(objective, rows)
 
 
 def _in_columns(rows: Rows) -> Rows:
+    if any(isinstance(part, Coded) for _, part in rows.columns):
+        return rows  # a factor is read faster by its codes
     return Rows.of(np.asfortranarray(rows.X), rows.y, rows.offset, rows.weights, rows.trials)
