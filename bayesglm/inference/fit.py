@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bayesglm.errors import BayesGLMWarning
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import kinks, laplace_draws
 from bayesglm.inference.mcmc import mcmc_draws
@@ -41,6 +43,11 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     DataError, ModelError, ConvergenceError
         As in `fit_map`.
 
+    Warns
+    -----
+    BayesGLMWarning
+        The importance weights were refused, and NUTS is on its way; whatever `fit_mcmc` warns of.
+
     Examples
     --------
     >>> import bayesglm as bg
@@ -63,6 +70,13 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
         return [replace(one, why=f"NUTS, because of {refused}") for one in made]
     made = laplace_draws(problems, draws, chains, seed)
     failed = [k for k, one in enumerate(made) if one.gaussian and not one.gaussian.accepted]
+    for k in failed:
+        warnings.warn(
+            f"the importance weights of the Laplace approximation{problems[k].where} were refused "
+            f"({made[k].why}), so NUTS takes its place. fit_mcmc gets there without this attempt.",
+            BayesGLMWarning,
+            stacklevel=3,
+        )
     if failed:
         again = mcmc_draws([problems[k] for k in failed], draws, None, chains, seed, 0.8)
         for k, one in zip(failed, again, strict=True):

@@ -21,10 +21,12 @@ from bayesglm.inference.psis import (
     resample,
     smallest_ess,
     smooth,
+    worth,
 )
 from bayesglm.inference.solve import with_moments
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ TRIED = 4.0  # ... as many before another proposal is tried ...
 MOST = 16.0  # ... and in the end, before short draws are let pass
 LEAST_PER_CHAIN = 250  # proposals, however few draws are wanted: the check needs so many
 ENOUGH = 0.9  # effective draws per draw, below which more proposals are drawn
+FINITE_VARIANCE = 0.5  # k-hat of the heaviest tail that has one
 AGREEMENT = 5.0  # Monte-Carlo standard errors between the means under two proposals
 
 
@@ -48,9 +51,9 @@ def fit_laplace(
     (log sigma, with the Jacobian), H being minus the Hessian there. A pool of its draws is
     weighted by p/q, the weights are Pareto-smoothed (Vehtari et al. 2024), and the draws are
     taken from the pool by systematic sampling, so ``posterior`` is already corrected. The pool
-    starts at 1.5 proposals per draw and grows while they are worth too few draws; where more of
-    them do not help, or the weights fail their check, a split normal (Geweke 1989) follows the
-    skewness of the density, then a Student t its tails.
+    starts at 1.5 proposals per draw and grows while they are worth too few draws. Where k-hat
+    says that the weights have no variance, or very many proposals would be needed, a split normal
+    (Geweke 1989) follows the skewness of the density, and then a Student t its tails.
 
     Parameters
     ----------
@@ -67,9 +70,10 @@ def fit_laplace(
         ``posterior``, ``sample_stats`` (``lp``), ``log_likelihood`` (up to 2e7 values),
         ``observed_data``, ``constant_data``; ``laplace`` (mode, sd, covariance on the
         unconstrained scale) and ``proposal`` (raw draws with ``log_p`` and ``log_q``, for
-        ``arviz.loo_approximate_posterior``). Attributes ``khat``, ``importance_ess`` (the
-        smallest of ArviZ's bulk size, Kish's and the number of distinct draws) and ``accepted``
-        (whether the weights stood their check).
+        ``arviz.loo_approximate_posterior``). Attributes ``khat``, ``accepted`` (whether the
+        weights stood their check) and ``importance_ess``: the smallest of ArviZ's bulk size,
+        Kish's, the number of distinct draws, and how many independent draws the mean of each
+        parameter is worth by its own weights.
 
     Raises
     ------
@@ -128,9 +132,11 @@ def kinks(problems: list[Problem]) -> str:
 def laplace_draws(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
     """Return corrected draws for every neuron, each from a random stream of its own."""
     streams = np.random.default_rng(seed).spawn(len(problems))
-    return [
-        _one(problem, draws, chains, rng) for problem, rng in zip(problems, streams, strict=True)
-    ]
+    with unthreaded_products(problems[0].unconstrained.size):
+        return [
+            _one(problem, draws, chains, rng)
+            for problem, rng in zip(problems, streams, strict=True)
+        ]
 
 
 def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) -> Draws:
@@ -144,11 +150,13 @@ def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) ->
     first = gaussian(mode, -at_mode.hessian)
     pool = _find_pool(objective, first, wanted, chains, rng)
     why = _refusal(pool, chains)
-    if not why and not problem.log_concave():
+    if not why and not (problem.log_concave() and pool.steady):
         why = _disagreement(objective, pool, rng)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     kept = pool.thetas[index].reshape(*shape, -1)
-    ess = min(smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))))
+    ess = min(
+        smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))), pool.worth(wanted)
+    )
     made = Gaussian(
         mode,
         first.factor @ first.factor.T,
@@ -189,18 +197,19 @@ class Pool(NamedTuple):
     log_q: Array
     smoothed: Smoothed
 
-    def worth(self, wanted: int) -> float:
-        """Return how many independent draws those that are taken from it are worth.
-
-        The smaller of Kish's size and the expected number of distinct draws.
-        """
-        distinct = np.minimum(wanted * np.exp(self.smoothed.log_weights), 1.0).sum()
-        return min(self.smoothed.kish, float(distinct))
-
     @property
     def stands(self) -> bool:
         """Whether k-hat is below its limit."""
         return self.smoothed.khat < khat_limit(len(self.thetas))
+
+    @property
+    def steady(self) -> bool:
+        """Whether k-hat also says that the weights have a variance, as effective sizes suppose."""
+        return self.stands and self.smoothed.khat < FINITE_VARIANCE
+
+    def worth(self, wanted: int) -> float:
+        """Return how many independent draws those that are taken from it are worth."""
+        return worth(self.smoothed.log_weights, self.thetas, wanted)
 
     def suffices(self, wanted: int) -> bool:
         """Say whether it is worth enough draws."""
@@ -219,15 +228,19 @@ def _find_pool(
     pools: list[Pool] = []
     for proposal in _proposals(objective, first):
         pool = _drawn(objective, proposal, size, rng)
-        while pool.stands and not pool.suffices(wanted) and pool.needed(wanted) <= TRIED * wanted:
+        while pool.steady and not pool.suffices(wanted) and pool.needed(wanted) <= TRIED * wanted:
             pool = _enlarged(objective, pool, pool.needed(wanted), rng)
-        if pool.stands and pool.suffices(wanted):
+        if pool.steady and pool.suffices(wanted):
             return pool
         pools.append(pool)
+    steady = [pool for pool in pools if pool.steady]
     standing = [pool for pool in pools if pool.stands]
-    if not standing:
+    if steady:
+        best = min(steady, key=lambda pool: pool.needed(wanted))
+    elif standing:
+        best = standing[-1]  # with the heaviest tail
+    else:
         return min(pools, key=lambda pool: np.nan_to_num(pool.smoothed.khat, nan=np.inf))
-    best = min(standing, key=lambda pool: pool.needed(wanted))
     return _enlarged(objective, best, min(best.needed(wanted), int(MOST * wanted)), rng)
 
 
@@ -258,8 +271,9 @@ def _refusal(pool: Pool, chains: int) -> str:
     least = KISH_PER_CHAIN * chains
     if not pool.stands:
         return f"k-hat is {pool.smoothed.khat:.2f}, not below {khat_limit(len(pool.thetas)):.2f}"
-    if pool.smoothed.kish < least:
-        return f"the weights are worth {pool.smoothed.kish:.0f} draws, fewer than {least}"
+    effective = min(pool.smoothed.kish, worth(pool.smoothed.log_weights, pool.thetas))
+    if effective < least:
+        return f"the weights are worth {effective:.0f} draws, fewer than {least}"
     return ""
 
 
@@ -268,8 +282,8 @@ def _disagreement(objective: Objective, pool: Pool, rng: np.random.Generator) ->
     other = _drawn(objective, pool.proposal.heavier(), len(pool.thetas), rng)
     if other.smoothed.kish < KISH_PER_CHAIN:
         return (
-            "the density is not log-concave, and a heavier-tailed proposal has too few effective "
-            f"draws ({other.smoothed.kish:.0f}) to confirm it"
+            f"a heavier-tailed proposal has too few effective draws ({other.smoothed.kish:.0f}) "
+            "to confirm the weights"
         )
     weights, others = np.exp(pool.smoothed.log_weights), np.exp(other.smoothed.log_weights)
     mean = weights @ pool.thetas
@@ -277,8 +291,5 @@ def _disagreement(objective: Objective, pool: Pool, rng: np.random.Generator) ->
     error = sd * np.sqrt(1.0 / pool.smoothed.kish + 1.0 / other.smoothed.kish)
     furthest = float(np.max(np.abs(mean - others @ other.thetas) / error))
     if furthest > AGREEMENT:
-        return (
-            "the density is not log-concave, and a heavier-tailed proposal moves a mean by "
-            f"{furthest:.1f} Monte-Carlo errors"
-        )
+        return f"a heavier-tailed proposal moves a mean by {furthest:.1f} Monte-Carlo errors"
     return ""

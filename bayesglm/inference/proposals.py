@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import gammaln
 
 Array = np.ndarray
 PROBES = (1.0, 2.0, 3.0)  # standard deviations from the mode where the density is probed
 NARROWEST, WIDEST = 0.4, 4.0
 HEAVY_TAIL_DF = 5.0
+FLATTEST = 1e-13  # curvature, relative to the largest, that rounding leaves of none
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Proposal:
     df: float | None = None
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """Return ``n`` draws ``(n, size)`` and log densities (Student t: up to a constant)."""
+        """Return ``n`` draws ``(n, size)`` and their log densities."""
         total = self.left + self.right
         z = rng.standard_normal((n, len(self.mode)))
         if self.df is not None:
@@ -39,12 +41,16 @@ class Proposal:
         if np.any(total != 2.0):
             above = rng.random(z.shape) * total < self.right
             z = np.abs(z) * np.where(above, self.right, -self.left)
-        log_q = np.log(2.0 / total).sum() - float(np.linalg.slogdet(self.factor)[1])
-        if self.df is None:
-            log_q = log_q - 0.5 * squares - 0.5 * len(self.mode) * np.log(2.0 * np.pi)
-        else:
-            log_q = log_q - 0.5 * (self.df + len(self.mode)) * np.log1p(squares / self.df)
-        return self.mode + z @ self.factor.T, log_q
+        constant = np.log(2.0 / total).sum() - float(np.linalg.slogdet(self.factor)[1])
+        return self.mode + z @ self.factor.T, constant + self._log_density(squares)
+
+    def _log_density(self, squares: Array) -> Array:
+        """Return that of a standard normal or Student t where z'z is known."""
+        p, df = len(self.mode), self.df
+        if df is None:
+            return -0.5 * squares - 0.5 * p * np.log(2.0 * np.pi)
+        constant = gammaln(0.5 * (df + p)) - gammaln(0.5 * df) - 0.5 * p * np.log(df * np.pi)
+        return constant - 0.5 * (df + p) * np.log1p(squares / df)
 
     def heavier(self) -> Proposal:
         """Return a Student t in place of the normal; of a Student t, one of half its df."""
@@ -60,6 +66,7 @@ def gaussian(mode: Array, precision: Array) -> Proposal:
     """
     scale = 1.0 / np.sqrt(np.diag(precision))
     values, vectors = np.linalg.eigh(precision * np.outer(scale, scale))
+    values = np.maximum(values, FLATTEST * values[-1])
     root = (vectors / np.sqrt(values)) @ vectors.T
     ones = np.ones(len(mode))
     return Proposal("Gaussian", mode, scale[:, None] * root, ones, ones)

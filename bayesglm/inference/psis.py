@@ -120,7 +120,8 @@ def _pareto_fit(excess: Array) -> tuple[Array, Array]:
     quartile = np.where(quartile > excess[:, :1], quartile, np.nan)
     points = 1.0 - np.sqrt(n_points / (np.arange(n_points) + 0.5))
     b = points / (3.0 * quartile) + 1.0 / excess[:, -1:]
-    k = np.log1p(-b[:, :, None] * excess[:, None, :]).mean(axis=2)
+    logs = -b[:, :, None] * excess[:, None, :]
+    k = np.log1p(logs, out=logs).mean(axis=2)
     log_profile = n * (np.log(-b / k) - k - 1.0)
     weight = np.exp(log_profile - log_profile.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
@@ -171,3 +172,18 @@ def resample(rng: np.random.Generator, log_weights: Array, n_draws: int) -> Arra
     points = (np.arange(n_draws) + rng.random()) / n_draws * edges[-1]
     index = np.searchsorted(edges, points, side="right")
     return rng.permutation(order[np.minimum(index, len(order) - 1)])
+
+
+def worth(log_weights: Array, thetas: Array, n_draws: float = np.inf) -> float:
+    """Return how many independent draws ``n_draws`` are worth that `resample` takes from ``thetas``.
+
+    The smallest over parameters of sum(W d^2) / sum(W max(W, 1/n_draws) d^2), d being the distance
+    from the mean: the variance of one draw over that of the mean of all. The weights' part in it
+    is sum(W^2 d^2) (Owen 2013, Monte Carlo theory, methods and examples, eq. 9.8), which exceeds
+    what Kish's size tells where large weights stand far out; the rest is the resampling's, of
+    which infinitely many draws have none.
+    """
+    weights = np.exp(log_weights)
+    squares = (thetas - weights @ thetas) ** 2
+    spread = (weights * np.maximum(weights, 1.0 / n_draws)) @ squares
+    return float(np.min((weights @ squares) / spread, initial=float(n_draws)))

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesglm.numerics.families import Derivatives, Family
-from bayesglm.numerics.parallel import share_out
+from bayesglm.numerics.parallel import n_threads, share_out
 from bayesglm.numerics.rows import Rows, unpacked
 
 Array = np.ndarray
@@ -83,22 +83,27 @@ class Rowwise:
 
     def values(self, W: Array, phi: list) -> Array:
         """Return the log likelihoods ``(k,)`` at many w ``(k, p)``, phi numbers or ``(k,)``."""
-        phi = [np.reshape(v, (-1, 1)) if isinstance(v, np.ndarray) else v for v in phi]
-        W = np.ascontiguousarray(W)
-
-        def work(run: Sequence[Rows]) -> Array:
-            total = np.zeros(len(W))
-            for rows in run:
-                _add_totals(self.family, rows, W, phi, total)
-            return total
-
+        W, phi = np.ascontiguousarray(W), _upright(phi)
         size = max(1, min(SOME_ROWS, max(16, CELLS // max(W.shape[1], 1))))
-        return sum(share_out(self.blocks(size), work), np.full(len(W), self.constant))
+
+        def total(blocks: Iterable[Rows], some: slice) -> Array:
+            found = np.zeros(len(W[some]))
+            for rows in blocks:
+                _add_totals(self.family, rows, W[some], _lines(phi, some), found)
+            return found
+
+        starts = range(0, len(W), SOME_W)
+        if len(starts) < 2 * n_threads():
+            parts = share_out(self.blocks(size), lambda run: total(run, slice(0, len(W))))
+            return sum(parts, np.full(len(W), self.constant))
+        parts = share_out(
+            starts, lambda run: total(self.blocks(size), slice(run[0], run[-1] + SOME_W))
+        )
+        return np.concatenate(parts) + self.constant
 
     def pointwise(self, rows: Rows, W: Array, phi: list) -> Array:
         """Return the weighted log likelihoods ``(k, rows)`` of one block at many w ``(k, p)``."""
-        phi = [np.reshape(v, (-1, 1)) if isinstance(v, np.ndarray) else v for v in phi]
-        values = _kernel(self.family, rows, rows.times(W), phi, 0).value
+        values = _kernel(self.family, rows, rows.times(W), _upright(phi), 0).value
         constant = np.asarray(self.family.constant(rows.y, rows.trials))
         values += _times(constant, rows.weights)
         return values
@@ -176,6 +181,15 @@ class Rowwise:
         return max(share_out(self.blocks(block_rows(len(step))), work))
 
 
+def _upright(phi: list) -> list:
+    """Return dispersions, some with a number for each w, so that they broadcast over rows."""
+    return [v[:, None] if isinstance(v, np.ndarray) else v for v in phi]
+
+
+def _lines(phi: list, some: slice) -> list:
+    return [v[some] if isinstance(v, np.ndarray) else v for v in phi]
+
+
 def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -> None:
     """Add one block's kernels, summed over its rows, at every w ``(k, p)`` to ``(k,)``, in place.
 
@@ -196,8 +210,7 @@ def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -
         np.matmul(W[some], turned, out=here)
         if isinstance(offset, np.ndarray) or offset != 0.0:
             here += offset
-        own = [v[some] if isinstance(v, np.ndarray) and v.ndim else v for v in phi]
-        total[some] += family.summed(y, here, own, trials, weights)
+        total[some] += family.summed(y, here, _lines(phi, some), trials, weights)
 
 
 def block_rows(p: int, k: int = 1) -> int:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesglm.numerics.families import Family
-from bayesglm.numerics.likelihood import Moments, Rowwise, rows_beside
+from bayesglm.numerics.likelihood import CELLS, Moments, Rowwise, rows_beside
 from bayesglm.numerics.parallel import share_out
 from bayesglm.numerics.parts import PriorPart
 from bayesglm.numerics.rows import Rows
@@ -178,7 +178,11 @@ class Objective:
         possible = ~self._far_out(thetas)
         some = thetas[possible]
         total[possible] = self._likelihood.values(some[:, : self.n_coefficients], self.phi(some))
-        return total + self._prior(thetas)
+        step = max(1, CELLS // max(self.size, 1))
+        for start in range(0, len(thetas), step):
+            part = slice(start, start + step)
+            total[part] += self._prior(thetas[part])
+        return total
 
     def change(self, step: Array) -> float:
         """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""

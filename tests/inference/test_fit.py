@@ -75,7 +75,7 @@ def test_two_neurons_of_three_go_to_nuts_together():
     data = xr.Dataset(
         {"cells": (("obs", "neuron"), cells), "x": ("obs", x)}, coords={"neuron": ["a", "b", "c"]}
     )
-    priors = bg.Normal([30.0, 1.0, 30.0])
+    priors = bg.Normal([100.0, 1.0, 100.0])
     model = bg.GLM("cells", bg.Linear("x", prior=priors), family="bernoulli", intercept=priors)
     with warnings.catch_warnings():
         # Of so flat a posterior NUTS may have something to say as well.

@@ -1,5 +1,7 @@
 """Laplace fits beside exact posteriors and PyMC's density, and their records."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +9,8 @@ from conftest import simulate
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.inference.psis import FEWEST, khat_limit, smooth
+from bayesglm.inference.psis import FEWEST, khat_limit, smooth, worth
+from bayesglm.numerics.objective import Objective
 
 MODELS = {
     "gaussian": bg.GLM("gaussian", ["x", bg.Linear("movie", prior=bg.Normal(0.5))]),
@@ -81,7 +84,8 @@ def test_the_gaussian_stands_at_the_mode_of_pymcs_density(name, data):
     np.testing.assert_allclose(fitted["laplace"]["sd"], np.sqrt(np.diag(covariance)), rtol=1e-12)
 
 
-def test_raw_draws_carry_both_densities(data):
+def test_raw_draws_carry_both_densities():
+    data = simulate(1500, seed=4)
     fitted = bg.fit_laplace(MODELS["gaussian"], data, draws=300)
     assert "of a Gaussian proposal" in fitted.attrs["why"]
     raw, laplace = fitted["proposal"].to_dataset(), fitted["laplace"]
@@ -155,6 +159,116 @@ def test_a_kink_of_the_intercept_is_refused(data):
     model = bg.GLM("poisson", "x", family="poisson", intercept=bg.Laplace(1.0))
     with pytest.raises(bg.ModelError, match=r"term 'intercept' \(Laplace prior\)"):
         bg.fit_laplace(model, data)
+
+
+def test_the_mean_varies_from_seed_to_seed_as_the_effective_size_says():
+    # Sixteen samples: the posterior is skewed, and the weights far from equal.
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(16, 2))
+    data = {"y": rng.poisson(np.exp(x[:, 0] - 0.5)), "x": x}
+    model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    moments, sizes, n_seeds = [], [], 60
+    for seed in range(n_seeds):
+        fitted = bg.fit(model, data, draws=250, seed=seed)
+        group = fitted["posterior"].to_dataset()
+        slopes = group["x"].values.reshape(-1, 2)
+        theta = np.column_stack([group["intercept"].values.ravel(), slopes])
+        moments.append(np.hstack([theta, (theta - [-0.5, 1.0, 0.0]) ** 2]))
+        sizes.append(fitted.attrs["importance_ess"])
+    assert 700 < np.mean(sizes) < 1000
+    means = np.mean(moments, axis=1)
+    covariance = np.cov(np.concatenate(moments).T)
+    away = means - means.mean(axis=0)
+    squares = np.einsum("ij,jk,ik->i", away, np.linalg.inv(covariance), away) @ sizes
+    low, high = stats.chi2((n_seeds - 1) * means.shape[1]).ppf([0.001, 0.999])
+    assert low < squares < high
+
+
+def count_proposals(model, data, monkeypatch, **options):
+    """Return a fit, and at how many points its density was computed, call by call."""
+    sizes, density = [], Objective.log_density
+
+    def counted(self, thetas):
+        sizes.append(len(thetas))
+        return density(self, thetas)
+
+    monkeypatch.setattr(Objective, "log_density", counted)
+    fitted = bg.fit_laplace(model, data, **options)
+    monkeypatch.undo()
+    return fitted, sizes
+
+
+def test_proposals_are_few_until_draws_are_short(monkeypatch):
+    terms = ["x", "z", bg.Linear("movie", prior=bg.Normal(1.0))]
+    model = bg.GLM("poisson", terms, family="poisson")
+    easy, sizes = count_proposals(model, simulate(500, seed=4), monkeypatch, draws=500)
+    assert sizes == [3000]
+    assert easy.attrs["importance_ess"] > 0.7 * 2000
+    # Of fewer samples the posterior is skewed: more is drawn, and the first draws are kept.
+    hard, sizes = count_proposals(model, simulate(150, seed=4), monkeypatch, draws=500)
+    assert sizes[0] == 3000
+    assert 3000 < sum(sizes) <= 4 * 2000
+    assert hard.attrs["importance_ess"] > 0.8 * 2000
+    assert "of a Gaussian proposal" in hard.attrs["why"]
+
+
+@pytest.mark.parametrize("chains", [1, 4])
+def test_a_heavier_tail_is_tried_where_the_weights_of_a_gaussian_have_no_variance(chains):
+    # One success in nine: on the log odds the left tail falls no faster than exp(eta).
+    y = np.r_[1, np.zeros(8)]
+    model = bg.GLM("y", [], family="bernoulli")
+    fitted = bg.fit_laplace(model, {"y": y}, draws=10_000 // chains, chains=chains)
+    assert "of a split normal Student t proposal stand" in fitted.attrs["why"]
+    p = bg.predict(fitted)["y"].isel(obs=0).values.ravel()
+    assert_quantiles(p, stats.beta(1, 8), fitted.attrs["importance_ess"])
+
+
+def separated(scale):
+    """Return four separated trials, a model with wide priors, and the exact mean and sd of x."""
+    x, y = np.array([-1.0, -0.3, 0.3, 1.0]), np.array([0, 0, 1, 1])
+    model = bg.GLM("y", "x", family="bernoulli", prior=bg.Normal(scale), intercept=bg.Normal(scale))
+    grid = scale * np.linspace(-6, 6, 1201)
+    a, b = np.meshgrid(grid, grid, indexing="ij")
+    log_p = -0.5 * (a**2 + b**2) / scale**2
+    for one, success in zip(x, y, strict=True):
+        log_p -= np.logaddexp(0.0, (1 - 2 * success) * (a + b * one))
+    weights = np.exp(log_p - log_p.max())
+    weights /= weights.sum()
+    mean = np.sum(weights * b)
+    return model, {"y": y, "x": x}, mean, np.sqrt(np.sum(weights * (b - mean) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [(3.0, {1}), (10.0, {1}), (30.0, {0, 1}), (300.0, {0})]
+)
+def test_what_is_accepted_is_right(scale, expected):
+    model, data, mean, sd = separated(scale)
+    accepted = set()
+    for seed in range(6):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bg.BayesGLMWarning)
+            fitted = bg.fit_laplace(model, data, draws=400, seed=seed)
+        accepted.add(fitted.attrs["accepted"])
+        if fitted.attrs["accepted"]:
+            x, error = fitted["posterior"]["x"], sd / np.sqrt(fitted.attrs["importance_ess"])
+            assert float(x.mean()) == pytest.approx(mean, abs=4 * error)
+            assert float(x.std()) == pytest.approx(sd, rel=0.2)
+    assert accepted == expected
+
+
+def test_what_draws_are_worth_by_hand():
+    rng = np.random.default_rng(0)
+    thetas, weights = rng.normal(size=(50, 2)), rng.random(50) ** 4
+    weights /= weights.sum()
+    by_hand = []
+    for x in thetas.T:
+        squares = (x - np.sum(weights * x)) ** 2
+        drawn = sum(w * max(w, 1 / 20) * d for w, d in zip(weights, squares, strict=True))
+        by_hand.append(np.sum(weights * squares) / drawn)
+    assert worth(np.log(weights), thetas, 20) == pytest.approx(min(by_hand))
+    equal = np.full(50, -np.log(50))
+    assert worth(equal, thetas, 20) == pytest.approx(20)
+    assert worth(equal, thetas) == pytest.approx(50)
 
 
 @pytest.mark.parametrize("n", [1, 4, FEWEST - 1])

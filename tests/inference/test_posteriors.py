@@ -6,13 +6,14 @@ import arviz_stats
 import numpy as np
 import pytest
 import xarray as xr
+from arviz_stats.base import array_stats
 from conftest import simulate
 from scipy.special import digamma, polygamma
 from scipy.stats import gamma
 
 import bayesglm as bg
 from bayesglm.inference.proposals import gaussian, split
-from bayesglm.inference.psis import khat_limit, resample, smooth
+from bayesglm.inference.psis import khat_limit, leave_one_out, resample, smooth
 
 FAILS = bg.GLM("y", "x", family="bernoulli", prior=bg.Normal(100.0), intercept=bg.Normal(100.0))
 TINY = {"y": [0, 0, 1, 1], "x": [-1.0, -0.3, 0.3, 1.0]}
@@ -94,7 +95,7 @@ def test_split_normal_integrates_to_one_and_draws_what_it_says():
     found = split(first, log_density)
     assert found.left[0] > 1 > found.right[0] > 0.5
     rng = np.random.default_rng(0)
-    for proposal in (first, found):
+    for proposal in (first, found, first.heavier(), found.heavier(), found.heavier().heavier()):
         theta, log_q = proposal.draw(rng, 200_000)
         # E_q[f/q] over a box of known area, where f is 1 inside the box.
         inside = np.all(np.abs(theta - proposal.mode) < 0.5, axis=1)
@@ -118,19 +119,54 @@ def test_groups_attributes_and_seeds(many):
     assert {"log_p", "log_q", "x", "movie", "sigma"} <= set(one["proposal"].data_vars)
 
 
-def test_proposal_serves_arvizs_approximate_loo(many):
+def test_arvizs_leave_one_out_takes_proposal_and_posterior(many):
     model = bg.GLM("poisson", "x", family="poisson")
     fitted = bg.fit_laplace(model, many)
-    raw = xr.DataTree.from_dict({"/posterior": fitted["proposal"].to_dataset()})
-    tree = fitted.assign({"posterior": raw["posterior"]})
-    tree = bg.add_log_likelihood(tree)
+    raw = fitted["proposal"].to_dataset()
+    tree = bg.add_log_likelihood(fitted.assign({"posterior": xr.DataTree(raw)}))
     with warnings.catch_warnings():
         # ArviZ's k-hat of nearly constant ratios is high at times; the sum is what counts here.
         warnings.simplefilter("ignore", UserWarning)
-        found = arviz_stats.loo_approximate_posterior(
-            tree, fitted["proposal"]["log_p"], fitted["proposal"]["log_q"]
-        )
-    assert found.elpd == pytest.approx(bg.loo(fitted).elpd, abs=0.1)
+        approximate = arviz_stats.loo_approximate_posterior(tree, raw["log_p"], raw["log_q"])
+    corrected = arviz_stats.loo(fitted)
+    assert approximate.elpd == pytest.approx(corrected.elpd, abs=0.1)
+    assert corrected.elpd == pytest.approx(bg.loo(fitted).elpd, rel=1e-10)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("n", [40, 230, 1000])
+@pytest.mark.parametrize("efficiency", [1.0, 0.4])
+def test_smoothing_is_arvizs(scale, n, efficiency):
+    values = -scale * np.random.default_rng(3).exponential(size=(12, n))
+    found = leave_one_out(values, efficiency)
+    expected = array_stats.loo(values[:, None], r_eff=efficiency)
+    for ours, theirs in zip((found.elpd, found.khat, found.p), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+    log_weights, khat = array_stats.psislw(values[0])
+    ours = smooth(-values[0])
+    np.testing.assert_allclose(ours.log_weights, log_weights, rtol=1e-9, atol=1e-9)
+    assert ours.khat == pytest.approx(float(khat), rel=1e-9)
+
+
+def test_tails_without_a_shape():
+    # The largest ratios, of the smallest log likelihoods, are all the same, or nearly all.
+    values = np.linspace(0.0, 1.0, 400)[::-1].copy()
+    alike = np.where(values < 0.5, 0.5, values)
+    steps = np.where(np.arange(400) < 398, alike, 0.1)
+    found = leave_one_out(np.stack([np.full(400, -2.0), alike, steps]))
+    np.testing.assert_array_equal(found.khat, [-np.inf, -np.inf, np.nan])
+    by_hand = [np.log(400 / np.exp(-row).sum()) for row in (alike, steps)]
+    np.testing.assert_allclose(found.elpd, [-2.0, *by_hand], rtol=1e-12)
+    assert found.p[0] == 0.0
+
+
+def test_impossible_proposals_weigh_nothing():
+    ratios = np.random.default_rng(5).normal(size=2000)
+    ratios[:50] = -np.inf
+    found = smooth(ratios)
+    assert np.all(np.exp(found.log_weights[:50]) == 0.0)
+    np.testing.assert_allclose(found.log_weights[50:], smooth(ratios[50:]).log_weights, atol=0.1)
+    assert resample(np.random.default_rng(0), found.log_weights, 500).min() >= 50
 
 
 def test_kinks_are_refused(many):
@@ -148,10 +184,13 @@ def test_a_failed_check_is_told_and_recorded():
 
 @pytest.mark.slow
 def test_fit_goes_to_nuts_where_laplace_fails():
-    with warnings.catch_warnings():
-        # Of so flat a posterior NUTS may have something to say as well.
-        warnings.simplefilter("ignore", bg.BayesGLMWarning)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", bg.BayesGLMWarning)
         fitted = bg.fit(FAILS, TINY, draws=500)
+    # Of so flat a posterior NUTS may have something to say as well.
+    assert "were refused (k-hat is" in str(told[0].message)
+    assert "so NUTS takes its place" in str(told[0].message)
+    assert told[0].filename == __file__
     assert fitted.attrs["method"] == "nuts"
     assert "NUTS, because Laplace was refused: k-hat is" in fitted.attrs["why"]
     assert "laplace" not in fitted.children
