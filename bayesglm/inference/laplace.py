@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesglm.errors import BayesGLMWarning, ModelError
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.optimum import find_mode
+from bayesglm.inference.pool import disagreement, find_pool, refusal
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.proposals import Proposal, gaussian, split
-from bayesglm.inference.psis import (
-    KISH_PER_CHAIN,
-    Smoothed,
-    khat_limit,
-    resample,
-    smallest_ess,
-    smooth,
-    worth,
-)
+from bayesglm.inference.psis import resample, smallest_ess
 from bayesglm.inference.solve import with_moments
 from bayesglm.inference.tree import check_counts, posterior_tree
-from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.spec.model import GLM
 
@@ -33,13 +25,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-FIRST = 1.5  # proposals per wanted draw at first ...
-TRIED = 4.0  # ... as many before another proposal is tried ...
-MOST = 16.0  # ... and in the end, before short draws are let pass
-LEAST_PER_CHAIN = 250  # proposals, however few draws are wanted: the check needs so many
-ENOUGH = 0.9  # effective draws per draw, below which more proposals are drawn
-FINITE_VARIANCE = 0.5  # k-hat of the heaviest tail that has one
-AGREEMENT = 5.0  # Monte-Carlo standard errors between the means under two proposals
 
 
 def fit_laplace(
@@ -148,10 +133,11 @@ def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) ->
         objective = with_moments(objective, mode)
     wanted, shape = draws * chains, (chains, draws)
     first = gaussian(mode, -at_mode.hessian)
-    pool = _find_pool(objective, first, wanted, chains, rng)
-    why = _refusal(pool, chains)
+    density = objective.log_density
+    pool = find_pool(density, _proposals(density, first), wanted, chains, rng)
+    why = refusal(pool, chains)
     if not why and not (problem.log_concave() and pool.steady):
-        why = _disagreement(objective, pool, rng)
+        why = disagreement(density, pool, pool.proposal.heavier(), rng)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     kept = pool.thetas[index].reshape(*shape, -1)
     ess = min(
@@ -188,108 +174,8 @@ def _one(problem: Problem, draws: int, chains: int, rng: np.random.Generator) ->
     )
 
 
-class Pool(NamedTuple):
-    """Draws of one proposal ``(n, size)``, both log densities, and the smoothed weights."""
-
-    proposal: Proposal
-    thetas: Array
-    log_p: Array
-    log_q: Array
-    smoothed: Smoothed
-
-    @property
-    def stands(self) -> bool:
-        """Whether k-hat is below its limit."""
-        return self.smoothed.khat < khat_limit(len(self.thetas))
-
-    @property
-    def steady(self) -> bool:
-        """Whether k-hat also says that the weights have a variance, as effective sizes suppose."""
-        return self.stands and self.smoothed.khat < FINITE_VARIANCE
-
-    def worth(self, wanted: int) -> float:
-        """Return how many independent draws those that are taken from it are worth."""
-        return worth(self.smoothed.log_weights, self.thetas, wanted)
-
-    def suffices(self, wanted: int) -> bool:
-        """Say whether it is worth enough draws."""
-        return self.worth(wanted) >= ENOUGH * wanted
-
-    def needed(self, wanted: int) -> int:
-        """Return how many proposals suffice, if they go on as they have begun."""
-        return int(np.ceil(1.05 * len(self.thetas) * ENOUGH * wanted / self.worth(wanted)))
-
-
-def _find_pool(
-    objective: Objective, first: Proposal, wanted: int, chains: int, rng: np.random.Generator
-) -> Pool:
-    """Return a pool that is worth enough draws, or else the best there is, which may be refused."""
-    size = max(int(np.ceil(FIRST * wanted)), LEAST_PER_CHAIN * chains)
-    pools: list[Pool] = []
-    for proposal in _proposals(objective, first):
-        pool = _drawn(objective, proposal, size, rng)
-        while pool.steady and not pool.suffices(wanted) and pool.needed(wanted) <= TRIED * wanted:
-            pool = _enlarged(objective, pool, pool.needed(wanted), rng)
-        if pool.steady and pool.suffices(wanted):
-            return pool
-        pools.append(pool)
-    steady = [pool for pool in pools if pool.steady]
-    standing = [pool for pool in pools if pool.stands]
-    if steady:
-        best = min(steady, key=lambda pool: pool.needed(wanted))
-    elif standing:
-        best = standing[-1]  # with the heaviest tail
-    else:
-        return min(pools, key=lambda pool: np.nan_to_num(pool.smoothed.khat, nan=np.inf))
-    return _enlarged(objective, best, min(best.needed(wanted), int(MOST * wanted)), rng)
-
-
-def _proposals(objective: Objective, first: Proposal) -> Iterator[Proposal]:
+def _proposals(log_density: Callable[[Array], Array], first: Proposal) -> Iterator[Proposal]:
     yield first
-    skewed = split(first, objective.log_density)
+    skewed = split(first, log_density)
     yield skewed
     yield skewed.heavier()
-
-
-def _drawn(objective: Objective, proposal: Proposal, n: int, rng: np.random.Generator) -> Pool:
-    thetas, log_q = proposal.draw(rng, n)
-    log_p = objective.log_density(thetas)
-    return Pool(proposal, thetas, log_p, log_q, smooth(log_p - log_q))
-
-
-def _enlarged(objective: Objective, pool: Pool, n: int, rng: np.random.Generator) -> Pool:
-    """Return the pool with as many more draws of its proposal as make ``n``."""
-    if n <= len(pool.thetas):
-        return pool
-    more = _drawn(objective, pool.proposal, n - len(pool.thetas), rng)
-    parts = zip(pool[1:4], more[1:4], strict=True)
-    thetas, log_p, log_q = (np.concatenate(pair) for pair in parts)
-    return Pool(pool.proposal, thetas, log_p, log_q, smooth(log_p - log_q))
-
-
-def _refusal(pool: Pool, chains: int) -> str:
-    least = KISH_PER_CHAIN * chains
-    if not pool.stands:
-        return f"k-hat is {pool.smoothed.khat:.2f}, not below {khat_limit(len(pool.thetas)):.2f}"
-    effective = min(pool.smoothed.kish, worth(pool.smoothed.log_weights, pool.thetas))
-    if effective < least:
-        return f"the weights are worth {effective:.0f} draws, fewer than {least}"
-    return ""
-
-
-def _disagreement(objective: Objective, pool: Pool, rng: np.random.Generator) -> str:
-    """Compare the means with those under a heavier-tailed proposal, in Monte-Carlo errors."""
-    other = _drawn(objective, pool.proposal.heavier(), len(pool.thetas), rng)
-    if other.smoothed.kish < KISH_PER_CHAIN:
-        return (
-            f"a heavier-tailed proposal has too few effective draws ({other.smoothed.kish:.0f}) "
-            "to confirm the weights"
-        )
-    weights, others = np.exp(pool.smoothed.log_weights), np.exp(other.smoothed.log_weights)
-    mean = weights @ pool.thetas
-    sd = np.sqrt(weights @ (pool.thetas - mean) ** 2)
-    error = sd * np.sqrt(1.0 / pool.smoothed.kish + 1.0 / other.smoothed.kish)
-    furthest = float(np.max(np.abs(mean - others @ other.thetas) / error))
-    if furthest > AGREEMENT:
-        return f"a heavier-tailed proposal moves a mean by {furthest:.1f} Monte-Carlo errors"
-    return ""

@@ -175,11 +175,11 @@ def resample(rng: np.random.Generator, log_weights: Array, n_draws: int) -> Arra
 
 
 def worth(log_weights: Array, thetas: Array, n_draws: float = np.inf) -> float:
-    """Return how many independent draws ``n_draws`` are worth that `resample` takes from ``thetas``.
+    """Return how many independent draws the ``n_draws`` that `resample` takes are worth.
 
-    The smallest over parameters of sum(W d^2) / sum(W max(W, 1/n_draws) d^2), d being the distance
-    from the mean: the variance of one draw over that of the mean of all. The weights' part in it
-    is sum(W^2 d^2) (Owen 2013, Monte Carlo theory, methods and examples, eq. 9.8), which exceeds
+    The smallest over parameters of sum(W d^2) / sum(W max(W, 1/n_draws) d^2), d being how far theta
+    lies from its mean: the variance of one draw over that of the mean of all. The weights' part of
+    it is sum(W^2 d^2) (Owen 2013, Monte Carlo theory, methods and examples, eq. 9.8), which exceeds
     what Kish's size tells where large weights stand far out; the rest is the resampling's, of
     which infinitely many draws have none.
     """
