@@ -22,7 +22,7 @@ type LogDensity = Callable[[Array], Array]
 
 
 class Source(Protocol):
-    """What proposes: draws ``(n, size)`` with their log densities, normalised."""
+    """What proposes: draws ``(n, size)`` with their log densities, up to a constant."""
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws and their log densities."""
