@@ -12,6 +12,7 @@ from typing import Any
 _PACKAGES = (
     *("bayesglm", "numpy", "scipy", "pandas", "xarray", "numba", "pymc", "pytensor", "nutpie"),
     *("arviz", "scikit-learn", "glum", "nemos", "jax", "statsmodels", "skglm", "celer", "bambi"),
+    *("numpyro", "arviz-stats"),
 )
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from benchmarks.cases import (
     import_time,
     l1_path,
+    loo,
     map_dense,
     map_pymc,
     map_small,
     population,
+    posterior,
     receptive_field,
     scale,
 )
@@ -25,6 +27,8 @@ CASES = {
     "l1-path": l1_path,
     "population": population,
     "receptive-field": receptive_field,
+    "posterior": posterior,
+    "loo": loo,
     "import": import_time,
     "scale": scale,
 }

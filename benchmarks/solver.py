@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from benchmarks.work import FAMILIES, Found, Work
+from benchmarks.work import FAMILIES, Drawn, Found, Scored, Work
 
 type Setting = Mapping[str, Any]
 
@@ -26,7 +26,8 @@ class Solver(NamedTuple):
     - `name`: as the table shows it. The one called "bayesglm" is ours.
     - `needs`: distributions that must be installed, or "R:glmnet" for a package of R.
     - `fit(prepared, setting)`: the timed part, all that a user waits for.
-    - `read(result)`: the coefficients out of what `fit` returned; not timed.
+    - `read(result)`: what counts out of what `fit` returned: coefficients, draws or scores; not
+      timed.
     - `ladder`: settings, loosest first. The loosest that reaches the optimum is timed.
     - `prepare(work)`: loads libraries and gives the data the memory layout that suits; not timed.
     - `families`: those it can fit.
@@ -35,7 +36,7 @@ class Solver(NamedTuple):
     name: str
     needs: tuple[str, ...]
     fit: Callable[[Any, Setting], Any]
-    read: Callable[[Any], Found]
+    read: Callable[[Any], Found | Drawn | Scored]
     ladder: tuple[Setting, ...] = AS_IS
     prepare: Callable[[Work], Any] = untouched
     families: tuple[str, ...] = FAMILIES

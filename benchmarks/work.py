@@ -22,9 +22,10 @@ FAMILIES = ("gaussian", "bernoulli", "poisson")
 class Spec:
     """What to simulate; `make` gives the same `Work` for it in every process.
 
-    - `kind`: "dense" (ridge), "path" (lasso), "population" (ridge) or "field" (ridge, smooth).
+    - `kind`: "dense" (ridge), "path" (lasso), "population" (ridge), "field" (ridge, smooth) or
+      "groups" (an intercept for each group).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus.
-    - `many`: penalties of a path, neurons of a population, lags of a field.
+    - `many`: penalties of a path, neurons of a population, lags of a field, groups.
     - `penalty`: "ridge", "lasso" or "smooth".
     """
 
@@ -42,12 +43,34 @@ class Work(NamedTuple):
     - `X`: (n, p); the movie (n, p, p) of a field. C-ordered float64.
     - `y`: (n,); (n, neurons) of a population. float64.
     - `lam`: strength of the penalty on the sum of log-likelihoods, (1,); (many,) of a path.
+    - `groups`: the group of each sample, (n,), from 0 to many - 1.
     """
 
     spec: Spec
     X: Array
     y: Array
     lam: Array
+    groups: NDArray[np.intp] | None = None
+
+
+class Drawn(NamedTuple):
+    """What a sampler drew.
+
+    - `draws`: (chain, draw, scalars): intercept, coefficients, and of groups the scale and effects.
+    - `importance_ess`: what the sampler tells of its own weights, where it has any.
+    - `seconds`: as in `Found`.
+    """
+
+    draws: Array
+    importance_ess: float | None = None
+    seconds: float | None = None
+
+
+class Scored(NamedTuple):
+    """What leave-one-out cross-validation gave: the elpd of every sample, (n,)."""
+
+    elpd_i: Array
+    seconds: float | None = None
 
 
 class Found(NamedTuple):
@@ -66,9 +89,8 @@ class Found(NamedTuple):
 def make(spec: Spec) -> Work:
     """Simulate the data of a spec."""
     rng = np.random.default_rng(SEED)
-    return {"dense": _dense, "path": _path, "population": _dense, "field": _field}[spec.kind](
-        spec, rng
-    )
+    kinds = {"dense": _dense, "path": _path, "population": _dense, "field": _field}
+    return {**kinds, "groups": _groups}[spec.kind](spec, rng)
 
 
 def tiny(spec: Spec) -> Spec:
@@ -122,6 +144,14 @@ def _dense(spec: Spec, rng: np.random.Generator) -> Work:
     w = 0.3 / np.sqrt(spec.p / 20) * rng.normal(size=(spec.p, spec.many))
     y = _respond(rng, spec.family, X @ w - 0.5)
     return Work(spec, X, y if spec.kind == "population" else y[:, 0], np.ones(1))
+
+
+def _groups(spec: Spec, rng: np.random.Generator) -> Work:
+    X = rng.normal(size=(spec.n, spec.p))
+    w, effects = 0.3 * rng.normal(size=spec.p), 0.5 * rng.normal(size=spec.many)
+    groups = rng.integers(0, spec.many, spec.n)
+    y = _respond(rng, spec.family, X @ w + effects[groups] - 0.5)
+    return Work(spec, X, y, np.ones(1), groups)
 
 
 def _path(spec: Spec, rng: np.random.Generator) -> Work:

@@ -11,15 +11,17 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.facts import threads
 from benchmarks.solver import Setting, Solver
-from benchmarks.work import Found, Spec, make, tiny
+from benchmarks.work import Spec, make, tiny
 
 _START_LIMIT_S = 900.0
 _STOP_LIMIT_S = 10.0
@@ -29,7 +31,7 @@ class Reply(NamedTuple):
     """What one fit gave: `seconds`, `found`, the process's `peak_mb` so far; or a `fault`."""
 
     seconds: float
-    found: Found | None
+    found: Any
     peak_mb: float
     fault: str = ""
 
@@ -88,6 +90,23 @@ class Worker:
             return "its process ended (out of memory?)"
         self._kill()
         return f"over the limit of {limit:g} s"
+
+
+@contextmanager
+def compiled_code(on_disk: bool) -> Iterator[None]:
+    """Let processes that start inside see the usual folders of compiled code, or empty ones."""
+    if on_disk:
+        yield
+        return
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ["PYTENSOR_FLAGS"] = f"base_compiledir={folder}"
+        os.environ["NUMBA_CACHE_DIR"] = folder
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def peak_mb() -> float:

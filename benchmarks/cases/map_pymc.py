@@ -1,9 +1,5 @@
 """map-pymc: the first call of a fresh process, against pm.find_MAP."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
@@ -12,7 +8,7 @@ from benchmarks.race import OURS, Row, label, race
 from benchmarks.solver import Solver
 from benchmarks.verdict import ratio_verdict
 from benchmarks.work import Spec
-from benchmarks.worker import Worker
+from benchmarks.worker import Worker, compiled_code
 
 WORK = (
     "MAP of a logistic regression under ridge(1), n=10,000, p=20. First call: of a fresh process "
@@ -61,7 +57,7 @@ def _times(
             if slow and turn >= _RUNS_IF_SLOW:
                 continue
             setting = next(one for one in solver.ladder if label(one) == row["setting"])
-            with _caches(empty_disk):
+            with compiled_code(not empty_disk):
                 worker = Worker(solver, spec, warm_up=False)
                 replies = [worker.fit(setting, _LIMIT_S) for _ in range(2)]
                 worker.stop()
@@ -69,23 +65,6 @@ def _times(
                 first[name].append(replies[0].seconds)
                 second[name].append(replies[1].seconds)
     return first, second
-
-
-@contextmanager
-def _caches(empty: bool) -> Iterator[None]:
-    """Let processes that start inside see empty folders of compiled code, or the usual ones."""
-    if not empty:
-        yield
-        return
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ["PYTENSOR_FLAGS"] = f"base_compiledir={folder}"
-        os.environ["NUMBA_CACHE_DIR"] = folder
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
 
 def _contest(title: str, raced: list[Row], times: Times) -> dict[str, Any]:
