@@ -183,12 +183,12 @@ class Objective:
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
         total = np.full(len(thetas), -np.inf)
-        possible = ~self.far_out(thetas)
+        possible = np.flatnonzero(~self.far_out(thetas))
         some = thetas[possible]
         total[possible] = self._likelihood.values(some[:, : self.n_coefficients], self.phi(some))
         step = max(1, CELLS // max(self.size, 1))
-        for start in range(0, len(thetas), step):
-            part = slice(start, start + step)
+        for start in range(0, len(possible), step):
+            part = possible[start : start + step]
             total[part] += self._prior(thetas[part])
         return total
 

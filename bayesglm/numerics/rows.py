@@ -68,7 +68,7 @@ class Coded(NamedTuple):
     n_levels: int
 
     def times(self, W: Array) -> Array:
-        W = W.reshape(len(W), -1, self.n_levels)
+        W = W.reshape(len(W), self.values.shape[1], self.n_levels)
         return sum(W[:, k, self.codes] * value for k, value in enumerate(self.values.T))
 
     def adjoint(self, S: Array) -> Array:
@@ -77,7 +77,7 @@ class Coded(NamedTuple):
             for line in S
             for value in self.values.T
         ]
-        return np.reshape(found, (len(S), -1))
+        return np.reshape(found, (len(S), self.values.shape[1] * self.n_levels))
 
     def dense(self) -> Array:
         n, n_effects = self.values.shape

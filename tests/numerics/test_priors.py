@@ -23,26 +23,35 @@ PARAMETERS = {
     "Normal": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
     "Laplace": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
     "ElasticNet": st.fixed_dictionaries({"scale": SCALE, "ratio": RATIO, "loc": LOC}),
+    "StudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000), "loc": LOC}),
+    "Horseshoe": st.fixed_dictionaries({"scale": SCALE}),
     "Flat": st.just({}),
     "HalfNormal": st.fixed_dictionaries({"scale": SCALE}),
     "HalfStudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000)}),
     "Exponential": st.fixed_dictionaries({"scale": SCALE}),
+    "InverseGamma": st.fixed_dictionaries({"shape": decimals(0.1, 50), "scale": SCALE}),
 }
 EXAMPLES = {
     "Normal": {"scale": 2.5, "loc": -0.5},
     "Laplace": {"scale": 0.4, "loc": 1.5},
     "ElasticNet": {"scale": 0.6, "ratio": 0.3, "loc": -1.5},
+    "StudentT": {"scale": 0.7, "df": 2.5, "loc": 0.5},
+    "Horseshoe": {"scale": 0.3},
     "Flat": {},
     "HalfNormal": {"scale": 1.7},
     "HalfStudentT": {"scale": 0.8, "df": 3.5},
     "Exponential": {"scale": 2.2},
+    "InverseGamma": {"shape": 2.0, "scale": 8.0},
 }
 SCIPY = {
     "Normal": lambda scale, loc: stats.norm(loc, scale),
     "Laplace": lambda scale, loc: stats.laplace(loc, scale),
+    "StudentT": lambda scale, df, loc: stats.t(df, loc, scale),
+    "Horseshoe": lambda scale: stats.norm(scale=scale),
     "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
     "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
     "Exponential": lambda scale: stats.expon(scale=scale),
+    "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
 }
 
 
@@ -60,11 +69,11 @@ def exact_norm(ratio):
     return mp.log(mp.sqrt(2 * mp.pi / b) * far)
 
 
-def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None):
+def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None, shape=None):
     if name == "Flat":
         return [mp.mpf(0)]
     scale, loc = mp.mpf(scale), mp.mpf(loc)
-    if name in ("Normal", "HalfNormal"):
+    if name in ("Normal", "HalfNormal", "Horseshoe"):
         half = mp.log(2) if name == "HalfNormal" else mp.mpf(0)
         return [-(((x - loc) / scale) ** 2) / 2, -mp.log(scale), -mp.log(2 * mp.pi) / 2, half]
     if name == "Laplace":
@@ -74,12 +83,23 @@ def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None):
         return [-ratio * z, -(1 - ratio) * z**2 / 2, -mp.log(scale), -exact_norm(ratio)]
     if name == "Exponential":
         return [-x / scale, -mp.log(scale)]
+    if name == "InverseGamma":
+        shape = mp.mpf(shape)
+        return [
+            *(shape * mp.log(scale), -mp.loggamma(shape)),
+            *(-(shape + 1) * mp.log(x), -scale / x),
+        ]
     df = mp.mpf(df)
     return [
-        *(mp.log(2), mp.loggamma((df + 1) / 2), -mp.loggamma(df / 2)),
-        *(-mp.log(df * mp.pi) / 2, -mp.log(scale)),
-        -(df + 1) / 2 * mp.log1p((x / scale) ** 2 / df),
+        *(mp.log(2) if name == "HalfStudentT" else mp.mpf(0), mp.loggamma((df + 1) / 2)),
+        *(-mp.loggamma(df / 2), -mp.log(df * mp.pi) / 2, -mp.log(scale)),
+        -(df + 1) / 2 * mp.log1p(((x - loc) / scale) ** 2 / df),
     ]
+
+
+def width(name, x, scale=1.0, shape=None, **others):
+    """Over what distance a density changes: far below it differences are rounding errors."""
+    return x / (shape + 1.0) if name == "InverseGamma" else scale
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -88,7 +108,7 @@ def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None):
 def test_densities_and_derivatives_in_many_digits(name, data):
     prior = PRIORS[name]
     parameters = data.draw(PARAMETERS[name])
-    low = 0 if prior.support == "positive" else -50
+    low = {"InverseGamma": 0.001}.get(name, 0 if prior.support == "positive" else -50)
     x = data.draw(decimals(low, 50))
     with mp.workdps(80):
         h = mp.mpf(10) ** -20
@@ -102,13 +122,14 @@ def test_densities_and_derivatives_in_many_digits(name, data):
             gradient = mp.mpf(0)
             rest = 1 - mp.mpf(parameters.get("ratio", 1.0))
             curvature = -rest / mp.mpf(parameters["scale"]) ** 2
-        z = abs(x - parameters.get("loc", 0.0)) / parameters.get("scale", 1.0)
-        atol = 1e-14 * (1.0 + z) / parameters.get("scale", 1.0)
+        unit = width(name, x, **parameters)
+        z = abs(x - parameters.get("loc", 0.0)) / unit
+        atol = 1e-14 * (1.0 + z) / unit
         assert abs(prior.gradient(np.array([x]), **parameters)[0] - gradient) <= (
             1e-13 * abs(gradient) + atol
         )
         assert abs(prior.curvature(np.array([x]), **parameters)[0] - curvature) <= (
-            1e-13 * abs(curvature) + 1e-14 / parameters.get("scale", 1.0) ** 2 + mp.mpf(10) ** -20
+            1e-13 * abs(curvature) + 1e-14 / unit**2 + mp.mpf(10) ** -20
         )
 
 
@@ -142,7 +163,7 @@ def test_proper_priors_integrate_to_one(name):
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_log_concave_says_the_sign_of_the_curvature(name):
     prior = PRIORS[name]
-    x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 181)
+    x = np.linspace(0.05 if prior.support == "positive" else -9.0, 9.0, 181)
     assert np.all(prior.curvature(x, **EXAMPLES[name]) <= 0.0) == prior.log_concave
 
 
@@ -213,7 +234,8 @@ def test_an_elastic_net_tends_to_laplace_and_to_normal():
 def test_nothing_below_zero(name):
     density = PRIORS[name].log_density(np.array([-1e-12, 0.0, 1.0]), **EXAMPLES[name])
     assert density[0] == -np.inf
-    assert np.all(np.isfinite(density[1:]))
+    # An inverse gamma has no mass at zero itself.
+    assert np.isfinite(density[1:]).tolist() == [name != "InverseGamma", True]
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bayesglm.design.blocks as blocks_module
 from bayesglm.design.blocks import Block
-from bayesglm.numerics.rows import Dense, Ones, Rows, Shifted, unpacked, weighted_gram
+from bayesglm.numerics.rows import Coded, Dense, Ones, Rows, Shifted, unpacked, weighted_gram
 
 RNG = np.random.default_rng(5)
 
@@ -154,6 +154,88 @@ def test_grams_of_some_columns(low, members):
         np.testing.assert_allclose(found, full[some][:, some], rtol=1e-12, atol=1e-12)
     nothing = Rows(lambda: [], 0, responses=np.zeros(5))
     assert nothing.gram(None if low is None else np.ones(5)).shape == (0, 0)
+
+
+def one_hot(codes, values, n_levels):
+    """The matrix of a factor's effects, one number after another: effect-major."""
+    found = np.zeros((len(codes), values.shape[1], n_levels))
+    for row, level in enumerate(codes):
+        for effect, value in enumerate(values[row]):
+            found[row, effect, level] = value
+    return found.reshape(len(codes), -1)
+
+
+@st.composite
+def factors_and_columns(draw):
+    """Rows whose parts are several factors among other columns, in any order; and their matrix."""
+    n = draw(st.integers(1, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    parts, matrices, stop = [], [], 0
+    kinds = draw(st.lists(st.sampled_from("ond"), max_size=3))
+    for kind in draw(st.permutations([*kinds, "f", *draw(st.lists(st.just("f"), max_size=2))])):
+        if kind == "f":
+            n_levels, n_effects = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+            codes = rng.integers(0, n_levels, n)
+            values = rng.normal(size=(n, n_effects))
+            values[:, 0] = 1.0
+            part, X = Coded(codes, values, n_levels), one_hot(codes, values, n_levels)
+        elif kind == "o":
+            part, X = Ones(n), np.ones((n, 1))
+        elif kind == "d":
+            X = rng.normal(size=(n, draw(st.integers(1, 3))))
+            part = Dense(X)
+        else:
+            block, signal = make_block([n], blocks_module.SHIFTED_FEATURES, range(2))
+            X = lagged_by_hand(signal, [n], range(2), range(n))
+            part = block.on(np.arange(n))
+        parts.append((slice(stop, stop + X.shape[1]), part))
+        matrices.append(X)
+        stop += X.shape[1]
+    return Rows(lambda: parts, stop, responses=np.zeros(n)), np.hstack(matrices)
+
+
+@given(factors_and_columns())
+def test_factors_are_the_matrix_of_their_levels(case):
+    rows, X = case
+    np.testing.assert_array_equal(rows.X, X)
+    assert_stands_for(rows, X)
+    for where, part in rows.columns:
+        if isinstance(part, Coded):
+            np.testing.assert_array_equal(part.dense(), X[:, where])
+            assert_stands_for(part, X[:, where])
+
+
+@given(factors_and_columns(), st.sampled_from([None, 0.1, 0.0, -2.0]), st.data())
+def test_grams_of_factors(case, low, data):
+    rows, X = case
+    rng, p = np.random.default_rng(len(X)), X.shape[1]
+    weights = None if low is None else rng.permutation(np.linspace(low, 3.0, len(X)))
+    expected = X.T @ (X if weights is None else weights[:, None] * X)
+    found = rows.gram(weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found, found.T, rtol=1e-14, atol=1e-14)
+    members = np.array(data.draw(st.lists(st.integers(0, p - 1), unique=True)), dtype=int)
+    some = rows.gram(weights, members)
+    np.testing.assert_allclose(some, expected[np.ix_(members, members)], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(rows.gram(weights, single=True), expected, rtol=1e-5, atol=1e-5)
+
+
+@given(factors_and_columns())
+def test_factors_in_packed_grams(case):
+    rows, X = case
+    weights = np.random.default_rng(0).uniform(size=(2, len(X)))
+    found = unpacked(rows.packed_grams(weights), X.shape[1])
+    np.testing.assert_allclose(found, [X.T @ (w[:, None] * X) for w in weights], atol=1e-4)
+
+
+def test_a_level_without_rows_has_no_weight():
+    part = Coded(np.array([0, 2, 2]), np.ones((3, 1)), 4)
+    rows = Rows(lambda: [(slice(0, 4), part)], 4, responses=np.zeros(3))
+    np.testing.assert_array_equal(rows.gram(None), np.diag([1.0, 0.0, 2.0, 0.0]))
+    np.testing.assert_array_equal(rows.adjoint(np.ones((1, 3))), [[1.0, 0.0, 2.0, 0.0]])
+    empty = Coded(np.zeros(0, int), np.ones((0, 2)), 3)
+    np.testing.assert_array_equal(empty.adjoint(np.zeros((2, 0))), np.zeros((2, 6)))
+    assert empty.times(np.ones((2, 6))).shape == (2, 0)
 
 
 def test_rows_of_one_part_and_of_none():

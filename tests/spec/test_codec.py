@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import bayesglm as bg
 from bayesglm.spec.codec import NOUNS
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.priors import learned_scale
 
 LIKELIHOODS = [(name, link) for name, family in FAMILY_NAMES.items() for link in family.links]
 NAMES = st.text(alphabet="abcdexyzäω .-", min_size=1, max_size=6).map(lambda name: f"v{name}")
@@ -33,27 +34,39 @@ RATIO = arrays_of(st.floats(0.0, 1.0, exclude_min=True, exclude_max=True))
 WEIGHT = st.floats(1e-100, 1e100) | st.just(0.0)
 ORDER = st.integers(1, 4)
 DIMS = st.none() | NAMES | st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple)
+ONE = st.floats(1e-300, 1e300)
+ABOVE = (
+    st.builds(bg.HalfNormal, POSITIVE)
+    | st.builds(bg.HalfStudentT, POSITIVE, POSITIVE)
+    | st.builds(bg.Exponential, POSITIVE)
+)
+
+
+def pointwise(scale):
+    """Priors of single coefficients that take a scale."""
+    return (
+        st.builds(bg.Normal, scale, REAL)
+        | st.builds(bg.Laplace, scale, REAL)
+        | st.builds(bg.StudentT, scale, POSITIVE, REAL)
+        | st.builds(bg.ElasticNet, scale, RATIO, REAL)
+    )
+
+
 POINTWISE = (
-    st.builds(bg.Normal, POSITIVE, REAL)
-    | st.builds(bg.Laplace, POSITIVE, REAL)
-    | st.builds(bg.ElasticNet, POSITIVE, RATIO, REAL)
+    pointwise(POSITIVE)
     | st.just(bg.Flat())
     | WEIGHT.map(bg.ridge)
     | WEIGHT.map(bg.lasso)
     | st.builds(bg.elastic_net, WEIGHT, WEIGHT)
 )
+LEARNED = pointwise(ABOVE) | st.builds(bg.Horseshoe, ONE, ONE, ONE)
 PRIORS = (
     POINTWISE
-    | st.builds(bg.RandomWalk, POSITIVE, ORDER, DIMS)
+    | LEARNED
+    | st.builds(bg.RandomWalk, POSITIVE | ABOVE, ORDER, DIMS)
     | st.builds(bg.smooth, WEIGHT, ORDER, DIMS)
 )
-DISPERSIONS = (
-    st.builds(bg.HalfNormal, POSITIVE)
-    | st.builds(bg.HalfStudentT, POSITIVE, POSITIVE)
-    | st.builds(bg.Exponential, POSITIVE)
-    | st.just(bg.Flat())
-    | POSITIVE
-)
+DISPERSIONS = ABOVE | st.just(bg.Flat()) | POSITIVE
 
 
 @st.composite
@@ -76,8 +89,9 @@ def spans(draw, first):
 @st.composite
 def models(draw):
     """Any model: every family and link, every kind of term and prior, every option."""
-    response, *names = draw(st.lists(NAMES, min_size=9, max_size=9, unique_by=lambda n: n.strip()))
-    optional = st.none() | PRIORS
+    many = st.lists(NAMES, min_size=11, max_size=11, unique_by=lambda name: name.strip())
+    response, *names = draw(many)
+    optional, of_slopes = st.none() | PRIORS, st.none() | POINTWISE | LEARNED
     terms = draw(
         st.lists(
             st.sampled_from(
@@ -86,6 +100,8 @@ def models(draw):
                     bg.Linear((names[1], names[2]), name=names[3], prior=draw(optional)),
                     bg.Lagged(names[4], **draw(spans(-5)), prior=draw(optional)),
                     bg.History(**draw(spans(1)), prior=draw(optional)),
+                    bg.Group(names[8], prior=draw(optional)),
+                    bg.Group(names[8], (names[0], names[9]), name=names[9], prior=draw(of_slopes)),
                 ]
             ),
             unique_by=lambda term: term.label,
@@ -124,6 +140,7 @@ def test_repr_gives_an_equal_model_back(model):
 def test_any_model_prints(model):
     lines = str(model).splitlines()
     n_rows = (model.intercept is not None) + len(model.terms) + (model.family == "gaussian")
+    n_rows += sum(learned_scale(model.prior_of(term)) is not None for term in model.terms)
     assert len(lines) == 2 + n_rows
     assert all(line == line.rstrip() for line in lines)
 
@@ -150,6 +167,10 @@ def test_equal_means_equal_in_every_field(one, other):
         bg.Lagged("x", lags=3, prior=bg.smooth(4.0, order=2, dims="lag")),
         bg.Linear("film", prior=bg.RandomWalk([[1.0], [2.0]], dims=["height", "width"])),
         bg.Linear("x", prior=bg.elastic_net(1.0, 2.0)),
+        bg.Linear("x", prior=bg.Horseshoe(0.1, slab_df=2)),
+        bg.Linear("x", prior=bg.StudentT(bg.HalfStudentT([1.0, 2.0], df=3), df=7)),
+        bg.Group("g"),
+        bg.Group("g", slopes=["x", "z"], name="b", prior=bg.Normal(bg.Exponential(0.5))),
         bg.Flat(),
     ],
     ids=repr,
@@ -164,7 +185,8 @@ def test_every_noun_inside_a_model(noun):
 @pytest.mark.parametrize("name", NOUNS)
 def test_every_noun_is_frozen(name):
     examples = {"GLM": ("y", "x"), "Lagged": ("x", 2), "History": (2,), "Flat": ()}
-    noun = NOUNS[name](*examples.get(name, ("x",) if name == "Linear" else (1.5,)))
+    examples |= {"Linear": ("x",), "Group": ("g",)}
+    noun = NOUNS[name](*examples.get(name, (1.5,)))
     for field in dataclasses.fields(noun) or [None]:
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(noun, field.name if field else "scale", 2.0)
@@ -194,6 +216,22 @@ def test_json_of_the_priors_with_options():
         "dims": ["y", "x"],
     }
     assert plain["prior"] == {"type": "ElasticNet", "scale": 2.0, "ratio": 0.25}
+
+
+def test_json_of_a_group_whose_scale_is_learned():
+    prior = bg.Normal(bg.HalfStudentT(2.0, df=3))
+    model = bg.GLM("y", bg.Group("g", slopes="x", prior=prior), family="poisson")
+    assert json.loads(model.to_json())["terms"] == [
+        {
+            "type": "Group",
+            "factor": "g",
+            "slopes": ["x"],
+            "prior": {
+                "type": "Normal",
+                "scale": {"type": "HalfStudentT", "scale": 2.0, "df": 3.0},
+            },
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +265,16 @@ def test_json_of_the_priors_with_options():
             ' "scale": 1, "ratio": 1}}',
             "ElasticNet ratio must lie above 0 and below 1, got 1.0",
         ),
+        (
+            '{"type": "GLM", "response": "y", "terms": [], "prior": {"type": "Normal",'
+            ' "scale": {"type": "Flat"}}}',
+            r"Normal scale has the prior Flat\(\); .* takes a proper prior of a positive parameter",
+        ),
+        (
+            '{"type": "GLM", "response": "y", "terms": [{"type": "Group", "factor": "g",'
+            ' "slopes": 3}]}',
+            "Group slopes must be names of variables, got 3",
+        ),
     ],
 )
 def test_json_that_says_no_model(text, message):
@@ -238,7 +286,10 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "scale", "dims", "lags", "response"]), inner)
+        | st.dictionaries(
+            st.sampled_from(["type", "scale", "dims", "lags", "response", "factor", "slopes"]),
+            inner,
+        )
     ),
     max_leaves=8,
 )

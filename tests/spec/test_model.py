@@ -89,6 +89,18 @@ def test_a_terms_own_prior_comes_first():
     assert glm([shared]).prior_of(shared) is None
 
 
+def test_a_group_does_not_take_the_models_prior():
+    group, own = bg.Group("g"), bg.Group("h", prior=bg.Normal(0.5))
+    model = glm(["x", group, own], prior=bg.lasso(1.0))
+    assert [model.prior_of(term) for term in model.terms] == [
+        bg.lasso(1.0),
+        None,
+        bg.Normal(0.5),
+    ]
+    assert model.variables == ("y", "x", "g", "h")
+    assert glm([bg.Group("g", slopes=("x", "z"))]).variables == ("y", "g", "x", "z")
+
+
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 @pytest.mark.parametrize("link", LINKS)
 def test_every_family_and_link(family, link):
@@ -169,6 +181,33 @@ FAULTS = {
     ),
     "derived from a term": (lambda: glm(["x", "x_lag"]), "the name 'x_lag' collides .*name="),
     "derived scale": (lambda: glm(["x", "x_scale"]), "'x_scale' collides"),
+    "derived scale of a learned one": (
+        lambda: glm([bg.Linear("x", prior=bg.Normal(bg.HalfNormal(1.0))), "x_scale"]),
+        "the name 'x_scale' collides with one that the model itself needs; .*name=",
+    ),
+    "response named as a scale": (
+        lambda: glm(bg.Group("g"), response="g_scale"),
+        "the name 'g_scale' collides",
+    ),
+    "derived local scale": (lambda: glm(["x", "x_local"]), "'x_local' collides"),
+    "derived slab": (lambda: glm(["x", "x_slab"]), "'x_slab' collides"),
+    "derived levels": (lambda: glm([bg.Group("g"), "g_level"]), "'g_level' collides"),
+    "derived effects": (lambda: glm([bg.Group("g"), "g_effect"]), "'g_effect' collides"),
+    "a factor and a predictor": (lambda: glm(["g", bg.Group("g")]), "two terms are named 'g'"),
+    "response as a factor": (lambda: glm(bg.Group("y")), "term 'y' predicts 'y' from itself"),
+    "response as a slope": (lambda: glm(bg.Group("g", slopes="y")), "term 'g' predicts 'y' from"),
+    "learned scale of the intercept": (
+        lambda: glm(intercept=bg.Normal(bg.HalfNormal(1.0))),
+        "a single coefficient says next to nothing of its own scale; give .* a number",
+    ),
+    "horseshoe of the intercept": (
+        lambda: glm(intercept=bg.Horseshoe(1.0)),
+        "a single coefficient says next to nothing of its own scale",
+    ),
+    "learned scale of a dispersion": (
+        lambda: glm(dispersion=bg.HalfNormal(bg.HalfNormal(1.0))),
+        "HalfNormal scale is itself a prior",
+    ),
     "derived lengthscale": (lambda: glm(["x", "x_lengthscale"]), "'x_lengthscale' collides"),
     "derived columns": (lambda: glm(["x", "x_column"]), "'x_column' collides"),
     "derived data": (lambda: glm(["x", "x_data"]), "'x_data' collides"),
@@ -218,7 +257,8 @@ FAULTS = {
     ),
     "penalty as a prior": (
         lambda: glm(prior=bg.elastic_net),
-        "prior must be one of Normal, Laplace, ElasticNet, RandomWalk, Flat, got <function",
+        "prior must be one of Normal, Laplace, StudentT, ElasticNet, Horseshoe, RandomWalk, Flat, "
+        "got <function",
     ),
     "no intercept": (lambda: glm(intercept=False), "or None, got False"),
     "dispersion of a poisson": (
@@ -274,9 +314,12 @@ def test_dispersion_in_all_its_forms():
         | st.sampled_from(
             [bg.Flat(), bg.Normal(1.0), bg.HalfNormal(1.0), bg.Linear("x"), bg.RandomWalk(1.0)]
         )
+        | st.sampled_from([bg.Normal(bg.HalfNormal(1.0)), bg.Horseshoe(1.0), bg.StudentT(1.0)])
         | st.lists(st.floats(), max_size=2),
     ),
-    st.lists(st.sampled_from(["x", "z", "y", "", 3, bg.History(lags=2), bg.Linear("x")])),
+    st.lists(
+        st.sampled_from(["x", "z", "y", "", 3, bg.History(lags=2), bg.Linear("x"), bg.Group("z")])
+    ),
 )
 def test_any_options_make_a_model_or_a_model_error(options, terms):
     try:

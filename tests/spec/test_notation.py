@@ -172,6 +172,60 @@ TEXTS = {
         sigma                 ~ HalfStudentT(4, 1.5) penalty (4+1)/2 · log(1 + sigma²/(4·1.5²))
         """,
     ),
+    "learned scales": (
+        bg.GLM(
+            "y",
+            [
+                bg.Linear("x", prior=bg.Normal(bg.HalfNormal(1.0), loc=-0.5)),
+                bg.Lagged("stimulus", lags=25, prior=bg.RandomWalk(bg.Exponential(0.5), order=2)),
+                bg.Linear("film", prior=bg.Laplace(bg.HalfStudentT(2.0))),
+                bg.Linear("map", prior=bg.ElasticNet(bg.Exponential(1.0), ratio=0.2)),
+                bg.Linear("z", prior=bg.StudentT(bg.Exponential(1.0), df=3, loc=1)),
+                bg.Linear("w", prior=bg.Horseshoe(0.1)),
+            ],
+            family="poisson",
+        ),
+        """
+        y[t] ~ Poisson(exp(eta[t]))
+        eta[t] = intercept + x·x[t] + Σₖ stimulus[k]·stimulus[t-k] + film·film[t] + map·map[t] + z·z[t] + w·w[t]
+        intercept             ~ Flat                no penalty
+        x                     ~ Normal(-0.5, x_scale²) its scale is learned
+        stimulus[k=0..24]     ~ RandomWalk(2, stimulus_scale²) its scale is learned
+        film                  ~ Laplace(0, film_scale) its scale is learned
+        map                   ~ ElasticNet(0, map_scale, 0.2) its scale is learned
+        z                     ~ StudentT(3, 1, z_scale) its scale is learned
+        w                     ~ Horseshoe(w_scale, slab 4, 2²) its scale is learned
+        x_scale               ~ HalfNormal(1)       penalty x_scale²/(2·1²)
+        stimulus_scale        ~ Exponential(0.5)    penalty stimulus_scale/0.5
+        film_scale            ~ HalfStudentT(4, 2)  penalty (4+1)/2 · log(1 + film_scale²/(4·2²))
+        map_scale             ~ Exponential(1)      penalty map_scale/1
+        z_scale               ~ Exponential(1)      penalty z_scale/1
+        w_scale               ~ HalfStudentT(1, 0.1) penalty (1+1)/2 · log(1 + w_scale²/(1·0.1²))
+        """,  # noqa: E501
+    ),
+    "groups": (
+        bg.GLM(
+            "y",
+            [
+                "x",
+                bg.Group("subject", slopes=("x", "z"), prior=bg.Normal(bg.HalfNormal(1.0))),
+                bg.Group("subject", name="b", prior=bg.StudentT(0.5)),
+                bg.Group("day"),
+            ],
+            prior=bg.ridge(1.0),
+            family="bernoulli",
+        ),
+        """
+        y[i] ~ Bernoulli(1/(1 + exp(-eta[i])))
+        eta[i] = intercept + x·x[i] + subject[subject[i]] + subject.x[subject[i]]·x[i] + subject.z[subject[i]]·z[i] + b[subject[i]] + day[day[i]]
+        intercept             ~ Flat                no penalty
+        x                     ~ Normal(0, 1²)       ridge(1) = 1/2 · Σ x²
+        subject               ~ Normal(0, subject_scale²) its scale is learned
+        b                     ~ StudentT(4, 0, 0.5) penalty (4+1)/2 · log(1 + b²/(4·0.5²))
+        day                   ~ weakly informative, scaled by the data at the first fit
+        subject_scale         ~ HalfNormal(1)       penalty subject_scale²/(2·1²)
+        """,  # noqa: E501
+    ),
     "exponential": (
         bg.GLM("y", [], intercept=None, dispersion=bg.Exponential(2.0), link="softplus"),
         """
@@ -228,6 +282,18 @@ def test_the_shown_penalty_is_the_prior():
         penalty = eval(formula, {"sigma": s, "log": np.log})
         density = PRIORS[type(prior).__name__].log_density(s, **vars(prior))
         np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)
+
+
+def test_the_shown_penalty_of_a_student_t_is_the_prior():
+    from bayesglm.numerics.priors import PRIORS
+
+    x = np.array([-1.5, 0.3, 1.0, 2.7])
+    prior = bg.StudentT(0.25, df=3, loc=0.5)
+    line = str(bg.GLM("y", bg.Linear("x", prior=prior), family="poisson")).splitlines()[-1]
+    formula = line.partition("penalty ")[2].replace("²", "**2").replace("·", "*")
+    penalty = eval(formula, {"x": x, "log": np.log})
+    density = PRIORS["StudentT"].log_density(x, **vars(prior))
+    np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)
 
 
 def test_the_shown_penalty_of_an_elastic_net_is_the_prior():

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
+from bayesglm.spec.priors import learned_scale
 
-SCALED = [
-    *(bg.Normal, bg.Laplace, bg.ElasticNet, bg.RandomWalk),
-    *(bg.HalfNormal, bg.HalfStudentT, bg.Exponential),
-]
+LEARNABLE = [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet, bg.RandomWalk]
+ABOVE = [bg.HalfNormal, bg.HalfStudentT, bg.Exponential]
+SCALED = [*LEARNABLE, *ABOVE]
 LAMBDAS = st.floats(1e-100, 1e100)
 
 
@@ -184,7 +184,59 @@ def test_no_scale(prior, scale, message):
         prior(scale)
 
 
-@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace, bg.ElasticNet])
+@pytest.mark.parametrize("above", ABOVE)
+@pytest.mark.parametrize("prior", LEARNABLE)
+def test_a_scale_may_be_a_prior(prior, above):
+    made = prior(above(2))
+    assert made.scale == above(2.0)
+    assert learned_scale(made) == above(2.0)
+    assert learned_scale(prior(2.0)) is None
+    assert repr(made) == f"{prior.__name__}({above.__name__}(2.0))"
+    assert len({made, prior(above(2.0)), prior(2.0), prior(above(3.0))}) == 3
+
+
+@pytest.mark.parametrize("prior", LEARNABLE)
+@pytest.mark.parametrize("above", [bg.Flat(), bg.Normal(1.0), bg.Horseshoe(1.0)], ids=repr)
+def test_what_is_no_prior_of_a_scale(prior, above):
+    message = (
+        f"{prior.__name__} scale has the prior {above!r}; a scale that is learned takes a proper "
+        "prior of a positive parameter: HalfNormal, HalfStudentT, Exponential"
+    )
+    with pytest.raises(bg.ModelError, match=re.escape(message)):
+        prior(above)
+
+
+@pytest.mark.parametrize("prior", ABOVE)
+def test_scales_of_scales_are_numbers(prior):
+    with pytest.raises(bg.ModelError, match=f"{prior.__name__} scale is itself a prior"):
+        prior(bg.HalfNormal(1.0))
+
+
+def test_a_horseshoe_is_three_numbers():
+    made = bg.Horseshoe(1, slab_scale=np.float32(2), slab_df=np.array(4))
+    assert made == bg.Horseshoe(1.0)
+    assert repr(bg.Horseshoe(0.1, slab_df=7)) == "Horseshoe(0.1, slab_df=7.0)"
+    assert learned_scale(made) == bg.HalfStudentT(1.0, df=1.0)
+
+
+@pytest.mark.parametrize("key", ["scale", "slab_scale", "slab_df"])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (0, "must be a positive, finite number"),
+        (np.inf, "must be a positive, finite number"),
+        ([1.0, 2.0], r"must be one number, got \(1.0, 2.0\)"),
+        (True, "must be a number"),
+        (bg.HalfNormal(1.0), "must be a number"),
+        (None, "must be a number"),
+    ],
+)
+def test_no_horseshoe(key, value, message):
+    with pytest.raises(bg.ModelError, match=f"Horseshoe {key} {message}"):
+        bg.Horseshoe(**{"scale": 1.0, key: value})
+
+
+@pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet])
 @pytest.mark.parametrize("loc", [np.nan, -np.inf, "left", None, True, [[1.0], []]])
 def test_no_loc(prior, loc):
     with pytest.raises(bg.ModelError, match=f"{prior.__name__} loc"):
@@ -277,6 +329,8 @@ def test_no_dims(make, dims, message):
 def test_no_degrees_of_freedom(df):
     with pytest.raises(bg.ModelError, match="HalfStudentT df"):
         bg.HalfStudentT(1.0, df=df)
+    with pytest.raises(bg.ModelError, match="StudentT df"):
+        bg.StudentT(1.0, df=df)
 
 
 def test_priors_compare_by_kind_and_number():

@@ -137,6 +137,25 @@ def test_a_mistaken_unit_is_no_array_of_a_billion(term):
         (lambda: bg.Linear("x", prior=1.0), r"'x': prior must be one of Normal.*ridge.*got 1.0"),
         (lambda: bg.Lagged("x", lags=2, prior=bg.Exponential(1.0)), "'x': prior must be one of"),
         (lambda: bg.History(lags=2, prior=bg.Normal), "'history': prior must be one of"),
+        (lambda: bg.Group(""), "Group factor must be a non-empty string"),
+        (lambda: bg.Group(("a", "b")), "Group factor must be"),
+        (lambda: bg.Group("g", name=3), "Group name must be"),
+        (lambda: bg.Group("g", slopes=None), "Group slopes must be names of variables, got None"),
+        (lambda: bg.Group("g", slopes=3), "Group slopes must be names of variables, got 3"),
+        (lambda: bg.Group("g", slopes=("x", 3)), "Group slope must be a non-empty string, got 3"),
+        (lambda: bg.Group("g", slopes=""), "Group slope must be a non-empty string"),
+        (lambda: bg.Group("g", slopes=["x", "x"]), "names a variable twice"),
+        (lambda: bg.Group("g", slopes="g"), "names a variable twice"),
+        (lambda: bg.Group("g", slopes="intercept"), "as the varying intercepts are; rename"),
+        (
+            lambda: bg.Group("g", correlated=True),
+            r"Group\('g'\): correlated effects are not available; .* LKJ prior to bg.to_pymc",
+        ),
+        (lambda: bg.Group("g", prior=bg.HalfNormal(1.0)), "'g': prior must be one of"),
+        (
+            lambda: bg.Group("g", slopes="x", prior=bg.RandomWalk(bg.HalfNormal(1.0))),
+            "a RandomWalk learns one scale for the whole term, .* a number for each effect",
+        ),
     ],
 )
 def test_no_term(make, message):
@@ -144,7 +163,18 @@ def test_no_term(make, message):
         make()
 
 
+def test_slopes_in_all_their_forms():
+    group = bg.Group("g", slopes=("x",))
+    for slopes in ("x", ["x"], np.array(["x"]), (name for name in ["x"]), np.str_("x")):
+        assert bg.Group("g", slopes=slopes) == group
+    assert repr(group) == "Group('g', slopes=('x',))"
+    assert bg.Group(np.str_("g")) == bg.Group("g", slopes=[]) == bg.Group("g", ())
+
+
 def test_labels_and_variables():
+    assert (bg.Group("g").label, bg.Group("g").variables) == ("g", ("g",))
+    group = bg.Group("g", slopes=("x", "z"), name="b")
+    assert (group.label, group.variables) == ("b", ("g", "x", "z"))
     assert bg.Linear("x").label == "x"
     assert bg.Linear("x", name="k").label == "k"
     several = bg.Linear(["a", "b"], name="k")
