@@ -43,7 +43,7 @@ WEIGHTY = 1e-3  # share of the integral of a value whose k-hat counts
 
 
 class Evidence(NamedTuple):
-    """log Z, its Monte-Carlo standard error, Laplace's own (NaN under kinks), and k-hat."""
+    """log Z, its Monte-Carlo standard error, Laplace's own, and k-hat."""
 
     log_evidence: float
     error: float
@@ -65,7 +65,7 @@ class Around(NamedTuple):
     """Where a posterior lies, and what to draw from instead.
 
     - `tries(n)`: proposals with numbers of draws, n at first and more at last, best first.
-    - `laplace`: Laplace's evidence; NaN under kinks.
+    - `laplace`: Laplace's evidence; NaN where a curvature says nothing.
     - `exact`: whether the posterior is the Gaussian at its mode.
     - `last_sd`: the standard deviation of the last parameter, that of log(sigma) if it is learned.
     - `sites`: what stands for the kinks; None without.
@@ -136,14 +136,16 @@ def importance_draws(
 ) -> Array | None:
     """Return posterior draws ``(chain, draw, size)``, or None where the weights do not stand.
 
-    They are those of `fit` for a fraction of its time: no more proposals than the weights need,
-    and under kinks no NUTS. sigma, where it is learned and the posterior given it is followed
-    closely, takes the values of a grid. Raises as `find_mode`.
+    They are those of `fit` for a fraction of its time: few proposals, and under kinks no NUTS. Of
+    a gaussian response with the identity link, sigma takes the values of a grid. Posteriors that
+    may have several modes, and learned scales, are left to others. Raises as `find_mode`.
     """
+    if problem.learned:
+        return None
     check_existence(problem)
     objective = replace(problem.unconstrained, moments=_moments(problem))
     wanted, rng = draws * chains, np.random.default_rng(stream)
-    if not problem.log_concave() and not _has_grid(objective):
+    if not objective.log_concave or (objective.free and not objective.family.quadratic):
         return None
     with unthreaded_products(objective.size):
         around = _around(problem, objective, None)
@@ -195,11 +197,11 @@ def _around(
     mode = _mode(problem, objective, start)
     value, _, hessian = objective.evaluate(mode)
     precision = -hessian
-    half_log_det = 0.5 * _log_det(precision)
+    log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(precision))
     return Around(
         mode,
         partial(_smooth_tries, objective, mode, precision),
-        value + 0.5 * objective.size * np.log(2.0 * np.pi) - half_log_det,
+        np.nan if problem.uncurved() else value + log_volume,
         exact=_is_gaussian(objective),
         last_sd=float(np.linalg.inv(precision)[-1, -1] ** 0.5) if objective.free else np.nan,
         sites=None,

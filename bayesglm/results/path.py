@@ -17,6 +17,7 @@ from bayesglm.inference.problem import make_problem
 from bayesglm.inference.tree import path_tree
 from bayesglm.spec.model import GLM
 from bayesglm.spec.noun import near
+from bayesglm.spec.priors import Horseshoe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,7 +147,12 @@ def terms_with_scale(model: GLM, term: str | None) -> list[str]:
             f"the model has no term {term!r}; its terms are {', '.join(labels) or 'none'}."
             f"{near(term, labels)}"
         )
-    with_scale = [one.label for one in model.terms if hasattr(one.prior, "scale")]
+    # A horseshoe's is that of a parameter, and no coefficient's.
+    with_scale = [
+        one.label
+        for one in model.terms
+        if hasattr(one.prior, "scale") and not isinstance(one.prior, Horseshoe)
+    ]
     if term is None and not with_scale:
         raise ModelError(
             "no term of the model has a prior with a scale; give one prior=ridge(1.0)."

@@ -40,6 +40,7 @@ METHODS = {"evidence": "evidence", "kfold": "k-fold elpd", "loo": "PSIS-LOO elpd
 CHAINS = 4
 DECADES = np.linspace(-3.0, 1.0, 17)  # of an automatic range, around the default prior's scale
 FURTHER = np.linspace(0.25, 2.0, 8)  # decades by which it grows, once, where its end is best
+CLOSER = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])  # decades around what evidence has chosen
 FINE = 2e-4  # of the logarithm of a scale that evidence chooses
 SETTLED = 1e-3  # the same, where the scales of several terms are chosen in turn
 MOST_ROUNDS = 20
@@ -161,7 +162,9 @@ def tune_prior(
     plan = resolve(plan_fit(model, data))
     labels = terms_with_scale(plan.model, term)
     grids = [_grid(plan, label, scales) for label in labels]
-    first = _problems(plan)
+    first = _problems(
+        with_scales(plan, {k: float(g[0]) for k, g in zip(labels, grids, strict=True)})
+    )
     posterior = _posterior(draws, seed)
     if method == "evidence":
         criterion = _evidence(first, draws, seed)
@@ -178,9 +181,9 @@ def tune_prior(
         return criterion(_problems(at_scales(at)))
 
     tie = EVIDENCE_TIE if method == "evidence" else ELPD_TIE
-    automatic = scales is None
-    chosen = _ascend(score, grids, tie, refine=automatic and method == "evidence", grow=automatic)
-    scored = [_along(score, chosen, k, grid) for k, grid in enumerate(grids)]
+    refine = scales is None and method == "evidence"
+    chosen = _ascend(score, grids, tie, refine, grow=scales is None)
+    scored = [_along(score, chosen, k, grid, refine) for k, grid in enumerate(grids)]
     _warn_of_ends(METHODS[method], labels, chosen, grids)
     if method == "evidence":
         _warn_of_khat(scored, khat_limit(MORE * draws))
@@ -227,6 +230,12 @@ def _problems(plan: Plan) -> list[Problem]:
 
 
 def _evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
+    if first[0].learned:
+        names = ", ".join(map(repr, first[0].learned))
+        raise ModelError(
+            f"the evidence is that of models without learned scales, and {names} are learned "
+            "beside the tuned terms; tune these terms too, or use method='kfold'."
+        )
     size = first[0].natural.n_coefficients
     if size > MOST_KEPT:
         raise ModelError(
@@ -353,10 +362,14 @@ def _best(value: Callable[[float], float], grid: Array, tie: float, current: flo
     return float(np.exp(found.x)) if -found.fun > value(best) else best
 
 
-def _along(score: ScoreAt, chosen: tuple[float, ...], k: int, grid: Array) -> dict[float, Score]:
+def _along(
+    score: ScoreAt, chosen: tuple[float, ...], k: int, grid: Array, refined: bool
+) -> dict[float, Score]:
     """Return the scores along one term's scales, the others at their best."""
-    scales = np.unique(np.r_[grid, chosen[k]]).tolist()
-    return {scale: score((*chosen[:k], scale, *chosen[k + 1 :])) for scale in scales}
+    if refined:
+        closer = np.clip(chosen[k] * 10.0**CLOSER, grid[0], grid[-1])
+        grid = np.unique(np.r_[grid, closer])
+    return {scale: score((*chosen[:k], scale, *chosen[k + 1 :])) for scale in grid.tolist()}
 
 
 def _warn_of_ends(

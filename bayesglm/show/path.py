@@ -66,8 +66,9 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     for ax in (upper, lower):
         make_logarithmic(ax, *ends(scale))
     lower.set_xlabel(SCALE, fontsize=10)
-    if "penalty" in path["path"].coords:
-        add_penalty_axis(upper, scale, path["path"]["penalty"].values)
+    power = penalty_power(path["path"].to_dataset())
+    if power is not None:
+        add_penalty_axis(upper, *ends(scale), power)
     return figure
 
 
@@ -157,12 +158,17 @@ def _draw_statistics(ax: Axes, statistics: xr.Dataset) -> None:
     other.set_ylabel("share of deviance\nexplained", color=COLOURS[1], fontsize=10)
 
 
-def add_penalty_axis(ax: Axes, scale: Array, penalty: Array) -> None:
-    """Give an axis of scales one of the penalties that they are, above."""
-    # A twin with limits of its own: both axes are logarithmic, and lam is a power of the scale.
-    power = -1.0 if np.allclose(penalty * scale, 1.0) else -2.0
+def penalty_power(along: xr.Dataset) -> float | None:
+    """Return the power of the scale that its penalty is, or None where it has none."""
+    if "penalty" not in along.coords:
+        return None
+    return -1.0 if np.allclose(along["penalty"] * along["scale"], 1.0) else -2.0
+
+
+def add_penalty_axis(ax: Axes, low: float, high: float, power: float) -> None:
+    """Give an axis of scales from low to high one of the penalties that they are, above."""
+    # A twin with limits of its own: both axes are logarithmic.
     twin = ax.twiny()
-    low, high = ends(scale)
     make_logarithmic(twin, low**power, high**power)
     twin.spines["right"].set_visible(False)
     twin.tick_params(labelsize=10)
