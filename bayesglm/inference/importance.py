@@ -12,16 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.nested import nested_proposal
 from bayesglm.inference.optimum import check_existence, check_mode, explained
+from bayesglm.inference.pool import (
+    Pool,
+    Source,
+    disagreement,
+    drawn,
+    enlarged,
+    find_pool,
+    refusal,
+)
 from bayesglm.inference.problem import Problem
-from bayesglm.inference.proposals import gaussian, split
-from bayesglm.inference.psis import Smoothed, khat_limit, resample, smooth
+from bayesglm.inference.proposals import by_tails, gaussian
+from bayesglm.inference.psis import resample
 from bayesglm.inference.solve import MOST_KEPT, judge_from, maximise, with_moments
 from bayesglm.inference.tilted import Sites, tilted
 from bayesglm.numerics.likelihood import Moments
@@ -32,12 +41,9 @@ from bayesglm.numerics.parts import PriorPart
 Array = np.ndarray
 MORE = 4  # times as many draws in the last try
 PRECISE = 0.05  # nats: an evidence that is less certain is tried again
-PROPOSALS = 2  # for every posterior draw
-WORTH = 0.5  # independent draws that the weights must be worth, for every posterior draw
-WIDER = 1.03  # times the sds of a tilted proposal, for tails that cover those of its target
 STEP = 0.75  # of the grid of log(sigma), in its sds: for a normal the rule is exact to 1e-15
 DEPTH = 30.0  # nats below its top at which the integrand ends
-KINKED_STEP, KINKED_DEPTH = 1.0, 8.0  # the same where each value is a Monte-Carlo one
+ROUGH_STEP, ROUGH_DEPTH = 1.0, 8.0  # the same where each value is a Monte-Carlo one
 MOST_STEPS = 200
 WEIGHTY = 1e-3  # share of the integral of a value whose k-hat counts
 
@@ -51,20 +57,10 @@ class Evidence(NamedTuple):
     khat: float
 
 
-class Proposing(Protocol):
-    """What can be drawn from: see `proposals.Proposal`."""
-
-    def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """Return ``n`` draws ``(n, size)`` and their log densities."""
-
-
-type Tries = Iterator[tuple[Proposing, int]]
-
-
 class Around(NamedTuple):
     """Where a posterior lies, and what to draw from instead.
 
-    - `tries(n)`: proposals with numbers of draws, n at first and more at last, best first.
+    - `proposals`: begins a run through proposals, in the order of their tails.
     - `laplace`: Laplace's evidence; NaN where a curvature says nothing.
     - `exact`: whether the posterior is the Gaussian at its mode.
     - `last_sd`: the standard deviation of the last parameter, that of log(sigma) if it is learned.
@@ -72,37 +68,30 @@ class Around(NamedTuple):
     """
 
     mode: Array
-    tries: Callable[[int], Tries]
+    proposals: Callable[[], Iterator[Source]]
     laplace: float
     exact: bool
     last_sd: float
     sites: Sites | None
 
 
-class Pool(NamedTuple):
-    """Draws ``(n, size)`` of a proposal, and the smoothed weights p/q."""
-
-    thetas: Array
-    smoothed: Smoothed
-
-    @property
-    def stands(self) -> bool:
-        """Whether k-hat lets the weights be believed."""
-        return self.smoothed.khat < khat_limit(len(self.thetas))
-
-    @property
-    def error(self) -> float:
-        """The standard error of log Z: that of a mean, relative to it."""
-        return float(np.sqrt(max(1.0 / self.smoothed.kish - 1.0 / len(self.thetas), 0.0)))
-
-
 class Node(NamedTuple):
     """The posterior at one sigma of a grid; its evidence has the density of log(sigma) in it."""
 
     log_sigma: float
-    objective: Objective
     around: Around
     evidence: Evidence
+    pool: Pool | None
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array | None:
+        """Return ``n`` draws of theta, or None where the weights do not stand."""
+        if self.pool is None:
+            w = next(self.around.proposals()).draw(rng, n)[0]
+        elif self.pool.stands:
+            w = self.pool.thetas[resample(rng, self.pool.smoothed.log_weights, n)]
+        else:
+            return None
+        return np.column_stack([w, np.full(n, self.log_sigma)])
 
 
 def evidence_function(
@@ -113,7 +102,8 @@ def evidence_function(
     Each mode is looked for from the last one, and every call takes the same random numbers, so
     that the evidence is a smooth function of the scales, its error included. Raises as `find_mode`.
     """
-    check_existence(first)
+    if not first.learned:
+        check_existence(first)
     known = _moments(first)
     start: Array | None = None
 
@@ -123,9 +113,9 @@ def evidence_function(
         with unthreaded_products(objective.size):
             around = _around(problem, objective, start)
             start = around.mode
-            if not _has_grid(objective):
-                return _weighed(objective, around, draws, stream)
-            nodes = _nodes(problem, objective, around, draws, stream)
+            if not _has_grid(problem):
+                return _weighed(objective, around, draws, stream)[0]
+            nodes = _nodes(problem, objective, around, -(-draws // 4), stream)
         return _integrated(nodes)._replace(laplace=around.laplace)
 
     return evidence
@@ -136,33 +126,28 @@ def importance_draws(
 ) -> Array | None:
     """Return posterior draws ``(chain, draw, size)``, or None where the weights do not stand.
 
-    They are those of `fit` for a fraction of its time: few proposals, and under kinks no NUTS. Of
-    a gaussian response with the identity link, sigma takes the values of a grid. Posteriors that
-    may have several modes, and learned scales, are left to others. Raises as `find_mode`.
+    They are those of `fit` in less time, and under kinks without NUTS. Of a gaussian response with
+    the identity link, sigma takes the values of a grid. Posteriors that may have several modes,
+    and learned scales, are left to others. Raises as `find_mode`.
     """
-    if problem.learned:
+    if problem.learned or not (problem.log_concave() or _has_grid(problem)):
         return None
     check_existence(problem)
     objective = replace(problem.unconstrained, moments=_moments(problem))
     wanted, rng = draws * chains, np.random.default_rng(stream)
-    if not objective.log_concave or (objective.free and not objective.family.quadratic):
-        return None
     with unthreaded_products(objective.size):
         around = _around(problem, objective, None)
-        if not _has_grid(objective):
-            thetas = _resampled(objective, around, wanted, rng)
+        if not _has_grid(problem):
+            thetas = _resampled(objective, around, wanted, chains, rng)
             return None if thetas is None else thetas.reshape(chains, draws, -1)
-        nodes = _nodes(problem, objective, around, wanted, stream)
-        log_shares = np.array([one.evidence.log_evidence for one in nodes]) - _total(nodes)
-        counts = np.bincount(resample(rng, log_shares, wanted), minlength=len(nodes))
-        parts = []
-        for node, count in zip(nodes, counts.tolist(), strict=True):
-            if count:
-                w = _resampled(node.objective, node.around, count, rng)
-                if w is None:
-                    return None
-                parts.append(np.column_stack([w, np.full(count, node.log_sigma)]))
-    return rng.permutation(np.concatenate(parts)).reshape(chains, draws, -1)
+        nodes = _nodes(problem, objective, around, -(-wanted // 2), stream)
+    log_shares = np.array([one.evidence.log_evidence for one in nodes]) - _total(nodes)
+    counts = np.bincount(resample(rng, log_shares, wanted), minlength=len(nodes))
+    parts = [node.draw(rng, n) for node, n in zip(nodes, counts.tolist(), strict=True) if n]
+    if any(part is None for part in parts):
+        return None
+    every = np.concatenate([part for part in parts if part is not None])
+    return rng.permutation(every).reshape(chains, draws, -1)
 
 
 def _moments(problem: Problem) -> Moments | None:
@@ -172,60 +157,43 @@ def _moments(problem: Problem) -> Moments | None:
     return with_moments(objective, problem.start()).moments
 
 
-def _has_grid(objective: Objective) -> bool:
-    """Say whether there is a sigma to learn, given which the likelihood is a Gaussian."""
-    return bool(objective.free) and objective.family.quadratic
+def _has_grid(problem: Problem) -> bool:
+    """Say whether there is a sigma to learn, given which likelihood and priors are log-concave."""
+    objective = problem.unconstrained
+    gaussian_given_sigma = objective.family.quadratic and objective.log_concave
+    return bool(objective.free) and gaussian_given_sigma and not problem.learned
 
 
 def _around(
     problem: Problem, objective: Objective, start: Array | None, sites: Sites | None = None
 ) -> Around:
-    if objective.kink.any():
-        try:
-            proposal = tilted(problem, objective, start, sites)
-        except ConvergenceError as error:
-            raise explained(problem, error) from error
-        wider = replace(proposal, width=WIDER)
-        return Around(
-            proposal.mode,
-            lambda n: iter([(proposal, n), (wider, MORE * n)]),
-            np.nan,
-            exact=False,
-            last_sd=proposal.last_sd,
-            sites=proposal.sites,
-        )
-    mode = _mode(problem, objective, start)
-    value, _, hessian = objective.evaluate(mode)
-    precision = -hessian
-    log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(precision))
-    return Around(
-        mode,
-        partial(_smooth_tries, objective, mode, precision),
-        np.nan if problem.uncurved() else value + log_volume,
-        exact=_is_gaussian(objective),
-        last_sd=float(np.linalg.inv(precision)[-1, -1] ** 0.5) if objective.free else np.nan,
-        sites=None,
-    )
-
-
-def _smooth_tries(objective: Objective, mode: Array, precision: Array, n: int) -> Tries:
-    """Run through a Gaussian, and a split normal that follows the skewness (Geweke 1989)."""
-    first = gaussian(mode, precision)
-    yield first, n
-    wider = split(first, objective.log_density)
-    yield wider, n
-    yield wider, MORE * n
-
-
-def _mode(problem: Problem, objective: Objective, start: Array | None) -> Array:
     try:
+        if problem.learned:
+            nested = nested_proposal(problem)
+            mode = np.concatenate([nested.centre.mode, nested.outer.mode])
+            several = (nested, nested.heavier())
+            return Around(mode, lambda: iter(several), np.nan, False, np.nan, None)
+        if objective.kink.any():
+            found = tilted(problem, objective, start, sites)
+            pair = (found, found.heavier())
+            return Around(found.mode, lambda: iter(pair), np.nan, False, found.last_sd, found.sites)
         solution = (
             maximise(problem, objective) if start is None else judge_from(problem, objective, start)
         )
     except ConvergenceError as error:
         raise explained(problem, error) from error
     check_mode(problem, solution)
-    return np.array(solution.x)
+    mode = np.array(solution.x)
+    value, _, hessian = objective.evaluate(mode)
+    log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(-hessian))
+    return Around(
+        mode,
+        lambda: by_tails(gaussian(mode, -hessian), objective.log_density),
+        np.nan if problem.uncurved() else value + log_volume,
+        exact=_is_gaussian(objective),
+        last_sd=float(np.linalg.inv(-hessian)[-1, -1] ** 0.5) if objective.free else np.nan,
+        sites=None,
+    )
 
 
 def _is_gaussian(objective: Objective) -> bool:
@@ -243,33 +211,48 @@ def _log_det(precision: Array) -> float:
 
 def _weighed(
     objective: Objective, around: Around, draws: int, stream: np.random.SeedSequence
-) -> Evidence:
-    """Return the evidence by the first pool that stands and is precise, or by the last one."""
+) -> tuple[Evidence, Pool | None]:
+    """Return the evidence by the first pool that stands and is precise, or by more of the best."""
     if around.exact:
-        return Evidence(around.laplace, 0.0, around.laplace, 0.0)
-    for proposal, n in around.tries(draws):
-        pool = _pool(objective, proposal, n, np.random.default_rng(stream))
-        if pool.stands and pool.error < PRECISE:
-            break
-    return Evidence(pool.smoothed.log_mean, pool.error, around.laplace, pool.smoothed.khat)
+        return Evidence(around.laplace, 0.0, around.laplace, 0.0), None
+    rng, pools = np.random.default_rng(stream), []
+    for proposal in around.proposals():
+        pool = drawn(objective.log_density, proposal, draws, rng)
+        if pool.stands and _error(pool) < PRECISE:
+            return _told(pool, around)
+        pools.append(pool)
+    standing = [pool for pool in pools if pool.stands]
+    best = min(standing, key=_error) if standing else min(pools, key=_heaviness)
+    return _told(enlarged(objective.log_density, best, MORE * draws, rng), around)
+
+
+def _told(pool: Pool, around: Around) -> tuple[Evidence, Pool]:
+    of = pool.smoothed
+    return Evidence(of.log_mean, _error(pool), around.laplace, of.khat), pool
+
+
+def _error(pool: Pool) -> float:
+    """Return the standard error of log Z: that of a mean, relative to it."""
+    return float(np.sqrt(max(1.0 / pool.smoothed.kish - 1.0 / len(pool.thetas), 0.0)))
+
+
+def _heaviness(pool: Pool) -> float:
+    return float(np.nan_to_num(pool.smoothed.khat, nan=np.inf))
 
 
 def _resampled(
-    objective: Objective, around: Around, wanted: int, rng: np.random.Generator
+    objective: Objective, around: Around, wanted: int, chains: int, rng: np.random.Generator
 ) -> Array | None:
-    """Return draws ``(wanted, size)`` by the first pool that stands and is worth enough."""
-    for proposal, n in around.tries(max(PROPOSALS * wanted, 100)):
-        if around.exact:
-            return proposal.draw(rng, wanted)[0]
-        pool = _pool(objective, proposal, n, rng)
-        if pool.stands and pool.smoothed.kish > WORTH * wanted:
-            return pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
-    return None
-
-
-def _pool(objective: Objective, proposal: Proposing, n: int, rng: np.random.Generator) -> Pool:
-    thetas, log_q = proposal.draw(rng, n)
-    return Pool(thetas, smooth(objective.log_density(thetas) - log_q))
+    """Return draws ``(wanted, size)``, or None where the weights fail the checks of `fit`."""
+    if around.exact:
+        return next(around.proposals()).draw(rng, wanted)[0]
+    density = objective.log_density
+    pool = find_pool(density, around.proposals(), wanted, chains, rng)
+    if refusal(pool, chains):
+        return None
+    if not pool.steady and disagreement(density, pool, pool.proposal.heavier(), rng):
+        return None
+    return pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
 
 
 def _nodes(
@@ -280,8 +263,7 @@ def _nodes(
     stream: np.random.SeedSequence,
 ) -> list[Node]:
     """Return the posteriors given sigma over a grid, outwards from the joint mode."""
-    kinked = joint.sites is not None
-    step, depth = (KINKED_STEP, KINKED_DEPTH) if kinked else (STEP, DEPTH)
+    step, depth = (STEP, DEPTH) if joint.sites is None else (ROUGH_STEP, ROUGH_DEPTH)
     prior = objective.dispersions[0]
     assert isinstance(prior, PriorPart)
 
@@ -291,10 +273,10 @@ def _nodes(
         fixed = replace(objective, dispersions=(sigma,))
         own = replace(problem, natural=fixed, unconstrained=fixed)
         around = _around(own, fixed, joint.mode[:-1], joint.sites)
-        given = _weighed(fixed, around, -(-draws // 4), stream)
+        given, pool = _weighed(fixed, around, draws, stream)
         density = float(prior.total(np.array([sigma]))) + log_sigma
         here = given._replace(log_evidence=given.log_evidence + density)
-        return Node(log_sigma, fixed, around, here)
+        return Node(log_sigma, around, here, pool)
 
     found = {0: node(0)}
     for side in (1, -1):

@@ -230,11 +230,12 @@ def _problems(plan: Plan) -> list[Problem]:
 
 
 def _evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
-    if first[0].learned:
-        names = ", ".join(map(repr, first[0].learned))
+    uncurved = first[0].uncurved()
+    if first[0].learned and uncurved:
         raise ModelError(
-            f"the evidence is that of models without learned scales, and {names} are learned "
-            "beside the tuned terms; tune these terms too, or use method='kfold'."
+            f"the evidence with learned scales ({', '.join(first[0].learned)}) beside "
+            f"{', '.join(uncurved)} is not available; tune the learned ones too, or use "
+            "method='kfold'."
         )
     size = first[0].natural.n_coefficients
     if size > MOST_KEPT:
