@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.storage import load, save
+    from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
     from bayesglm.show.report import report
+    from bayesglm.show.tuning import plot_tuning
     from bayesglm.spec.model import GLM
     from bayesglm.spec.penalties import elastic_net, lasso, ridge, smooth
     from bayesglm.spec.priors import (
@@ -76,6 +78,7 @@ _HOME = {
     "to_pymc": "inference.pymc_model",
     "predict": "results.predict",
     "prior_path": "results.path",
+    "tune_prior": "results.tuning",
     "kernels": "results.kernels",
     "loo": "results.elpd",
     "add_log_likelihood": "results.elpd",
@@ -84,6 +87,7 @@ _HOME = {
     "save": "results.storage",
     "load": "results.storage",
     "plot_path": "show.path",
+    "plot_tuning": "show.tuning",
     "report": "show.report",
     "datasets": "datasets",
     "BayesGLMError": "errors",
@@ -129,6 +133,7 @@ __all__ = [
     "load",
     "loo",
     "plot_path",
+    "plot_tuning",
     "predict",
     "prior_path",
     "report",
@@ -136,6 +141,7 @@ __all__ = [
     "save",
     "smooth",
     "to_pymc",
+    "tune_prior",
 ]
 
 

@@ -55,7 +55,26 @@ def _default_dispersion(plan: Plan) -> HalfStudentT:
     return HalfStudentT(_for_neurons(plan, sds))
 
 
+def data_scale(plan: Plan, place: int) -> float:
+    """Return the scale of a term's default prior, the geometric mean of several.
+
+    Raises DataError where the predictor does not vary.
+    """
+    grouped = isinstance(plan.model.terms[place], Group)
+    scales = [np.log(scale).mean() for scale in _default_scales(plan, place, grouped)]
+    return float(np.exp(np.mean(scales)))
+
+
 def _default_prior(plan: Plan, place: int, grouped: bool) -> Normal:
+    scales = _default_scales(plan, place, grouped)
+    shape = plan.designs[0].predictors.blocks[place].shape
+    if grouped:
+        return Normal(HalfNormal(_for_neurons(plan, scales, shape[:-1])))
+    return Normal(_for_neurons(plan, scales, shape))
+
+
+def _default_scales(plan: Plan, place: int, grouped: bool) -> list[Array]:
+    """Return 2.5 s_y / s_x of every neuron, one number or one per column."""
     scales = []
     for neuron, design in enumerate(plan.designs):
         block = design.predictors.blocks[place]
@@ -77,10 +96,7 @@ def _default_prior(plan: Plan, place: int, grouped: bool) -> Normal:
                 "give the term a prior=."
             )
         scales.append(scale)
-    shape = plan.designs[0].predictors.blocks[place].shape
-    if grouped:
-        return Normal(HalfNormal(_for_neurons(plan, scales, shape[:-1])))
-    return Normal(_for_neurons(plan, scales, shape))
+    return scales
 
 
 def _column(block: Block, k: int) -> str:

@@ -15,7 +15,7 @@ from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import find_mode
 from bayesglm.inference.pool import disagreement, find_pool, refusal
 from bayesglm.inference.problem import Problem, open_problems
-from bayesglm.inference.proposals import Proposal, gaussian, split
+from bayesglm.inference.proposals import Proposal, by_tails, gaussian
 from bayesglm.inference.psis import resample, smallest_ess
 from bayesglm.inference.solve import with_moments
 from bayesglm.inference.tree import check_counts, posterior_tree
@@ -169,7 +169,7 @@ def _at_mode(problem: Problem) -> Approximation:
     return Approximation(
         "laplace",
         objective.log_density,
-        _proposals(objective.log_density, first),
+        by_tails(first, objective.log_density),
         mode,
         first.factor @ first.factor.T,
         at_mode.value,
@@ -244,10 +244,3 @@ def _corrected(
         solution=approximation.solution,
         gaussian=made,
     )
-
-
-def _proposals(log_density: Callable[[Array], Array], first: Proposal) -> Iterator[Proposal]:
-    yield first
-    skewed = split(first, log_density)
-    yield skewed
-    yield skewed.heavier()

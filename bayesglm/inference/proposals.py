@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,3 +87,11 @@ def split(around: Proposal, log_density: Callable[[Array], Array]) -> Proposal:
             scales.append(distance / np.sqrt(2.0 * np.maximum(drop, 1e-3)))
         sides.append(np.clip(np.max(scales, axis=0), NARROWEST, WIDEST))
     return replace(around, name="split normal", left=sides[0], right=sides[1])
+
+
+def by_tails(first: Proposal, log_density: Callable[[Array], Array]) -> Iterator[Proposal]:
+    """Run through a Gaussian, the split normal of its density, and that with heavier tails."""
+    yield first
+    skewed = split(first, log_density)
+    yield skewed
+    yield skewed.heavier()

@@ -19,11 +19,15 @@ FEWEST_DRAWS = 4  # in a chain, of which ArviZ tells an effective size
 
 
 class Smoothed(NamedTuple):
-    """Normalised log weights after smoothing, k-hat, and the Kish size 1/sum(W**2)."""
+    """Normalised log weights after smoothing, k-hat, the Kish size 1/sum(W**2), and the scale.
+
+    `log_mean` is the logarithm of the mean of the smoothed ratios.
+    """
 
     log_weights: Array
     khat: float
     kish: float
+    log_mean: float
 
 
 class LeftOut(NamedTuple):
@@ -41,17 +45,19 @@ def smooth(log_ratios: Array) -> Smoothed:
     """
     n = len(log_ratios)
     if np.ptp(log_ratios) < EQUAL:
-        return Smoothed(np.full(n, -np.log(n)), 0.0, float(n))
-    log_weights = log_ratios - log_ratios.max()
-    khat = np.inf
+        return Smoothed(np.full(n, -np.log(n)), 0.0, float(n), float(log_ratios.mean()))
+    most, khat = float(log_ratios.max()), np.inf
+    log_weights = log_ratios - most
     if n >= FEWEST:
         size = tail_size(n)
         order = np.argsort(log_weights)
         tail, cutoff = order[n - size :], order[n - size - 1]
         smoothed, khats = _smoothed_tails(log_weights[None, tail], log_weights[None, cutoff])
         log_weights[tail], khat = smoothed[0], khats[0]
-    log_weights -= np.logaddexp.reduce(log_weights)
-    return Smoothed(log_weights, float(khat), float(1.0 / np.exp(2.0 * log_weights).sum()))
+    log_sum = float(np.logaddexp.reduce(log_weights))
+    log_weights -= log_sum
+    kish = float(1.0 / np.exp(2.0 * log_weights).sum())
+    return Smoothed(log_weights, float(khat), kish, most + log_sum - float(np.log(n)))
 
 
 def leave_one_out(log_likelihood: Array, relative_efficiency: float = 1.0) -> LeftOut:

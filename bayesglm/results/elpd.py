@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,15 @@ def loo(fit: xr.DataTree) -> ELPDData:
     thetas = thetas_of(fit, problems)
     group = fit["posterior"].to_dataset()
     chains, draws = group.sizes["chain"], group.sizes["draw"]
-    reff = _relative_efficiency(group)
+    reff = relative_efficiency(group)
+    elpd_i, pareto_k, p_loo_i = pointwise_loo(problems, thetas, reff)
+    return _loo_data(problems, thetas, elpd_i, pareto_k, p_loo_i, chains * draws)
+
+
+def pointwise_loo(
+    problems: list[Problem], thetas: list[Array], reff: float
+) -> tuple[Array, Array, Array]:
+    """Return elpd_i, pareto_k and p_loo_i ``(row, neuron)`` from draws ``(draw, size)``."""
     every = []
     for problem, theta in zip(problems, thetas, strict=True):
         parts = problem.natural.each_pointwise(
@@ -123,7 +132,7 @@ def loo(fit: xr.DataTree) -> ELPDData:
         )
         every.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     elpd_i, pareto_k, p_loo_i = (np.stack([one[k] for one in every], axis=-1) for k in range(3))
-    return _loo_data(problems, thetas, elpd_i, pareto_k, p_loo_i, chains * draws)
+    return elpd_i, pareto_k, p_loo_i
 
 
 def _loo_data(
@@ -136,7 +145,7 @@ def _loo_data(
 ) -> ELPDData:
     from arviz_stats.utils import ELPDDataLOO
 
-    good_k = min(1.0 - 1.0 / np.log10(n_draws), 0.7) if n_draws > 1 else 0.7
+    good_k = good_pareto_k(n_draws)
     n_bad = int((pareto_k > good_k).sum())
     if n_bad:
         warnings.warn(
@@ -146,7 +155,7 @@ def _loo_data(
             BayesGLMWarning,
             stacklevel=3,
         )
-    dependence = _dependence(problems, thetas)
+    dependence = describe_dependence(problems, thetas)
     if dependence:
         warnings.warn(
             f"pointwise leave-one-out is optimistic here: {dependence}. Use "
@@ -169,6 +178,11 @@ def _loo_data(
     )
 
 
+def good_pareto_k(n_draws: int) -> float:
+    """Return the k-hat up to which ``n_draws`` draws give an elpd that can be trusted."""
+    return min(1.0 - 1.0 / np.log10(n_draws), 0.7) if n_draws > 1 else 0.7
+
+
 def summed(elpd_i: Array, p_i: Array) -> tuple[float, float, float]:
     """Return elpd, its standard error and the effective number of parameters, as ArviZ sums."""
     from arviz_stats.base import array_stats
@@ -177,7 +191,7 @@ def summed(elpd_i: Array, p_i: Array) -> tuple[float, float, float]:
     return float(elpd), float(se), float(p)
 
 
-def _dependence(problems: list[Problem], thetas: list[Array]) -> str:
+def describe_dependence(problems: list[Problem], thetas: list[Array]) -> str:
     """Say why samples are not exchangeable, or return an empty string."""
     plan = problems[0].plan
     if plan.model.has_history:
@@ -264,42 +278,48 @@ def kfold(
     """
     check_counts(draws, chains)
     problems = open_problems(model, data)
-    fold_of = _folds(problems[0], data, by, folds, seed)
+    fold_of = deal_folds(problems[0], data, by, folds, seed)
+
+    def posterior(of: list[Problem]) -> list[Array]:
+        return [one.theta for one in sample(of, draws, chains, seed)]
+
+    elpd_i = held_out(problems, fold_of, posterior)
+    everything = np.ones(len(fold_of), dtype=bool)
+    in_sample = _log_mean(posterior(problems), problems, everything)
+    return _kfold_data(problems, elpd_i, in_sample, int(fold_of.max()) + 1, draws * chains)
+
+
+def held_out(
+    problems: list[Problem],
+    fold_of: Array,
+    posterior: Callable[[list[Problem]], list[Array]],
+) -> Array:
+    """Return log densities ``(row, neuron)`` of every row by the posterior of the other folds.
+
+    ``posterior`` gives draws ``(chain, draw, size)`` of some problems.
+    """
     n_folds = int(fold_of.max()) + 1
-    elpd_i = np.empty((problems[0].design.n_rows, len(problems)))
+    elpd_i = np.empty((len(fold_of), len(problems)))
     for fold in range(n_folds):
         held = fold_of == fold
         try:
-            scored = _score(problems, held, draws, chains, seed)
+            thetas = posterior([problem.restrict(~held) for problem in problems])
         except BayesGLMError as error:
             raise DataError(
                 f"fold {fold + 1} of {n_folds} cannot be fitted: {error} Use fewer folds, or "
                 "proper priors."
             ) from error
-        elpd_i[held] = scored
-    everything = np.ones(len(fold_of), dtype=bool)
-    made = sample(problems, draws, chains, seed)
-    in_sample = np.stack(
-        [
-            _log_mean(one.theta, problem, everything)
-            for one, problem in zip(made, problems, strict=True)
-        ],
-        axis=-1,
-    )
-    return _kfold_data(problems, elpd_i, in_sample, n_folds, draws * chains)
+        elpd_i[held] = _log_mean(thetas, problems, held)
+    return elpd_i
 
 
-def _score(problems: list[Problem], held: Array, draws: int, chains: int, seed: int) -> Array:
-    trained = [problem.restrict(~held) for problem in problems]
-    made = sample(trained, draws, chains, seed)
-    return np.stack(
-        [_log_mean(one.theta, problem, held) for one, problem in zip(made, problems, strict=True)],
-        axis=-1,
-    )
+def _log_mean(thetas: list[Array], problems: list[Problem], rows: Array) -> Array:
+    """Return log mean over draws of p(y_i | theta) for some rows ``(row, neuron)``."""
+    columns = [_log_mean_of(*pair, rows) for pair in zip(thetas, problems, strict=True)]
+    return np.stack(columns, axis=-1)
 
 
-def _log_mean(theta: Array, problem: Problem, rows: Array) -> Array:
-    """Return log mean over draws of p(y_i | theta) for some rows of a problem."""
+def _log_mean_of(theta: Array, problem: Problem, rows: Array) -> Array:
     flat = theta.reshape(-1, theta.shape[-1])
     tested = problem.restrict(rows).natural
 
@@ -342,7 +362,7 @@ class _Folding:
         return self.rng.permutation(np.arange(self.n) % self.folds)
 
 
-def _folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
+def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
     """Return the fold of every kept row."""
     if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
         raise DataError(f"folds must be a whole number of at least 2, got {folds!r}.")
@@ -372,7 +392,8 @@ def _posterior_problems(fit: xr.DataTree) -> list[Problem]:
     return problems
 
 
-def _relative_efficiency(group: xr.Dataset) -> float:
+def relative_efficiency(group: xr.Dataset) -> float:
+    """Return effective draws per draw, averaged over a posterior's parameters."""
     import arviz_stats  # noqa: F401  (registers the accessor)
 
     if group.sizes["chain"] == 1:

@@ -17,6 +17,7 @@ from bayesglm.inference.problem import make_problem
 from bayesglm.inference.tree import path_tree
 from bayesglm.spec.model import GLM
 from bayesglm.spec.noun import near
+from bayesglm.spec.priors import Horseshoe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,12 +87,12 @@ def prior_path(
     [0, 0, 1]
     """
     began = time.perf_counter()
-    checked = _checked(scales)
+    checked = checked_scales(scales)
     plan = resolve(plan_fit(model, data))
-    chosen = _chosen(plan.model, term)
+    chosen = terms_with_scale(plan.model, term)
     _check_names(plan)
     order = np.argsort(checked, kind="stable")
-    plans = [_with_scale(plan, chosen, float(checked[k])) for k in order]
+    plans = [with_scales(plan, dict.fromkeys(chosen, float(checked[k]))) for k in order]
     back = np.argsort(order)
     problems, points = [], []
     for neuron, design in enumerate(plan.designs):
@@ -100,14 +101,21 @@ def prior_path(
         problems.append(replace(made[0], plan=plan))  # whose scales may be learned
         points.append([followed[k] for k in back])
     attrs = {"method": "path", "terms": ", ".join(chosen)}
-    coords = {"scale": checked}
-    kinds = {type(one.prior).__name__ for one in plan.model.terms if one.label in chosen}
-    if len(kinds) == 1 and kinds <= PENALTY_OF_SCALE.keys():
-        coords["penalty"] = PENALTY_OF_SCALE[kinds.pop()](checked)
+    coords = scale_coords(plan.model, chosen, checked)
     return path_tree(problems, points, coords, attrs, began)
 
 
-def _checked(scales: Iterable[float]) -> Array:
+def scale_coords(model: GLM, chosen: list[str], scales: Array) -> dict[str, Array]:
+    """Return scales and, where the chosen terms' priors are penalties of one weight, that."""
+    coords = {"scale": scales}
+    kinds = {type(one.prior).__name__ for one in model.terms if one.label in chosen}
+    if len(kinds) == 1 and kinds <= PENALTY_OF_SCALE.keys():
+        coords["penalty"] = PENALTY_OF_SCALE[kinds.pop()](scales)
+    return coords
+
+
+def checked_scales(scales: Iterable[float]) -> Array:
+    """Return scales as an array; raises DataError unless they are positive numbers."""
     wrong = f"scales must be a sequence of positive numbers, got {scales!r}."
     if isinstance(scales, (str, bytes, Mapping)):
         raise DataError(wrong)
@@ -132,14 +140,20 @@ def _checked(scales: Iterable[float]) -> Array:
     return values
 
 
-def _chosen(model: GLM, term: str | None) -> list[str]:
+def terms_with_scale(model: GLM, term: str | None) -> list[str]:
+    """Return the term, or all terms whose prior has a scale; raises ModelError without any."""
     labels = [one.label for one in model.terms]
     if term is not None and term not in labels:
         raise ModelError(
             f"the model has no term {term!r}; its terms are {', '.join(labels) or 'none'}."
             f"{near(term, labels)}"
         )
-    with_scale = [one.label for one in model.terms if hasattr(one.prior, "scale")]
+    # A horseshoe's is that of a parameter, and no coefficient's.
+    with_scale = [
+        one.label
+        for one in model.terms
+        if hasattr(one.prior, "scale") and not isinstance(one.prior, Horseshoe)
+    ]
     if term is None and not with_scale:
         raise ModelError(
             "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
@@ -166,9 +180,12 @@ def _check_names(plan: Plan) -> None:
             )
 
 
-def _with_scale(plan: Plan, chosen: list[str], scale: float) -> Plan:
+def with_scales(plan: Plan, scales: Mapping[str, float]) -> Plan:
+    """Return the plan with the scales of some terms' priors written into its model."""
     terms = tuple(
-        replace(one, prior=replace(one.prior, scale=scale)) if one.label in chosen else one
+        replace(one, prior=replace(one.prior, scale=scales[one.label]))
+        if one.label in scales
+        else one
         for one in plan.model.terms
     )
     return replace(plan, model=replace(plan.model, terms=terms))

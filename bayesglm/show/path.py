@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
+SCALE = "scale of the prior (wider to the right)"
 MOST_NAMED = 10  # lines that are told apart by colour and name
 
 
@@ -63,9 +64,11 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     )
     _draw_statistics(lower, path["statistics"].to_dataset().isel(scale=order))
     for ax in (upper, lower):
-        _make_logarithmic(ax, *_ends(scale))
-    lower.set_xlabel("scale of the prior (wider to the right)", fontsize=10)
-    _add_penalty_axis(upper, path["path"].to_dataset())
+        make_logarithmic(ax, *ends(scale))
+    lower.set_xlabel(SCALE, fontsize=10)
+    power = penalty_power(path["path"].to_dataset())
+    if power is not None:
+        add_penalty_axis(upper, *ends(scale), power)
     return figure
 
 
@@ -155,27 +158,30 @@ def _draw_statistics(ax: Axes, statistics: xr.Dataset) -> None:
     other.set_ylabel("share of deviance\nexplained", color=COLOURS[1], fontsize=10)
 
 
-def _add_penalty_axis(ax: Axes, estimates: xr.Dataset) -> None:
-    if "penalty" not in estimates.coords:
-        return
-    scale, penalty = estimates["scale"].values, estimates["penalty"].values
-    # A twin with limits of its own: both axes are logarithmic, and lam is a power of the scale.
-    power = -1.0 if np.allclose(penalty * scale, 1.0) else -2.0
+def penalty_power(along: xr.Dataset) -> float | None:
+    """Return the power of the scale that its penalty is, or None where it has none."""
+    if "penalty" not in along.coords:
+        return None
+    return -1.0 if np.allclose(along["penalty"] * along["scale"], 1.0) else -2.0
+
+
+def add_penalty_axis(ax: Axes, low: float, high: float, power: float) -> None:
+    """Give an axis of scales from low to high one of the penalties that they are, above."""
+    # A twin with limits of its own: both axes are logarithmic.
     twin = ax.twiny()
-    low, high = _ends(scale)
-    _make_logarithmic(twin, low**power, high**power)
+    make_logarithmic(twin, low**power, high**power)
     twin.spines["right"].set_visible(False)
     twin.tick_params(labelsize=10)
     twin.set_xlabel("penalty lam (stronger to the left)", fontsize=10)
 
 
-def _ends(scale: Array) -> tuple[float, float]:
+def ends(scale: Array) -> tuple[float, float]:
     """Return the limits of the scales' axis: those of the path, or around its only scale."""
     low, high = float(scale.min()), float(scale.max())
     return (low, high) if low < high else (low / 2, high * 2)
 
 
-def _make_logarithmic(ax: Axes, left: float, right: float) -> None:
+def make_logarithmic(ax: Axes, left: float, right: float) -> None:
     """Give an axis a logarithmic scale; over less than two decades name more than their ends."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
