@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bayesglm.results.predict import predict
     from bayesglm.results.storage import load, save
     from bayesglm.show.path import plot_path
+    from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.report import report
     from bayesglm.spec.model import GLM
     from bayesglm.spec.penalties import elastic_net, lasso, ridge, smooth
@@ -84,6 +85,7 @@ _HOME = {
     "save": "results.storage",
     "load": "results.storage",
     "plot_path": "show.path",
+    "plot_posterior": "show.posterior",
     "report": "show.report",
     "datasets": "datasets",
     "BayesGLMError": "errors",
@@ -129,6 +131,7 @@ __all__ = [
     "load",
     "loo",
     "plot_path",
+    "plot_posterior",
     "predict",
     "prior_path",
     "report",
