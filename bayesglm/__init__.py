@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bayesglm.results.storage import load, save
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
+    from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.report import report
     from bayesglm.show.tuning import plot_tuning
     from bayesglm.spec.model import GLM
@@ -87,6 +88,7 @@ _HOME = {
     "save": "results.storage",
     "load": "results.storage",
     "plot_path": "show.path",
+    "plot_posterior": "show.posterior",
     "plot_tuning": "show.tuning",
     "report": "show.report",
     "datasets": "datasets",
@@ -133,6 +135,7 @@ __all__ = [
     "load",
     "loo",
     "plot_path",
+    "plot_posterior",
     "plot_tuning",
     "predict",
     "prior_path",

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.errors import DataError
+from bayesglm.spec.noun import near
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
@@ -33,6 +36,27 @@ def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple
         ax.tick_params(labelsize=10)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     return figure, axes
+
+
+def check_term(name: str, names: list[str], what: str) -> None:
+    """Raise DataError where a path or a fit has no term of that name."""
+    if name not in names:
+        raise DataError(
+            f"the {what} has no term {name!r}; its terms are {', '.join(names) or 'none'}."
+            f"{near(name, names)}"
+        )
+
+
+def coefficient_labels(coefficients: xr.DataArray) -> list[str]:
+    """Name every coefficient of a term by its coordinates; a single one by the term."""
+    dims = coefficients.dims
+    if not dims:
+        return [str(coefficients.name)]
+    found = []
+    for index in np.ndindex(*coefficients.shape):
+        at = zip(dims, index, strict=True)
+        found.append(", ".join(str(coefficients[dim].values[k]) for dim, k in at))
+    return found
 
 
 def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
+from bayesglm.show.figures import (
+    COLOURS,
+    GREY,
+    INK,
+    check_term,
+    coefficient_labels,
+    new_figure,
+)
 from bayesglm.spec.model import GLM
-from bayesglm.spec.noun import near
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,10 +91,7 @@ def _opened(path: Any, term: str | None) -> tuple[xr.DataArray, str]:
     # Names may hold commas, too: the longest that fits is the one.
     first = [name for name in names if f"{path.attrs['terms']}, ".startswith(f"{name}, ")]
     name = max(first, key=len) if term is None else term
-    if name not in names:
-        raise DataError(
-            f"the path has no term {name!r}; its terms are {', '.join(names)}.{near(name, names)}"
-        )
+    check_term(name, names, "path")
     return estimates[name], name
 
 
@@ -103,7 +106,7 @@ def _draw_estimates(
         sd = path["sd"].to_dataset()[name].transpose("scale", ...)
         sds = sd.values.reshape(len(scale), -1)[order]
     largest = np.argsort(-np.abs(values[-1]), kind="stable")[:MOST_NAMED]
-    labels = _labels(estimates)
+    labels = coefficient_labels(estimates.isel(scale=0))
     ax.axhline(0, color=INK, linewidth=0.8)
     for k in range(values.shape[1]):
         if k not in largest:
@@ -129,18 +132,6 @@ def _draw_estimates(
     if sds is None:
         return "modes under a kinked prior are sparse; posteriors are not"
     return "bands: ± 1 posterior sd" if few else ""
-
-
-def _labels(estimates: xr.DataArray) -> list[str]:
-    dims = [dim for dim in estimates.dims if dim != "scale"]
-    if not dims:
-        return [str(estimates.name)]
-    shape = [estimates.sizes[dim] for dim in dims]
-    found = []
-    for index in np.ndindex(*shape):
-        at = zip(dims, index, strict=True)
-        found.append(", ".join(str(estimates[dim].values[k]) for dim, k in at))
-    return found
 
 
 def _draw_statistics(ax: Axes, statistics: xr.Dataset) -> None:
