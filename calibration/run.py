@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.facts import facts
 from calibration.cells import CELLS
+from calibration.figure import draw
 from calibration.simulation import Outcome, simulate
 from calibration.table import read_all, render
 from calibration.verdict import judge
@@ -52,7 +53,9 @@ def main() -> None:
             if not asked.quick:
                 RESULTS.mkdir(exist_ok=True)
                 (RESULTS / f"{name}.json").write_text(json.dumps(record) + "\n")
-                (RESULTS / "README.md").write_text(render(read_all(RESULTS)))
+                every = read_all(RESULTS)
+                (RESULTS / "README.md").write_text(render(every))
+                draw(every, RESULTS / "ecdf.png")
     print(render(records))
 
 

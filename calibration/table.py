@@ -12,6 +12,11 @@ from calibration.verdict import INTERVAL, LEVEL, Record, calibrated, worst
 _INTRO = """# Results
 
 Made by `make calibrate`; [calibration/README.md](../README.md) says how, and how to read it.
+
+![Empirical minus uniform distribution of ranks, a panel for each cell](ecdf.png)
+
+Each line is a quantity's ranks. Dark: the cell's own 95% band for all of its lines; light: that of
+the table, for all lines of all cells.
 """
 _HEAD = (
     "| cell | simulations | method | least uniform | p | within bands | own 95% | "

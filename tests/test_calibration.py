@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from scipy.stats import binomtest, norm
 
 import bayesglm as bg
 from benchmarks.facts import facts
 from calibration.bands import bands, count_below, p_value
 from calibration.cells import CELLS, METHODS, Cell, quantities
+from calibration.figure import draw
 from calibration.simulation import CHAINS, ENOUGH, LONGER, RANKED, simulate
 from calibration.table import render
 from calibration.verdict import POINTS, calibrated, judge, worst
@@ -128,7 +130,7 @@ def test_a_faulty_sampler_is_found_out(change, monkeypatch):
     assert record["p_values"]["intercept"] > 0.05
 
 
-def test_a_fit_that_fails_is_counted_and_never_calibrated(monkeypatch):
+def test_a_fit_that_fails_is_counted_and_never_calibrated(monkeypatch, tmp_path):
     def method(model, data, draws, chains, seed):
         if data["y"][0]:
             raise bg.ConvergenceError("no mode")
@@ -145,6 +147,9 @@ def test_a_fit_that_fails_is_counted_and_never_calibrated(monkeypatch):
     page = render([found])
     assert f"failed {n_failed} times: ConvergenceError: no mode" in page
     assert "Outside: bernoulli-normal-fit." in page
+    draw([found], tmp_path / "one.png")
+    draw([{**found, "ranks": {}}], tmp_path / "none.png")
+    assert not np.array_equal(imread(tmp_path / "one.png"), imread(tmp_path / "none.png"))
 
 
 def test_simulations_depend_on_cell_and_number_alone():
