@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench calibrate clean
 
 help:
-	@echo "make demo    fit the bundled recording and write report.html"
-	@echo "make test    lint, types, import contracts, doctests, tests, notebooks"
-	@echo "make lint    the static checks alone"
-	@echo "make bench   time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
-	@echo "make clean   remove the virtual environment and caches"
+	@echo "make demo       fit the bundled recording and write report.html"
+	@echo "make test       lint, types, import contracts, doctests, tests, notebooks"
+	@echo "make lint       the static checks alone"
+	@echo "make bench      time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
+	@echo "make calibrate  check posteriors by simulation; one cell: make calibrate CELL=poisson-group-fit"
+	@echo "make clean      remove the virtual environment and caches"
 
 demo: $(VENV)/.installed
 	@$(BIN)/bayesglm demo --out report.html
@@ -28,6 +29,9 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks.run $(CASE)
+
+calibrate: $(VENV)/.installed
+	@$(BIN)/python -m calibration.run $(CELL)
 
 clean:
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Whether posteriors hold the truth as often as they say: simulation-based calibration."""

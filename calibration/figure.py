@@ -1,0 +1,47 @@
+"""The ranks of all cells in one picture: empirical distributions minus uniform, within bands."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.bands import bands, count_below
+from calibration.cells import CELLS, FAMILIES
+from calibration.simulation import RANKED
+from calibration.verdict import LEVEL, POINTS, Record
+
+
+def draw(records: list[Record], path: Path) -> None:
+    """Write one panel for every cell that was run: families across, priors and methods down."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = len(CELLS) // len(FAMILIES)
+    figure = Figure(figsize=(2.6 * len(FAMILIES), 1.7 * rows + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, len(FAMILIES), sharex=True, sharey=True)
+    run = {record["cell"]: record for record in records}
+    for axis, name in zip(axes.ravel(), CELLS, strict=True):
+        axis.set_title(name, fontsize=8)
+        axis.tick_params(labelsize=7)
+        if name in run and run[name]["ranks"]:
+            _panel(axis, run[name], len(records))
+    figure.supxlabel("rank of the truth, as a fraction", fontsize=8)
+    figure.supylabel("empirical minus uniform distribution of ranks", fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def _panel(axis: Any, record: Record, n_cells: int) -> None:
+    z = np.arange(POINTS + 1) / POINTS
+    n, lines = record["simulations"] - sum(record["failures"].values()), len(record["ranks"])
+    for share, grey in ((n_cells * lines, "0.9"), (lines, "0.8")):
+        edges = [_ends(one / n - z[1:-1]) for one in bands(n, POINTS, 1 - LEVEL / share)]
+        axis.fill_between(z, *edges, color=grey, lw=0)
+    for ranks in record["ranks"].values():
+        below = count_below(np.array(ranks), RANKED, POINTS)
+        axis.plot(z, _ends(below / len(ranks) - z[1:-1]), lw=0.8)
+
+
+def _ends(inner: np.ndarray) -> np.ndarray:
+    """Add the ends, where both distributions are 0 and 1."""
+    return np.concatenate([[0.0], inner, [0.0]])
