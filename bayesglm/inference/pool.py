@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -26,6 +26,9 @@ class Source(Protocol):
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws and their log densities."""
+
+    def heavier(self) -> Self:
+        """Return the same with heavier tails."""
 
 
 class Pool[P: Source](NamedTuple):

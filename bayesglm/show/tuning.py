@@ -159,8 +159,8 @@ def _draw_curve(ax: Axes, curve: xr.Dataset, label: str, colour: str) -> None:
     ax.plot(curve.attrs["chosen"], 0.0, "o", color=colour, markersize=8, markeredgecolor="white")
     laplace = curve.get("log_evidence_laplace")
     if laplace is not None and np.any(np.abs(laplace.values - value) > 1e-6):
-        look = {"color": colour, "linewidth": 1.2, "label": f"{label} (Laplace)"}
-        ax.plot(scale, laplace.values - best, "--", **look)
+        name = f"{label} (Laplace)"
+        ax.plot(scale, laplace.values - best, "--", color=colour, linewidth=1.2, label=name)
 
 
 def _depth(curve: xr.Dataset) -> float:
