@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from benchmarks.cases import (
+    hierarchical,
     import_time,
     l1_path,
     loo,
@@ -28,6 +29,7 @@ CASES = {
     "population": population,
     "receptive-field": receptive_field,
     "posterior": posterior,
+    "hierarchical": hierarchical,
     "loo": loo,
     "import": import_time,
     "scale": scale,
