@@ -144,6 +144,10 @@ class Objective:
         return tuple(part for part in fixed if not part.prior.quadratic)
 
     @cached_property
+    def _learning(self) -> tuple[PriorPart, ...]:
+        return tuple(part for part in self.coefficients if part.learned is not None)
+
+    @cached_property
     def _kinks(self) -> tuple[Array, Array, Array]:
         """Where the kinks are: their places in theta, their weights, and the values of theta."""
         places = np.flatnonzero(self.kink)
@@ -365,7 +369,11 @@ class Objective:
             place = part.where.start
             phi = np.exp(theta[place])
             gradient[place] += part.prior.gradient(phi, **part.parameters)
+            hessian[place, place] += part.prior.curvature(phi, **part.parameters)
             gradient[place] *= phi
+            hessian[place, :] *= phi
+            hessian[:, place] *= phi
+            hessian[place, place] += gradient[place]
             gradient[place] += float(self.jacobian)
 
     def prior_slope(self, theta: Array) -> tuple[float, Array]:
@@ -378,18 +386,14 @@ class Objective:
             away = theta[places] - at
             value -= float(weights @ np.abs(away))
             gradient[places] -= weights * np.sign(away)
-        for part in self.coefficients:
-            if part.learned is not None:
-                fixed, x = part.given(theta), theta[part.where]
-                value += float(fixed.total(x))
-                slope = fixed.prior.gradient(x, **fixed.parameters)
-                gradient[part.where] += slope
-                part.learned.add_slope(theta, fixed.slope_of_log_scale(x, slope), gradient)
+        for part in self._learning:
+            value += part.add_slope(theta, gradient)
         for part in self.positive:
-            phi = np.exp(np.clip(theta[part.where], -FAR_OUT, FAR_OUT))
-            value += float(self._positive_prior(part, theta))
-            gradient[part.where] += phi * part.prior.gradient(phi, **part.parameters)
-            gradient[part.where] += float(self.jacobian)
+            log_phi = theta[part.where]
+            phi = np.exp(np.clip(log_phi, -FAR_OUT, FAR_OUT))
+            value += float(self._positive_prior(part, phi, log_phi))
+            slope = phi * part.prior.gradient(phi, **part.parameters)
+            gradient[part.where] += slope + float(self.jacobian)
         return value, gradient
 
     def _prior(self, thetas: Array) -> Array:
@@ -403,13 +407,15 @@ class Objective:
         return float(self._positive_priors(theta[None])[0])
 
     def _positive_priors(self, thetas: Array) -> Array:
-        parts = (self._positive_prior(part, thetas) for part in self.positive)
-        return sum(parts, np.zeros(len(thetas)))
+        total = np.zeros(len(thetas))
+        for part in self.positive:
+            log_phi = thetas[..., part.where]
+            phi = np.exp(np.clip(log_phi, -FAR_OUT, FAR_OUT))
+            total += self._positive_prior(part, phi, log_phi)
+        return total
 
-    def _positive_prior(self, part: PriorPart, theta: Array) -> Array:
-        """Return the log density of one of them, its Jacobian included, over theta's last axis."""
-        log_phi = theta[..., part.where]
-        phi = np.exp(np.clip(log_phi, -FAR_OUT, FAR_OUT))
+    def _positive_prior(self, part: PriorPart, phi: Array, log_phi: Array) -> Array:
+        """Return the log density of one of them, its Jacobian included, over the last axis."""
         density = part.prior.log_density(phi, **part.parameters) + float(self.jacobian) * log_phi
         return density.sum(axis=-1)
 

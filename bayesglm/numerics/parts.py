@@ -69,6 +69,15 @@ class PriorPart:
         scale = np.exp(self.learned.log_scale(theta))
         return replace(self, parameters={**self.parameters, "scale": scale}, learned=None)
 
+    def add_slope(self, theta: Array, gradient: Array) -> float:
+        """Return the log density at one theta, its scale learned; add its gradient in place."""
+        assert self.learned is not None
+        x, scale = theta[self.where], np.exp(self.learned.log_scale(theta))
+        slope = self.prior.gradient(x, **self.parameters, scale=scale)
+        gradient[self.where] += slope
+        self.learned.add_slope(theta, self.slope_of_log_scale(x, slope), gradient)
+        return float(np.sum(self.prior.log_density(x, **self.parameters, scale=scale)))
+
     def slope_of_log_scale(self, x: Array, gradient: Array) -> Array:
         """Return the derivatives in the logarithms of the scales, from those in x ``(..., q)``.
 
