@@ -1,6 +1,7 @@
 """NUTS beside exact posteriors, its statistics, and what it refuses and warns of."""
 
 import warnings
+from dataclasses import replace
 
 import arviz_stats
 import numpy as np
@@ -10,8 +11,8 @@ from scipy.integrate import quad
 from scipy.linalg import hadamard
 
 import bayesglm as bg
+from bayesglm.inference.diagnostics import diagnose, warn
 from bayesglm.inference.draws import Draws
-from bayesglm.inference.mcmc import _warn
 from bayesglm.inference.problem import open_problems
 
 SIGMA, RATE, SCALE = 1.5, 8.0, 0.3
@@ -27,10 +28,10 @@ MODEL = bg.GLM(
 )
 
 
-@pytest.fixture(scope="module")
-def nuts():
-    """One NUTS fit, by the engine that is asked for by name."""
-    return bg.fit_mcmc(MODEL, ORTHOGONAL, draws=2000, tune=500, seed=5, engine="pymc")
+@pytest.fixture(scope="module", params=["native", "pymc"])
+def nuts(request):
+    """One NUTS fit by each engine."""
+    return bg.fit_mcmc(MODEL, ORTHOGONAL, draws=2000, tune=500, seed=5, engine=request.param)
 
 
 def exact_moments():
@@ -129,9 +130,9 @@ def test_improper_posteriors_are_refused(model, data, words):
         bg.fit_mcmc(model, data)
 
 
-@pytest.mark.parametrize("engine", ["native", "stan", ""])
+@pytest.mark.parametrize("engine", ["nativ", "stan", ""])
 def test_unknown_engines(engine):
-    with pytest.raises(bg.ModelError, match=f"unknown engine '{engine}'; the engines are auto, p"):
+    with pytest.raises(bg.ModelError, match=f"unknown engine '{engine}'; the engines are auto, n"):
         bg.fit_mcmc(MODEL, ORTHOGONAL, engine=engine)
 
 
@@ -158,13 +159,15 @@ def test_draws_that_need_care_are_told(spoil, words):
     diverging[0, :3] = True
     made, flags = spoil(theta, diverging)
     draws = Draws(made, "nuts", "", None, np.zeros((4, 200)), {"diverging": flags})
+    checked = replace(draws, checks=diagnose(draws))
     with pytest.warns(bg.BayesGLMWarning, match=rf"\(neuron=1\) need care: .*{words}"):
-        _warn(problem, draws)
+        warn(problem, checked, stacklevel=2)
 
 
 def test_good_draws_are_not_commented(recwarn):
     problem = open_problems(bg.GLM("poisson", "x", family="poisson"), simulate())[0]
     theta = np.random.default_rng(0).normal(size=(4, 200, 2))
     stats = {"diverging": np.zeros((4, 200), bool)}
-    _warn(problem, Draws(theta, "nuts", "", None, np.zeros((4, 200)), stats))
+    draws = Draws(theta, "nuts", "", None, np.zeros((4, 200)), stats)
+    warn(problem, replace(draws, checks=diagnose(draws)), stacklevel=2)
     assert not recwarn.list

@@ -1,5 +1,6 @@
 """Nested Laplace: the scales' posterior where it is known, and joint draws from it."""
 
+import arviz_stats
 import numpy as np
 import pytest
 from scipy import stats
@@ -71,18 +72,53 @@ def weighted(problem, n=4000, seed=1):
 def test_weighted_draws_of_the_scale_are_its_posterior():
     data = grouped()
     theta, weights, smoothed = weighted(open_problems(model_of(dispersion=0.7), data)[0])
-    grid = np.linspace(-8, 3, 4001)
-    log_density = np.array([exact_log_density(data, at, 0.7) for at in grid])
-    density = np.exp(log_density - log_density.max())
-    density /= density.sum()
-    mean = density @ np.exp(grid)
-    sd = np.sqrt(density @ (np.exp(grid) - mean) ** 2)
+    mean, sd, exactly_below = moments_of_scale(data)
     error = sd / np.sqrt(smoothed.kish)
     assert smoothed.khat < 0.5
     assert smoothed.kish > 2000
     assert weights @ np.exp(theta[:, -1]) == pytest.approx(mean, abs=4 * error)
     below = weights @ (theta[:, -1] < np.log(0.4))
-    assert below == pytest.approx(density @ (grid < np.log(0.4)), abs=4 * 0.5 / smoothed.kish**0.5)
+    assert below == pytest.approx(exactly_below, abs=4 * 0.5 / smoothed.kish**0.5)
+
+
+def moments_of_scale(data):
+    """Mean and sd of the scale, and the probability that it is below 0.4."""
+    grid = np.linspace(-8, 3, 4001)
+    log_density = np.array([exact_log_density(data, at, 0.7) for at in grid])
+    density = np.exp(log_density - log_density.max())
+    density /= density.sum()
+    mean = density @ np.exp(grid)
+    return mean, np.sqrt(density @ (np.exp(grid) - mean) ** 2), density @ (grid < np.log(0.4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [0.05, 0.6])
+def test_nuts_of_a_learned_scale_is_its_posterior(spread):
+    """Of which the data say little, or much: coefficients then stand as multiples, or as are."""
+    data = grouped()
+    data["y"] = (
+        data["y"]
+        - (1 - spread / 0.6)
+        * np.array([data["y"][data["g"] == k].mean() for k in range(LEVELS)])[data["g"]]
+    )
+    fit = bg.fit_mcmc(model_of(dispersion=0.7), data, seed=3, target_accept=0.95)
+    mean, sd, below = moments_of_scale(data)
+    scale = fit["posterior"]["g_scale"]
+    ess = min(float(arviz_stats.ess(scale.to_dataset(name="v"))["v"]), 4000.0)
+    assert float(scale.mean()) == pytest.approx(mean, abs=4.5 * sd / np.sqrt(ess))
+    low = (scale < 0.4).astype(float)
+    of_low = min(float(arviz_stats.ess(low.to_dataset(name="v"))["v"]), 4000.0)
+    assert float(low.mean()) == pytest.approx(below, abs=4.5 * 0.5 / np.sqrt(of_low))
+    assert fit.attrs["max_rhat"] < 1.02
+
+
+def test_fit_of_a_learned_scale_says_how():
+    fit = bg.fit(model_of("poisson"), grouped("poisson"))
+    assert fit.attrs["method"] == "nested laplace"
+    assert fit.attrs["khat"] < 0.7
+    assert fit["posterior"]["g_scale"].dims == ("chain", "draw")
+    assert fit["posterior"]["g"].dims == ("chain", "draw", "g_level")
+    assert (fit["posterior"]["g_scale"] > 0).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
