@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bayesglm.inference.optimum import NEGLIGIBLE_SIGMA, has_tiny_sigma
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.psis import largest_rhat, smallest_ess
 
+PACKAGE = str(Path(__file__).parents[1])
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
 FEWEST = 4  # draws of a chain, of which r-hat and effective sizes can be told
@@ -53,12 +55,13 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
     return found
 
 
-def warn(problem: Problem, made: Draws, stacklevel: int) -> None:
+def warn(problem: Problem, made: Draws) -> None:
     """Warn of what is wrong with draws, so that nobody has to look for it."""
     faults = faults_of(problem, made)
     if faults:
-        warnings.warn(
-            f"the NUTS draws{problem.where} need care: {'; '.join(faults)}.",
-            BayesGLMWarning,
-            stacklevel=stacklevel + 1,
-        )
+        tell(f"the NUTS draws{problem.where} need care: {'; '.join(faults)}.")
+
+
+def tell(message: str) -> None:
+    """Warn, at the line outside the package that asked for the draws."""
+    warnings.warn(message, BayesGLMWarning, skip_file_prefixes=(PACKAGE,))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMWarning, DataError, ModelError
-from bayesglm.inference.diagnostics import diagnose, warn
+from bayesglm.errors import DataError, ModelError
+from bayesglm.inference.diagnostics import diagnose, tell, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_problems
@@ -150,7 +150,7 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
         draws = Draws(one.theta, "nuts", "NUTS was asked for", None, one.lp, one.stats)
         if one.lp.size:
             draws = replace(draws, checks=diagnose(draws))
-            warn(problem, draws, stacklevel=3)
+            warn(problem, draws)
         made.append(draws)
     if any(one.interrupted for one in sampled):
         _warn_of_interruption(problems, sampled, settings)
@@ -184,29 +184,39 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
 
 
 def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Sampled:
+    coordinates, at_mode, widths = whiten(problem)
+    centre = coordinates.to_theta(np.zeros(problem.natural.size))
+    target = density(problem.unconstrained, centre, widths)
+    options = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
+    with single_products():
+        run = run_native(
+            coordinates.in_x(target.slope), problem.natural.size, settings, seed, watched, options
+        )
+    x = run.columns["x"]
+    lp = run.columns["logp"] - coordinates.log_det(x)
+    return Sampled(coordinates.to_theta(x), lp, run.stats(), run.interrupted)
+
+
+def run_native(
+    slope: Slope, size: int, settings: Settings, seed: int, watched: bool, options: dict[str, Any]
+) -> Run:
+    """Run nutpie on the value and gradient of any log density; its draws are ``columns["x"]``.
+
+    A density that fails, or is not finite, counts as one of zero: a divergence.
+    """
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    coordinates, at_mode = whiten(problem)
-    size = problem.natural.size
-    target = density(problem.unconstrained, coordinates.to_theta(np.zeros(size)))
-    slope = _guarded(coordinates.in_x(target.slope))
+    guarded = _guarded(slope)
     compiled = from_pyfunc(
         size,
-        lambda: slope,
+        lambda: guarded,
         lambda *seeds: lambda x: {"x": x},
         [np.dtype("float64")],
         [(size,)],
         ["x"],
-        make_initial_point_fn=lambda seed: _start(slope, size, seed),
+        make_initial_point_fn=lambda seed: _start(guarded, size, seed),
     )
-    options: dict[str, Any] = {"tune": TUNE if at_mode else LONG_TUNE}
-    if at_mode:
-        options |= NEARLY_NORMAL
-    with single_products():
-        run = _run(compiled, settings, seed, watched, options)
-    x = run.columns["x"]
-    lp = run.columns["logp"] - coordinates.log_det(x)
-    return Sampled(coordinates.to_theta(x), lp, run.stats(), run.interrupted)
+    return _run(compiled, settings, seed, watched, options)
 
 
 def _guarded(slope: Slope) -> Slope:
@@ -349,9 +359,7 @@ def _warn_of_interruption(
         if one.interrupted
     ]
     shown = ", ".join(short[:5]) + (f" and {len(short) - 5} more neurons" if short[5:] else "")
-    warnings.warn(
-        f"interrupted: the finished draws are kept, {shown}. Draws that are missing beside others "
-        "are NaN. Sample again for the whole.",
-        BayesGLMWarning,
-        stacklevel=3,
+    tell(
+        f"interrupted: the draws that were finished are kept, {shown}. Draws missing beside "
+        "others are NaN. Sample again for the whole."
     )

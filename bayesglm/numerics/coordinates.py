@@ -1,6 +1,6 @@
 """Coordinates in which a posterior is nearly a standard normal, for samplers to move in.
 
-A change of coordinates leaves the density what it is:
+A change of coordinates changes no probability:
 
     log p(x) = log p(theta(x)) + log |d theta/dx|
 
@@ -88,9 +88,13 @@ class Coordinates:
         diagonal = self.factor if self.factor.ndim == 1 else np.diagonal(self.factor)
         return float(np.log(np.abs(diagonal)).sum())
 
+    def variance(self) -> Array:
+        """Return the variances ``(size,)`` of theta when x is a standard normal."""
+        return self.factor**2 if self.factor.ndim == 1 else np.square(self.factor).sum(axis=1)
+
     def log_det(self, x: Array) -> Array:
         """Return log |d theta / dx| ``(...)`` at x ``(..., size)``."""
-        found = np.full(x.shape[:-1], self._log_det)
+        found = np.zeros(x.shape[:-1]) + self._log_det
         if self.multiples:
             v = self._straight(x)
             found = found + sum(one.log_scale(v).sum(axis=-1) for one in self.multiples)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -24,14 +25,27 @@ MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
 @dataclass(frozen=True)
 class Density:
-    """The whole log posterior, kinks and Jacobian included, with its gradient.
+    """The whole log posterior, kinks and Jacobian included, with a gradient to be led by.
 
     ``rows`` are the blocks of rows in columns, or None where they are too many to be held; of a
-    gaussian response with the identity link the objective's moments may say it all.
+    gaussian response with the identity link the objective's moments may say it all. ``widths``
+    ``(size,)`` say how far around each kink its slope changes from one side's to the other's. At
+    width 0 the gradient is that of the density. At others the value is still the density's own, and
+    so are draws that it accepts or weights: trajectories led by any force that depends on the place
+    alone are reversible and keep volumes. What a width saves is steps, which at every kink they
+    cross go wrong by their own length.
     """
 
     objective: Objective
     rows: Sequence[Rows] | None
+    widths: Array
+
+    @cached_property
+    def _soft(self) -> tuple[Array, Array, Array, Array]:
+        """Where softened kinks are: places in theta, weights, values of theta, and widths."""
+        of = self.objective
+        places = np.flatnonzero((of.kink > 0.0) & (self.widths > 0.0))
+        return places, of.kink[places], of.kink_at[places], self.widths[places]
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
@@ -48,6 +62,11 @@ class Density:
             gradient[:p] += of_w
             for place, k in enumerate(objective.free, start=p):
                 gradient[place] += of_phi[k] * phi[k]
+            places, weights, at, widths = self._soft
+            if len(places):
+                away = theta[places] - at
+                soft = np.clip(away / widths, -1.0, 1.0)
+                gradient[places] += weights * (np.sign(away) - soft)
         return value + of_prior, gradient
 
     def _likelihood(self, w: Array, phi: list) -> tuple[float, Array, Array]:
@@ -61,7 +80,7 @@ class Density:
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
 
 
-def density(objective: Objective, around: Array) -> Density:
+def density(objective: Objective, around: Array, widths: Array | float = 0.0) -> Density:
     """Make the density of an objective; it will be asked for near one theta above all.
 
     >>> from bayesglm.numerics.families import FAMILIES
@@ -71,17 +90,17 @@ def density(objective: Objective, around: Array) -> Density:
     >>> round(value, 3), gradient.tolist()
     (-7.787, [3.0])
     """
-    p = objective.n_coefficients
+    p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
     n = sum(len(rows) for rows in objective.blocks(CELLS))
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, around[:p])
-        return Density(replace(objective, moments=taken), None)
+        return Density(replace(objective, moments=taken), None, widths)
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * p > HELD:
-        return Density(objective, None)
+        return Density(objective, None, widths)
     size = min(MOST_ROWS, max(1024, CELLS // max(p, 1)))
     rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
-    return Density(objective, rows)
+    return Density(objective, rows, widths)
 
 
 def _in_columns(rows: Rows) -> Rows:

@@ -4,6 +4,8 @@ Source: Loader (2000), Fast and accurate computation of binomial probabilities (
 Stirling's formula); the series are those of log Gamma (Abramowitz & Stegun 1964, 6.1.40).
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
@@ -44,6 +46,15 @@ def log_gamma_half_step(a: Array | float) -> Array:
     >>> float(np.exp(log_gamma_half_step(0.5)) * np.sqrt(np.pi))
     1.0
     """
+    return _half_step_of_number(a) if isinstance(a, float) else _half_step(a)
+
+
+@cache
+def _half_step_of_number(a: float) -> Array:
+    return _half_step(a)  # samplers ask for it at every step
+
+
+def _half_step(a: Array | float) -> Array:
     a = np.asarray(a, dtype=np.float64)
     large = np.maximum(a, 20.0)
     series = 0.5 * np.log(large) - polyval(large**-2.0, _HALF_STEP) / large

@@ -161,7 +161,7 @@ def test_draws_that_need_care_are_told(spoil, words):
     draws = Draws(made, "nuts", "", None, np.zeros((4, 200)), {"diverging": flags})
     checked = replace(draws, checks=diagnose(draws))
     with pytest.warns(bg.BayesGLMWarning, match=rf"\(neuron=1\) need care: .*{words}"):
-        warn(problem, checked, stacklevel=2)
+        warn(problem, checked)
 
 
 def test_good_draws_are_not_commented(recwarn):
@@ -169,5 +169,5 @@ def test_good_draws_are_not_commented(recwarn):
     theta = np.random.default_rng(0).normal(size=(4, 200, 2))
     stats = {"diverging": np.zeros((4, 200), bool)}
     draws = Draws(theta, "nuts", "", None, np.zeros((4, 200)), stats)
-    warn(problem, replace(draws, checks=diagnose(draws)), stacklevel=2)
+    warn(problem, replace(draws, checks=diagnose(draws)))
     assert not recwarn.list

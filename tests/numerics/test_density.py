@@ -1,135 +1,159 @@
-"""The density that samplers ask for: its value is the objective's, its gradient its slope."""
+"""The sampler's density: the objective's own value, its slopes, softened kinks, every layout."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import bayesglm as bg
-from bayesglm.inference.problem import open_problems
-from bayesglm.inference.whitening import whiten
-from bayesglm.numerics.coordinates import Coordinates, Multiples, whitened
+import bayesglm.numerics.density as density_module
 from bayesglm.numerics.density import density
-from bayesglm.numerics.parts import LearnedScale
+from bayesglm.numerics.families import FAMILIES
+from bayesglm.numerics.objective import Objective
+from bayesglm.numerics.parts import PriorPart
+from bayesglm.numerics.priors import PRIORS
+from bayesglm.numerics.rows import Rows
+from bayesglm.numerics.structure import Differences
 
-RNG = np.random.default_rng(4)
-N, P = 60, 4
-DATA = {
-    "real": RNG.normal(size=N),
-    "binary": (RNG.random(N) < 0.5).astype(int),
-    "counts": RNG.poisson(1.5, N),
-    "positive": RNG.gamma(2.0, size=N),
-    "tries": np.full(N, 9),
-    "z": RNG.normal(size=(N, P)),
-    "x": RNG.normal(size=N),
-    "g": RNG.integers(0, 9, N),
-    "weight": RNG.uniform(0.2, 2.0, N),
+KEYS = sorted(FAMILIES)
+N, P = 37, 4
+RNG = np.random.default_rng(5)
+X = np.column_stack([np.ones(N), RNG.normal(size=(N, P - 1))])
+TRIALS = RNG.integers(1, 6, N).astype(float)
+RESPONSES = {
+    "gaussian": RNG.normal(size=N) + 1.0,
+    "bernoulli": (RNG.random(N) < 0.4).astype(float),
+    "binomial": RNG.binomial(TRIALS.astype(int), 0.4).astype(float),
+    "poisson": RNG.poisson(1.5, N).astype(float),
 }
-FAMILIES = {
-    "gaussian": ("real", "gaussian", None),
-    "gaussian-log": ("positive", "gaussian", "log"),
-    "bernoulli": ("binary", "bernoulli", None),
-    "bernoulli-probit": ("binary", "bernoulli", "probit"),
-    "binomial": ("counts", "binomial", None),
-    "poisson": ("counts", "poisson", None),
-    "poisson-softplus": ("counts", "poisson", "softplus"),
+ROWS = {"offset": 0.2 * RNG.normal(size=N), "weights": RNG.choice([0.0, 0.5, 1.0, 3.0], N)}
+COEFFICIENTS = {
+    "Normal": {"scale": np.array([0.5, 1.0, 2.0]), "loc": 0.3},
+    "Laplace": {"scale": 0.4, "loc": -0.1},
+    "ElasticNet": {"scale": 0.7, "ratio": 0.3, "loc": 0.1},
+    "RandomWalk": {"scale": 0.8, "structure": Differences((3,), (0,), 1)},
+    "Flat": {},
 }
-TERMS = {
-    "Normal": [bg.Linear("z", prior=bg.Normal(0.7, loc=0.1))],
-    "Laplace": [bg.Linear("z", prior=bg.Laplace(0.5, loc=0.1))],
-    "ElasticNet": [bg.Linear("z", prior=bg.ElasticNet(0.5, ratio=0.3))],
-    "StudentT": [bg.Linear("z", prior=bg.StudentT(0.5, df=3))],
-    "RandomWalk": [bg.Linear("z", prior=bg.RandomWalk(0.5))],
-    "learned": [bg.Linear("z", prior=bg.Normal(bg.HalfNormal(0.7)))],
-    "learned walk": [bg.Linear("z", prior=bg.RandomWalk(bg.Exponential(0.7), order=2))],
-    "learned Laplace": [bg.Linear("z", prior=bg.Laplace(bg.HalfStudentT(0.7)))],
-    "horseshoe": [bg.Linear("z", prior=bg.Horseshoe(0.3))],
-    "groups": [bg.Linear("z", prior=bg.Normal(1.0)), bg.Group("g", slopes="x")],
+DISPERSIONS = {
+    "HalfNormal": {"scale": 1.5},
+    "HalfStudentT": {"scale": 0.7, "df": 3.0},
+    "Exponential": {"scale": 2.0},
+    "Flat": {},
 }
 
 
-def problem_of(family, terms, weights=None):
-    response, name, link = FAMILIES[family]
-    model = bg.GLM(
-        response,
-        TERMS[terms],
-        family=name,
-        link=link,
-        intercept=bg.Normal(2.0),
-        trials="tries" if name == "binomial" else None,
-        weights=weights,
+def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
+    """Return an objective of the rows above: a flat intercept, and three columns of one prior."""
+    family = FAMILIES[key]
+    trials = TRIALS if key[0] == "binomial" else None
+
+    def blocks(size):
+        for start in range(0, N, size):
+            part = slice(start, start + size)
+            yield Rows.of(
+                X[part],
+                y=RESPONSES[key[0]][part],
+                trials=None if trials is None else trials[part],
+                **{name: values[part] for name, values in ROWS.items()},
+            )
+
+    parts = (
+        PriorPart(slice(0, 1), PRIORS["Flat"], {}),
+        PriorPart(slice(1, P), PRIORS[prior], COEFFICIENTS[prior], (P - 1,)),
     )
-    return open_problems(model, DATA)[0]
+    free = PriorPart(slice(P, P + 1), PRIORS[dispersion], DISPERSIONS[dispersion])
+    return Objective(blocks, family, P, parts, (free,) if family.dispersions else (), jacobian)
 
 
-def differences(value, x, step=1e-6):
-    return np.array(
-        [(value(x + step * e) - value(x - step * e)) / (2 * step) for e in np.eye(len(x))]
-    )
-
-
-CASES = [(family, "Normal") for family in FAMILIES] + [("poisson", terms) for terms in TERMS]
-CASES += [("gaussian", "groups"), ("gaussian", "horseshoe"), ("gaussian-log", "StudentT")]
-
-
-@pytest.mark.parametrize("weights", [None, "weight"])
-@pytest.mark.parametrize(("family", "terms"), CASES)
-def test_value_and_slope(family, terms, weights):
-    problem = problem_of(family, terms, weights)
-    objective = problem.unconstrained
-    theta = 0.3 * np.random.default_rng(1).normal(size=objective.size)
-    made = density(objective, np.zeros(objective.size))
+def assert_slopes(objective, made, theta):
+    """Assert that the value is the objective's own, and the gradient its slope."""
     value, gradient = made.slope(theta)
-    assert value == pytest.approx(float(objective.log_density(theta[None])[0]), rel=1e-11)
-    numeric = differences(lambda at: made.slope(at)[0], theta)
-    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+    assert value == pytest.approx(objective.log_density(theta[None])[0], rel=1e-12)
+    step = 1e-5
+    ends = theta + step * np.concatenate([np.eye(len(theta)), -np.eye(len(theta))])
+    up, down = np.split(objective.log_density(ends), 2)
+    np.testing.assert_allclose(gradient, (up - down) / (2 * step), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("terms", TERMS)
-def test_in_its_coordinates_the_density_is_the_same(terms):
-    problem = problem_of("poisson", terms)
-    size = problem.natural.size
-    coordinates = whiten(problem).coordinates
-    made = density(problem.unconstrained, coordinates.to_theta(np.zeros(size)))
-    in_x = coordinates.in_x(made.slope)
-    x = 0.4 * np.random.default_rng(2).normal(size=size)
-    value, gradient = in_x(x)
-    theta = coordinates.to_theta(x)
-    columns = [
-        (coordinates.to_theta(x + 1e-6 * e) - coordinates.to_theta(x - 1e-6 * e)) / 2e-6
-        for e in np.eye(size)
-    ]
-    log_det = np.linalg.slogdet(np.array(columns))[1]
-    assert value == pytest.approx(made.slope(theta)[0] + log_det, abs=1e-6)
-    numeric = differences(lambda at: in_x(at)[0], x)
-    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
-    many = np.stack([x, 2 * x])
-    np.testing.assert_allclose(coordinates.to_theta(many)[0], theta, rtol=1e-12)
-    assert coordinates.log_det(many)[0] == pytest.approx(float(coordinates.log_det(x)))
+@pytest.mark.parametrize("prior", COEFFICIENTS)
+@pytest.mark.parametrize("key", KEYS, ids="-".join)
+def test_value_and_slopes_of_every_family_and_prior(key, prior):
+    objective = make(key, prior)
+    rng = np.random.default_rng(1)
+    for scale in (0.1, 1.0):
+        theta = scale * rng.normal(size=objective.size)
+        assert_slopes(objective, density(objective, np.zeros(objective.size)), theta)
 
 
-@given(st.integers(1, 6), st.integers(0, 99))
-def test_whitened_is_white(size, seed):
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(size, size + 2))
-    precision = root @ root.T
-    coordinates = whitened(rng.normal(size=size), precision)
-    factor = coordinates.factor
-    np.testing.assert_allclose(factor.T @ precision @ factor, np.eye(size), atol=1e-6)
-    assert float(coordinates.log_det(np.zeros(size))) == pytest.approx(
-        -0.5 * np.linalg.slogdet(precision)[1], abs=1e-6
-    )
+@pytest.mark.parametrize("jacobian", [False, True])
+@pytest.mark.parametrize("dispersion", DISPERSIONS)
+def test_every_prior_of_sigma(dispersion, jacobian):
+    for key in (("gaussian", "identity"), ("gaussian", "log")):
+        objective = make(key, dispersion=dispersion, jacobian=jacobian)
+        theta = 0.4 * np.random.default_rng(2).normal(size=objective.size)
+        assert_slopes(objective, density(objective, np.zeros(objective.size)), theta)
 
 
-def test_precisions_that_are_not_definite_are_raised():
-    coordinates = whitened(np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
-    assert np.isfinite(coordinates.factor).all()
+def test_a_fixed_dispersion_is_no_parameter():
+    objective = replace(make(("gaussian", "softplus")), dispersions=(1.3,))
+    theta = 0.4 * np.random.default_rng(2).normal(size=P)
+    assert_slopes(objective, density(objective, np.zeros(P)), theta)
 
 
-def test_multiples_stand_apart_from_their_scale():
-    learned = LearnedScale(np.array([2, 2]))
-    multiples = Multiples(slice(0, 2), 0.5, learned, np.array([True, False]))
-    made = Coordinates(np.zeros(3), np.ones(3), (multiples,))
-    theta = made.to_theta(np.array([2.0, 2.0, np.log(3.0)]))
-    np.testing.assert_allclose(theta, [0.5 + 3.0 * 2.0, 2.0, np.log(3.0)])
-    assert float(made.log_det(np.array([0.0, 0.0, np.log(3.0)]))) == pytest.approx(np.log(3.0))
+@pytest.mark.parametrize("key", [k for k in KEYS if k != ("gaussian", "identity")], ids="-".join)
+def test_rows_in_columns_and_rows_as_they_come_say_the_same(key, monkeypatch):
+    objective = make(key)
+    theta = 0.4 * np.random.default_rng(3).normal(size=objective.size)
+    held = density(objective, theta)
+    assert held.rows is not None
+    assert held.rows[0].X.flags.f_contiguous
+    monkeypatch.setattr(density_module, "HELD", 0)
+    free = density(objective, theta)
+    assert free.rows is None
+    monkeypatch.setattr(density_module, "block_rows", lambda p: 10)
+    np.testing.assert_allclose(free.slope(theta)[0], held.slope(theta)[0], rtol=1e-12)
+    np.testing.assert_allclose(free.slope(theta)[1], held.slope(theta)[1], rtol=1e-10)
+
+
+def test_moments_and_rows_say_the_same(monkeypatch):
+    objective = make(("gaussian", "identity"))
+    theta = 0.4 * np.random.default_rng(3).normal(size=objective.size)
+    by_moments = density(objective, np.zeros(objective.size))
+    assert by_moments.objective.moments is not None
+    monkeypatch.setattr(density_module, "MOST_MOMENTS", 0)
+    by_rows = density(objective, np.zeros(objective.size))
+    assert by_rows.objective.moments is None
+    np.testing.assert_allclose(by_moments.slope(theta)[0], by_rows.slope(theta)[0], rtol=1e-12)
+    np.testing.assert_allclose(by_moments.slope(theta)[1], by_rows.slope(theta)[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("prior", ["Laplace", "ElasticNet"])
+def test_a_softened_kink_turns_within_its_width_and_leaves_the_value(prior):
+    objective, width = make(("poisson", "log"), prior), 0.05
+    exact = density(objective, np.zeros(P))
+    soft = density(objective, np.zeros(P), width * np.array([1.0, 1.0, 0.0, 1.0]))
+    at, weight = objective.kink_at[1], objective.kink[1]
+
+    def lacks(away):
+        theta = np.array([0.1, at + away, 0.2, at + 3 * width])
+        assert soft.slope(theta)[0] == exact.slope(theta)[0]
+        difference = soft.slope(theta)[1] - exact.slope(theta)[1]
+        assert not difference[[0, 2, 3]].any()
+        return difference[1] / weight
+
+    found = [lacks(width * share) for share in (-1.01, -0.5, 0.25, 1.01)]
+    np.testing.assert_allclose(found, [0.0, -0.5, 0.75, 0.0], atol=1e-12)
+
+
+def test_there_is_no_probability_where_sigma_leaves_the_floats():
+    objective = make(("gaussian", "identity"))
+    for log_sigma in (-200.0, 200.0):
+        value, gradient = density(objective, np.zeros(P + 1)).slope(np.append(X[0], log_sigma))
+        assert value == -np.inf
+        assert not gradient.any()
+
+
+def test_what_overflows_is_no_warning():
+    objective = make(("poisson", "log"))
+    with np.errstate(all="raise"):
+        value, _ = density(objective, np.zeros(P)).slope(np.array([0.0, 900.0, 900.0, 900.0]))
+    assert not np.isfinite(value)

@@ -1,0 +1,135 @@
+"""The density that samplers ask for: its value is the objective's, its gradient its slope."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bayesglm as bg
+from bayesglm.inference.problem import open_problems
+from bayesglm.inference.whitening import whiten
+from bayesglm.numerics.coordinates import Coordinates, Multiples, whitened
+from bayesglm.numerics.density import density
+from bayesglm.numerics.parts import LearnedScale
+
+RNG = np.random.default_rng(4)
+N, P = 60, 4
+DATA = {
+    "real": RNG.normal(size=N),
+    "binary": (RNG.random(N) < 0.5).astype(int),
+    "counts": RNG.poisson(1.5, N),
+    "positive": RNG.gamma(2.0, size=N),
+    "tries": np.full(N, 9),
+    "z": RNG.normal(size=(N, P)),
+    "x": RNG.normal(size=N),
+    "g": RNG.integers(0, 9, N),
+    "weight": RNG.uniform(0.2, 2.0, N),
+}
+FAMILIES = {
+    "gaussian": ("real", "gaussian", None),
+    "gaussian-log": ("positive", "gaussian", "log"),
+    "bernoulli": ("binary", "bernoulli", None),
+    "bernoulli-probit": ("binary", "bernoulli", "probit"),
+    "binomial": ("counts", "binomial", None),
+    "poisson": ("counts", "poisson", None),
+    "poisson-softplus": ("counts", "poisson", "softplus"),
+}
+TERMS = {
+    "Normal": [bg.Linear("z", prior=bg.Normal(0.7, loc=0.1))],
+    "Laplace": [bg.Linear("z", prior=bg.Laplace(0.5, loc=0.1))],
+    "ElasticNet": [bg.Linear("z", prior=bg.ElasticNet(0.5, ratio=0.3))],
+    "StudentT": [bg.Linear("z", prior=bg.StudentT(0.5, df=3))],
+    "RandomWalk": [bg.Linear("z", prior=bg.RandomWalk(0.5))],
+    "learned": [bg.Linear("z", prior=bg.Normal(bg.HalfNormal(0.7)))],
+    "learned walk": [bg.Linear("z", prior=bg.RandomWalk(bg.Exponential(0.7), order=2))],
+    "learned Laplace": [bg.Linear("z", prior=bg.Laplace(bg.HalfStudentT(0.7)))],
+    "horseshoe": [bg.Linear("z", prior=bg.Horseshoe(0.3))],
+    "groups": [bg.Linear("z", prior=bg.Normal(1.0)), bg.Group("g", slopes="x")],
+}
+
+
+def problem_of(family, terms, weights=None):
+    response, name, link = FAMILIES[family]
+    model = bg.GLM(
+        response,
+        TERMS[terms],
+        family=name,
+        link=link,
+        intercept=bg.Normal(2.0),
+        trials="tries" if name == "binomial" else None,
+        weights=weights,
+    )
+    return open_problems(model, DATA)[0]
+
+
+def differences(value, x, step=1e-6):
+    return np.array(
+        [(value(x + step * e) - value(x - step * e)) / (2 * step) for e in np.eye(len(x))]
+    )
+
+
+CASES = [(family, "Normal") for family in FAMILIES] + [("poisson", terms) for terms in TERMS]
+CASES += [("gaussian", "groups"), ("gaussian", "horseshoe"), ("gaussian-log", "StudentT")]
+
+
+@pytest.mark.parametrize("weights", [None, "weight"])
+@pytest.mark.parametrize(("family", "terms"), CASES)
+def test_value_and_slope(family, terms, weights):
+    problem = problem_of(family, terms, weights)
+    objective = problem.unconstrained
+    theta = 0.3 * np.random.default_rng(1).normal(size=objective.size)
+    made = density(objective, np.zeros(objective.size))
+    value, gradient = made.slope(theta)
+    assert value == pytest.approx(float(objective.log_density(theta[None])[0]), rel=1e-11)
+    numeric = differences(lambda at: made.slope(at)[0], theta)
+    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+def test_in_its_coordinates_the_density_is_the_same(terms):
+    problem = problem_of("poisson", terms)
+    size = problem.natural.size
+    coordinates = whiten(problem).coordinates
+    made = density(problem.unconstrained, coordinates.to_theta(np.zeros(size)))
+    in_x = coordinates.in_x(made.slope)
+    x = 0.4 * np.random.default_rng(2).normal(size=size)
+    value, gradient = in_x(x)
+    theta = coordinates.to_theta(x)
+    columns = [
+        (coordinates.to_theta(x + 1e-6 * e) - coordinates.to_theta(x - 1e-6 * e)) / 2e-6
+        for e in np.eye(size)
+    ]
+    log_det = np.linalg.slogdet(np.array(columns))[1]
+    assert value == pytest.approx(made.slope(theta)[0] + log_det, abs=1e-6)
+    numeric = differences(lambda at: in_x(at)[0], x)
+    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+    many = np.stack([x, 2 * x])
+    np.testing.assert_allclose(coordinates.to_theta(many)[0], theta, rtol=1e-12)
+    assert coordinates.log_det(many)[0] == pytest.approx(float(coordinates.log_det(x)))
+
+
+@given(st.integers(1, 6), st.integers(0, 99))
+def test_whitened_is_white(size, seed):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(size, size + 2))
+    precision = root @ root.T
+    coordinates = whitened(rng.normal(size=size), precision)
+    factor = coordinates.factor
+    np.testing.assert_allclose(factor.T @ precision @ factor, np.eye(size), atol=1e-6)
+    assert float(coordinates.log_det(np.zeros(size))) == pytest.approx(
+        -0.5 * np.linalg.slogdet(precision)[1], abs=1e-6
+    )
+
+
+def test_precisions_that_are_not_definite_are_raised():
+    coordinates = whitened(np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    assert np.isfinite(coordinates.factor).all()
+
+
+def test_multiples_stand_apart_from_their_scale():
+    learned = LearnedScale(np.array([2, 2]))
+    multiples = Multiples(slice(0, 2), 0.5, learned, np.array([True, False]))
+    made = Coordinates(np.zeros(3), np.ones(3), (multiples,))
+    theta = made.to_theta(np.array([2.0, 2.0, np.log(3.0)]))
+    np.testing.assert_allclose(theta, [0.5 + 3.0 * 2.0, 2.0, np.log(3.0)])
+    assert float(made.log_det(np.array([0.0, 0.0, np.log(3.0)]))) == pytest.approx(np.log(3.0))

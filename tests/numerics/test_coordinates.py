@@ -1,0 +1,72 @@
+"""Coordinates: they whiten, they keep probabilities, and they go where no Cholesky factor is."""
+
+import numpy as np
+import pytest
+
+from bayesglm.numerics.coordinates import Coordinates, whitened
+
+CENTRE = np.array([1.0, -2.0, 0.5])
+ROOT = np.array([[2.0, 0.0, 0.0], [0.7, 0.1, 0.0], [-1.0, 0.3, 30.0]])
+PRECISION = ROOT @ ROOT.T
+
+
+def test_the_normal_of_a_precision_becomes_a_standard_normal():
+    coordinates = whitened(CENTRE, PRECISION)
+    np.testing.assert_allclose(
+        coordinates.factor.T @ PRECISION @ coordinates.factor, np.eye(3), atol=1e-9
+    )
+    np.testing.assert_allclose(coordinates.variance(), np.diag(np.linalg.inv(PRECISION)))
+    np.testing.assert_allclose(np.triu(coordinates.factor), coordinates.factor)
+
+
+def test_a_diagonal_is_its_matrix():
+    diagonal, full = (
+        whitened(CENTRE, np.diag(PRECISION)),
+        whitened(CENTRE, np.diag(np.diag(PRECISION))),
+    )
+    x = np.random.default_rng(0).normal(size=(4, 2, 3))
+    np.testing.assert_allclose(diagonal.to_theta(x), full.to_theta(x))
+    np.testing.assert_allclose(diagonal.log_det(x), full.log_det(x))
+    np.testing.assert_allclose(diagonal.pull_back(x, x), full.pull_back(x, x))
+    np.testing.assert_allclose(diagonal.variance(), full.variance())
+
+
+@pytest.mark.parametrize("precision", [PRECISION, np.diag(PRECISION)], ids=["full", "diagonal"])
+def test_probabilities_stay(precision):
+    """The density in x of N(centre, precision^-1) is the standard normal's, constant included."""
+    coordinates = whitened(CENTRE, precision)
+    matrix = precision if precision.ndim == 2 else np.diag(precision)
+
+    def slope(theta):
+        away = theta - CENTRE
+        constant = 0.5 * np.linalg.slogdet(matrix)[1] - 1.5 * np.log(2 * np.pi)
+        return constant - 0.5 * away @ matrix @ away, -matrix @ away
+
+    x = np.array([0.3, -1.2, 2.0])
+    value, gradient = coordinates.in_x(slope)(x)
+    assert value == pytest.approx(-0.5 * x @ x - 1.5 * np.log(2 * np.pi), rel=1e-9)
+    np.testing.assert_allclose(gradient, -x, rtol=1e-7)
+    assert value == pytest.approx(
+        slope(coordinates.to_theta(x))[0] + float(coordinates.log_det(x)), rel=1e-12
+    )
+
+
+def test_many_points_at_once_are_each_by_itself():
+    coordinates = whitened(CENTRE, PRECISION)
+    x = np.random.default_rng(0).normal(size=(2, 5, 3))
+    together = coordinates.to_theta(x)
+    assert coordinates.log_det(x).shape == (2, 5)
+    for index in np.ndindex(2, 5):
+        np.testing.assert_allclose(together[index], coordinates.to_theta(x[index]), rtol=1e-12)
+
+
+def test_an_indefinite_precision_still_gives_coordinates():
+    coordinates = whitened(np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    assert np.isfinite(coordinates.factor).all()
+    assert np.isfinite(coordinates.log_det(np.zeros(2)))
+
+
+def test_they_are_inert():
+    coordinates = Coordinates(CENTRE, np.ones(3))
+    with pytest.raises(AttributeError):
+        coordinates.centre = np.zeros(3)
