@@ -83,7 +83,7 @@ class Coded(NamedTuple):
         n, n_effects = self.values.shape
         X = np.zeros((n, n_effects, self.n_levels))
         X[np.arange(n)[:, None], np.arange(n_effects), self.codes[:, None]] = self.values
-        return X.reshape(n, -1)
+        return X.reshape(n, n_effects * self.n_levels)
 
     def gram_with(self, other: Array | Coded, weights: Array) -> Array:
         """Return X' diag(weights) Z with the columns Z of a matrix or of another factor."""

@@ -403,5 +403,9 @@ def in_words(name: str, fit: xr.DataTree) -> list[str]:
 
 
 def _method_name(method: str) -> str:
-    names = {"laplace": "importance-corrected Laplace approximation", "nuts": "NUTS"}
+    names = {
+        "laplace": "importance-corrected Laplace approximation",
+        "nested laplace": "importance-corrected nested Laplace approximation",
+        "nuts": "NUTS",
+    }
     return " and ".join(names[one] for one in method.split("+"))

@@ -5,6 +5,7 @@ import numpy as np
 import pymc as pm
 import pytest
 from conftest import simulate
+from twins import compare, model_of
 
 import bayesglm as bg
 from bayesglm.inference.problem import open_problems
@@ -26,45 +27,6 @@ TERMS = {
     "lagged movie": lambda prior: bg.Lagged("movie", lags=2, name="lagged_movie", prior=prior),
     "history": lambda prior: bg.History(lags=3, prior=prior),
 }
-
-
-def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8):
-    """Assert equal value and gradient, with and without the Jacobian, at a random theta."""
-    compiled = bg.to_pymc(model, data)
-    problems = open_problems(model, data)
-    rng = np.random.default_rng(seed)
-    thetas = [p.start() + 0.3 * rng.normal(size=p.natural.size) for p in problems]
-    point, order = compiled.initial_point(0), []
-    for variable in compiled.value_vars:
-        name = variable.name.removesuffix("_log__")
-        parts = [t[p.places[name]] for t, p in zip(thetas, problems, strict=True)]
-        point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
-        order.append(name)
-    both = (False, True)
-    asked = [f(jacobian=j) for j in both for f in (compiled.logp, compiled.dlogp)]
-    found = iter(compiled.compile_fn(asked, mode="FAST_COMPILE", on_unused_input="ignore")(point))
-    for jacobian in both:
-        value, slope = next(found), next(found)
-        native, gradients = 0.0, []
-        for problem, theta in zip(problems, thetas, strict=True):
-            objective = problem.unconstrained if jacobian else problem.natural
-            native += objective.log_density(theta[None])[0]
-            away = np.sign(theta - objective.kink_at)
-            gradients.append(objective.evaluate(theta).gradient - objective.kink * away)
-        expected = np.concatenate(
-            [g[p.places[name]] for name in order for g, p in zip(gradients, problems, strict=True)]
-        )
-        np.testing.assert_allclose(native, value, rtol=rtol)
-        np.testing.assert_allclose(
-            expected, slope, rtol=gradient_rtol, atol=1e-8 * abs(slope).max()
-        )
-
-
-def model_of(key, terms, **options):
-    family, link = key
-    if FAMILY_NAMES[family].needs_trials:
-        options["trials"] = "trials"
-    return bg.GLM(family, terms, family=family, link=link, **options)
 
 
 # Terms add up in eta, so one model holds them all; each of three rounds deals the priors anew,

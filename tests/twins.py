@@ -1,0 +1,60 @@
+"""The two engines side by side: the native log posterior and PyMC's, value and gradient."""
+
+import numpy as np
+
+import bayesglm as bg
+from bayesglm.inference.problem import open_problems
+from bayesglm.spec.families import FAMILY_NAMES
+
+
+def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
+    """Assert equal value and gradient, with and without the Jacobian, at a random theta."""
+    compiled = bg.to_pymc(model, data)
+    problems = open_problems(model, data)
+    rng = np.random.default_rng(seed)
+    thetas = [p.start() + spread * rng.normal(size=p.natural.size) for p in problems]
+    point, order = compiled.initial_point(0), []
+    for variable in compiled.value_vars:
+        name = variable.name.removesuffix("_log__")
+        parts = [t[p.places[name]] for t, p in zip(thetas, problems, strict=True)]
+        point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
+        order.append(name)
+    both = (False, True)
+    asked = [f(jacobian=j) for j in both for f in (compiled.logp, compiled.dlogp)]
+    found = iter(compiled.compile_fn(asked, mode="FAST_COMPILE", on_unused_input="ignore")(point))
+    for jacobian in both:
+        value, slope = next(found), next(found)
+        native, gradients = 0.0, []
+        for problem, theta in zip(problems, thetas, strict=True):
+            objective = problem.unconstrained if jacobian else problem.natural
+            native += objective.log_density(theta[None])[0]
+            gradients.append(gradient(objective, theta))
+        expected = np.concatenate(
+            [g[p.places[name]] for name in order for g, p in zip(gradients, problems, strict=True)]
+        )
+        np.testing.assert_allclose(native, value, rtol=rtol)
+        np.testing.assert_allclose(
+            expected, slope, rtol=gradient_rtol, atol=1e-8 * abs(slope).max()
+        )
+
+
+def gradient(objective, theta):
+    """Return the slope of the whole log density, kinks and learned scales included."""
+    if not objective.scales:
+        away = np.sign(theta - objective.kink_at)
+        return objective.evaluate(theta).gradient - objective.kink * away
+    p = objective.n_coefficients
+    phi = objective.phi(theta)
+    found = objective.rowwise.terms(theta[:p], phi)
+    slope = objective.prior_slope(theta)[1]
+    slope[:p] += found.w
+    for place, k in enumerate(objective.free, start=p):
+        slope[place] += found.phi[k] * phi[k]
+    return slope
+
+
+def model_of(key, terms, **options):
+    family, link = key
+    if FAMILY_NAMES[family].needs_trials:
+        options["trials"] = "trials"
+    return bg.GLM(family, terms, family=family, link=link, **options)
