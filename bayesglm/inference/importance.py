@@ -186,10 +186,16 @@ def _around(
     mode = np.array(solution.x)
     value, _, hessian = objective.evaluate(mode)
     log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(-hessian))
+    heavy = bool(problem.uncurved())
+
+    def proposals() -> Iterator[Source]:
+        every = by_tails(gaussian(mode, -hessian), objective.log_density)
+        return (one.heavier() for one in every) if heavy else every
+
     return Around(
         mode,
-        lambda: by_tails(gaussian(mode, -hessian), objective.log_density),
-        np.nan if problem.uncurved() else value + log_volume,
+        proposals,
+        np.nan if heavy else value + log_volume,
         exact=_is_gaussian(objective),
         last_sd=float(np.linalg.inv(-hessian)[-1, -1] ** 0.5) if objective.free else np.nan,
         sites=None,
