@@ -1,4 +1,4 @@
-"""The proposal under kinked priors: its halves of normals, its normalisation, and where it is exact."""
+"""The proposal under kinked priors: its halves of normals, and where it is the posterior itself."""
 
 import numpy as np
 import pytest
