@@ -11,8 +11,8 @@ trapezoidal rule integrates. Priors that are not proper leave out a constant of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -44,6 +44,7 @@ PRECISE = 0.05  # nats: an evidence that is less certain is tried again
 STEP = 0.75  # of the grid of log(sigma), in its sds: for a normal the rule is exact to 1e-15
 DEPTH = 30.0  # nats below its top at which the integrand ends
 ROUGH_STEP, ROUGH_DEPTH = 1.0, 8.0  # the same where each value is a Monte-Carlo one
+ROUGH_DRAWS = 200  # for shares of the grid that weights will correct
 MOST_STEPS = 200
 WEIGHTY = 1e-3  # share of the integral of a value whose k-hat counts
 
@@ -57,6 +58,13 @@ class Evidence(NamedTuple):
     khat: float
 
 
+class Tailed(Source, Protocol):
+    """A source that can be given heavier tails."""
+
+    def heavier(self) -> Tailed:
+        """Return the same with heavier tails."""
+
+
 class Around(NamedTuple):
     """Where a posterior lies, and what to draw from instead.
 
@@ -68,7 +76,7 @@ class Around(NamedTuple):
     """
 
     mode: Array
-    proposals: Callable[[], Iterator[Source]]
+    proposals: Callable[[], Iterator[Tailed]]
     laplace: float
     exact: bool
     last_sd: float
@@ -81,17 +89,34 @@ class Node(NamedTuple):
     log_sigma: float
     around: Around
     evidence: Evidence
-    pool: Pool | None
 
-    def draw(self, rng: np.random.Generator, n: int) -> Array | None:
-        """Return ``n`` draws of theta, or None where the weights do not stand."""
-        if self.pool is None:
-            w = next(self.around.proposals()).draw(rng, n)[0]
-        elif self.pool.stands:
-            w = self.pool.thetas[resample(rng, self.pool.smoothed.log_weights, n)]
-        else:
-            return None
-        return np.column_stack([w, np.full(n, self.log_sigma)])
+
+@dataclass(frozen=True)
+class Cells:
+    """A proposal for coefficients and log(sigma): sigma anywhere in the cell around a node of a
+    grid, the coefficients as the node proposes them; cells by their shares of the evidence.
+    """
+
+    log_sigmas: Array
+    sources: tuple[Tailed, ...]
+    log_shares: Array
+
+    def heavier(self) -> Cells:
+        """Return the same with heavier tails of the coefficients."""
+        return replace(self, sources=tuple(one.heavier() for one in self.sources))
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+        """Return ``n`` draws ``(n, size)`` and their log densities."""
+        step = self.log_sigmas[1] - self.log_sigmas[0]
+        cell = resample(rng, self.log_shares, n)
+        log_sigma = self.log_sigmas[cell] + step * (rng.random(n) - 0.5)
+        log_q = self.log_shares[cell] - np.log(step)
+        parts = {k: self.sources[k].draw(rng, int(np.sum(cell == k))) for k in np.unique(cell)}
+        w = np.empty((n, next(iter(parts.values()))[0].shape[1]))
+        for k, (drawn_w, of_w) in parts.items():
+            w[cell == k] = drawn_w
+            log_q[cell == k] += of_w
+        return np.column_stack([w, log_sigma]), log_q
 
 
 def evidence_function(
@@ -114,7 +139,7 @@ def evidence_function(
             around = _around(problem, objective, start)
             start = around.mode
             if not _has_grid(problem):
-                return _weighed(objective, around, draws, stream)[0]
+                return _weighed(objective, around, draws, stream)
             nodes = _nodes(problem, objective, around, -(-draws // 4), stream)
         return _integrated(nodes)._replace(laplace=around.laplace)
 
@@ -126,28 +151,30 @@ def importance_draws(
 ) -> Array | None:
     """Return posterior draws ``(chain, draw, size)``, or None where the weights do not stand.
 
-    They are those of `fit` in less time, and under kinks without NUTS. Of a gaussian response with
-    the identity link, sigma takes the values of a grid. Posteriors that may have several modes,
-    and learned scales, are left to others. Raises as `find_mode`.
+    They are those of `fit` in less time, and under kinks without NUTS. Posteriors that may have
+    several modes, and learned scales, are left to others. Raises as `find_mode`.
     """
     if problem.learned or not (problem.log_concave() or _has_grid(problem)):
         return None
     check_existence(problem)
     objective = replace(problem.unconstrained, moments=_moments(problem))
-    wanted, rng = draws * chains, np.random.default_rng(stream)
+    density, wanted, rng = objective.log_density, draws * chains, np.random.default_rng(stream)
     with unthreaded_products(objective.size):
         around = _around(problem, objective, None)
-        if not _has_grid(problem):
-            thetas = _resampled(objective, around, wanted, chains, rng)
-            return None if thetas is None else thetas.reshape(chains, draws, -1)
-        nodes = _nodes(problem, objective, around, -(-wanted // 2), stream)
-    log_shares = np.array([one.evidence.log_evidence for one in nodes]) - _total(nodes)
-    counts = np.bincount(resample(rng, log_shares, wanted), minlength=len(nodes))
-    parts = [node.draw(rng, n) for node, n in zip(nodes, counts.tolist(), strict=True) if n]
-    if any(part is None for part in parts):
-        return None
-    every = np.concatenate([part for part in parts if part is not None])
-    return rng.permutation(every).reshape(chains, draws, -1)
+        if around.exact:
+            thetas = next(around.proposals()).draw(rng, wanted)[0]
+            return thetas.reshape(chains, draws, -1)
+        proposals: Iterator[Tailed] = around.proposals()
+        if _has_grid(problem):
+            cells = _cells(_nodes(problem, objective, around, ROUGH_DRAWS, stream))
+            proposals = iter((cells, cells.heavier()))
+        pool = find_pool(density, proposals, wanted, chains, rng)
+        if refusal(pool, chains):
+            return None
+        if not pool.steady and disagreement(density, pool, pool.proposal.heavier(), rng):
+            return None
+    kept = pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
+    return kept.reshape(chains, draws, -1)
 
 
 def _moments(problem: Problem) -> Moments | None:
@@ -186,10 +213,16 @@ def _around(
     mode = np.array(solution.x)
     value, _, hessian = objective.evaluate(mode)
     log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(-hessian))
+    heavy = bool(problem.uncurved())
+
+    def proposals() -> Iterator[Tailed]:
+        every = by_tails(gaussian(mode, -hessian), objective.log_density)
+        return (one.heavier() for one in every) if heavy else every
+
     return Around(
         mode,
-        lambda: by_tails(gaussian(mode, -hessian), objective.log_density),
-        np.nan if problem.uncurved() else value + log_volume,
+        proposals,
+        np.nan if heavy else value + log_volume,
         exact=_is_gaussian(objective),
         last_sd=float(np.linalg.inv(-hessian)[-1, -1] ** 0.5) if objective.free else np.nan,
         sites=None,
@@ -211,10 +244,10 @@ def _log_det(precision: Array) -> float:
 
 def _weighed(
     objective: Objective, around: Around, draws: int, stream: np.random.SeedSequence
-) -> tuple[Evidence, Pool | None]:
+) -> Evidence:
     """Return the evidence by the first pool that stands and is precise, or by more of the best."""
     if around.exact:
-        return Evidence(around.laplace, 0.0, around.laplace, 0.0), None
+        return Evidence(around.laplace, 0.0, around.laplace, 0.0)
     rng, pools = np.random.default_rng(stream), []
     for proposal in around.proposals():
         pool = drawn(objective.log_density, proposal, draws, rng)
@@ -226,9 +259,8 @@ def _weighed(
     return _told(enlarged(objective.log_density, best, MORE * draws, rng), around)
 
 
-def _told(pool: Pool, around: Around) -> tuple[Evidence, Pool]:
-    of = pool.smoothed
-    return Evidence(of.log_mean, _error(pool), around.laplace, of.khat), pool
+def _told(pool: Pool, around: Around) -> Evidence:
+    return Evidence(pool.smoothed.log_mean, _error(pool), around.laplace, pool.smoothed.khat)
 
 
 def _error(pool: Pool) -> float:
@@ -238,21 +270,6 @@ def _error(pool: Pool) -> float:
 
 def _heaviness(pool: Pool) -> float:
     return float(np.nan_to_num(pool.smoothed.khat, nan=np.inf))
-
-
-def _resampled(
-    objective: Objective, around: Around, wanted: int, chains: int, rng: np.random.Generator
-) -> Array | None:
-    """Return draws ``(wanted, size)``, or None where the weights fail the checks of `fit`."""
-    if around.exact:
-        return next(around.proposals()).draw(rng, wanted)[0]
-    density = objective.log_density
-    pool = find_pool(density, around.proposals(), wanted, chains, rng)
-    if refusal(pool, chains):
-        return None
-    if not pool.steady and disagreement(density, pool, pool.proposal.heavier(), rng):
-        return None
-    return pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
 
 
 def _nodes(
@@ -273,10 +290,10 @@ def _nodes(
         fixed = replace(objective, dispersions=(sigma,))
         own = replace(problem, natural=fixed, unconstrained=fixed)
         around = _around(own, fixed, joint.mode[:-1], joint.sites)
-        given, pool = _weighed(fixed, around, draws, stream)
+        given = _weighed(fixed, around, draws, stream)
         density = float(prior.total(np.array([sigma]))) + log_sigma
         here = given._replace(log_evidence=given.log_evidence + density)
-        return Node(log_sigma, around, here, pool)
+        return Node(log_sigma, around, here)
 
     found = {0: node(0)}
     for side in (1, -1):
@@ -298,6 +315,15 @@ def _top(nodes: dict[int, Node]) -> float:
 
 def _total(nodes: list[Node]) -> float:
     return float(np.logaddexp.reduce([one.evidence.log_evidence for one in nodes]))
+
+
+def _cells(nodes: list[Node]) -> Cells:
+    values = np.array([one.evidence.log_evidence for one in nodes])
+    return Cells(
+        np.array([one.log_sigma for one in nodes]),
+        tuple(next(one.around.proposals()) for one in nodes),
+        values - _total(nodes),
+    )
 
 
 def _integrated(nodes: list[Node]) -> Evidence:

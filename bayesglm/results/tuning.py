@@ -382,7 +382,7 @@ def _warn_of_ends(
     }
     for label, best, grid in zip(labels, chosen, grids, strict=True):
         for place, (which, remedy) in remedies.items():
-            if len(grid) > 1 and best == grid[place]:
+            if len(grid) > 2 and best == grid[place]:
                 warnings.warn(
                     f"the {what} of term {label!r} is best at the {which} scale, {best:.3g}: the "
                     f"data may want {remedy} scales=.",

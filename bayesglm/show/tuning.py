@@ -73,7 +73,10 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     depth = max(_depth(curve) for curve in curves.values())
     ax.set_ylim(-depth, 0.12 * depth)
     ax.set_ylabel("below its best (nats)", fontsize=10)
-    low, high = ends(np.concatenate([_seen(curve, depth) for curve in curves.values()]))
+    seen = [_seen(curve, depth) for curve in curves.values()]
+    if draws is not None:
+        seen.append(np.quantile(draws, [0.01, 0.99]))
+    low, high = ends(np.concatenate(seen))
     if draws is not None:
         _draw_density(ax, draws, low, high)
     make_logarithmic(ax, low, high)
@@ -184,11 +187,11 @@ def _seen(curve: xr.Dataset, depth: float) -> Array:
 def _draw_density(ax: Axes, draws: Array, low: float, high: float) -> None:
     """Draw the density of log(scale) along the bottom, by a normal kernel (Silverman 1986)."""
     logs = np.log(draws)
-    width = 1.06 * logs.std() * len(logs) ** -0.2
     grid = np.linspace(np.log(low), np.log(high), 400)
+    width = max(1.06 * logs.std() * len(logs) ** -0.2, grid[1] - grid[0])
     density = np.exp(-0.5 * ((grid[:, None] - logs) / width) ** 2).sum(axis=1)
     bottom, top = ax.get_ylim()
-    height = DENSITY * (top - bottom) * density / max(density.max(), 1e-300)
+    height = DENSITY * (top - bottom) * density / density.max()
     ax.fill_between(
         np.exp(grid), bottom, bottom + height, color=GREY, alpha=0.45, lw=0, label="posterior"
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from drawn import assert_inside, legend_of, rendered
 
 import bayesglm as bg
 from bayesglm.show.path import MOST_NAMED
@@ -18,35 +19,6 @@ def path_of(data, term, scales=SCALES, more=()):
 def drawn_lines(ax):
     """The lines of coefficients, without that at zero."""
     return [line for line in ax.get_lines() if len(line.get_xdata()) == len(SCALES)]
-
-
-def legend_of(figure):
-    (legend,) = figure.legends
-    return legend.get_title().get_text(), [text.get_text() for text in legend.get_texts()]
-
-
-def rendered(figure, folder):
-    """Write the figure, whose warnings are errors, and return it with all its places settled."""
-    figure.savefig(folder / "path.png", dpi="figure")
-    assert (folder / "path.png").stat().st_size > 5000
-    return figure
-
-
-def assert_inside(figure):
-    """Nothing that is written stands outside the figure's edges."""
-    width, height = figure.get_size_inches() * figure.dpi
-    for ax in figure.axes:
-        for text in (ax.xaxis.label, ax.yaxis.label, ax.title, ax._right_title):
-            if text.get_text():
-                box = text.get_window_extent()
-                assert box.x0 >= 0
-                assert box.y0 >= 0
-                assert box.x1 <= width
-                assert box.y1 <= height
-    for legend in figure.legends:
-        box = legend.get_window_extent()
-        assert box.x1 <= width + 1
-        assert box.y0 >= 0
 
 
 @pytest.mark.parametrize("prior", [bg.ridge(1.0), bg.lasso(1.0), bg.ElasticNet(1.0)])
