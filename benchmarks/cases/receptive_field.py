@@ -23,7 +23,7 @@ def run(quick: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     contests = []
     for penalty, solvers in (("ridge", RIDGE_SOLVERS), ("smooth", SMOOTH_SOLVERS)):
         spec = Spec("field", "poisson", n, side, lags, penalty)
-        rows = race(spec, solvers, limit=150.0, fresh=True)
+        rows = race(spec, solvers, limit=100.0, fresh=True)
         faster = ratio_verdict(rows, 1.0, "faster than the fastest peer")
         peak = ours(rows).get("peak_mb")
         light = verdict(
