@@ -14,30 +14,30 @@ from scipy.optimize import minimize_scalar
 from bayesglm.design.design import Plan, plan_fit
 from bayesglm.design.resolve import data_scale, resolve
 from bayesglm.errors import BayesGLMWarning, DataError, ModelError
-from bayesglm.inference.fit import sample
-from bayesglm.inference.importance import MORE, evidence_function, importance_draws
+from bayesglm.inference.importance import MORE
 from bayesglm.inference.problem import Problem, make_problem
 from bayesglm.inference.psis import khat_limit
-from bayesglm.inference.solve import MOST_KEPT
-from bayesglm.inference.tree import check_counts, parameters
-from bayesglm.results.elpd import (
-    deal_folds,
-    describe_dependence,
-    good_pareto_k,
-    held_out,
-    pointwise_loo,
-    relative_efficiency,
+from bayesglm.inference.tree import check_counts
+from bayesglm.results.criteria import (
+    Posterior,
+    Score,
+    by_evidence,
+    by_folds,
+    by_leaving_one_out,
+    posterior_of,
+    sum_error,
 )
+from bayesglm.results.elpd import deal_folds, describe_dependence
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
 from bayesglm.spec.model import GLM
 from bayesglm.spec.noun import near
+from bayesglm.spec.priors import learned_scale
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
 METHODS = {"evidence": "evidence", "kfold": "k-fold elpd", "loo": "PSIS-LOO elpd"}
-CHAINS = 4
 DECADES = np.linspace(-3.0, 1.0, 17)  # of an automatic range, around the default prior's scale
 FURTHER = np.linspace(0.25, 2.0, 8)  # decades by which it grows, once, where its end is best
 CLOSER = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])  # decades around what evidence has chosen
@@ -54,18 +54,6 @@ class Tuned(NamedTuple):
 
     model: GLM
     curve: xr.DataTree
-
-
-class Score(NamedTuple):
-    """What is maximised, what the curve tells of it, and its parts, one for each row."""
-
-    value: float
-    statistics: dict[str, float]
-    pointwise: Array | None = None
-
-
-type Criterion = Callable[[list[Problem]], Score]
-type Posterior = Callable[[list[Problem]], list[Array]]
 
 
 def tune_prior(
@@ -161,17 +149,18 @@ def tune_prior(
     check_counts(draws, 1)
     plan = resolve(plan_fit(model, data))
     labels = terms_with_scale(plan.model, term)
-    grids = [_grid(plan, label, scales) for label in labels]
+    given = None if scales is None else np.unique(checked_scales(scales))
+    grids = [_automatic(plan, label) if given is None else given for label in labels]
     first = _problems(
         with_scales(plan, {k: float(g[0]) for k, g in zip(labels, grids, strict=True)})
     )
-    posterior = _posterior(draws, seed)
+    posterior = posterior_of(draws, seed)
     if method == "evidence":
-        criterion = _evidence(first, draws, seed)
+        criterion = by_evidence(first, draws, seed)
     elif method == "kfold":
-        criterion = _kfold(deal_folds(first[0], data, by, folds, seed), posterior)
+        criterion = by_folds(deal_folds(first[0], data, by, folds, seed), posterior)
     else:
-        criterion = _loo(posterior)
+        criterion = by_leaving_one_out(posterior)
 
     def at_scales(at: Sequence[float]) -> Plan:
         return with_scales(plan, dict(zip(labels, at, strict=True)))
@@ -213,102 +202,19 @@ def _check_method(method: str, by: str | None) -> None:
         raise ModelError(f"by={by!r} deals samples to folds; use it with method='kfold'.")
 
 
-def _grid(plan: Plan, label: str, scales: Iterable[float] | None) -> Array:
+def _automatic(plan: Plan, label: str) -> Array:
     """Return the scales to look at first, in order."""
-    if scales is not None:
-        return np.unique(checked_scales(scales))
     place = [one.label for one in plan.model.terms].index(label)
     try:
         centre = data_scale(plan, place)
     except DataError:  # a predictor that does not vary: its prior's own scale is all there is
-        centre = float(np.exp(np.mean(np.log(plan.model.terms[place].prior.scale))))
+        prior = plan.model.terms[place].prior
+        centre = float(np.exp(np.mean(np.log((learned_scale(prior) or prior).scale))))
     return centre * 10.0**DECADES
 
 
 def _problems(plan: Plan) -> list[Problem]:
     return [make_problem(plan, neuron, design) for neuron, design in enumerate(plan.designs)]
-
-
-def _evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
-    uncurved = first[0].uncurved()
-    if first[0].learned and uncurved:
-        raise ModelError(
-            f"the evidence with learned scales ({', '.join(first[0].learned)}) beside "
-            f"{', '.join(uncurved)} is not available; tune the learned ones too, or use "
-            "method='kfold'."
-        )
-    size = first[0].natural.n_coefficients
-    if size > MOST_KEPT:
-        raise ModelError(
-            f"the evidence of {size} coefficients needs the determinant of their curvature, and "
-            f"{MOST_KEPT} are the most whose curvature is formed; use fewer lags or pixels."
-        )
-    streams = np.random.SeedSequence(seed).spawn(len(first))
-    functions = [
-        evidence_function(problem, draws, stream)
-        for problem, stream in zip(first, streams, strict=True)
-    ]
-
-    def score(problems: list[Problem]) -> Score:
-        found = [of(problem) for of, problem in zip(functions, problems, strict=True)]
-        value, error, laplace, khat = (np.array(column) for column in zip(*found, strict=True))
-        total = float(value.sum())
-        statistics = {
-            "log_evidence": total,
-            "log_evidence_se": float(np.sqrt(np.sum(error**2))),
-            "log_evidence_laplace": float(laplace.sum()),
-            "khat": float(np.max(khat)),
-        }
-        return Score(total, statistics)
-
-    return score
-
-
-def _posterior(draws: int, seed: int) -> Posterior:
-    """Return what draws from posteriors: by importance weights, else as `fit` does."""
-    each = -(-draws // CHAINS)
-
-    def posterior(problems: list[Problem]) -> list[Array]:
-        streams = np.random.SeedSequence(seed).spawn(len(problems))
-        found = [
-            importance_draws(problem, each, CHAINS, stream)
-            for problem, stream in zip(problems, streams, strict=True)
-        ]
-        refused = [problem for problem, theta in zip(problems, found, strict=True) if theta is None]
-        again = iter(sample(refused, each, CHAINS, seed) if refused else [])
-        return [next(again).theta if theta is None else theta for theta in found]
-
-    return posterior
-
-
-def _kfold(fold_of: Array, posterior: Posterior) -> Criterion:
-    def score(problems: list[Problem]) -> Score:
-        return _elpd(held_out(problems, fold_of, posterior), {})
-
-    return score
-
-
-def _loo(posterior: Posterior) -> Criterion:
-    def score(problems: list[Problem]) -> Score:
-        thetas = posterior(problems)
-        group = parameters(problems, thetas, ("chain", "draw"))
-        flat = [theta.reshape(-1, theta.shape[-1]) for theta in thetas]
-        elpd_i, pareto_k, _ = pointwise_loo(problems, flat, relative_efficiency(group))
-        high = pareto_k > good_pareto_k(thetas[0][..., 0].size)
-        more = {"khat": float(np.max(pareto_k)), "n_high_khat": int(high.sum())}
-        return _elpd(elpd_i, more)
-
-    return score
-
-
-def _elpd(elpd_i: Array, more: dict[str, float]) -> Score:
-    total, error = float(elpd_i.sum()), _sum_error(elpd_i)
-    return Score(total, {"elpd": total, "elpd_se": error} | more, elpd_i)
-
-
-def _sum_error(values: Array) -> float:
-    """Return the standard error of a sum, as ArviZ has it."""
-    return float(np.sqrt(values.size * np.var(values)))
 
 
 type ScoreAt = Callable[[tuple[float, ...]], Score]
@@ -465,4 +371,4 @@ def _tree(
 def _statistics(one: Score, best: Score) -> dict[str, float]:
     if one.pointwise is None or best.pointwise is None:
         return one.statistics
-    return one.statistics | {"elpd_diff_se": _sum_error(one.pointwise - best.pointwise)}
+    return one.statistics | {"elpd_diff_se": sum_error(one.pointwise - best.pointwise)}

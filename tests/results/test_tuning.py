@@ -262,7 +262,7 @@ def test_only_the_named_term_is_tuned_and_defaults_are_written():
     assert isinstance(tuned.model.terms[1].prior, bg.Normal)
     assert list(tuned.curve.children) == ["movie"]
     assert tuned.curve.attrs["improper"] == "intercept, z"
-    both = bg.tune_prior(model, data, scales=[0.01, 0.1])
+    both = bg.tune_prior(model, data, scales=iter([0.1, 0.01]))
     assert list(both.curve.children) == ["movie", "x"]
     assert both.model.terms[2] == model.terms[2]
     assert bg.GLM.from_json(both.curve.attrs["model"]) == both.model
@@ -492,9 +492,10 @@ def test_any_shape_gives_numbers(n, p):
         assert np.isfinite(scale_of(tuned))
 
 
-def test_a_constant_predictor_is_tuned_around_its_own_scale():
+@pytest.mark.parametrize("prior", [bg.Normal(2.0), bg.Normal(bg.HalfNormal(2.0))])
+def test_a_constant_predictor_is_tuned_around_its_own_scale(prior):
     data = {"x": np.ones(30), "y": np.random.default_rng(0).normal(3.0, 1.0, 30)}
-    model = bg.GLM("y", bg.Linear("x", prior=bg.Normal(2.0)), intercept=None, dispersion=1.0)
+    model = bg.GLM("y", bg.Linear("x", prior=prior), intercept=None, dispersion=1.0)
     tuned = bg.tune_prior(model, data)
     # The evidence of one mean m with standard error s is best at scale^2 = m^2 - s^2.
     best = np.sqrt(data["y"].mean() ** 2 - 1 / 30)

@@ -1,0 +1,118 @@
+"""What a scale is chosen by: a score of the model at each scale, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.errors import ModelError
+from bayesglm.inference.fit import sample
+from bayesglm.inference.importance import evidence_function, importance_draws
+from bayesglm.inference.problem import Problem
+from bayesglm.inference.solve import MOST_KEPT
+from bayesglm.inference.tree import parameters
+from bayesglm.results.elpd import good_pareto_k, held_out, pointwise_loo, relative_efficiency
+
+Array = np.ndarray
+CHAINS = 4
+
+
+class Score(NamedTuple):
+    """What is maximised, what the curve tells of it, and its parts, one for each row."""
+
+    value: float
+    statistics: dict[str, float]
+    pointwise: Array | None = None
+
+
+type Criterion = Callable[[list[Problem]], Score]
+type Posterior = Callable[[list[Problem]], list[Array]]
+
+
+def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
+    """Return the log evidence of all neurons; ``first`` are their problems at some scales."""
+    uncurved = first[0].uncurved()
+    if first[0].learned and uncurved:
+        raise ModelError(
+            f"the evidence with learned scales ({', '.join(first[0].learned)}) beside "
+            f"{', '.join(uncurved)} is not available; tune the learned ones too, or use "
+            "method='kfold'."
+        )
+    size = first[0].natural.n_coefficients
+    if size > MOST_KEPT:
+        raise ModelError(
+            f"the evidence of {size} coefficients needs the determinant of their curvature, and "
+            f"{MOST_KEPT} are the most whose curvature is formed; use fewer lags or pixels."
+        )
+    streams = np.random.SeedSequence(seed).spawn(len(first))
+    functions = [
+        evidence_function(problem, draws, stream)
+        for problem, stream in zip(first, streams, strict=True)
+    ]
+
+    def score(problems: list[Problem]) -> Score:
+        found = [of(problem) for of, problem in zip(functions, problems, strict=True)]
+        value, error, laplace, khat = (np.array(column) for column in zip(*found, strict=True))
+        total = float(value.sum())
+        statistics = {
+            "log_evidence": total,
+            "log_evidence_se": float(np.sqrt(np.sum(error**2))),
+            "log_evidence_laplace": float(laplace.sum()),
+            "khat": float(np.max(khat)),
+        }
+        return Score(total, statistics)
+
+    return score
+
+
+def posterior_of(draws: int, seed: int) -> Posterior:
+    """Return what draws from posteriors: by importance weights, else as `fit` does."""
+    each = -(-draws // CHAINS)
+
+    def posterior(problems: list[Problem]) -> list[Array]:
+        streams = np.random.SeedSequence(seed).spawn(len(problems))
+        found = [
+            importance_draws(problem, each, CHAINS, stream)
+            for problem, stream in zip(problems, streams, strict=True)
+        ]
+        refused = [problem for problem, theta in zip(problems, found, strict=True) if theta is None]
+        again = iter(sample(refused, each, CHAINS, seed) if refused else [])
+        return [next(again).theta if theta is None else theta for theta in found]
+
+    return posterior
+
+
+def by_folds(fold_of: Array, posterior: Posterior) -> Criterion:
+    """Return the elpd by folds that are left out, one for each row."""
+
+    def score(problems: list[Problem]) -> Score:
+        return _elpd(held_out(problems, fold_of, posterior), {})
+
+    return score
+
+
+def by_leaving_one_out(posterior: Posterior) -> Criterion:
+    """Return the elpd by leaving single rows out, their weights smoothed."""
+
+    def score(problems: list[Problem]) -> Score:
+        thetas = posterior(problems)
+        group = parameters(problems, thetas, ("chain", "draw"))
+        flat = [theta.reshape(-1, theta.shape[-1]) for theta in thetas]
+        elpd_i, pareto_k, _ = pointwise_loo(problems, flat, relative_efficiency(group))
+        high = pareto_k > good_pareto_k(thetas[0][..., 0].size)
+        more = {"khat": float(np.max(pareto_k)), "n_high_khat": int(high.sum())}
+        return _elpd(elpd_i, more)
+
+    return score
+
+
+def _elpd(elpd_i: Array, more: dict[str, float]) -> Score:
+    total, error = float(elpd_i.sum()), sum_error(elpd_i)
+    return Score(total, {"elpd": total, "elpd_se": error} | more, elpd_i)
+
+
+def sum_error(values: Array) -> float:
+    """Return the standard error of a sum, as ArviZ has it."""
+    return float(np.sqrt(values.size * np.var(values)))
