@@ -27,7 +27,7 @@ def run(quick: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         reference = refer(spec, REFERENCE)
         for on_disk, said in ((False, "nothing on disk"), (True, "compiled code on disk")):
             title = f"{family}, n={n:,}, p=20: first call, {said}"
-            contests.append(contest(title, spec, SAMPLERS, reference, on_disk, BARS))
+            contests.append(contest(title, spec, SAMPLERS, reference, on_disk, BARS, quick))
         verdicts.append(replicate_verdict(spec, FIT, reference))
         verdicts[-1]["bar"] = f"{family}: {verdicts[-1]['bar']}"
     return contests, verdicts
