@@ -101,8 +101,11 @@ def lay_priors(plan: Plan, neuron: int, predictors: Predictors) -> Laid:
 
 def _said(prior: Any) -> tuple[str, dict[str, Any]]:
     """Return the name of a prior's record, and its numbers but for a scale that is learned."""
-    kept = {"scale", "loc", "df", "ratio"} - ({"scale"} if learned_scale(prior) else set())
-    numbers = {key: value for key, value in vars(prior).items() if key in kept}
+    numbers = dict(vars(prior))
+    if isinstance(prior, (RandomWalk, Horseshoe)):
+        numbers = {"scale": prior.scale}  # the rest says how coefficients hang together
+    if learned_scale(prior) is not None:
+        del numbers["scale"]
     return type(prior).__name__, numbers
 
 

@@ -224,7 +224,8 @@ def _guarded(slope: Slope) -> Slope:
 
     def safe(x: Array) -> tuple[float, Array]:
         try:
-            value, gradient = slope(x)
+            with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
+                value, gradient = slope(x)
         except (ArithmeticError, ValueError):
             return -np.inf, np.zeros(len(x))
         if np.isfinite(value) and np.isfinite(gradient).all():

@@ -78,9 +78,17 @@ def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
                 shift = 0.15 * (members.index(place) - 0.5 * (len(members) - 1))
                 draw_kernel(ax, own[term], name, COLOURS[place % len(COLOURS)], shift)
         ax.set_title(term, loc="left", fontsize=12)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
+    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
+    handles = {label: handle for own in named for handle, label in own}
     if len(kernels) > 1 and handles:
-        figure.legend(handles, labels, loc="outside upper right", ncols=4, frameon=False)
+        shown = [name for name in kernels if name in handles]
+        figure.legend(
+            [handles[name] for name in shown],
+            shown,
+            loc="outside upper right",
+            ncols=4,
+            frameon=False,
+        )
     return figure
 
 
