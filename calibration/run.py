@@ -17,7 +17,7 @@ from calibration.table import read_all, render
 from calibration.verdict import judge
 
 RESULTS = Path(__file__).parent / "results"
-SIMULATIONS, QUICK = 320, 40
+SIMULATIONS, QUICK = 300, 40
 _AT_ONCE = 4  # simulations handed to a process at a time
 
 

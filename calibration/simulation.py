@@ -12,8 +12,8 @@ from calibration.cells import Cell, Parameters, quantities
 
 Array = np.ndarray
 SEED = 20260801
-DRAWS, CHAINS = 1000, 4  # the defaults of `fit`
-RANKED = 199  # draws among which the truth is ranked: 200 possible ranks
+DRAWS, CHAINS = 1000, 2
+RANKED = 99  # draws among which the truth is ranked: 100 possible ranks
 # Thinned to RANKED of at least so many effective draws, neighbours are all but independent.
 ENOUGH = 2 * RANKED
 LONGER = 4  # times as many draws, once, where they are worth fewer than ENOUGH

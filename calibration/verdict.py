@@ -16,7 +16,7 @@ import numpy as np
 from calibration.bands import count_below, p_value
 from calibration.simulation import RANKED, Outcome
 
-POINTS = 100  # edges of the ECDF, with 200 possible ranks
+POINTS = 100  # edges of the ECDF, as many as there are ranks
 LEVEL = 0.05
 INTERVAL = 0.9  # central intervals whose coverage is told
 
