@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 PROB = 0.94
-GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 20_001)])  # of scales, where mass is looked for
+GRID = np.concatenate(
+    [[0.0], np.geomspace(1e-6, 1e6, 20_001)]
+)  # of scales, where mass is looked for
 
 
 def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
