@@ -35,8 +35,8 @@ TUNE = 150  # warm-up draws from a mode, in coordinates that leave next to nothi
 LONG_TUNE = 500  # ... and without one
 SPREAD = 2.0  # posterior sds over which the chains start
 NEAR = 1e-3  # the same, of the last place that a start is looked for
-# Rotations, exact for a standard normal, in place of straight steps: at 1.3 radians three steps
-# make a half turn, the longest way there is, and no step adapts to a length that goes round it.
+# Steps that rotate x, which is exact for a standard normal, in place of straight ones. Three of 1.3
+# radians make the half turn at which NUTS turns back; longer ones would skip to where x is -x.
 NEARLY_NORMAL = {"exact_normal_trajectory": True, "max_step_size": 1.3}
 # nutpie's names of what goes into ``sample_stats``, under ArviZ's own.
 STATS = {
@@ -158,7 +158,10 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
 
 
 class Sampled(NamedTuple):
-    """Draws of theta ``(chain, draw, size)``, their log densities, and nutpie's statistics."""
+    """Draws of theta ``(chain, draw, size)``, their log densities, and nutpie's statistics.
+
+    A neuron that an interruption left without draws has empty arrays.
+    """
 
     theta: Array
     lp: Array
@@ -170,17 +173,22 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
     """Sample neuron after neuron, the chains of each in threads of their own."""
     seeds = np.random.SeedSequence(settings.seed).generate_state(len(problems), np.uint64)
     watched, found = _watched(), list[Sampled]()
+    several, size = len(problems) > 1, problems[0].natural.size
+    nothing = Sampled(np.empty((0, 0, size)), np.empty((0, 0)), {}, True)
     for k, (problem, seed) in enumerate(zip(problems, seeds, strict=True)):
-        if found and found[-1].interrupted:
-            size = problem.natural.size
-            found.append(Sampled(np.empty((0, 0, size)), np.empty((0, 0)), {}, True))
-            continue
-        if watched and len(problems) > 1:
+        if watched and several:
             print(f"\rNUTS: neuron {k + 1} of {len(problems)}", end="", file=sys.stderr)
-        found.append(_one(problem, settings, int(seed), watched and len(problems) == 1))
-    if watched and len(problems) > 1:
+        try:
+            found.append(_one(problem, settings, int(seed), watched and not several))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            found.append(nothing)
+        if found[-1].interrupted:
+            break
+    if watched and several:
         print(file=sys.stderr)
-    return found
+    return found + [nothing] * (len(problems) - len(found))
 
 
 def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Sampled:
@@ -304,9 +312,9 @@ def _run(
         trace, interrupted = sampler.abort(), True
     chains = [_kept(*batches) for batches in zip(*trace.get_arrow_trace(), strict=True)]
     lengths = np.array([len(chain["logp"]) for chain in chains])
-    members, length = _rectangle(lengths)
-    if not length:
+    if not lengths.any():
         raise KeyboardInterrupt("interrupted before the first draw was kept")
+    members, length = _rectangle(lengths)
     columns = {name: np.stack([chains[k][name][:length] for k in members]) for name in chains[0]}
     return Run(columns, interrupted)
 

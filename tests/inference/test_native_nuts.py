@@ -1,4 +1,4 @@
-"""The native engine: exact, PyMC's equal, reproducible, interruptible, awake to faults."""
+"""The native engine: exact, the same as PyMC's, reproducible, interruptible, awake to faults."""
 
 import _thread
 import os
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_draws_on_any_number_of_threads(many, monke
     found = []
     for threads in (1, 2, 4, 4):
         monkeypatch.setattr(mcmc, "n_threads", lambda threads=threads: threads)
-        found.append(bg.fit_mcmc(model, many, draws=200, seed=7))
+        found.append(bg.fit_mcmc(model, many, draws=1000, seed=7))
     for other in found[1:]:
         for group in ("posterior", "sample_stats"):
             xr.testing.assert_identical(found[0][group].to_dataset(), other[group].to_dataset())
@@ -114,11 +114,11 @@ def population(n=60, neurons=3):
 def test_neurons_are_sampled_each_by_itself():
     data = population()
     model = bg.GLM("cells", bg.Linear("x", prior=bg.Normal(1.0)), family="poisson")
-    fitted = bg.fit_mcmc(model, data, draws=1000, seed=3)
+    fitted = bg.fit_mcmc(model, data, seed=3)
     stats = fitted["sample_stats"].to_dataset()
     assert stats["step_size"].sizes == {"chain": 4, "draw": 1000, "neuron": 3}
     for neuron in "abc":
-        alone = bg.fit_mcmc(model, data.sel(neuron=neuron), draws=1000, seed=4)["posterior"]["x"]
+        alone = bg.fit_mcmc(model, data.sel(neuron=neuron), seed=4)["posterior"]["x"]
         mean, sd = float(alone.mean()), float(alone.std())
         found = in_sds(fitted["posterior"]["x"].sel(neuron=neuron), mean, sd)
         assert np.abs(found / np.sqrt(2)).max() < 4.5

@@ -235,7 +235,7 @@ def test_nuts_trees(nuts):
     model, data, sampled = nuts
     assert sampled.attrs["method"] == "nuts"
     assert sampled["posterior"]["history"].dims == ("chain", "draw", "neuron", "history_lag")
-    assert sampled["sample_stats"]["diverging"].dims == ("chain", "draw")
+    assert sampled["sample_stats"]["diverging"].dims == ("chain", "draw", "neuron")
     assert arviz_stats.rhat(sampled["posterior"].to_dataset())["x"].max() < 1.02
     again = bg.fit_mcmc(model, data, draws=500, seed=3)
     xr.testing.assert_identical(sampled["posterior"].to_dataset(), again["posterior"].to_dataset())
