@@ -58,7 +58,7 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     >>> import bayesglm as bg
     >>> data = {"y": [-1.9, -0.7, 0.1, 0.2, 0.9, 1.6], "x": [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0]}
     >>> model = bg.GLM("y", "x", dispersion=1.0, prior=bg.ridge(1.0))
-    >>> tuned = bg.tune_prior(model, data, scales=[0.05, 0.1, 0.5, 1.0])
+    >>> tuned = bg.tune_prior(model, data, scales=[0.1, 0.5, 1.0, 3.0])
     >>> figure = bg.plot_tuning(tuned)
     >>> len(figure.axes)
     2
