@@ -211,7 +211,9 @@ def test_an_interruption_before_the_first_draw_keeps_nothing():
 
 def interrupted_fit(model, data):
     """Fit more draws than anybody waits for, and interrupt it after two seconds."""
-    bg.fit_mcmc(model, data, draws=4, seed=1)  # what is loaded first takes its own time
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of four draws; what is loaded first takes its own time
+        bg.fit_mcmc(model, data, draws=4, seed=1)
     timer = threading.Timer(2.0, _thread.interrupt_main)
     timer.start()
     with warnings.catch_warnings(record=True) as told:

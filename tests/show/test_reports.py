@@ -59,7 +59,8 @@ def test_a_report_of_map_fits_and_populations(tmp_path):
     data = simulate(60)
     rng = np.random.default_rng(0)
     data["cells"] = (("time", "neuron"), rng.poisson(1.0, (60, 6)))
-    model = bg.GLM("cells", [bg.Lagged("x", lags=3), bg.Lagged("movie", lags=2)], family="poisson")
+    terms = [bg.Lagged("x", lags=3), bg.Lagged("movie", lags=2)]
+    model = bg.GLM("cells", terms, family="poisson", prior=bg.Normal(0.3))
     page = text_of(bg.report({"map": bg.fit_map(model, data)}, tmp_path / "r.html"))
     assert_self_contained(page)
     assert "A mode has no uncertainty" in page
