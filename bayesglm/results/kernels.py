@@ -30,7 +30,8 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     -------
     xarray.DataTree
         One node per term. Lagged terms lie on ``lag`` (samples; positive: the predictor comes
-        first) with ``lag_time`` in seconds where the data have time; other dims as in the fit.
+        first) with ``lag_time`` in seconds where the data have time; other dims as in the fit,
+        the levels and effects of a `Group` among them.
         ``link`` is the coefficient (link units per unit of the predictor) and ``response`` the
         change of the mean response when the predictor rises by one unit at that place, from the
         average linear predictor: g^-1(eta_mean + w) - g^-1(eta_mean). Posterior means, with

@@ -45,7 +45,8 @@ def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 
     Raises
     ------
     DataError
-        New data that lack a variable, or whose labels differ from those of the fit.
+        New data that lack a variable, whose labels differ from those of the fit, or with a level
+        of a factor that the fit has not seen.
     ModelError
         An unknown ``kind``.
 

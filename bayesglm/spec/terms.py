@@ -229,7 +229,7 @@ class Group:
     """
 
     factor: str
-    slopes: tuple[str, ...] = ()
+    slopes: str | tuple[str, ...] = ()  # kept as a tuple
     correlated: bool = False
     name: str | None = None
     prior: CoefficientPrior | None = None
