@@ -188,7 +188,7 @@ def test_fit_goes_to_nuts_where_laplace_fails():
         warnings.simplefilter("always", bg.BayesGLMWarning)
         fitted = bg.fit(FAILS, TINY, draws=500)
     # Of so flat a posterior NUTS may have something to say as well.
-    assert "were refused (k-hat is" in str(told[0].message)
+    assert "was refused (k-hat is" in str(told[0].message)
     assert "so NUTS takes its place" in str(told[0].message)
     assert told[0].filename == __file__
     assert fitted.attrs["method"] == "nuts"
