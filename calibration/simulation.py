@@ -12,7 +12,7 @@ from calibration.cells import Cell, Parameters, quantities
 
 Array = np.ndarray
 SEED = 20260801
-DRAWS, CHAINS = 1000, 2
+DRAWS, CHAINS = 1000, 2  # chains of `fit`'s own length; two, because warm-up is what costs
 RANKED = 99  # draws among which the truth is ranked: 100 possible ranks
 # Thinned to RANKED of at least so many effective draws, neighbours are all but independent.
 ENOUGH = 2 * RANKED
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
     """What a simulation gave. `fault` says why there are no ranks.
 
     `method` is what the fit says of itself, `ess` the smallest effective size of the ranked
-    quantities, `warned` what all of its fits warned of, with the numbers left out.
+    quantities, `warned` what all of its fits warned of; numbers are left out of texts.
     """
 
     ranks: dict[str, int]
@@ -56,7 +56,7 @@ def simulate(cell: Cell, index: int, draws: int = DRAWS) -> Outcome:
             ranks = {name: _rank(ranking, drawn[name], truth[name]) for name in truth}
         except Exception as error:  # any fault of a fit is a figure in the table
             seconds = time.perf_counter() - began
-            fault = f"{type(error).__name__}: {error}"[:300]
+            fault = _say(type(error), error)
             return Outcome({}, warned=_texts(heard), seconds=seconds, fault=fault)
     return Outcome(
         ranks,
@@ -97,7 +97,10 @@ def _rank(rng: np.random.Generator, draws: Array, truth: Array) -> int:
 
 
 def _texts(heard: list[warnings.WarningMessage]) -> tuple[str, ...]:
-    return tuple(
-        f"{one.category.__name__}: {re.sub(r'[0-9][0-9.,]*', '#', str(one.message))}"
-        for one in heard
-    )
+    return tuple(_say(one.category, one.message) for one in heard)
+
+
+def _say(kind: type, message: object) -> str:
+    """Return what went wrong without its numbers, so that equal faults can be counted."""
+    plain = re.sub(r"[-+]?[0-9]+([.,][0-9]+)*(e[-+]?[0-9]+)?", "#", str(message))
+    return f"{kind.__name__}: {plain}"
