@@ -36,6 +36,9 @@ CORNER = 1.5
 DF = 8.0  # tails of the proposal for psi
 FURTHEST = 3.5  # sd; beyond, the conditional Gaussian is that of the edge
 DEGREE = 4
+LITTLE = 5.0  # nats below the mode, where next to no mass is left
+STRETCH = 1.4
+MOST_REACH = 8.0
 SHORT = 0.05  # sd; a Newton step so short is the last
 MOST_STEPS = 30
 LONGEST = 2.0  # of the logarithms, in one step
@@ -55,7 +58,7 @@ class Conditional:
 class Nested:
     """A proposal for theta = (w, psi): psi by ``outer``, then w = mean(z) + factor(z) zeta.
 
-    z are the standardised psi. ``means`` ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero
+    z are the standardised psi, in units of ``reach`` ``(2, d)`` to the left and right. ``means`` ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero
     diagonal and ``log_diagonals`` ``(basis, p)`` are coefficients of polynomials in z.
     """
 
@@ -63,6 +66,7 @@ class Nested:
     means: Array
     factors: Array
     log_diagonals: Array
+    reach: Array
     centre: Conditional
     n_solved: int
     name: str = "nested Gaussian"
@@ -75,7 +79,7 @@ class Nested:
         """Return draws of theta ``(n, size)`` and their log densities."""
         psi, log_q = self.outer.draw(rng, n)
         z = np.linalg.solve(self.outer.factor, (psi - self.outer.mode).T).T
-        basis = _basis(z)
+        basis = _basis(z / np.where(z < 0.0, *self.reach))
         zeta = rng.standard_normal((n, self.means.shape[1]))
         log_diagonal = basis @ self.log_diagonals
         w = basis @ self.means + np.exp(log_diagonal) * zeta
@@ -199,7 +203,10 @@ def _differences(value: Callable[[Array], float], x: Array, at: float) -> tuple[
 
 def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) -> Nested:
     """Solve at points around the mode of psi, and lay polynomials through what is found there."""
-    d = len(psi)
+    d, top = len(psi), given(psi).log_marginal
+    reach = np.array(
+        [[_reach(given, psi, sign * axis, top) for axis in factor.T] for sign in (-1, 1)]
+    )
     points = [np.zeros(d)]
     points += [sign * far * axis for axis in np.eye(d) for sign in (-1.0, 1.0) for far in PROBES]
     for i, j in combinations(range(d), 2):
@@ -207,11 +214,11 @@ def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) 
             for other in (-CORNER, CORNER):
                 points.append(one * np.eye(d)[i] + other * np.eye(d)[j])
     z = np.array(points)
-    found = [given(psi + factor @ point) for point in z]
+    found = [given(psi + factor @ (point * np.where(point < 0.0, *reach))) for point in z]
     drops = found[0].log_marginal - np.array([one.log_marginal for one in found])
     far = np.array(PROBES)
     widths = far / np.sqrt(2.0 * np.maximum(drops[1 : 1 + 2 * len(far) * d], 1e-3).reshape(-1, 3))
-    sides = np.clip(widths.max(axis=1), NARROWEST, WIDEST).reshape(d, 2)
+    sides = np.clip(widths.max(axis=1), NARROWEST, WIDEST).reshape(d, 2) * reach.T
     outer = Proposal("split Student t", psi, factor, sides[:, 0], sides[:, 1], DF)
     near = np.exp(-np.minimum(drops, 8.0) / 4.0)[:, None]
     solve = np.linalg.pinv(near * _basis(z)) * near.T
@@ -223,9 +230,22 @@ def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) 
         solve @ means,
         np.tensordot(solve, factors, 1),
         solve @ diagonals,
+        reach,
         found[0],
         len(found),
     )
+
+
+def _reach(given: Callable[[Array], Conditional], psi: Array, step: Array, top: float) -> float:
+    """Return how many sds a step along an axis takes, so that three leave next to no mass beyond.
+
+    A scale of which the data say little has a long way to zero, on which its coefficients shrink
+    with it: weights would not tell that a proposal never goes there.
+    """
+    reach = 1.0
+    while reach < MOST_REACH and top - given(psi + 3.0 * reach * step).log_marginal < LITTLE:
+        reach *= STRETCH
+    return reach
 
 
 def _basis(z: Array) -> Array:
