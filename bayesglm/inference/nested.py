@@ -58,8 +58,9 @@ class Conditional:
 class Nested:
     """A proposal for theta = (w, psi): psi by ``outer``, then w = mean(z) + factor(z) zeta.
 
-    z are the standardised psi, in units of ``reach`` ``(2, d)`` to the left and right. ``means`` ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero
-    diagonal and ``log_diagonals`` ``(basis, p)`` are coefficients of polynomials in z.
+    z are the standardised psi, in units of ``reach`` ``(2, d)`` to the left and right. ``means``
+    ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero diagonal and ``log_diagonals``
+    ``(basis, p)`` are coefficients of polynomials in z.
     """
 
     outer: Proposal
