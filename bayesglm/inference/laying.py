@@ -90,7 +90,9 @@ def lay_priors(plan: Plan, neuron: int, predictors: Predictors) -> Laid:
         made = part(block.name, *_said(term.prior), block)
         if isinstance(term.prior, RandomWalk):
             made = _with_structure(made, block, term.prior)
-        coefficients.append(replace(made, learned=_learning(block, term.prior, places)))
+        shape = () if block.codes is not None else block.shape
+        learning = _learning(block, term.prior, places)
+        coefficients.append(replace(made, shape=shape, learned=learning))
     dispersions = [
         float(_for_neuron(plan, neuron, name, "value", said, ())) if fixed else parts[name]
         for name in names

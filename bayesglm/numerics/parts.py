@@ -52,7 +52,8 @@ class LearnedScale:
 class PriorPart:
     """The prior of a run of theta: of coefficients, a dispersion, or learned scales.
 
-    A record and its parameters; ``shape`` is that of the coefficient array. Where the scale is
+    A record and its parameters; ``shape`` is that of a coefficient array in which neighbours may be
+    alike, and empty where they are not (the levels of a factor). Where the scale is
     ``learned``, ``parameters`` lack it.
     """
 

@@ -7,6 +7,7 @@ from scipy import stats
 
 import bayesglm as bg
 from bayesglm.inference.problem import open_problems
+from bayesglm.inference.solve import MOST_KEPT
 from bayesglm.inference.tree import thetas_of
 from bayesglm.spec.families import FAMILY_NAMES
 
@@ -190,6 +191,31 @@ def test_a_population_is_its_neurons_one_by_one(family):
         )["map"]
         for name in ("intercept", "v", "g", "h"):
             np.testing.assert_allclose(together[name][k], alone[name], atol=1e-7)
+
+
+def test_more_levels_than_a_matrix_is_kept_for():
+    """Each level by itself: its mean, drawn to zero by sigma^2/tau^2 samples."""
+    rng = np.random.default_rng(6)
+    n, sigma, tau = 20_000, 0.8, 0.6
+    codes = np.r_[np.arange(MOST_KEPT + 1), rng.integers(0, MOST_KEPT + 1, n - MOST_KEPT - 1)]
+    y = rng.normal(size=n)
+    group = bg.Group("g", prior=bg.Normal(tau))
+    model = bg.GLM("y", group, intercept=None, dispersion=sigma)
+    found = bg.fit_map(model, {"y": y, "g": codes})
+    assert found.attrs["solver"] == "quasi-newton, matrix-free"
+    expected = np.bincount(codes, y) / (np.bincount(codes) + (sigma / tau) ** 2)
+    np.testing.assert_allclose(found["map"]["g"], expected, atol=1e-8)
+
+
+def test_neighbouring_levels_are_not_taken_for_alike():
+    """No waves are laid over a factor's levels, whose order means nothing."""
+    model = glm("poisson", [bg.Group("g", slopes="x"), bg.Linear("film", prior=bg.Normal(1.0))])
+    problem = open_problems(model, {**DATA, "film": np.zeros((N, 5))})[0]
+    waves = {
+        part.where: part.given(problem.start()).waves() for part in problem.natural.coefficients
+    }
+    assert waves[problem.places["g"]] == []
+    assert [one.size for one in waves[problem.places["film"]]] == [5]
 
 
 def test_one_level_and_as_many_levels_as_rows():
