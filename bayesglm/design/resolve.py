@@ -32,7 +32,7 @@ def resolve(plan: Plan) -> Plan:
     """Return the plan with every prior that the data decide written into its model."""
     model = plan.model
     terms = tuple(
-        replace(term, prior=_default_prior(plan, place, isinstance(term, Group)))
+        replace(term, prior=_default_prior(plan, place))
         if model.prior_of(term) is None
         else replace(term, prior=model.prior_of(term))
         for place, term in enumerate(model.terms)
@@ -60,26 +60,25 @@ def data_scale(plan: Plan, place: int) -> float:
 
     Raises DataError where the predictor does not vary.
     """
-    grouped = isinstance(plan.model.terms[place], Group)
-    scales = [np.log(scale).mean() for scale in _default_scales(plan, place, grouped)]
+    scales = [np.log(scale).mean() for scale in _default_scales(plan, place)]
     return float(np.exp(np.mean(scales)))
 
 
-def _default_prior(plan: Plan, place: int, grouped: bool) -> Normal:
-    scales = _default_scales(plan, place, grouped)
+def _default_prior(plan: Plan, place: int) -> Normal:
+    scales = _default_scales(plan, place)
     shape = plan.designs[0].predictors.blocks[place].shape
-    if grouped:
+    if isinstance(plan.model.terms[place], Group):
         return Normal(HalfNormal(_for_neurons(plan, scales, shape[:-1])))
     return Normal(_for_neurons(plan, scales, shape))
 
 
-def _default_scales(plan: Plan, place: int, grouped: bool) -> list[Array]:
+def _default_scales(plan: Plan, place: int) -> list[Array]:
     """Return 2.5 s_y / s_x of every neuron, one number or one per column."""
     scales = []
     for neuron, design in enumerate(plan.designs):
         block = design.predictors.blocks[place]
         sds = _sd_of_predictor(block, design)
-        if grouped:
+        if isinstance(plan.model.terms[place], Group):
             sds[0] = 1.0  # of the intercepts' column of ones
         if not np.all(sds > 0):
             at = "" if sds.size == 1 else f" (column {_column(block, int(np.argmin(sds)))!r})"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bayesglm.errors import BayesGLMWarning, ConvergenceError
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.diagnostics import tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import Settings, mcmc_draws
@@ -76,11 +76,9 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
     tried = laplace_draws(problems, draws, chains, seed)
     reasons = {k: why for k, one in enumerate(tried) if (why := _fault(one))}
     for k, why in reasons.items():
-        warnings.warn(
+        tell(
             f"the Laplace approximation{problems[k].where} was refused ({why}), so NUTS takes its "
-            "place. fit_mcmc gets there without this attempt.",
-            BayesGLMWarning,
-            stacklevel=3,
+            "place. fit_mcmc gets there without this attempt."
         )
     again = {}
     if reasons:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,13 +58,6 @@ class Evidence(NamedTuple):
     khat: float
 
 
-class Tailed(Source, Protocol):
-    """A source that can be given heavier tails."""
-
-    def heavier(self) -> Tailed:
-        """Return the same with heavier tails."""
-
-
 class Around(NamedTuple):
     """Where a posterior lies, and what to draw from instead.
 
@@ -76,7 +69,7 @@ class Around(NamedTuple):
     """
 
     mode: Array
-    proposals: Callable[[], Iterator[Tailed]]
+    proposals: Callable[[], Iterator[Source]]
     laplace: float
     exact: bool
     last_sd: float
@@ -98,7 +91,7 @@ class Cells:
     """
 
     log_sigmas: Array
-    sources: tuple[Tailed, ...]
+    sources: tuple[Source, ...]
     log_shares: Array
 
     def heavier(self) -> Cells:
@@ -164,7 +157,7 @@ def importance_draws(
         if around.exact:
             thetas = next(around.proposals()).draw(rng, wanted)[0]
             return thetas.reshape(chains, draws, -1)
-        proposals: Iterator[Tailed] = around.proposals()
+        proposals: Iterator[Source] = around.proposals()
         if _has_grid(problem):
             cells = _cells(_nodes(problem, objective, around, ROUGH_DRAWS, stream))
             proposals = iter((cells, cells.heavier()))
@@ -215,7 +208,7 @@ def _around(
     log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(-hessian))
     heavy = bool(problem.uncurved())
 
-    def proposals() -> Iterator[Tailed]:
+    def proposals() -> Iterator[Source]:
         every = by_tails(gaussian(mode, -hessian), objective.log_density)
         return (one.heavier() for one in every) if heavy else every
 
@@ -255,7 +248,7 @@ def _weighed(
             return _told(pool, around)
         pools.append(pool)
     standing = [pool for pool in pools if pool.stands]
-    best = min(standing, key=_error) if standing else min(pools, key=_heaviness)
+    best = min(standing, key=_error) if standing else min(pools, key=Pool.heaviness)
     return _told(enlarged(objective.log_density, best, MORE * draws, rng), around)
 
 
@@ -266,10 +259,6 @@ def _told(pool: Pool, around: Around) -> Evidence:
 def _error(pool: Pool) -> float:
     """Return the standard error of log Z: that of a mean, relative to it."""
     return float(np.sqrt(max(1.0 / pool.smoothed.kish - 1.0 / len(pool.thetas), 0.0)))
-
-
-def _heaviness(pool: Pool) -> float:
-    return float(np.nan_to_num(pool.smoothed.khat, nan=np.inf))
 
 
 def _nodes(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMWarning, ConvergenceError, ModelError
+from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.diagnostics import tell
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import find_mode
@@ -104,12 +104,10 @@ def fit_laplace(
         made.append(one)
         assert one.gaussian is not None
         if not one.gaussian.accepted:
-            warnings.warn(
+            tell(
                 f"the Laplace approximation{problem.where} failed its check: "
                 f"{one.gaussian.why}. Its draws are not the posterior; use fit, which goes on to "
-                "NUTS by itself, or fit_mcmc.",
-                BayesGLMWarning,
-                stacklevel=2,
+                "NUTS by itself, or fit_mcmc."
             )
     return posterior_tree(problems, made, seed, began)
 

@@ -204,7 +204,8 @@ def _differences(value: Callable[[Array], float], x: Array, at: float) -> tuple[
 
 def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) -> Nested:
     """Solve at points around the mode of psi, and lay polynomials through what is found there."""
-    d, top = len(psi), given(psi).log_marginal
+    d, centre = len(psi), given(psi)
+    top = centre.log_marginal
     reach = np.array(
         [[_reach(given, psi, sign * axis, top) for axis in factor.T] for sign in (-1, 1)]
     )
@@ -215,8 +216,9 @@ def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) 
             for other in (-CORNER, CORNER):
                 points.append(one * np.eye(d)[i] + other * np.eye(d)[j])
     z = np.array(points)
-    found = [given(psi + factor @ (point * np.where(point < 0.0, *reach))) for point in z]
-    drops = found[0].log_marginal - np.array([one.log_marginal for one in found])
+    steps = (point * np.where(point < 0.0, *reach) for point in z[1:])
+    found = [centre, *(given(psi + factor @ step) for step in steps)]
+    drops = centre.log_marginal - np.array([one.log_marginal for one in found])
     far = np.array(PROBES)
     widths = far / np.sqrt(2.0 * np.maximum(drops[1 : 1 + 2 * len(far) * d], 1e-3).reshape(-1, 3))
     sides = np.clip(widths.max(axis=1), NARROWEST, WIDEST).reshape(d, 2) * reach.T
@@ -232,7 +234,7 @@ def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) 
         np.tensordot(solve, factors, 1),
         solve @ diagonals,
         reach,
-        found[0],
+        centre,
         len(found),
     )
 

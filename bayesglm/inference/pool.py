@@ -50,6 +50,10 @@ class Pool[P: Source](NamedTuple):
         """Whether k-hat also says that the weights have a variance, as effective sizes suppose."""
         return self.stands and self.smoothed.khat < FINITE_VARIANCE
 
+    def heaviness(self) -> float:
+        """Return k-hat, infinite where there is none."""
+        return float(np.nan_to_num(self.smoothed.khat, nan=np.inf))
+
     def worth(self, wanted: int) -> float:
         """Return how many independent draws those that are taken from it are worth."""
         return worth(self.smoothed.log_weights, self.thetas, wanted)
@@ -91,7 +95,7 @@ def find_pool[P: Source](
     elif standing:
         best = standing[-1]  # with the heaviest tail
     else:
-        return min(pools, key=lambda pool: np.nan_to_num(pool.smoothed.khat, nan=np.inf))
+        return min(pools, key=Pool.heaviness)
     return enlarged(log_density, best, min(best.needed(wanted), int(MOST * wanted)), rng)
 
 

@@ -31,11 +31,11 @@ def around_scales(problem: Problem) -> Coordinates:
             theta[:p] = judge(given, theta[:p]).x
     except ConvergenceError:
         pass  # the chains find their way from the mean response as well
-    wide = p > MOST_WHITENED
+    every, wide = np.arange(p), p > MOST_WHITENED
     if wide:
         information = given.rowwise.diagonal(theta[:p], given.phi(theta))
     else:
-        information = given.likelihood_curvature(theta, np.arange(p))
+        information = given.likelihood_curvature(theta, every)
     diagonal = information if wide else np.diagonal(information)
     scales, multiples, centre = np.ones(p), [], theta.copy()
     for part in objective.coefficients:
@@ -52,28 +52,22 @@ def around_scales(problem: Problem) -> Coordinates:
         away = (theta[part.where] - loc) / scale
         centre[part.where] = np.where(apart, away, theta[part.where])
         multiples.append(Multiples(part.where, loc, part.learned, apart))
-    prior = np.zeros(p)
-    for part in given.coefficients:
-        prior[part.where] = part.precision(theta[part.where])
-    prior += 0.5 * given.kink**2
     if wide:
-        precision = np.concatenate([scales**2 * (diagonal + prior), spread**-2.0])
+        of_w = diagonal + diagonal_of_priors(given, theta)
+        precision = np.concatenate([scales**2 * of_w, spread**-2.0])
         return whitened(centre, np.where(precision > 0.0, precision, 1.0), tuple(multiples))
     precision = np.diag(np.concatenate([np.zeros(p), spread**-2.0]))
-    precision[:p, :p] = (information + _prior_matrix(given, theta, prior)) * np.outer(
-        scales, scales
-    )
+    of_w = information + given.prior_curvature(theta, every)
+    of_w.flat[:: p + 1] += 0.5 * given.kink**2
+    precision[:p, :p] = of_w * np.outer(scales, scales)
     return whitened(centre, precision, tuple(multiples))
 
 
-def _prior_matrix(given: Objective, theta: Array, diagonal: Array) -> Array:
-    """Return the priors' precision: of joint ones their matrices, what they come to of others."""
-    found = np.diag(diagonal)
-    for part in given.coefficients:
-        if part.prior.joint:
-            found[part.where, part.where] = -part.prior.curvature(
-                theta[part.where], **part.parameters
-            )
+def diagonal_of_priors(objective: Objective, theta: Array) -> Array:
+    """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|."""
+    found = 0.5 * objective.kink[: objective.n_coefficients] ** 2
+    for part in objective.coefficients:
+        found[part.where] += part.precision(theta[part.where])
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.optimum import has_tiny_sigma, refuse_improper_sigma
 from bayesglm.inference.problem import Problem
-from bayesglm.inference.scales import MOST_WHITENED, around_scales
+from bayesglm.inference.scales import MOST_WHITENED, around_scales, diagonal_of_priors
 from bayesglm.inference.solve import maximise
 from bayesglm.numerics.coordinates import Coordinates, whitened
 from bayesglm.numerics.objective import Objective
@@ -74,9 +74,7 @@ def _diagonal(objective: Objective, theta: Array) -> Array:
     p = objective.n_coefficients
     found = np.ones(objective.size)
     found[:p] = objective.rowwise.diagonal(theta[:p], objective.phi(theta))
-    for part in objective.coefficients:
-        found[part.where] += part.precision(theta[part.where])
-    found += 0.5 * objective.kink**2
+    found[:p] += diagonal_of_priors(objective, theta)
     for place in range(p, objective.size):
         step = np.zeros(objective.size)
         step[place] = STEP
