@@ -7,8 +7,9 @@ coefficients have a mode w*(psi) and a curvature H(psi), and the marginal densit
 
 (Tierney & Kadane 1986, equation 4.1; Rue, Martino & Chopin 2009, equation 3). It is looked at along
 the axes of its own curvature around its mode. What is seen there makes a proposal: a split
-Student t for psi, and given psi a Gaussian whose mean and factor are polynomials in psi. That is a
-density like any other, so importance weights correct the joint draws for all that is approximate.
+Student t for psi, and given psi a Gaussian whose mean and factor are, beside what a learned scale
+does to a single coefficient, polynomials in psi. That is a density like any other, so importance
+weights correct the joint draws for all that is approximate.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bayesglm.inference.problem import Problem
 from bayesglm.inference.proposals import NARROWEST, WIDEST, Proposal
 from bayesglm.inference.solve import judge, with_moments
 from bayesglm.numerics.parallel import unthreaded_products
+from bayesglm.numerics.shrinkage import Shrinkage, shrinkage, turned
 
 Array = np.ndarray
 MOST_SCALES = 4  # parameters beside the coefficients
@@ -35,7 +37,7 @@ PROBES = (1.0, 2.0, 3.0)  # steps of one sd along each axis
 CORNER = 1.5
 DF = 8.0  # tails of the proposal for psi
 FURTHEST = 3.5  # sd; beyond, the conditional Gaussian is that of the edge
-DEGREE = 4
+DEGREE = 3  # of polynomials on each side of the mode, one for each of the PROBES
 LITTLE = 9.0  # nats below the mode, where next to no mass is left
 STRETCH = 1.4
 MOST_REACH = 12.0
@@ -46,7 +48,10 @@ LONGEST = 2.0  # of the logarithms, in one step
 
 @dataclass(frozen=True)
 class Conditional:
-    """The coefficients given psi: log p(psi | y), their mode, and an upper factor of H^-1."""
+    """The coefficients given psi: log p(psi | y), their mode, and an upper factor of H^-1.
+
+    The factor is one in the eigenbases of random walks whose scales are learned.
+    """
 
     log_marginal: float
     mode: Array
@@ -56,11 +61,12 @@ class Conditional:
 
 @dataclass(frozen=True)
 class Nested:
-    """A proposal for theta = (w, psi): psi by ``outer``, then w = mean(z) + factor(z) zeta.
+    """A proposal for theta = (w, psi): psi by ``outer``, then w = mean(psi) + factor(psi) zeta.
 
-    z are the standardised psi, in units of ``reach`` ``(2, d)`` to the left and right. ``means``
-    ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero diagonal and ``log_diagonals``
-    ``(basis, p)`` are coefficients of polynomials in z.
+    Polynomials in the standardised psi, in units of ``reach`` ``(2, d)`` to the left and right,
+    with coefficients ``means`` ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero diagonal
+    and ``log_diagonals`` ``(basis, p)``, are what remains of mean and factor when those of single
+    coefficients are taken out: ``shrinkages``.
     """
 
     outer: Proposal
@@ -68,6 +74,7 @@ class Nested:
     factors: Array
     log_diagonals: Array
     reach: Array
+    shrinkages: tuple[Shrinkage, ...]
     centre: Conditional
     n_solved: int
     name: str = "nested Gaussian"
@@ -78,17 +85,47 @@ class Nested:
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return draws of theta ``(n, size)`` and their log densities."""
+        p = self.means.shape[1]
         psi, log_q = self.outer.draw(rng, n)
         z = np.linalg.solve(self.outer.factor, (psi - self.outer.mode).T).T
-        basis = _basis(z / np.where(z < 0.0, *self.reach))
-        zeta = rng.standard_normal((n, self.means.shape[1]))
+        basis = _basis(z, self.reach)
+        zeta = rng.standard_normal((n, p))
         log_diagonal = basis @ self.log_diagonals
-        w = basis @ self.means + np.exp(log_diagonal) * zeta
+        w = np.exp(log_diagonal) * zeta
         for weight, factor in zip(basis.T, self.factors, strict=True):
             w += weight[:, None] * (zeta @ factor.T)
-        log_q = log_q - log_diagonal.sum(axis=1) - 0.5 * (zeta**2).sum(axis=1)
-        log_q = log_q - 0.5 * zeta.shape[1] * np.log(2.0 * np.pi)
-        return np.hstack([w, psi]), log_q
+        theta = np.hstack([np.zeros((n, p)), psi])
+        log_sd, log_share = _alone(self.shrinkages, theta, p)
+        w *= np.exp(log_sd)
+        w += np.exp(log_share) * (basis @ self.means)
+        theta[:, :p] = _straight(self.shrinkages, w)
+        log_q = log_q - (log_sd + log_diagonal).sum(axis=1) - 0.5 * (zeta**2).sum(axis=1)
+        return theta, log_q - 0.5 * p * np.log(2.0 * np.pi)
+
+
+def _alone(shrinkages: tuple[Shrinkage, ...], theta: Array, p: int) -> tuple[Array, Array]:
+    """Return log sds and log shares ``(..., p)`` of single coefficients; zero where not learned."""
+    log_sd, log_share = np.zeros((2, *theta.shape[:-1], p))
+    for one in shrinkages:
+        log_sd[..., one.where] = -0.5 * one.log_precision(theta)
+        log_share[..., one.where] = one.log_share(theta)
+    return log_sd, log_share
+
+
+def _turned(shrinkages: tuple[Shrinkage, ...], w: Array) -> Array:
+    """Return coefficients ``(..., p)`` around the centres of their priors, in the eigenbases."""
+    found = np.array(w)
+    for one in shrinkages:
+        found[..., one.where] = one.turned(w[..., one.where] - one.loc)
+    return found
+
+
+def _straight(shrinkages: tuple[Shrinkage, ...], w: Array) -> Array:
+    """Return the coefficients of what `_turned` gives."""
+    found = np.array(w)
+    for one in shrinkages:
+        found[..., one.where] = one.loc + one.turned(w[..., one.where], back=True)
+    return found
 
 
 def nested_proposal(problem: Problem) -> Nested:
@@ -96,7 +133,7 @@ def nested_proposal(problem: Problem) -> Nested:
     _refuse_many(problem)
     with _quiet(problem):
         given = conditionals(problem)
-        return _explored(given, *_mode_and_factor(problem, given))
+        return _explored(problem, given, *_mode_and_factor(problem, given))
 
 
 def scales_at_mode(problem: Problem) -> tuple[Array, Array]:
@@ -116,7 +153,7 @@ def _refuse_many(problem: Problem) -> None:
         raise ConvergenceError(
             f"nested Laplace looks at {MOST_SCALES} scales and dispersions at most, not at {d}"
         )
-    if _basis(np.zeros((1, d))).size * p * p > MOST_NUMBERS:
+    if _basis(np.zeros((1, d)), np.ones((2, d))).size * p * p > MOST_NUMBERS:
         raise ConvergenceError(f"nested Laplace is not for {p} coefficients beside {d} scales")
 
 
@@ -151,7 +188,7 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         fixed = replace(objective.given(theta), moments=moments)
         found = judge(fixed, x)
         x = found.x
-        curvature = -fixed.evaluate(x).hessian
+        curvature = turned(objective.coefficients, -fixed.evaluate(x).hessian)
         lower, failed = dpotrf(curvature, lower=True, clean=True)
         if failed or not np.isfinite(lower).all():
             raise ConvergenceError("the coefficients' curvature at their mode is not definite")
@@ -202,10 +239,12 @@ def _differences(value: Callable[[Array], float], x: Array, at: float) -> tuple[
     return gradient, hessian
 
 
-def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) -> Nested:
+def _explored(
+    problem: Problem, given: Callable[[Array], Conditional], psi: Array, factor: Array
+) -> Nested:
     """Solve at points around the mode of psi, and lay polynomials through what is found there."""
     d, centre = len(psi), given(psi)
-    top = centre.log_marginal
+    top, p = centre.log_marginal, len(centre.mode)
     reach = np.array(
         [[_reach(given, psi, sign * axis, top) for axis in factor.T] for sign in (-1, 1)]
     )
@@ -215,28 +254,40 @@ def _explored(given: Callable[[Array], Conditional], psi: Array, factor: Array) 
         for one in (-CORNER, CORNER):
             for other in (-CORNER, CORNER):
                 points.append(one * np.eye(d)[i] + other * np.eye(d)[j])
-    z = np.array(points)
-    steps = (point * np.where(point < 0.0, *reach) for point in z[1:])
-    found = [centre, *(given(psi + factor @ step) for step in steps)]
-    drops = centre.log_marginal - np.array([one.log_marginal for one in found])
+    z = np.array([point * np.where(point < 0.0, *reach) for point in points])
+    found = [centre, *(given(psi + factor @ step) for step in z[1:])]
+    drops = top - np.array([one.log_marginal for one in found])
     far = np.array(PROBES)
     widths = far / np.sqrt(2.0 * np.maximum(drops[1 : 1 + 2 * len(far) * d], 1e-3).reshape(-1, 3))
     sides = np.clip(widths.max(axis=1), NARROWEST, WIDEST).reshape(d, 2) * reach.T
     outer = Proposal("split Student t", psi, factor, sides[:, 0], sides[:, 1], DF)
+    shrinkages = _shrinkages(problem, np.concatenate([centre.mode, psi]))
+    thetas = np.hstack([[one.mode for one in found], psi + z @ factor.T])
+    log_sd, log_share = _alone(shrinkages, thetas, p)
+    means = _turned(shrinkages, thetas[:, :p]) / np.exp(log_share)
+    factors = np.array([one.factor for one in found]) / np.exp(log_sd)[:, :, None]
+    log_diagonals = np.log(np.diagonal(factors, axis1=1, axis2=2))
     near = np.exp(-np.minimum(drops, 8.0) / 4.0)[:, None]
-    solve = np.linalg.pinv(near * _basis(z)) * near.T
-    diagonals = np.log(np.array([np.diagonal(one.factor) for one in found]))
-    factors = np.array([np.triu(one.factor, 1) for one in found])
-    means = np.array([one.mode for one in found])
+    solve = np.linalg.pinv(near * _basis(z, reach)) * near.T
     return Nested(
         outer,
         solve @ means,
-        np.tensordot(solve, factors, 1),
-        solve @ diagonals,
+        np.tensordot(solve, np.triu(factors, 1), 1),
+        solve @ log_diagonals,
         reach,
+        shrinkages,
         centre,
         len(found),
     )
+
+
+def _shrinkages(problem: Problem, theta: Array) -> tuple[Shrinkage, ...]:
+    """Return what learned scales do to the coefficients, from the information at a point."""
+    given = problem.unconstrained.given(theta)
+    every = np.arange(given.n_coefficients)
+    curvature = given.likelihood_curvature(theta[: len(every)], every)
+    learning = (part for part in problem.unconstrained.coefficients if part.learned is not None)
+    return tuple(shrinkage(part, curvature) for part in learning)
 
 
 def _reach(given: Callable[[Array], Conditional], psi: Array, step: Array, top: float) -> float:
@@ -251,10 +302,11 @@ def _reach(given: Callable[[Array], Conditional], psi: Array, step: Array, top: 
     return reach
 
 
-def _basis(z: Array) -> Array:
-    """Return polynomials of standardised psi ``(n, d)``: powers of each, products of two."""
-    z = np.clip(z, -FURTHEST, FURTHEST)
-    d = z.shape[1]
-    powers = [z[:, [k]] ** np.arange(1, DEGREE + 1) for k in range(d)]
-    products = [z[:, [i]] * z[:, [j]] for i, j in combinations(range(d), 2)]
+def _basis(z: Array, reach: Array) -> Array:
+    """Return polynomials of standardised psi ``(n, d)``: of each to each side, products of two."""
+    left, right = (np.minimum(np.abs(z) / far, FURTHEST) for far in reach)
+    sides = np.hstack([np.where(z < 0.0, left, 0.0), np.where(z < 0.0, 0.0, right)])
+    powers = [sides**k for k in range(1, DEGREE + 1)]
+    both = np.where(z < 0.0, -left, right)
+    products = [both[:, [i]] * both[:, [j]] for i, j in combinations(range(z.shape[1]), 2)]
     return np.hstack([np.ones((len(z), 1)), *powers, *products])

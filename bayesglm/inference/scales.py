@@ -8,20 +8,18 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.nested import scales_at_mode
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.solve import judge
-from bayesglm.numerics.coordinates import Coordinates, Multiples, whitened
+from bayesglm.numerics.coordinates import Coordinates, Shrunk, whitened
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
+from bayesglm.numerics.shrinkage import shrinkage, turned
 
 Array = np.ndarray
+LEAST_SHARE = 0.01  # of the data in a precision, from which a mean is told
 MOST_WHITENED = 3000  # parameters of which the correlations are taken out as well
 
 
 def around_scales(problem: Problem) -> Coordinates:
-    """Return coordinates around a typical value of learned scales, and the coefficients there.
-
-    A coefficient of which the data say less than its prior stands in them as a multiple of its
-    scale; so do all of a horseshoe, whose scales reach from next to nothing to far.
-    """
+    """Return coordinates around a typical value of learned scales, and the coefficients there."""
     objective, p = problem.unconstrained, problem.unconstrained.n_coefficients
     psi, spread = _typical_scales(problem)
     theta = np.concatenate([problem.start()[:p], psi])
@@ -36,31 +34,29 @@ def around_scales(problem: Problem) -> Coordinates:
         information = given.rowwise.diagonal(theta[:p], given.phi(theta))
     else:
         information = given.likelihood_curvature(theta, every)
-    diagonal = information if wide else np.diagonal(information)
-    scales, multiples, centre = np.ones(p), [], theta.copy()
+    if wide:
+        of_w = information + diagonal_of_priors(given, theta)
+    else:
+        of_w = information + given.prior_curvature(theta, every)
+        of_w.flat[:: p + 1] += 0.5 * given.kink**2
+        of_w = turned(objective.coefficients, of_w)
+    sds, shrunk, centre = np.ones(p), [], theta.copy()
     for part in objective.coefficients:
         if part.learned is None:
             continue
-        q = part.where.stop - part.where.start
-        scale = np.broadcast_to(np.exp(part.learned.log_scale(theta)), q)
-        apart = diagonal[part.where] * scale**2 < 1.0
-        if part.prior.joint:
-            apart = np.full(q, np.mean(apart) > 0.5)
-        apart |= part.learned.local is not None
-        loc = part.parameters.get("loc", 0.0)
-        scales[part.where] = np.where(apart, scale, 1.0)
-        away = (theta[part.where] - loc) / scale
-        centre[part.where] = np.where(apart, away, theta[part.where])
-        multiples.append(Multiples(part.where, loc, part.learned, apart))
+        of = shrinkage(part, information)
+        share, sd = np.exp(of.log_share(theta)), np.exp(-0.5 * of.log_precision(theta))
+        away = of.turned(theta[part.where] - of.loc)
+        towards = np.where(share > LEAST_SHARE, away / share, 0.0)
+        centre[part.where] = (away - share * towards) / sd
+        sds[part.where] = sd
+        shrunk.append(Shrunk(of, towards))
     if wide:
-        of_w = diagonal + diagonal_of_priors(given, theta)
-        precision = np.concatenate([scales**2 * of_w, spread**-2.0])
-        return whitened(centre, np.where(precision > 0.0, precision, 1.0), tuple(multiples))
+        precision = np.concatenate([sds**2 * of_w, spread**-2.0])
+        return whitened(centre, np.where(precision > 0.0, precision, 1.0), tuple(shrunk))
     precision = np.diag(np.concatenate([np.zeros(p), spread**-2.0]))
-    of_w = information + given.prior_curvature(theta, every)
-    of_w.flat[:: p + 1] += 0.5 * given.kink**2
-    precision[:p, :p] = of_w * np.outer(scales, scales)
-    return whitened(centre, precision, tuple(multiples))
+    precision[:p, :p] = of_w * np.outer(sds, sds)
+    return whitened(centre, precision, tuple(shrunk))
 
 
 def diagonal_of_priors(objective: Objective, theta: Array) -> Array:

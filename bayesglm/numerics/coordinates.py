@@ -4,9 +4,10 @@ A change of coordinates changes no probability:
 
     log p(x) = log p(theta(x)) + log |d theta/dx|
 
-It is a linear one, after which coefficients whose scale is learned, and of which the data say less
-than their prior, are multiples u of that scale: w = loc + scale(psi) u (non-centred:
-Papaspiliopoulos, Roberts & Skold 2007). Then u does not narrow as the scale does.
+It is a linear one, after which coefficients whose scale is learned are given in units of the sds
+that data and prior leave them: the coefficients themselves where the scale is large, multiples of
+it where it is small (centred, non-centred, and what is between: Papaspiliopoulos, Roberts & Skold
+2007). Then they narrow neither as the scale does, nor where the data pin them down.
 """
 
 from __future__ import annotations
@@ -16,48 +17,53 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from bayesglm.numerics.parts import LearnedScale
 from bayesglm.numerics.quadratic import scaled_model
+from bayesglm.numerics.shrinkage import Shrinkage
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Multiples:
-    """A run of coefficients of which some (``apart``) are given as multiples of their scales."""
+class Shrunk:
+    """A run of coefficients, given in units of what is left of their sds as their scale shrinks.
 
-    where: slice
-    loc: Array | float
-    learned: LearnedScale
-    apart: NDArray[np.bool_]
+    ``towards`` ``(q,)`` says where they would be if their scale were infinite.
+    """
 
-    def log_scale(self, v: Array) -> Array:
-        """Return the logarithms of what they are multiplied by ``(..., q)``; zero elsewhere."""
-        return np.where(self.apart, self.learned.log_scale(v), 0.0)
+    shrinkage: Shrinkage
+    towards: Array
 
     def to_theta(self, v: Array, theta: Array) -> None:
-        """Turn multiples, in place, into coefficients."""
-        w = self.loc + np.exp(self.log_scale(v)) * v[..., self.where]
-        theta[..., self.where] = np.where(self.apart, w, v[..., self.where])
+        """Turn units, in place, into coefficients."""
+        of = self.shrinkage
+        log_precision, share = of.log_precision(v), np.exp(of.log_share(v))
+        w = np.exp(-0.5 * log_precision) * v[..., of.where] + share * self.towards
+        theta[..., of.where] = of.loc + of.turned(w, back=True)
+
+    def log_det(self, v: Array) -> Array:
+        """Return log |d theta / dv| ``(...)``."""
+        return -0.5 * self.shrinkage.log_precision(v).sum(axis=-1)
 
     def pull_back(self, v: Array, gradient: Array) -> None:
         """Turn a gradient in theta ``(size,)``, in place, into one in v, log_det's added."""
-        scale = np.exp(self.log_scale(v))
-        slopes = self.apart * (scale * v[self.where] * gradient[self.where] + 1.0)
-        gradient[self.where] *= scale
-        if len(self.learned.places) == 1:
+        of = self.shrinkage
+        sd, share = np.exp(-0.5 * of.log_precision(v)), np.exp(of.log_share(v))
+        slope = of.turned(gradient[of.where])
+        moved = sd * v[of.where] + 2.0 * share * self.towards
+        slopes = (1.0 - share) * (slope * moved + 1.0)
+        gradient[of.where] = slope * sd
+        if len(of.learned.places) == 1:
             slopes = slopes.sum(keepdims=True)
-        self.learned.add_slope(v, slopes, gradient)
+        of.learned.add_slope(v, slopes, gradient)
 
 
 @dataclass(frozen=True)
 class Coordinates:
     """v = centre + factor x, the factor a matrix ``(size, size)`` or a diagonal ``(size,)``.
 
-    theta is v, but for the ``multiples`` in it.
+    theta is v, but for what is ``shrunk`` in it.
 
     >>> coordinates = Coordinates(np.array([1.0, 0.0]), np.array([2.0, 0.5]))
     >>> coordinates.to_theta(np.ones(2)).tolist(), float(coordinates.log_det(np.ones(2)))
@@ -68,7 +74,7 @@ class Coordinates:
 
     centre: Array
     factor: Array
-    multiples: tuple[Multiples, ...] = ()
+    shrunk: tuple[Shrunk, ...] = ()
 
     def _straight(self, x: Array) -> Array:
         if self.factor.ndim == 1:
@@ -78,8 +84,8 @@ class Coordinates:
     def to_theta(self, x: Array) -> Array:
         """Return theta ``(..., size)`` of x ``(..., size)``."""
         v = self._straight(x)
-        theta = v.copy() if self.multiples else v
-        for one in self.multiples:
+        theta = v.copy() if self.shrunk else v
+        for one in self.shrunk:
             one.to_theta(v, theta)
         return theta
 
@@ -95,16 +101,16 @@ class Coordinates:
     def log_det(self, x: Array) -> Array:
         """Return log |d theta / dx| ``(...)`` at x ``(..., size)``."""
         found = np.zeros(x.shape[:-1]) + self._log_det
-        if self.multiples:
+        if self.shrunk:
             v = self._straight(x)
-            found = found + sum(one.log_scale(v).sum(axis=-1) for one in self.multiples)
+            found = found + sum(one.log_det(v) for one in self.shrunk)
         return found
 
     def pull_back(self, x: Array, gradient: Array) -> Array:
         """Return the gradient in x of log p(theta(x)) + log_det(x), given log p's in theta."""
-        if self.multiples:
+        if self.shrunk:
             v, gradient = self._straight(x), gradient.copy()
-            for one in self.multiples:
+            for one in self.shrunk:
                 one.pull_back(v, gradient)
         return gradient * self.factor if self.factor.ndim == 1 else gradient @ self.factor
 
@@ -118,7 +124,7 @@ class Coordinates:
         return slope_in_x
 
 
-def whitened(centre: Array, precision: Array, multiples: tuple[Multiples, ...] = ()) -> Coordinates:
+def whitened(centre: Array, precision: Array, shrunk: tuple[Shrunk, ...] = ()) -> Coordinates:
     """Return coordinates in which N(centre, precision^-1) is a standard normal.
 
     ``precision`` is a matrix, or the diagonal of one. The factor of a matrix is triangular: the
@@ -126,9 +132,9 @@ def whitened(centre: Array, precision: Array, multiples: tuple[Multiples, ...] =
     the matrix is not positive definite its scaled diagonal is raised until it is.
     """
     if precision.ndim == 1:
-        return Coordinates(centre, 1.0 / np.sqrt(precision), multiples)
+        return Coordinates(centre, 1.0 / np.sqrt(precision), shrunk)
     model = scaled_model(precision, 0.0)
     identity = np.eye(len(centre))
     inverse = solve_triangular(model.factor[0], identity, lower=True, check_finite=False)
     factor = np.ascontiguousarray(model.scale[:, None] * inverse.T)
-    return Coordinates(centre, factor, multiples)
+    return Coordinates(centre, factor, shrunk)

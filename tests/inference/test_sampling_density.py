@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 import bayesglm as bg
 from bayesglm.inference.problem import open_problems
 from bayesglm.inference.whitening import whiten
-from bayesglm.numerics.coordinates import Coordinates, Multiples, whitened
+from bayesglm.numerics.coordinates import Coordinates, Shrunk, whitened
 from bayesglm.numerics.density import density
 from bayesglm.numerics.parts import LearnedScale
+from bayesglm.numerics.shrinkage import Shrinkage
 
 RNG = np.random.default_rng(4)
 N, P = 60, 4
@@ -126,10 +127,10 @@ def test_precisions_that_are_not_definite_are_raised():
     assert np.isfinite(coordinates.factor).all()
 
 
-def test_multiples_stand_apart_from_their_scale():
+def test_coefficients_go_from_multiples_of_their_scale_to_themselves():
     learned = LearnedScale(np.array([2, 2]))
-    multiples = Multiples(slice(0, 2), 0.5, learned, np.array([True, False]))
-    made = Coordinates(np.zeros(3), np.ones(3), (multiples,))
-    theta = made.to_theta(np.array([2.0, 2.0, np.log(3.0)]))
-    np.testing.assert_allclose(theta, [0.5 + 3.0 * 2.0, 2.0, np.log(3.0)])
-    assert float(made.log_det(np.array([0.0, 0.0, np.log(3.0)]))) == pytest.approx(np.log(3.0))
+    of = Shrinkage(slice(0, 2), 0.5, learned, None, np.array([4.0, 1e-12]))
+    made = Coordinates(np.zeros(3), np.ones(3), (Shrunk(of, np.array([7.0, 0.0])),))
+    small, large = (made.to_theta(np.array([2.0, 2.0, np.log(s)])) for s in (1e-5, 1e3))
+    np.testing.assert_allclose(small[:2], 0.5 + 1e-5 * 2.0, rtol=1e-8)
+    np.testing.assert_allclose(large[:2], [0.5 + 7.0 + 2.0 / 2.0, 0.5 + 1e3 * 2.0], rtol=1e-5)
