@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.pymc_model import build
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.inference.whitening import whiten
+from bayesglm.numerics.coordinates import Slope
 from bayesglm.numerics.density import density
 from bayesglm.numerics.parallel import n_threads, single_products
 from bayesglm.spec.model import GLM
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-type Slope = Callable[[Array], tuple[float, Array]]
 
 ENGINES = ("auto", "native", "pymc")
 TUNE = 150  # warm-up draws from a mode, in coordinates that leave next to nothing to adapt ...
-LONG_TUNE = 500  # ... and without one
+LONG_TUNE = 300  # ... and without one
+# Numbers read by an evaluation from which chains gain by threads: below, they wait for each other's
+# turn at the interpreter for longer than they compute.
+SHARED = 2_000_000
 SPREAD = 2.0  # posterior sds over which the chains start
 NEAR = 1e-3  # the same, of the last place that a start is looked for
 # Steps that rotate x, which is exact for a standard normal, in place of straight ones. Three of 1.3
@@ -170,7 +173,7 @@ class Sampled(NamedTuple):
 
 
 def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
-    """Sample neuron after neuron, the chains of each in threads of their own."""
+    """Sample neuron after neuron, the chains of each in threads if that saves time."""
     seeds = np.random.SeedSequence(settings.seed).generate_state(len(problems), np.uint64)
     watched, found = _watched(), list[Sampled]()
     several, size = len(problems) > 1, problems[0].natural.size
@@ -195,7 +198,8 @@ def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Samp
     coordinates, at_mode, widths = whiten(problem)
     centre = coordinates.to_theta(np.zeros(problem.natural.size))
     target = density(problem.unconstrained, centre, widths)
-    options = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
+    options: dict[str, Any] = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
+    options["cores"] = min(n_threads(), settings.chains) if target.cells > SHARED else 1
     with single_products():
         run = run_native(
             coordinates.in_x(target.slope), problem.natural.size, settings, seed, watched, options
@@ -259,7 +263,13 @@ def _by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
         # What numba says of its cache and casts while compiling is no news about the model.
         warnings.simplefilter("ignore")
         compiled = nutpie.compile_pymc_model(build(problems))
-        run = _run(compiled, settings, settings.seed, _watched(), {})
+        run = _run(
+            compiled,
+            settings,
+            settings.seed,
+            _watched(),
+            {"cores": min(n_threads(), settings.chains)},
+        )
     stats = run.stats()
     found = []
     for k, problem in enumerate(problems):
@@ -298,7 +308,6 @@ def _run(
         compiled,
         draws=settings.draws,
         chains=settings.chains,
-        cores=min(settings.chains, n_threads()),
         seed=seed,
         target_accept=settings.target_accept,
         progress_bar=watched,

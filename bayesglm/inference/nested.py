@@ -107,8 +107,9 @@ def _alone(shrinkages: tuple[Shrinkage, ...], theta: Array, p: int) -> tuple[Arr
     """Return log sds and log shares ``(..., p)`` of single coefficients; zero where not learned."""
     log_sd, log_share = np.zeros((2, *theta.shape[:-1], p))
     for one in shrinkages:
-        log_sd[..., one.where] = -0.5 * one.log_precision(theta)
-        log_share[..., one.where] = one.log_share(theta)
+        log_precision = one.log_precision(theta)
+        log_sd[..., one.where] = -0.5 * log_precision
+        log_share[..., one.where] = one.log_share(log_precision)
     return log_sd, log_share
 
 

@@ -45,7 +45,8 @@ def around_scales(problem: Problem) -> Coordinates:
         if part.learned is None:
             continue
         of = shrinkage(part, information)
-        share, sd = np.exp(of.log_share(theta)), np.exp(-0.5 * of.log_precision(theta))
+        log_precision = of.log_precision(theta)
+        share, sd = np.exp(of.log_share(log_precision)), np.exp(-0.5 * log_precision)
         away = of.turned(theta[part.where] - of.loc)
         towards = np.where(share > LEAST_SHARE, away / share, 0.0)
         centre[part.where] = (away - share * towards) / sd

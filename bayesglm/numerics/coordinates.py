@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -23,6 +24,7 @@ from bayesglm.numerics.quadratic import scaled_model
 from bayesglm.numerics.shrinkage import Shrinkage
 
 Array = np.ndarray
+type Slope = Callable[[Array], tuple[float, Array]]
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,17 @@ class Shrunk:
     shrinkage: Shrinkage
     towards: Array
 
-    def to_theta(self, v: Array, theta: Array) -> None:
+    def to_theta(self, v: Array, log_precision: Array, theta: Array) -> None:
         """Turn units, in place, into coefficients."""
         of = self.shrinkage
-        log_precision, share = of.log_precision(v), np.exp(of.log_share(v))
+        share = np.exp(of.log_share(log_precision))
         w = np.exp(-0.5 * log_precision) * v[..., of.where] + share * self.towards
         theta[..., of.where] = of.loc + of.turned(w, back=True)
 
-    def log_det(self, v: Array) -> Array:
-        """Return log |d theta / dv| ``(...)``."""
-        return -0.5 * self.shrinkage.log_precision(v).sum(axis=-1)
-
-    def pull_back(self, v: Array, gradient: Array) -> None:
+    def pull_back(self, v: Array, log_precision: Array, gradient: Array) -> None:
         """Turn a gradient in theta ``(size,)``, in place, into one in v, log_det's added."""
         of = self.shrinkage
-        sd, share = np.exp(-0.5 * of.log_precision(v)), np.exp(of.log_share(v))
+        sd, share = np.exp(-0.5 * log_precision), np.exp(of.log_share(log_precision))
         slope = of.turned(gradient[of.where])
         moved = sd * v[of.where] + 2.0 * share * self.towards
         slopes = (1.0 - share) * (slope * moved + 1.0)
@@ -68,8 +66,9 @@ class Coordinates:
     >>> coordinates = Coordinates(np.array([1.0, 0.0]), np.array([2.0, 0.5]))
     >>> coordinates.to_theta(np.ones(2)).tolist(), float(coordinates.log_det(np.ones(2)))
     ([3.0, 0.5], 0.0)
-    >>> coordinates.pull_back(np.ones(2), np.array([1.0, 1.0])).tolist()
-    [2.0, 0.5]
+    >>> value, gradient = coordinates.in_x(lambda theta: (-theta @ theta, -2.0 * theta))(np.ones(2))
+    >>> float(value), gradient.tolist()
+    (-9.25, [-12.0, -0.5])
     """
 
     centre: Array
@@ -81,16 +80,22 @@ class Coordinates:
             return self.centre + self.factor * x
         return self.centre + x @ self.factor.T
 
+    def _precisions(self, v: Array) -> list[Array]:
+        return [one.shrinkage.log_precision(v) for one in self.shrunk]
+
     def to_theta(self, x: Array) -> Array:
         """Return theta ``(..., size)`` of x ``(..., size)``."""
         v = self._straight(x)
+        return self._theta(v, self._precisions(v))
+
+    def _theta(self, v: Array, precisions: list[Array]) -> Array:
         theta = v.copy() if self.shrunk else v
-        for one in self.shrunk:
-            one.to_theta(v, theta)
+        for one, precision in zip(self.shrunk, precisions, strict=True):
+            one.to_theta(v, precision, theta)
         return theta
 
     @cached_property
-    def _log_det(self) -> float:
+    def _straight_log_det(self) -> float:
         diagonal = self.factor if self.factor.ndim == 1 else np.diagonal(self.factor)
         return float(np.log(np.abs(diagonal)).sum())
 
@@ -100,26 +105,25 @@ class Coordinates:
 
     def log_det(self, x: Array) -> Array:
         """Return log |d theta / dx| ``(...)`` at x ``(..., size)``."""
-        found = np.zeros(x.shape[:-1]) + self._log_det
-        if self.shrunk:
-            v = self._straight(x)
-            found = found + sum(one.log_det(v) for one in self.shrunk)
-        return found
+        precisions = self._precisions(self._straight(x)) if self.shrunk else []
+        return np.zeros(x.shape[:-1]) + self._log_det(precisions)
 
-    def pull_back(self, x: Array, gradient: Array) -> Array:
-        """Return the gradient in x of log p(theta(x)) + log_det(x), given log p's in theta."""
-        if self.shrunk:
-            v, gradient = self._straight(x), gradient.copy()
-            for one in self.shrunk:
-                one.pull_back(v, gradient)
-        return gradient * self.factor if self.factor.ndim == 1 else gradient @ self.factor
+    def _log_det(self, precisions: list[Array]) -> Any:
+        return self._straight_log_det - 0.5 * sum(one.sum(axis=-1) for one in precisions)
 
-    def in_x(self, slope: Callable[[Array], tuple[float, Array]]) -> Callable[[Array], tuple]:
+    def in_x(self, slope: Slope) -> Slope:
         """Return the density's value and gradient in theta as one of value and gradient in x."""
 
         def slope_in_x(x: Array) -> tuple[float, Array]:
-            value, gradient = slope(self.to_theta(x))
-            return value + float(self.log_det(x)), self.pull_back(x, gradient)
+            v = self._straight(x)
+            precisions = self._precisions(v)
+            value, gradient = slope(self._theta(v, precisions))
+            if self.shrunk:
+                gradient = gradient.copy()
+            for one, precision in zip(self.shrunk, precisions, strict=True):
+                one.pull_back(v, precision, gradient)
+            turned = gradient * self.factor if self.factor.ndim == 1 else gradient @ self.factor
+            return value + float(self._log_det(precisions)), turned
 
         return slope_in_x
 

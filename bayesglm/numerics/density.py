@@ -1,7 +1,7 @@
 """The log density as a sampler asks for it: value and gradient at one theta, over and over.
 
-Every chain is a thread of its own, and an evaluation stays in the thread that asks for it: nothing
-is shared out here, and NumPy lets the other chains in while it computes. Rows that are few enough
+An evaluation stays in the thread that asks for it: nothing is shared out here, and NumPy lets the
+other chains in while it computes. Rows that are few enough
 are laid out once, side by side in columns, which is how both products with them are fastest.
 """
 
@@ -46,6 +46,14 @@ class Density:
         of = self.objective
         places = np.flatnonzero((of.kink > 0.0) & (self.widths > 0.0))
         return places, of.kink[places], of.kink_at[places], self.widths[places]
+
+    @property
+    def cells(self) -> int:
+        """How many numbers an evaluation reads."""
+        p = self.objective.n_coefficients
+        if self.objective.moments is not None:
+            return p * p
+        return sum(len(rows) for rows in self.rows or self.objective.blocks(CELLS)) * p
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.

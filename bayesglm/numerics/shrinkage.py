@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,15 +36,21 @@ class Shrinkage:
 
     def log_precision(self, theta: Array) -> Array:
         """Return log(k/s^2 + h), ``(..., q)``, at theta ``(..., size)``."""
+        log_scale = self.learned.log_scale(theta)
+        return np.logaddexp(self._log_k - 2.0 * log_scale, self._log_information)
+
+    def log_share(self, log_precision: Array) -> Array:
+        """Return log(h / (k/s^2 + h)) ``(..., q)`` where the precisions are known."""
+        return self._log_information - log_precision
+
+    @cached_property
+    def _log_k(self) -> Array | float:
+        if self.structure is None:
+            return 0.0
         with np.errstate(divide="ignore"):
-            log_k = 0.0 if self.structure is None else np.log(self.structure.eigenvalues)
-            return np.logaddexp(log_k - 2.0 * self.learned.log_scale(theta), self._log_information)
+            return np.log(self.structure.eigenvalues)
 
-    def log_share(self, theta: Array) -> Array:
-        """Return log(h / (k/s^2 + h)), ``(..., q)``, at theta ``(..., size)``."""
-        return self._log_information - self.log_precision(theta)
-
-    @property
+    @cached_property
     def _log_information(self) -> Array:
         return np.log(self.information)
 
