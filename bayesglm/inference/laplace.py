@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from bayesglm.inference.proposals import Proposal, by_tails, gaussian
 from bayesglm.inference.psis import resample, smallest_ess
 from bayesglm.inference.solve import with_moments
 from bayesglm.inference.tree import check_counts, posterior_tree
+from bayesglm.numerics.near import near
+from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.spec.model import GLM
 
@@ -161,8 +164,7 @@ def _at_mode(problem: Problem) -> Approximation:
     solution = find_mode(problem, objective)
     mode = np.array(solution.x)
     at_mode = objective.evaluate(mode)
-    if objective.family.quadratic:
-        objective = with_moments(objective, mode)
+    objective = _for_many(objective, mode)
     first = gaussian(mode, -at_mode.hessian)
     return Approximation(
         "laplace",
@@ -185,8 +187,7 @@ def _nested(problem: Problem) -> Approximation:
     objective = problem.unconstrained
     nested = nested_proposal(problem)
     mode = np.concatenate([nested.centre.mode, nested.outer.mode])
-    if objective.family.quadratic:
-        objective = with_moments(objective, mode)
+    objective = _for_many(objective, mode)
     return Approximation(
         "nested laplace",
         objective.log_density,
@@ -201,6 +202,14 @@ def _nested(problem: Problem) -> Approximation:
         },
         False,
     )
+
+
+def _for_many(objective: Objective, mode: Array) -> Objective:
+    """Return the same with its likelihood in the form in which many thetas are fastest."""
+    if objective.family.quadratic:
+        return with_moments(objective, mode)
+    anchor = mode[: objective.n_coefficients]
+    return replace(objective, near=near(objective.rowwise, anchor))
 
 
 def _corrected(

@@ -37,6 +37,7 @@ LONG_TUNE = 300  # ... and without one
 # turn at the interpreter for longer than they compute.
 SHARED = 2_000_000
 SPREAD = 2.0  # posterior sds over which the chains start
+TRIED = 16  # thetas at which single precision is tried
 NEAR = 1e-3  # the same, of the last place that a start is looked for
 # Steps that rotate x, which is exact for a standard normal, in place of straight ones. Three of 1.3
 # radians make the half turn at which NUTS turns back; longer ones would skip to where x is -x.
@@ -197,7 +198,8 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
 def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Sampled:
     coordinates, at_mode, widths = whiten(problem)
     centre = coordinates.to_theta(np.zeros(problem.natural.size))
-    target = density(problem.unconstrained, centre, widths)
+    tries = np.random.default_rng(0).standard_normal((TRIED, problem.natural.size))
+    target = density(problem.unconstrained, centre, widths, coordinates.to_theta(tries))
     options: dict[str, Any] = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
     options["cores"] = min(n_threads(), settings.chains) if target.cells > SHARED else 1
     with single_products():

@@ -340,13 +340,15 @@ def _parameter_labels(problem: Problem) -> list[str]:
 
 def _kept(dataset: xr.Dataset) -> xr.Dataset:
     """Copy the data of a fit, which must not change when the user's own arrays do, unless large."""
-    values = {
-        name: dataset.variables[name].values
-        if dataset.variables[name].size > COPIED
-        else dataset.variables[name].values.copy()
-        for name in dataset.data_vars
-    }
+    values = {name: _copied(dataset.variables[name].values) for name in dataset.data_vars}
     return dataset.copy(deep=True, data=values)
+
+
+def _copied(values: Array) -> Array:
+    """Copy an array unless it is large; bools out of objects, as which no file holds them."""
+    if values.dtype.kind == "O" and all(isinstance(one, (bool, np.bool_)) for one in values.flat):
+        return values.astype(bool)
+    return values if values.size > COPIED else values.copy()
 
 
 def _tree(

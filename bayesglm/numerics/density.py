@@ -14,12 +14,14 @@ from functools import cached_property
 import numpy as np
 
 from bayesglm.numerics.likelihood import CELLS, block_rows, moments, run_slopes
+from bayesglm.numerics.near import Single, in_single
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.rows import Coded, Rows
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
 MOST_ROWS = 16384  # of a block of these: what is computed of its rows stays in the cache
+SMALL = 50_000  # numbers, up to which double precision takes no longer
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
 
@@ -39,6 +41,7 @@ class Density:
     objective: Objective
     rows: Sequence[Rows] | None
     widths: Array
+    single: Single | None = None
 
     @cached_property
     def _soft(self) -> tuple[Array, Array, Array, Array]:
@@ -81,6 +84,10 @@ class Density:
         objective = self.objective
         if objective.moments is not None:
             return objective.moments.slope(w, phi)
+        if self.single is not None:
+            value, gradient = self.single.slope(w)
+            if np.isfinite(value) and np.isfinite(gradient).all():
+                return value, gradient, np.zeros(0)
         run: Iterable[Rows] = (
             objective.blocks(block_rows(len(w))) if self.rows is None else self.rows
         )
@@ -88,8 +95,15 @@ class Density:
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
 
 
-def density(objective: Objective, around: Array, widths: Array | float = 0.0) -> Density:
+def density(
+    objective: Objective,
+    around: Array,
+    widths: Array | float = 0.0,
+    typical: Array | None = None,
+) -> Density:
     """Make the density of an objective; it will be asked for near one theta above all.
+
+    In single precision if that is enough at ``typical`` thetas ``(k, size)``.
 
     >>> from bayesglm.numerics.families import FAMILIES
     >>> rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
@@ -108,7 +122,10 @@ def density(objective: Objective, around: Array, widths: Array | float = 0.0) ->
         return Density(objective, None, widths)
     size = min(MOST_ROWS, max(1024, CELLS // max(p, 1)))
     rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
-    return Density(objective, rows, widths)
+    single = None
+    if typical is not None and n * p > SMALL:
+        single = in_single(objective.rowwise, rows, around[:p], typical[:, :p])
+    return Density(objective, rows, widths, single)
 
 
 def _in_columns(rows: Rows) -> Rows:

@@ -22,6 +22,7 @@ import numpy as np
 
 from bayesglm.numerics.families import Family
 from bayesglm.numerics.likelihood import CELLS, Moments, Rowwise, rows_beside
+from bayesglm.numerics.near import Near
 from bayesglm.numerics.parallel import share_out
 from bayesglm.numerics.parts import PriorPart
 from bayesglm.numerics.rows import Rows
@@ -52,7 +53,8 @@ class Objective:
     of runs of w; ``dispersions`` those of free dispersions, or fixed numbers; ``scales`` those of
     learned scales. ``jacobian`` adds the log Jacobian of phi = exp(theta), for densities on the
     unconstrained scale. With ``moments``, a gaussian likelihood is read off them, and not summed
-    over the rows again.
+    over the rows again; with ``near``, that of many thetas near a point is summed in single
+    precision where that is enough.
     """
 
     blocks: Callable[[int], Iterable[Rows]]
@@ -63,6 +65,7 @@ class Objective:
     jacobian: bool
     moments: Moments | None = None
     scales: tuple[PriorPart, ...] = ()
+    near: Near | None = None
 
     @cached_property
     def rowwise(self) -> Rowwise:
@@ -189,7 +192,8 @@ class Objective:
         total = np.full(len(thetas), -np.inf)
         possible = np.flatnonzero(~self.far_out(thetas))
         some = thetas[possible]
-        total[possible] = self._likelihood.values(some[:, : self.n_coefficients], self.phi(some))
+        likelihood = self.near or self._likelihood
+        total[possible] = likelihood.values(some[:, : self.n_coefficients], self.phi(some))
         step = max(1, CELLS // max(self.size, 1))
         for start in range(0, len(possible), step):
             part = possible[start : start + step]

@@ -23,6 +23,12 @@ class Columns(Protocol):
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, columns)``."""
 
+    def single(self, W: Array) -> Array:
+        """Return X W ``(rows, k)``, or a line that is the same for all rows, in single precision.
+
+        From W ``(columns, k)`` in single precision.
+        """
+
     def adjoint(self, S: Array) -> Array:
         """Return S X, ``(k, columns)``, from S ``(k, rows)``."""
 
@@ -38,6 +44,9 @@ class Dense(NamedTuple):
     def times(self, W: Array) -> Array:
         return W @ self.X.T
 
+    def single(self, W: Array) -> Array:
+        return self.X.astype(np.float32, copy=False) @ W
+
     def adjoint(self, S: Array) -> Array:
         return S @ self.X
 
@@ -52,6 +61,9 @@ class Ones(NamedTuple):
 
     def times(self, W: Array) -> Array:
         return W  # (k, 1), the same for every row
+
+    def single(self, W: Array) -> Array:
+        return W
 
     def adjoint(self, S: Array) -> Array:
         return S.sum(axis=1, keepdims=True)
@@ -70,6 +82,11 @@ class Coded(NamedTuple):
     def times(self, W: Array) -> Array:
         W = W.reshape(len(W), self.values.shape[1], self.n_levels)
         return sum(W[:, k, self.codes] * value for k, value in enumerate(self.values.T))
+
+    def single(self, W: Array) -> Array:
+        values = self.values.astype(np.float32).T[:, :, None]
+        W = W.reshape(len(values), self.n_levels, W.shape[1])
+        return sum(effect[self.codes] * value for effect, value in zip(W, values, strict=True))
 
     def adjoint(self, S: Array) -> Array:
         found = [
@@ -125,6 +142,9 @@ class Shifted(NamedTuple):
             part = seen[:, lag, place]
             total = total + (part if self.inside is None else part * self.inside[lag])
         return total
+
+    def single(self, W: Array) -> Array:
+        return self.times(W.T).T.astype(np.float32)
 
     def adjoint(self, S: Array) -> Array:
         k, n_lags = len(S), len(self.at)
@@ -260,6 +280,17 @@ class Rows:
             total = product if total is None else total + product
         n = len(self)
         return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))
+
+    def single(self, W: Array) -> Array:
+        """Return a new X W ``(rows, k)`` in single precision, from W ``(p, k)`` in it."""
+        found = np.zeros((len(self), W.shape[1]), dtype=np.float32)
+        for k, (where, part) in enumerate(self.columns[::-1]):  # the intercept, a line, comes last
+            product = part.single(W[where])
+            if k == 0 and product.shape == found.shape:
+                found = product
+            else:
+                found += product
+        return found
 
     def adjoint(self, S: Array) -> Array:
         """Return S X, ``(k, p)``, from S ``(k, rows)``."""

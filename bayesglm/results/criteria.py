@@ -11,9 +11,10 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.importance import evidence_function, importance_draws
 from bayesglm.inference.problem import Problem
+from bayesglm.inference.psis import khat_limit
 from bayesglm.inference.solve import MOST_KEPT
 from bayesglm.inference.tree import parameters
-from bayesglm.results.elpd import good_pareto_k, held_out, pointwise_loo, relative_efficiency
+from bayesglm.results.elpd import held_out, pointwise_loo, relative_efficiency
 
 Array = np.ndarray
 CHAINS = 4
@@ -101,8 +102,8 @@ def by_leaving_one_out(posterior: Posterior) -> Criterion:
         group = parameters(problems, thetas, ("chain", "draw"))
         flat = [theta.reshape(-1, theta.shape[-1]) for theta in thetas]
         elpd_i, pareto_k, _ = pointwise_loo(problems, flat, relative_efficiency(group))
-        high = pareto_k > good_pareto_k(thetas[0][..., 0].size)
-        more = {"khat": float(np.max(pareto_k)), "n_high_khat": int(high.sum())}
+        high = pareto_k > khat_limit(thetas[0][..., 0].size)
+        more = {"khat": float(np.fmax.reduce(pareto_k)), "n_high_khat": int(high.sum())}
         return _elpd(elpd_i, more)
 
     return score

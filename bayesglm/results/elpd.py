@@ -14,7 +14,7 @@ from bayesglm.design.variables import require
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem import Problem, open_problems
-from bayesglm.inference.psis import leave_one_out
+from bayesglm.inference.psis import khat_limit, leave_one_out
 from bayesglm.inference.tree import (
     check_counts,
     log_likelihood,
@@ -145,7 +145,7 @@ def _loo_data(
 ) -> ELPDData:
     from arviz_stats.utils import ELPDDataLOO
 
-    good_k = good_pareto_k(n_draws)
+    good_k = khat_limit(n_draws)
     n_bad = int((pareto_k > good_k).sum())
     if n_bad:
         warnings.warn(
@@ -176,11 +176,6 @@ def _loo_data(
         elpd_i=_labelled(problems, elpd_i, "elpd_i"),
         pareto_k=_labelled(problems, pareto_k, "pareto_k"),
     )
-
-
-def good_pareto_k(n_draws: int) -> float:
-    """Return the k-hat up to which ``n_draws`` draws give an elpd that can be trusted."""
-    return min(1.0 - 1.0 / np.log10(n_draws), 0.7) if n_draws > 1 else 0.7
 
 
 def summed(elpd_i: Array, p_i: Array) -> tuple[float, float, float]:

@@ -81,26 +81,73 @@ def test_weighted_draws_of_the_scale_are_its_posterior():
     assert below == pytest.approx(exactly_below, abs=4 * 0.5 / smoothed.kish**0.5)
 
 
-def moments_of_scale(data):
-    """Mean and sd of the scale, and the probability that it is below 0.4."""
-    grid = np.linspace(-8, 3, 4001)
+def distribution_of_scale(data):
+    """Log scales on a grid, and the probabilities of being no larger."""
+    grid = np.linspace(-16, 3, 4001)
     log_density = np.array([exact_log_density(data, at, 0.7) for at in grid])
     density = np.exp(log_density - log_density.max())
-    density /= density.sum()
+    return grid, np.cumsum(density) / density.sum()
+
+
+def moments_of_scale(data):
+    """Mean and sd of the scale, and the probability that it is below 0.4."""
+    grid, below = distribution_of_scale(data)
+    density = np.diff(below, prepend=0.0)
     mean = density @ np.exp(grid)
-    return mean, np.sqrt(density @ (np.exp(grid) - mean) ** 2), density @ (grid < np.log(0.4))
+    return mean, np.sqrt(density @ (np.exp(grid) - mean) ** 2), np.interp(np.log(0.4), grid, below)
+
+
+def spread_out(spread):
+    """Responses whose means of groups are pulled together, for a scale of about ``spread``."""
+    data = grouped()
+    means = np.array([data["y"][data["g"] == k].mean() for k in range(LEVELS)])
+    return data | {"y": data["y"] - (1 - spread / 0.6) * means[data["g"]]}
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.1, 0.6])
+def test_weights_reach_as_far_as_the_posterior_does(spread):
+    """To where the scale is next to zero, and its coefficients with it."""
+    data, shares = spread_out(spread), np.array([0.002, 0.01, 0.1, 0.5, 0.9, 0.99])
+    grid, below = distribution_of_scale(data)
+    theta, weights, smoothed = weighted(open_problems(model_of(dispersion=0.7), data)[0], 40_000)
+    found = [weights @ (theta[:, -1] < at) for at in np.interp(shares, below, grid)]
+    error = np.sqrt(shares * (1.0 - shares) / smoothed.kish)
+    assert smoothed.khat < 0.4
+    assert np.abs((found - shares) / error).max() < 4.0
+
+
+def test_a_walk_whose_scale_is_learned():
+    """A trend of which the data say little: the scale goes to zero, its waves with it."""
+    rng, n, levels = np.random.default_rng(4), 90, 9
+    code = np.repeat(np.arange(levels), n // levels)
+    data = {"y": 0.3 + rng.normal(size=n), "level": np.eye(levels)[code]}
+    term = bg.Linear("level", prior=bg.RandomWalk(bg.HalfNormal(1.0)))
+    model = bg.GLM("y", term, family="gaussian", intercept=False, dispersion=1.0)
+    theta, weights, smoothed = weighted(open_problems(model, data)[0], 40_000)
+    steps = np.diff(np.eye(levels), axis=0)
+    X, (values, basis) = data["level"], np.linalg.eigh(steps.T @ steps)
+    grid = np.linspace(-14, 3, 3001)
+    log_density = []
+    for log_scale in grid:
+        precision = np.diag(values * np.exp(-2.0 * log_scale)) + basis.T @ X.T @ X @ basis
+        pull = basis.T @ X.T @ data["y"]
+        fitted = 0.5 * pull @ np.linalg.solve(precision, pull)
+        volume = -(levels - 1) * log_scale - 0.5 * np.linalg.slogdet(precision)[1]
+        log_density.append(fitted + volume - 0.5 * np.exp(2.0 * log_scale) + log_scale)
+    density = np.exp(np.array(log_density) - np.max(log_density))
+    below = np.cumsum(density) / density.sum()
+    shares = np.array([0.01, 0.1, 0.5, 0.9, 0.99])
+    found = [weights @ (theta[:, -1] < at) for at in np.interp(shares, below, grid)]
+    error = np.sqrt(shares * (1.0 - shares) / smoothed.kish)
+    assert smoothed.khat < 0.5
+    assert np.abs((found - shares) / error).max() < 4.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.05, 0.6])
 def test_nuts_of_a_learned_scale_is_its_posterior(spread):
-    """Of which the data say little, or much: coefficients then stand as multiples, or as are."""
-    data = grouped()
-    data["y"] = (
-        data["y"]
-        - (1 - spread / 0.6)
-        * np.array([data["y"][data["g"] == k].mean() for k in range(LEVELS)])[data["g"]]
-    )
+    """Of which the data say little, or much: multiples of the scale, or themselves."""
+    data = spread_out(spread)
     fit = bg.fit_mcmc(model_of(dispersion=0.7), data, seed=3, target_accept=0.95)
     mean, sd, below = moments_of_scale(data)
     scale = fit["posterior"]["g_scale"]

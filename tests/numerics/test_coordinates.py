@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bayesglm.numerics.coordinates import Coordinates, whitened
+from bayesglm.numerics.coordinates import Coordinates, Shrunk, whitened
+from bayesglm.numerics.parts import LearnedScale
+from bayesglm.numerics.shrinkage import Shrinkage
 
 CENTRE = np.array([1.0, -2.0, 0.5])
 ROOT = np.array([[2.0, 0.0, 0.0], [0.7, 0.1, 0.0], [-1.0, 0.3, 30.0]])
@@ -71,3 +75,25 @@ def test_they_are_inert():
     coordinates = Coordinates(CENTRE, np.ones(3))
     with pytest.raises(AttributeError):
         coordinates.centre = np.zeros(3)
+
+
+@given(st.integers(1, 6), st.integers(0, 99))
+def test_whitened_is_white(size, seed):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(size, size + 2))
+    precision = root @ root.T
+    coordinates = whitened(rng.normal(size=size), precision)
+    factor = coordinates.factor
+    np.testing.assert_allclose(factor.T @ precision @ factor, np.eye(size), atol=1e-6)
+    assert float(coordinates.log_det(np.zeros(size))) == pytest.approx(
+        -0.5 * np.linalg.slogdet(precision)[1], abs=1e-6
+    )
+
+
+def test_coefficients_go_from_multiples_of_their_scale_to_themselves():
+    learned = LearnedScale(np.array([2, 2]))
+    of = Shrinkage(slice(0, 2), 0.5, learned, None, np.array([4.0, 1e-12]))
+    made = Coordinates(np.zeros(3), np.ones(3), (Shrunk(of, np.array([7.0, 0.0])),))
+    small, large = (made.to_theta(np.array([2.0, 2.0, np.log(s)])) for s in (1e-5, 1e3))
+    np.testing.assert_allclose(small[:2], 0.5 + 1e-5 * 2.0, rtol=1e-8)
+    np.testing.assert_allclose(large[:2], [0.5 + 7.0 + 2.0 / 2.0, 0.5 + 1e3 * 2.0], rtol=1e-5)

@@ -3,6 +3,7 @@
 import arviz_base
 import arviz_stats
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from conftest import simulate
@@ -274,6 +275,14 @@ def test_save_and_load(fitted, tmp_path, name):
     assert loaded.attrs["khat"] == fit.attrs["khat"]
     assert bg.predict(loaded)["poisson"].equals(bg.predict(fit)["poisson"])
     assert bg.kernels(loaded)["x"].to_dataset().equals(bg.kernels(fit)["x"].to_dataset())
+
+
+def test_bools_that_are_objects_are_saved_as_bools(tmp_path):
+    table = pd.DataFrame({"y": [0.1, 0.9, 0.4, 1.2], "on": np.array([True, False] * 2, object)})
+    fit = bg.fit_map(bg.GLM("y", "on", prior=bg.Normal(1.0), dispersion=1.0), table)
+    loaded = bg.load(bg.save(fit, tmp_path / "fit.nc"))
+    assert loaded["constant_data"]["on"].values.tolist() == [True, False, True, False]
+    assert bg.predict(loaded)["y"].equals(bg.predict(fit)["y"])
 
 
 def test_save_and_load_say_what_is_wrong(fitted, tmp_path):
