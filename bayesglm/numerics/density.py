@@ -21,7 +21,7 @@ from bayesglm.numerics.rows import Coded, Rows
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
 MOST_ROWS = 16384  # of a block of these: what is computed of its rows stays in the cache
-SMALL = 50_000  # numbers, up to which double precision takes no longer
+SMALL = 20_000  # numbers, up to which double precision takes no longer
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
 
@@ -53,10 +53,9 @@ class Density:
     @property
     def cells(self) -> int:
         """How many numbers an evaluation reads."""
-        p = self.objective.n_coefficients
         if self.objective.moments is not None:
-            return p * p
-        return sum(len(rows) for rows in self.rows or self.objective.blocks(CELLS)) * p
+            return self.objective.n_coefficients**2
+        return sum(len(rows) * rows.width for rows in self.rows or self.objective.blocks(CELLS))
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
@@ -113,17 +112,18 @@ def density(
     (-7.787, [3.0])
     """
     p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
-    n = sum(len(rows) for rows in objective.blocks(CELLS))
+    counts = [(len(rows), rows.width) for rows in objective.blocks(CELLS)]
+    n, width = sum(one for one, _ in counts), max((one for _, one in counts), default=0)
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, around[:p])
         return Density(replace(objective, moments=taken), None, widths)
     _ = objective.rowwise.constant  # now, and not in each chain
-    if n * p > HELD:
+    if n * width > HELD:
         return Density(objective, None, widths)
-    size = min(MOST_ROWS, max(1024, CELLS // max(p, 1)))
+    size = min(MOST_ROWS, max(1024, CELLS // max(width, 1)))
     rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
     single = None
-    if typical is not None and n * p > SMALL:
+    if typical is not None and n * width > SMALL:
         single = in_single(objective.rowwise, rows, around[:p], typical[:, :p])
     return Density(objective, rows, widths, single)
 

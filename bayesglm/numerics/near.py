@@ -107,9 +107,9 @@ def near(rowwise: Rowwise, anchor: Array) -> Near | None:
 
 
 class Block(NamedTuple):
-    """Rows in columns, in single precision, and `Change.slope` of their eta."""
+    """Rows whose columns are in single precision, and `Change.slope` of their eta."""
 
-    X: Array
+    rows: Rows
     slope: Callable[[Array], tuple[float, Array]]
 
 
@@ -128,12 +128,12 @@ class Single(NamedTuple):
     def slope(self, w: Array) -> tuple[float, Array]:
         """Return value and gradient at one w; not finite where they leave single precision."""
         away = w - self.anchor
-        single = away.astype(SINGLE)
+        single = away.astype(SINGLE)[:, None]
         value, gradient = self.value + float(self.pull @ away), self.gradient.copy()
-        for block in self.blocks:
-            change, means = block.slope(block.X @ single)
+        for rows, slope in self.blocks:
+            change, means = slope(rows.single(single)[:, 0])
             value -= change
-            gradient -= means @ block.X
+            gradient -= rows.adjoint(means[None])[0]
         return value, gradient
 
 
@@ -143,16 +143,16 @@ def in_single(
     """Return the likelihood near coefficients, or None where single precision is not enough.
 
     Which it is not if a family has no short form, or rounding changes the likelihood at typical
-    coefficients ``(k, p)``. Factors are read faster by their codes.
+    coefficients ``(k, p)``.
     """
     change, made = rowwise.family.change, near(rowwise, anchor)
-    if change is None or made is None or any(len(rows.columns) > 1 for rows in held):
+    if change is None or made is None:
         return None
     blocks = []
     for rows in held:
         eta = rows.times(anchor[None])[0] + rows.offset
         slope = change(eta, rows.trials, rows.weights).slope
-        blocks.append(Block(np.asfortranarray(rows.X, dtype=SINGLE), slope))
+        blocks.append(Block(rows.in_single(), slope))
     gradient = slopes(rowwise.family, lambda size: held, anchor[None], [])[1][0]
     single = Single(anchor, made.value, gradient, made.pull, blocks)
     with np.errstate(all="ignore"):

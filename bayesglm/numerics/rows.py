@@ -8,7 +8,7 @@ product serves one model or many that share a design.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -291,6 +291,24 @@ class Rows:
             else:
                 found += product
         return found
+
+    def in_single(self) -> Rows:
+        """Return the same with its matrices in single precision, column by column."""
+        columns = tuple(
+            (where, Dense(np.asfortranarray(part.X, dtype=np.float32)))
+            if isinstance(part, Dense)
+            else (where, part)
+            for where, part in self.columns
+        )
+        return replace(self, parts=lambda: columns)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a product reads of each row."""
+        return sum(
+            part.values.shape[1] if isinstance(part, Coded) else where.stop - where.start
+            for where, part in self.columns
+        )
 
     def adjoint(self, S: Array) -> Array:
         """Return S X, ``(k, p)``, from S ``(k, rows)``."""

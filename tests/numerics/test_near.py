@@ -74,20 +74,12 @@ def test_it_is_that_in_double_precision(family, terms, weights, monkeypatch):
     assert np.any(found != exact)
 
 
-def held_of(rowwise):
-    """Rows of one matrix in columns, as a sampler holds them."""
-    return tuple(
-        Rows.of(np.asfortranarray(rows.X), rows.y, rows.offset, rows.weights, rows.trials)
-        for rows in rowwise.blocks(1000)
-    )
-
-
 @pytest.mark.parametrize("weights", [None, "weight"])
-@pytest.mark.parametrize("terms", ["columns", "lags"])
+@pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("family", ["bernoulli", "binomial", "poisson"])
 def test_so_are_value_and_gradient_of_one(family, terms, weights):
     rowwise = rowwise_of(family, terms, weights)
-    held = held_of(rowwise)
+    held = tuple(rowwise.blocks(1000))
     anchor = np.full(held[0].n_coefficients, 0.1)
     W = around(anchor, 0.02, 20)
     made = in_single(rowwise, held, anchor, W)
@@ -115,14 +107,9 @@ def test_a_density_far_from_its_anchor_is_in_double_precision(family, monkeypatc
     assert single.slope(anchor + 0.01)[0] == pytest.approx(double.slope(anchor + 0.01)[0], abs=1e-4)
 
 
-def test_factors_and_other_links_are_held_in_double_precision():
-    rowwise = rowwise_of("poisson", "factors")
-    blocks = tuple(rowwise.blocks(1000))
-    anchor = np.zeros(blocks[0].n_coefficients)
-    assert in_single(rowwise, blocks, anchor, around(anchor, 0.02, 5)) is None
-    rows = (Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 1.0])),)
-    probit = Rowwise(lambda size: rows, FAMILIES["bernoulli", "probit"])
-    assert in_single(probit, rows, np.zeros(1), np.zeros((1, 1))) is None
+def test_widths_are_what_a_product_reads():
+    for terms, width in (("columns", 5), ("factors", 1 + 1 + 2 + 1), ("lags", 1 + 4)):
+        assert next(iter(rowwise_of("poisson", terms).blocks(10))).width == width
 
 
 @given(st.integers(1, 40), st.integers(0, 99))
@@ -165,7 +152,9 @@ def test_columns_far_from_zero_are_computed_in_double():
 )
 def test_other_links_have_no_short_form(key):
     rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 1.0]))
-    assert near(Rowwise(lambda size: [rows], FAMILIES[key]), np.zeros(1)) is None
+    rowwise = Rowwise(lambda size: [rows], FAMILIES[key])
+    assert near(rowwise, np.zeros(1)) is None
+    assert in_single(rowwise, (rows,), np.zeros(1), np.zeros((1, 1))) is None
 
 
 def test_a_fit_is_the_same(monkeypatch):
