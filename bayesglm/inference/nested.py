@@ -64,9 +64,9 @@ class Nested:
     """A proposal for theta = (w, psi): psi by ``outer``, then w = mean(psi) + factor(psi) zeta.
 
     Polynomials in the standardised psi, in units of ``reach`` ``(2, d)`` to the left and right,
-    with coefficients ``means`` ``(basis, p)``, ``factors`` ``(basis, p, p)`` with a zero diagonal
-    and ``log_diagonals`` ``(basis, p)``, are what remains of mean and factor when those of single
-    coefficients are taken out: ``shrinkages``.
+    with coefficients ``means`` ``(basis, p)``, ``log_diagonals`` ``(basis, p)`` and ``factors``
+    ``(basis, p, p)``, relative to the diagonal of their column and without it, are what remains of
+    mean and factor when those of single coefficients are taken out: ``shrinkages``.
     """
 
     outer: Proposal
@@ -91,9 +91,10 @@ class Nested:
         basis = _basis(z, self.reach)
         zeta = rng.standard_normal((n, p))
         log_diagonal = basis @ self.log_diagonals
-        w = np.exp(log_diagonal) * zeta
+        scaled = np.exp(log_diagonal) * zeta
+        w = scaled.copy()
         for weight, factor in zip(basis.T, self.factors, strict=True):
-            w += weight[:, None] * (zeta @ factor.T)
+            w += weight[:, None] * (scaled @ factor.T)
         theta = np.hstack([np.zeros((n, p)), psi])
         log_sd, log_share = _alone(self.shrinkages, theta, p)
         w *= np.exp(log_sd)
@@ -267,14 +268,14 @@ def _explored(
     log_sd, log_share = _alone(shrinkages, thetas, p)
     means = _turned(shrinkages, thetas[:, :p]) / np.exp(log_share)
     factors = np.array([one.factor for one in found]) / np.exp(log_sd)[:, :, None]
-    log_diagonals = np.log(np.diagonal(factors, axis1=1, axis2=2))
+    diagonals = np.diagonal(factors, axis1=1, axis2=2)
     near = np.exp(-np.minimum(drops, 8.0) / 4.0)[:, None]
     solve = np.linalg.pinv(near * _basis(z, reach)) * near.T
     return Nested(
         outer,
         solve @ means,
-        np.tensordot(solve, np.triu(factors, 1), 1),
-        solve @ log_diagonals,
+        np.tensordot(solve, np.triu(factors / diagonals[:, None, :], 1), 1),
+        solve @ np.log(diagonals),
         reach,
         shrinkages,
         centre,

@@ -103,7 +103,7 @@ def by_leaving_one_out(posterior: Posterior) -> Criterion:
         flat = [theta.reshape(-1, theta.shape[-1]) for theta in thetas]
         elpd_i, pareto_k, _ = pointwise_loo(problems, flat, relative_efficiency(group))
         high = pareto_k > khat_limit(thetas[0][..., 0].size)
-        more = {"khat": float(np.fmax.reduce(pareto_k)), "n_high_khat": int(high.sum())}
+        more = {"khat": float(np.fmax.reduce(pareto_k, axis=None)), "n_high_khat": int(high.sum())}
         return _elpd(elpd_i, more)
 
     return score

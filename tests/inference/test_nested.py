@@ -122,7 +122,7 @@ def test_a_walk_whose_scale_is_learned():
     code = np.repeat(np.arange(levels), n // levels)
     data = {"y": 0.3 + rng.normal(size=n), "level": np.eye(levels)[code]}
     term = bg.Linear("level", prior=bg.RandomWalk(bg.HalfNormal(1.0)))
-    model = bg.GLM("y", term, family="gaussian", intercept=False, dispersion=1.0)
+    model = bg.GLM("y", term, family="gaussian", intercept=None, dispersion=1.0)
     theta, weights, smoothed = weighted(open_problems(model, data)[0], 40_000)
     steps = np.diff(np.eye(levels), axis=0)
     X, (values, basis) = data["level"], np.linalg.eigh(steps.T @ steps)
