@@ -80,6 +80,11 @@ def fit_laplace(
     BayesGLMWarning
         The weights failed their check: k-hat too high, or too few effective draws.
 
+    Notes
+    -----
+    Where draws times samples are over 2 million, logistic and Poisson likelihoods are summed in
+    single precision, as changes from the mode, if that is right to 1e-3; so are ``lp``, ``log_p``.
+
     Examples
     --------
     >>> import bayesglm as bg

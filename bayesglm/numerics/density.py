@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from bayesglm.numerics.rows import Coded, Rows
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
 MOST_ROWS = 16384  # of a block of these: what is computed of its rows stays in the cache
-SMALL = 20_000  # numbers, up to which double precision takes no longer
+SMALL = 20_000  # numbers, up to which there is too little to gain for any rounding
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
 
@@ -41,6 +42,7 @@ class Density:
     objective: Objective
     rows: Sequence[Rows] | None
     widths: Array
+    cells: int
     single: Single | None = None
 
     @cached_property
@@ -49,13 +51,6 @@ class Density:
         of = self.objective
         places = np.flatnonzero((of.kink > 0.0) & (self.widths > 0.0))
         return places, of.kink[places], of.kink_at[places], self.widths[places]
-
-    @property
-    def cells(self) -> int:
-        """How many numbers an evaluation reads."""
-        if self.objective.moments is not None:
-            return self.objective.n_coefficients**2
-        return sum(len(rows) * rows.width for rows in self.rows or self.objective.blocks(CELLS))
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
@@ -112,20 +107,20 @@ def density(
     (-7.787, [3.0])
     """
     p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
-    counts = [(len(rows), rows.width) for rows in objective.blocks(CELLS)]
-    n, width = sum(one for one, _ in counts), max((one for _, one in counts), default=0)
+    n = sum(len(rows) for rows in objective.blocks(CELLS))
+    width = max((rows.width for rows in islice(objective.blocks(1), 1)), default=0)
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, around[:p])
-        return Density(replace(objective, moments=taken), None, widths)
+        return Density(replace(objective, moments=taken), None, widths, p * p)
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * width > HELD:
-        return Density(objective, None, widths)
+        return Density(objective, None, widths, n * width)
     size = min(MOST_ROWS, max(1024, CELLS // max(width, 1)))
     rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
     single = None
     if typical is not None and n * width > SMALL:
-        single = in_single(objective.rowwise, rows, around[:p], typical[:, :p])
-    return Density(objective, rows, widths, single)
+        single = in_single(objective.family, rows, around[:p], typical[:, :p])
+    return Density(objective, rows, widths, n * width, single)
 
 
 def _in_columns(rows: Rows) -> Rows:

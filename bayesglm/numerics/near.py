@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bayesglm.numerics.families import Change, Family
 from bayesglm.numerics.likelihood import CELLS, Rowwise, slopes
 from bayesglm.numerics.parallel import share_out
 from bayesglm.numerics.rows import Rows
@@ -26,7 +27,7 @@ Array = np.ndarray
 SINGLE = np.float32
 ROWS = 1024  # of a block
 NUMBERS = 1 << 19  # of a block of rows times draws, which stay in the cache
-FEW = 2_000_000  # linear predictors, up to which double precision takes no time either
+FEW = 2_000_000  # linear predictors, up to which there is too little to gain
 CHECKED = 16  # draws that are computed in both
 PRECISE = 1e-3  # what rounding may change of a log likelihood
 
@@ -72,10 +73,7 @@ class Near:
 
     def _add(self, rows: Rows, away: Array, total: Array) -> None:
         """Add what the cumulants of some rows change by."""
-        change = self.rowwise.family.change
-        assert change is not None
-        eta = rows.times(self.anchor[None])[0] + rows.offset
-        sums = change(eta, rows.trials, rows.weights).sums
+        sums = _change(self.rowwise.family, rows, self.anchor).sums
         step = max(1, NUMBERS // max(len(rows), 1))
         for start in range(0, len(total), step):
             some = slice(start, start + step)
@@ -137,25 +135,27 @@ class Single(NamedTuple):
         return value, gradient
 
 
-def in_single(
-    rowwise: Rowwise, held: Sequence[Rows], anchor: Array, typical: Array
-) -> Single | None:
+def in_single(family: Family, held: Sequence[Rows], anchor: Array, typical: Array) -> Single | None:
     """Return the likelihood near coefficients, or None where single precision is not enough.
 
     Which it is not if a family has no short form, or rounding changes the likelihood at typical
     coefficients ``(k, p)``.
     """
-    change, made = rowwise.family.change, near(rowwise, anchor)
-    if change is None or made is None:
+    rowwise = Rowwise(lambda size: held, family)
+    made = near(rowwise, anchor)
+    if made is None:
         return None
-    blocks = []
-    for rows in held:
-        eta = rows.times(anchor[None])[0] + rows.offset
-        slope = change(eta, rows.trials, rows.weights).slope
-        blocks.append(Block(rows.in_single(), slope))
-    gradient = slopes(rowwise.family, lambda size: held, anchor[None], [])[1][0]
+    blocks = [Block(rows.in_single(), _change(family, rows, anchor).slope) for rows in held]
+    gradient = slopes(family, rowwise.blocks, anchor[None], [])[1][0]
     single = Single(anchor, made.value, gradient, made.pull, blocks)
     with np.errstate(all="ignore"):
         found = np.array([single.slope(w)[0] for w in typical])
     exact = rowwise.values(typical, [])
     return single if np.all(np.abs(found - exact) < PRECISE) else None
+
+
+def _change(family: Family, rows: Rows, anchor: Array) -> Change:
+    """Return what moves away from the anchor change in some rows."""
+    assert family.change is not None
+    eta = rows.times(anchor[None])[0] + rows.offset
+    return family.change(eta, rows.trials, rows.weights)

@@ -16,12 +16,13 @@ LEAST = 1e-10  # information, relative to the largest, that rounding leaves of n
 
 @dataclass(frozen=True)
 class Shrinkage:
-    """A run of coefficients with a Gaussian prior whose scale s is learned.
+    """A run of coefficients whose prior has a learned scale s.
 
     In the eigenbasis of the prior, which for a random walk are waves, each has the precision
-    k / s^2 from its prior, and ``information`` h from the data. Correlations left aside, its
-    conditional sd is (k/s^2 + h)^(-1/2), and its mean goes with h / (k/s^2 + h): as s where s is
-    small, as constants where it is large (the shrinkage factors of Gelman & Hill 2007, 12.2).
+    k / s^2 from its prior, and ``information`` h from the data. Under a Gaussian prior, and
+    correlations left aside, its conditional sd is (k/s^2 + h)^(-1/2), and its mean goes with
+    h / (k/s^2 + h), the share of the data: as s and s^2 where s is small, constant where it is
+    large (the shrinkage of Gelman & Hill 2007, 12.2). Under other priors both are a rough guide.
     """
 
     where: slice

@@ -82,7 +82,7 @@ def test_so_are_value_and_gradient_of_one(family, terms, weights):
     held = tuple(rowwise.blocks(1000))
     anchor = np.full(held[0].n_coefficients, 0.1)
     W = around(anchor, 0.02, 20)
-    made = in_single(rowwise, held, anchor, W)
+    made = in_single(rowwise.family, held, anchor, W)
     for w in W:
         value, gradient = made.slope(w)
         kernel, slope = slopes(rowwise.family, lambda size: held, w[None], [])
@@ -142,7 +142,7 @@ def test_columns_far_from_zero_are_computed_in_double():
     slopes = 1.0 + 0.1 * rng.normal(size=200)
     W = np.column_stack([-1e8 * slopes, slopes])
     anchor = np.array([-1e8, 1.0])
-    assert in_single(rowwise, (rows,), anchor, W[:10]) is None
+    assert in_single(rowwise.family, (rows,), anchor, W[:10]) is None
     made = near(rowwise, anchor)
     np.testing.assert_array_equal(made.values(W, []), rowwise.values(W, []))
 
@@ -154,7 +154,7 @@ def test_other_links_have_no_short_form(key):
     rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 1.0]))
     rowwise = Rowwise(lambda size: [rows], FAMILIES[key])
     assert near(rowwise, np.zeros(1)) is None
-    assert in_single(rowwise, (rows,), np.zeros(1), np.zeros((1, 1))) is None
+    assert in_single(rowwise.family, (rows,), np.zeros(1), np.zeros((1, 1))) is None
 
 
 def test_a_fit_is_the_same(monkeypatch):
