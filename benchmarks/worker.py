@@ -40,6 +40,7 @@ class Worker:
     """A solver in a process of its own. The process is the state, so this is a class."""
 
     def __init__(self, solver: Solver, spec: Spec, warm_up: bool = True) -> None:
+        self._name = solver.name
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
@@ -56,14 +57,15 @@ class Worker:
             (self.threads,) = started
 
     def fit(self, setting: Setting, limit: float) -> Reply:
-        """Fit once; after a fault that ended the process, every fit returns that fault."""
+        """Fit once, and say so; after a fault that ended the process, every fit returns it."""
         if self.fault:
             return Reply(limit, None, 0.0, self.fault)
         self._pipe.send(dict(setting))
         reply = self._receive(limit)
         if isinstance(reply, str):
             self.fault = reply
-            return Reply(limit, None, 0.0, reply)
+            reply = Reply(limit, None, 0.0, reply)
+        print(f"  {self._name}: {reply.fault or f'{reply.seconds:.3g} s'}", flush=True)
         return reply
 
     def stop(self) -> None:

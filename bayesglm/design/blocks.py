@@ -12,18 +12,11 @@ import xarray as xr
 
 from bayesglm.design.variables import Clock, factor_labels, numbers, require
 from bayesglm.errors import DataError
-from bayesglm.numerics.rows import Coded, Columns, Dense, Shifted
+from bayesglm.numerics.rows import Coded, Columns, Dense, Shifted, span
 from bayesglm.spec.terms import Group, History, Lagged, Linear, Term, lag_range
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
-
-
-def span(rows: Array) -> Any:
-    """Return increasing row numbers as a slice where they leave none out, else as they are."""
-    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
 
 
 @dataclass(frozen=True)

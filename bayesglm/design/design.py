@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.blocks import Block, Source, build_block, span
+from bayesglm.design.blocks import Block, Source, build_block
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
 from bayesglm.design.variables import numbers, place, read_clock, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
-from bayesglm.numerics.rows import Columns, Dense, Ones, Rows
+from bayesglm.numerics.parallel import even
+from bayesglm.numerics.rows import Columns, Dense, Ones, Rows, span
 from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.priors import Flat, learned_scale
 from bayesglm.spec.terms import Group, History, Lagged, Linear
@@ -132,7 +133,7 @@ class Design:
         return len(self.predictors.rows)
 
     def blocks(self, size: int) -> Iterator[Rows]:
-        """Run through the rows, ``size`` at a time."""
+        """Run through the rows, ``size`` at most at a time."""
         return iter(self._whole) if size >= self.n_rows else joint_blocks([self], size)
 
     @cached_property
@@ -146,13 +147,14 @@ class Design:
 
 
 def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
-    """Run through the rows of designs that share their predictors.
+    """Run through the rows of designs that share their predictors, ``size`` at most at a time.
 
     One design's arrays have a number for each row; those of several a line for each design.
     """
     first = designs[0]
     predictors, whole = first.predictors, span(first.predictors.rows)
     responses, lines = _responses(designs)
+    size = even(first.n_rows, size)
     for start in range(0, first.n_rows, size):
         part = slice(start, min(start + size, first.n_rows))
         rows: Any = (

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.blocks import Block, span
+from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
+from bayesglm.numerics.rows import span
 from bayesglm.spec.priors import HalfNormal, HalfStudentT, Normal
 from bayesglm.spec.terms import Group
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from bayesglm.inference.pymc_model import build
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.inference.whitening import whiten
 from bayesglm.numerics.coordinates import Slope
-from bayesglm.numerics.density import density
+from bayesglm.numerics.density import are_finite, density
 from bayesglm.numerics.parallel import n_threads, single_products
 from bayesglm.spec.model import GLM
 from bayesglm.spec.noun import near
@@ -35,7 +37,7 @@ TUNE = 150  # warm-up draws from a mode, in coordinates that leave next to nothi
 LONG_TUNE = 300  # ... and without one
 # Numbers read by an evaluation from which chains gain by threads: below, they wait for each other's
 # turn at the interpreter for longer than they compute.
-SHARED = 2_000_000
+SHARED = 3_000_000
 TRIED = 16  # thetas at which single precision is tried
 SPREAD = 2.0  # posterior sds over which the chains start
 NEAR = 1e-3  # the same, of the last place that a start is looked for
@@ -237,15 +239,23 @@ def run_native(
 
 
 def _guarded(slope: Slope) -> Slope:
-    """Make a density that fails, or is not finite, one of zero: a divergence to the sampler."""
+    """Make a density that fails, or is not finite, one of zero: a divergence to the sampler.
+
+    A thread that comes from outside Python is given a state of the interpreter's at each call, and
+    loses it afterwards, which takes longer (25 us) than many a gradient. So at its first call it
+    takes one that it keeps (PyGILState_Ensure, Python/C API), of a few kB.
+    """
+    thread = threading.local()
 
     def safe(x: Array) -> tuple[float, Array]:
+        if not hasattr(thread, "kept"):
+            thread.kept = ctypes.pythonapi.PyGILState_Ensure()
         try:
             with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
                 value, gradient = slope(x)
         except (ArithmeticError, ValueError):
             return -np.inf, np.zeros(len(x))
-        if np.isfinite(value) and np.isfinite(gradient).all():
+        if are_finite(value, gradient):
             return value, gradient
         return -np.inf, np.zeros(len(x))
 

@@ -1,12 +1,13 @@
 """The log density as a sampler asks for it: value and gradient at one theta, over and over.
 
 An evaluation stays in the thread that asks for it: nothing is shared out here, and NumPy lets the
-other chains in while it computes. Rows that are few enough
-are laid out once, side by side in columns, which is how both products with them are fastest.
+other chains in while it computes. Rows that are few enough are laid out once, side by side in
+columns, which is how both products with them are fastest.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from bayesglm.numerics.rows import Coded, Rows
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
-MOST_ROWS = 16384  # of a block of these: what is computed of its rows stays in the cache
+MOST_ROWS = 32768  # of a block of these: what is computed of each then stays in the cache
 SMALL = 20_000  # numbers, up to which there is too little to gain for any rounding
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
@@ -55,23 +56,23 @@ class Density:
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
 
-        At a kink itself the gradient is that of the smooth part.
+        At a kink itself the gradient is that of the smooth part. Far out, what is added up may
+        overflow: that is for the caller to ignore, once for all that it does there.
         """
         objective, p = self.objective, self.objective.n_coefficients
-        if objective.far_out(theta[None])[0]:
+        if objective.positive and objective.far_out(theta[None])[0]:
             return -np.inf, np.zeros(objective.size)
-        with np.errstate(all="ignore"):
-            phi = objective.phi(theta)
-            value, of_w, of_phi = self._likelihood(theta[:p], phi)
-            of_prior, gradient = objective.prior_slope(theta)
-            gradient[:p] += of_w
-            for place, k in enumerate(objective.free, start=p):
-                gradient[place] += of_phi[k] * phi[k]
-            places, weights, at, widths = self._soft
-            if len(places):
-                away = theta[places] - at
-                soft = np.clip(away / widths, -1.0, 1.0)
-                gradient[places] += weights * (np.sign(away) - soft)
+        phi = objective.phi(theta)
+        value, of_w, of_phi = self._likelihood(theta[:p], phi)
+        of_prior, gradient = objective.prior_slope(theta)
+        gradient[:p] += of_w
+        for place, k in enumerate(objective.free, start=p):
+            gradient[place] += of_phi[k] * phi[k]
+        places, weights, at, widths = self._soft
+        if len(places):
+            away = theta[places] - at
+            soft = np.clip(away / widths, -1.0, 1.0)
+            gradient[places] += weights * (np.sign(away) - soft)
         return value + of_prior, gradient
 
     def _likelihood(self, w: Array, phi: list) -> tuple[float, Array, Array]:
@@ -80,13 +81,18 @@ class Density:
             return objective.moments.slope(w, phi)
         if self.single is not None:
             value, gradient = self.single.slope(w)
-            if np.isfinite(value) and np.isfinite(gradient).all():
+            if are_finite(value, gradient):
                 return value, gradient, np.zeros(0)
         run: Iterable[Rows] = (
             objective.blocks(block_rows(len(w))) if self.rows is None else self.rows
         )
         values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
+
+
+def are_finite(value: float, gradient: Array) -> bool:
+    """Say whether a value, and the length of its gradient, are finite."""
+    return math.isfinite(value) and math.isfinite(float(gradient @ gradient))
 
 
 def density(
@@ -115,8 +121,7 @@ def density(
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * width > HELD:
         return Density(objective, None, widths, n * width)
-    size = min(MOST_ROWS, max(1024, CELLS // max(width, 1)))
-    rows = tuple(_in_columns(rows) for rows in objective.blocks(size))
+    rows = tuple(_in_columns(rows) for rows in objective.blocks(MOST_ROWS))
     single = None
     if typical is not None and n * width > SMALL:
         single = in_single(objective.family, rows, around[:p], typical[:, :p])

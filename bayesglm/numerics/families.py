@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, xlogy
+from scipy.special import gammaln, xlogy
 
+from bayesglm.numerics.changes import LOG, LOGIT, Changes, weighted
 from bayesglm.numerics.links import BINARY_LINKS, LOG_MEANS, MEANS, BinaryLink, Curve
 from bayesglm.numerics.special import log_choose
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
-type Single = NDArray[np.float32]
 
 
 class Derivatives(NamedTuple):
@@ -38,17 +38,6 @@ class Derivatives(NamedTuple):
     phi: tuple[Array, ...] = ()
     eta_phi: tuple[Array, ...] = ()
     phi_phi: tuple[tuple[Array, ...], ...] = ()
-
-
-class Change(NamedTuple):
-    """What moves d of eta make of the cumulants, weight n b(eta), in single precision.
-
-    - `sums`: their changes, added up over the rows ``(k,)``, of moves ``(rows, k)``, overwritten.
-    - `slope`: of one move of all rows ``(rows,)``, overwritten, the same and the changes of means.
-    """
-
-    sums: Callable[[Single], Single]
-    slope: Callable[[Single], tuple[float, Single]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class Family:
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
     - `fused(y, eta, trials, weights)`: `summed` in fewer passes over eta, which it overwrites; None
       where it has no short form, and as its answer where these data or this eta have none.
-    - `change(eta, trials, weights)`: of canonical links, what moves away from eta change.
+    - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
     - `separable`: the responses that push eta to infinity: "binomial" (y = 0 to -inf, y = trials
       to +inf), "poisson" (y = 0 to -inf) or None.
 
@@ -94,7 +83,7 @@ class Family:
     separable: str | None
     quadratic: bool = False
     fused: Callable[..., Array | None] | None = None
-    change: Callable[..., Change] | None = None
+    changes: Changes | None = None
 
     def log_likelihood(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """log p(y | eta, phi), elementwise."""
@@ -131,10 +120,6 @@ def _derivatives(in_eta: Sequence[Array]) -> Derivatives:
 
 def _row_sums(values: Array, weights: Array | None) -> Array:
     return values.sum(axis=-1) if weights is None else values @ weights
-
-
-def _weighted(weights: Array | None, counts: Array | None) -> Array | None:
-    return counts if weights is None else weights if counts is None else weights * counts
 
 
 # Counts beyond which the parts of log p(y) are so large that their sum would lose digits.
@@ -181,43 +166,8 @@ def _logit_fused(y: Array, eta: Array, trials: Array | None, weights: Array | No
     found = eta @ (y if weights is None else weights * y)
     np.exp(eta, out=eta)
     np.log1p(eta, out=eta)
-    found -= _row_sums(eta, _weighted(weights, trials))
+    found -= _row_sums(eta, weighted(weights, trials))
     return found
-
-
-_IN_PRODUCT = 4  # rows, of whose factors one logarithm is taken
-
-
-def _logit_change(eta: Array, trials: Array | None, weights: Array | None) -> Change:
-    """Of weight * n * log(1 + p (exp(d) - 1))."""
-    counts = _weighted(weights, trials)
-    p, q = expit(eta).astype(np.float32), expit(-eta).astype(np.float32)
-    upright, single = p[:, None], None if counts is None else counts.astype(np.float32)
-
-    def sums(d: Single) -> Single:
-        np.expm1(d, out=d)
-        d *= upright
-        d += 1.0
-        if single is not None:
-            return single @ np.log(d, out=d)
-        while _IN_PRODUCT * len(d) > len(p) + _IN_PRODUCT:
-            half = len(d) // 2
-            d[:half] *= d[len(d) - half :]
-            d = d[: len(d) - half]
-        return np.log(d, out=d).sum(axis=0)
-
-    def slope(d: Single) -> tuple[float, Single]:
-        np.expm1(d, out=d)
-        d *= p
-        factor = d + 1.0
-        d *= q
-        d /= factor
-        np.log(factor, out=factor)
-        if single is None:
-            return float(factor.sum()), d
-        return float(single @ factor), np.multiply(d, single, out=d)
-
-    return Change(sums, slope)
 
 
 def _large_sides(y: Array, failures: Array) -> tuple[Mask, Array, Array]:
@@ -294,18 +244,6 @@ def _log_fused(y: Array, eta: Array, trials: None, weights: Array | None) -> Arr
         np.exp(eta, out=eta)
         found -= _row_sums(eta, weights)
     return found
-
-
-def _log_change(eta: Array, trials: None, weights: Array | None) -> Change:
-    """Of weight * mu * (exp(d) - 1)."""
-    mu = (np.exp(eta) if weights is None else weights * np.exp(eta)).astype(np.float32)
-
-    def slope(d: Single) -> tuple[float, Single]:
-        np.expm1(d, out=d)
-        d *= mu
-        return float(d.sum()), d
-
-    return Change(lambda d: mu @ np.expm1(d, out=d), slope)
 
 
 def _poisson_constant(y: Array, trials: None) -> Array:
@@ -410,7 +348,7 @@ def _binomial(name: str, link: str) -> Family:
         support="0 or 1" if name == "bernoulli" else "integers from 0 to trials",
         separable="binomial",
         fused=_logit_fused if link == "logit" else None,
-        change=_logit_change if link == "logit" else None,
+        changes=LOGIT if link == "logit" else None,
     )
 
 
@@ -430,7 +368,7 @@ def _poisson(link: str) -> Family:
         support="non-negative integers",
         separable="poisson",
         fused=_log_fused if link == "log" else None,
-        change=_log_change if link == "log" else None,
+        changes=LOG if link == "log" else None,
     )
 
 

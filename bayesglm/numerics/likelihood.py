@@ -25,7 +25,7 @@ from bayesglm.numerics.parallel import n_threads, share_out
 from bayesglm.numerics.rows import Rows, unpacked
 
 Array = np.ndarray
-ROWS = 4096  # rows of a block: X of some 50 columns then stays in cache
+ROWS = 16384  # rows of a block at most: what is computed of each then stays in the cache
 CELLS = 1 << 18  # numbers of a block, which then stays in the cache of a processor
 SOME_ROWS, SOME_W = 512, 128  # taken together where there are many of both: eta is half a MB
 PAIRED = 200  # columns at most, where products of all pairs of columns are formed ...

@@ -1,27 +1,23 @@
 """Log likelihoods of many coefficients near one point, in single precision where that is enough.
 
 Of a canonical link log p(y | w) = sum of weight (y eta - n b(eta)) + constant, with eta = offset +
-X w. Away from the anchor by d = X (w - anchor) the cumulants change by
-
-    log(1 + p (e^d - 1))    logit, p the probability at the anchor
-    mu (e^d - 1)            log, mu the mean at the anchor
-
-Both are as small as d, and right to 6e-8 of it in single precision; the linear part, and the value
-at the anchor, are taken in double precision.
+X w. What the cumulants b change by as w moves away from an anchor is summed in single precision
+(`changes`); the linear part, and the value at the anchor, are taken in double precision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.numerics.families import Change, Family
+from bayesglm.numerics.changes import Change, Changes
+from bayesglm.numerics.families import Family
 from bayesglm.numerics.likelihood import CELLS, Rowwise, slopes
 from bayesglm.numerics.parallel import share_out
-from bayesglm.numerics.rows import Rows
+from bayesglm.numerics.rows import Coded, Dense, Ones, Rows, Shifted, span
 
 Array = np.ndarray
 SINGLE = np.float32
@@ -32,6 +28,59 @@ CHECKED = 16  # draws that are computed in both
 PRECISE = 1e-3  # what rounding may change of a log likelihood
 
 
+class Block(NamedTuple):
+    """Rows in single precision, and what moves from their eta at the anchor change.
+
+    ``plain`` are the columns that are laid out, side by side with the start of `Change`, and
+    ``where`` in w they belong; the start stands for one more coefficient, which is 1.
+    """
+
+    plain: Array
+    where: Any
+    others: Sequence[tuple[slice, Coded | Shifted]]
+    change: Change
+
+    def moved(self, away: Array, room: Array) -> Array:
+        """Return the moves ``(rows, k)`` that `_away` make, in ``room`` for as many numbers."""
+        n, k = len(self.plain), away.shape[1]
+        found = np.matmul(self.plain, away[self.where], out=room[: n * k].reshape(n, k))
+        for where, part in self.others:
+            found += part.single(away[where])
+        return found
+
+    def add_adjoint(self, means: Array, gradient: Array) -> None:
+        """Take X' means ``(p + 1,)`` from a gradient, in place."""
+        gradient[self.where] -= means @ self.plain
+        for where, part in self.others:
+            gradient[where] -= part.adjoint(means[None])[0]
+
+
+def _block(changes: Changes, rows: Rows, anchor: Array) -> Block:
+    eta = rows.times(anchor[None])[0] + rows.offset
+    change = changes.at(eta, rows.trials, rows.weights)
+    laid = [(where, part) for where, part in rows.columns if isinstance(part, Dense | Ones)]
+    others = [(where, part) for where, part in rows.columns if isinstance(part, Coded | Shifted)]
+    columns = [part.dense() for _, part in laid]
+    where = [np.arange(where.start, where.stop) for where, _ in laid]
+    if change.start is not None:
+        columns.append(change.start[:, None])
+        where.append(np.array([rows.n_coefficients]))
+    at = np.concatenate(where) if where else np.zeros(0, dtype=np.intp)
+    plain, stop = np.empty((len(rows), len(at)), dtype=SINGLE, order="F"), 0
+    for column in columns:
+        start, stop = stop, stop + column.shape[1]
+        plain[:, start:stop] = column
+    return Block(plain, span(at), others, change)
+
+
+def _away(changes: Changes, away: Array) -> Array:
+    """Return moves of w ``(k, p)``, of which eta's are in the unit of `Changes`, ``(p + 1, k)``."""
+    found = np.empty((away.shape[1] + 1, len(away)), dtype=SINGLE)
+    np.multiply(away.T, changes.unit, out=found[:-1], casting="same_kind")
+    found[-1] = 1.0
+    return found
+
+
 @dataclass(frozen=True)
 class Near:
     """A likelihood for coefficients near ``anchor``, where it is ``value``.
@@ -40,6 +89,7 @@ class Near:
     """
 
     rowwise: Rowwise
+    changes: Changes
     anchor: Array
     value: float
     pull: Array
@@ -53,13 +103,14 @@ class Near:
         if len(W) * self.n_rows < FEW:
             return self.rowwise.values(W, phi)
         away = W - self.anchor
-        single = np.ascontiguousarray(away.T, dtype=SINGLE)
+        single = _away(self.changes, away)
 
         def work(run: Sequence[Rows]) -> Array:
             total = np.zeros(len(W))
+            room = np.empty(max(NUMBERS, max((len(rows) for rows in run), default=0)), dtype=SINGLE)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 for rows in run:
-                    self._add(rows, single, total)
+                    self._add(rows, single, total, room)
             return total
 
         found = self.value + away @ self.pull - sum(share_out(self.rowwise.blocks(ROWS), work))
@@ -71,13 +122,13 @@ class Near:
             found[lost] = self.rowwise.values(W[lost], phi)
         return found
 
-    def _add(self, rows: Rows, away: Array, total: Array) -> None:
+    def _add(self, rows: Rows, away: Array, total: Array, room: Array) -> None:
         """Add what the cumulants of some rows change by."""
-        sums = _change(self.rowwise.family, rows, self.anchor).sums
-        step = max(1, NUMBERS // max(len(rows), 1))
+        block = _block(self.changes, rows, self.anchor)
+        step = len(room) // max(len(rows), 1)
         for start in range(0, len(total), step):
             some = slice(start, start + step)
-            total[some] += sums(rows.single(away[:, some]))
+            total[some] += block.change.sums(block.moved(away[:, some], room))
 
 
 def near(rowwise: Rowwise, anchor: Array) -> Near | None:
@@ -88,7 +139,8 @@ def near(rowwise: Rowwise, anchor: Array) -> Near | None:
     >>> near(Rowwise(lambda size: [rows], FAMILIES["poisson", "log"]), np.zeros(1)).pull.tolist()
     [6.0]
     """
-    if rowwise.family.change is None:
+    changes = rowwise.family.changes
+    if changes is None:
         return None
 
     def work(run: Sequence[Rows]) -> tuple[Array, int]:
@@ -101,14 +153,8 @@ def near(rowwise: Rowwise, anchor: Array) -> Near | None:
 
     found = share_out(rowwise.blocks(CELLS), work)
     pull = sum((one for one, _ in found), np.zeros(len(anchor)))
-    return Near(rowwise, anchor, rowwise.value(anchor, []), pull, sum(n for _, n in found))
-
-
-class Block(NamedTuple):
-    """Rows whose columns are in single precision, and `Change.slope` of their eta."""
-
-    rows: Rows
-    slope: Callable[[Array], tuple[float, Array]]
+    n_rows = sum(n for _, n in found)
+    return Near(rowwise, changes, anchor, rowwise.value(anchor, []), pull, n_rows)
 
 
 class Single(NamedTuple):
@@ -117,6 +163,7 @@ class Single(NamedTuple):
     ``value`` and ``gradient`` are those at the anchor.
     """
 
+    changes: Changes
     anchor: Array
     value: float
     gradient: Array
@@ -126,13 +173,15 @@ class Single(NamedTuple):
     def slope(self, w: Array) -> tuple[float, Array]:
         """Return value and gradient at one w; not finite where they leave single precision."""
         away = w - self.anchor
-        single = away.astype(SINGLE)[:, None]
-        value, gradient = self.value + float(self.pull @ away), self.gradient.copy()
-        for rows, slope in self.blocks:
-            change, means = slope(rows.single(single)[:, 0])
+        single = _away(self.changes, away[None])
+        value, gradient = self.value + float(self.pull @ away), np.empty(len(w) + 1)
+        gradient[:-1] = self.gradient
+        for block in self.blocks:
+            room = np.empty(len(block.plain), dtype=SINGLE)
+            change, means = block.change.slope(block.moved(single, room)[:, 0])
             value -= change
-            gradient -= rows.adjoint(means[None])[0]
-        return value, gradient
+            block.add_adjoint(means, gradient)
+        return value, gradient[:-1]
 
 
 def in_single(family: Family, held: Sequence[Rows], anchor: Array, typical: Array) -> Single | None:
@@ -145,17 +194,10 @@ def in_single(family: Family, held: Sequence[Rows], anchor: Array, typical: Arra
     made = near(rowwise, anchor)
     if made is None:
         return None
-    blocks = [Block(rows.in_single(), _change(family, rows, anchor).slope) for rows in held]
     gradient = slopes(family, rowwise.blocks, anchor[None], [])[1][0]
-    single = Single(anchor, made.value, gradient, made.pull, blocks)
     with np.errstate(all="ignore"):
+        blocks = [_block(made.changes, rows, anchor) for rows in held]
+        single = Single(made.changes, anchor, made.value, gradient, made.pull, blocks)
         found = np.array([single.slope(w)[0] for w in typical])
     exact = rowwise.values(typical, [])
     return single if np.all(np.abs(found - exact) < PRECISE) else None
-
-
-def _change(family: Family, rows: Rows, anchor: Array) -> Change:
-    """Return what moves away from the anchor change in some rows."""
-    assert family.change is not None
-    eta = rows.times(anchor[None])[0] + rows.offset
-    return family.change(eta, rows.trials, rows.weights)

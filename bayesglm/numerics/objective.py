@@ -161,7 +161,7 @@ class Objective:
         constant, centre, precision = self._quadratic
         away = W - centre
         pull = precision * away
-        values += constant - 0.5 * (pull * away).sum(axis=1)
+        values += constant - 0.5 * np.vecdot(pull, away)
         gradients -= pull
         for part in self._other_priors:
             at = W[:, part.where]

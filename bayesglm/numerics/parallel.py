@@ -75,6 +75,18 @@ def single_products() -> Iterator[None]:
         yield
 
 
+def even(n: int, size: int) -> int:
+    """Return a size of blocks, ``size`` at most, of which every thread gets as many as the others.
+
+    >>> even(5, 9), even(0, 9)
+    (5, 1)
+    """
+    count = -(-n // size)
+    if count > n_threads():
+        count += -count % n_threads()
+    return max(1, -(-n // max(count, 1)))
+
+
 def share_out[Block, Result](
     blocks: Iterable[Block], work: Callable[[Sequence[Block]], Result]
 ) -> list[Result]:

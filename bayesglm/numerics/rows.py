@@ -8,7 +8,7 @@ product serves one model or many that share a design.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -17,17 +17,18 @@ import numpy as np
 Array = np.ndarray
 
 
+def span(numbers: Array) -> Any:
+    """Return increasing numbers as a slice where they leave none out, else as they are."""
+    if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return slice(int(numbers[0]), int(numbers[-1]) + 1)
+    return numbers
+
+
 class Columns(Protocol):
     """Some columns of a block of rows."""
 
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, columns)``."""
-
-    def single(self, W: Array) -> Array:
-        """Return X W ``(rows, k)``, or a line that is the same for all rows, in single precision.
-
-        From W ``(columns, k)`` in single precision.
-        """
 
     def adjoint(self, S: Array) -> Array:
         """Return S X, ``(k, columns)``, from S ``(k, rows)``."""
@@ -44,9 +45,6 @@ class Dense(NamedTuple):
     def times(self, W: Array) -> Array:
         return W @ self.X.T
 
-    def single(self, W: Array) -> Array:
-        return self.X.astype(np.float32, copy=False) @ W
-
     def adjoint(self, S: Array) -> Array:
         return S @ self.X
 
@@ -61,9 +59,6 @@ class Ones(NamedTuple):
 
     def times(self, W: Array) -> Array:
         return W  # (k, 1), the same for every row
-
-    def single(self, W: Array) -> Array:
-        return W
 
     def adjoint(self, S: Array) -> Array:
         return S.sum(axis=1, keepdims=True)
@@ -84,6 +79,7 @@ class Coded(NamedTuple):
         return sum(W[:, k, self.codes] * value for k, value in enumerate(self.values.T))
 
     def single(self, W: Array) -> Array:
+        """Return a new X W ``(rows, k)`` in single precision, from W ``(columns, k)`` in it."""
         values = self.values.astype(np.float32).T[:, :, None]
         W = W.reshape(len(values), self.n_levels, W.shape[1])
         return sum(effect[self.codes] * value for effect, value in zip(W, values, strict=True))
@@ -144,6 +140,7 @@ class Shifted(NamedTuple):
         return total
 
     def single(self, W: Array) -> Array:
+        """Return a new X W ``(rows, k)`` in single precision, from W ``(columns, k)`` in it."""
         return self.times(W.T).T.astype(np.float32)
 
     def adjoint(self, S: Array) -> Array:
@@ -280,27 +277,6 @@ class Rows:
             total = product if total is None else total + product
         n = len(self)
         return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))
-
-    def single(self, W: Array) -> Array:
-        """Return a new X W ``(rows, k)`` in single precision, from W ``(p, k)`` in it."""
-        found = np.zeros((len(self), W.shape[1]), dtype=np.float32)
-        for k, (where, part) in enumerate(self.columns[::-1]):  # the intercept, a line, comes last
-            product = part.single(W[where])
-            if k == 0 and product.shape == found.shape:
-                found = product
-            else:
-                found += product
-        return found
-
-    def in_single(self) -> Rows:
-        """Return the same with its matrices in single precision, column by column."""
-        columns = tuple(
-            (where, Dense(np.asfortranarray(part.X, dtype=np.float32)))
-            if isinstance(part, Dense)
-            else (where, part)
-            for where, part in self.columns
-        )
-        return replace(self, parts=lambda: columns)
 
     @property
     def width(self) -> int:

@@ -63,6 +63,8 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     >>> len(figure.axes)
     2
     """
+    if _is_tuning(fit) or _is_tuning(term):
+        raise DataError("several tunings go together in a list: plot_tuning([one, another]).")
     curves, name = _opened(tunings, term)
     draws = None if fit is None else _scale_draws(fit, name)
     figure, axes = new_figure(1, 1, 4.4)
@@ -106,6 +108,8 @@ def _opened(tunings: Any, term: str | None) -> tuple[dict[str, xr.Dataset], str]
         raise DataError("plot_tuning needs at least one thing that tune_prior returned.")
     first = next(iter(trees.values()))
     wanted = next(iter(first.children)) if term is None else term
+    if not isinstance(wanted, str):
+        raise DataError(f"term= is the name of a term, such as {next(iter(first.children))!r}.")
     for label, tree in trees.items():
         if wanted not in tree.children:
             raise DataError(
@@ -119,13 +123,17 @@ def _is_tree(thing: Any) -> bool:
     return hasattr(thing, "children") and hasattr(thing, "attrs")
 
 
-def _tree_of(one: Any) -> xr.DataTree:
+def _is_tuning(one: Any) -> bool:
     tree = getattr(one, "curve", one)
-    if not _is_tree(tree) or tree.attrs.get("method") != "tuning":
+    return _is_tree(tree) and tree.attrs.get("method") == "tuning"
+
+
+def _tree_of(one: Any) -> xr.DataTree:
+    if not _is_tuning(one):
         raise DataError(
             f"plot_tuning draws what tune_prior returns, or its curve; got {type(one).__name__!r}."
         )
-    return tree
+    return getattr(one, "curve", one)
 
 
 def _scale_draws(fit: Any, term: str) -> Array:

@@ -34,6 +34,10 @@ def _importing(*names: str) -> Callable[[Work], Work]:
 def _import(names: tuple[str, ...], work: Work) -> Work:
     for name in names:
         import_module(name)
+    import xarray as xr
+
+    # With their first coordinates xarray and pandas import what array libraries they find.
+    xr.Dataset(coords={"number": [0], "name": ["one"]})
     return work
 
 

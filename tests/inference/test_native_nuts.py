@@ -17,6 +17,8 @@ from conftest import simulate
 import bayesglm as bg
 from bayesglm.inference import mcmc
 from bayesglm.inference.mcmc import Settings, run_native
+from bayesglm.inference.problem import open_problems
+from bayesglm.numerics.density import density
 from bayesglm.spec.families import FAMILY_NAMES
 
 SHORT = {"draws": 60, "chains": 2}
@@ -155,6 +157,33 @@ def test_a_density_that_fails_or_is_nan_is_a_divergence(error):
     assert x[..., 1].max() <= 2.5
     assert x[..., 0].std() > 0.4
     assert found.columns["diverging"].sum() > 10
+
+
+def test_a_thread_keeps_its_state_from_one_call_to_the_next():
+    """Or each call would make the interpreter's state of the thread anew, and drop it."""
+    local, first_calls, threads, calls = threading.local(), [], set(), []
+
+    def noting(x):
+        calls.append(1)
+        threads.add(threading.get_ident())
+        if not hasattr(local, "called"):
+            local.called = True
+            first_calls.append(threading.get_ident())
+        return normal(x)
+
+    run(noting, cores=2)
+    assert len(calls) > 1000
+    assert len(first_calls) <= 4 + 1  # chains, and whoever asks for their starts
+    assert set(first_calls) == threads
+
+
+def test_what_overflows_is_no_warning():
+    model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    objective = open_problems(model, {"y": [0, 1, 4], "x": [-1.0, 0.0, 1.0]})[0].unconstrained
+    with np.errstate(all="raise"):
+        value, gradient = mcmc._guarded(density(objective, np.zeros(2)).slope)(np.full(2, 900.0))
+    assert value == -np.inf
+    assert not gradient.any()
 
 
 def test_a_bug_in_a_density_is_no_divergence():

@@ -70,7 +70,8 @@ def test_it_is_that_in_double_precision(family, terms, weights, monkeypatch):
     exact = rowwise.values(W, [])
     monkeypatch.setattr(near_module, "CHECKED", 0)
     found = made.values(W, [])
-    assert np.abs(found - exact).max() < 2e-4
+    # Rounding grows as the number of trials, of which there are seven.
+    assert np.abs(found - exact).max() < (5e-4 if family == "binomial" else 1e-4)
     assert np.any(found != exact)
 
 
@@ -101,9 +102,10 @@ def test_a_density_far_from_its_anchor_is_in_double_precision(family, monkeypatc
     assert single.single is not None
     assert double.single is None
     w = np.full(5, 60.0)
-    value, gradient = single.slope(w)
-    assert value == double.slope(w)[0]
-    np.testing.assert_array_equal(gradient, double.slope(w)[1])
+    with np.errstate(all="ignore"):
+        (value, gradient), exact = single.slope(w), double.slope(w)
+    assert value == exact[0]
+    np.testing.assert_array_equal(gradient, exact[1])
     assert single.slope(anchor + 0.01)[0] == pytest.approx(double.slope(anchor + 0.01)[0], abs=1e-4)
 
 

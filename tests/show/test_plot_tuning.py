@@ -206,6 +206,15 @@ def test_any_tuned_term_can_be_drawn(data):
         bg.plot_tuning(tuned, term="Z")
 
 
+def test_several_tunings_go_in_a_list(data, tunings):
+    one, other = tunings[:2]
+    for several in ((one, other), (one, other.curve), (one, None, other), (one, other, one)):
+        with pytest.raises(bg.DataError, match=r"in a list: plot_tuning\(\[one, another\]\)"):
+            bg.plot_tuning(*several)
+    with pytest.raises(bg.DataError, match=r"term= is the name of a term, such as 'X'"):
+        bg.plot_tuning(one, term=["X"])
+
+
 def test_a_single_scale(data, tmp_path):
     tuned = bg.tune_prior(model_of(bg.ridge(1.0)), data, term="X", scales=[0.3])
     figure = rendered(bg.plot_tuning(tuned), tmp_path)

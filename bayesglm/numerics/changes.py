@@ -1,0 +1,101 @@
+"""How the cumulants of canonical links change as eta moves, in single precision.
+
+A log likelihood is the sum of weight * (y eta - n b(eta)) and a constant. As eta moves by d from
+where the probability is p = 1 - q, or the mean mu, the cumulant b changes by
+
+    log(q + p e^d)      logit
+    mu (e^d - 1)        log
+
+McCullagh & Nelder (1989), Generalized Linear Models, 2.2.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit
+
+type Array = NDArray[np.float64]
+type Single = NDArray[np.float32]
+
+_IN_PRODUCT = 4  # rows, of whose factors one logarithm is taken
+
+
+class Change(NamedTuple):
+    """What moves from one eta ``(rows,)`` change: of the sum of weight * n * b, and of its slopes.
+
+    - `start`: what is to be added to the moves ``(rows,)``, in their unit; None where nothing.
+    - `sums`: the changes ``(k,)`` that moves ``(rows, k)`` make; overwrites them.
+    - `slope`: the change that one move of all rows ``(rows,)`` makes, and those of the means.
+    """
+
+    start: Array | None
+    sums: Callable[[Single], Single]
+    slope: Callable[[Single], tuple[float, Single]]
+
+
+class Changes(NamedTuple):
+    """The same from any eta: `at(eta, trials, weights)`, moves being d times ``unit``.
+
+    >>> change = LOG.at(np.zeros(2), None, None)
+    >>> change.sums(np.log(np.array([[1.0, 2.0], [1.0, 3.0]], dtype=np.float32))).round(6).tolist()
+    [0.0, 3.0]
+    """
+
+    unit: float
+    at: Callable[..., Change]
+
+
+def weighted(weights: Array | None, counts: Array | None) -> Array | None:
+    """Return weights * counts, None being ones."""
+    return counts if weights is None else weights if counts is None else weights * counts
+
+
+def _logit(eta: Array, trials: Array | None, weights: Array | None) -> Change:
+    """Of weight * n * log(q + p e^d), p e^d being 2 to the power of d / log 2 + log2 p."""
+    counts = weighted(weights, trials)
+    p, q = expit(eta).astype(np.float32), expit(-eta).astype(np.float32)
+    upright, single = q[:, None], None if counts is None else counts.astype(np.float32)
+
+    def sums(moved: Single) -> Single:
+        factors = np.exp2(moved, out=moved)
+        factors += upright
+        if single is not None:
+            return single @ np.log(factors, out=factors)
+        while _IN_PRODUCT * len(factors) > len(q) + _IN_PRODUCT:
+            half = len(factors) // 2
+            factors[:half] *= factors[len(factors) - half :]
+            factors = factors[: len(factors) - half]
+        return np.log(factors, out=factors).sum(axis=0)
+
+    def slope(moved: Single) -> tuple[float, Single]:
+        means = np.exp2(moved, out=moved)
+        factors = means + q
+        means /= factors
+        means -= p
+        np.log(factors, out=factors)
+        if single is None:
+            return float(factors.sum()), means
+        return float(single @ factors), np.multiply(means, single, out=means)
+
+    return Change(log_expit(eta) / np.log(2.0), sums, slope)
+
+
+def _log(eta: Array, trials: None, weights: Array | None) -> Change:
+    """Of weight * mu * (e^d - 1), as small as d and right to 6e-8 of it, however large mu."""
+    mu = (np.exp(eta) if weights is None else weights * np.exp(eta)).astype(np.float32)
+
+    def sums(moved: Single) -> Single:
+        return mu @ np.expm1(moved, out=moved)
+
+    def slope(moved: Single) -> tuple[float, Single]:
+        means = np.expm1(moved, out=moved)
+        means *= mu
+        return float(means.sum()), means
+
+    return Change(None, sums, slope)
+
+
+LOGIT = Changes(float(1.0 / np.log(2.0)), _logit)
+LOG = Changes(1.0, _log)
