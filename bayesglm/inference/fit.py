@@ -11,7 +11,7 @@ from bayesglm.inference.diagnostics import tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import Settings, mcmc_draws
-from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.spec.model import GLM
 
@@ -61,7 +61,7 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     """
     began = time.perf_counter()
     check_counts(draws, chains)
-    problems = open_problems(model, data)
+    problems = open_posteriors(model, data)
     return posterior_tree(problems, sample(problems, draws, chains, seed), seed, began)
 
 
@@ -82,6 +82,7 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
         )
     again = {}
     if reasons:
+        settings = settings._replace(beside=len(reasons) < len(problems))
         sampled = mcmc_draws([problems[k] for k in reasons], settings)
         again = dict(zip(reasons, sampled, strict=True))
     found = []

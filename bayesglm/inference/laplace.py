@@ -15,7 +15,7 @@ from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import find_mode
 from bayesglm.inference.pool import disagreement, find_pool, refusal
-from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.proposals import Proposal, by_tails, gaussian
 from bayesglm.inference.psis import resample, smallest_ess
 from bayesglm.inference.solve import with_moments
@@ -40,7 +40,7 @@ def fit_laplace(
     (log sigma, with the Jacobian), H being minus the Hessian there. A pool of its draws is
     weighted by p/q, the weights are Pareto-smoothed (Vehtari et al. 2024), and the draws are
     taken from the pool by systematic sampling, so ``posterior`` is already corrected. The pool
-    starts at 1.5 proposals per draw and grows while they are worth too few draws. Where k-hat
+    starts at 1.25 proposals per draw and grows while they are worth too few draws. Where k-hat
     says that the weights have no variance, or very many proposals would be needed, a split normal
     (Geweke 1989) follows the skewness of the density, and then a Student t its tails.
 
@@ -97,7 +97,7 @@ def fit_laplace(
     """
     began = time.perf_counter()
     check_counts(draws, chains)
-    problems = open_problems(model, data)
+    problems = open_posteriors(model, data)
     refused = uncurved(problems)
     if refused:
         raise ModelError(

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.diagnostics import diagnose, tell, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
-from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.pymc_model import build
 from bayesglm.inference.tree import check_counts, posterior_tree
 from bayesglm.inference.whitening import whiten
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 ENGINES = ("auto", "native", "pymc")
-TUNE = 150  # warm-up draws from a mode, in coordinates that leave next to nothing to adapt ...
+TUNE = 100  # warm-up draws from a mode, in coordinates that leave next to nothing to adapt ...
 LONG_TUNE = 300  # ... and without one
 # Numbers read by an evaluation from which chains gain by threads: below, they wait for each other's
-# turn at the interpreter for longer than they compute.
+# turn at the interpreter for longer than they compute, and threads are left to the products.
 SHARED = 3_000_000
 TRIED = 16  # thetas at which single precision is tried
 SPREAD = 2.0  # posterior sds over which the chains start
@@ -56,7 +57,10 @@ STATS = {
 
 
 class Settings(NamedTuple):
-    """What is asked of the sampler."""
+    """What is asked of the sampler.
+
+    ``beside`` says whether there are draws of other neurons, not to be lost by an interruption.
+    """
 
     draws: int
     chains: int
@@ -64,6 +68,7 @@ class Settings(NamedTuple):
     tune: int | None = None
     target_accept: float = 0.8
     engine: str = "auto"
+    beside: bool = False
 
 
 def fit_mcmc(
@@ -140,7 +145,7 @@ def fit_mcmc(
         raise DataError(f"tune must be at least 1, got {tune!r}.")
     if not 0 < target_accept < 1:
         raise DataError(f"target_accept must lie between 0 and 1, got {target_accept!r}.")
-    problems = open_problems(model, data)
+    problems = open_posteriors(model, data)
     made = mcmc_draws(problems, Settings(draws, chains, seed, tune, target_accept, engine))
     return posterior_tree(problems, made, seed, began)
 
@@ -189,7 +194,7 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
         try:
             found.append(_one(problem, settings, int(seed), watched and not several))
         except KeyboardInterrupt:
-            if not found:
+            if not found and not settings.beside:
                 raise
             found.append(nothing)
         if found[-1].interrupted:
@@ -205,9 +210,10 @@ def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Samp
     tries = np.random.default_rng(0).standard_normal((TRIED, problem.natural.size))
     target = density(problem.unconstrained, centre, widths, coordinates.to_theta(tries))
     options: dict[str, Any] = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
-    if target.cells <= SHARED:
+    alone = target.cells <= SHARED
+    if alone:
         options["cores"] = 1
-    with single_products():
+    with nullcontext() if alone else single_products():
         run = run_native(
             coordinates.in_x(target.slope), problem.natural.size, settings, seed, watched, options
         )

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 
 from bayesglm.design.design import Design, Plan, family_of, plan_fit
 from bayesglm.design.resolve import resolve
+from bayesglm.errors import ModelError
 from bayesglm.inference.laying import Positive, lay_priors
 from bayesglm.numerics.families import Family
 from bayesglm.numerics.objective import Objective
@@ -120,6 +121,17 @@ def open_problems(model: GLM, data: object) -> list[Problem]:
     """Lay the model on the data, resolve its default priors, and make a problem per neuron."""
     plan = resolve(plan_fit(model, data))
     return [make_problem(plan, k, design) for k, design in enumerate(plan.designs)]
+
+
+def open_posteriors(model: GLM, data: object) -> list[Problem]:
+    """Open the problems of a model of which draws are asked; ModelError where it has nothing."""
+    problems = open_problems(model, data)
+    if not problems[0].natural.size:
+        raise ModelError(
+            "the model has no parameter, so there is no posterior to draw from; fit_map gives its "
+            "log likelihood. Give it an intercept, or a term."
+        )
+    return problems
 
 
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:

@@ -10,7 +10,7 @@ McCullagh & Nelder (1989), Generalized Linear Models, 2.2.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,16 @@ def weighted(weights: Array | None, counts: Array | None) -> Array | None:
     return counts if weights is None else weights if counts is None else weights * counts
 
 
+def _log_product(factors: Single) -> Any:
+    """Return the logarithms of products over the rows; overwrites their factors."""
+    few = len(factors) // _IN_PRODUCT + 1
+    while len(factors) > few:
+        half = len(factors) // 2
+        factors[:half] *= factors[len(factors) - half :]
+        factors = factors[: len(factors) - half]
+    return np.log(factors, out=factors).sum(axis=0)
+
+
 def _logit(eta: Array, trials: Array | None, weights: Array | None) -> Change:
     """Of weight * n * log(q + p e^d), p e^d being 2 to the power of d / log 2 + log2 p."""
     counts = weighted(weights, trials)
@@ -61,22 +71,18 @@ def _logit(eta: Array, trials: Array | None, weights: Array | None) -> Change:
     def sums(moved: Single) -> Single:
         factors = np.exp2(moved, out=moved)
         factors += upright
-        if single is not None:
-            return single @ np.log(factors, out=factors)
-        while _IN_PRODUCT * len(factors) > len(q) + _IN_PRODUCT:
-            half = len(factors) // 2
-            factors[:half] *= factors[len(factors) - half :]
-            factors = factors[: len(factors) - half]
-        return np.log(factors, out=factors).sum(axis=0)
+        if single is None:
+            return _log_product(factors)
+        return single @ np.log(factors, out=factors)
 
     def slope(moved: Single) -> tuple[float, Single]:
         means = np.exp2(moved, out=moved)
         factors = means + q
         means /= factors
         means -= p
-        np.log(factors, out=factors)
         if single is None:
-            return float(factors.sum()), means
+            return float(_log_product(factors)), means
+        np.log(factors, out=factors)
         return float(single @ factors), np.multiply(means, single, out=means)
 
     return Change(log_expit(eta) / np.log(2.0), sums, slope)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -25,6 +25,14 @@ from bayesglm.numerics.shrinkage import Shrinkage
 
 Array = np.ndarray
 type Slope = Callable[[Array], tuple[float, Array]]
+
+
+class Units(NamedTuple):
+    """Of a run of coefficients: log precisions, sds and shares of the data ``(..., q)``."""
+
+    log_precision: Array
+    sd: Array
+    share: Array
 
 
 @dataclass(frozen=True)
@@ -37,24 +45,26 @@ class Shrunk:
     shrinkage: Shrinkage
     towards: Array
 
-    def to_theta(self, v: Array, log_precision: Array, theta: Array) -> None:
-        """Turn units, in place, into coefficients."""
+    def units(self, v: Array) -> Units:
+        """Return the units that the scales in v ``(..., size)`` make."""
         of = self.shrinkage
+        log_precision = of.log_precision(v)
         share = np.exp(of.log_share(log_precision))
-        w = np.exp(-0.5 * log_precision) * v[..., of.where] + share * self.towards
+        return Units(log_precision, np.exp(-0.5 * log_precision), share)
+
+    def to_theta(self, v: Array, units: Units, theta: Array) -> None:
+        """Turn what is given in units, in place, into coefficients."""
+        of = self.shrinkage
+        w = units.sd * v[..., of.where] + units.share * self.towards
         theta[..., of.where] = of.loc + of.turned(w, back=True)
 
-    def pull_back(self, v: Array, log_precision: Array, gradient: Array) -> None:
+    def pull_back(self, v: Array, units: Units, gradient: Array) -> None:
         """Turn a gradient in theta ``(size,)``, in place, into one in v, log_det's added."""
         of = self.shrinkage
-        sd, share = np.exp(-0.5 * log_precision), np.exp(of.log_share(log_precision))
         slope = of.turned(gradient[of.where])
-        moved = sd * v[of.where] + 2.0 * share * self.towards
-        slopes = (1.0 - share) * (slope * moved + 1.0)
-        gradient[of.where] = slope * sd
-        if len(of.learned.places) == 1:
-            slopes = slopes.sum(keepdims=True)
-        of.learned.add_slope(v, slopes, gradient)
+        moved = units.sd * v[of.where] + 2.0 * units.share * self.towards
+        of.learned.add_slope(v, (1.0 - units.share) * (slope * moved + 1.0), gradient)
+        gradient[of.where] = slope * units.sd
 
 
 @dataclass(frozen=True)
@@ -80,18 +90,18 @@ class Coordinates:
             return self.centre + self.factor * x
         return self.centre + x @ self.factor.T
 
-    def _precisions(self, v: Array) -> list[Array]:
-        return [one.shrinkage.log_precision(v) for one in self.shrunk]
+    def _units(self, v: Array) -> list[Units]:
+        return [one.units(v) for one in self.shrunk]
 
     def to_theta(self, x: Array) -> Array:
         """Return theta ``(..., size)`` of x ``(..., size)``."""
         v = self._straight(x)
-        return self._theta(v, self._precisions(v))
+        return self._theta(v, self._units(v))
 
-    def _theta(self, v: Array, precisions: list[Array]) -> Array:
+    def _theta(self, v: Array, units: list[Units]) -> Array:
         theta = v.copy() if self.shrunk else v
-        for one, precision in zip(self.shrunk, precisions, strict=True):
-            one.to_theta(v, precision, theta)
+        for one, own in zip(self.shrunk, units, strict=True):
+            one.to_theta(v, own, theta)
         return theta
 
     @cached_property
@@ -105,25 +115,25 @@ class Coordinates:
 
     def log_det(self, x: Array) -> Array:
         """Return log |d theta / dx| ``(...)`` at x ``(..., size)``."""
-        precisions = self._precisions(self._straight(x)) if self.shrunk else []
-        return np.zeros(x.shape[:-1]) + self._log_det(precisions)
+        units = self._units(self._straight(x)) if self.shrunk else []
+        return np.zeros(x.shape[:-1]) + self._log_det(units)
 
-    def _log_det(self, precisions: list[Array]) -> Any:
-        return self._straight_log_det - 0.5 * sum(one.sum(axis=-1) for one in precisions)
+    def _log_det(self, units: list[Units]) -> Any:
+        return self._straight_log_det - 0.5 * sum(one.log_precision.sum(axis=-1) for one in units)
 
     def in_x(self, slope: Slope) -> Slope:
         """Return the density's value and gradient in theta as one of value and gradient in x."""
 
         def slope_in_x(x: Array) -> tuple[float, Array]:
             v = self._straight(x)
-            precisions = self._precisions(v)
-            value, gradient = slope(self._theta(v, precisions))
+            units = self._units(v)
+            value, gradient = slope(self._theta(v, units))
             if self.shrunk:
                 gradient = gradient.copy()
-            for one, precision in zip(self.shrunk, precisions, strict=True):
-                one.pull_back(v, precision, gradient)
+            for one, own in zip(self.shrunk, units, strict=True):
+                one.pull_back(v, own, gradient)
             turned = gradient * self.factor if self.factor.ndim == 1 else gradient @ self.factor
-            return value + float(self._log_det(precisions)), turned
+            return value + float(self._log_det(units)), turned
 
         return slope_in_x
 

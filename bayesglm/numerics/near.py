@@ -59,7 +59,13 @@ def _block(changes: Changes, rows: Rows, anchor: Array) -> Block:
     eta = rows.times(anchor[None])[0] + rows.offset
     change = changes.at(eta, rows.trials, rows.weights)
     laid = [(where, part) for where, part in rows.columns if isinstance(part, Dense | Ones)]
-    others = [(where, part) for where, part in rows.columns if isinstance(part, Coded | Shifted)]
+    others = [
+        (where, part._replace(values=part.values.astype(SINGLE)))
+        if isinstance(part, Coded)
+        else (where, part)
+        for where, part in rows.columns
+        if isinstance(part, Coded | Shifted)
+    ]
     columns = [part.dense() for _, part in laid]
     where = [np.arange(where.start, where.stop) for where, _ in laid]
     if change.start is not None:
@@ -76,7 +82,7 @@ def _block(changes: Changes, rows: Rows, anchor: Array) -> Block:
 def _away(changes: Changes, away: Array) -> Array:
     """Return moves of w ``(k, p)``, of which eta's are in the unit of `Changes`, ``(p + 1, k)``."""
     found = np.empty((away.shape[1] + 1, len(away)), dtype=SINGLE)
-    np.multiply(away.T, changes.unit, out=found[:-1], casting="same_kind")
+    found[:-1] = changes.unit * away.T
     found[-1] = 1.0
     return found
 

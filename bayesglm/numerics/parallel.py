@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 LARGE = 1000  # rows of a matrix whose products are worth threads of their own
 
@@ -40,9 +40,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 @cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController
-
+def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,22 @@ class LearnedScale:
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
         """Add to a gradient in theta what slopes in the log scales ``(q,)`` make of it."""
-        if self.local is None:
+        if self.local is not None:
+            wide = theta[self.places] + theta[self.local]
+            share = expit(theta[self.slab] - 2.0 * wide)
+            gradient[self.slab] += 0.5 * float(slopes @ (1.0 - share))
+            slopes = slopes * share
+            gradient[self.local] += slopes
+        if self._only is None:
             np.add.at(gradient, self.places, slopes)
-            return
-        wide = theta[self.places] + theta[self.local]
-        share = expit(theta[self.slab] - 2.0 * wide)
-        np.add.at(gradient, self.places, slopes * share)
-        gradient[self.local] += slopes * share
-        gradient[self.slab] += 0.5 * float(slopes @ (1.0 - share))
+        else:
+            gradient[self._only] += slopes.sum()
+
+    @cached_property
+    def _only(self) -> int | None:
+        """The place of the scale that all coefficients share, if they do."""
+        first = int(self.places[0])
+        return first if np.all(self.places == first) else None
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,13 @@ class Coded(NamedTuple):
 
     def single(self, W: Array) -> Array:
         """Return a new X W ``(rows, k)`` in single precision, from W ``(columns, k)`` in it."""
-        values = self.values.astype(np.float32).T[:, :, None]
+        values = self.values.astype(np.float32, copy=False).T[:, :, None]
         W = W.reshape(len(values), self.n_levels, W.shape[1])
-        return sum(effect[self.codes] * value for effect, value in zip(W, values, strict=True))
+        if W.shape[2] == 1:  # one w: taking numbers is faster than taking rows
+            taken = (effect[:, 0].take(self.codes)[:, None] for effect in W)
+        else:
+            taken = (effect[self.codes] for effect in W)
+        return sum(effect * value for effect, value in zip(taken, values, strict=True))
 
     def adjoint(self, S: Array) -> Array:
         found = [

@@ -13,7 +13,7 @@ from bayesglm.design.door import as_dataset
 from bayesglm.design.variables import require
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.fit import sample
-from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.psis import khat_limit, leave_one_out
 from bayesglm.inference.tree import (
     check_counts,
@@ -272,7 +272,7 @@ def kfold(
     4
     """
     check_counts(draws, chains)
-    problems = open_problems(model, data)
+    problems = open_posteriors(model, data)
     fold_of = deal_folds(problems[0], data, by, folds, seed)
 
     def posterior(of: list[Problem]) -> list[Array]:

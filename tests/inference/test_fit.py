@@ -8,6 +8,8 @@ import xarray as xr
 from conftest import simulate
 
 import bayesglm as bg
+import bayesglm.inference.fit as fit_module
+import bayesglm.inference.mcmc as mcmc_module
 from bayesglm.inference.problem import open_problems
 from bayesglm.inference.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
@@ -97,3 +99,40 @@ def test_two_neurons_of_three_go_to_nuts_together():
         draws=400,
     )
     assert sizes[1] == pytest.approx(float(alone["posterior"]["x"].std()), rel=0.15)
+
+
+@pytest.mark.parametrize("verb", [bg.fit, bg.fit_laplace, bg.fit_mcmc, bg.kfold])
+def test_a_model_without_parameters_has_no_posterior(verb, data):
+    model = bg.GLM("bernoulli", [], family="bernoulli", intercept=None)
+    assert bg.fit_map(model, data).attrs["log_posterior"] == pytest.approx(-200 * np.log(2.0))
+    with pytest.raises(bg.ModelError, match="no parameter, so there is no posterior"):
+        verb(model, data)
+
+
+def test_an_interruption_of_nuts_keeps_the_neurons_that_laplace_has_done(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    counts = rng.poisson(np.exp(0.3 * x)[:, None], (60, 3))
+    cells = xr.Dataset(
+        {"cells": (("obs", "neuron"), counts), "x": ("obs", x)}, coords={"neuron": list("abc")}
+    )
+    model = bg.GLM("cells", bg.Linear("x", prior=bg.Normal(1.0)), family="poisson")
+    whole = bg.fit(model, cells)
+    refused = iter(["", "for the sake of this test", ""])
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit_module, "_fault", lambda one: next(refused))
+    monkeypatch.setattr(mcmc_module, "_run", interrupted)
+    with pytest.warns(bg.BayesGLMWarning) as told:
+        fitted = bg.fit(model, cells)
+    assert [str(one.message).split(":")[0] for one in told][-1] == "interrupted"
+    assert "0 of 4000 (neuron=b)" in str(told[-1].message)
+    assert fitted["posterior"]["x"].sel(neuron="b").isnull().all()
+    for neuron in "ac":
+        np.testing.assert_array_equal(
+            fitted["posterior"]["x"].sel(neuron=neuron), whole["posterior"]["x"].sel(neuron=neuron)
+        )
+    with pytest.raises(KeyboardInterrupt):
+        bg.fit_mcmc(model, cells)
