@@ -27,7 +27,7 @@ def nuts():
     rates = np.exp(np.outer(data["x"], [0.6, 0.0]))
     data["cells"] = (("time", "neuron"), rng.poisson(rates))
     model = bg.GLM("cells", ["x", bg.History(lags=2)], family="poisson", prior=bg.Normal(1.0))
-    return model, data, bg.fit_mcmc(model, data, draws=500, seed=3)
+    return model, data, bg.fit_mcmc(model, data, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def test_nuts_trees(nuts):
     assert sampled["posterior"]["history"].dims == ("chain", "draw", "neuron", "history_lag")
     assert sampled["sample_stats"]["diverging"].dims == ("chain", "draw", "neuron")
     assert arviz_stats.rhat(sampled["posterior"].to_dataset())["x"].max() < 1.02
-    again = bg.fit_mcmc(model, data, draws=500, seed=3)
+    again = bg.fit_mcmc(model, data, seed=3)
     xr.testing.assert_identical(sampled["posterior"].to_dataset(), again["posterior"].to_dataset())
 
 
