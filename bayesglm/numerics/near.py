@@ -48,7 +48,7 @@ class Block(NamedTuple):
             found += part.single(away[where])
         return found
 
-    def add_adjoint(self, means: Array, gradient: Array) -> None:
+    def take_adjoint(self, means: Array, gradient: Array) -> None:
         """Take X' means ``(p + 1,)`` from a gradient, in place."""
         gradient[self.where] -= means @ self.plain
         for where, part in self.others:
@@ -186,7 +186,7 @@ class Single(NamedTuple):
             room = np.empty(len(block.plain), dtype=SINGLE)
             change, means = block.change.slope(block.moved(single, room)[:, 0])
             value -= change
-            block.add_adjoint(means, gradient)
+            block.take_adjoint(means, gradient)
         return value, gradient[:-1]
 
 
