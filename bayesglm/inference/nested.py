@@ -14,7 +14,7 @@ weights correct the joint draws for all that is approximate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -26,7 +26,8 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.proposals import NARROWEST, WIDEST, Proposal
 from bayesglm.inference.solve import judge, with_moments
-from bayesglm.numerics.parallel import unthreaded_products
+from bayesglm.numerics.likelihood import CELLS
+from bayesglm.numerics.parallel import share_out, unthreaded_products
 from bayesglm.numerics.shrinkage import Shrinkage, shrinkage, turned
 
 Array = np.ndarray
@@ -44,6 +45,7 @@ MOST_REACH = 12.0
 SHORT = 0.05  # sd; a Newton step so short is the last
 MOST_STEPS = 30
 LONGEST = 2.0  # of the logarithms, in one step
+FEWEST = 256  # draws that are placed together
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,34 @@ class Nested:
         """Return draws of theta ``(n, size)`` and their log densities."""
         p = self.means.shape[1]
         psi, log_q = self.outer.draw(rng, n)
+        theta = np.hstack([rng.standard_normal((n, p)), psi])
+        step = max(FEWEST, CELLS // (4 * theta.shape[1]))
+
+        def work(starts: Sequence[int]) -> None:
+            for start in starts:
+                some = slice(start, start + step)
+                log_q[some] += self._place(theta[some])
+
+        share_out(range(0, n, step), work)
+        return theta, log_q
+
+    def _place(self, theta: Array) -> Array:
+        """Turn zeta, in place of w in theta ``(n, size)``, into w; return log q(w given psi)."""
+        p = self.means.shape[1]
+        zeta, psi = theta[:, :p], theta[:, p:]
         z = np.linalg.solve(self.outer.factor, (psi - self.outer.mode).T).T
         basis = _basis(z, self.reach)
-        zeta = rng.standard_normal((n, p))
         log_diagonal = basis @ self.log_diagonals
+        log_sd, log_share = _alone(self.shrinkages, theta, p)
+        log_q = -(log_sd + log_diagonal).sum(axis=1) - 0.5 * np.vecdot(zeta, zeta)
         scaled = np.exp(log_diagonal) * zeta
         w = scaled.copy()
         for weight, factor in zip(basis.T, self.factors, strict=True):
             w += weight[:, None] * (scaled @ factor.T)
-        theta = np.hstack([np.zeros((n, p)), psi])
-        log_sd, log_share = _alone(self.shrinkages, theta, p)
         w *= np.exp(log_sd)
         w += np.exp(log_share) * (basis @ self.means)
         theta[:, :p] = _straight(self.shrinkages, w)
-        log_q = log_q - (log_sd + log_diagonal).sum(axis=1) - 0.5 * (zeta**2).sum(axis=1)
-        return theta, log_q - 0.5 * p * np.log(2.0 * np.pi)
+        return log_q - 0.5 * p * np.log(2.0 * np.pi)
 
 
 def _alone(shrinkages: tuple[Shrinkage, ...], theta: Array, p: int) -> tuple[Array, Array]:

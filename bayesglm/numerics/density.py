@@ -11,11 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
-from bayesglm.numerics.likelihood import CELLS, block_rows, moments, run_slopes
+from bayesglm.numerics.likelihood import CELLS, moments, run_slopes
 from bayesglm.numerics.near import Single, in_single
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.rows import Coded, Rows
@@ -83,9 +82,7 @@ class Density:
             value, gradient = self.single.slope(w)
             if are_finite(value, gradient):
                 return value, gradient, np.zeros(0)
-        run: Iterable[Rows] = (
-            objective.blocks(block_rows(len(w))) if self.rows is None else self.rows
-        )
+        run: Iterable[Rows] = objective.blocks(MOST_ROWS) if self.rows is None else self.rows
         values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
 
@@ -114,7 +111,7 @@ def density(
     """
     p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
     n = sum(len(rows) for rows in objective.blocks(CELLS))
-    width = max((rows.width for rows in islice(objective.blocks(1), 1)), default=0)
+    width = objective.rowwise.width
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, around[:p])
         return Density(replace(objective, moments=taken), None, widths, p * p)

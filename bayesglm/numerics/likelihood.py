@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,11 @@ class Rowwise:
     family: Family
 
     @cached_property
+    def width(self) -> int:
+        """How many numbers a product reads of each row."""
+        return max((rows.width for rows in islice(self.blocks(1), 1)), default=0)
+
+    @cached_property
     def constant(self) -> float:
         """The part of the sum that no parameter moves."""
 
@@ -79,7 +85,7 @@ class Rowwise:
             kernels = (_kernel(self.family, rows, rows.times(w[None])[0], phi, 0) for rows in run)
             return sum(float(d.value.sum()) for d in kernels)
 
-        return self.constant + sum(share_out(self.blocks(block_rows(len(w))), work))
+        return self.constant + sum(share_out(self.blocks(block_rows(self.width)), work))
 
     def values(self, W: Array, phi: list) -> Array:
         """Return the log likelihoods ``(k,)`` at many w ``(k, p)``, phi numbers or ``(k,)``."""
@@ -118,7 +124,7 @@ class Rowwise:
                 total = _added(total, _terms_of(rows, d))
             return total
 
-        found = _in_runs(self.blocks(block_rows(len(w))), work, len(w))
+        found = _in_runs(self.blocks(block_rows(self.width)), work, len(w))
         total = reduce(_added, found)
         return total._replace(value=total.value + self.constant)
 
@@ -154,7 +160,7 @@ class Rowwise:
 
     def curvature_product(self, w: Array, phi: list) -> Callable[[Array], Array]:
         """Return the product of minus the Hessian at w with vectors ``(p,)``, never formed."""
-        size = block_rows(len(w))
+        size = block_rows(self.width)
         bends = [
             -_kernel(self.family, rows, rows.times(w[None])[0], phi, 2).eta_eta
             for rows in self.blocks(size)
@@ -178,7 +184,7 @@ class Rowwise:
         def work(run: Sequence[Rows]) -> float:
             return max((float(np.abs(rows.times(step[None])).max()) for rows in run), default=0.0)
 
-        return max(share_out(self.blocks(block_rows(len(step))), work))
+        return max(share_out(self.blocks(block_rows(self.width)), work))
 
 
 def _upright(phi: list) -> list:
