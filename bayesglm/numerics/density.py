@@ -14,14 +14,14 @@ from functools import cached_property
 
 import numpy as np
 
-from bayesglm.numerics.likelihood import CELLS, moments, run_slopes
+from bayesglm.numerics.likelihood import CELLS, block_rows, moments, run_slopes
 from bayesglm.numerics.near import Single, in_single
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.rows import Coded, Rows
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
-MOST_ROWS = 32768  # of a block of these: what is computed of each then stays in the cache
+MOST_ROWS = 32768  # of a block of these at most: what is computed of each then stays in the cache
 SMALL = 20_000  # numbers, up to which there is too little to gain for any rounding
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
