@@ -82,7 +82,8 @@ class Density:
             value, gradient = self.single.slope(w)
             if are_finite(value, gradient):
                 return value, gradient, np.zeros(0)
-        run: Iterable[Rows] = objective.blocks(MOST_ROWS) if self.rows is None else self.rows
+        size = block_rows(objective.rowwise.width)
+        run: Iterable[Rows] = objective.blocks(size) if self.rows is None else self.rows
         values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
 
