@@ -59,7 +59,7 @@ class Density:
         overflow: that is for the caller to ignore, once for all that it does there.
         """
         objective, p = self.objective, self.objective.n_coefficients
-        if objective.positive and objective.far_out(theta[None])[0]:
+        if objective.far_out(theta[None])[0]:
             return -np.inf, np.zeros(objective.size)
         phi = objective.phi(theta)
         value, of_w, of_phi = self._likelihood(theta[:p], phi)
@@ -82,8 +82,11 @@ class Density:
             value, gradient = self.single.slope(w)
             if are_finite(value, gradient):
                 return value, gradient, np.zeros(0)
-        size = block_rows(objective.rowwise.width)
-        run: Iterable[Rows] = objective.blocks(size) if self.rows is None else self.rows
+        run: Iterable[Rows]
+        if self.rows is None:
+            run = objective.blocks(block_rows(objective.rowwise.width))
+        else:
+            run = self.rows
         values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
         return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
 

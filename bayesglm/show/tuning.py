@@ -63,7 +63,7 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     >>> len(figure.axes)
     2
     """
-    if _is_tuning(fit) or _is_tuning(term):
+    if _tuning(fit) is not None or _tuning(term) is not None:
         raise DataError("several tunings go together in a list: plot_tuning([one, another]).")
     curves, name = _opened(tunings, term)
     draws = None if fit is None else _scale_draws(fit, name)
@@ -123,17 +123,18 @@ def _is_tree(thing: Any) -> bool:
     return hasattr(thing, "children") and hasattr(thing, "attrs")
 
 
-def _is_tuning(one: Any) -> bool:
+def _tuning(one: Any) -> xr.DataTree | None:
     tree = getattr(one, "curve", one)
-    return _is_tree(tree) and tree.attrs.get("method") == "tuning"
+    return tree if _is_tree(tree) and tree.attrs.get("method") == "tuning" else None
 
 
 def _tree_of(one: Any) -> xr.DataTree:
-    if not _is_tuning(one):
+    tree = _tuning(one)
+    if tree is None:
         raise DataError(
             f"plot_tuning draws what tune_prior returns, or its curve; got {type(one).__name__!r}."
         )
-    return getattr(one, "curve", one)
+    return tree
 
 
 def _scale_draws(fit: Any, term: str) -> Array:
