@@ -3,13 +3,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml
+# The rooms whose tests answer at once.
+QUICK := tests/spec tests/design tests/numerics tests/test_architecture.py tests/test_import.py
 
-.PHONY: help demo test lint bench calibrate clean
+.PHONY: help demo test quick lint fuzz bench calibrate clean
 
 help:
 	@echo "make demo       fit the bundled recording and write report.html"
 	@echo "make test       lint, types, import contracts, doctests, tests, notebooks"
+	@echo "make quick      lint and the fast tests, for the way people work"
 	@echo "make lint       the static checks alone"
+	@echo "make fuzz       random models and mutated files: a right answer, or an error of our own"
 	@echo "make bench      time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
 	@echo "make calibrate  check posteriors by simulation; one cell: make calibrate CELL=poisson-group-fit"
 	@echo "make clean      remove the virtual environment and caches"
@@ -21,6 +25,9 @@ demo: $(VENV)/.installed
 test: lint
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal --doctest-modules
 
+quick: lint
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow' $(QUICK)
+
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -29,6 +36,9 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks.run $(CASE)
+
+fuzz: $(VENV)/.installed-test
+	@$(BIN)/python -m fuzz.run
 
 calibrate: $(VENV)/.installed
 	@$(BIN)/python -m calibration.run $(CELL)

@@ -1,0 +1,1 @@
+"""Random models and mutated files: a right answer, or an error of the package's own."""
