@@ -1,4 +1,10 @@
-"""The exceptions of the package: each message names the place, the fault and a remedy."""
+"""Exceptions and warnings: each message names the place, the fault and a remedy."""
+
+import os
+import warnings
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class BayesGLMError(Exception):
@@ -26,3 +32,8 @@ class ConvergenceError(BayesGLMError):
 
 class BayesGLMWarning(UserWarning):
     """A result stands, but something about it must be known before it is used."""
+
+
+def tell(message: str) -> None:
+    """Warn, at the line of the caller who is outside the package; every warning goes this way."""
+    warnings.warn(message, BayesGLMWarning, skip_file_prefixes=(PACKAGE,))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-
 import numpy as np
 
-from bayesglm.errors import BayesGLMWarning
+from bayesglm.errors import tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import NEGLIGIBLE_SIGMA, has_tiny_sigma
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.psis import largest_rhat, smallest_ess
 
-PACKAGE = str(Path(__file__).parents[1])
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
 FEWEST = 4  # draws of a chain, of which r-hat and effective sizes can be told
@@ -60,8 +56,3 @@ def warn(problem: Problem, made: Draws) -> None:
     faults = faults_of(problem, made)
     if faults:
         tell(f"the NUTS draws{problem.where} need care: {'; '.join(faults)}.")
-
-
-def tell(message: str) -> None:
-    """Warn, at the line outside the package that asked for the draws."""
-    warnings.warn(message, BayesGLMWarning, skip_file_prefixes=(PACKAGE,))

@@ -6,8 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bayesglm.errors import ConvergenceError
-from bayesglm.inference.diagnostics import tell
+from bayesglm.errors import ConvergenceError, tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import Settings, mcmc_draws

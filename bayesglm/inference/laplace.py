@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import ConvergenceError, ModelError
-from bayesglm.inference.diagnostics import tell
+from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import find_mode

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import DataError, ModelError
-from bayesglm.inference.diagnostics import diagnose, tell, warn
+from bayesglm.errors import DataError, ModelError, tell
+from bayesglm.inference.diagnostics import diagnose, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_posteriors

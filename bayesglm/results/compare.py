@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.results.elpd import loo, summed
 
 if TYPE_CHECKING:
@@ -88,11 +87,7 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
         return elpds
     if max(cut.values()) > MANY * n_common:
         told = ", ".join(f"{number} of {name!r}" for name, number in cut.items() if number)
-        warnings.warn(
-            f"compared on the {n_common} samples that all models predict; left out: {told}.",
-            BayesGLMWarning,
-            stacklevel=3,
-        )
+        tell(f"compared on the {n_common} samples that all models predict; left out: {told}.")
     return {
         name: _cut(one, elpd_i)
         for (name, one), elpd_i in zip(numbered.items(), aligned, strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from bayesglm.design.door import as_dataset
 from bayesglm.design.variables import require
-from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
+from bayesglm.errors import BayesGLMError, DataError, tell
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.psis import khat_limit, leave_one_out
@@ -148,20 +147,16 @@ def _loo_data(
     good_k = khat_limit(n_draws)
     n_bad = int((pareto_k > good_k).sum())
     if n_bad:
-        warnings.warn(
+        tell(
             f"k-hat is above {good_k:.2f} for {n_bad} of {pareto_k.size} samples (the largest is "
             f"{np.nanmax(pareto_k):.2f}), so their leave-one-out densities are not to be trusted; "
-            "use kfold.",
-            BayesGLMWarning,
-            stacklevel=3,
+            "use kfold."
         )
     dependence = describe_dependence(problems, thetas)
     if dependence:
-        warnings.warn(
+        tell(
             f"pointwise leave-one-out is optimistic here: {dependence}. Use "
-            "kfold(model, data, by='time') or by='trial'.",
-            BayesGLMWarning,
-            stacklevel=3,
+            "kfold(model, data, by='time') or by='trial'."
         )
     elpd, se, p = summed(elpd_i, p_loo_i)
     return ELPDDataLOO(

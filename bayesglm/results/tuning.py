@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +12,7 @@ from scipy.optimize import minimize_scalar
 
 from bayesglm.design.design import Plan, plan_fit
 from bayesglm.design.resolve import data_scale, resolve
-from bayesglm.errors import BayesGLMWarning, DataError, ModelError
+from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.importance import MORE
 from bayesglm.inference.problem import Problem, make_problem
 from bayesglm.inference.psis import khat_limit
@@ -289,11 +288,9 @@ def _warn_of_ends(
     for label, best, grid in zip(labels, chosen, grids, strict=True):
         for place, (which, remedy) in remedies.items():
             if len(grid) > 2 and best == grid[place]:
-                warnings.warn(
+                tell(
                     f"the {what} of term {label!r} is best at the {which} scale, {best:.3g}: the "
-                    f"data may want {remedy} scales=.",
-                    BayesGLMWarning,
-                    stacklevel=3,
+                    f"data may want {remedy} scales=."
                 )
 
 
@@ -307,12 +304,10 @@ def _warn_of_khat(scored: list[dict[float, Score]], limit: float) -> None:
         and np.fmax(one.value, one.statistics["log_evidence_laplace"]) > best - CLOSE
     ]
     if bad:
-        warnings.warn(
+        tell(
             f"the evidence cannot be trusted at {len(bad)} of {len(every)} scales, within "
             f"{CLOSE:g} of the best: k-hat is up to {np.max(bad):.2f}, and its limit {limit:.2f}. "
-            "Use more draws=, or method='kfold'.",
-            BayesGLMWarning,
-            stacklevel=3,
+            "Use more draws=, or method='kfold'."
         )
 
 
@@ -321,19 +316,15 @@ def _warn_of_loo(problems: list[Problem], posterior: Posterior, best: Score) -> 
     n_bad = int(best.statistics["n_high_khat"])
     dependence = describe_dependence(problems, thetas)
     if n_bad:
-        warnings.warn(
+        tell(
             f"k-hat is too high for {n_bad} samples at the chosen scale (the largest is "
             f"{best.statistics['khat']:.2f}), so their leave-one-out densities are not to be "
-            "trusted; use method='kfold'.",
-            BayesGLMWarning,
-            stacklevel=3,
+            "trusted; use method='kfold'."
         )
     if dependence:
-        warnings.warn(
+        tell(
             f"pointwise leave-one-out is optimistic here: {dependence}. Use method='kfold' with "
-            "by='time' or by='trial'.",
-            BayesGLMWarning,
-            stacklevel=3,
+            "by='time' or by='trial'."
         )
 
 
