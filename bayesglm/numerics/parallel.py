@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextvars
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -40,8 +42,13 @@ def _pool() -> ThreadPoolExecutor:
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _blas() -> tuple[ThreadpoolController, ThreadpoolController]:
+    """Return the libraries with a number of threads for each caller (OpenMP), and for all."""
+    every = ThreadpoolController().select(user_api="blas")
+    own = every.select(threading_layer="openmp")
+    names = {library.filepath for library in own.lib_controllers}
+    others = [one.filepath for one in every.lib_controllers if one.filepath not in names]
+    return own, every.select(filepath=others)
 
 
 @cache
@@ -55,8 +62,64 @@ def _keep_freed_memory() -> None:
     np.empty(4_000_000)
 
 
+class _SharedLimit:
+    """The limit of libraries to one thread for the whole process: the last to leave lifts it.
+
+    Limits of two threads of ours overlap without one being inside the other, so that each would put
+    back the number it has seen: the last of them the 1 of another, for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+        self.limiter: Any = None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.count == 0:
+                _take_control()
+                self.limiter = _blas()[1].limit(limits=1)
+            self.count += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.count -= 1
+            if self.count == 0:
+                self._lift()
+
+    def _lift(self) -> None:
+        _take_control()
+        self.limiter.restore_original_limits()
+        _take_control()
+
+    def leave_all(self) -> None:
+        """Lift the limit in a forked process, in which those who asked for it do not go on."""
+        self.lock.release()
+        if self.count:
+            self._lift()
+        self.count = 0
+
+
+def _take_control() -> None:
+    """Let any thread set the limits that all share.
+
+    From version 3.8 on, threadpoolctl lets only the thread do so that was first, until it says that
+    it has done; those of other threads do nothing, without a word.
+    """
+    for kind in {type(library) for library in _blas()[1].lib_controllers}:
+        if hasattr(kind, "clear_controlling_thread"):
+            kind.clear_controlling_thread(force=True)
+
+
+_shared_limit = _SharedLimit()
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+    os.register_at_fork(
+        before=_shared_limit.lock.acquire,
+        after_in_parent=_shared_limit.lock.release,
+        after_in_child=_shared_limit.leave_all,
+    )
 
 
 @contextmanager
@@ -69,7 +132,10 @@ def unthreaded_products(size: int) -> Iterator[None]:
 @contextmanager
 def single_products() -> Iterator[None]:
     """Keep every matrix product to one thread."""
-    with nullcontext() if n_threads() == 1 else _blas().limit(limits=1):
+    if n_threads() == 1:
+        yield
+        return
+    with _blas()[0].limit(limits=1), _shared_limit:
         yield
 
 
@@ -100,7 +166,7 @@ def share_out[Block, Result](
         return [work(every)]
     edges = [len(every) * k // n_runs for k in range(n_runs + 1)]
     runs = [every[a:b] for a, b in pairwise(edges)]
-    with _blas().limit(limits=1):
+    with single_products():
         # Each in a copy of the context, which says what NumPy does on overflow.
         futures = [_pool().submit(contextvars.copy_context().run, work, run) for run in runs[1:]]
         first = work(runs[0])
