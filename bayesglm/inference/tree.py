@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -188,7 +189,7 @@ def thetas_from(group: xr.Dataset, problems: list[Problem]) -> list[Array]:
             theta[..., where] = values.reshape(*theta.shape[:-1], -1)
         n = problem.natural.n_coefficients
         theta[..., n:] = np.log(theta[..., n:])
-        found.append(theta.reshape(-1, problem.natural.size))
+        found.append(theta.reshape(math.prod(theta.shape[:-1]), problem.natural.size))
     return found
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, thetas_of
+from bayesglm.numerics.rows import Rows
+from bayesglm.numerics.summaries import finished, mean_of, quantiles_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,8 +36,8 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         the levels and effects of a `Group` among them.
         ``link`` is the coefficient (link units per unit of the predictor) and ``response`` the
         change of the mean response when the predictor rises by one unit at that place, from the
-        average linear predictor: g^-1(eta_mean + w) - g^-1(eta_mean). Posterior means, with
-        ``*_lower`` and ``*_upper`` for posterior fits.
+        average linear predictor: g^-1(eta_mean + w) - g^-1(eta_mean), infinite where it is beyond
+        the largest float. Posterior means, with ``*_lower`` and ``*_upper`` for posterior fits.
 
     Raises
     ------
@@ -58,48 +60,59 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     problems = reopen(fit)
     group = parameter_group(fit)
     thetas = thetas_of(fit, problems)
+    drawn = "draw" in group.dims
     nodes = {}
     for k, block in enumerate(problems[0].design.predictors.blocks):
-        link = np.stack(
-            [theta[:, p.places[block.name]] for p, theta in zip(problems, thetas, strict=True)],
-            axis=1,
-        )
-        response = np.stack(
-            [_response(p, theta, k) for p, theta in zip(problems, thetas, strict=True)], axis=1
-        )
-        has_bands = "draw" in group.dims
-        variables: dict[str, Array] = {}
-        for name, values in (("link", link), ("response", response)):
-            variables |= _bands(name, values, prob) if has_bands else {name: values[0]}
+        told = [
+            _summarised(problem, theta[finished(theta)], k, prob if drawn else None)
+            for problem, theta in zip(problems, thetas, strict=True)
+        ]
+        variables = {name: np.stack([one[name] for one in told]) for name in told[0]}
         nodes[f"/{block.name}"] = _node(problems, block, variables)
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"prob": prob, "response": problems[0].plan.model.response}
     return tree
 
 
-def _bands(name: str, draws: Array, prob: float) -> dict[str, Array]:
-    lower, upper = np.quantile(draws, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
-    return {name: draws.mean(axis=0), f"{name}_lower": lower, f"{name}_upper": upper}
+def _summarised(problem: Problem, theta: Array, k: int, prob: float | None) -> dict[str, Array]:
+    """Return both units of one neuron's block ``k``, of its draws with bands."""
+    link = theta[:, problem.places[problem.design.predictors.blocks[k].name]]
+    found: dict[str, Array] = {}
+    for name, values in (("link", link), ("response", _response(problem, theta, k))):
+        if not len(values):  # an interruption left this neuron without draws
+            values = np.full((1, link.shape[1]), np.nan)
+        found[name] = mean_of(values)
+        if prob is not None:
+            edges = quantiles_of(values, np.array([0.5 - prob / 2, 0.5 + prob / 2]))
+            found[f"{name}_lower"], found[f"{name}_upper"] = edges
+    return found
 
 
 def _response(problem: Problem, theta: Array, k: int) -> Array:
     """Return the change of the mean response, per draw and coefficient of block ``k``."""
     objective, name = problem.natural, problem.design.predictors.blocks[k].name
     centre = _average_eta(problem, theta[:, : objective.n_coefficients])
-    mean = objective.family.mean
-    shifted = centre[:, None] + theta[:, problem.places[name]]
-    return mean(shifted, (), None) - mean(centre[:, None], (), None)
+    mean, w = objective.family.mean, theta[:, problem.places[name]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = mean(centre[:, None] + w, (), None) - mean(centre[:, None], (), None)
+    # Where both are beyond the largest float: the mean rises with eta, whatever the link.
+    return np.where(np.isnan(change), np.where(w == 0.0, 0.0, np.copysign(np.inf, w)), change)
 
 
 def _average_eta(problem: Problem, w: Array) -> Array:
     """Return the average linear predictor per draw; a row of weight 2 counts twice."""
-    total, offset, n = np.zeros(w.shape[1]), 0.0, 0.0
+    n = sum(float(_counts(rows).sum()) for rows in problem.design.blocks(4096))
+    average, offset = np.zeros(w.shape[1]), 0.0
     for rows in problem.design.blocks(4096):
-        counts = np.ones(len(rows.y)) if rows.weights is None else rows.weights
-        total += rows.adjoint(counts[None])[0]
-        offset += float(np.sum(counts * rows.offset))
-        n += float(counts.sum())
-    return w @ (total / n) + offset / n
+        shares = _counts(rows) / n  # of the sum, which may be beyond the largest float
+        average += rows.adjoint(shares[None])[0]
+        offset += float(np.sum(shares * rows.offset))
+    with np.errstate(over="ignore"):
+        return w @ average + offset
+
+
+def _counts(rows: Rows) -> Array:
+    return np.ones(len(rows.y)) if rows.weights is None else rows.weights
 
 
 def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> xr.Dataset:

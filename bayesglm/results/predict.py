@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from bayesglm.design.design import Predictors, plan_prediction
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, stored_data, thetas_of
+from bayesglm.numerics.memory import free_memory
+from bayesglm.numerics.summaries import finished, quantiles_of
 from bayesglm.spec.noun import near
 
 if TYPE_CHECKING:
@@ -17,9 +20,16 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 KINDS = ("mean", "response", "linear")
+TOGETHER = 2_000_000  # predictions that are made at a time
 
 
-def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 0) -> xr.Dataset:
+def predict(
+    fit: xr.DataTree,
+    data: Any = None,
+    kind: str = "mean",
+    seed: int = 0,
+    quantiles: Iterable[float] | None = None,
+) -> xr.Dataset:
     """Predict the response for every posterior draw (or at the MAP), on the data's own samples.
 
     Parameters
@@ -35,18 +45,22 @@ def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 
         recorded past.
     seed : int
         Seed of ``"response"``.
+    quantiles : sequence of float, optional
+        Quantiles of the posterior predictions in place of all draws, along a dim ``quantile``: a
+        few numbers for each sample, where the draws of many samples do not fit the memory.
 
     Returns
     -------
     xarray.Dataset
-        One variable under the response's name: ``([chain, draw,] sample[, neuron])``, NaN where
-        a full past is missing.
+        One variable under the response's name: ``([chain, draw,] sample[, neuron])``, with
+        ``quantiles`` ``(quantile, sample[, neuron])``; NaN where a full past is missing.
 
     Raises
     ------
     DataError
         New data that lack a variable, whose labels differ from those of the fit, or with a level
-        of a factor that the fit has not seen.
+        of a factor that the fit has not seen; predictions beyond the largest float, or more of
+        them than the memory holds; quantiles outside [0, 1], or of a MAP.
     ModelError
         An unknown ``kind``.
 
@@ -74,14 +88,67 @@ def predict(fit: xr.DataTree, data: Any = None, kind: str = "mean", seed: int = 
     _check_same_neurons(problems, dataset)
     _check_same_coefficients(problems, every)
     group = parameter_group(fit)
-    lead = tuple(name for name in ("chain", "draw") if name in group.dims)
-    shape = tuple(group.sizes[name] for name in lead)
+    wanted = _wanted(quantiles, group)
+    coords: dict[str, Any] = {d: group[d] for d in ("chain", "draw") if d in group.dims}
+    if wanted is not None:
+        coords = {"quantile": wanted}
+    values = _room(tuple(map(len, coords.values())), len(problems), dataset.sizes[dim], wanted)
+    flat = values.reshape(-1, *values.shape[-2:])
     streams = np.random.default_rng(seed).spawn(len(problems))
-    values = np.full((*shape, len(problems), dataset.sizes[dim]), np.nan)
     for k, (problem, theta) in enumerate(zip(problems, thetas_of(fit, problems), strict=True)):
-        found = _predict(problem, every[k], theta, kind, streams[k])
-        values[..., k, every[k].rows] = found.reshape(*shape, -1)
-    return _as_dataset(values, problems, dataset, dim, lead, group)
+        draws = finished(theta)
+        if not len(draws):
+            continue
+        places = draws if wanted is None else np.arange(len(wanted))
+        for part, block in _blocks(problem, every[k], theta[draws], kind, streams[k]):
+            told = block if wanted is None else quantiles_of(block, wanted)
+            flat[:, k][np.ix_(places, every[k].rows[part])] = told
+    return _as_dataset(values, problems, dataset, dim, coords)
+
+
+def _wanted(quantiles: Iterable[float] | None, group: xr.Dataset) -> Array | None:
+    """Return the quantiles as an array; raises DataError unless they are probabilities."""
+    if quantiles is None:
+        return None
+    try:
+        given = np.asarray(list(quantiles))
+    except TypeError:
+        given = np.asarray(quantiles)
+    if given.ndim != 1 or not given.size or given.dtype.kind not in "iuf":
+        raise DataError(
+            f"quantiles must be a sequence of numbers between 0 and 1, got {quantiles!r}."
+        )
+    values = given.astype(float)
+    if not np.all((values >= 0.0) & (values <= 1.0)):
+        raise DataError(f"quantiles must lie between 0 and 1, got {values.tolist()}.")
+    if "draw" not in group.dims:
+        raise DataError(
+            "a MAP predicts one number for each sample, which has no quantiles; give a posterior "
+            "(of fit or fit_mcmc), or leave quantiles out."
+        )
+    return values
+
+
+def _room(lead: tuple[int, ...], n_neurons: int, n_samples: int, quantiles: Array | None) -> Array:
+    """Return the array of the predictions, not yet made; raises DataError if it is too large."""
+    shape = (*lead, n_neurons, n_samples)
+    size = float(np.prod(shape, dtype=float))
+    if 8.0 * (size + 4 * TOGETHER) <= free_memory():
+        try:
+            return np.full(shape, np.nan)
+        except MemoryError:
+            pass
+    remedy = (
+        "Predict for a part of the samples at a time."
+        if quantiles is not None or not lead
+        else "Ask for quantiles=(0.03, 0.5, 0.97), which are made in blocks, predict for a part of "
+        "the samples at a time, or fit with fewer draws."
+    )
+    numbers = " x ".join(f"{n:,}" for n in (*lead, *((n_neurons,) * (n_neurons > 1)), n_samples))
+    raise DataError(
+        f"the predictions are {numbers} numbers, {8e-9 * size:.3g} GB, more than the memory that "
+        f"is free. {remedy}"
+    )
 
 
 def _as_dataset(
@@ -89,13 +156,11 @@ def _as_dataset(
     problems: list[Problem],
     dataset: xr.Dataset,
     dim: str,
-    lead: tuple[str, ...],
-    group: xr.Dataset,
+    coords: dict[str, Any],
 ) -> xr.Dataset:
     import xarray as xr
 
-    plan = problems[0].plan
-    coords: dict[str, Any] = {name: group[name] for name in lead}
+    plan, lead = problems[0].plan, tuple(coords)
     coords |= {str(k): c for k, c in dataset.coords.items() if c.dims == (dim,)}
     if plan.population is None:
         values, dims = values[..., 0, :], (*lead, dim)
@@ -105,29 +170,43 @@ def _as_dataset(
     return xr.Dataset({plan.model.response: (dims, values)}, coords=coords)
 
 
-def _predict(
+def _blocks(
     problem: Problem, predictors: Predictors, theta: Array, kind: str, rng: np.random.Generator
-) -> Array:
-    """Return ``(draws, kept rows)``."""
+) -> Iterator[tuple[slice, Array]]:
+    """Run through the kept rows: which they are, and their predictions ``(draws, rows)``."""
     objective = problem.natural
     w = theta[:, : objective.n_coefficients]
     phi = [np.atleast_1d(value)[:, None] for value in objective.phi(theta)]
-    found = np.empty((len(theta), len(predictors.rows)))
-    size = max(16, 2_000_000 // len(theta))
+    size = max(16, TOGETHER // len(theta))
     for start in range(0, len(predictors.rows), size):
         part = slice(start, start + size)
         rows = predictors.rows[part]
-        eta = predictors.block(part).times(w)
-        if predictors.offset is not None:
-            eta = eta + predictors.offset[rows]
+        with np.errstate(over="ignore", invalid="ignore"):
+            eta = predictors.block(part).times(w)
+            if predictors.offset is not None:
+                eta = eta + predictors.offset[rows]
         trials = None if predictors.trials is None else predictors.trials[rows]
+        _check_finite(problem, eta, rows, "linear predictor")
         if kind == "linear":
-            found[:, part] = eta
-        elif kind == "mean":
-            found[:, part] = objective.family.mean(eta, phi, trials)
-        else:
-            found[:, part] = objective.family.draw(rng, eta, phi, trials)
-    return found
+            yield part, eta
+            continue
+        mean = objective.family.mean(eta, phi, trials)
+        _check_finite(problem, mean, rows, "predicted mean")
+        yield part, mean if kind == "mean" else objective.family.draw(rng, eta, phi, trials)
+
+
+def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> None:
+    lost = ~np.isfinite(values)
+    if not lost.any():
+        return
+    first, plan = int(rows[np.argmax(lost.any(axis=0))]), problem.plan
+    raise DataError(
+        f"the {what} of {plan.model.response!r}{problem.where} is beyond the largest float in "
+        f"{int(lost.any(axis=1).sum())} of {len(values)} draws, the first at "
+        f"{plan.sample_dim}={first}: predictors or offset are far outside what the model was "
+        "fitted to. Predict nearer to it, rescale the predictors"
+        + (", or take kind='linear'." if what == "predicted mean" else ".")
+    )
 
 
 def _check_same_neurons(problems: list[Problem], dataset: xr.Dataset) -> None:

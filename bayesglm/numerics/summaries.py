@@ -1,0 +1,49 @@
+"""Means and quantiles of draws, of which some may be infinite or next to the largest float."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def mean_of(draws: Array) -> Array:
+    """Return the mean over the first axis; the infinity of more draws where they hold both.
+
+    >>> mean_of(np.array([[1.0, 1.5e308, np.inf], [2.0, 1.7e308, -1.0]])).tolist()
+    [1.5, 1.6e+308, inf]
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.mean(draws, axis=0)
+        if np.isfinite(found).all():
+            return found
+        found = np.sum(draws / len(draws), axis=0)
+    both = np.copysign(np.inf, np.sign(draws).sum(axis=0))
+    return np.where(np.isnan(found), both, found)
+
+
+def quantiles_of(draws: Array, probabilities: Array) -> Array:
+    """Return quantiles over the first axis, ``(probabilities, ...)``, interpolated linearly.
+
+    Between two infinite draws, or a finite and an infinite one, that is the nearer of them.
+
+    >>> quantiles_of(np.array([1.0, 2.0, np.inf, np.inf]), np.array([0.25, 0.9])).tolist()
+    [1.75, inf]
+    """
+    # Quantiles along the last axis, which is contiguous, are several times as fast.
+    last = np.ascontiguousarray(np.moveaxis(draws, 0, -1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.quantile(last, probabilities, axis=-1)
+    if np.isfinite(found).all():
+        return found
+    nearest = np.quantile(last, probabilities, axis=-1, method="nearest")
+    return np.where(np.isfinite(found), found, nearest)
+
+
+def finished(thetas: Array) -> Array:
+    """Return the positions of those draws ``(draws, size)`` that an interruption did not leave out.
+
+    >>> finished(np.array([[0.0, 1.0], [np.nan, np.nan]])).tolist()
+    [0]
+    """
+    return np.flatnonzero(~np.isnan(thetas).any(axis=1))
