@@ -26,6 +26,7 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.proposals import NARROWEST, WIDEST, Proposal
 from bayesglm.inference.solve import judge, with_moments
+from bayesglm.numerics.hilltop import hilltop
 from bayesglm.numerics.likelihood import CELLS
 from bayesglm.numerics.parallel import share_out, unthreaded_products
 from bayesglm.numerics.shrinkage import Shrinkage, shrinkage, turned
@@ -33,7 +34,6 @@ from bayesglm.numerics.shrinkage import Shrinkage, shrinkage, turned
 Array = np.ndarray
 MOST_SCALES = 4  # parameters beside the coefficients
 MOST_NUMBERS = 50_000_000  # of all polynomials' coefficients
-STEP = 0.1  # of the logarithms, for differences
 PROBES = (1.0, 2.0, 3.0)  # steps of one sd along each axis
 CORNER = 1.5
 DF = 8.0  # tails of the proposal for psi
@@ -42,9 +42,6 @@ DEGREE = 3  # of polynomials on each side of the mode, one for each of the PROBE
 LITTLE = 9.0  # nats below the mode, where next to no mass is left
 STRETCH = 1.4
 MOST_REACH = 12.0
-SHORT = 0.05  # sd; a Newton step so short is the last
-MOST_STEPS = 30
-LONGEST = 2.0  # of the logarithms, in one step
 FEWEST = 256  # draws that are placed together
 
 
@@ -185,9 +182,22 @@ def _quiet(problem: Problem) -> Iterator[None]:
 def _mode_and_factor(
     problem: Problem, given: Callable[[Array], Conditional]
 ) -> tuple[Array, Array]:
-    psi, precision = _climb(given, problem.start()[problem.unconstrained.n_coefficients :])
-    values, vectors = np.linalg.eigh(precision)
-    return psi, vectors / np.sqrt(values)
+    p = problem.unconstrained.n_coefficients
+
+    def log_marginal(psi: Array) -> float:
+        try:
+            return given(psi).log_marginal
+        except ConvergenceError:  # far from where the posterior lies
+            return -np.inf
+
+    top = hilltop(log_marginal, problem.start()[p:])
+    if top is None:
+        raise ConvergenceError(
+            f"no mode of the {problem.unconstrained.size - p} scales and dispersions was found; "
+            "their posterior may be at a boundary"
+        )
+    values, vectors = np.linalg.eigh(top.precision)
+    return top.x, vectors / np.sqrt(values)
 
 
 def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
@@ -215,45 +225,6 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         return Conditional(value, x, dtrtri(lower, lower=True)[0].T, found.gradient_norm)
 
     return given
-
-
-def _climb(given: Callable[[Array], Conditional], psi: Array) -> tuple[Array, Array]:
-    """Find the mode of log p(psi | y) by Newton steps on differences; its precision with it."""
-    d = len(psi)
-    best = given(psi).log_marginal
-    for _ in range(MOST_STEPS):
-        gradient, hessian = _differences(lambda at: given(at).log_marginal, psi, best)
-        values, vectors = np.linalg.eigh(-hessian)
-        # A direction that bends the other way is climbed as if it bent as much the right way.
-        bends = np.maximum(np.abs(values), 1e-2)
-        step = vectors @ ((vectors.T @ gradient) / bends)
-        step *= min(1.0, LONGEST / max(np.abs(step).max(), 1e-300))
-        length = float(np.sqrt(step @ (vectors * bends) @ (vectors.T @ step)))
-        if length < SHORT and values.min() > 0.0:
-            return psi, (vectors * bends) @ vectors.T
-        for shorter in 0.5 ** np.arange(8):
-            trial = given(psi + shorter * step).log_marginal
-            if trial > best - 1e-9 * (1.0 + abs(best)):
-                psi, best = psi + shorter * step, trial
-                break
-        else:
-            break
-    raise ConvergenceError(
-        f"no mode of the {d} scales and dispersions was found; their posterior may be at a boundary"
-    )
-
-
-def _differences(value: Callable[[Array], float], x: Array, at: float) -> tuple[Array, Array]:
-    """Return gradient and Hessian by central differences."""
-    d, steps = len(x), STEP * np.eye(len(x))
-    up, down = (np.array([value(x + sign * step) for step in steps]) for sign in (1.0, -1.0))
-    gradient = (up - down) / (2.0 * STEP)
-    hessian = np.diag((up - 2.0 * at + down) / STEP**2)
-    for i, j in combinations(range(d), 2):
-        both = value(x + steps[i] + steps[j]) - up[i] - up[j] + at
-        other = value(x - steps[i] - steps[j]) - down[i] - down[j] + at
-        hessian[i, j] = hessian[j, i] = 0.5 * (both + other) / STEP**2
-    return gradient, hessian
 
 
 def _explored(

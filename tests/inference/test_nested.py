@@ -7,7 +7,7 @@ from scipy import stats
 
 import bayesglm as bg
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.nested import conditionals, nested_proposal
+from bayesglm.inference.nested import conditionals, nested_proposal, scales_at_mode
 from bayesglm.inference.problem import open_problems
 from bayesglm.inference.psis import smooth
 
@@ -157,6 +157,36 @@ def test_nuts_of_a_learned_scale_is_its_posterior(spread):
     of_low = min(float(arviz_stats.ess(low.to_dataset(name="v"))["v"]), 4000.0)
     assert float(low.mean()) == pytest.approx(below, abs=4.5 * 0.5 / np.sqrt(of_low))
     assert fit.attrs["max_rhat"] < 1.02
+
+
+LEARNED = {
+    "default": bg.Group("g"),
+    "slopes": bg.Group("g", slopes=("x",)),
+    "half-normal": bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0))),
+    "exponential": bg.Group("g", prior=bg.Normal(bg.Exponential(0.01))),
+}
+
+
+def large(n, seed, spread=7.0, noise=9.0):
+    """Many rows of 40 levels, of which the scales' posterior is narrow."""
+    rng = np.random.default_rng(seed)
+    g, x, effects = rng.integers(0, 40, n), rng.normal(size=n), rng.normal(0.0, spread, (2, 40))
+    return {"g": g, "x": x, "y": 50.0 + effects[0, g] + effects[1, g] * x + rng.normal(0, noise, n)}
+
+
+@pytest.mark.parametrize("term", LEARNED)
+@pytest.mark.parametrize(("n", "spread", "noise"), [(300, 7, 9), (10_000, 7, 9), (30_000, 0.1, 1)])
+def test_every_inner_mode_of_scales_is_found(term, n, spread, noise):
+    for seed in range(3):
+        model = bg.GLM("y", ["x", LEARNED[term]])
+        problem = open_problems(model, large(n, seed, spread, noise))[0]
+        psi, factor = scales_at_mode(problem)
+        given = conditionals(problem)
+        top = given(psi).log_marginal
+        for axis in factor.T:
+            up, down = (given(psi + sign * axis).log_marginal for sign in (1.0, -1.0))
+            assert abs(up - down) / 2.0 < 0.3, "the mode is where the slope is zero"
+            assert 0.5 < 2.0 * top - up - down < 1.5, "the factor is in units of sds"
 
 
 def test_fit_of_a_learned_scale_says_how():
