@@ -12,6 +12,7 @@ from bayesglm.spec.noun import near
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
 from bayesglm.spec.terms import TERMS
 
+DEEPEST = 32  # brackets inside brackets; a model has fewer, even with arrays of many dims
 NOUNS = {kind.__name__: kind for kind in (GLM, *TERMS, *COEFFICIENT_PRIORS, *DISPERSION_PRIORS)}
 
 
@@ -23,13 +24,40 @@ def to_json(model: GLM) -> str:
 def from_json(text: str) -> GLM:
     """Read the text that `to_json` wrote; raises ModelError where it says no model."""
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text, object_pairs_hook=_fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"the model is not valid JSON: {error}.") from error
+    _check_depth(parsed)
     model = _noun(parsed)
     if not isinstance(model, GLM):
         raise ModelError(f"the JSON says a {type(model).__name__}, not a GLM.")
     return model
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"the field {name!r} stands twice in one object")
+        fields[name] = value
+    return fields
+
+
+def _check_depth(parsed: Any) -> None:
+    """Raise ModelError where brackets stand deeper in brackets than those of any model."""
+    level = [parsed]
+    for _ in range(DEEPEST):
+        inside = [part for part in level if isinstance(part, (list, dict))]
+        level = [
+            value
+            for part in inside
+            for value in (part.values() if isinstance(part, dict) else part)
+        ]
+        if not level:
+            return
+    raise ModelError(
+        f"the JSON has brackets inside brackets, more than {DEEPEST} deep, and no model has."
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -240,6 +240,18 @@ def test_json_of_a_group_whose_scale_is_learned():
         ("{", "not valid JSON"),
         (None, "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
+        ("[" * 900 + "]" * 900, "brackets inside brackets, more than 32 deep"),
+        (
+            '{"type": "GLM", "response": "y", "terms": [], "prior": {"type": "Normal", "scale": '
+            + "[" * 400
+            + "1"
+            + "]" * 400
+            + "}}",
+            "brackets inside brackets, more than 32 deep",
+        ),
+        ('{"a":' * 900 + "1" + "}" * 900, "brackets inside brackets, more than 32 deep"),
+        ('{"type": "GLM", "response": "y", "response": "z", "terms": []}', "'response' stands tw"),
+        (b'{"type": "GLM\xff"}', "not valid JSON"),
         ("3", "says a int, not a GLM"),
         ('{"type": "Flat"}', "says a Flat, not a GLM"),
         ("[]", "says a tuple, not a GLM"),
