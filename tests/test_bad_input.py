@@ -334,7 +334,7 @@ KINDS = {
     ),
     "text of numbers": (np.array(["1", "2"] * 10), "holds text"),
     "words of pandas": (pd.Series(["a", "b"] * 10), r"holds text \(first: 'a' at obs=0\)"),
-    "category": (pd.Categorical(["a", "b"] * 10), "holds text .*one 0/1 column per level"),
+    "category": (pd.Categorical(["a", "b"] * 10), "is a categorical .*one 0/1 column per level"),
     "objects of text": (np.array(["1", 2] * 10, dtype=object), "holds text .*'1' at obs=0"),
     "one word": (np.array([*X[:7], "x", *X[8:]], dtype=object), "holds text .*'x' at obs=7"),
     "objects": (np.array([object()] * N), "holds values of type object .*at obs=0"),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.variables import Clock, factor_labels, numbers, require
+from bayesglm.design.clock import Clock
+from bayesglm.design.variables import factor_labels, numbers, require
 from bayesglm.errors import DataError
 from bayesglm.numerics.rows import Coded, Columns, Dense, Shifted, span
 from bayesglm.spec.terms import Group, History, Lagged, Linear, Term, lag_range

@@ -12,13 +12,16 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.design.blocks import Block, Source, build_block
+from bayesglm.design.clock import ask_for_time, read_clock
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
-from bayesglm.design.variables import numbers, place, read_clock, require
+from bayesglm.design.labels import in_words, plain_labels
+from bayesglm.design.variables import numbers, place, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
 from bayesglm.numerics.parallel import even
 from bayesglm.numerics.rows import Columns, Dense, Ones, Rows, span
 from bayesglm.spec.model import GLM, RESERVED
+from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import Flat, learned_scale
 from bayesglm.spec.terms import Group, History, Lagged, Linear
 
@@ -224,9 +227,14 @@ def plan_fit(model: GLM, data: object) -> Plan:
     dataset = as_dataset(dataset, dim)
     response = dataset[model.response]
     _check_dims(model, dataset)
+    roles = _roles(model)
     for name in model.variables:
-        require(dataset, name, _role(model, name))
-    dataset = _keep_units(samples_first(dataset[list(model.variables)], dim))
+        require(dataset, name, roles.get(name, "predictor"))
+    lagged = _lagged_label(model)
+    if lagged is not None:
+        ask_for_time(dataset, dim, f"term {lagged!r}", model.variables)
+    clock = read_clock(dataset, dim, lagged)
+    dataset = _storable(samples_first(dataset[list(model.variables)], dim))
     extra = [str(other) for other in response.dims if other != dim]
     if len(extra) > 1:
         raise DataError(
@@ -240,7 +248,6 @@ def plan_fit(model: GLM, data: object) -> Plan:
         if not response.sizes[population]:
             raise DataError(f"the population dim {population!r} of {model.response!r} is empty.")
         labels = _labels(dataset, population)
-    clock = read_clock(dataset, dim, _lagged_label(model))
     columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
     shared = not model.has_history and not any(
         population in dataset[name].dims for name in model.variables if name != model.response
@@ -282,7 +289,10 @@ def plan_prediction(
             f"the new data have {dataset.sizes[population]} along {population!r}, but the fit has "
             f"{n_neurons}; give new data of the same {population!r}."
         )
-    clock = read_clock(dataset, dim, _lagged_label(model))
+    lagged = _lagged_label(model)
+    if lagged is not None:
+        ask_for_time(dataset, dim, f"term {lagged!r}", model.variables)
+    clock = read_clock(dataset, dim, lagged)
     made = []
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
@@ -297,8 +307,8 @@ def plan_prediction(
     return dataset, dim, tuple(made)
 
 
-def _keep_units(dataset: xr.Dataset) -> xr.Dataset:
-    """Drop all attributes, which may be of any kind, but units and long names in words."""
+def _storable(dataset: xr.Dataset) -> xr.Dataset:
+    """Return what files can hold: units and long names of all attributes, and plain labels."""
     dataset = dataset.copy()
     dataset.attrs = {}
     for variable in dataset.variables.values():
@@ -307,13 +317,20 @@ def _keep_units(dataset: xr.Dataset) -> xr.Dataset:
             for key, value in variable.attrs.items()
             if key in ("units", "long_name") and isinstance(value, str)
         }
-    return dataset
+    words: dict[str, Any] = {}
+    for name, coordinate in dataset.coords.items():
+        if coordinate.ndim == 1 and coordinate.dtype.kind in "OcV":
+            values = coordinate.variable.values
+            labels = in_words(plain_labels(values))
+            if labels is not values:
+                words[str(name)] = (coordinate.dims, labels, coordinate.attrs)
+    return dataset.assign_coords(words) if words else dataset
 
 
-def _role(model: GLM, name: str) -> str:
+def _roles(model: GLM) -> dict[str, str]:
     roles = {getattr(model, role): role for role in ("weights", "offset", "trials")}
     factors = {term.factor: "factor" for term in model.terms if isinstance(term, Group)}
-    return (factors | roles).get(name, "predictor")
+    return factors | roles
 
 
 def _lagged_label(model: GLM) -> str | None:
@@ -327,12 +344,14 @@ def _labels(dataset: xr.Dataset, dim: str) -> Array:
 def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     dims = {str(dim) for dim in dataset.dims}
     named = dataset[[name for name in model.variables if name in dataset.variables]]
-    for dim in map(str, named.dims):
-        if dim in RESERVED_DIMS or "/" in dim:
-            raise ModelError(
-                f"the dim {dim!r} of the data has a name that a fit needs for itself, or that "
-                f"holds '/'; rename it: data.rename({{{dim!r}: '...'}})."
-            )
+    for what, names in (("dim", named.dims), ("coordinate", named.coords)):
+        for name in map(str, names):
+            fault = "a fit needs the name itself" if name in RESERVED_DIMS else fault_of(name)
+            if fault:
+                raise ModelError(
+                    f"the {what} {name!r} of the data cannot keep its name: {fault}; rename it: "
+                    f"data.rename({{{name!r}: '...'}})."
+                )
     for name in (term.label for term in model.terms):
         if name in dims:
             raise ModelError(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
+from bayesglm.design.clock import with_time
+from bayesglm.design.labels import COORDINATES, index_labels, plain_labels
+from bayesglm.design.timed import aligned
+from bayesglm.design.variables import is_category
 from bayesglm.errors import DataError
 from bayesglm.spec.noun import near
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 SAMPLE_DIM = "sample_dim"  # attribute that remembers the sample dim of a checked Dataset
-COORDINATES = ("time", "trial")
 
 
 def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None = None) -> Any:
@@ -28,8 +29,13 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     data : xarray.Dataset, pandas.DataFrame, or mapping of names to arrays
         Variables over samples. Plain arrays get the dims ``obs`` and ``<name>_dim_0``, ...; a
         DataFrame inside a mapping labels its feature dim by its columns. Columns, entries or
-        index levels named ``time`` (seconds) or ``trial`` become coordinates of the samples.
-        Variables over ``(trial, time)`` are stacked to one sample dim ``obs``.
+        index levels named ``time`` or ``trial`` become coordinates of the samples. Variables over
+        ``(trial, time)`` are stacked to one sample dim ``obs``.
+
+        The index of a frame labels its samples, and fits are paired by these labels. Dates and
+        spans of time on the samples are their ``time``, whatever their name; numbers are seconds,
+        or in the ``units`` that the coordinate names. Objects that bring times of their own
+        (pynapple's, Neo's) are put together only where their times are equal.
     sample_dim : str, optional
         The dim of the samples: else ``time``, else ``obs``, else the only dim that every
         variable has.
@@ -45,7 +51,8 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     Raises
     ------
     DataError
-        Empty data, arrays of unequal length, a dim or a kind of data that does not fit.
+        Empty data, arrays of unequal length or with times that differ, a dim or a kind of data
+        that does not fit.
 
     Examples
     --------
@@ -54,7 +61,9 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     >>> ds.sizes["obs"], list(ds.coords), list(ds.data_vars)
     (3, ['trial'], ['y', 'x'])
     """
-    dataset = _unpack(_open(data, sample_dim))
+    if sample_dim is not None and not isinstance(sample_dim, str):
+        raise DataError(f"sample_dim must be the name of a dim, got {sample_dim!r}.")
+    dataset = _without_encodings(_unpack(_open(data, sample_dim)))
     if sample_dim is not None and sample_dim not in dataset.dims:
         known = [str(dim) for dim in dataset.dims]
         raise DataError(
@@ -73,6 +82,7 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     if not dataset.sizes[dim]:
         raise DataError(f"the data are empty: dim {dim!r} has no samples.")
     dataset = samples_first(_promote(dataset, dim), dim)
+    dataset = _plain_coordinates(with_time(dataset, dim), dim)
     if dataset.attrs.get(SAMPLE_DIM) != dim:
         dataset = dataset.assign_attrs({SAMPLE_DIM: dim})
     if bin_size is None or "time" in dataset.coords:
@@ -135,23 +145,25 @@ def _is_frame(data: Any) -> bool:
 
 def _from_frame(frame: pd.DataFrame) -> xr.Dataset:
     names = [str(name) for name in frame.columns]
-    repeated = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if not names:
+        raise DataError("the data are empty: no variables.")
+    repeated = _first_repeat(names)
     if repeated is not None:
         raise DataError(f"the DataFrame has two columns named {repeated!r}; rename one.")
-    columns = {name: frame.iloc[:, k].to_numpy() for k, name in enumerate(names)}
-    return _from_mapping({**_index_levels(frame.index, names), **columns}, None)
+    columns = {
+        name: column if is_category(column.dtype) else column.to_numpy()
+        for name, (_, column) in zip(names, frame.items(), strict=True)
+    }
+    return _from_arrays(columns, index_labels(frame.index, "obs", set(names)), "obs")
 
 
-def _index_levels(index: pd.Index, columns: Iterable[str]) -> dict[str, Any]:
-    """Return the levels of a pandas index that are coordinates of the samples."""
-    levels = [name for name in index.names if name in COORDINATES]
-    for name in levels:
-        if name in columns:
-            raise DataError(
-                f"the DataFrame has {name!r} both as a column and as a level of its index; drop "
-                "one (reset_index(drop=True), say)."
-            )
-    return {name: index.get_level_values(name).to_numpy() for name in levels}
+def _first_repeat(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _from_mapping(data: Mapping[str, Any], sample_dim: str | None) -> xr.Dataset:
@@ -160,22 +172,29 @@ def _from_mapping(data: Mapping[str, Any], sample_dim: str | None) -> xr.Dataset
     if len({str(name) for name in data}) < len(data):
         raise DataError("two entries of the data have the same name, written out; rename one.")
     dim = _dim_of_plain_arrays(data, sample_dim)
-    data = {**_shared_index_levels(data), **data}
-    variables = {str(name): _as_variable(str(name), value, dim) for name, value in data.items()}
-    lengths = {name: value.sizes[dim] for name, value in variables.items() if dim in value.dims}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise DataError(f"the variables differ in length: {told}; give each sample every variable.")
+    entries, brought = aligned(data, dim)
+    return _from_arrays(entries, brought | _shared_labels(data, dim), dim)
+
+
+def _from_arrays(entries: Mapping[str, Any], labels: dict[str, Any], dim: str) -> xr.Dataset:
+    """Make the Dataset of named values, with coordinates that their labels give the samples."""
+    variables = {name: _as_variable(name, value, dim) for name, value in entries.items()}
     coords = {name: variables.pop(name) for name in COORDINATES if name in variables}
+    if not variables:
+        raise DataError("the data hold coordinates only, no variables.")
     for name, value in coords.items():
         if value.ndim != 1:
             raise DataError(
                 f"{name!r} has the shape {value.shape}; give one value per sample, or rename it."
             )
-    if not variables:
-        raise DataError("the data hold coordinates only, no variables.")
-    every = (*variables.values(), *coords.values())
-    labelled = [value for value in every if isinstance(value, xr.DataArray)]
+    own: dict[str, Any] = {name: xr.Variable(dim, value) for name, value in labels.items()}
+    coords = own | coords
+    every = {**variables, **coords}
+    lengths = {name: value.sizes[dim] for name, value in every.items() if dim in value.dims}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise DataError(f"the variables differ in length: {told}; give each sample every variable.")
+    labelled = [value for value in every.values() if isinstance(value, xr.DataArray)]
     try:
         if labelled:
             xr.align(*labelled, join="exact", copy=False)
@@ -195,8 +214,8 @@ def _dim_of_plain_arrays(data: Mapping[str, Any], sample_dim: str | None) -> str
     return str(shared.pop()) if len(shared) == 1 else "obs"
 
 
-def _shared_index_levels(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Check that all pandas objects have one index, and return its time and trial."""
+def _shared_labels(data: Mapping[str, Any], dim: str) -> dict[str, Any]:
+    """Check that all pandas objects have one index, and return the labels that it gives."""
     indexed = {name: value.index for name, value in data.items() if _is_pandas(value, "index")}
     if not indexed:
         return {}
@@ -207,17 +226,30 @@ def _shared_index_levels(data: Mapping[str, Any]) -> dict[str, Any]:
                 f"{name!r} and {first!r} have different pandas indexes; put them into one "
                 "DataFrame, or give plain arrays in the order of the samples."
             )
-    levels = _index_levels(indexed[first], ())
-    return {name: level for name, level in levels.items() if name not in data}
+    labels = index_labels(indexed[first], dim, ())
+    return {name: label for name, label in labels.items() if name not in data}
 
 
 def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray | xr.Variable:
     if isinstance(value, xr.DataArray):
         return value
+    if is_category(getattr(value, "dtype", None)):
+        return xr.Variable(dim, pd.Categorical(value))
     if _is_frame(value):
         feature = f"{name}_dim_0"
+        for column, dtype in value.dtypes.items():
+            if is_category(dtype):
+                raise DataError(
+                    f"column {column!r} of {name!r} is a categorical variable, whose levels are "
+                    "no amounts; give one 0/1 column per level (pandas.get_dummies)."
+                )
         return xr.DataArray(
             value.to_numpy(), dims=(dim, feature), coords={feature: [str(c) for c in value.columns]}
+        )
+    if isinstance(value, Mapping):
+        raise DataError(
+            f"{name!r} is a collection ({type(value).__name__}), not an array; give its members as "
+            "entries of their own, spike trains as counts in bins (pynapple: .count(bin_size))."
         )
     if hasattr(value, "tocsr"):
         raise DataError(f"{name!r} is a sparse matrix; give a dense array: {name}.toarray().")
@@ -276,6 +308,28 @@ def _promote(dataset: xr.Dataset, dim: str) -> xr.Dataset:
         if name != dim and name in dataset.data_vars and dataset.variables[name].dims == (dim,)
     ]
     return dataset.set_coords(rows) if rows else dataset
+
+
+def _without_encodings(dataset: xr.Dataset) -> xr.Dataset:
+    """Forget how a file packed its numbers, which need not hold what has been made of them."""
+    if any(variable.encoding for variable in dataset.variables.values()):
+        return dataset.drop_encoding()
+    return dataset
+
+
+def _plain_coordinates(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    """Turn labels of the samples of any kind into numbers, dates or words."""
+    plain: dict[str, Any] = {}
+    for name, coordinate in dataset.coords.items():
+        dtype = coordinate.dtype
+        if coordinate.dims != (dim,) or (isinstance(dtype, np.dtype) and dtype.kind != "O"):
+            continue
+        values = coordinate.variable.values
+        # Of categories the words, since their levels are no amounts.
+        labels = values.astype(str).astype(object) if is_category(dtype) else plain_labels(values)
+        if labels is not values:
+            plain[str(name)] = (dim, labels, coordinate.attrs)
+    return dataset.assign_coords(plain) if plain else dataset
 
 
 def _check_bin_size(bin_size: object, dataset: xr.Dataset) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -44,6 +43,12 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
             f"{role} {name!r} has the dims {tuple(variable.dims)} and not the sample dim {dim!r}; "
             "give one value per sample, or say as_dataset(data, sample_dim=...)."
         )
+    if is_category(variable.dtype):
+        raise DataError(
+            f"{role} {name!r} is a categorical variable, whose levels are no amounts; give one "
+            f"0/1 column per level (pandas.get_dummies), a Group({name!r}) for a factor, or, if "
+            f"the labels are amounts, numbers: .astype(float)."
+        )
     ordered = variable.variable.transpose(dim, ...)
     given, dims = ordered.values, ordered.dims
     if given.dtype.kind in REAL:
@@ -53,7 +58,7 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
         values, wrong = _unboxed(given)
         if wrong.any():
             raise DataError(
-                f"{role} {name!r} holds {_kind(given[wrong])} (first: {given[wrong][0]!r} at "
+                f"{role} {name!r} holds {kind_of(given[wrong])} (first: {given[wrong][0]!r} at "
                 f"{place(wrong, dims)}), not numbers; convert it (a yes/no variable to 0/1, a "
                 "category to one 0/1 column per level)."
             )
@@ -66,6 +71,13 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
             "rescale it."
         )
     return values
+
+
+def is_category(dtype: Any) -> bool:
+    """Say whether a dtype is pandas' or Arrow's of categories, whatever their kind."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return True
+    return isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary")
 
 
 def factor_labels(variable: xr.DataArray, dim: str) -> Array:
@@ -172,116 +184,10 @@ def _float(value: Any) -> float:
         return float("inf")
 
 
-def _kind(values: Array) -> str:
+def kind_of(values: Array) -> str:
+    """Say in words what values are that are no numbers."""
     first = values.reshape(-1)[0]
     if isinstance(first, str):
         return "text"
     of = type(first).__name__ if values.dtype.kind == "O" else values.dtype
     return {"M": "dates", "m": "time differences"}.get(values.dtype.kind, f"values of type {of}")
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Where each sample lies in its trial: lags never cross ``[start, stop)`` of its segment."""
-
-    start: Array
-    stop: Array
-    step: float | None
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples."""
-        return len(self.start)
-
-
-def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
-    """Read trials and time; ``lagged`` names a term that needs both to be in order."""
-    n = dataset.sizes[dim]
-    starts = np.zeros(1, dtype=np.intp)
-    if "trial" in dataset.coords and dataset["trial"].dims == (dim,):
-        trial = _trials(dataset["trial"], lagged)
-        starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
-        if lagged and len(set(trial[starts].tolist())) < len(starts):
-            again = _first_repeat(trial[starts].tolist())
-            raise DataError(
-                f"trial {again!r} stands in two separate runs of samples; term {lagged!r} needs "
-                "the samples of a trial together and in order of time. Sort the data by trial."
-            )
-    stops = np.r_[starts[1:], n]
-    lengths = stops - starts
-    step = _time_step(dataset, dim, starts, lagged)
-    return Clock(np.repeat(starts, lengths), np.repeat(stops, lengths), step)
-
-
-def _trials(variable: xr.DataArray, lagged: str | None) -> Array:
-    """Return the label of every sample's trial; None where one is missing and nothing is lagged."""
-    missing = variable.isnull().values
-    if lagged and missing.any():
-        raise DataError(
-            f"the coordinate 'trial' is missing at {int(missing.sum())} samples, the first at "
-            f"{place(missing, variable.dims)}, but term {lagged!r} needs to know the trial of "
-            "each; fill it in, or remove those samples."
-        )
-    if not missing.any():
-        return variable.values
-    labels = variable.values.astype(object)
-    labels[missing] = None
-    return labels
-
-
-def _first_repeat(labels: list) -> object:
-    return next(label for k, label in enumerate(labels) if label in labels[:k])
-
-
-def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:
-    if "time" not in dataset.coords or dataset["time"].dims != (dim,):
-        return None
-    time = _seconds(dataset["time"], lagged)
-    if time is None:
-        return None
-    steps = np.diff(time)
-    inside = np.ones(len(steps), dtype=bool)
-    inside[starts[1:] - 1] = False
-    if not inside.any():
-        return None
-    step = float(np.median(steps[inside]))
-    if not lagged:
-        return step if step > 0 else None
-    # A time of 1e4 s in float64 is itself only good to 1e-12 s; allow for that rounding.
-    tolerance = 1e-6 * abs(step) + 4 * np.finfo(float).eps * np.abs(time).max()
-    wrong = inside & ~(np.abs(steps - step) <= tolerance) if step > 0 else inside & ~(steps > 0)
-    if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
-        raise DataError(
-            f"term {lagged!r} needs regular, increasing time, but from {dim}={first} to "
-            f"{dim}={first + 1} the 'time' changes by {steps[first]:.6g} s (elsewhere "
-            f"{step:.6g} s; {int(wrong.sum())} such places). Sort or resample the data, or mark "
-            "gaps with a 'trial' coordinate."
-        )
-    return step
-
-
-def _seconds(variable: xr.DataArray, lagged: str | None) -> Array | None:
-    """Return the times in seconds; without lagged terms, None where they are no such thing."""
-    time = variable.values
-    if time.dtype.kind in "mM":
-        time = (time - time[0]) / np.timedelta64(1, "s")
-    elif time.dtype.kind in "iuf":
-        time = _as_floats(time)
-    elif lagged:
-        raise DataError(
-            f"the coordinate 'time' holds {_kind(time)}, but term {lagged!r} needs regular times; "
-            "give seconds as numbers, or numpy dates."
-        )
-    else:
-        return None
-    bad = ~(np.abs(time) <= LARGEST)
-    if not bad.any():
-        return time
-    if not lagged:
-        return None
-    raise DataError(
-        f"the coordinate 'time' holds {int(bad.sum())} missing or infinite values, the first at "
-        f"{place(bad, variable.dims)}, but term {lagged!r} needs regular times; fill them in, or "
-        "remove those samples."
-    )

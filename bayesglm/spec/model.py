@@ -8,6 +8,7 @@ from typing import Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.names import fault_of
 from bayesglm.spec.noun import near, noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
@@ -262,23 +263,32 @@ def _check_roles(model: GLM) -> None:
         )
 
 
+def _shown(name: str) -> str:
+    """Quote a name for a message, the start of it where it is long."""
+    return repr(name) if len(name) <= 40 else f"{name[:40]!r}..."
+
+
 def _check_names(model: GLM) -> None:
     labels = [term.label for term in model.terms]
     for what, name in [("response", model.response), *(("term", label) for label in labels)]:
         rename = "rename the variable" if what == "response" else "give the term another name="
         if name in RESERVED:
             raise ModelError(f"{what} {name!r}: the name is reserved; {rename}.")
-        if "/" in name:
-            raise ModelError(f"{what} {name!r}: a name cannot hold '/'; {rename}.")
+        fault = fault_of(name)
+        if fault:
+            raise ModelError(f"{what} {_shown(name)}: {fault}; {rename}.")
     for name in model.variables:
-        if "/" in name:
-            raise ModelError(f"variable {name!r}: a name cannot hold '/'; rename the variable.")
+        fault = fault_of(name)
+        if fault:
+            raise ModelError(f"variable {_shown(name)}: {fault}; rename the variable.")
+    seen: set[str] = set()
     for label in labels:
-        if labels.count(label) > 1:
+        if label in seen:
             raise ModelError(
                 f"two terms are named {label!r}; give one of them another name=, for example "
                 f"name='{label}_2'."
             )
+        seen.add(label)
     for term in model.terms:
         if model.response in term.variables:
             raise ModelError(

@@ -396,7 +396,7 @@ FAULTS = {
             "y": xr.DataArray(Y, dims="time", coords={"time": TIME}),
             "x": xr.DataArray(X, dims="time", coords={"time": TIME + 0.1}),
         },
-        "do not fit together: .*'time'.*Bring their labels into agreement",
+        "'x' and 'y' have times of their own, which differ at 12 .* sample 0: 0.1 s against 0 s",
     ),
     "neurons that differ": (
         {
@@ -467,3 +467,89 @@ def test_anything_is_a_dataset_or_a_data_error(data):
     except bg.DataError:
         return
     xr.testing.assert_identical(bg.as_dataset(dataset), dataset)
+
+
+def packed(tmp_path, **encoding):
+    """Counts over time, written with an encoding and read back with it."""
+    path = tmp_path / "packed.nc"
+    made = xr.Dataset({"y": ("time", np.arange(200.0) % 3), "x": ("time", np.linspace(0, 1, 200))})
+    made.to_netcdf(path, engine="h5netcdf", encoding={"y": encoding})
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        return opened.load()
+
+
+def grown(data, factor):
+    """The data with counts of another size, their encoding kept."""
+    return data.assign(y=data["y"].copy(data=factor * data["y"].values.astype(int)))
+
+
+PACKED = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 0.0, "_FillValue": -1}
+ENCODINGS = {
+    "bytes": ({"dtype": "uint8", "_FillValue": 255}, lambda d: grown(d, 300)),
+    "signed bytes": ({"dtype": "int8", "_FillValue": -1}, lambda d: grown(d, 1000)),
+    "packed": (PACKED, lambda d: xr.concat([d, grown(d, 5000)], "time")),
+}
+
+
+@pytest.mark.parametrize(("encoding", "change"), ENCODINGS.values(), ids=ENCODINGS.keys())
+@pytest.mark.parametrize("kind", [xr.Dataset, dict])
+def test_what_a_file_packed_does_not_pack_what_is_made_of_it(tmp_path, encoding, change, kind):
+    data = change(packed(tmp_path, **encoding))
+    given = data if kind is xr.Dataset else dict(data.data_vars)
+    model = bg.GLM("y", "x", prior=bg.Normal(1.0), dispersion=1.0)
+    fit = bg.fit_map(model, given)
+    loaded = bg.load(bg.save(fit, tmp_path / "fit.nc"))
+    np.testing.assert_array_equal(loaded["observed_data"]["y"], data["y"])
+    np.testing.assert_array_equal(loaded["constant_data"]["y"], data["y"])
+    assert bg.predict(loaded)["y"].equals(bg.predict(fit)["y"])
+    assert data["y"].encoding, "the user's own stays as it was"
+
+
+@pytest.mark.parametrize("sample_dim", [3, ["time"], True, b"time"])
+def test_no_sample_dim(sample_dim):
+    with pytest.raises(bg.DataError, match="sample_dim must be the name of a dim, got"):
+        bg.as_dataset({"y": Y}, sample_dim=sample_dim)
+
+
+LEVELS_OF = {
+    "numbers": pd.Categorical([1, 2, 3, 4] * 3),
+    "ordered": pd.Categorical([1, 2, 3, 4] * 3, ordered=True),
+    "halves": pd.Categorical([0.5, 1.5] * 6),
+    "booleans": pd.Categorical([True, False] * 6),
+    "words": pd.Categorical(["a", "b"] * 6),
+    "a cut": pd.cut(np.arange(N), 3, labels=False).astype("int64"),
+}
+LEVELS_OF["a cut"] = pd.Categorical(LEVELS_OF["a cut"])
+HOLDERS = {
+    "frame": lambda v: pd.DataFrame({"y": Y, "x": v}),
+    "array": lambda v: {"y": Y, "x": v},
+    "series": lambda v: {"y": Y, "x": pd.Series(v)},
+    "dataset": lambda v: pd.DataFrame({"y": Y, "x": v}).to_xarray(),
+}
+
+
+@pytest.mark.parametrize("values", LEVELS_OF.values(), ids=LEVELS_OF.keys())
+@pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS.keys())
+def test_categories_are_no_numbers_whatever_their_levels(hold, values):
+    data = hold(values)
+    for model in (bg.GLM("y", "x"), bg.GLM("y", bg.Lagged("x", lags=2)), bg.GLM("x", [])):
+        with pytest.raises(bg.DataError, match=r"'x' is a categorical .*get_dummies.*Group\('x'\)"):
+            bg.fit_map(model, data)
+    if values.categories.dtype.kind == "f":
+        return
+    fit = bg.fit_laplace(bg.GLM("y", bg.Group("x", prior=bg.Normal(1.0)), family="poisson"), data)
+    assert fit["posterior"]["x_level"].size == len(values.categories)
+
+
+def test_categories_in_a_frame_of_features():
+    given = {"y": Y, "x": pd.DataFrame({"a": X, "b": pd.Categorical([1, 2] * 6)})}
+    with pytest.raises(bg.DataError, match="column 'b' of 'x' is a categorical variable"):
+        bg.as_dataset(given)
+    trials = pd.DataFrame({"y": Y, "trial": pd.Categorical([1, 2] * 6)})
+    with pytest.raises(bg.DataError, match="'trial' holds text"):
+        bg.fit_map(bg.GLM("y", "trial"), trials)
+
+
+def test_many_columns():
+    frame = pd.DataFrame(np.zeros((2, 30_000)), columns=[f"x{k}" for k in range(30_000)])
+    assert len(bg.as_dataset(frame).data_vars) == 30_000

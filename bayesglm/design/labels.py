@@ -1,0 +1,98 @@
+"""The labels of samples: what a pandas index says of them, in kinds that every file can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype
+
+from bayesglm.errors import DataError
+from bayesglm.spec.model import RESERVED
+from bayesglm.spec.names import fault_of
+
+Array = np.ndarray
+COORDINATES = ("time", "trial")
+MOMENTS = ("datetime64", "datetime", "date")
+SPANS = ("timedelta64", "timedelta")
+NUMBERS = ("integer", "floating", "mixed-integer-float")
+
+
+def index_labels(index: pd.Index, dim: str, columns: Container[str]) -> dict[str, Any]:
+    """Return the coordinates of the samples that a pandas index gives them.
+
+    The labels of an index of one level stand under the sample dim; each level stands under its
+    own name, or a number where it has none. A default index, 0 to n - 1, says no more than the
+    order of the samples.
+    """
+    for name in index.names:
+        if name in COORDINATES and name in columns:
+            raise DataError(
+                f"the DataFrame has {name!r} both as a column and as a level of its index; drop "
+                "one (reset_index(drop=True), say)."
+            )
+    if index.nlevels == 1:
+        if index.name is None and index.equals(pd.RangeIndex(len(index))):
+            return {}
+        labels = in_words(plain_labels(index))
+        name = str(index.name)
+        named = _usable(index.name) and name not in columns and name != dim
+        return {dim: labels} | ({name: labels} if named else {})
+    found: dict[str, Any] = {}
+    for k, level in enumerate(index.names):
+        name = str(level) if _usable(level) else f"level_{k}"
+        taken = name in columns or name in found or name == dim
+        found[f"{name}_{k}" if taken else name] = in_words(plain_labels(index.get_level_values(k)))
+    return found
+
+
+def _usable(name: Any) -> bool:
+    return name is not None and str(name) not in RESERVED and fault_of(str(name)) is None
+
+
+def plain_labels(labels: Any) -> Array:
+    """Return labels of one kind as numbers, dates (of UTC) or spans of time, whatever held them.
+
+    Words, and labels of several kinds, are left as objects.
+    """
+    dtype = getattr(labels, "dtype", None)
+    if isinstance(dtype, pd.PeriodDtype):
+        return pd.PeriodIndex(labels).to_timestamp().to_numpy()
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return pd.DatetimeIndex(labels).tz_convert("UTC").tz_localize(None).to_numpy()
+    values = np.asarray(labels)
+    if values.dtype.kind != "O" or values.ndim != 1:
+        return values
+    kind, missing = infer_dtype(values, skipna=True), pd.isna(values)
+    try:
+        if kind in MOMENTS:
+            return pd.to_datetime(values, utc=True).tz_localize(None).to_numpy()
+        if kind in SPANS:
+            return pd.to_timedelta(values).to_numpy()
+        if kind == "period":
+            return pd.PeriodIndex(values).to_timestamp().to_numpy()
+        if kind == "integer" and not missing.any():
+            return values.astype(np.int64)
+        if kind in NUMBERS:
+            return np.where(missing, np.nan, values).astype(np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return values
+    return values.astype(bool) if kind == "boolean" and not missing.any() else values
+
+
+def in_words(values: Array) -> Array:
+    """Return labels of one kind as they are, all others as words, which files can hold."""
+    if values.dtype.kind in "cV":
+        return np.array([str(value) for value in values], dtype=object)
+    if values.dtype.kind != "O" or is_calendar(values):
+        return values
+    if infer_dtype(values, skipna=False) == "string":
+        return values
+    return np.array([str(value) for value in values], dtype=object)
+
+
+def is_calendar(values: Array) -> bool:
+    """Say whether objects are dates of a calendar of their own (cftime's), which files can hold."""
+    return len(values) > 0 and all(hasattr(value, "calendar") for value in values)

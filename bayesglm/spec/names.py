@@ -1,0 +1,32 @@
+"""Names that no fit can bear: those that a file, a store or a picture would mangle or lose."""
+
+from __future__ import annotations
+
+from unicodedata import category
+
+LONGEST_NAME = 240  # bytes; files take 255, and names with a suffix are derived from a name
+OF_STORES = (".", "..", "zarr.json", ".zarray", ".zgroup", ".zattrs")
+PARTS_OF_PATHS = "/\\"
+
+
+def fault_of(name: str) -> str | None:
+    """Say what is wrong with the name of a variable, a dim or a term; None where nothing is.
+
+    >>> fault_of("rate"), fault_of("a/b")
+    (None, "a name cannot hold '/'")
+    """
+    if not name:
+        return "a name cannot be empty"
+    for part in PARTS_OF_PATHS:
+        if part in name:
+            return f"a name cannot hold {part!r}"
+    kinds = {category(character) for character in name} if not name.isprintable() else set()
+    if "Cc" in kinds:
+        return "a name cannot hold control characters"
+    if "Cs" in kinds:
+        return "a name cannot hold half of a surrogate pair, which no file can store"
+    if name in OF_STORES:
+        return f"files keep the name {name!r} for themselves"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"a name cannot be longer than {LONGEST_NAME} bytes, as files store it"
+    return None
