@@ -20,7 +20,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
 from bayesglm.numerics.parallel import even
 from bayesglm.numerics.rows import Columns, Dense, Ones, Rows, span
-from bayesglm.spec.model import GLM, RESERVED
+from bayesglm.spec.model import GLM, RESERVED, check_is_model
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import Flat, learned_scale
 from bayesglm.spec.terms import Group, History, Lagged, Linear
@@ -219,6 +219,7 @@ class Plan:
 
 def plan_fit(model: GLM, data: object) -> Plan:
     """Open the door for the data and lay the model on them, checking all that it names."""
+    check_is_model(model, data)
     dataset = as_dataset(data)
     response = require(dataset, model.response, "response")
     if response.name not in dataset.data_vars:

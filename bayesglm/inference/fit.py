@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ConvergenceError, tell
+from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import Settings, mcmc_draws
 from bayesglm.inference.problem import Problem, open_posteriors
-from bayesglm.inference.tree import check_counts, posterior_tree
+from bayesglm.inference.tree import posterior_tree
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -59,8 +60,10 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     'laplace'
     """
     began = time.perf_counter()
-    check_counts(draws, chains)
+    draws, chains = check_counts(draws, chains)
+    seed = check_seed(seed)
     problems = open_posteriors(model, data)
+    check_room(problems, draws, chains)
     return posterior_tree(problems, sample(problems, draws, chains, seed), seed, began)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError, tell
+from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import find_mode
@@ -18,7 +19,7 @@ from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.proposals import Proposal, by_tails, gaussian
 from bayesglm.inference.psis import resample, smallest_ess
 from bayesglm.inference.solve import with_moments
-from bayesglm.inference.tree import check_counts, posterior_tree
+from bayesglm.inference.tree import posterior_tree
 from bayesglm.numerics.near import near
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
@@ -95,8 +96,10 @@ def fit_laplace(
     (('chain', 'draw'), True)
     """
     began = time.perf_counter()
-    check_counts(draws, chains)
+    draws, chains = check_counts(draws, chains)
+    seed = check_seed(seed)
     problems = open_posteriors(model, data)
+    check_room(problems, draws, chains)
     refused = uncurved(problems)
     if refused:
         raise ModelError(

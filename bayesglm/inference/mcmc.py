@@ -14,13 +14,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import DataError, ModelError, tell
+from bayesglm.errors import ModelError, tell
+from bayesglm.inference.asked import (
+    check_counts,
+    check_room,
+    check_seed,
+    check_target_accept,
+    check_tune,
+)
 from bayesglm.inference.diagnostics import diagnose, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.pymc_model import build
-from bayesglm.inference.tree import check_counts, posterior_tree
+from bayesglm.inference.tree import posterior_tree
 from bayesglm.inference.whitening import whiten
 from bayesglm.numerics.coordinates import Slope
 from bayesglm.numerics.density import are_finite, density
@@ -135,17 +142,17 @@ def fit_mcmc(
     bayesglm.errors.DataError: chains must be a whole number of at least 1, got 0.
     """
     began = time.perf_counter()
-    check_counts(draws, chains)
+    draws, chains = check_counts(draws, chains)
+    seed = check_seed(seed)
+    tune = check_tune(tune)
+    target_accept = check_target_accept(target_accept)
     if engine not in ENGINES:
         raise ModelError(
             f"unknown engine {engine!r}; the engines are {', '.join(ENGINES)}."
             f"{near(engine, ENGINES)}"
         )
-    if tune is not None and tune < 1:
-        raise DataError(f"tune must be at least 1, got {tune!r}.")
-    if not 0 < target_accept < 1:
-        raise DataError(f"target_accept must lie between 0 and 1, got {target_accept!r}.")
     problems = open_posteriors(model, data)
+    check_room(problems, draws, chains, tune)
     made = mcmc_draws(problems, Settings(draws, chains, seed, tune, target_accept, engine))
     return posterior_tree(problems, made, seed, began)
 

@@ -25,13 +25,6 @@ COPIED = 1_000_000  # numbers of a variable; a larger one is referred to, not co
 STORED_LOG_LIKELIHOOD = 2e7  # values; more are streamed by loo, or stored on request
 
 
-def check_counts(draws: int, chains: int) -> None:
-    """Raise DataError unless there is at least one draw and one chain."""
-    for name, value in (("draws", draws), ("chains", chains)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise DataError(f"{name} must be a whole number of at least 1, got {value!r}.")
-
-
 def map_tree(problems: list[Problem], thetas: list[Array], attrs: dict[str, Any]) -> xr.DataTree:
     """Make the tree of a MAP estimate."""
     groups = {"map": parameters(problems, thetas, ())}

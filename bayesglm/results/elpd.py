@@ -11,11 +11,11 @@ import numpy as np
 from bayesglm.design.door import as_dataset
 from bayesglm.design.variables import require
 from bayesglm.errors import BayesGLMError, DataError, tell
+from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.psis import khat_limit, leave_one_out
 from bayesglm.inference.tree import (
-    check_counts,
     log_likelihood,
     reopen,
     sample_coords,
@@ -266,8 +266,10 @@ def kfold(
     >>> bg.kfold(model, data, folds=4).n_folds
     4
     """
-    check_counts(draws, chains)
+    draws, chains = check_counts(draws, chains)
+    seed = check_seed(seed)
     problems = open_posteriors(model, data)
+    check_room(problems, draws, chains)
     fold_of = deal_folds(problems[0], data, by, folds, seed)
 
     def posterior(of: list[Problem]) -> list[Array]:

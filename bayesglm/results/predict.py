@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglm.design.design import Predictors, plan_prediction
 from bayesglm.errors import DataError, ModelError
+from bayesglm.inference.asked import check_seed
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, stored_data, thetas_of
 from bayesglm.numerics.memory import free_memory
@@ -76,6 +77,7 @@ def predict(
         raise ModelError(
             f"unknown kind {kind!r}; predict knows {', '.join(KINDS)}.{near(kind, KINDS)}"
         )
+    seed = check_seed(seed)
     problems = reopen(fit)
     plan = problems[0].plan
     given = stored_data(fit) if data is None else data

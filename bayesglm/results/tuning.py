@@ -13,10 +13,10 @@ from scipy.optimize import minimize_scalar
 from bayesglm.design.design import Plan, plan_fit
 from bayesglm.design.resolve import data_scale, resolve
 from bayesglm.errors import DataError, ModelError, tell
+from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.importance import MORE
 from bayesglm.inference.problem import Problem, make_problem
 from bayesglm.inference.psis import khat_limit
-from bayesglm.inference.tree import check_counts
 from bayesglm.results.criteria import (
     Posterior,
     Score,
@@ -145,7 +145,8 @@ def tune_prior(
     """
     began = time.perf_counter()
     _check_method(method, by)
-    check_counts(draws, 1)
+    draws, _ = check_counts(draws, 1)
+    seed = check_seed(seed)
     plan = resolve(plan_fit(model, data))
     labels = terms_with_scale(plan.model, term)
     given = None if scales is None else np.unique(checked_scales(scales))
@@ -153,6 +154,7 @@ def tune_prior(
     first = _problems(
         with_scales(plan, {k: float(g[0]) for k, g in zip(labels, grids, strict=True)})
     )
+    check_room(first, draws, 1)
     posterior = posterior_of(draws, seed)
     if method == "evidence":
         criterion = by_evidence(first, draws, seed)
@@ -192,7 +194,7 @@ def tune_prior(
 
 
 def _check_method(method: str, by: str | None) -> None:
-    if method not in METHODS:
+    if method not in list(METHODS):
         raise ModelError(
             f"unknown method {method!r}; the methods are {', '.join(METHODS)}."
             f"{near(method, METHODS)}"

@@ -43,7 +43,7 @@ def put_plain_strings(thing: Any) -> None:
             put(thing, **{field.name: str(value)})
 
 
-def near(word: object, known: Iterable[str]) -> str:
+def near(word: object, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
-    close = difflib.get_close_matches(str(word), list(known), n=1)
+    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=likeness)
     return f" Did you mean {close[0]!r}?" if close else ""
