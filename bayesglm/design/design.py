@@ -15,6 +15,7 @@ from bayesglm.design.blocks import Block, Source, build_block
 from bayesglm.design.clock import ask_for_time, read_clock
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
 from bayesglm.design.labels import in_words, plain_labels
+from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.variables import numbers, place, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
@@ -55,7 +56,16 @@ class Predictors:
     n_incomplete: int
     offset: Array | None
     trials: Array | None
+    exposure: Array | None = None
     copies: int = 1  # how many neurons of the population have predictors of their own
+
+    @cached_property
+    def known(self) -> Array | None:
+        """The part of eta that is known: the offset and the logarithm of the exposure."""
+        if self.exposure is None:
+            return self.offset
+        logs = np.log(self.exposure)
+        return logs if self.offset is None else self.offset + logs
 
     @cached_property
     def n_coefficients(self) -> int:
@@ -171,7 +181,7 @@ def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
             partial(predictors._parts, part),
             predictors.n_coefficients,
             responses[np.ix_(lines, rows)] if picked else responses[..., rows],
-            0.0 if predictors.offset is None else predictors.offset[rows],
+            0.0 if predictors.known is None else predictors.known[rows],
             _joint_weights(designs, rows),
             None if predictors.trials is None else predictors.trials[rows],
             None if picked else lines,
@@ -218,6 +228,13 @@ class Plan:
 
 
 def plan_fit(model: GLM, data: object) -> Plan:
+    """Lay a model on data for the first time, and tell what looks like a mistake in them."""
+    plan = lay(model, data)
+    look_at_offset(plan)
+    return plan
+
+
+def lay(model: GLM, data: object) -> Plan:
     """Open the door for the data and lay the model on them, checking all that it names."""
     check_is_model(model, data)
     dataset = as_dataset(data)
@@ -329,7 +346,7 @@ def _storable(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _roles(model: GLM) -> dict[str, str]:
-    roles = {getattr(model, role): role for role in ("weights", "offset", "trials")}
+    roles = {variable: role for role, variable in reversed(model.roles.items())}
     factors = {term.factor: "factor" for term in model.terms if isinstance(term, Group)}
     return factors | roles
 
@@ -381,6 +398,7 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
 def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors:
     offset = _row_values(model, source, "offset")
     trials = _row_values(model, source, "trials")
+    exposure = _exposure(model, source)
     blocks = tuple(build_block(term, source) for term in model.terms)
     n = source.clock.n_samples
     keep = np.ones(n, dtype=bool)
@@ -402,7 +420,9 @@ def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors
         raise DataError(
             f"weights {model.weights!r} are zero for every sample in use; no sample counts."
         )
-    return Predictors(blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials)
+    return Predictors(
+        blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials, exposure
+    )
 
 
 def _row_values(model: GLM, source: Source, role: str) -> Array | None:
@@ -420,6 +440,21 @@ def _row_values(model: GLM, source: Source, role: str) -> Array | None:
                 f"the first at {place(bad, (source.dim,))} ({values[bad][0]:g})."
             )
     return values
+
+
+def _exposure(model: GLM, source: Source) -> Array | None:
+    exposure = _row_values(model, source, "exposure")
+    if exposure is None:
+        return None
+    bad = exposure <= 0
+    if bad.any():
+        raise DataError(
+            f"exposure {model.exposure!r} must be positive, since its logarithm is an offset; "
+            f"{int(bad.sum())} values are not, the first at {place(bad, (source.dim,))} "
+            f"({exposure[bad][0]:g}). Remove those samples: where there is no exposure nothing can "
+            "be counted."
+        )
+    return exposure
 
 
 def _weights(model: GLM, source: Source) -> Array | None:

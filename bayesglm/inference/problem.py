@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import bisect, brentq
 
-from bayesglm.design.design import Design, Plan, family_of, plan_fit
+from bayesglm.design.design import Design, Plan, family_of, lay, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.laying import Positive, lay_priors
 from bayesglm.numerics.families import Family
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.priors import PRIORS
+from bayesglm.spec.families import LINK_NAMES
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+ENOUGH = 10_000  # rows that tell the mean of all well enough to start from
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,15 @@ class Problem:
         y = design.y[rows]
         if design.predictors.intercept:
             trials = design.predictors.trials
-            theta[0] = _eta_of_mean(family, y, None if trials is None else trials[rows])
+            # Elsewhere means level off, and an offset may hold a start where nothing moves them.
+            is_log = LINK_NAMES[self.plan.model.link_name].is_log
+            known = design.predictors.known if is_log else None
+            theta[0] = _eta_of_mean(
+                family,
+                y,
+                None if trials is None else trials[rows],
+                None if known is None else known[rows],
+            )
         for place, _ in enumerate(self.natural.free, start=self.natural.n_coefficients):
             theta[place] = np.log(max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max()))))
         for part in self.natural.scales:
@@ -119,7 +129,16 @@ class Problem:
 
 def open_problems(model: GLM, data: object) -> list[Problem]:
     """Lay the model on the data, resolve its default priors, and make a problem per neuron."""
-    plan = resolve(plan_fit(model, data))
+    return _problems(plan_fit(model, data))
+
+
+def open_again(model: GLM, data: object) -> list[Problem]:
+    """Open the problems of a fit again, without a word on what its first opening told."""
+    return _problems(lay(model, data))
+
+
+def _problems(plan: Plan) -> list[Problem]:
+    plan = resolve(plan)
     return [make_problem(plan, k, design) for k, design in enumerate(plan.designs)]
 
 
@@ -150,22 +169,31 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     return Problem(plan, neuron, design, natural, unconstrained, laid.places, laid.learned)
 
 
-def _eta_of_mean(family: Family, y: Array, trials: Array | None) -> float:
-    """Return the constant eta whose mean is that of y, or the last that still moves the mean."""
+def _eta_of_mean(
+    family: Family, y: Array, trials: Array | None, known: Array | None = None
+) -> float:
+    """Return the intercept whose mean is that of y, or the last that still moves the mean.
 
+    What is known of eta is added to it, that of so many rows, evenly spaced, as tell the mean.
+    """
     average = float(y.mean())
     tries = None if trials is None else np.float64(trials.mean())
+    some = np.zeros(1) if known is None else known[:: max(1, len(known) // ENOUGH)]
+    centre = float(some.mean())
+    apart = some - centre
 
     def excess(eta: float) -> float:
         with np.errstate(over="ignore"):
-            return float(family.mean(np.float64(eta), (), tries)) - average
+            return float(family.mean(eta + apart, (), tries).mean()) - average
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):
         little = 1e-3 * abs(excess(edge))
         while side * excess(edge) > 0:
             if abs(excess(2 * edge) - excess(edge)) < little:
-                return edge
+                return edge - centre
             edge *= 2
         edges.append(edge)
-    return float(brentq(excess, *edges, xtol=1e-3, rtol=1e-6))
+    # Means that overflow, as offsets may make them, leave only their sign to go by.
+    root = brentq if np.isfinite([excess(edge) for edge in edges]).all() else bisect
+    return float(root(excess, *edges, xtol=1e-3, rtol=1e-6)) - centre

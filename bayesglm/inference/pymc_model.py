@@ -69,6 +69,8 @@ def build(problems: list[Problem]) -> pymc.Model:
     population = () if plan.population is None else (plan.population,)
     with pm.Model(coords=_coords(problems)) as made:
         eta: Tensor = _row_data(problems, "offset") if model.offset else 0.0
+        if model.exposure:
+            eta = eta + pm.math.log(_row_data(problems, "exposure"))
         if model.intercept is not None:
             eta = eta + _coefficients(problems, "intercept", model.intercept, population, ())
         for k, term in enumerate(model.terms):
@@ -244,13 +246,14 @@ def _parameters(
 
 
 def _row_data(problems: list[Problem], role: str) -> Tensor:
-    """Return offset, trials or weights as ``pm.Data`` over the samples in use."""
+    """Return offset, exposure, trials or weights as ``pm.Data`` over the samples in use."""
     import pymc as pm
 
     plan = problems[0].plan
     name = getattr(plan.model, role)
-    labels = [term.label for term in plan.model.terms]
-    data_name = f"{name}_{role}_data" if name in labels else f"{name}_data"
+    taken = [term.label for term in plan.model.terms]
+    taken += [other for key, other in plan.model.roles.items() if key != role]
+    data_name = f"{name}_{role}_data" if name in taken else f"{name}_data"
     own = plan.population is not None and plan.population in plan.dataset[name].dims
     values = []
     for problem in problems:

@@ -17,7 +17,7 @@ from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.errors import DataError
 from bayesglm.inference.draws import Draws, blank
 from bayesglm.inference.path import Point
-from bayesglm.inference.problem import Problem, open_problems
+from bayesglm.inference.problem import Problem, open_again
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -146,7 +146,7 @@ def model_of(fit: xr.DataTree) -> GLM:
 
 def reopen(fit: xr.DataTree) -> list[Problem]:
     """Make the problems of a fit again, from the tree alone."""
-    return open_problems(model_of(fit), stored_data(fit))
+    return open_again(model_of(fit), stored_data(fit))
 
 
 def stored_data(fit: xr.DataTree) -> xr.Dataset:

@@ -38,8 +38,8 @@ def predict(
     fit : xarray.DataTree
         Any fit of this package.
     data : Dataset, DataFrame or mapping, optional
-        New data with the predictors, offset and trials (weights and, without a history term, the
-        response are not needed); the data of the fit by default.
+        New data with the predictors, offset, exposure and trials (weights and, without a history
+        term, the response are not needed); the data of the fit by default.
     kind : {"mean", "response", "linear"}
         ``"mean"`` is E[y], the binomial's expected count; ``"response"`` draws new responses;
         ``"linear"`` is eta. With a history term the predictions are one step ahead, given the
@@ -185,8 +185,8 @@ def _blocks(
         rows = predictors.rows[part]
         with np.errstate(over="ignore", invalid="ignore"):
             eta = predictors.block(part).times(w)
-            if predictors.offset is not None:
-                eta = eta + predictors.offset[rows]
+            if predictors.known is not None:
+                eta = eta + predictors.known[rows]
         trials = None if predictors.trials is None else predictors.trials[rows]
         _check_finite(problem, eta, rows, "linear predictor")
         if kind == "linear":

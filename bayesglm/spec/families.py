@@ -20,10 +20,11 @@ class FamilyName:
 
 @dataclass(frozen=True)
 class LinkName:
-    """One link: the mean as a function of eta, and the unit of eta."""
+    """One link: the mean as a function of eta, the unit of eta, and whether it is its log."""
 
     mean: str
     unit: str
+    is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
 
 
 FAMILY_NAMES: dict[str, FamilyName] = {
@@ -43,7 +44,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
 
 LINK_NAMES: dict[str, LinkName] = {
     "identity": LinkName("{eta}", "response units"),
-    "log": LinkName("exp({eta})", "log response"),
+    "log": LinkName("exp({eta})", "log response", is_log=True),
     "softplus": LinkName("log(1 + exp({eta}))", "softplus response"),
     "logit": LinkName("1/(1 + exp(-{eta}))", "log odds"),
     "probit": LinkName("Φ({eta})", "probit"),

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.hints import call_of
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.noun import near, noun, put, put_plain_strings
@@ -23,6 +23,7 @@ from bayesglm.spec.priors import (
 )
 from bayesglm.spec.terms import TERMS, Group, History, Linear, Term
 
+ROLES = ("trials", "offset", "exposure", "weights")
 RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q"})
 DERIVED = (
     "_lag",
@@ -42,9 +43,9 @@ DERIVED = (
 class GLM:
     """A generalized linear model: response, terms, family, link and priors.
 
-    eta = offset + intercept + sum over terms of X w, y ~ family(g^-1(eta)); the log posterior is
-    sum(weight * log p(y | eta)) + log p(w) + log p(dispersion): sums, never means, so each prior
-    is the penalty it equals (McCullagh & Nelder 1989; Tibshirani 1996).
+    eta = offset + log(exposure) + intercept + sum over terms of X w, y ~ family(g^-1(eta)); the
+    log posterior is sum(weight * log p(y | eta)) + log p(w) + log p(dispersion): sums, never
+    means, so each prior is the penalty it equals (McCullagh & Nelder 1989; Tibshirani 1996).
 
     Parameters
     ----------
@@ -69,9 +70,13 @@ class GLM:
         `Exponential`, `Flat`), or a fixed number. By default HalfStudentT(sd(y)).
     trials : str, optional
         Binomial only, and required there: the variable with the number of trials.
-    offset, weights : str, optional
-        Variables with a known part of eta, and with frequency weights (a weight of 2 is the row
-        twice).
+    offset : str, optional
+        The variable with a known part of eta.
+    exposure : str, optional
+        On a log link: the variable by which each mean is multiplied (a time, a distance, a number
+        of people), positive. Its logarithm is added to eta, beside any ``offset``.
+    weights : str, optional
+        The variable with frequency weights (a weight of 2 is the row twice).
     edges : {"drop", "zero"}
         Samples without a full past (or future, for negative lags) are left out, or see zeros.
 
@@ -106,6 +111,7 @@ class GLM:
     dispersion: DispersionPrior | Number | None = None
     trials: str | None = None
     offset: str | None = None
+    exposure: str | None = None
     weights: str | None = None
     edges: str = "drop"
 
@@ -128,8 +134,13 @@ class GLM:
         names = [self.response]
         for term in self.terms:
             names.extend(term.variables)
-        names.extend(name for name in (self.trials, self.offset, self.weights) if name)
+        names.extend(self.roles.values())
         return tuple(dict.fromkeys(names))
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Variables with one known number for each sample, by what they are: trials, offset, ..."""
+        return {role: name for role in ROLES if (name := getattr(self, role))}
 
     @property
     def has_history(self) -> bool:
@@ -264,7 +275,7 @@ def _check_priors(model: GLM) -> None:
 def _check_roles(model: GLM) -> None:
     if not isinstance(model.response, str) or not model.response:
         raise ModelError(f"response must be the name of a variable, got {model.response!r}.")
-    for role in ("trials", "offset", "weights"):
+    for role in ROLES:
         name = getattr(model, role)
         if name is not None and (not isinstance(name, str) or not name):
             raise ModelError(f"{role} must be the name of a variable, got {name!r}.")
@@ -281,6 +292,18 @@ def _check_roles(model: GLM) -> None:
             f"trials={model.trials!r} is the count variable of a binomial, and family "
             f"{model.family!r} has none. To mark trials in time, give the data a 'trial' "
             "coordinate instead: lags never cross it."
+        )
+    if model.exposure is not None and not LINK_NAMES[model.link_name].is_log:
+        logs = [
+            f"{name!r} (link={link!r})"
+            for name, of in FAMILY_NAMES.items()
+            for link in of.links
+            if LINK_NAMES[link].is_log
+        ]
+        raise ModelError(
+            f"exposure={model.exposure!r} multiplies the mean, which on a log link is an offset; "
+            f"the link of this {model.family} model is {model.link_name!r}. Take a log link, as "
+            f"{' and '.join(logs)} have, or say a known part of eta as offset=."
         )
 
 
@@ -317,9 +340,9 @@ def _check_names(model: GLM) -> None:
                 "the response's own past."
             )
     taken = {model.response, *labels}
-    roles = {name for name in (model.trials, model.offset, model.weights) if name}
     derived = {name + suffix for name in taken for suffix in DERIVED}
-    derived |= {f"{name}_data" for name in roles}
+    derived |= {f"{name}_data" for name in model.roles.values()}
+    derived |= {f"{name}_{role}_data" for role, name in model.roles.items()}
     if model.weights is not None:
         derived.add(f"{model.response}_weights")
     for clash in sorted(taken & derived | ({model.response} & set(labels))):

@@ -23,6 +23,7 @@ def model_text(model: GLM) -> str:
     likelihood = family.notation.format(mu=mean, trials=f"{model.trials}{index}")
     weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
     parts = [f"{model.offset}{index}"] if model.offset else []
+    parts += [f"log({model.exposure}){index}"] if model.exposure else []
     parts += ["intercept"] if model.intercept is not None else []
     parts += [_term_sum(term, model.response, index) for term in model.terms]
     lines = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import bayesglm as bg
 from bayesglm.spec.codec import NOUNS
-from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.priors import learned_scale
 
 LIKELIHOODS = [(name, link) for name, family in FAMILY_NAMES.items() for link in family.links]
@@ -89,7 +89,7 @@ def spans(draw, first):
 @st.composite
 def models(draw):
     """Any model: every family and link, every kind of term and prior, every option."""
-    many = st.lists(NAMES, min_size=11, max_size=11, unique_by=lambda name: name.strip())
+    many = st.lists(NAMES, min_size=12, max_size=12, unique_by=lambda name: name.strip())
     response, *names = draw(many)
     optional, of_slopes = st.none() | PRIORS, st.none() | POINTWISE | LEARNED
     terms = draw(
@@ -108,16 +108,19 @@ def models(draw):
         )
     )
     family, link = draw(st.sampled_from(LIKELIHOODS))
+    link = draw(st.sampled_from([None, link]))
+    is_log = LINK_NAMES[link or FAMILY_NAMES[family].links[0]].is_log
     return bg.GLM(
         response,
         terms,
         family=family,
-        link=draw(st.sampled_from([None, link])),
+        link=link,
         prior=draw(optional),
         intercept=draw(st.none() | POINTWISE),
         dispersion=draw(st.none() | DISPERSIONS) if family == "gaussian" else None,
         trials=names[5] if FAMILY_NAMES[family].needs_trials else None,
         offset=draw(st.none() | st.just(names[6])),
+        exposure=draw(st.none() | st.just(names[10])) if is_log else None,
         weights=draw(st.none() | st.just(names[7])),
         edges=draw(st.sampled_from(["drop", "zero"])),
     )

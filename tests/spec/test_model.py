@@ -69,6 +69,9 @@ def test_variables_are_listed_once_the_response_first():
         weights="w",
     )
     assert model.variables == ("y", "x", "z", "n", "w")
+    assert model.roles == {"trials": "n", "offset": "x", "weights": "w"}
+    exposed = glm(family="poisson", offset="o", exposure="km", weights="w")
+    assert exposed.variables == ("y", "x", "o", "km", "w")
     assert model.has_history
     assert not glm().has_history
 
@@ -235,6 +238,31 @@ FAULTS = {
         lambda: glm(family="binomial", trials=10),
         "trials must be the name of a variable, got 10",
     ),
+    "exposure on softplus": (
+        lambda: glm(family="poisson", link="softplus", exposure="km"),
+        r"exposure='km' .* is 'softplus'. .*'gaussian' \(link='log'\) and 'poisson' \(link='log'\)",
+    ),
+    "exposure of a gaussian": (lambda: glm(exposure="km"), "link of this gaussian .* 'identity'"),
+    "exposure of a bernoulli": (
+        lambda: glm(family="bernoulli", link="cloglog", exposure="km"),
+        "exposure='km' multiplies the mean.*'cloglog'.*offset=",
+    ),
+    "values as exposure": (
+        lambda: glm(family="poisson", exposure=[1.0, 2.0]),
+        "exposure must be the name",
+    ),
+    "response as its exposure": (
+        lambda: glm(family="poisson", exposure="y"),
+        "exposure='y' is the response itself",
+    ),
+    "derived from an exposure": (
+        lambda: glm("km_data", family="poisson", exposure="km"),
+        "'km_data' collides",
+    ),
+    "derived from two roles": (
+        lambda: glm("w_offset_data", family="poisson", offset="w", weights="w"),
+        "'w_offset_data' collides",
+    ),
     "empty offset": (lambda: glm(offset=""), "offset must be the name"),
     "values as weights": (lambda: glm(weights=[1.0, 2.0]), "weights must be the name"),
     "response as its offset": (lambda: glm(offset="y"), "offset='y' is the response itself"),
@@ -305,7 +333,17 @@ def test_dispersion_in_all_its_forms():
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["family", "link", "prior", "intercept", "dispersion", "trials", "offset", "edges"]
+            [
+                "family",
+                "link",
+                "prior",
+                "intercept",
+                "dispersion",
+                "trials",
+                "offset",
+                "exposure",
+                "edges",
+            ]
         ),
         st.none()
         | st.booleans()

@@ -128,6 +128,21 @@ TEXTS = {
         dose                  ~ Normal(0, 2.5²)     ridge(0.16) = 0.16/2 · Σ dose²
         """,
     ),
+    "exposure": (
+        bg.GLM(
+            "claims",
+            bg.Linear("age", prior=bg.Normal(2.5)),
+            family="poisson",
+            offset="base",
+            exposure="km",
+        ),
+        """
+        claims[i] ~ Poisson(exp(eta[i]))
+        eta[i] = base[i] + log(km)[i] + intercept + age·age[i]
+        intercept             ~ Flat                no penalty
+        age                   ~ Normal(0, 2.5²)     ridge(0.16) = 0.16/2 · Σ age²
+        """,
+    ),
     "windows": (
         bg.GLM(
             "y",
