@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import ModelError, tell
+from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.asked import (
     check_counts,
     check_room,
@@ -27,6 +27,7 @@ from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.pymc_model import build
+from bayesglm.inference.trace import kept_columns, let_workers_end, reason_of, rectangle
 from bayesglm.inference.tree import posterior_tree
 from bayesglm.inference.whitening import whiten
 from bayesglm.numerics.coordinates import Slope
@@ -52,6 +53,10 @@ NEAR = 1e-3  # the same, of the last place that a start is looked for
 # Steps that rotate x, which is exact for a standard normal, in place of straight ones. Three of 1.3
 # radians make the half turn at which NUTS turns back; longer ones would skip to where x is -x.
 NEARLY_NORMAL = {"exact_normal_trajectory": True, "max_step_size": 1.3}
+REMEDIES = (
+    "Check the scale of the data and of the offset, and give the terms priors of the scale of "
+    "their coefficients."
+)
 # nutpie's names of what goes into ``sample_stats``, under ArviZ's own.
 STATS = {
     "acceptance_rate": "mean_tree_accept",
@@ -120,6 +125,8 @@ def fit_mcmc(
     DataError, ModelError
         Bad data, an impossible setting, an unknown engine; a posterior that is improper, because
         the data are separated, columns collinear, or responses reproduced exactly.
+    ConvergenceError
+        No place was found to start from, or the sampler stopped short of its draws.
 
     Warns
     -----
@@ -221,9 +228,17 @@ def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Samp
     if alone:
         options["cores"] = 1
     with nullcontext() if alone else single_products():
-        run = run_native(
-            coordinates.in_x(target.slope), problem.natural.size, settings, seed, watched, options
-        )
+        try:
+            run = run_native(
+                coordinates.in_x(target.slope),
+                problem.natural.size,
+                settings,
+                seed,
+                watched,
+                options,
+            )
+        except ConvergenceError as error:
+            raise ConvergenceError(f"{error}{problem.where}. {REMEDIES}") from error
     x = run.columns["x"]
     lp = run.columns["logp"] - coordinates.log_det(x)
     return Sampled(coordinates.to_theta(x), lp, run.stats(), run.interrupted)
@@ -234,11 +249,17 @@ def run_native(
 ) -> Run:
     """Run nutpie on the value and gradient of any log density; its draws are ``columns["x"]``.
 
-    A density that fails, or is not finite, counts as one of zero: a divergence.
+    A density whose arithmetic fails, or is not finite, counts as one of zero: a divergence. Any
+    other failure ends the run.
     """
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    guarded = _guarded(slope)
+    failures: list[Exception] = []
+    guarded = _guarded(slope, failures)
+    if not np.isfinite(guarded(_start(guarded, size, seed))[0]):
+        if failures:
+            raise _failed(failures[0])
+        raise ConvergenceError("NUTS has no place to start from: the log density is not finite")
     compiled = from_pyfunc(
         size,
         lambda: guarded,
@@ -248,11 +269,28 @@ def run_native(
         ["x"],
         make_initial_point_fn=lambda seed: _start(guarded, size, seed),
     )
-    return _run(compiled, settings, seed, watched, options)
+    try:
+        run = _run(compiled, settings, seed, watched, options)
+    except ConvergenceError as error:
+        if not failures:
+            raise
+        raise _failed(failures[0]) from error
+    if failures:
+        raise _failed(failures[0])
+    return run
 
 
-def _guarded(slope: Slope) -> Slope:
+def _failed(error: Exception) -> ConvergenceError:
+    failed = ConvergenceError(f"the log density failed, {type(error).__name__}: {error}")
+    failed.__cause__ = error
+    return failed
+
+
+def _guarded(slope: Slope, failures: list[Exception]) -> Slope:
     """Make a density that fails, or is not finite, one of zero: a divergence to the sampler.
+
+    Failures that are not arithmetic's are kept in a list. From the first on no density is asked
+    for, so that the chains soon end, and none of nutpie's threads has to unwind.
 
     A thread that comes from outside Python is given a state of the interpreter's at each call, and
     loses it afterwards, which takes longer (25 us) than many a gradient. So at its first call it
@@ -263,11 +301,15 @@ def _guarded(slope: Slope) -> Slope:
     def safe(x: Array) -> tuple[float, Array]:
         if not hasattr(thread, "kept"):
             thread.kept = ctypes.pythonapi.PyGILState_Ensure()
+        value, gradient = -np.inf, x
         try:
-            with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
-                value, gradient = slope(x)
+            if not failures:
+                with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
+                    value, gradient = slope(x)
         except (ArithmeticError, ValueError):
-            return -np.inf, np.zeros(len(x))
+            pass
+        except Exception as error:
+            failures.append(error)
         if are_finite(value, gradient):
             return value, gradient
         return -np.inf, np.zeros(len(x))
@@ -291,7 +333,10 @@ def _by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
         # What numba says of its cache and casts while compiling is no news about the model.
         warnings.simplefilter("ignore")
         compiled = nutpie.compile_pymc_model(build(problems))
-        run = _run(compiled, settings, settings.seed, _watched(), {})
+        try:
+            run = _run(compiled, settings, settings.seed, _watched(), {})
+        except ConvergenceError as error:
+            raise ConvergenceError(f"{error}. {REMEDIES}") from error
     stats = run.stats()
     found = []
     for k, problem in enumerate(problems):
@@ -322,66 +367,48 @@ class Run(NamedTuple):
 def _run(
     compiled: Any, settings: Settings, seed: int, watched: bool, options: dict[str, Any]
 ) -> Run:
-    """Run nutpie; when interrupted, keep the draws that are finished."""
+    """Run nutpie; when interrupted, keep the draws that are finished.
+
+    Raises ConvergenceError in place of nutpie's errors, which are RuntimeErrors with the places of
+    their Rust code, and pyo3's panics, which no ``except Exception`` catches.
+    """
     import nutpie
 
     chosen = {"cores": min(settings.chains, n_threads())} | options
     if settings.tune is not None:
         chosen["tune"] = settings.tune
-    sampler = nutpie.sample(
-        compiled,
-        draws=settings.draws,
-        chains=settings.chains,
-        seed=seed,
-        target_accept=settings.target_accept,
-        progress_bar=watched,
-        return_raw_trace=True,
-        blocking=False,
-        **chosen,
-    )
     try:
-        trace, interrupted = sampler.wait(), False
-    except KeyboardInterrupt:
-        trace, interrupted = sampler.abort(), True
-    chains = [_kept(*batches) for batches in zip(*trace.get_arrow_trace(), strict=True)]
+        sampler = nutpie.sample(
+            compiled,
+            draws=settings.draws,
+            chains=settings.chains,
+            seed=seed,
+            target_accept=settings.target_accept,
+            progress_bar=watched,
+            return_raw_trace=True,
+            blocking=False,
+            **chosen,
+        )
+        try:
+            trace, interrupted = sampler.wait(), False
+        except KeyboardInterrupt:
+            trace, interrupted = sampler.abort(), True
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        let_workers_end()
+        raise ConvergenceError(f"the NUTS sampler stopped: {reason_of(error)}") from error
+    stored = {*STATS.values(), "logp"}
+    chains = [
+        kept_columns(drawn, stats, stored)
+        for drawn, stats in zip(*trace.get_arrow_trace(), strict=True)
+    ]
     lengths = np.array([len(chain["logp"]) for chain in chains])
     if not lengths.any():
         raise KeyboardInterrupt("interrupted before the first draw was kept")
-    members, length = _rectangle(lengths)
+    members, length = rectangle(lengths)
     columns = {name: np.stack([chains[k][name][:length] for k in members]) for name in chains[0]}
     return Run(columns, interrupted)
-
-
-def _rectangle(lengths: Array) -> tuple[Array, int]:
-    """Choose chains, and a length that they all have, so that the most draws are kept.
-
-    >>> members, length = _rectangle(np.array([900, 20, 1000]))
-    >>> members.tolist(), int(length)
-    ([0, 2], 900)
-    """
-    order = np.argsort(-lengths, kind="stable")
-    kept = lengths[order] * np.arange(1, len(lengths) + 1)
-    best = int(kept.argmax())
-    return np.sort(order[: best + 1]), int(lengths[order[best]])
-
-
-def _kept(draws: Any, stats: Any) -> dict[str, Array]:
-    """Return the columns of one chain's draws after the warm-up."""
-    import pyarrow
-
-    def column(batch: Any, name: str) -> Array:
-        stored = batch.column(name)
-        shape = (stored.field.metadata or {}).get(b"shape", b"").decode()
-        values = pyarrow.array(stored)
-        if not shape:
-            return values.to_numpy(zero_copy_only=False)
-        return values.flatten().to_numpy().reshape(-1, *map(int, shape.split(",")))
-
-    names = {*STATS.values(), "logp"}
-    found = {name: column(stats, name) for name in names}
-    found |= {name: column(draws, name) for name in draws.column_names}
-    kept = ~column(stats, "tuning")
-    return {name: values[kept] for name, values in found.items()}
 
 
 def _watched() -> bool:

@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import subprocess
 import sys
 import threading
 import warnings
@@ -181,19 +182,90 @@ def test_what_overflows_is_no_warning():
     model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
     objective = open_problems(model, {"y": [0, 1, 4], "x": [-1.0, 0.0, 1.0]})[0].unconstrained
     with np.errstate(all="raise"):
-        value, gradient = mcmc._guarded(density(objective, np.zeros(2)).slope)(np.full(2, 900.0))
+        value, gradient = mcmc._guarded(density(objective, np.zeros(2)).slope, [])(
+            np.full(2, 900.0)
+        )
     assert value == -np.inf
     assert not gradient.any()
 
 
-def test_a_bug_in_a_density_is_no_divergence():
+@pytest.mark.parametrize("first", [1, 600])
+@pytest.mark.parametrize("error", [TypeError, MemoryError, KeyError])
+def test_a_bug_in_a_density_is_no_divergence_and_ends_all_chains(first, error):
+    calls = [0]
+
     def broken(x):
-        if x[0] > 1.0:
-            raise TypeError("a bug")
+        calls[0] += 1
+        if calls[0] == first:
+            raise error("a bug")
         return normal(x)
 
-    with pytest.raises(BaseException, match="a bug"):
-        run(broken)
+    with pytest.raises(
+        bg.ConvergenceError, match=rf"the log density failed, {error.__name__}.*a b"
+    ):
+        run(broken, draws=100_000, cores=2)
+    assert calls[0] < 2000  # of the hundred thousands that the other chains would have taken
+    told = calls[0]
+    run(normal, draws=5)
+    assert calls[0] == told
+
+
+def nowhere(x):
+    return -np.inf, -x
+
+
+def too_long(x):
+    return normal(x)[0], np.zeros(3)
+
+
+@pytest.mark.parametrize(
+    ("density", "words"),
+    [(nowhere, "no place to start from"), (too_long, "the NUTS sampler stopped: .*length")],
+)
+def test_what_the_sampler_cannot_do_is_an_error_of_the_package(density, words, capfd):
+    with pytest.raises(bg.ConvergenceError, match=words):
+        run(density)
+
+
+# An offset of which the exponential is no float, and priors that hold what could undo it.
+NOWHERE = bg.GLM(
+    "cells",
+    bg.Linear("x", prior=bg.Laplace(1.0)),
+    family="poisson",
+    offset="far",
+    intercept=bg.Normal(1.0),
+)
+
+
+@pytest.mark.parametrize("verb", [bg.fit, bg.fit_mcmc])
+def test_a_posterior_without_a_place_to_start_from_names_the_neuron_and_remedies(verb):
+    far = population().assign(far=("obs", np.full(60, 1e4)))
+    with pytest.raises(bg.ConvergenceError, match=r"\(neuron=a\)\. Check the scale of the data"):
+        verb(NOWHERE, far)
+
+
+LAST_BREATH = """
+import numpy as np
+import bayesglm as bg
+from bayesglm.inference.mcmc import Settings, run_native
+
+def too_long(x):
+    return 0.0, np.zeros(3)
+
+try:
+    run_native(too_long, 2, Settings(500, 4, 0), 1, False, {"cores": 4})
+except bg.ConvergenceError as error:
+    print(error)
+"""
+
+
+def test_a_process_outlives_a_sampler_that_failed():
+    """Its threads, which take the process down if it ends before they have."""
+    quiet = os.environ | {"RUST_BACKTRACE": "0"}
+    script = [sys.executable, "-c", LAST_BREATH]
+    ran = subprocess.run(script, env=quiet, capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("the NUTS sampler stopped: ")
 
 
 def test_chains_start_far_apart_and_where_there_is_a_density():
