@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.inference.problem import Problem, open_problems
-from bayesglm.inference.tree import sample_coords
+from bayesglm.inference.samples import sample_coords
 from bayesglm.numerics.priors import elastic_net_log_norm
 from bayesglm.numerics.structure import Differences
 from bayesglm.spec.model import GLM

@@ -18,6 +18,7 @@ from bayesglm.errors import DataError
 from bayesglm.inference.draws import Draws, blank
 from bayesglm.inference.path import Point
 from bayesglm.inference.problem import Problem, open_again
+from bayesglm.inference.samples import labels_of, pairing_attrs, pairing_coords, sample_coords
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -78,7 +79,7 @@ def _path_statistics(problems: list[Problem], points: list[list[Point]]) -> xr.D
         "gradient_norm": along(lambda point: point.solution.gradient_norm),
         "n_iter": along(lambda point: point.solution.n_iter),
     }
-    coords = {} if population is None else {population: _labels(problems)}
+    coords = {} if population is None else {population: labels_of(problems)}
     return xr.Dataset(variables, coords=coords)
 
 
@@ -194,7 +195,7 @@ def parameters(
     population = () if plan.population is None else (plan.population,)
     variables, coords = {}, _lead_coords(lead, thetas[0].shape)
     if plan.population is not None:
-        coords[plan.population] = _labels(problems)
+        coords[plan.population] = labels_of(problems)
     for name, where in first.places.items():
         block = _block(first, name)
         shape, dims = ((), ()) if block is None else (block.shape, block.dims)
@@ -223,26 +224,12 @@ def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
     ]
     dims = ("chain", "draw", plan.sample_dim)
     name = plan.model.response
-    coords = _lead_coords(("chain", "draw"), lead) | sample_coords(problems)
+    coords = _lead_coords(("chain", "draw"), lead) | pairing_coords(problems)
+    attrs = pairing_attrs(problems)
     if plan.population is None:
-        return _dataset({name: (dims, values[0])}, coords)
-    return _dataset({name: ((*dims, plan.population), np.stack(values, axis=-1))}, coords)
-
-
-def sample_coords(problems: list[Problem]) -> dict[str, Any]:
-    """Return the coordinates of the samples in use (and of the neurons)."""
-    plan, rows = problems[0].plan, problems[0].design.predictors.rows
-    dim = plan.sample_dim
-    found: dict[str, Any] = {
-        str(name): (dim, coordinate.values[rows])
-        for name, coordinate in plan.dataset.coords.items()
-        if coordinate.dims == (dim,)
-    }
-    if plan.population is not None:
-        found[plan.population] = _labels(problems)
-    if dim not in found:
-        found[dim] = rows
-    return found
+        return _dataset({name: (dims, values[0], attrs)}, coords)
+    stacked = np.stack(values, axis=-1)
+    return _dataset({name: ((*dims, plan.population), stacked, attrs)}, coords)
 
 
 def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
@@ -255,12 +242,6 @@ def _block(problem: Problem, name: str) -> Any:
     """Return what has the shape, dims and coords of a parameter; None for a single number."""
     blocks = {block.name: block for block in problem.design.predictors.blocks}
     return (blocks | problem.learned).get(name)
-
-
-def _labels(problems: list[Problem]) -> Array:
-    labels = problems[0].plan.labels
-    assert labels is not None
-    return labels[[problem.neuron for problem in problems]]
 
 
 def _lead_coords(lead: tuple[str, ...], shape: tuple[int, ...]) -> dict[str, Any]:
@@ -282,7 +263,7 @@ def _sample_stats(problems: list[Problem], made: list[Draws]) -> xr.Dataset:
         variables[name] = ((*lead, plan.population), np.stack(each, axis=-1))
     if plan.population is None:
         return _dataset(variables | {"lp": (lead, made[0].lp)}, coords)
-    coords[plan.population] = _labels(problems)
+    coords[plan.population] = labels_of(problems)
     variables["lp"] = ((*lead, plan.population), np.stack([one.lp for one in made], axis=-1))
     variables["method"] = (plan.population, np.array([one.method for one in made]))
     return _dataset(variables, coords)
@@ -317,7 +298,7 @@ def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.
         log_p, log_q = log_p[..., 0], log_q[..., 0]
     else:
         dims = {name: (plan.population, *value) for name, value in dims.items()}
-        coords[plan.population] = _labels(problems)
+        coords[plan.population] = labels_of(problems)
         lead = (*lead, plan.population)
     laplace = _dataset({name: (dims[name], value) for name, value in arrays.items()}, coords)
     return {

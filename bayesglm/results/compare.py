@@ -10,10 +10,12 @@ import numpy as np
 
 from bayesglm.errors import DataError, tell
 from bayesglm.results.elpd import loo, summed
+from bayesglm.results.pairing import common_samples, unchecked
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Array = np.ndarray
 MANY = 0.05  # of the common samples: leaving out more is worth a warning
 
 
@@ -23,8 +25,10 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     Parameters
     ----------
     models : mapping of names to fits or ELPDData
-        Posterior fits (scored by `loo`), or the results of `loo` or `kfold`. Samples that one
-        of them left out (a longer past, say) are left out of all.
+        Posterior fits (scored by `loo`), or the results of `loo` or `kfold`, by this package or
+        by ArviZ. Samples are paired by their labels (the index of a frame, the coordinates of the
+        samples), by position where they have none. Those that one of them left out (a longer
+        past, say) are left out of all.
 
     Returns
     -------
@@ -36,12 +40,15 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Fewer than two models, or models without common samples.
+        Fewer than two models, or models without common samples; labels that do not tell which
+        samples belong together; samples with different responses or weights; densities (of
+        measurements) among probabilities (of counts).
 
     Warns
     -----
     BayesGLMWarning
-        More than 5% of a model's samples were left out to compare like with like.
+        More than 5% of a model's samples were left out to compare like with like; scores of
+        another package, which do not say what they score.
 
     Examples
     --------
@@ -62,79 +69,43 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     elpds = {name: one if isinstance(one, ELPDData) else loo(one) for name, one in models.items()}
     common = _on_common_samples(elpds)
     table = arviz_compare(common, round_to="none")
-    n_common = next(iter(common.values())).n_data_points
+    n_common = int(next(iter(common.values())).n_data_points)
     table.attrs["n_data_points"] = n_common
-    table.attrs["left_out"] = {name: one.n_data_points - n_common for name, one in elpds.items()}
+    table.attrs["left_out"] = {
+        name: int(one.n_data_points) - n_common for name, one in elpds.items()
+    }
     return table
 
 
 def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
     """Cut every pointwise result down to the samples that all results have."""
-    import xarray as xr
-
     missing = [name for name, one in elpds.items() if one.elpd_i is None]
     if missing:
         raise DataError(
             f"model {missing[0]!r} has no pointwise values; compute it with pointwise=True."
         )
-    numbered = _numbered(elpds)
-    aligned = xr.align(*(one.elpd_i for one in numbered.values()), join="inner")
-    n_common = aligned[0].size
-    if not n_common:
-        raise DataError("the models have no samples in common, so they cannot be compared.")
+    values = {name: one.elpd_i for name, one in elpds.items()}
+    places = common_samples(values)
+    n_common = next(one.isel(places[name]).size for name, one in values.items())
     cut = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
-    if not any(cut.values()):
-        return elpds
     if max(cut.values()) > MANY * n_common:
         told = ", ".join(f"{number} of {name!r}" for name, number in cut.items() if number)
         tell(f"compared on the {n_common} samples that all models predict; left out: {told}.")
-    return {
-        name: _cut(one, elpd_i)
-        for (name, one), elpd_i in zip(numbered.items(), aligned, strict=True)
-    }
-
-
-def _numbered(elpds: dict[str, Any]) -> dict[str, Any]:
-    """Number the samples in place of their labels, equal samples equally in all results.
-
-    All coordinates tell samples apart, since time may start anew in every trial.
-    """
-    import pandas as pd
-
-    values = [one.elpd_i for one in elpds.values()]
-    dim = values[0].dims[0]
-    if any(one.dims != values[0].dims for one in values):
-        raise DataError("the models have no samples in common, so they cannot be compared.")
-    shared = set.intersection(
-        *({str(name) for name, c in one.coords.items() if c.dims == (dim,)} for one in values)
-    )
-    names = sorted(shared)
-    if not names:
-        return elpds
-    labels = [pd.MultiIndex.from_arrays([one[name].values for name in names]) for one in values]
-    if all(one.equals(labels[0]) for one in labels):
-        return elpds
-    if not all(one.is_unique for one in labels):
-        raise DataError(
-            f"samples with the same {', '.join(map(repr, names))} cannot be told apart, so "
-            "the samples common to all models are unknown; give the data a 'trial' coordinate."
+    foreign = unchecked(values)
+    if foreign:
+        tell(
+            f"the scores of {', '.join(map(repr, foreign))} do not say which responses they score, "
+            "nor whether by densities or by probabilities; see to it that they are the same as "
+            "those of the others."
         )
-    every = labels[0]
-    for one in labels[1:]:
-        every = every.append(one[~one.isin(every)])
-    found = {}
-    for (name, one), label in zip(elpds.items(), labels, strict=True):
-        numbers = {dim: every.get_indexer(label)}
-        pareto_k = None if one.pareto_k is None else one.pareto_k.assign_coords(numbers)
-        elpd_i = one.elpd_i.assign_coords(numbers)
-        found[name] = replace(one, elpd_i=elpd_i, pareto_k=pareto_k)
-    return found
+    return {name: _cut(one, places[name]) for name, one in elpds.items()}
 
 
-def _cut(one: Any, elpd_i: Any) -> Any:
-    pareto_k = one.pareto_k
-    if pareto_k is not None:
-        pareto_k = pareto_k.reindex_like(elpd_i)
+def _cut(one: Any, places: Mapping[str, Array]) -> Any:
+    """Return a result on some of its samples, in their order."""
+    elpd_i = one.elpd_i.isel(places)
+    if elpd_i.equals(one.elpd_i):
+        return one
     elpd, se, _ = summed(elpd_i.values, np.zeros(elpd_i.size))
     return replace(
         one,
@@ -143,5 +114,5 @@ def _cut(one: Any, elpd_i: Any) -> Any:
         p=one.p * elpd_i.size / one.n_data_points,
         n_data_points=elpd_i.size,
         elpd_i=elpd_i,
-        pareto_k=pareto_k,
+        pareto_k=None if one.pareto_k is None else one.pareto_k.isel(places),
     )

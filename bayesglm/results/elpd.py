@@ -15,10 +15,10 @@ from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.psis import khat_limit, leave_one_out
+from bayesglm.inference.samples import labelled
 from bayesglm.inference.tree import (
     log_likelihood,
     reopen,
-    sample_coords,
     thetas_from,
     thetas_of,
 )
@@ -168,8 +168,8 @@ def _loo_data(
         scale="log",
         warning=bool(n_bad),
         good_k=good_k,
-        elpd_i=_labelled(problems, elpd_i, "elpd_i"),
-        pareto_k=_labelled(problems, pareto_k, "pareto_k"),
+        elpd_i=labelled(problems, elpd_i, "elpd_i"),
+        pareto_k=labelled(problems, pareto_k, "pareto_k"),
     )
 
 
@@ -337,9 +337,9 @@ def _kfold_data(
         scale="log",
         warning=False,
         good_k=None,
-        elpd_i=_labelled(problems, elpd_i, "elpd_i"),
+        elpd_i=labelled(problems, elpd_i, "elpd_i"),
         n_folds=n_folds,
-        p_kfold_i=_labelled(problems, in_sample - elpd_i, "p_kfold_i"),
+        p_kfold_i=labelled(problems, in_sample - elpd_i, "p_kfold_i"),
     )
 
 
@@ -393,14 +393,3 @@ def relative_efficiency(group: xr.Dataset) -> float:
     ess = group.azstats.ess(method="mean")
     values = np.hstack([ess[name].values.ravel() for name in ess.data_vars])
     return float(values.mean() / (group.sizes["chain"] * group.sizes["draw"]))
-
-
-def _labelled(problems: list[Problem], values: Array, name: str) -> xr.DataArray:
-    import xarray as xr
-
-    plan = problems[0].plan
-    coords = sample_coords(problems)
-    if plan.population is None:
-        return xr.DataArray(values[..., 0], dims=(plan.sample_dim,), coords=coords, name=name)
-    dims = (plan.sample_dim, plan.population)
-    return xr.DataArray(values, dims=dims, coords=coords, name=name)

@@ -16,6 +16,7 @@ from bayesglm.inference.tree import model_of, parameter_group, reopen, stored_da
 from bayesglm.results.compare import compare
 from bayesglm.results.elpd import loo
 from bayesglm.results.kernels import kernels
+from bayesglm.results.pairing import check_fits, common_samples, observed
 from bayesglm.results.predict import predict
 from bayesglm.show import figures
 from bayesglm.show.intervals import before_and_after
@@ -70,7 +71,8 @@ def report(
     Raises
     ------
     DataError
-        No fits, fits of different responses, a folder that does not exist.
+        No fits, fits of different responses or without common samples (see `compare`), a folder
+        that does not exist.
 
     Examples
     --------
@@ -114,6 +116,8 @@ class Story:
         responses = {name: model_of(fit).response for name, fit in fits.items()}
         if len(set(responses.values())) > 1:
             raise DataError(f"the fits explain different responses: {responses}; report each.")
+        if len(fits) > 1:
+            check_fits(fits)
         unknown = [name for name in elpd or {} if name not in fits]
         if unknown:
             raise DataError(f"elpd names {unknown[0]!r}, which is no fit.{near(unknown[0], fits)}")
@@ -258,15 +262,28 @@ class Story:
             ),
             "Differences to the best model; thick lines are one standard error, thin ones two.",
         )
-        n = table.attrs["n_data_points"]
-        notes = (f"Compared on the {n:,} samples that all models predict.",)
+        n, left_out = table.attrs["n_data_points"], table.attrs["left_out"]
+        cut = ", ".join(f"{number:,} of {name!r}" for name, number in left_out.items() if number)
+        note = f"Compared on the {n:,} samples that all models predict"
+        notes = (f"{note}; left out: {cut}." if cut else f"{note}.",)
         return (Section("The comparison", text, (), (picture,), Table(head, rows), notes),)
 
     def _unit(self) -> tuple[str, float | None]:
-        if not self.events:
+        """Return the unit of differences, and how many nats in all are one of it."""
+        events = self._events_compared()
+        if not events:
             return "nats", None
         event = "spike" if "spike" in self.response else "event"
-        return f"bits per {event}", float(np.log(2) * self.events)
+        return f"bits per {event}", float(np.log(2) * events)
+
+    def _events_compared(self) -> float | None:
+        """Return the number of events in the samples that all scores have."""
+        if not self.events:
+            return None
+        values = {name: one.elpd_i for name, one in self.elpd.items()}
+        name, places = next(iter(common_samples(values).items()))
+        counts = observed(values[name].isel(places))
+        return self.events if counts is None else float(counts.sum())
 
     def _row(self, name: str, row: pd.Series, per_event: float | None) -> tuple[str, ...]:
         cells = [

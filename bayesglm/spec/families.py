@@ -10,11 +10,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FamilyName:
-    """One family: its links (the default first), its dispersions, and its notation."""
+    """One family: its links (the default first), its dispersions, and its notation.
+
+    ``discrete`` says that responses are counted, so that a likelihood is a probability; that of
+    other responses is a density.
+    """
 
     links: tuple[str, ...]
     dispersions: tuple[str, ...] = ()
     needs_trials: bool = False
+    discrete: bool = False
     notation: str = "{family}({mu})"
 
 
@@ -33,13 +38,18 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         dispersions=("sigma",),
         notation="Normal({mu}, sigma²)",
     ),
-    "bernoulli": FamilyName(links=("logit", "probit", "cloglog"), notation="Bernoulli({mu})"),
+    "bernoulli": FamilyName(
+        links=("logit", "probit", "cloglog"),
+        discrete=True,
+        notation="Bernoulli({mu})",
+    ),
     "binomial": FamilyName(
         links=("logit", "probit", "cloglog"),
         needs_trials=True,
+        discrete=True,
         notation="Binomial({trials}, {mu})",
     ),
-    "poisson": FamilyName(links=("log", "softplus"), notation="Poisson({mu})"),
+    "poisson": FamilyName(links=("log", "softplus"), discrete=True, notation="Poisson({mu})"),
 }
 
 LINK_NAMES: dict[str, LinkName] = {

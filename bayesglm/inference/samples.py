@@ -1,0 +1,84 @@
+"""What tells the samples of a fit apart, and what was observed at each: all that pairs two fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesglm.inference.problem import Problem
+from bayesglm.spec.families import FAMILY_NAMES
+
+Array = np.ndarray
+OBSERVED, WEIGHTS, POSITION = "_observed", "_weights", "_position"  # after the response's name
+DENSITIES, PROBABILITIES = "densities", "probabilities"  # what a log likelihood is made of
+
+
+def sample_coords(problems: list[Problem]) -> dict[str, Any]:
+    """Return the coordinates of the samples in use (and of the neurons).
+
+    Samples without labels of their own are labelled by their positions in the data.
+    """
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    dim = plan.sample_dim
+    found: dict[str, Any] = {
+        str(name): (dim, coordinate.values[rows], coordinate.attrs)
+        for name, coordinate in plan.dataset.coords.items()
+        if coordinate.dims == (dim,)
+    }
+    if plan.population is not None:
+        found[plan.population] = labels_of(problems)
+    if dim not in found:
+        found[dim] = rows
+    return found
+
+
+def labels_of(problems: list[Problem]) -> Array:
+    """Return the labels of a population's neurons."""
+    labels = problems[0].plan.labels
+    assert labels is not None
+    return labels[[problem.neuron for problem in problems]]
+
+
+def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
+    """Return `sample_coords`, and the responses and weights that paired samples must share.
+
+    Where labels are not unique, the samples' positions in the data are there as well.
+    """
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    dim, name, coords = plan.sample_dim, plan.model.response, sample_coords(problems)
+    dims = (dim,) if plan.population is None else (dim, plan.population)
+
+    def per_sample(columns: list[Array]) -> Any:
+        values = np.stack([column[rows] for column in columns], axis=-1)
+        return (dims, values if plan.population is not None else values[..., 0])
+
+    coords[name + OBSERVED] = per_sample([problem.design.y for problem in problems])
+    weights = [problem.design.weights for problem in problems if problem.design.weights is not None]
+    if weights:
+        coords[name + WEIGHTS] = per_sample(weights)
+    if dim in plan.dataset.coords and not pd.Index(coords[dim][1]).is_unique:
+        coords[name + POSITION] = (dim, rows)
+    return coords
+
+
+def pairing_attrs(problems: list[Problem]) -> dict[str, Any]:
+    """Return, as attributes, what else has to be known of samples that are to be paired."""
+    plan = problems[0].plan
+    return {
+        "response": plan.model.response,
+        "measure": PROBABILITIES if FAMILY_NAMES[plan.model.family].discrete else DENSITIES,
+        "labelled": int(plan.sample_dim in plan.dataset.coords),
+        "n_samples": plan.designs[0].predictors.n_samples,
+    }
+
+
+def labelled(problems: list[Problem], values: Array, name: str) -> xr.DataArray:
+    """Return values ``(row, neuron)`` with all that pairs them with those of another fit."""
+    plan = problems[0].plan
+    dims = (plan.sample_dim, *(() if plan.population is None else (plan.population,)))
+    values = values if plan.population is not None else values[..., 0]
+    coords, attrs = pairing_coords(problems), pairing_attrs(problems)
+    return xr.DataArray(values, dims=dims, coords=coords, name=name, attrs=attrs)

@@ -1,0 +1,272 @@
+"""Samples of several fits, paired by their labels: the only ground on which fits are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayesglm.errors import DataError
+from bayesglm.inference.samples import OBSERVED, POSITION, WEIGHTS, labelled
+from bayesglm.inference.tree import reopen
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+EQUAL = 1e-6  # relative; responses in single and in double precision are the same
+REMEDY = "give both fits data with the same index, or the same coordinate of the samples"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Pointwise values of one fit, with what is known of its samples.
+
+    ``labels`` hold the coordinates of the samples; ``own`` is what stands on the sample dim, a
+    mere position where the samples have no labels (``by_position``).
+    """
+
+    name: str
+    values: xr.DataArray
+    labels: Mapping[str, Array]
+    own: Array
+    by_position: bool
+
+    @staticmethod
+    def of(name: str, values: xr.DataArray) -> Scored:
+        """Read the coordinates of pointwise values, of this package or of another."""
+        dim, attrs = str(values.dims[0]), values.attrs
+        own = values[dim].values if dim in values.coords else np.arange(values.sizes[dim])
+        counted = own.dtype.kind in "iu" and np.array_equal(own, np.arange(len(own)))
+        by_position = not attrs["labelled"] if "labelled" in attrs else counted
+        carried = {f"{attrs.get('response')}{end}" for end in (OBSERVED, WEIGHTS, POSITION)}
+        if by_position:
+            carried.add(dim)
+        labels = {
+            str(key): coordinate.values
+            for key, coordinate in values.coords.items()
+            if coordinate.dims == (dim,) and key not in carried
+        }
+        return Scored(name, values, labels, own, by_position)
+
+    @property
+    def dim(self) -> str:
+        """The dim of the samples."""
+        return str(self.values.dims[0])
+
+    @property
+    def measure(self) -> str | None:
+        """Whether the values are logarithms of densities or of probabilities, if that is known."""
+        return self.values.attrs.get("measure")
+
+    @property
+    def n_samples(self) -> int | None:
+        """Number of all samples of the fit's data, if that is known."""
+        return self.values.attrs.get("n_samples")
+
+    @property
+    def positions(self) -> Array | None:
+        """The positions of the samples in the fit's data, if they are known."""
+        return self.own if self.by_position else self.carried(POSITION)
+
+    def carried(self, what: str) -> Array | None:
+        """Return what the values carry of each sample: its response, weight or position."""
+        name = f"{self.values.attrs.get('response')}{what}"
+        return self.values.coords[name].values if name in self.values.coords else None
+
+    def told(self) -> str:
+        """Say by what the samples are told apart, with the first label."""
+        if not self.labels:
+            return f"those of {self.name!r} by their positions only"
+        first = ", ".join(f"{key}={values[0]}" for key, values in self.labels.items())
+        return f"those of {self.name!r} by {', '.join(self.labels)} (first: {first})"
+
+
+def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Array]]:
+    """Return where in each result the samples (and neurons) stand that all have, in one order.
+
+    The places are those of `isel`, by dim.
+
+    Samples are paired by the labels that all have in common; where these are not unique, by
+    their positions, if the labels are the same in the same order.
+
+    Raises
+    ------
+    DataError
+        Densities among probabilities; no common samples, or labels that cannot tell; paired
+        samples with different responses or frequency weights.
+    """
+    every = [Scored.of(name, one) for name, one in values.items()]
+    _check_measures(every)
+    others = _other_dims(every)
+    places, where = _paired(every)
+    if not len(places[0]):
+        raise DataError(
+            "the models have no samples in common, so they cannot be compared: "
+            f"{'; '.join(one.told() for one in every)}; {REMEDY}."
+        )
+    found = {
+        one.name: {one.dim: place, **other}
+        for one, place, other in zip(every, places, others, strict=True)
+    }
+    paired = [Scored.of(name, values[name].isel(place)) for name, place in found.items()]
+    _check_equal(paired, OBSERVED, "response", where)
+    _check_equal(paired, WEIGHTS, "weight", where)
+    return found
+
+
+def unchecked(values: Mapping[str, xr.DataArray]) -> list[str]:
+    """Return the names of what does not say which responses, or which measure, it scores."""
+    every = [Scored.of(name, one) for name, one in values.items()]
+    return [one.name for one in every if one.measure is None or one.carried(OBSERVED) is None]
+
+
+def observed(values: xr.DataArray) -> Array | None:
+    """Return the responses that pointwise values score, if they carry them."""
+    return Scored.of("", values).carried(OBSERVED)
+
+
+def check_fits(fits: Mapping[str, xr.DataTree]) -> None:
+    """Raise DataError, as `common_samples` does, unless fits explain responses in common."""
+    values = {}
+    for name, fit in fits.items():
+        problems = reopen(fit)
+        none = np.zeros((problems[0].design.n_rows, len(problems)))
+        values[name] = labelled(problems, none, "none")
+    common_samples(values)
+
+
+def _check_measures(every: Sequence[Scored]) -> None:
+    first: dict[str, str] = {}
+    for one in every:
+        if one.measure is not None:
+            first.setdefault(one.measure, one.name)
+    if len(first) > 1:
+        told = " and ".join(f"those of {name!r} are {measure}" for measure, name in first.items())
+        raise DataError(
+            f"the scores cannot be compared: {told} of the responses. A probability is a number "
+            "by itself; a density changes with the unit of the response. Compare models of counts "
+            "with models of counts, and models of measurements with their like."
+        )
+
+
+def _other_dims(every: Sequence[Scored]) -> list[dict[str, Array]]:
+    """Return, for each, the places of the neurons that all have, in the order of the first."""
+    dims = [tuple(map(str, one.values.dims[1:])) for one in every]
+    for one, own in zip(every, dims, strict=True):
+        if own != dims[0]:
+            raise DataError(
+                f"the models have no samples in common: {every[0].name!r} has responses over "
+                f"{every[0].values.dims} and {one.name!r} over {one.values.dims}."
+            )
+    places: list[dict[str, Array]] = [{} for _ in every]
+    for dim in dims[0]:
+        labels = [pd.Index(one.values[dim].values) for one in every]
+        if not all(label.is_unique or label.equals(labels[0]) for label in labels):
+            raise DataError(f"labels of {dim!r} stand for several at once; make them unique.")
+        for place, matched in zip(places, _matched(labels), strict=True):
+            place[dim] = matched
+    return places
+
+
+def _matched(keys: Sequence[pd.Index]) -> list[Array]:
+    """Return where in each the labels stand that all have, in the order of the first."""
+    if all(key.equals(keys[0]) for key in keys):
+        return [np.arange(len(keys[0]))] * len(keys)
+    common = keys[0]
+    for key in keys[1:]:
+        common = common[common.isin(key)]
+    return [np.asarray(key.get_indexer(common)) for key in keys]
+
+
+def _paired(every: Sequence[Scored]) -> tuple[list[Array], Callable[[int], str]]:
+    """Return where in each the common samples stand, and what tells the label of one of them."""
+    shared = sorted(set.intersection(*(set(one.labels) for one in every)))
+    keys = [_index([one.labels[name] for name in shared]) for one in every] if shared else []
+    if keys and all(key.is_unique for key in keys):
+        places = _matched(keys)
+        return places, lambda k: _told(shared, keys[0][places[0][k]])
+    owns = [pd.Index(one.own) for one in every]
+    mixed = any(one.by_position for one in every) and not all(one.by_position for one in every)
+    if (mixed or not keys) and _comparable(every) and all(own.is_unique for own in owns):
+        places = _matched(owns)
+    else:
+        places = _by_position(every, shared)
+    for one, place, key in zip(every, places, keys, strict=False):
+        if not key[place].equals(keys[0][places[0]]):
+            raise DataError(
+                f"samples with the same {', '.join(map(repr, shared))} cannot be told apart, and "
+                f"they stand in another order in {one.name!r} than in {every[0].name!r}, so that "
+                f"it is not known which belong together; {REMEDY}, different for each sample."
+            )
+    return places, lambda k: _told([every[0].dim], owns[0][places[0][k]])
+
+
+def _index(labels: list[Array]) -> pd.Index:
+    return pd.Index(labels[0]) if len(labels) == 1 else pd.MultiIndex.from_arrays(labels)
+
+
+def _told(names: Sequence[str], label: Any) -> str:
+    values = label if isinstance(label, tuple) else (label,)
+    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+
+
+def _comparable(every: Sequence[Scored]) -> bool:
+    """Say whether what stands on the sample dims is of one kind: row numbers, or labels alike."""
+    if any(one.by_position for one in every):
+        return all(
+            (one.own.dtype.kind in "iu" and one.dim != "time") or one.by_position for one in every
+        )
+    kinds = {"number" if one.own.dtype.kind in "iuf" else one.own.dtype.kind for one in every}
+    return len(kinds) == 1
+
+
+def _by_position(every: Sequence[Scored], shared: Sequence[str]) -> list[Array]:
+    """Pair by the samples' positions in the data, which have to be the same data for that."""
+    positions = [one.positions for one in every]
+    lengths = {one.n_samples for one in every if one.n_samples is not None}
+    unknown = any(position is None for position in positions)
+    if unknown or (shared and len(lengths) > 1):
+        told = "; ".join(one.told() for one in every)
+        raise DataError(
+            f"the samples of the models cannot be paired: {told}. Labels that are not the same "
+            f"for each sample do not tell which belong together; {REMEDY}, different for each "
+            "sample."
+        )
+    return _matched([pd.Index(position) for position in positions])
+
+
+def _check_equal(found: Sequence[Scored], what: str, word: str, told: Callable[[int], str]) -> None:
+    """Raise DataError where paired samples carry different responses, or different weights."""
+    known = [one for one in found if one.measure is not None]
+    if what == OBSERVED:
+        known = [one for one in known if one.carried(what) is not None]
+    if not known or all(one.carried(what) is None for one in known):
+        return
+    first, *rest = known
+    for one in rest:
+        values, others = (_spread(each, what) for each in (one, first))
+        size = np.maximum(np.abs(values), np.abs(others))
+        wrong = ~(np.abs(values - others) <= EQUAL * size)
+        if wrong.any():
+            at: tuple[int, ...] = tuple(int(k) for k in np.argwhere(wrong)[0])
+            rows = int(wrong.reshape(len(wrong), -1).any(axis=1).sum())
+            raise DataError(
+                f"{one.name!r} and {first.name!r} have different {word}s at {rows} of "
+                f"{len(wrong)} common samples, first at {told(at[0])}: {values[at]:.6g} "
+                f"against {others[at]:.6g}. Scores of different {word}s cannot be compared; fit "
+                "both models to the same data, in the same units."
+            )
+
+
+def _spread(one: Scored, what: str) -> Array:
+    """Return what is carried of each value, a weight of 1 where there are none."""
+    carried = one.carried(what)
+    if carried is None:
+        carried = np.ones(one.values.shape)
+    if carried.ndim < one.values.ndim:
+        carried = carried[:, None]
+    return np.broadcast_to(np.asarray(carried, dtype=float), one.values.shape)
