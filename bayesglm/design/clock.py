@@ -175,7 +175,7 @@ def _first_repeat(labels: list) -> object:
 def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:
     if "time" not in dataset.coords or dataset["time"].dims != (dim,):
         return None
-    time = seconds(dataset["time"], f"term {lagged!r}" if lagged else None)
+    time = seconds(dataset["time"], f"term {lagged!r} needs regular times" if lagged else None)
     if time is None:
         return None
     steps = np.diff(time)
@@ -203,7 +203,7 @@ def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None)
 def seconds(variable: xr.DataArray, needed: str | None = None) -> Array | None:
     """Return times in seconds (dates from the first on); None where they are no such thing.
 
-    Raises DataError in place of None where ``needed`` says what needs them.
+    Raises DataError in place of None where ``needed`` says what needs which times.
     """
     time = variable.values
     fault = ""
@@ -233,7 +233,7 @@ def seconds(variable: xr.DataArray, needed: str | None = None) -> Array | None:
         remedy = "give seconds as numbers (or units='ms', say), or numpy dates"
     if needed is None:
         return None
-    raise DataError(f"the coordinate 'time' {fault}, but {needed} needs regular times; {remedy}.")
+    raise DataError(f"the coordinate 'time' {fault}, but {needed}; {remedy}.")
 
 
 def unit_in_seconds(unit: str) -> float | None:

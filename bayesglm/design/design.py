@@ -417,9 +417,12 @@ def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors
             "enough. Use fewer lags, more samples, or edges='zero'."
         )
     if not len(rows):
-        raise DataError(
-            f"weights {model.weights!r} are zero for every sample in use; no sample counts."
+        zero = " or ".join(
+            f"{role} {getattr(model, role)!r}"
+            for role in ("weights", "trials")
+            if getattr(model, role)
         )
+        raise DataError(f"{zero} are zero for every sample in use; no sample counts.")
     return Predictors(
         blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials, exposure
     )
@@ -471,11 +474,15 @@ def _weights(model: GLM, source: Source) -> Array | None:
 
 
 def _counted(model: GLM, dataset: xr.Dataset, dim: str) -> Array | None:
-    """Return which samples have a weight above zero for any neuron; the others are not there."""
-    if model.weights is None:
-        return None
-    values = numbers(require(dataset, model.weights, "weights"), dim, "weights")
-    return (values > 0).reshape(len(values), -1).any(axis=1)
+    """Return which samples count for any neuron; those without weight or trials are not there."""
+    counted = None
+    for role in ("weights", "trials"):
+        name = getattr(model, role)
+        if name is not None:
+            values = numbers(require(dataset, name, role), dim, role)
+            own = (values > 0).reshape(len(values), -1).any(axis=1)
+            counted = own if counted is None else counted & own
+    return counted
 
 
 def family_of(model: GLM) -> Family:

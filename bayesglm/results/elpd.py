@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.design.door import as_dataset
-from bayesglm.design.variables import require
 from bayesglm.errors import BayesGLMError, DataError, tell
 from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.fit import sample
@@ -22,6 +19,7 @@ from bayesglm.inference.tree import (
     thetas_from,
     thetas_of,
 )
+from bayesglm.results.folds import deal_folds
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -240,9 +238,11 @@ def kfold(
     model, data, draws, chains, seed
         As in `fit`.
     by : str, optional
-        None: rows at random. ``"time"`` (or the sample dim): ``folds`` contiguous blocks. The
-        name of a coordinate or variable over the samples, ``"trial"`` say: its values are left
-        out together, dealt at random to at most ``folds`` folds.
+        None: rows at random. ``"time"``: ``folds`` contiguous blocks of time, in whatever order
+        the rows stand (trial by trial, where time starts anew in each). The sample dim: blocks of
+        rows in their order; so too ``"time"`` of data that have none. The name of a coordinate or
+        variable over the samples, ``"trial"`` say: its values are left out together, dealt at
+        random to at most ``folds`` folds.
     folds : int
         Number of folds, at least 2.
 
@@ -255,7 +255,13 @@ def kfold(
     Raises
     ------
     DataError
-        Fewer than two folds, or fewer rows or groups than folds; a fold that cannot be fitted.
+        Fewer than two folds, or fewer rows or groups than folds; a fold that cannot be fitted;
+        times, trials or labels that are missing or of several kinds.
+
+    Warns
+    -----
+    BayesGLMWarning
+        ``by="time"`` of data without time: blocks are of rows in their order.
 
     Examples
     --------
@@ -341,38 +347,6 @@ def _kfold_data(
         n_folds=n_folds,
         p_kfold_i=labelled(problems, in_sample - elpd_i, "p_kfold_i"),
     )
-
-
-@dataclass(frozen=True)
-class _Folding:
-    n: int
-    folds: int
-    rng: np.random.Generator
-
-    def at_random(self) -> Array:
-        """Deal rows (or groups) to folds of equal size."""
-        return self.rng.permutation(np.arange(self.n) % self.folds)
-
-
-def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
-    """Return the fold of every kept row."""
-    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
-        raise DataError(f"folds must be a whole number of at least 2, got {folds!r}.")
-    rows, dim = problem.design.predictors.rows, problem.plan.sample_dim
-    rng = np.random.default_rng(seed)
-    if by is None or by in (dim, "time"):
-        if len(rows) < folds:
-            raise DataError(f"{len(rows)} samples cannot make {folds} folds; use fewer folds.")
-        if by is None:
-            return _Folding(len(rows), folds, rng).at_random()
-        return np.arange(len(rows)) * folds // len(rows)
-    values = require(as_dataset(data), by, "by")
-    if values.dims != (dim,):
-        raise DataError(f"by={by!r} has the dims {values.dims}; it must have one value per sample.")
-    labels, group = np.unique(values.values[rows], return_inverse=True)
-    if len(labels) < 2:
-        raise DataError(f"by={by!r} has one value only; there is nothing to leave out.")
-    return _Folding(len(labels), min(folds, len(labels)), rng).at_random()[group]
 
 
 def _posterior_problems(fit: xr.DataTree) -> list[Problem]:

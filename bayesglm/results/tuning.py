@@ -26,7 +26,8 @@ from bayesglm.results.criteria import (
     posterior_of,
     sum_error,
 )
-from bayesglm.results.elpd import deal_folds, describe_dependence
+from bayesglm.results.elpd import describe_dependence
+from bayesglm.results.folds import deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
 from bayesglm.spec.model import GLM
 from bayesglm.spec.noun import near

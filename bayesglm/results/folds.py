@@ -1,0 +1,132 @@
+"""Folds: which rows are left out together, at random, by groups, or in blocks of time."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayesglm.design.clock import ask_for_time, seconds
+from bayesglm.design.door import as_dataset
+from bayesglm.design.variables import require
+from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.inference.problem import Problem
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class _Folding:
+    n: int
+    folds: int
+    rng: np.random.Generator
+
+    def at_random(self) -> Array:
+        """Deal rows (or groups) to folds of equal size."""
+        return self.rng.permutation(np.arange(self.n) % self.folds)
+
+
+def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
+    """Return the fold of every kept row."""
+    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
+        raise DataError(f"folds must be a whole number of at least 2, got {folds!r}.")
+    if by is not None and not isinstance(by, str):
+        raise DataError(
+            "by must be 'time', or the name of a coordinate or variable ('trial', say), got "
+            f"{by!r}."
+        )
+    rows, dim = problem.design.predictors.rows, problem.plan.sample_dim
+    rng = np.random.default_rng(seed)
+    if by is None or by in (dim, "time"):
+        if len(rows) < folds:
+            raise DataError(f"{len(rows)} samples cannot make {folds} folds; use fewer folds.")
+        if by is None:
+            return _Folding(len(rows), folds, rng).at_random()
+        if by == "time" and _has_time(problem):
+            return _blocks_of_time(problem, folds)
+        if by != dim:
+            ask_for_time(as_dataset(data), dim, f"by={by!r}")
+            warnings.warn(
+                "the data have no 'time', so by='time' leaves out blocks of rows in their order; "
+                "give the data their time, or sort them by it.",
+                BayesGLMWarning,
+                stacklevel=3,
+            )
+        return np.arange(len(rows)) * folds // len(rows)
+    values = require(as_dataset(data), by, "by")
+    if values.dims != (dim,):
+        raise DataError(f"by={by!r} has the dims {values.dims}; it must have one value per sample.")
+    labels, group = np.unique(_labels(values, rows, f"by={by!r}"), return_inverse=True)
+    if len(labels) < 2:
+        raise DataError(f"by={by!r} has one value only; there is nothing to leave out.")
+    return _Folding(len(labels), min(folds, len(labels)), rng).at_random()[group]
+
+
+def _has_time(problem: Problem) -> bool:
+    coords, dim = problem.plan.dataset.coords, problem.plan.sample_dim
+    return "time" in coords and coords["time"].dims == (dim,)
+
+
+def _blocks_of_time(problem: Problem, folds: int) -> Array:
+    """Cut the rows into blocks of time: trial by trial, if time starts anew in each.
+
+    Trials stand in the order of their first times, then of their labels; samples of one time
+    share a fold.
+    """
+    rows, dataset = problem.design.predictors.rows, problem.plan.dataset
+    every = seconds(dataset["time"], "by='time' needs the time of each sample")
+    assert every is not None
+    time, n = every[rows], len(rows)
+    trial = dataset.coords.get("trial")
+    group: Array = np.zeros(n, dtype=np.intp)
+    if trial is not None and trial.dims == dataset["time"].dims and len(np.unique(time)) < n:
+        names, group = np.unique(
+            _labels(trial, rows, "the coordinate 'trial'"), return_inverse=True
+        )
+        first = np.full(len(names), np.inf)
+        np.minimum.at(first, group, time)
+        place = np.empty(len(names), dtype=np.intp)
+        place[np.lexsort((np.arange(len(names)), first))] = np.arange(len(names))
+        group = place[group]
+    order = np.lexsort((time, group))
+    fresh = np.r_[True, (np.diff(time[order]) != 0) | (np.diff(group[order]) != 0)]
+    position = np.maximum.accumulate(np.where(fresh, np.arange(n), 0))
+    blocks = np.empty(n, dtype=np.intp)
+    blocks[order] = np.unique(position * folds // n, return_inverse=True)[1]
+    if not blocks.any():
+        raise DataError("all samples have the same 'time'; there is nothing to leave out.")
+    return blocks
+
+
+def _labels(variable: xr.DataArray, rows: Array, what: str) -> Array:
+    """Return labels of some rows, checked to be there and of one kind."""
+    values, dim = np.asarray(variable.values), variable.dims[0]
+    missing = np.flatnonzero(pd.isna(values[rows]))
+    if len(missing):
+        raise DataError(
+            f"{what} lacks {len(missing)} labels, the first at {dim}={rows[missing[0]]}; fill them "
+            "in, or remove those samples."
+        )
+    values = values[rows]
+    if values.dtype.kind != "O":
+        return values
+    words = np.array([isinstance(value, str) for value in values])
+    other = np.flatnonzero(words != words[0])
+    try:
+        if len(other):
+            raise TypeError
+        np.sort(values)
+    except TypeError as error:
+        k = other[0] if len(other) else 0
+        raise DataError(
+            f"{what} holds labels of several kinds, which cannot be put in order: {values[k]!r} at "
+            f"{dim}={rows[k]} beside {values[0]!r} at {dim}={rows[0]}; turn them all into words, "
+            "or number them."
+        ) from error
+    return values
