@@ -17,8 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.centring import centred
 from bayesglm.inference.nested import nested_proposal
-from bayesglm.inference.optimum import check_existence, check_mode, explained
+from bayesglm.inference.optimum import (
+    check_existence,
+    check_mode,
+    explained,
+    lacks_joint_mode,
+)
 from bayesglm.inference.pool import (
     Pool,
     Source,
@@ -122,11 +128,12 @@ def evidence_function(
     """
     if not first.learned:
         check_existence(first)
-    known = _moments(first)
+    known = _moments(centred(first).problem)
     start: Array | None = None
 
     def evidence(problem: Problem) -> Evidence:
         nonlocal start
+        problem = centred(problem).problem
         objective = replace(problem.unconstrained, moments=known)
         with unthreaded_products(objective.size):
             around = _around(problem, objective, start)
@@ -147,8 +154,10 @@ def importance_draws(
     They are those of `fit` in less time, and under kinks without NUTS. Posteriors that may have
     several modes, and learned scales, are left to others. Raises as `find_mode`.
     """
-    if problem.learned or not (problem.log_concave() or _has_grid(problem)):
+    if lacks_joint_mode(problem) or not (problem.log_concave() or _has_grid(problem)):
         return None
+    centre = centred(problem)
+    problem = centre.problem
     check_existence(problem)
     objective = replace(problem.unconstrained, moments=_moments(problem))
     density, wanted, rng = objective.log_density, draws * chains, np.random.default_rng(stream)
@@ -156,7 +165,7 @@ def importance_draws(
         around = _around(problem, objective, None)
         if around.exact:
             thetas = next(around.proposals()).draw(rng, wanted)[0]
-            return thetas.reshape(chains, draws, -1)
+            return centre.raw(thetas.reshape(chains, draws, -1))
         proposals: Iterator[Source] = around.proposals()
         if _has_grid(problem):
             cells = _cells(_nodes(problem, objective, around, ROUGH_DRAWS, stream))
@@ -167,7 +176,7 @@ def importance_draws(
         if not pool.steady and disagreement(density, pool, pool.proposal.heavier(), rng):
             return None
     kept = pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
-    return kept.reshape(chains, draws, -1)
+    return centre.raw(kept.reshape(chains, draws, -1))
 
 
 def _moments(problem: Problem) -> Moments | None:

@@ -11,9 +11,15 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.asked import check_counts, check_room, check_seed
+from bayesglm.inference.centring import centred_all
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.nested import Nested, nested_proposal
-from bayesglm.inference.optimum import find_mode
+from bayesglm.inference.optimum import (
+    check_columns,
+    check_identified,
+    find_mode,
+    lacks_joint_mode,
+)
 from bayesglm.inference.pool import disagreement, find_pool, refusal
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.proposals import Proposal, by_tails, gaussian
@@ -137,15 +143,18 @@ def laplace_draws(
     streams = np.random.default_rng(seed).spawn(len(problems))
     made: list[Draws | ConvergenceError] = []
     with unthreaded_products(problems[0].unconstrained.size):
-        for problem, rng in zip(problems, streams, strict=True):
+        for centre, rng in zip(centred_all(problems), streams, strict=True):
+            problem = centre.problem
+            nested = lacks_joint_mode(problem)
             try:
-                around = _nested(problem) if problem.learned else _at_mode(problem)
+                around = _nested(problem) if nested else _at_mode(problem)
             except ConvergenceError as error:
-                if not problem.learned:
+                if not nested:
                     raise
+                check_identified(problem)
                 made.append(error)
             else:
-                made.append(_corrected(around, draws, chains, rng))
+                made.append(centre.raw_draws(_corrected(around, draws, chains, rng)))
     return made
 
 
@@ -191,6 +200,7 @@ def _at_mode(problem: Problem) -> Approximation:
 
 def _nested(problem: Problem) -> Approximation:
     """Return the coefficients' Gaussians along the posterior of the scales."""
+    check_columns(problem)
     objective = problem.unconstrained
     nested = nested_proposal(problem)
     mode = np.concatenate([nested.centre.mode, nested.outer.mode])

@@ -22,6 +22,7 @@ from bayesglm.inference.asked import (
     check_target_accept,
     check_tune,
 )
+from bayesglm.inference.centring import centred, centred_all
 from bayesglm.inference.diagnostics import diagnose, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
@@ -166,8 +167,8 @@ def fit_mcmc(
 
 def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     """Sample every neuron's posterior, warn of what is wrong with the draws, and return them."""
-    for problem in problems:
-        check_identified(problem)
+    for centre in centred_all(problems):
+        check_identified(centre.problem)
     if settings.engine == "pymc":
         sampled = _by_pymc(problems, settings)
     else:
@@ -219,6 +220,8 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
 
 
 def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Sampled:
+    around_means = centred(problem)
+    problem = around_means.problem
     coordinates, at_mode, widths = whiten(problem)
     centre = coordinates.to_theta(np.zeros(problem.natural.size))
     tries = np.random.default_rng(0).standard_normal((TRIED, problem.natural.size))
@@ -241,7 +244,7 @@ def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Samp
             raise ConvergenceError(f"{error}{problem.where}. {REMEDIES}") from error
     x = run.columns["x"]
     lp = run.columns["logp"] - coordinates.log_det(x)
-    return Sampled(coordinates.to_theta(x), lp, run.stats(), run.interrupted)
+    return Sampled(around_means.raw(coordinates.to_theta(x)), lp, run.stats(), run.interrupted)
 
 
 def run_native(

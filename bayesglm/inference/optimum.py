@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, DataError, ModelError
+from bayesglm.inference.centring import centred_all
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.solve import maximise, maximise_all
 from bayesglm.numerics.objective import Objective
@@ -15,10 +16,10 @@ from bayesglm.numerics.separation import (
     likelihood_push,
     separating_direction,
 )
-from bayesglm.numerics.solvers import Solution
-from bayesglm.numerics.sparse import SOLVER as SPARSE
+from bayesglm.numerics.solvers import OPTIMAL, Solution
 
 Array = np.ndarray
+SOME = 1000  # rows, most of which push an intercept to both sides
 NEGLIGIBLE_SIGMA = 1e-6  # of the response's sd: the residuals of a design that interpolates
 
 
@@ -45,22 +46,38 @@ def find_mode(problem: Problem, objective: Objective) -> Solution:
 
 def find_modes(problems: list[Problem]) -> list[Solution]:
     """Maximise the natural objective of every neuron; raises as `find_mode` does."""
-    for problem in problems:
+    centres = centred_all(problems)
+    inner = [centre.problem for centre in centres]
+    for problem in inner:
         check_existence(problem)
     solutions = []
-    for problem, found in zip(problems, maximise_all(problems), strict=True):
+    for centre, found in zip(centres, maximise_all(inner), strict=True):
         if isinstance(found, ConvergenceError):
-            raise explained(problem, found) from found
-        check_mode(problem, found)
-        solutions.append(found)
+            raise explained(centre.problem, found) from found
+        check_mode(centre.problem, found)
+        solutions.append(centre.raw_solution(found))
     return solutions
 
 
 def check_existence(problem: Problem) -> None:
     """Raise where it is plain from the design alone that there is no mode, or no only one."""
     _refuse_learned(problem)
-    _refuse_dependent(problem)
+    check_columns(problem)
     _refuse_interpolation(problem)
+
+
+def check_columns(problem: Problem) -> None:
+    """Raise DataError on dependent columns under flat priors, and on responses all at one end."""
+    _refuse_dependent(problem)
+    _refuse_one_sided(problem)
+
+
+def lacks_joint_mode(problem: Problem) -> bool:
+    """Say whether the joint density of all parameters has no mode, its posterior being proper.
+
+    So it is where a scale is learned, or sigma beside a design that can pass through any response.
+    """
+    return bool(problem.learned) or (bool(problem.natural.free) and can_interpolate(problem))
 
 
 def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
@@ -84,15 +101,39 @@ def _flat_blocks(problem: Problem, directions: Array) -> Any:
     """Return the rows' moves along each direction, block by block, afresh at each call."""
     chosen = directions.argmax(axis=0)
     plain = np.count_nonzero(directions) == len(chosen) == directions.max(axis=0).sum()
+    counted = _counted(problem)
 
     def blocks() -> Any:
+        start = 0
         for rows in problem.design.blocks(4096):
             if plain and len(chosen) > 8:
-                yield rows.X[:, chosen]
+                moves = rows.X[:, chosen]
             else:
-                yield rows.times(np.ascontiguousarray(directions.T)).T
+                moves = rows.times(np.ascontiguousarray(directions.T)).T
+            yield moves if counted is None else moves[counted[start : start + len(rows)]]
+            start += len(rows)
 
     return blocks
+
+
+def _counted(problem: Problem) -> Array | None:
+    """Say which rows say anything: none has a weight or a number of trials of zero; None if all."""
+    design = problem.design
+    rows, counts = design.predictors.rows, (design.weights, design.predictors.trials)
+    masks = [count[rows] > 0 for count in counts if count is not None]
+    if all(mask.all() for mask in masks):
+        return None
+    return np.logical_and.reduce(masks)
+
+
+def _push(problem: Problem, some: slice = slice(None)) -> Array:
+    """Return where each row that says anything, or some of them, pushes its linear predictor."""
+    design, separable = problem.design, problem.natural.family.separable
+    assert separable is not None
+    rows, counted = design.predictors.rows, _counted(problem)
+    rows = (rows if counted is None else rows[counted])[some]
+    trials = design.predictors.trials
+    return likelihood_push(design.y[rows], None if trials is None else trials[rows], separable)
 
 
 def _refuse_dependent(problem: Problem) -> None:
@@ -122,25 +163,30 @@ def _refuse_learned(problem: Problem) -> None:
 
 def _refuse_separated(problem: Problem) -> None:
     directions, labels = problem.flat_directions()
-    family = problem.natural.family
-    if not labels or family.separable is None:
+    if not labels or problem.natural.family.separable is None:
         return
-    design = problem.design
-    rows = design.predictors.rows
-    trials = design.predictors.trials
-    push = likelihood_push(
-        design.y[rows], None if trials is None else trials[rows], family.separable
-    )
-    if design.weights is not None:
-        push = np.where(design.weights[rows] > 0, push, np.nan)
-    if trials is not None:
-        push = np.where(trials[rows] > 0, push, np.nan)
-    direction = separating_direction(_flat_blocks(problem, directions), push)
-    if direction is None:
+    direction = separating_direction(_flat_blocks(problem, directions), _push(problem))
+    if direction is not None:
+        raise _separated(problem, [labels[k] for k in np.flatnonzero(direction)])
+
+
+def _refuse_one_sided(problem: Problem) -> None:
+    """Raise where every row pushes an intercept that no prior holds to the same side."""
+    flat = [part.where for part in problem.natural.coefficients if not part.prior.proper]
+    intercept = problem.places.get("intercept")
+    if intercept not in flat or problem.natural.family.separable is None:
         return
-    names = list(dict.fromkeys(labels[k] for k in np.flatnonzero(direction)))
+    for few in (slice(SOME), slice(None)):  # which are enough for most data
+        push = _push(problem, few)
+        if not len(push) or push[0] == 0.0 or (push != push[0]).any():
+            return
+    raise _separated(problem, ["intercept"])
+
+
+def _separated(problem: Problem, labels: list[str]) -> DataError:
+    names = list(dict.fromkeys(labels))
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if names[5:] else "")
-    raise DataError(
+    return DataError(
         f"the data are separated{problem.where}: the likelihood of {problem.plan.model.response!r} "
         f"keeps rising as the coefficients of {shown} go to infinity, so with Flat priors there is "
         "no maximum likelihood estimate. Give the term a proper prior, for example "
@@ -149,16 +195,25 @@ def _refuse_separated(problem: Problem) -> None:
 
 
 def _refuse_interpolation(problem: Problem) -> None:
-    if problem.natural.free and can_interpolate(problem):
+    if lacks_joint_mode(problem):
         raise _interpolates(problem)
 
 
 def check_mode(problem: Problem, solution: Solution) -> None:
     """Raise where what a solver took for a mode is none, as `find_mode` does."""
-    if solution.solver == SPARSE and not problem.only_intercept_is_free():
-        # Which, on the plateau of separated data, stops where there is nothing left to gain.
+    if not solution.resolved and not problem.only_intercept_is_free():
+        # Separated data leave no slope on their plateau, and in some direction no curvature.
         _refuse_separated(problem)
     _refuse_tiny_sigma(problem, solution)
+    if not solution.residual < OPTIMAL:
+        stopped = ConvergenceError(
+            f"the {solution.solver} solver stopped after {solution.n_iter} iterations where the "
+            f"log posterior still rises by {solution.residual:.2g} per standard deviation of some "
+            "coefficient; floating point tells no more. Subtract from each predictor a typical "
+            "value, and divide it by its spread.",
+            solution,
+        )
+        raise explained(problem, stopped) from stopped
 
 
 def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
+from bayesglm.inference.centring import Centred, centred_all
 from bayesglm.inference.optimum import check_existence, check_mode, explained
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.solve import (
     MOST_KEPT,
+    inverse,
     inverse_curvature,
     judge,
     maximise,
@@ -21,6 +23,7 @@ from bayesglm.inference.solve import (
 from bayesglm.numerics.joint import smooth_slopes
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
+from bayesglm.numerics.quadratic import scaled_model
 from bayesglm.numerics.quasi import quasi_newton
 from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
@@ -48,11 +51,13 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
     Tibshirani 1990, 3.5; under a lasso it is the number of non-zeros: Zou, Hastie & Tibshirani
     2007).
     """
+    centres = centred_all(problems)
     with unthreaded_products(problems[0].natural.size):
-        return _path_points(problems)
+        found = _path_points([centre.problem for centre in centres], centres[0])
+    return [replace(one, solution=centres[0].raw_solution(one.solution)) for one in found]
 
 
-def _path_points(problems: Sequence[Problem]) -> list[Point]:
+def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
     check_existence(problems[0])  # which depends on the priors' kind, and not on their scale
     objectives = [problem.natural for problem in problems]
     if objectives[0].family.quadratic and objectives[0].n_coefficients <= MOST_KEPT:
@@ -61,11 +66,12 @@ def _path_points(problems: Sequence[Problem]) -> list[Point]:
     if objectives[0].kink.any() and not objectives[0].free:
         try:
             solutions = _sparse(problems, objectives)
-            check_mode(problems[0], solutions[0])
-            return _points(objectives, solutions)
+            for problem, solution in zip(problems, solutions, strict=True):
+                check_mode(problem, solution)
+            return _points(objectives, solutions, centre)
         except ConvergenceError:
             pass  # one by one, the judge of solvers may still find them, or say why not
-    return _one_by_one(problems, objectives)
+    return _one_by_one(problems, objectives, centre)
 
 
 def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
@@ -75,10 +81,12 @@ def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> lis
     )
 
 
-def _points(objectives: Sequence[Objective], solutions: Sequence[Solution]) -> list[Point]:
+def _points(
+    objectives: Sequence[Objective], solutions: Sequence[Solution], centre: Centred
+) -> list[Point]:
     saturated = _saturated(objectives[0], solutions[0].x)
     return [
-        _point(objective, solution, None, saturated)
+        _point(objective, solution, None, saturated, centre)
         for objective, solution in zip(objectives, solutions, strict=True)
     ]
 
@@ -87,7 +95,9 @@ def _saturated(objective: Objective, x: Array) -> float:
     return objective.rowwise.saturated(objective.phi(x))
 
 
-def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Point]:
+def _one_by_one(
+    problems: Sequence[Problem], objectives: Sequence[Objective], centre: Centred
+) -> list[Point]:
     """Solve each from the last; a smooth one with the last one's curvature of the likelihood."""
     found: list[Point] = []
     x, curvature = problems[0].start(), None
@@ -101,7 +111,8 @@ def _one_by_one(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
         if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
             every = np.arange(objective.n_coefficients)
             curvature = objective.likelihood_curvature(x, every)
-        found.append(_point(objective, solution, curvature, _saturated(objective, x)))
+        saturated = _saturated(objective, x)
+        found.append(_point(objective, solution, curvature, saturated, centre))
     return found
 
 
@@ -111,18 +122,24 @@ def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | N
     if curvature is None:
         return maximise(problem, objective)
     every = np.arange(objective.n_coefficients)
-    inverse = inverse_curvature(curvature + objective.prior_curvature(x, every))
+    model = scaled_model(curvature + objective.prior_curvature(x, every), 0.0)
+    inverted = inverse(model)
     found, converged = quasi_newton(
         lambda at, who: smooth_slopes([objective], at),
-        lambda v, who: v @ inverse,
+        lambda v, who: v @ inverted,
         x[None],
         solver="quasi-newton",
+        sd=model.scale[None],
     )
     return found[0] if converged[0] else judge(objective, found[0].x)
 
 
 def _point(
-    objective: Objective, solution: Solution, curvature: Array | None, saturated: float
+    objective: Objective,
+    solution: Solution,
+    curvature: Array | None,
+    saturated: float,
+    centre: Centred,
 ) -> Point:
     """Add to a solution what its curvature says; ``curvature`` is the likelihood's, if known."""
     x, p = solution.x, objective.n_coefficients
@@ -137,5 +154,5 @@ def _point(
             curvature = objective.likelihood_curvature(x, active)
         inverse = inverse_curvature(curvature + prior)
         edf = float(np.sum(inverse * curvature))
-        sd = None if kink.any() else np.sqrt(np.diagonal(inverse))
+        sd = None if kink.any() else np.sqrt(np.diagonal(centre.raw_covariance(inverse)))
     return Point(solution, objective.log_prior(x), saturated, edf, sd)

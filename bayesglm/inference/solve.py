@@ -26,7 +26,7 @@ from bayesglm.numerics.objective import ApproximateInverse, Objective
 from bayesglm.numerics.parallel import unthreaded_products
 from bayesglm.numerics.quadratic import ScaledModel, approximate_model, scaled_model
 from bayesglm.numerics.quasi import least_curvature, newton_step, quasi_newton
-from bayesglm.numerics.solvers import Solution, arrived, newton, proximal_newton
+from bayesglm.numerics.solvers import OPTIMAL, Solution, arrived, newton, proximal_newton
 from bayesglm.numerics.sparse import Functions, sparse_path
 
 Array = np.ndarray
@@ -38,6 +38,7 @@ MANY = 1_000_000  # numbers that a pass reads, of which ...
 ENOUGH = 1e-6  # ... this is the gain of the last step: a thousandth of an sd, before it is taken
 MOST_STEPS = 10  # Newton steps after a solver that does without the true curvature
 MOST_KEPT = 6000  # coefficients of which a matrix is formed
+SURE = 0.5  # what the standard deviations of coordinates, of a few rows, may be short of
 STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
 
 
@@ -165,24 +166,27 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     is worth more than all that comes before it.
     """
     n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
-    every, inverses = np.arange(p), np.empty((k, p, p))
+    every, inverses, sds = np.arange(p), np.empty((k, p, p)), np.empty((k, p))
 
     def take_curvature(panel: Panel, x: Array) -> bool:
         resolved = True
         roughs = rough_curvatures(panel[1], x, partial(joint_blocks, panel[0]))
         for j, sample in enumerate(panel[1]):
             model = approximate_model(roughs[j], partial(sample.curvature, x[j], every))
-            inverses[j] = inverse(model)
+            inverses[j], sds[j] = inverse(model), model.scale
             resolved &= model.resolved
         return resolved
 
-    def climb(panel: Panel, x: Array, enough: float) -> tuple[list[Solution], Array]:
+    def climb(
+        panel: Panel, x: Array, enough: float, sd: Array | None = None
+    ) -> tuple[list[Solution], Array]:
         return quasi_newton(
             partial(_joint_slopes, *panel),
             lambda v, who: np.matmul(v[:, None, :], inverses[who])[:, 0, :],
             x,
             solver="quasi-newton",
             enough=enough,
+            sd=sd,
         )
 
     # Each sample to a third of an sd of what it can tell.
@@ -194,18 +198,22 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     run = block_rows(p, k)
     larger = _samples(problems, objectives, max(n // 5, least), run)
     x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
-    # As much of the curvature as takes about as long as a pass over all rows.
-    share = min(1.0, (50.0 if k == 1 else 10.0) / p)
+    # As much of the curvature as takes about as long as two passes over all rows; more where few
+    # rows make up most of it, or it would lead the steps that far astray.
+    told = small[1][0].rowwise.evenness(x[0], small[1][0].phi(x[0])) if k == 1 else 1.0
+    share = min(1.0, (50.0 if k == 1 else 10.0) / (p * max(told, 0.1)))
     panel = _samples(problems, objectives, max(int(share * n), least), run)
     if not take_curvature(panel, x):
         # Rounding may have made up some of it, and it would say too soon that one has arrived.
         return _by_newton(problems, objectives)
-    found, converged = climb((_designs(problems), objectives), x, ENOUGH if n * p > MANY else 0.0)
+    enough = ENOUGH if n * p > MANY else 0.0
+    found, converged = climb((_designs(problems), objectives), x, enough, sds)
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
         sample, end = panel[1][k], found[k].x
 
-        def curved(of: Objective = sample, at: Array = end) -> Inverse:
-            return partial(np.matmul, inverse_curvature(-of.evaluate(at).hessian))
+        def curved(of: Objective = sample, at: Array = end) -> Inverse | None:
+            model = scaled_model(-of.evaluate(at).hessian, 0.0)
+            return partial(np.matmul, inverse(model)) if model.resolved else None
 
         if not converged[k] or _still_moves(problem, objective, end, curved):
             found[k] = judge_from(problem, objective, end)
@@ -271,16 +279,20 @@ def inverse(model: ScaledModel) -> Array:
 
 
 def _still_moves(
-    problem: Problem, objective: Objective, x: Array, inverse: Callable[[], Inverse]
+    problem: Problem, objective: Objective, x: Array, inverse: Callable[[], Inverse | None]
 ) -> bool:
-    """Say whether the next step, by the curvature at x, would still go far.
+    """Say whether the next step, by the curvature at x, would still go far, or nobody can tell.
 
-    On the plateau of separated data nothing is left to gain, and every step goes on all the same.
+    On the plateau of separated data nothing is left to gain, and every step goes on all the same,
+    until no curvature is left either: then there is no ``inverse``.
     """
     if objective.family.separable is None or problem.only_intercept_is_free():
         return False
+    times = inverse()
+    if times is None:
+        return True
     now = smooth_slopes([objective], x[None])[1][0]
-    return objective.change(inverse()(now)) > STILL
+    return objective.change(times(now)) > STILL
 
 
 def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
@@ -327,7 +339,7 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
 def _arrive(
     objective: Objective, inverse: ApproximateInverse, solution: Solution
 ) -> Solution | None:
-    """Go on by Newton steps until the next is short by the true curvature; None if none is.
+    """Go on by Newton steps to where the next is short by the true curvature; None if none is.
 
     The approximate curvature that led there misjudges directions that hardly change any linear
     predictor: what is left of them looks like nothing, and may be whole standard deviations.
@@ -344,16 +356,20 @@ def _arrive(
         if step is None:
             return None
         gain = max(float(gradient @ step), 0.0)
-        x = x + step
-        if gain <= arrived(value):
+        # No slope per sd is larger than the whole step in sds.
+        residual = min(float(np.abs(gradient * inverse.sd).max()) / SURE, gain**0.5)
+        if gain <= arrived(value) and residual < OPTIMAL:
             return Solution(
                 x,
-                float(value) + 0.5 * gain,
+                float(value),
                 float(np.linalg.norm(gradient)),
                 solution.n_iter + n_iter,
                 solution.solver,
                 gain**0.5,
+                residual,
+                True,
             )
+        x = x + step
     return None
 
 

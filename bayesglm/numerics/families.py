@@ -62,7 +62,7 @@ class Family:
       where it has no short form, and as its answer where these data or this eta have none.
     - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
     - `separable`: the responses that push eta to infinity: "binomial" (y = 0 to -inf, y = trials
-      to +inf), "poisson" (y = 0 to -inf) or None.
+      to +inf), "positive mean" (y <= 0 to -inf) or None.
 
     >>> family = FAMILIES["poisson", "log"]
     >>> family.log_likelihood(np.array([0.0, 2.0]), np.array([0.0, 0.0]), (), None).round(4)
@@ -366,7 +366,7 @@ def _poisson(link: str) -> Family:
         draw=partial(_poisson_draw, mean=mean),
         valid=_poisson_valid,
         support="non-negative integers",
-        separable="poisson",
+        separable="positive mean",
         fused=_log_fused if link == "log" else None,
         changes=LOG if link == "log" else None,
     )
@@ -386,7 +386,7 @@ def _gaussian(link: str) -> Family:
         draw=partial(_gaussian_draw, mean=mean),
         valid=_gaussian_valid,
         support="real numbers",
-        separable=None,
+        separable=None if link == "identity" else "positive mean",
         quadratic=link == "identity",
     )
 

@@ -146,6 +146,19 @@ class Rowwise:
 
         return sum(_in_runs(self.blocks(block_rows(size)), work, size), np.zeros((size, size)))
 
+    def evenness(self, w: Array, phi: list) -> float:
+        """Return to how many equal rows, in shares of all, the rows' curvatures come (Kish)."""
+        kernels = (
+            _kernel(self.family, rows, rows.times(w[None])[0], phi, 2).eta_eta
+            for rows in self.blocks(block_rows(self.width))
+        )
+        bends = np.concatenate(list(kernels))
+        most = np.abs(bends).max(initial=0.0)
+        if not 0.0 < most < np.inf:
+            return 1.0
+        bends = bends / most
+        return float(bends.sum() ** 2 / (len(bends) * (bends @ bends)))
+
     def diagonal(self, w: Array, phi: list, turn: Callable[[Array], Array] = lambda X: X) -> Array:
         """Return the diagonal of minus the Hessian, in the basis to which ``turn`` takes rows."""
 

@@ -38,11 +38,13 @@ class ApproximateInverse(NamedTuple):
 
     - `free`: the directions ``(k, p)`` that no prior holds, orthonormal by B^-1; None if many.
     - `held`: the least curvature that the priors give to a direction beside them, relative to B^-1.
+    - `sd`: what -Hessian's diagonal leaves of each coordinate ``(p,)``, as the sample has it.
     """
 
     times: Callable[[Array], Array]
     free: Array | None
     held: float
+    sd: Array
 
 
 @dataclass(frozen=True)
@@ -331,10 +333,11 @@ class Objective:
 
         plain, in_waves = sample.diagonal(w, phi), sample.diagonal(w, phi, turned)
         floor = 1e-10 * np.abs(plain).max(initial=0.0)
-        inverse, precision = np.empty(self.n_coefficients), np.zeros(self.n_coefficients)
+        inverse, precision, sd = np.zeros((3, self.n_coefficients))
         for k, part in enumerate(self.coefficients):
             at = theta[part.where]
             own = np.maximum(np.abs(plain[part.where]), floor)
+            sd[part.where] = 1.0 / np.sqrt(own + part.precision(at))
             if not part.prior.joint:
                 bend = -part.prior.curvature(at, **part.parameters)
                 own = own + bend
@@ -351,7 +354,11 @@ class Objective:
             inverse[part.where] = 1.0 / waved
         few = self._free_directions(inverse, precision, turned)
         held = float((precision * inverse)[precision > 0.0].min(initial=np.inf))
-        return ApproximateInverse(lambda v: turned(turned(v) * inverse, back=True), few, held)
+
+        def times(v: Array) -> Array:
+            return turned(turned(v) * inverse, back=True)
+
+        return ApproximateInverse(times, few, held, sd)
 
     def _free_directions(
         self, inverse: Array, precision: Array, turned: Callable[..., Array]

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesglm.numerics.solvers import Solution, arrived
+from bayesglm.numerics.solvers import OPTIMAL, Solution, arrived
 
 Array = np.ndarray
 # Relative to 1 + |objective|: gains below drown in the rounding of a sum over rows, and the slope
 # at the end of a step has to tell whether it was a good one.
 _HIDDEN = 1e-9
 _SHORTEST = 1e-8
+_NEARER = 0.01  # times the gain of a last step that is still taken, at an end that is looked at
+_SURE = 0.7 * OPTIMAL  # by standard deviations that may be those of a sample of rows
 _MADE_UP = 1e-13  # of the largest curvature: less may be rounding
 _ARRIVED = 1e-14  # square of the length, in posterior sds, of what a Newton step may lack
 
@@ -167,14 +169,17 @@ def quasi_newton(
     memory: int = 10,
     max_iter: int = 100,
     enough: float = 0.0,
+    sd: Array | None = None,
 ) -> tuple[list[Solution], Array]:
     """Maximise k smooth functions of p numbers from ``x0 (k, p)``, side by side.
 
     ``evaluate(x, who)`` gives values ``(m,)`` and gradients ``(m, p)`` of the functions numbered
     ``who`` at their rows of x; ``precondition(v, who)`` multiplies by an approximation of each
     one's inverse curvature. Returns a `Solution` for each, and which of them have converged: those
-    that have `arrived`, or whose next step promises no more than ``enough``; they still take it.
-    The others are the best points found.
+    that have `arrived`, or whose next step promises no more than ``enough``. By ``sd (k, p)``, what
+    each curvature leaves of each coordinate, the slopes must be those of a maximum (`OPTIMAL`)
+    where they end. Without, they still take the last step, and end where nobody has looked. The
+    others are the best points found.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * (x**2 * [1.0, 9.0]).sum(1), -x * [1.0, 9.0]
@@ -195,10 +200,17 @@ def quasi_newton(
     )
     for n_iter in range(max_iter + 1):
         bad = ~np.isfinite(state.value) | ~np.isfinite(state.gain) | (state.t < _SHORTEST)
-        settled = ~bad & (state.gain <= np.maximum(arrived(state.value), enough))
+        least, residual = arrived(state.value), np.full(len(state.who), np.inf)
+        if sd is not None:
+            least = np.maximum(_NEARER * least, _ARRIVED)
+            residual = np.abs(state.gradient * sd[state.who]).max(axis=1, initial=0.0)
+        settled = ~bad & (state.gain <= np.maximum(least, enough))
+        settled &= (residual <= _SURE) | (sd is None)
         out = bad | settled | (n_iter == max_iter)
         for j in np.flatnonzero(out):
-            found[state.who[j]] = _solution(state, int(j), n_iter, solver, bool(settled[j]))
+            further = bool(settled[j]) and sd is None
+            one = _solution(state, int(j), n_iter, solver, further)
+            found[state.who[j]] = one._replace(residual=float(residual[j]))
         converged[state.who[settled]] = True
         if out.all():
             break
@@ -240,17 +252,15 @@ def _acceptable(state: _State, value: Array, gradient: Array) -> Array:
     return possible & (risen | (hidden & level & (slope >= -0.9 * state.gain)))
 
 
-def _solution(state: _State, j: int, n_iter: int, solver: str, settled: bool) -> Solution:
-    """Return where one of them is; if it has settled, where it goes next.
-
-    That step gains next to nothing, yet brings it several times nearer: to look at it from there
-    would take another pass. The gradient is that of the last look.
-    """
+def _solution(state: _State, j: int, n_iter: int, solver: str, further: bool) -> Solution:
+    """Return where one of them is, or where it goes next, with the gradient of where it is."""
     return Solution(
-        x=state.x[j] + state.direction[j] if settled else state.x[j],
-        value=float(state.value[j] + 0.5 * state.gain[j] * settled),
+        x=state.x[j] + state.direction[j] if further else state.x[j],
+        value=float(state.value[j] + 0.5 * state.gain[j] * further),
         gradient_norm=float(np.linalg.norm(state.gradient[j])),
         n_iter=n_iter,
         solver=solver,
         decrement=float(np.sqrt(max(state.gain[j], 0.0))),
+        residual=np.inf,
+        resolved=True,
     )

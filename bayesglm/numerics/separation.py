@@ -49,7 +49,7 @@ def likelihood_push(y: Array, trials: Array | float | None, separable: str) -> A
     [-1.0, 0.0, 1.0]
     """
     y = np.asarray(y, dtype=np.float64)
-    push = np.where(y == 0.0, -1.0, 0.0)
+    push = np.where(y <= 0.0, -1.0, 0.0)
     if separable == "binomial":
         push = np.where(y == (1.0 if trials is None else trials), 1.0, push)
     return push

@@ -27,6 +27,8 @@ type Array = NDArray[np.float64]
 _ROUNDING = 1e-8
 _SETTLED = 1e-14
 _NEGLIGIBLE = 1e-10
+# Largest slope at a maximum, of any coordinate, per one of its own standard deviations.
+OPTIMAL = 1e-5
 # In units of `change`, that is of the linear predictor.
 _STILL = 1e-7
 _NEARLY_STILL = 1e-3
@@ -60,6 +62,9 @@ class Solution(NamedTuple):
     - `gradient_norm`: Euclidean norm of the gradient; with kinks, of the KKT residual.
     - `decrement`: length sqrt(s' A s) of the step s that would come next, A = -hessian; for a log
       posterior it is the distance to the mode in posterior standard deviations.
+    - `residual`: the largest |gradient_j| A_jj^-1/2, of the KKT residual with kinks: the slope of
+      each coordinate in its own standard deviations. At a maximum it is below `OPTIMAL`.
+    - `resolved`: whether every direction has a curvature that rounding cannot have made up.
     """
 
     x: Array
@@ -68,6 +73,8 @@ class Solution(NamedTuple):
     n_iter: int
     solver: str
     decrement: float
+    residual: float
+    resolved: bool
 
 
 class _Problem(NamedTuple):
@@ -238,7 +245,7 @@ def _propose(
         )
     model = scaled_model(-now.hessian, last_tau)
     target, decrement = _maximise_model(problem, model, now.gradient, x)
-    if problem.kinked and model.tau > _INDEFINITE:
+    if problem.kinked and (model.tau > _INDEFINITE or problem.kink_at.any()):
         beside = _on_face(problem, now, x)
         target, decrement, model = (target, decrement, model) if beside is None else beside
     residual = now.gradient
@@ -251,8 +258,23 @@ def _propose(
         n_iter=n_iter,
         solver=problem.solver,
         decrement=decrement,
+        residual=standardised(residual, np.diagonal(now.hessian)),
+        resolved=model.resolved,
     )
     return _Proposal(state, target, model)
+
+
+def standardised(gradient: Array, bends: Array) -> float:
+    """The largest slope per standard deviation of its coordinate, |bends|^-1/2.
+
+    Where nothing bends there must be no slope either.
+
+    >>> standardised(np.array([3.0, 0.0]), np.array([-9.0, 0.0]))
+    1.0
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slopes = np.abs(gradient) / np.sqrt(np.abs(bends))
+    return float(np.where(gradient == 0.0, 0.0, slopes).max(initial=0.0))
 
 
 def _on_face(
@@ -260,14 +282,17 @@ def _on_face(
 ) -> tuple[Array, float, ScaledModel] | None:
     """Newton's step of the coordinates that no kink holds, where the others bend the wrong way.
 
-    Those stay where they are as long as the kinks are stronger than the slope. None where they are
-    not, where the rest has no maximum either, or where the step would cross a kink.
+    The others stay where they are as long as the kinks are stronger than the slope. None where they
+    are not, where the rest has no maximum either, or where the step would cross a kink. The step is
+    added to x, and so keeps the digits of what lies far from its kink.
     """
     offset = x - problem.kink_at
     held = (problem.kink > 0.0) & (offset == 0.0)
     if np.any(np.abs(now.gradient[held]) > problem.kink[held]):
         return None
     face = np.flatnonzero(~held)
+    if not len(face):
+        return None
     model = scaled_model(-now.hessian[np.ix_(face, face)], 0.0)
     slope = now.gradient[face] - problem.kink[face] * np.sign(offset[face])
     half, _ = dtrtrs(model.factor[0], model.scale * slope, lower=True)

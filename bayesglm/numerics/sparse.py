@@ -30,13 +30,14 @@ from scipy.linalg import LinAlgError
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
 from bayesglm.numerics.quadratic import approximate_model
-from bayesglm.numerics.solvers import Solution, arrived
+from bayesglm.numerics.solvers import OPTIMAL, Solution, arrived
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
 _HIDDEN = 1e-9
 _HIDDEN_SHARE = 1e-8  # of a column's curvature
 _SHORTEST = 1e-8
+_SURE = 0.7 * OPTIMAL  # by a curvature that may be that of a point nearby
 _MEASURED = 1e-16  # gain of a step, above which rounding does not blur the curvature along it ...
 _ALIKE = 0.1  # ... which must be so much of the quadratic's, or what is left is more than it seems
 _LARGEST_BATCH = 25
@@ -78,9 +79,10 @@ def sparse_path(
 ) -> list[Solution]:
     """Maximise the functions in their order, each from near the one before; x0 is the first start.
 
-    Stops where they have `arrived`, or where the next step promises no more than ``settled``; it is
-    still taken. The size of the batches adapts to how they fare. Raises ConvergenceError, with the
-    last `Solution`, where one of them takes more than 100 passes.
+    Stops where they have `arrived`, or where the next step promises no more than ``settled``, if
+    what is left of the slopes is that of a maximum (`OPTIMAL`). The size of the batches adapts to
+    how they fare. Raises ConvergenceError, with the last `Solution`, where one of them takes more
+    than 100 passes.
 
     >>> def evaluate(x, who):
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
@@ -169,6 +171,12 @@ class _Quadratic:
         residual = kkt_residual(gradient[self.members], self.kink[k], offset)
         return float(np.square(residual * self._curved(k, offset).scale).sum())
 
+    def residual(self, k: int, x: Array, gradient: Array) -> float:
+        """Return the largest KKT residual of one coordinate per its own standard deviation."""
+        offset = x[self.members] - self.at
+        residual = kkt_residual(gradient[self.members], self.kink[k], offset)
+        return float(np.abs(residual * self._curved(k, offset).scale).max(initial=0.0))
+
     def misses(self, functions: Functions, who: Array, gradient: Array) -> Array:
         """Say of which functions a coordinate that the quadratic does not know leaves its kink."""
         out = np.setdiff1d(np.arange(gradient.shape[1]), self.members)
@@ -217,6 +225,7 @@ class _Batch:
     target: Array
     gain: Array
     t: Array
+    residual: Array
     trusted: Array  # that the quadratic still has the curvature where each of them is
 
     def aim(self, quadratic: _Quadratic, which: Array) -> None:
@@ -255,18 +264,14 @@ class _Batch:
         return went
 
     def solution(self, functions: Functions, j: int, n_iter: int) -> Solution:
-        """Return where one of them goes next, with the residual of where it is.
-
-        A settled one's next step gains next to nothing, yet halves its distance to the maximum
-        several times over; to look at it once more would take another pass.
-        """
+        """Return where one of them is."""
         residual = kkt_residual(
             self.gradient[j], functions.kink[self.who[j]], self.x[j] - functions.kink_at
         )
         norm = float(np.linalg.norm(residual))
         decrement = float(np.sqrt(max(self.gain[j], 0.0)))
-        value = float(self.value[j] + 0.5 * self.gain[j])
-        return Solution(self.target[j], value, norm, n_iter, SOLVER, decrement)
+        value, left = float(self.value[j]), float(self.residual[j])
+        return Solution(self.x[j], value, norm, n_iter, SOLVER, decrement, left, False)
 
 
 def _settle(
@@ -281,8 +286,9 @@ def _settle(
     start = np.tile(x, (m, 1))
     value, gradient = functions.evaluate(start, who)
     value = functions.objective(start, value, who)
+    unknown, ones = np.full(m, np.inf), np.ones(m)
     batch = _Batch(
-        who, start, value, gradient, start.copy(), np.full(m, np.inf), np.ones(m), np.ones(m, bool)
+        who, start, value, gradient, start.copy(), unknown, ones, unknown.copy(), np.ones(m, bool)
     )
     quadratic = last or _Quadratic(functions, who, batch.x, batch.gradient)
     batch.aim(quadratic, everyone)
@@ -302,6 +308,10 @@ def _settle(
             batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
         near = batch.gain[active] <= np.maximum(arrived(batch.value[active]), settled)
         near &= np.isin(active, went)
+        for j in active[near]:
+            of = int(who[j]), batch.x[j], batch.gradient[j]
+            batch.residual[j] = quadratic.residual(*of)
+        near &= batch.residual[active] <= _SURE
         still = near & batch.trusted[active]
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
         missed |= near & ~still
@@ -322,5 +332,5 @@ def _settle(
             break
     raise ConvergenceError(
         f"no convergence in {n_passes} passes of the {SOLVER} solver",
-        batch.solution(functions, int(active[0]), n_passes)._replace(x=batch.x[active[0]]),
+        batch.solution(functions, int(active[0]), n_passes),
     )

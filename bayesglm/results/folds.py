@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from bayesglm.design.clock import ask_for_time, seconds
 from bayesglm.design.door import as_dataset
 from bayesglm.design.variables import require
-from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem import Problem
 
 if TYPE_CHECKING:
@@ -52,11 +51,9 @@ def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: in
             return _blocks_of_time(problem, folds)
         if by != dim:
             ask_for_time(as_dataset(data), dim, f"by={by!r}")
-            warnings.warn(
+            tell(
                 "the data have no 'time', so by='time' leaves out blocks of rows in their order; "
-                "give the data their time, or sort them by it.",
-                BayesGLMWarning,
-                stacklevel=3,
+                "give the data their time, or sort them by it."
             )
         return np.arange(len(rows)) * folds // len(rows)
     values = require(as_dataset(data), by, "by")

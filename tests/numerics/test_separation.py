@@ -99,11 +99,11 @@ def test_binomial_counts_between_hold_eta():
 def test_poisson_columns_without_counts():
     X, eta, _ = make_data()
     y = np.random.default_rng(1).poisson(np.exp(0.3 * eta)).astype(float)
-    assert find(X, y, "poisson") is None
+    assert find(X, y, "positive mean") is None
     k = np.arange(len(y))
     X = np.column_stack((X, (y == 0) & (k % 3 == 0), (y == 0) & (k % 4 == 0)))
-    d = find(X, y, "poisson")
-    check_direction(X, y, d, "poisson")
+    d = find(X, y, "positive mean")
+    check_direction(X, y, d, "positive mean")
     assert np.flatnonzero(d).tolist() == [5, 6]
     assert np.all(d[5:] < 0)
 
@@ -113,13 +113,13 @@ def test_a_column_of_both_signs_where_no_counts_are_is_held_in_place():
     rng = np.random.default_rng(1)
     y = rng.poisson(np.exp(0.3 * eta)).astype(float)
     column = np.where(y > 0, 0.0, rng.normal(size=len(y)))
-    assert find(np.column_stack((X, column)), y, "poisson") is None
-    assert find(np.column_stack((X, np.abs(column))), y, "poisson") is not None
+    assert find(np.column_stack((X, column)), y, "positive mean") is None
+    assert find(np.column_stack((X, np.abs(column))), y, "positive mean") is not None
 
 
 def test_all_counts_zero():
     X, _, y = make_data()
-    assert np.all(X @ find(X, 0.0 * y, "poisson") < 0)
+    assert np.all(X @ find(X, 0.0 * y, "positive mean") < 0)
 
 
 def test_collinear_columns_alone_are_no_separation():
@@ -173,7 +173,7 @@ def test_many_rows_need_few_in_the_linear_program():
     seed=st.integers(0, 10_000),
     n=st.integers(2, 25),
     p=st.integers(1, 4),
-    kind=st.sampled_from(["binomial", "poisson"]),
+    kind=st.sampled_from(["binomial", "positive mean"]),
 )
 def test_agrees_with_one_plain_linear_program(seed, n, p, kind):
     """Small whole numbers, so that ties, duplicates and dependent columns are common."""
