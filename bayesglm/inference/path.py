@@ -29,7 +29,7 @@ from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
 
 Array = np.ndarray
-SETTLED = 1e-9  # square of the last step's length, in posterior standard deviations
+SETTLED = 1e-10  # square of what the next step would be, in posterior standard deviations
 
 
 @dataclass(frozen=True)

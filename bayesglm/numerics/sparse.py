@@ -37,6 +37,8 @@ KNOWN = 60  # coordinates that the quadratic knows at least, if there are so man
 _HIDDEN = 1e-9
 _HIDDEN_SHARE = 1e-8  # of a column's curvature
 _SHORTEST = 1e-8
+_NEARER = 0.01  # times the gain of a step that need not be looked at
+_LEAST = 1e-14
 _SURE = 0.7 * OPTIMAL  # by a curvature that may be that of a point nearby
 _MEASURED = 1e-16  # gain of a step, above which rounding does not blur the curvature along it ...
 _ALIKE = 0.1  # ... which must be so much of the quadratic's, or what is left is more than it seems
@@ -306,7 +308,8 @@ def _settle(
             ]
         else:
             batch.aim(quadratic, went[::-1] if n_passes % 2 else went)
-        near = batch.gain[active] <= np.maximum(arrived(batch.value[active]), settled)
+        least = np.maximum(_NEARER * arrived(batch.value[active]), _LEAST)
+        near = batch.gain[active] <= np.maximum(least, settled)
         near &= np.isin(active, went)
         for j in active[near]:
             of = int(who[j]), batch.x[j], batch.gradient[j]
