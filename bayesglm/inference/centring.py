@@ -26,7 +26,7 @@ from bayesglm.numerics.solvers import Solution
 
 Array = np.ndarray
 FAR = 10.0  # standard deviations from zero, from which on digits are lost
-FEW = 1000  # rows that tell which columns lie that far
+FEW = 200  # rows that tell which columns lie that far
 
 
 @dataclass(frozen=True)
