@@ -1,0 +1,153 @@
+"""Files and folders that are replaced whole or not at all, whatever interrupts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+
+from bayesglm.errors import DataError
+
+EARLIER = ".earlier"  # ends the name of a folder that was moved away for a new one
+TRIES = 100  # of a swap, where others swap the same folder at the same time
+
+
+def replace_file(target: Path, content: memoryview) -> None:
+    """Write a file beside its place, flush it to the disk, and put it in the place of another."""
+    with _beside(target) as part:
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _keep_mode(target, part)
+        os.replace(part, target)
+        _flush_folder(target.parent)
+
+
+def replace_folder(target: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a folder of files beside its place, move the earlier one away and the new one in.
+
+    A process that ends between the two moves leaves the earlier one for `bring_back`.
+    """
+    with _beside(target) as part:
+        for name, content in contents.items():
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _keep_mode(target, part)
+        left = _moved_away(target)
+        if target.exists():
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
+        _swap(part, target)
+        _flush_folder(target.parent)
+
+
+def bring_back(target: Path) -> None:
+    """Put back a folder that was moved away for a new one which never came."""
+    for folder in _moved_away(target):
+        with suppress(OSError):
+            os.rename(folder, target)
+            return
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of something short; a second one does not.
+
+    Inside a library's callbacks an interrupt would be lost, or taken for an error of the file.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    waiting: list[tuple] = []
+
+    def note(*what: Any) -> None:
+        waiting.append(what)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        before(*waiting[0])
+
+
+def _swap(part: Path, target: Path) -> None:
+    earlier = target.with_name(f".{target.name}.{secrets.token_hex(4)}{EARLIER}")
+    try:
+        for attempt in range(TRIES):
+            with suppress(FileNotFoundError):
+                os.rename(target, earlier)
+            try:
+                os.rename(part, target)
+                break
+            except OSError:
+                # Another process has put its own there in the meantime.
+                if attempt == TRIES - 1 or not target.exists():
+                    raise
+                shutil.rmtree(earlier, ignore_errors=True)
+    finally:
+        if not target.exists():
+            with suppress(OSError):
+                os.rename(earlier, target)
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _moved_away(target: Path) -> list[Path]:
+    """Return the folders that were moved away from a place, the latest first."""
+    if not target.parent.is_dir():
+        return []
+    found = [
+        Path(entry.path)
+        for entry in os.scandir(target.parent)
+        if entry.name.startswith(f".{target.name}.") and entry.name.endswith(EARLIER)
+    ]
+    return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Name a place beside another for what will replace it; nothing stays there in the end."""
+    part = target.with_name(f".bayesglm-{secrets.token_hex(8)}.part")
+    try:
+        yield part
+    except OSError as error:
+        raise DataError(
+            f"{str(target)!r} cannot be written: {error.strerror or error}. What was there is as "
+            "it was; save to a place that has room and may be written to."
+        ) from error
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def _keep_mode(target: Path, part: Path) -> None:
+    """Give what is new the permissions of what it replaces."""
+    with suppress(FileNotFoundError):
+        part.chmod(S_IMODE(target.stat().st_mode))
+
+
+def _flush_folder(folder: Path) -> None:
+    """Write the names in a folder to the disk, where the system can."""
+    with suppress(OSError):
+        descriptor: Any = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,166 @@
+"""What a tree of this package holds, checked against its own model before and after a file.
+
+A tree that passes serves every later verb: the groups are there, the parameters have the names,
+dims and labels of the model laid on the stored data, and they are numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.door import SAMPLE_DIM
+from bayesglm.errors import DataError
+from bayesglm.inference.problem import Problem
+from bayesglm.inference.tree import model_of, parameters, reopen
+
+Array = np.ndarray
+LEADS: dict[str, tuple[str, ...]] = {
+    "posterior": ("chain", "draw"),
+    "map": (),
+    "path": ("scale",),
+}
+BESIDE = {"posterior": ("sample_stats",), "map": (), "path": ("statistics",)}  # other groups
+LIKE_PARAMETERS = {"proposal": "posterior", "sd": "path"}  # groups with the same variables
+DATA = ("observed_data", "constant_data")
+NUMBERS = {"n_samples": int, "n_dropped": int, "population": str, "method": str, SAMPLE_DIM: str}
+
+
+def check_tree(tree: xr.DataTree) -> None:
+    """Raise DataError or ModelError unless the tree is a fit, a path or a tuning of this package.
+
+    Draws that an interrupted sampler did not reach may be missing, whole draws at a time.
+    """
+    model = model_of(tree)
+    if tree.attrs.get("method") == "tuning":
+        return _check_tuning(tree, [term.label for term in model.terms])
+    group = next((name for name in LEADS if name in tree.children), None)
+    if group is None:
+        raise DataError(
+            f"the tree holds no parameters: none of the groups {', '.join(LEADS)}; its groups are "
+            f"{', '.join(tree.children) or 'none'}."
+        )
+    for name in (*BESIDE[group], *DATA):
+        if name not in tree.children:
+            raise DataError(f"the tree lacks the group {name!r}, which a {group} has beside it.")
+    for name, kind in NUMBERS.items():
+        if not isinstance(tree.attrs.get(name), (kind, np.integer)):
+            raise DataError(f"the tree lacks the attribute {name!r}.")
+    if tree.attrs[SAMPLE_DIM] not in tree["constant_data"].to_dataset().dims:
+        raise DataError(f"the group 'constant_data' lacks the dim {tree.attrs[SAMPLE_DIM]!r}.")
+    problems = reopen(tree)
+    _check_data(tree, problems)
+    _check_parameters(tree, group, problems)
+
+
+def _check_tuning(tree: xr.DataTree, terms: list[str]) -> None:
+    if not tree.children or not isinstance(tree.attrs.get("criterion"), str):
+        raise DataError("the tree says that it is a tuning, and holds no curve.")
+    for name, node in tree.children.items():
+        curve = node.to_dataset()
+        if name not in terms:
+            raise DataError(f"the tree holds a curve for {name!r}, which is no term of its model.")
+        if "scale" not in curve.coords or curve["scale"].dims != ("scale",):
+            raise DataError(f"the curve of {name!r} has no coordinate 'scale'.")
+        if not np.any(curve["scale"].values == curve.attrs.get("chosen")):
+            raise DataError(f"the curve of {name!r} does not say which of its scales was chosen.")
+        columns = {"log_evidence", "elpd"} & set(curve.data_vars)
+        if not columns or any(curve[name].dims != ("scale",) for name in curve.data_vars):
+            raise DataError(f"the curve of {name!r} holds neither evidence nor elpd along 'scale'.")
+
+
+def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
+    plan, predictors = problems[0].plan, problems[0].design.predictors
+    counts = {"n_samples": predictors.n_samples, "n_dropped": plan.n_dropped}
+    for name, count in counts.items():
+        if tree.attrs[name] != count:
+            raise DataError(
+                f"the tree says {name}={tree.attrs[name]}, but its data make that {count}; cut "
+                "data before they are fitted, not after."
+            )
+    response = plan.model.response
+    dims = (plan.sample_dim,) if plan.population is None else (plan.sample_dim, plan.population)
+    expected = np.stack([one.design.y[predictors.rows] for one in problems], axis=-1)
+    if plan.population is None:
+        expected = expected[:, 0]
+    observed = _variable(tree["observed_data"].to_dataset(), "observed_data", response, dims)
+    if not np.array_equal(observed.transpose(*dims).values, expected):
+        raise DataError(
+            f"the response {response!r} differs between 'observed_data' and 'constant_data'."
+        )
+    if "log_likelihood" in tree.children:
+        own = tree["log_likelihood"].to_dataset()
+        stored = _variable(own, "log_likelihood", response, ("chain", "draw", *dims))
+        if stored.sizes[plan.sample_dim] != len(predictors.rows):
+            raise DataError("the group 'log_likelihood' does not have the samples of the fit.")
+
+
+def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) -> None:
+    lead = LEADS[group]
+    of_one = np.zeros((*(1 for _ in lead), problems[0].natural.size))
+    template = parameters(problems, [of_one] * len(problems), lead)
+    coefficients = problems[0].natural.n_coefficients
+    for place in (group, *(name for name, of in LIKE_PARAMETERS.items() if of == group)):
+        if place not in tree.children:
+            continue
+        own = tree[place].to_dataset()
+        named = [
+            name
+            for name, where in problems[0].places.items()
+            if place != "sd" or where.start < coefficients
+        ]
+        for name in named:
+            _check_like(own, place, template[name], lead)
+        _check_numbers(own[named], place, (*lead, problems[0].plan.population))
+
+
+def _check_like(own: xr.Dataset, place: str, expected: xr.DataArray, lead: tuple[str, ...]) -> None:
+    """Check dims, sizes and labels of a parameter against those that its model gives it."""
+    name = str(expected.name)
+    variable = _variable(own, place, name, expected.dims)
+    for dim in expected.dims:
+        if dim in lead:
+            continue
+        labels = expected.coords[dim].variable
+        if dim not in variable.coords or not variable.coords[dim].variable.equals(labels):
+            raise DataError(
+                f"the labels of dim {dim!r} of the parameter {name!r} in the group {place!r} are "
+                "not those that the model has on the stored data."
+            )
+
+
+def _check_numbers(own: xr.Dataset, place: str, by_draw: tuple[str | None, ...]) -> None:
+    """Check that parameters are finite, but for draws that are missing as a whole."""
+    absent: Array | None = None
+    for name, variable in own.data_vars.items():
+        outside = [dim for dim in by_draw if dim in variable.dims]
+        values = variable.transpose(*outside, ...).values
+        inside = tuple(range(len(outside), values.ndim))
+        missing = np.isnan(values).any(inside)
+        absent = missing if absent is None else absent
+        whole = np.isfinite(values).all(inside) | np.isnan(values).all(inside)
+        if not whole.all() or not np.array_equal(missing, absent):
+            wrong = "missing or infinite"
+        elif "draw" not in by_draw and missing.any():
+            wrong = "missing"
+        else:
+            continue
+        raise DataError(
+            f"the parameter {name!r} in the group {place!r} holds values that are {wrong}; fit the "
+            "model again."
+        )
+
+
+def _variable(own: xr.Dataset, place: str, name: str, dims: Any) -> xr.DataArray:
+    """Return a variable of a group, numbers over some dims in any order."""
+    if name not in own.data_vars:
+        raise DataError(f"the group {place!r} lacks the variable {name!r}.")
+    variable = own[name]
+    if set(variable.dims) != set(dims) or variable.dtype.kind not in "biuf":
+        raise DataError(
+            f"the variable {name!r} of the group {place!r} is of type {variable.dtype} over "
+            f"{variable.dims}, not numbers over {tuple(dims)}."
+        )
+    return variable
