@@ -6,15 +6,22 @@ Nothing heavy is imported before a command asks for it, so that ``--help`` answe
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError, ModelError
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.model import ROLES
 
-FAMILIES = ("gaussian", "bernoulli", "binomial", "poisson")
+DIGITS = 9  # of a number of lags; more are no such number
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+GONE = 141  # and of one whose reader (head, less) went away
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +33,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns 0, or 2 after one line on standard error.
+    """Run a command; returns 0, or another number after one line on standard error.
+
+    2 is a fault of the arguments or files, 1 one of the program or machine, 130 an interruption
+    (after which the draws that were finished are kept).
 
     Examples
     --------
@@ -34,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["fit", "no-such-file.csv", "--response", "y"])
     2
     """
+    _write_any_text()
     arguments = _parser().parse_args(argv)
     if arguments.command is None:
         _parser().print_help()
@@ -42,15 +53,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", BayesGLMWarning)
             warnings.showwarning = _say_warning
-            arguments.run(arguments)
-    except BayesGLMError as error:
+            status = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except SystemExit:
+        raise
+    except BaseException as error:  # a panic of compiled code is no Exception
+        return say_fault(error)
+    return status
+
+
+def say_fault(error: BaseException) -> int:
+    """Say in one line what ended a command, and return its exit status."""
+    if isinstance(error, BrokenPipeError):
+        return _leave_the_pipe()
+    if isinstance(error, KeyboardInterrupt):
+        _complain("interrupted")
+        return INTERRUPTED
+    if isinstance(error, BayesGLMError):
         return _complain(str(error))
-    except OSError as error:
+    if isinstance(error, OSError):
         return _complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
-    except KeyboardInterrupt:
-        print("bayesglm: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    if isinstance(error, MemoryError):
+        _complain(f"out of memory ({error or 'no more is to be had'}); ask for fewer --draws.")
+        return 1
+    _complain(f"a fault of the program, to be reported: {type(error).__name__}: {error}")
+    return 1
 
 
 def _parser() -> Parser:
@@ -68,9 +96,16 @@ def _add_fit(commands: Any) -> None:
     fit = commands.add_parser(
         "fit",
         help="fit a model to a CSV or netCDF file",
-        description="Fit a model to a CSV or netCDF file and save it as netCDF.",
+        description="Fit a model to a CSV or netCDF file and save it as netCDF or Zarr.",
     )
-    fit.add_argument("data", metavar="DATA", help="CSV (one column a variable) or netCDF")
+    fit.add_argument(
+        "data",
+        metavar="DATA",
+        help="CSV (.csv, .tsv, .txt, also .gz; one column a variable) or netCDF (.nc)",
+    )
+    fit.add_argument("--sep", help="sign between cells of CSV (',', ';', tab)")
+    fit.add_argument("--decimal", help="decimal sign of CSV ('.')")
+    fit.add_argument("--encoding", help="encoding of CSV (utf-8)")
     fit.add_argument("--model", metavar="JSON", help="the model as GLM.to_json() wrote it")
     fit.add_argument("--response", help="the variable to explain")
     fit.add_argument("--linear", metavar="X1,X2", help="predictors, separated by commas")
@@ -84,9 +119,9 @@ def _add_fit(commands: Any) -> None:
         action="append",
         help="a factor whose levels have intercepts (and slopes) of their own",
     )
-    fit.add_argument("--family", choices=FAMILIES)
+    fit.add_argument("--family", help=", ".join(FAMILY_NAMES))
     fit.add_argument("--link")
-    for role in ("trials", "offset", "weights"):
+    for role in ROLES:
         fit.add_argument(f"--{role}", metavar="NAME", help=f"the variable with the {role}")
     penalty = fit.add_mutually_exclusive_group()
     penalty.add_argument("--ridge", type=float, metavar="LAM", help="Normal(LAM**-0.5) priors")
@@ -95,7 +130,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--draws", type=int, default=1000, help="draws per chain (1000)")
     fit.add_argument("--chains", type=int, default=4, help="chains (4)")
     fit.add_argument("--seed", type=int, default=0, help="seed of the draws (0)")
-    fit.add_argument("--out", metavar="FIT.nc", help="where to save the fit")
+    fit.add_argument("--out", metavar="FIT.nc", help="where to save the fit (.nc or .zarr)")
     fit.set_defaults(run=_fit)
 
 
@@ -107,7 +142,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _demo(arguments: argparse.Namespace) -> None:
+def _demo(arguments: argparse.Namespace) -> int:
+    _check_place(Path(arguments.out))
     from rich.console import Console
 
     from bayesglm.demo import run
@@ -115,7 +151,7 @@ def _demo(arguments: argparse.Namespace) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         run(arguments.out, say=print)
-        return
+        return 0
     with console.status("") as status:
 
         def say(words: str) -> None:
@@ -123,13 +159,14 @@ def _demo(arguments: argparse.Namespace) -> None:
             status.update(words)
 
         run(arguments.out, say=say)
+    return 0
 
 
-def _fit(arguments: argparse.Namespace) -> None:
-    if arguments.out is not None and not Path(arguments.out).parent.is_dir():
-        raise DataError(f"the folder {str(Path(arguments.out).parent)!r} does not exist.")
+def _fit(arguments: argparse.Namespace) -> int:
+    if arguments.out is not None:
+        _check_out(Path(arguments.out))
     model = _model(arguments)
-    data = _read(Path(arguments.data))
+    data = _read(Path(arguments.data), model, arguments)
     from bayesglm.inference.fit import fit
     from bayesglm.inference.map import fit_map
     from bayesglm.results.storage import save
@@ -140,9 +177,36 @@ def _fit(arguments: argparse.Namespace) -> None:
         fitted = fit(
             model, data, draws=arguments.draws, chains=arguments.chains, seed=arguments.seed
         )
+    # Before anything is printed, so that no reader who goes away takes the fit along.
+    saved = None if arguments.out is None else save(fitted, arguments.out)
     _summarise(fitted)
-    if arguments.out is not None:
-        print(f"saved as {save(fitted, arguments.out)}")
+    if saved is not None:
+        print(f"saved as {saved}")
+    return INTERRUPTED if _is_short(fitted, arguments) else 0
+
+
+def _is_short(fitted: Any, arguments: argparse.Namespace) -> bool:
+    """Say whether an interruption left fewer draws than were asked for."""
+    if "posterior" not in fitted.children:
+        return False
+    sizes = fitted["posterior"].sizes
+    return sizes["draw"] < arguments.draws or sizes["chain"] < arguments.chains
+
+
+def _check_out(path: Path) -> None:
+    """Refuse a place where nothing can be saved, before anything is computed."""
+    if path.suffix not in (".nc", ".zarr"):
+        raise DataError(f"--out {str(path)!r} ends in neither .nc nor .zarr; say --out fit.nc.")
+    _check_place(path, may_be_folder=path.suffix == ".zarr")
+
+
+def _check_place(path: Path, may_be_folder: bool = False) -> None:
+    if not path.parent.is_dir():
+        raise DataError(f"the folder {str(path.parent)!r} does not exist; make it first.")
+    if path.is_dir() and not may_be_folder:
+        raise DataError(f"--out {str(path)!r} is a folder; name a file in it.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise DataError(f"--out {str(path)!r} cannot be written; save it elsewhere.")
 
 
 def _model(arguments: argparse.Namespace) -> Any:
@@ -158,15 +222,13 @@ def _model(arguments: argparse.Namespace) -> Any:
         "group",
         "family",
         "link",
-        "ridge",
-        "lasso",
     )
-    described += ("trials", "offset", "weights")
+    described = (*described, "ridge", "lasso", *ROLES)
     if arguments.model is not None:
         given = [name for name in described if getattr(arguments, name) is not None]
         if given:
             raise ModelError(f"--model says it all; leave --{given[0]} out, or --model.")
-        return GLM.from_json(Path(arguments.model).read_text(encoding="utf-8"))
+        return _read_model(Path(arguments.model))
     if arguments.response is None:
         raise ModelError("name the variable to explain with --response, or give --model.")
     terms: list[Any] = [
@@ -174,7 +236,7 @@ def _model(arguments: argparse.Namespace) -> Any:
     ]
     for text in arguments.lagged or ():
         name, _, lags = text.rpartition(":")
-        if not name or not lags.isdigit():
+        if not name or not (lags.isascii() and lags.isdecimal() and len(lags) <= DIGITS):
             raise ModelError(f"--lagged takes NAME:LAGS, for example stimulus:25, got {text!r}.")
         terms.append(Lagged(name, lags=int(lags)))
     if arguments.history is not None:
@@ -190,31 +252,60 @@ def _model(arguments: argparse.Namespace) -> Any:
         family=arguments.family or "gaussian",
         link=arguments.link,
         prior=prior,
-        trials=arguments.trials,
-        offset=arguments.offset,
-        weights=arguments.weights,
+        **{role: getattr(arguments, role) for role in ROLES},
     )
 
 
-def _read(path: Path) -> Any:
+def _read_model(path: Path) -> Any:
+    from bayesglm.spec.model import GLM
+
+    try:
+        return GLM.from_json(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"--model {str(path)!r} is not UTF-8 text; write it with GLM.to_json()."
+        ) from error
+    except RecursionError as error:
+        raise ModelError(
+            f"--model {str(path)!r} nests too deeply for a model; write it with GLM.to_json()."
+        ) from error
+
+
+def _read(path: Path, model: Any, arguments: argparse.Namespace) -> Any:
+    from bayesglm.design.delimited import is_delimited, read_delimited
+
+    if path.is_dir():
+        raise DataError(f"{str(path)!r} is a folder; name a file in it.")
     if not path.is_file():
         raise DataError(f"{str(path)!r} does not exist.")
-    if path.suffix.lower() in (".csv", ".txt", ".tsv"):
-        import pandas as pd
-
-        try:
-            return pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
-        except (ValueError, UnicodeError) as error:
-            raise DataError(f"{str(path)!r} cannot be read as CSV: {error}") from error
+    if is_delimited(path):
+        factors = {getattr(term, "factor", None) for term in model.terms}
+        return read_delimited(
+            path,
+            [name for name in model.variables if name not in factors],
+            arguments.sep,
+            "." if arguments.decimal is None else arguments.decimal,
+            arguments.encoding,
+        )
+    for option in ("sep", "decimal", "encoding"):
+        if getattr(arguments, option) is not None:
+            raise DataError(f"--{option} is of CSV, and {str(path)!r} is none; leave it out.")
     if path.suffix.lower() in (".nc", ".nc4", ".h5"):
-        import xarray as xr
+        return _read_netcdf(path)
+    raise DataError(f"{str(path)!r} is neither CSV (.csv, .tsv, also .gz) nor netCDF (.nc).")
 
-        try:
-            with xr.open_dataset(path, engine="h5netcdf") as dataset:
-                return dataset.load()
-        except (ValueError, OSError) as error:
-            raise DataError(f"{str(path)!r} cannot be read as netCDF: {error}") from error
-    raise DataError(f"{str(path)!r} is neither CSV (.csv, .tsv) nor netCDF (.nc).")
+
+def _read_netcdf(path: Path) -> Any:
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as dataset:
+            return dataset.load()
+    except Exception as error:  # of a damaged file, any library below may say anything
+        raise DataError(
+            f"{str(path)!r} cannot be read as netCDF ({error or type(error).__name__}); write it "
+            "again, or give CSV."
+        ) from error
 
 
 def _summarise(fitted: Any) -> None:
@@ -263,12 +354,30 @@ def _rows(group: Any, has_draws: bool) -> list[tuple[str, ...]]:
 
 def _say_warning(message: Any, category: type[Warning], *rest: Any, **ignored: Any) -> None:
     if issubclass(category, BayesGLMWarning):
-        print(f"bayesglm: note: {message}", file=sys.stderr)
+        _complain(f"note: {message}")
 
 
 def _complain(message: str) -> int:
-    print(f"bayesglm: {' '.join(message.split())}", file=sys.stderr)
+    """Say something in one line on standard error, if anybody listens; returns 2."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"bayesglm: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return 2
+
+
+def _write_any_text() -> None:
+    """Let no character that the terminal's encoding lacks end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_the_pipe() -> int:
+    """Let what is still to be written vanish, so that Python's own last flush finds no fault."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return GONE
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """The shell: what it prints, what it saves, and how it complains."""
 
+import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -8,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bayesglm as bg
-from bayesglm.cli import main
+from bayesglm.cli import main, say_fault
 
 
 @pytest.fixture
@@ -97,6 +100,37 @@ FAULTS = {
     "no model": ["fit", "DATA", "--model", "nowhere.json"],
     "model and more": ["fit", "DATA", "--model", "m.json", "--response", "y"],
     "unknown format": ["fit", __file__, "--response", "y"],
+    "format of a folder": ["fit", "FOLDER", "--response", "y"],
+    "a superscript": ["fit", "DATA", "--response", "y", "--lagged", "x:²"],
+    "a negative lag": ["fit", "DATA", "--response", "y", "--lagged", "x:-2"],
+    "a lag of 5,000 digits": ["fit", "DATA", "--response", "y", "--lagged", "x:" + 5000 * "9"],
+    "a history of 5,000 digits": ["fit", "DATA", "--response", "y", "--history", 5000 * "9"],
+    "too many lags": ["fit", "DATA", "--response", "y", "--lagged", "x:99999999"],
+    "a million million draws": ["fit", "DATA", "--response", "y", "--draws", "1000000000000"],
+    "a milliard chains": ["fit", "DATA", "--response", "y", "--chains", "1000000000"],
+    "draws beyond words": ["fit", "DATA", "--response", "y", "--draws", 40 * "9"],
+    "negative seed": ["fit", "DATA", "--response", "y", "--seed", "-1"],
+    "huge seed": ["fit", "DATA", "--response", "y", "--seed", 40 * "9"],
+    "seed of words": ["fit", "DATA", "--response", "y", "--seed", "one"],
+    "penalty of none": ["fit", "DATA", "--response", "y", "--ridge", "nan"],
+    "tiny penalty": ["fit", "DATA", "--response", "y", "--linear", "x", "--lasso", "1e-320"],
+    "group of nothing": ["fit", "DATA", "--response", "y", "--group", ":x"],
+    "exposure off log links": ["fit", "DATA", "--response", "y", "--exposure", "x"],
+    "exposure below 0": [
+        *("fit", "DATA", "--response", "y", "--family", "poisson", "--exposure", "x"),
+    ],
+    "out of another format": ["fit", "DATA", "--response", "y", "--out", "fit.pkl"],
+    "out is a folder": ["fit", "DATA", "--response", "y", "--out", "FOLDER"],
+    "sep of netCDF": ["fit", "FOLDER/bad.nc", "--response", "y", "--sep", ";"],
+    "no netCDF": ["fit", "FOLDER/bad.nc", "--response", "y"],
+    "no model of text": ["fit", "DATA", "--model", "FOLDER/latin.json"],
+    "a model of brackets": ["fit", "DATA", "--model", "FOLDER/deep.json"],
+    "a model of objects": ["fit", "DATA", "--model", "FOLDER/nested.json"],
+    "a model that is a folder": ["fit", "DATA", "--model", "FOLDER"],
+    "unknown encoding": ["fit", "DATA", "--response", "y", "--encoding", "utf-99"],
+    "wrong separator": ["fit", "DATA", "--response", "y", "--sep", ";"],
+    "lone surrogate": ["fit", "DATA", "--response", "y\udce9"],
+    "demo into a folder": ["demo", "--out", "FOLDER"],
     "unknown option": ["fit", "DATA", "--nonsense"],
     "unknown command": ["nonsense"],
     "demo folder": ["demo", "--out", "nowhere/report.html"],
@@ -105,7 +139,15 @@ FAULTS = {
 
 @pytest.mark.parametrize("arguments", FAULTS.values(), ids=FAULTS.keys())
 def test_faults_are_one_line_and_status_two(arguments, csv, capsys):
-    arguments = [str(csv) if word == "DATA" else word for word in arguments]
+    folder = csv.parent / "folder.nc"
+    folder.mkdir()
+    (folder / "bad.nc").write_bytes(b"CDF\x01 and nothing more")
+    (folder / "latin.json").write_bytes('{"type": "GLM", "response": "\u00e9"}'.encode("latin-1"))
+    (folder / "deep.json").write_text(5000 * "[" + 5000 * "]")
+    (folder / "nested.json").write_text(900 * '{"type": "GLM", "response": ' + "1" + 900 * "}")
+    arguments = [
+        str(csv) if word == "DATA" else word.replace("FOLDER", str(folder)) for word in arguments
+    ]
     try:
         status = main(arguments)
     except SystemExit as leaving:
@@ -131,3 +173,83 @@ def test_a_fault_in_a_real_shell(csv):
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Did you mean 'y'?" in done.stderr
+
+
+def test_what_csv_is_made_of_is_said_by_options(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=90), "km": rng.uniform(10.0, 900.0, 90)})
+    frame["y"] = rng.poisson(0.01 * frame["km"] * np.exp(0.3 * frame["x"]))
+    frame["straße"] = rng.choice(["nord", "süd"], 90)
+    path, out = tmp_path / "data.csv.gz", tmp_path / "fit.nc"
+    frame.to_csv(path, sep=";", decimal=",", encoding="cp1252", index=False)
+    model = ["--response", "y", "--linear", "x", "--exposure", "km", "--family", "poisson"]
+    dialect = ["--sep", ";", "--decimal", ",", "--encoding", "cp1252"]
+    assert main(["fit", str(path), *model, *dialect, "--map", "--out", str(out)]) == 0
+    assert "log(km)" in capsys.readouterr().out
+    expected = bg.fit_map(bg.GLM("y", "x", family="poisson", exposure="km"), frame)
+    np.testing.assert_array_equal(bg.load(out)["map"]["x"], expected["map"]["x"])
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path, capsys):
+    (tmp_path / "data.csv").write_text("y,x,g\n1,0.5,-\n2,-,b\n3,7,b\n")
+    model = ["--response", "y", "--linear", "x", "--group", "g", "--map"]
+    assert main(["fit", str(tmp_path / "data.csv"), *model]) == 2
+    assert "line 3: column 'x' holds '-', which is no number" in capsys.readouterr().err
+
+
+def test_warnings_are_one_line(csv, capsys):
+    frame = pd.read_csv(csv).assign(hours=lambda data: np.arange(len(data)) % 24 + 1)
+    frame.to_csv(csv, index=False)
+    model = ["--response", "y", "--linear", "x", "--family", "poisson", "--offset", "hours"]
+    assert main(["fit", str(csv), *model, "--map"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("bayesglm: note: offset 'hours' goes from 1 to 24")
+    assert told.count("\n") == 1
+
+
+def test_an_interruption_ends_with_130(tmp_path):
+    command = [sys.executable, "-u", "-m", "bayesglm.cli", "demo", "--out", tmp_path / "page.html"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "posterior" in running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate()
+    assert (running.returncode, told) == (130, "bayesglm: interrupted\n")
+    assert not (tmp_path / "page.html").exists()
+
+
+PROGRAM_FAULTS = {
+    "memory": (MemoryError(), "out of memory"),
+    "memory of numpy": (MemoryError("Unable to allocate 30 GiB"), "30 GiB.*fewer --draws"),
+    "several lines": (AttributeError("no\nsuch"), "to be reported: AttributeError: no such"),
+    "no exception": (BaseException("panic"), "to be reported: BaseException: panic"),
+}
+
+
+@pytest.mark.parametrize(("fault", "told"), PROGRAM_FAULTS.values(), ids=PROGRAM_FAULTS.keys())
+def test_faults_of_the_program_are_one_line(capsys, fault, told):
+    assert say_fault(fault) == 1
+    assert re.fullmatch(f"bayesglm: .*{told}.*\n", capsys.readouterr().err)
+
+
+HARD_SHELLS = {
+    "a reader that goes away": ("| true", 0),
+    "nobody to listen": (">&- 2>&-", 0),
+    "a full disk": ("> /dev/full", 2),
+}
+
+
+@pytest.mark.parametrize(("end", "status"), HARD_SHELLS.values(), ids=HARD_SHELLS.keys())
+def test_shells_that_take_no_output(csv, tmp_path, end, status):
+    out = tmp_path / "fit.nc"
+    command = f'"$1" -m bayesglm.cli fit "$2" --response y --linear x --map --out "$3" {end}'
+    done = subprocess.run(
+        ["bash", "-c", command, "bash", sys.executable, str(csv), str(out)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert done.stderr.count("\n") <= 1
+    assert "x" in bg.load(out)["map"], "what was computed is saved first"
