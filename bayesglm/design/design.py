@@ -21,6 +21,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families import FAMILIES, Family
 from bayesglm.numerics.parallel import even
 from bayesglm.numerics.rows import Columns, Dense, Ones, Rows, span
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM, RESERVED, check_is_model
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import Flat, learned_scale
@@ -362,9 +363,10 @@ def _labels(dataset: xr.Dataset, dim: str) -> Array:
 def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     dims = {str(dim) for dim in dataset.dims}
     named = dataset[[name for name in model.variables if name in dataset.variables]]
+    own = RESERVED_DIMS | set(FAMILY_NAMES[model.family].dispersions)
     for what, names in (("dim", named.dims), ("coordinate", named.coords)):
         for name in map(str, names):
-            fault = "a fit needs the name itself" if name in RESERVED_DIMS else fault_of(name)
+            fault = "a fit needs the name itself" if name in own else fault_of(name)
             if fault:
                 raise ModelError(
                     f"the {what} {name!r} of the data cannot keep its name: {fault}; rename it: "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FamilyName:
-    """One family: its links (the default first), its dispersions, and its notation.
+    """One family: its links (the default first), its dispersions, notation and other names.
 
     ``discrete`` says that responses are counted, so that a likelihood is a probability; that of
     other responses is a density.
@@ -21,6 +21,7 @@ class FamilyName:
     needs_trials: bool = False
     discrete: bool = False
     notation: str = "{family}({mu})"
+    also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class LinkName:
     mean: str
     unit: str
     is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
+    also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
 
 FAMILY_NAMES: dict[str, FamilyName] = {
@@ -37,26 +39,34 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         links=("identity", "log", "softplus"),
         dispersions=("sigma",),
         notation="Normal({mu}, sigma²)",
+        also=("normal", "norm", "gauss", "linear", "lm", "ols", "least_squares"),
     ),
     "bernoulli": FamilyName(
         links=("logit", "probit", "cloglog"),
         discrete=True,
         notation="Bernoulli({mu})",
+        also=("logistic", "logit", "probit", "binary", "bern"),
     ),
     "binomial": FamilyName(
         links=("logit", "probit", "cloglog"),
         needs_trials=True,
         discrete=True,
         notation="Binomial({trials}, {mu})",
+        also=("binom",),
     ),
-    "poisson": FamilyName(links=("log", "softplus"), discrete=True, notation="Poisson({mu})"),
+    "poisson": FamilyName(
+        links=("log", "softplus"),
+        discrete=True,
+        notation="Poisson({mu})",
+        also=("pois", "count", "counts"),
+    ),
 }
 
 LINK_NAMES: dict[str, LinkName] = {
-    "identity": LinkName("{eta}", "response units"),
+    "identity": LinkName("{eta}", "response units", also=("linear", "id", "none")),
     "log": LinkName("exp({eta})", "log response", is_log=True),
     "softplus": LinkName("log(1 + exp({eta}))", "softplus response"),
-    "logit": LinkName("1/(1 + exp(-{eta}))", "log odds"),
+    "logit": LinkName("1/(1 + exp(-{eta}))", "log odds", also=("logistic", "sigmoid")),
     "probit": LinkName("Φ({eta})", "probit"),
     "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),
 }

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from bayesglm.spec.noun import near
-
-TYPO = 0.8  # likeness from which a word is a known one misspelt; 'beta_binomial' is no 'binomial'
+OF_MODELS = ("fit", "fit_map", "fit_laplace", "fit_mcmc", "to_pymc", "kfold", "tune_prior")
+OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
 PENALTIES = ("ridge", "lasso", "elastic_net", "smooth")
 
 
@@ -25,24 +21,6 @@ def call_of(formula: str) -> str:
     return f"GLM({response.strip() or 'y'!r}, {terms!r}{intercept})"
 
 
-def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str:
-    """Say which known word was meant by another word for it, by an object of its name, or a typo.
-
-    ``known`` holds the words and what each is called elsewhere. Returns an empty string where
-    nothing is near.
-
-    >>> meant("family", "ols", {"gaussian": ("normal", "ols"), "poisson": ()})
-    " Write family='gaussian'."
-    """
-    is_word = isinstance(given, str)
-    name = str(given) if is_word else getattr(given, "__name__", type(given).__name__)
-    plain = name.strip().casefold().replace("-", "_").replace(" ", "_")
-    for word, others in known.items():
-        if plain in others or (plain == word and not is_word):
-            return f" Write {what}={word!r}."
-    return near(name, known, TYPO)
-
-
 def prior_hint(given: object) -> str:
     """Say how a prior is written that was given as a number, a word, a class or a function."""
     if isinstance(given, (int, float)) and not isinstance(given, bool):
@@ -58,7 +36,17 @@ def prior_hint(given: object) -> str:
     return f"; write {also[plain]}" if plain in also else ""
 
 
-def repr_of(value: Any) -> str:
-    """Write a value for a message, and only its type where it is long."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"a {type(value).__name__}"
+def verb_hint(name: str) -> str:
+    """Say that a verb looked for on a model is a function.
+
+    >>> verb_hint("fit")
+    ': a model is a description, and verbs are functions; write bayesglm.fit(model, data)'
+    """
+    other = {"sample": "fit", "optimize": "fit_map", "train": "fit"}.get(name, name)
+    if other in OF_MODELS:
+        call = f"{other}(model, data)"
+    elif other in OF_FITS:
+        call = f"{other}(fit), of fit = bayesglm.fit(model, data)"
+    else:
+        return ""
+    return f": a model is a description, and verbs are functions; write bayesglm.{call}"

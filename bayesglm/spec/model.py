@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.hints import call_of
+from bayesglm.spec.hints import call_of, prior_hint, verb_hint
 from bayesglm.spec.names import fault_of
-from bayesglm.spec.noun import near, noun, put, put_plain_strings
+from bayesglm.spec.noun import meant, noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
     COEFFICIENT_PRIORS,
@@ -117,6 +117,7 @@ class GLM:
 
     def __post_init__(self) -> None:
         put_plain_strings(self)
+        _check_no_formula(self)
         put(self, terms=_as_terms(self.terms))
         _check_likelihood(self)
         _check_priors(self)
@@ -175,6 +176,12 @@ class GLM:
 
         return model_text(self)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> None:
+            hint = "" if name.startswith("_") else verb_hint(name)
+            raise AttributeError(f"'GLM' object has no attribute {name!r}{hint}")
+
 
 def check_is_model(model: object, data: object) -> None:
     """Raise ModelError, with the call to write, unless the first argument of a verb is a model."""
@@ -196,7 +203,20 @@ def check_is_model(model: object, data: object) -> None:
     raise ModelError(f"the model must be a GLM, got {type(model).__name__!r}; {hint}.")
 
 
+def _check_no_formula(model: GLM) -> None:
+    if isinstance(model.response, str) and "~" in model.response:
+        raise ModelError(
+            f"response {model.response!r} is a formula, and GLM takes names; write "
+            f"{call_of(model.response)}."
+        )
+
+
 def _as_terms(terms: object) -> tuple[Term, ...]:
+    if isinstance(terms, (Mapping, set, frozenset)):
+        raise ModelError(
+            f"terms are a {type(terms).__name__}, and must be in an order of their own; write a "
+            f"list: {[str(one) for one in terms]!r}, or Linear(name, prior=...) in it."
+        )
     several: Iterable[object] = (
         (terms,) if isinstance(terms, (str, *TERMS)) or not isinstance(terms, Iterable) else terms
     )
@@ -206,7 +226,10 @@ def _as_terms(terms: object) -> tuple[Term, ...]:
             term = Linear(term)
         if not isinstance(term, TERMS):
             allowed = ", ".join(kind.__name__ for kind in TERMS)
-            raise ModelError(f"a term must be one of {allowed} or a variable's name, got {term!r}.")
+            hint = "; write ['x'], or [] for an intercept alone" if terms is None else ""
+            raise ModelError(
+                f"a term must be one of {allowed} or a variable's name, got {term!r}{hint}."
+            )
         made.append(term)
     return tuple(made)
 
@@ -214,14 +237,15 @@ def _as_terms(terms: object) -> tuple[Term, ...]:
 def _check_likelihood(model: GLM) -> None:
     if not isinstance(model.family, str) or model.family not in FAMILY_NAMES:
         raise ModelError(
-            f"unknown family {model.family!r}; the families are "
-            f"{', '.join(FAMILY_NAMES)}.{near(model.family, FAMILY_NAMES)}"
+            f"unknown family {model.family!r}; the families are {', '.join(FAMILY_NAMES)}."
+            + meant("family", model.family, {name: of.also for name, of in FAMILY_NAMES.items()})
         )
     family = FAMILY_NAMES[model.family]
     if model.link is not None and model.link not in family.links:
         raise ModelError(
             f"family {model.family!r} does not go with link {model.link!r}; it allows "
-            f"{', '.join(family.links)}.{near(model.link, family.links)}"
+            f"{', '.join(family.links)}."
+            + meant("link", model.link, {link: LINK_NAMES[link].also for link in family.links})
         )
     if model.link == family.links[0]:
         put(model, link=None)
@@ -232,9 +256,14 @@ def _check_likelihood(model: GLM) -> None:
 def _check_priors(model: GLM) -> None:
     allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
     if model.prior is not None and not isinstance(model.prior, COEFFICIENT_PRIORS):
-        raise ModelError(f"prior must be one of {allowed}, got {model.prior!r}.")
+        raise ModelError(
+            f"prior must be one of {allowed}, got {model.prior!r}{prior_hint(model.prior)}."
+        )
     if model.intercept is not None and not isinstance(model.intercept, COEFFICIENT_PRIORS):
-        raise ModelError(f"intercept must be one of {allowed}, or None, got {model.intercept!r}.")
+        raise ModelError(
+            f"intercept must be one of {allowed}, or None, got {model.intercept!r}"
+            f"{_intercept_hint(model.intercept)}."
+        )
     if isinstance(model.intercept, RandomWalk):
         raise ModelError(
             f"intercept={model.intercept!r}: a RandomWalk smooths along dims, and an intercept has "
@@ -270,6 +299,12 @@ def _check_priors(model: GLM) -> None:
             f"dispersion must be a positive number or a prior of a positive parameter ({kinds}), "
             f"got {dispersion!r}."
         )
+
+
+def _intercept_hint(given: object) -> str:
+    if isinstance(given, bool):
+        return "; write intercept=None for none" if not given else "; leave it out"
+    return "; write intercept=None for none" if given == 0 else prior_hint(given)
 
 
 def _check_roles(model: GLM) -> None:
@@ -314,10 +349,16 @@ def _shown(name: str) -> str:
 
 def _check_names(model: GLM) -> None:
     labels = [term.label for term in model.terms]
+    dispersions = FAMILY_NAMES[model.family].dispersions
     for what, name in [("response", model.response), *(("term", label) for label in labels)]:
         rename = "rename the variable" if what == "response" else "give the term another name="
         if name in RESERVED:
             raise ModelError(f"{what} {name!r}: the name is reserved; {rename}.")
+        if name in dispersions:
+            raise ModelError(
+                f"{what} {name!r}: the name is reserved, for a parameter of the family "
+                f"{model.family!r}; {rename}."
+            )
         fault = fault_of(name)
         if fault:
             raise ModelError(f"{what} {_shown(name)}: {fault}; {rename}.")
@@ -340,12 +381,12 @@ def _check_names(model: GLM) -> None:
                 "the response's own past."
             )
     taken = {model.response, *labels}
-    derived = {name + suffix for name in taken for suffix in DERIVED}
+    derived = {name + suffix for name in (*taken, *dispersions) for suffix in DERIVED}
     derived |= {f"{name}_data" for name in model.roles.values()}
     derived |= {f"{name}_{role}_data" for role, name in model.roles.items()}
     if model.weights is not None:
         derived.add(f"{model.response}_weights")
-    for clash in sorted(taken & derived | ({model.response} & set(labels))):
+    for clash in sorted((taken | set(dispersions)) & derived | ({model.response} & set(labels))):
         raise ModelError(
             f"the name {clash!r} collides with one that the model itself needs; rename the "
             "variable or give the term another name=."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unicodedata import category
 
 LONGEST_NAME = 240  # bytes; files take 255, and names with a suffix are derived from a name
-OF_STORES = (".", "..", "zarr.json", ".zarray", ".zgroup", ".zattrs")
+OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 PARTS_OF_PATHS = "/\\"
 
 
@@ -25,7 +25,7 @@ def fault_of(name: str) -> str | None:
         return "a name cannot hold control characters"
     if "Cs" in kinds:
         return "a name cannot hold half of a surrogate pair, which no file can store"
-    if name in OF_STORES:
+    if not name.strip(".") or name in OF_STORES:
         return f"files keep the name {name!r} for themselves"
     if len(name.encode()) > LONGEST_NAME:
         return f"a name cannot be longer than {LONGEST_NAME} bytes, as files store it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from bayesglm.errors import ModelError
@@ -124,6 +124,11 @@ class StudentT:
 
     def __post_init__(self) -> None:
         _check_scale(self)
+        if isinstance(self.loc, Real) and _is_zero(self.df) and bool(self.loc > 0):
+            raise ModelError(
+                "StudentT df must be a positive, finite number, got 0. The scale comes first: "
+                f"write StudentT({self.loc:g}, df={self.scale!r})."
+            )
         put(
             self,
             df=frozen_number("StudentT df", self.df, positive=True),
@@ -406,4 +411,22 @@ def _check_scale(prior: object) -> None:
             f"{what} scale is itself a prior ({scale!r}), and that of a scale or dispersion must "
             "be a number."
         )
-    put(prior, scale=frozen_number(f"{what} scale", scale, positive=True))
+    try:
+        put(prior, scale=frozen_number(f"{what} scale", scale, positive=True))
+    except ModelError as error:
+        raise ModelError(f"{error}{_hint_of_order(prior)}") from None
+
+
+def _is_zero(value: object) -> bool:
+    return isinstance(value, Real) and bool(value == 0)
+
+
+def _hint_of_order(prior: Any) -> str:
+    """Say how a prior is written of which mean and scale were given in the order of others."""
+    what, loc = type(prior).__name__, getattr(prior, "loc", None)
+    if isinstance(loc, Real) and _is_zero(prior.scale) and bool(loc > 0):  # type: ignore[operator]
+        return (
+            f" The scale comes first, and priors are centred at zero unless loc= says otherwise: "
+            f"write {what}({loc:g})."
+        )
+    return ""

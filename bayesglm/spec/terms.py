@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.hints import prior_hint
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import frozen_number
 from bayesglm.spec.priors import (
@@ -331,7 +332,7 @@ def _check_common(term: Term) -> None:
         allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
         raise ModelError(
             f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso, elastic_net, "
-            f"smooth), got {term.prior!r}."
+            f"smooth), got {term.prior!r}{prior_hint(term.prior)}."
         )
 
 
@@ -358,7 +359,10 @@ def _whole_lags(what: str, lags: Any, first: int | None) -> Lags:
         return int(lags)
     edges = tuple(lags) if isinstance(lags, Iterable) and not isinstance(lags, str) else ()
     if len(edges) != 2 or not all(map(_is_whole, edges)):
-        raise ModelError(f"{what}: lags must be a whole number or (start, stop), got {lags!r}.")
+        seconds = f"; a time in seconds is window={lags!r}" if isinstance(lags, Real) else ""
+        raise ModelError(
+            f"{what}: lags must be a whole number or (start, stop), got {lags!r}{seconds}."
+        )
     start, stop = int(edges[0]), int(edges[1])
     if stop <= start:
         raise ModelError(f"{what}: lags=({start}, {stop}) hold no lag; stop is exclusive.")
