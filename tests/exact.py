@@ -247,3 +247,24 @@ def _kink(prior):
     if isinstance(prior, bg.ElasticNet):
         return prior.ratio / prior.scale
     return 0.0
+
+
+def gaussian_moments(X, y, precision, log_prior):
+    """Means and sds of sigma and of w, for y = X w + sigma noise and w ~ N(0, precision^-1).
+
+    A sum over a grid of log(sigma), given which w is Gaussian; ``precision`` may be singular.
+    """
+    log_sigma = np.linspace(-10.0, 9.0, 1901)
+    sigma = np.exp(log_sigma)
+    H = X.T @ X / sigma[:, None, None] ** 2 + precision
+    covariance = np.linalg.inv(H)
+    mean = covariance @ X.T @ y / sigma[:, None] ** 2
+    residual = y - mean @ X.T
+    fit = (residual**2).sum(axis=1) / sigma**2 + np.vecdot(mean @ precision, mean)
+    log_density = log_prior(sigma) + log_sigma - 0.5 * fit - len(y) * log_sigma
+    log_density -= 0.5 * np.linalg.slogdet(H)[1]
+    share = np.exp(log_density - log_density.max())
+    share /= share.sum()
+    of_sigma, of_w = share @ sigma, share @ mean
+    variance = share @ (np.diagonal(covariance, axis1=1, axis2=2) + (mean - of_w) ** 2)
+    return of_sigma, np.sqrt(share @ (sigma - of_sigma) ** 2), of_w, np.sqrt(variance)

@@ -37,8 +37,10 @@ from bayesglm.inference.pool import (
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.proposals import by_tails, gaussian
 from bayesglm.inference.psis import resample
+from bayesglm.inference.sigma import has_sigma_first, sigma_first
 from bayesglm.inference.solve import MOST_KEPT, judge_from, maximise, with_moments
 from bayesglm.inference.tilted import Sites, tilted
+from bayesglm.numerics.conjugate import is_gaussian_given_sigma
 from bayesglm.numerics.likelihood import Moments
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
@@ -154,13 +156,19 @@ def importance_draws(
     They are those of `fit` in less time, and under kinks without NUTS. Posteriors that may have
     several modes, and learned scales, are left to others. Raises as `find_mode`.
     """
-    if lacks_joint_mode(problem) or not (problem.log_concave() or _has_grid(problem)):
+    if problem.learned or not (problem.log_concave() or _has_grid(problem)):
         return None
     centre = centred(problem)
-    problem = centre.problem
+    problem, wanted, rng = centre.problem, draws * chains, np.random.default_rng(stream)
+    if has_sigma_first(problem):
+        with unthreaded_products(problem.unconstrained.size):
+            thetas = sigma_first(problem).draw(rng, wanted)[0]
+        return centre.raw(thetas.reshape(chains, draws, -1))
+    if lacks_joint_mode(problem):
+        return None
     check_existence(problem)
     objective = replace(problem.unconstrained, moments=_moments(problem))
-    density, wanted, rng = objective.log_density, draws * chains, np.random.default_rng(stream)
+    density = objective.log_density
     with unthreaded_products(objective.size):
         around = _around(problem, objective, None)
         if around.exact:
@@ -225,17 +233,10 @@ def _around(
         mode,
         proposals,
         np.nan if heavy else value + log_volume,
-        exact=_is_gaussian(objective),
+        exact=not objective.free and is_gaussian_given_sigma(objective),
         last_sd=float(np.linalg.inv(-hessian)[-1, -1] ** 0.5) if objective.free else np.nan,
         sites=None,
     )
-
-
-def _is_gaussian(objective: Objective) -> bool:
-    quadratic = all(
-        part.prior.quadratic or "structure" in part.parameters for part in objective.coefficients
-    )
-    return objective.family.quadratic and not objective.free and quadratic
 
 
 def _log_det(precision: Array) -> float:

@@ -15,8 +15,10 @@ from bayesglm.inference.centring import centred_all
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.nested import Nested, nested_proposal
 from bayesglm.inference.optimum import (
+    can_interpolate,
     check_columns,
     check_identified,
+    check_mode,
     find_mode,
     lacks_joint_mode,
 )
@@ -24,7 +26,8 @@ from bayesglm.inference.pool import disagreement, find_pool, refusal
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.proposals import Proposal, by_tails, gaussian
 from bayesglm.inference.psis import resample, smallest_ess
-from bayesglm.inference.solve import with_moments
+from bayesglm.inference.sigma import SigmaFirst, has_sigma_first, sigma_first
+from bayesglm.inference.solve import inverse_curvature, judge, with_moments
 from bayesglm.inference.tree import posterior_tree
 from bayesglm.numerics.near import near
 from bayesglm.numerics.objective import Objective
@@ -49,6 +52,11 @@ def fit_laplace(
     starts at 1.25 proposals per draw and grows while they are worth too few draws. Where k-hat
     says that the weights have no variance, or very many proposals would be needed, a split normal
     (Geweke 1989) follows the skewness of the density, and then a Student t its tails.
+
+    A gaussian response with the identity link and a sigma to learn needs no such pool: sigma is
+    drawn from its own posterior, and the coefficients from their Gaussian given it. That is the
+    posterior itself, also where a joint mode does not exist because the coefficients can pass
+    through every response; ``laplace`` then stands at the mode of sigma's own posterior.
 
     Learned scales have no joint mode with their coefficients. There the approximation is nested
     (Rue, Martino & Chopin 2009): Gaussians of the coefficients along the posterior of the scales
@@ -145,11 +153,10 @@ def laplace_draws(
     with unthreaded_products(problems[0].unconstrained.size):
         for centre, rng in zip(centred_all(problems), streams, strict=True):
             problem = centre.problem
-            nested = lacks_joint_mode(problem)
             try:
-                around = _nested(problem) if nested else _at_mode(problem)
+                around = _approximation(problem)
             except ConvergenceError as error:
-                if not nested:
+                if not lacks_joint_mode(problem):
                     raise
                 check_identified(problem)
                 made.append(error)
@@ -166,12 +173,43 @@ class Approximation(NamedTuple):
 
     method: str
     density: Callable[[Array], Array]
-    proposals: Iterator[Proposal | Nested]
+    proposals: Iterator[Proposal | Nested | SigmaFirst]
     mode: Array
     covariance: Array | None
     log_posterior: float
     solution: dict[str, float | str]
     safe: bool  # whether it has one mode, so that weights that stand need no second look
+
+
+def _approximation(problem: Problem) -> Approximation:
+    if has_sigma_first(problem):
+        return _sigma_first(problem)
+    return _nested(problem) if lacks_joint_mode(problem) else _at_mode(problem)
+
+
+def _sigma_first(problem: Problem) -> Approximation:
+    """Return the posterior itself as a proposal, beside the joint mode where there is one."""
+    proposal = sigma_first(problem)
+    objective = replace(problem.unconstrained, moments=proposal.given.moments)
+    joint = None if can_interpolate(problem) else judge(objective, proposal.mode)
+    if joint is not None:
+        check_mode(problem, joint)
+    mode = proposal.mode if joint is None else np.array(joint.x)
+    value, gradient, hessian = objective.evaluate(mode)
+    return Approximation(
+        "nested laplace" if joint is None else "laplace",
+        objective.log_density,
+        iter((proposal,)),
+        mode,
+        None if joint is None else inverse_curvature(-hessian),
+        value,
+        {
+            "gradient_norm": float(np.linalg.norm(gradient[: objective.n_coefficients])),
+            "n_iter": 0 if joint is None else joint.n_iter,
+            "solver": "newton on moments",
+        },
+        True,
+    )
 
 
 def _at_mode(problem: Problem) -> Approximation:

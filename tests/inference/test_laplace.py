@@ -86,20 +86,33 @@ def test_the_gaussian_stands_at_the_mode_of_pymcs_density(name, data):
 
 def test_raw_draws_carry_both_densities():
     data = simulate(1500, seed=4)
-    fitted = bg.fit_laplace(MODELS["gaussian"], data, draws=300)
+    fitted = bg.fit_laplace(MODELS["bernoulli"], data, draws=300)
     assert "of a Gaussian proposal" in fitted.attrs["why"]
     raw, laplace = fitted["proposal"].to_dataset(), fitted["laplace"]
-    parts = [raw[name].values.reshape(1200, -1) for name in ("intercept", "x", "movie", "sigma")]
-    theta = np.column_stack([*parts[:-1], np.log(parts[-1])])
+    theta = np.column_stack([raw[name].values.ravel() for name in ("intercept", "x", "z")])
     exact = stats.multivariate_normal(laplace["mode"].values, laplace["covariance"].values)
     np.testing.assert_allclose(raw["log_q"].values.ravel(), exact.logpdf(theta), rtol=1e-9)
+    assert_log_p_is_pymcs(fitted, data, ("intercept", "x", "z"))
+
+
+def assert_log_p_is_pymcs(fitted, data, names):
     made = bg.to_pymc(bg.GLM.from_json(fitted.attrs["model"]), data)
     density = made.compile_logp(mode="FAST_COMPILE")
     for draw in range(5):
-        one = raw.isel(chain=1, draw=draw)
-        point = {name: one[name].values for name in ("intercept", "x", "movie")}
-        point["sigma_log__"] = np.log(one["sigma"].values)
+        one = fitted["proposal"].to_dataset().isel(chain=1, draw=draw)
+        point = {name: one[name].values for name in names}
+        if "sigma" in one:
+            point["sigma_log__"] = np.log(one["sigma"].values)
         assert float(one["log_p"]) == pytest.approx(float(density(point)), rel=1e-9)
+
+
+def test_raw_draws_of_a_gaussian_are_posterior_draws():
+    data = simulate(1500, seed=4)
+    fitted = bg.fit_laplace(MODELS["gaussian"], data, draws=300)
+    assert "of a sigma-first proposal" in fitted.attrs["why"]
+    ratio = fitted["proposal"]["log_p"] - fitted["proposal"]["log_q"]
+    assert float(ratio.max() - ratio.min()) < 1e-3
+    assert_log_p_is_pymcs(fitted, data, ("intercept", "x", "movie"))
 
 
 def test_lp_is_the_density_of_the_kept_draws(data):

@@ -134,6 +134,7 @@ def predictive(X, y, rows, sigma, scale):
 @pytest.mark.parametrize("by", [None, "time"])
 def test_kfold_curves_are_those_of_the_closed_form(by):
     X, y, data = sparse(n=60, p=4)
+    data["time"] = np.arange(60.0)
     model = ridge(intercept=None, dispersion=1.0)
     scales = [0.03, 0.5, 10.0]
     tuned = bg.tune_prior(model, data, method="kfold", scales=scales, by=by, folds=5, draws=8000)
@@ -459,7 +460,7 @@ def test_bad_data_are_named(method):
         bg.tune_prior(bg.GLM("y", bg.Linear("z", prior=bg.ridge(1.0))), data, method=method)
     model = bg.GLM("y", [bg.Linear("X", prior=bg.ridge(1.0)), bg.Linear("z", prior=bg.Flat())])
     for z in (np.ones(120), y):
-        with pytest.raises(bg.BayesGLMError, match=r"constant beside|without bound as sigma"):
+        with pytest.raises(bg.BayesGLMError, match=r"constant beside|bound as sigma|up at sigma"):
             bg.tune_prior(model, data | {"z": z}, method=method, scales=[1.0], folds=3)
 
 
