@@ -18,8 +18,10 @@ from bayesglm.inference.solve import (
     judge,
     maximise,
     path_functions,
+    wide,
     with_moments,
 )
+from bayesglm.numerics.active import maximise_active
 from bayesglm.numerics.joint import smooth_slopes
 from bayesglm.numerics.objective import Objective
 from bayesglm.numerics.parallel import unthreaded_products
@@ -27,6 +29,7 @@ from bayesglm.numerics.quadratic import scaled_model
 from bayesglm.numerics.quasi import quasi_newton
 from bayesglm.numerics.solvers import Solution
 from bayesglm.numerics.sparse import sparse_path
+from bayesglm.numerics.wide import row_function
 
 Array = np.ndarray
 SETTLED = 1e-10  # square of what the next step would be, in posterior standard deviations
@@ -60,12 +63,14 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
 def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
     check_existence(problems[0])  # which depends on the priors' kind, and not on their scale
     objectives = [problem.natural for problem in problems]
-    if objectives[0].family.quadratic and objectives[0].n_coefficients <= MOST_KEPT:
+    few_rows = wide(objectives[0], problems[0].design.n_rows)
+    quadratic = objectives[0].family.quadratic and not few_rows
+    if quadratic and objectives[0].n_coefficients <= MOST_KEPT:
         first = with_moments(objectives[0], problems[0].start())
         objectives = [replace(objective, moments=first.moments) for objective in objectives]
     if objectives[0].kink.any() and not objectives[0].free:
         try:
-            solutions = _sparse(problems, objectives)
+            solutions = (_active if few_rows else _sparse)(problems, objectives)
             for problem, solution in zip(problems, solutions, strict=True):
                 check_mode(problem, solution)
             return _points(objectives, solutions, centre)
@@ -79,6 +84,15 @@ def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> lis
     return sparse_path(
         path_functions(objectives), problems[0].start(), settled=SETTLED, first_batch=batch
     )
+
+
+def _active(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    first, found = objectives[0], []
+    x = np.where(first.kink > 0.0, first.kink_at, problems[0].start())
+    for objective in objectives:
+        found.append(maximise_active(row_function(objective), x))
+        x = found[-1].x
+    return found
 
 
 def _points(

@@ -6,7 +6,8 @@
 - Quasi-Newton with the curvature of a sample of rows, where rows are many.
 - Quasi-Newton without a matrix, with the diagonal of the curvature and the priors' own structure,
   where coefficients are many.
-- Proximal Newton, or proximal quasi-Newton with a shared Hessian, under kinks.
+- Proximal Newton, or proximal quasi-Newton with a shared Hessian, under kinks; Newton on the active
+  coordinates where rows are fewer than columns.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from bayesglm.design.design import Design, joint_blocks
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem import Problem
+from bayesglm.numerics.active import maximise_active
 from bayesglm.numerics.joint import rough_curvatures, smooth_slopes
 from bayesglm.numerics.likelihood import Rowwise, block_rows, moments
 from bayesglm.numerics.objective import ApproximateInverse, Objective
@@ -28,6 +30,7 @@ from bayesglm.numerics.quadratic import ScaledModel, approximate_model, scaled_m
 from bayesglm.numerics.quasi import least_curvature, newton_step, quasi_newton
 from bayesglm.numerics.solvers import OPTIMAL, Solution, arrived, newton, proximal_newton
 from bayesglm.numerics.sparse import Functions, sparse_path
+from bayesglm.numerics.wide import row_function
 
 Array = np.ndarray
 GRAM = 3e10  # multiplications a second in matrix products ...
@@ -39,6 +42,8 @@ ENOUGH = 1e-6  # ... this is the gain of the last step: a thousandth of an sd, b
 MOST_STEPS = 10  # Newton steps after a solver that does without the true curvature
 MOST_KEPT = 6000  # coefficients of which a matrix is formed
 SURE = 0.5  # what the standard deviations of coordinates, of a few rows, may be short of
+WIDE = 3  # rows for each column, beyond which a quasi-Newton step under kinks is the faster
+MOST_AT_ONCE = 5e7  # numbers of a design that are held at once
 STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
 
 
@@ -89,6 +94,8 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
     """Choose by the time that each way takes, counted in operations."""
     n, p = problem.design.n_rows, objective.n_coefficients
     newton_time = together * 8 * (n * p * p + p**3 / 3) / GRAM
+    if wide(objective, n):
+        return _by_active
     if objective.family.quadratic and p <= MOST_KEPT and together == 1:
         return _by_moments
     if objective.free or not objective.log_concave:
@@ -102,6 +109,13 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
     one_pass = 2 * n * p * (1 / PASS if together == 1 else together / GRAM)
     sample_time = together * 5 * _sample_size(n, p) * p * p / GRAM
     return _by_sample if 10 * one_pass + sample_time < newton_time else _by_newton
+
+
+def wide(objective: Objective, n: int) -> bool:
+    """Say whether a mode under kinks is for Newton on the active coordinates to find."""
+    p = objective.n_coefficients
+    kinked = bool(objective.kink.any()) and objective.log_concave and not objective.free
+    return kinked and n <= WIDE * p and n * p <= MOST_AT_ONCE
 
 
 def judge(objective: Objective, x0: Array) -> Solution:
@@ -371,6 +385,19 @@ def _arrive(
             )
         x = x + step
     return None
+
+
+def _by_active(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    found = []
+    for problem, objective in zip(problems, objectives, strict=True):
+        start = np.where(objective.kink > 0.0, objective.kink_at, problem.start())
+        try:
+            found.append(maximise_active(row_function(objective), start))
+        except ConvergenceError:
+            if objective.n_coefficients > MOST_KEPT:
+                raise
+            found.append(judge(objective, problem.start()))
+    return found
 
 
 def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:

@@ -3,16 +3,17 @@
 The answer is known once it is known which coordinates are zero and the signs of the others: the
 face. `Face` holds the inverse of M on a face and changes it coordinate by coordinate, so that a
 next problem that ends on nearly the same face (a next penalty on a path, a next Newton step) costs
-a few products. Where that goes round in circles or loses its digits, coordinate descent with exact
-solves takes over, which cannot. Sources: Judice & Pires (1994), Computers & Operations Research
-21(5) (block pivoting); Lee, Battle, Raina & Ng (2006), NIPS 19, "Efficient sparse coding
-algorithms" (the exact solve on a pattern of signs).
+a few products. Where that goes round in circles or loses its digits, `climb` takes over, which
+cannot: it goes from one pattern of signs to a better one. Sources: Judice & Pires (1994), Computers
+& Operations Research 21(5) (block pivoting); Lee, Battle, Raina & Ng (2006), NIPS 19, "Efficient
+sparse coding algorithms" (the exact solve on a pattern of signs); Gill, Murray, Saunders & Wright
+(1990), in Reliable Numerical Computation (one factor for many patterns).
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.linalg.lapack import dpotri
+from scipy.linalg import LinAlgError, cho_factor
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 
 type Array = NDArray[np.float64]
 type Indices = NDArray[np.intp]
@@ -24,6 +25,11 @@ _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to 
 # Columns of very different scale have kinks of very different weight, one of which says nothing of
 # the precision of another.
 _EXACT = 1e-11
+_MOST_PATTERNS = 200
+_MOST_HELD = 0.3  # of the coordinates of a factor: with more out, one of the others alone is faster
+_RESOLVED = 1e-11  # share of a diagonal left by the others, below which it may be rounding ...
+_LIFT = 1e-10  # ... and what is then added
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Face:
@@ -116,7 +122,7 @@ def maximise_kinked(matrix: Array, linear: Array, kink: Array, start: Array) -> 
         found = pivot(Face(matrix, kink, start), linear, kink)
     except LinAlgError:
         found = None
-    return _kinked_quadratic(matrix, linear, kink, start) if found is None else found
+    return _by_climbing(matrix, linear, kink, start) if found is None else found
 
 
 def kkt_residual(gradient: Array, kink: Array, offset: Array) -> Array:
@@ -125,78 +131,174 @@ def kkt_residual(gradient: Array, kink: Array, offset: Array) -> Array:
     return np.where(offset == 0.0, at_kink, gradient - kink * np.sign(offset))
 
 
-def _kinked_quadratic(matrix: Array, linear: Array, kink: Array, start: Array) -> Array:
-    """argmin_z z' M z / 2 - linear @ z + kink @ |z|, M positive definite, with exact zeros.
-
-    Coordinate descent finds a pattern of signs, an exact solve then goes to the minimum on it, as
-    far as the objective falls. Each round lowers the objective; the number of patterns is finite.
-    Ends where rounding hides what is left to fall.
-    """
+def _by_climbing(matrix: Array, linear: Array, kink: Array, start: Array) -> Array:
+    """Return the same by `climb`, among coordinates that are joined by those that leave zero."""
     z = start.copy()
-    pull = linear - matrix @ z
-    tolerance = 1e-13 * max(np.abs(linear).max(), kink.max())
-    rough = 0.05 * np.linalg.norm(kkt_residual(pull, kink, z))
-    best: float = np.inf
-    for _ in range(200):
-        excess = np.where(z == 0.0, np.abs(pull) - kink, 0.0)
-        joining = np.flatnonzero(excess > tolerance)
-        room = max(20, np.count_nonzero(z))
-        largest = joining[np.argsort(-excess[joining], kind="stable")[:room]]
-        working = np.concatenate((np.flatnonzero(z), largest))
-        for _ in range(2 * len(z)):
-            _coordinate_descent(matrix, pull, kink, z, working)
-            if _solve_on_pattern(matrix, linear, kink, z):
-                break
-            pull = linear - matrix @ z
-            working = np.flatnonzero(z)
+    rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), kink)
+    for _ in range(_MOST_PATTERNS):
         pull = linear - matrix @ z
-        residual = np.linalg.norm(kkt_residual(pull, kink, z))
-        objective = kink @ np.abs(z) - 0.5 * (linear + pull) @ z
-        if residual <= tolerance or (residual <= rough and objective >= best):
+        excess = np.where((z == 0.0) & (kink > 0.0), np.abs(pull) - kink - rounding, 0.0)
+        joining = np.flatnonzero(excess > 0.0)
+        room = max(20, np.count_nonzero(z))
+        joining = joining[np.argsort(-excess[joining], kind="stable")[:room]]
+        on = np.union1d(np.flatnonzero((z != 0.0) | (kink == 0.0)), joining)
+        signs = np.where(z != 0.0, np.sign(z), np.sign(pull)) * (kink > 0.0)
+        before, z = z, np.zeros(len(z))
+        curved = Curved(matrix[np.ix_(on, on)])
+        z[on] = climb(curved, pull[on], kink[on], before[on], signs[on])
+        if not len(joining) and np.all(np.abs(z - before) <= _EXACT * np.abs(z)):
             break
-        best = float(objective)
     return z
 
 
-def _coordinate_descent(
-    matrix: Array, pull: Array, kink: Array, z: Array, working: Indices, n_sweeps: int = 5
-) -> None:
-    """Sweeps over the working coordinates; z and pull = linear - M z are changed in place."""
-    diagonal = np.diagonal(matrix)
-    for _ in range(n_sweeps):
-        for j in working:
-            alone = pull[j] + diagonal[j] * z[j]
-            new = np.sign(alone) * max(abs(alone) - kink[j], 0.0) / diagonal[j]
-            if new != z[j]:
-                pull -= matrix[j] * (new - z[j])
-                z[j] = new
+class Curved:
+    """Coordinates of a quadratic, with the Cholesky factor of its matrix on them, which may grow.
 
-
-def _solve_on_pattern(matrix: Array, linear: Array, kink: Array, z: Array) -> bool:
-    """Move z, in place, towards the minimum over its own pattern of signs.
-
-    True if it gets there. Otherwise some coordinates would change sign on the way, and z goes to
-    the best of the points where one of them is zero.
+    Some may be held at zero without a new factor: where those ``out`` are zero the maximum of
+    v @ z - z' M z / 2 is u - C C_out^-1 u_out, with u = M^-1 v and C their columns of M^-1.
     """
-    free = np.flatnonzero((z != 0.0) | (kink == 0.0))
-    if len(free) == 0:
-        return True
-    sub = matrix[np.ix_(free, free)]
-    sign = np.where(kink[free] > 0.0, np.sign(z[free]), 0.0)
-    factor = cho_factor(sub, lower=True, check_finite=False)
-    best = cho_solve(factor, linear[free] - kink[free] * sign, check_finite=False)
-    crossing = sign * best < 0.0
-    if not np.any(crossing):
-        z[free] = best
-        return True
 
-    here, step = z[free], best - z[free]
-    zero_at = np.full(len(free), np.inf)
-    zero_at[crossing] = here[crossing] / (here[crossing] - best[crossing])
-    times = np.append(np.unique(zero_at[crossing]), 1.0)
-    slope = step @ (sub @ here - linear[free])
-    bend = step @ sub @ step
-    penalty = np.abs(here + times[:, None] * step) @ kink[free]
-    t = times[np.argmin(times * slope + 0.5 * times**2 * bend + penalty)]
-    z[free] = np.where(zero_at == t, 0.0, here + t * step)
-    return False
+    def __init__(self, matrix: Array) -> None:
+        added, self.factor = _definite(matrix, np.diagonal(matrix))
+        self.matrix = matrix + np.diag(added)
+
+    def grow(self, across: Array, corner: Array) -> None:
+        """Add coordinates: their products with those here ``(old, new)`` and with one another."""
+        old, both = len(self.matrix), sum(across.shape)
+        edge, _ = dtrtrs(self.factor, across, lower=True)
+        added, last = _definite(corner - edge.T @ edge, np.diagonal(corner))
+        factor, matrix = np.zeros((both, both), order="F"), np.empty((both, both))
+        factor[:old, :old], factor[old:, :old], factor[old:, old:] = self.factor, edge.T, last
+        matrix[:old, :old], matrix[:old, old:], matrix[old:, :old] = self.matrix, across, across.T
+        matrix[old:, old:] = corner + np.diag(added)
+        self.matrix, self.factor = matrix, factor
+
+    def solve(self, v: Array) -> Array:
+        """Return M^-1 v, of one v or of many columns."""
+        return dpotrs(self.factor, v, lower=True)[0] if v.size else v
+
+    def length(self, step: Array) -> float:
+        """Return sqrt(step' M step), which no rounding makes negative."""
+        return float(np.linalg.norm(step @ self.factor))
+
+
+def _definite(matrix: Array, size: Array) -> tuple[Array, Array]:
+    """Return what to add to the diagonal of a matrix, of such a size, and the Cholesky factor then.
+
+    It shortens steps in directions that have next to no curvature, whose inverse would otherwise be
+    made up by rounding. Kinks end such steps early all the same.
+    """
+    m, size = len(matrix), np.where(size > 0.0, size, 1.0)
+    tau = max(m, 1) * _EPSILON
+    while True:
+        raised = matrix.copy()
+        raised.flat[:: m + 1] += tau * size
+        factor, failed = dpotrf(raised.T, lower=True) if m else (raised, 0)
+        share = np.square(factor.diagonal()) / size
+        if not failed and (tau >= _LIFT or np.all(share > _RESOLVED)) and np.isfinite(share).all():
+            return tau * size, factor
+        if not tau < 1e6:
+            raise LinAlgError("the matrix is not finite")
+        tau = max(10.0 * tau, _LIFT)
+
+
+class Held:
+    """Coordinates of a `Curved` that are held at zero, with their columns of the inverse."""
+
+    def __init__(self, curved: Curved, out: Indices) -> None:
+        self.curved, self.out = curved, np.zeros(0, dtype=np.intp)
+        self.columns = np.zeros((len(curved.matrix), 0), order="F")
+        self.add(out)
+
+    def add(self, new: Indices) -> None:
+        """Hold others too."""
+        units = np.zeros((len(self.columns), len(new)), order="F")
+        units[new, np.arange(len(new))] = 1.0
+        self.out = np.concatenate((self.out, new))
+        self.columns = np.concatenate((self.columns, self.curved.solve(units)), axis=1)
+
+    def release(self, which: Mask) -> None:
+        """Let some of those go."""
+        self.out, self.columns = self.out[~which], self.columns[:, ~which]
+
+    def whole(self, v: Array) -> Array:
+        """Return M^-1 v, where what v is of those held, which says nothing, is taken for zero."""
+        v = v.copy()
+        v[self.out] = 0.0
+        return self.curved.solve(v)
+
+    def maximum(self, free: Array) -> Array:
+        """Return the maximum with those held at zero, from that without."""
+        if not len(self.out):
+            return free
+        found = free - self.columns @ np.linalg.solve(self.columns[self.out], free[self.out])
+        found[self.out] = 0.0
+        return found
+
+
+def climb(curved: Curved, pull: Array, kink: Array, z: Array, signs: Array) -> Array:
+    """Return the z' that maximises pull @ (z' - z) - (z' - z)' M (z' - z) / 2 - kink @ |z'|.
+
+    ``signs`` are the sides of their kinks on which coordinates start: those of z, of coordinates at
+    zero where they are to go, and 0 of those that stay there. It goes to the maximum on the
+    pattern, or to the best point where one of its coordinates reaches zero; and from a maximum to
+    the pattern with those that should leave zero. Each round is better than the last, and the
+    number of patterns is finite; after 200 it returns where it is.
+    """
+    at, push, signs = z, pull, signs.copy()
+    held = Held(curved, np.flatnonzero((kink > 0.0) & (signs == 0.0)))
+    rounding = _EXACT * np.maximum(np.abs(pull).max(initial=0.0), kink)
+    free = at + held.whole(push - kink * signs)
+    for _ in range(_MOST_PATTERNS):
+        best = held.maximum(free)
+        crossing = best * signs < 0.0
+        if crossing.any():
+            t, gone = _best_crossing(z, best, kink, signs, pull, crossing)
+            z, pull = z + t * (best - z), pull + t * (kink * signs - pull)
+            z[gone], signs[gone] = 0.0, 0.0
+            held.add(gone)
+            if len(held.out) > _MOST_HELD * len(z) + 20:
+                pull = push - curved.matrix @ (z - at)
+                return _climb_alone(curved, pull, kink, z, signs)
+            continue
+        z = best
+        pull = push - curved.matrix @ (z - at)
+        joining = np.abs(pull[held.out]) > (kink + rounding)[held.out]
+        if not joining.any():
+            return z
+        signs[held.out[joining]] = np.sign(pull[held.out[joining]])
+        held.release(joining)
+        free = at + held.whole(push - kink * signs)
+    return z
+
+
+def _climb_alone(curved: Curved, pull: Array, kink: Array, z: Array, signs: Array) -> Array:
+    """Go on without the coordinates that are at zero now."""
+    on = np.flatnonzero((kink == 0.0) | (signs != 0.0))
+    found = np.zeros(len(z))
+    some = Curved(curved.matrix[np.ix_(on, on)])
+    found[on] = climb(some, pull[on], kink[on], z[on], signs[on])
+    return found
+
+
+def _best_crossing(
+    z: Array, best: Array, kink: Array, signs: Array, pull: Array, crossing: Mask
+) -> tuple[float, Indices]:
+    """Return the best part of the way to ``best`` where coordinates reach zero, and which do.
+
+    On the way the slope of the quadratic falls as that of a parabola does, and each crossing turns
+    the slope of one kink round.
+    """
+    step = best - z
+    there = np.full(len(z), np.inf)
+    there[crossing] = z[crossing] / (z[crossing] - best[crossing])
+    order = np.flatnonzero(crossing)[np.argsort(there[crossing], kind="stable")]
+    times = there[order]
+    bend = step @ (pull - kink * signs)
+    lost = 2.0 * np.abs(step[order]) * kink[order]
+    # The objective at each crossing as if no kink had turned round, less what those behind cost.
+    turned = np.concatenate(([0.0], np.cumsum(lost)[:-1]))
+    begun = np.concatenate(([0.0], np.cumsum(lost * times)[:-1]))
+    gain = times * (1.0 - 0.5 * times) * bend - (times * turned - begun)
+    t = float(times[np.argmax(gain)])
+    return t, order[times <= t]

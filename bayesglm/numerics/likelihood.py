@@ -114,6 +114,10 @@ class Rowwise:
         values += _times(constant, rows.weights)
         return values
 
+    def derivatives(self, rows: Rows, Xw: Array, phi: list) -> Derivatives:
+        """Return the weighted kernels of one block, and their derivatives, from its X w."""
+        return _kernel(self.family, rows, Xw, phi, 2)
+
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian in one pass over the rows."""
 

@@ -56,7 +56,7 @@ def routes(family, link, prior, sigma, n):
     if family == "gaussian" and (link != "identity" or not isinstance(sigma, float)):
         return names  # where there may be several modes, Newton's method alone is asked
     if isinstance(prior, (bg.Laplace, bg.ElasticNet)):
-        return [*names, "_by_sparse_path"]
+        return [*names, "_by_sparse_path", "_by_active"]
     return [*names, "_matrix_free"] if n < 100 else ["_by_sample", "_matrix_free"]
 
 

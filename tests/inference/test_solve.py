@@ -123,7 +123,7 @@ def test_every_way_to_a_smooth_mode(family, way, monkeypatch):
     assert found.attrs["solver"] == SMOOTH.get(way, "newton on moments")
 
 
-@ways("_by_newton", "_by_sparse_path")
+@ways("_by_newton", "_by_sparse_path", "_by_active")
 @pytest.mark.parametrize("prior", [bg.lasso(60.0), bg.elastic_net(40.0, 30.0)], ids=repr)
 def test_every_way_to_a_mode_with_kinks(family, prior, way, monkeypatch):
     data = simulated()
@@ -138,7 +138,7 @@ def test_every_way_to_a_mode_with_kinks(family, prior, way, monkeypatch):
     for name in ("X", "movie"):
         np.testing.assert_array_equal(found["map"][name] == 0, known["map"][name] == 0)
     assert (found["map"]["movie"] == 0).any()
-    solvers = {"_by_sparse_path": "proximal quasi-newton"}
+    solvers = {"_by_sparse_path": "proximal quasi-newton", "_by_active": "active-set newton"}
     solvers["_by_moments"] = "proximal newton on moments"
     assert found.attrs["solver"] == solvers.get(way, "proximal newton")
 
@@ -174,11 +174,12 @@ def test_the_costs_choose(monkeypatch):
     data = simulated()
     smooth, kinked = model_of("poisson"), model_of("poisson", prior=bg.lasso(5.0), terms=["X"])
 
-    def solver(model):
+    def solver(model, data=data):
         return bg.fit_map(model, data).attrs["solver"]
 
     assert solver(smooth) == "newton"
     assert solver(kinked) == "proximal newton"
+    assert solver(kinked, data.isel(time=slice(20))) == "active-set newton"
     assert solver(model_of("gaussian")) == "newton on moments"
     monkeypatch.setattr(solve, "LEAST_SAMPLE", 200)
     monkeypatch.setattr(solve, "GRAM", 1e6)
@@ -302,11 +303,11 @@ def test_float32_predictors_are_the_same_numbers_in_float64(family, small, monke
         assert one.attrs[name] == pytest.approx(other.attrs[name], rel=1e-12)
 
 
-@pytest.mark.parametrize("way", ["_by_sample", "_by_sparse_path"])
+@pytest.mark.parametrize("way", ["_by_sample", "_by_sparse_path", "_by_active"])
 @pytest.mark.parametrize("scale", [1e20, 1e39, 1e-39])
 def test_columns_beyond_single_precision(scale, way, monkeypatch):
     data = simulated()
-    prior = bg.Laplace if way == "_by_sparse_path" else bg.Normal
+    prior = bg.Normal if way == "_by_sample" else bg.Laplace
     force(monkeypatch, way)
     found = []
     for s in (scale, 1.0):
