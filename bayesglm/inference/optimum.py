@@ -84,9 +84,10 @@ def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
     """Return what to raise where no solver came to a maximum; raises DataError on separation."""
     _refuse_separated(problem)
     _refuse_tiny_sigma(problem, error.solution)
+    said = str(error).rstrip(".")
     return ConvergenceError(
-        f"response {problem.plan.model.response!r}{problem.where}: {error} Give the terms "
-        "proper priors, or check the scale of the data.",
+        f"response {problem.plan.model.response!r}{problem.where}: {said}. Give the terms proper "
+        "priors, or check the scale of the data.",
         error.solution,
     )
 

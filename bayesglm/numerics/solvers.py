@@ -165,8 +165,8 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
     now = _evaluate(problem, x)
     if not np.isfinite(now.value):
         raise ConvergenceError(
-            f"the log density is {now.value} where the {problem.solver} solver starts; "
-            "start from another point, or rescale the predictors"
+            f"the log density is {now.value} where the {problem.solver} solver starts: numbers "
+            "leave the floats there; check the scale of the offset, the weights and the predictors."
         )
     previous: Solution | None = None
     settled = full_step = False
@@ -198,7 +198,7 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
         if (settled or at_rounding) and tau > _INDEFINITE and not _curved(problem, x, now):
             raise ConvergenceError(
                 f"the {problem.solver} solver met a stationary point that is not a maximum after "
-                f"{n_iter} iterations; start from another point",
+                f"{n_iter} iterations; there may be several maxima, or none.",
                 state,
             )
         if at_rounding or gain == 0.0 or (settled and n_iter == max_iter):
@@ -240,7 +240,8 @@ def _propose(
     if not (np.isfinite(now.gradient).all() and np.isfinite(now.hessian).all()):
         raise ConvergenceError(
             f"the derivatives of the log density are not finite at iteration {n_iter} of the "
-            f"{problem.solver} solver; start from another point, or rescale the predictors",
+            f"{problem.solver} solver; check the scale of the offset, the weights and the "
+            "predictors.",
             previous,
         )
     model = scaled_model(-now.hessian, last_tau)
@@ -316,7 +317,7 @@ def _no_convergence(
         return ConvergenceError(
             f"the objective keeps improving along a direction without end: after {where} there is "
             "nothing left to gain, yet every step goes as far as the one before; a maximum does "
-            "not exist, or lies too far out to be found (a proper prior gives one)",
+            "not exist, or lies too far out to be found (a proper prior gives one).",
             state,
         )
     if not resolved:
@@ -324,7 +325,7 @@ def _no_convergence(
             "; floating point cannot tell some combination of the columns from zero: subtract from "
             "each column a typical value, remove columns, or give them a tighter prior"
         )
-    return ConvergenceError(f"no convergence in {where}", state)
+    return ConvergenceError(f"no convergence in {where}.", state)
 
 
 def _rises(problem: _Problem, start: Solution, x: Array, smooth: float, t: float) -> bool:
@@ -352,7 +353,8 @@ def _line_search(problem: _Problem, start: Solution, target: Array, smooth: floa
             return t
     raise ConvergenceError(
         f"after {start.n_iter} iterations of the {start.solver} solver no step along an ascent "
-        "direction raises the objective: value and gradient do not belong together",
+        f"direction raises the objective, {start.value:.3g}: value and gradient do not belong "
+        "together. Where numbers are that large, rounding hides what there is to gain.",
         start,
     )
 
