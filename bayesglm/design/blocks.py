@@ -154,11 +154,8 @@ class Source:
 
     def coords(self, name: str, dims: list[str]) -> dict[str, Array]:
         """Return the labels of a variable's feature dims, positions where it has none."""
-        variable = self.dataset[name]
-        return {
-            dim: variable.coords[dim].values if dim in variable.coords else np.arange(size)
-            for dim, size in ((dim, variable.sizes[dim]) for dim in dims)
-        }
+        known, sizes = self.dataset.variables, self.dataset.variables[name].sizes
+        return {dim: known[dim].values if dim in known else np.arange(sizes[dim]) for dim in dims}
 
 
 def _linear(term: Linear, source: Source) -> Block:

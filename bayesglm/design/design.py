@@ -248,7 +248,8 @@ def lay(model: GLM, data: object) -> Plan:
     _check_dims(model, dataset)
     roles = _roles(model)
     for name in model.variables:
-        require(dataset, name, roles.get(name, "predictor"))
+        if name not in dataset.variables:
+            require(dataset, name, roles.get(name, "predictor"))
     lagged = _lagged_label(model)
     if lagged is not None:
         ask_for_time(dataset, dim, f"term {lagged!r}", model.variables)
@@ -269,7 +270,9 @@ def lay(model: GLM, data: object) -> Plan:
         labels = _labels(dataset, population)
     columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
     shared = not model.has_history and not any(
-        population in dataset[name].dims for name in model.variables if name != model.response
+        population in dataset.variables[name].dims
+        for name in model.variables
+        if name != model.response
     )
     counted = _counted(model, dataset, dim)
     designs: list[Design] = []
@@ -381,7 +384,7 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     if model.response in dims:
         raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
     for term in model.terms:
-        if isinstance(term, Lagged) and "lag" in named.get(term.variable, named).dims:
+        if isinstance(term, Lagged) and "lag" in named.variables.get(term.variable, named).dims:
             raise ModelError(
                 f"term {term.label!r} has lags of its own, and its predictor {term.variable!r} a "
                 "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."

@@ -49,7 +49,10 @@ def index_labels(index: pd.Index, dim: str, columns: Container[str]) -> dict[str
 
 
 def _usable(name: Any) -> bool:
-    return name is not None and str(name) not in RESERVED and fault_of(str(name)) is None
+    """Say whether a level's name can be a coordinate's; files keep none with a space."""
+    if name is None or str(name) in RESERVED or " " in str(name):
+        return False
+    return fault_of(str(name)) is None
 
 
 def plain_labels(labels: Any) -> Array:

@@ -22,9 +22,12 @@ REAL = "biuf"  # kinds of dtype that are real numbers
 
 
 def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
-    """Return a variable that the model names, or say which one is missing."""
-    if name in dataset.data_vars or name in dataset.coords:
-        return dataset[name]
+    """Return a variable that the model names, without coordinates; or say that it is missing.
+
+    To look for the coordinates of each would take as long as there are variables.
+    """
+    if name in dataset.variables:
+        return xr.DataArray(dataset.variables[name], name=name)
     known = [str(key) for key in (*dataset.data_vars, *dataset.coords)]
     raise DataError(
         f"{role} {name!r} is not in the data; the variables are {', '.join(known)}."

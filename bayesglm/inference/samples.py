@@ -10,9 +10,9 @@ import xarray as xr
 
 from bayesglm.inference.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS
 
 Array = np.ndarray
-OBSERVED, WEIGHTS, POSITION = "_observed", "_weights", "_position"  # after the response's name
 DENSITIES, PROBABILITIES = "densities", "probabilities"  # what a log likelihood is made of
 
 
@@ -48,19 +48,19 @@ def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
     Where labels are not unique, the samples' positions in the data are there as well.
     """
     plan, rows = problems[0].plan, problems[0].design.predictors.rows
-    dim, name, coords = plan.sample_dim, plan.model.response, sample_coords(problems)
+    dim, coords = plan.sample_dim, sample_coords(problems)
     dims = (dim,) if plan.population is None else (dim, plan.population)
 
     def per_sample(columns: list[Array]) -> Any:
         values = np.stack([column[rows] for column in columns], axis=-1)
         return (dims, values if plan.population is not None else values[..., 0])
 
-    coords[name + OBSERVED] = per_sample([problem.design.y for problem in problems])
+    coords[OBSERVED] = per_sample([problem.design.y for problem in problems])
     weights = [problem.design.weights for problem in problems if problem.design.weights is not None]
     if weights:
-        coords[name + WEIGHTS] = per_sample(weights)
+        coords[WEIGHTS] = per_sample(weights)
     if dim in plan.dataset.coords and not pd.Index(coords[dim][1]).is_unique:
-        coords[name + POSITION] = (dim, rows)
+        coords[POSITION] = (dim, rows)
     return coords
 
 

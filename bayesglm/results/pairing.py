@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bayesglm.errors import DataError
-from bayesglm.inference.samples import OBSERVED, POSITION, WEIGHTS, labelled
+from bayesglm.inference.samples import labelled
 from bayesglm.inference.tree import reopen
+from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,14 +43,13 @@ class Scored:
         own = values[dim].values if dim in values.coords else np.arange(values.sizes[dim])
         counted = own.dtype.kind in "iu" and np.array_equal(own, np.arange(len(own)))
         by_position = not attrs["labelled"] if "labelled" in attrs else counted
-        carried = {f"{attrs.get('response')}{end}" for end in (OBSERVED, WEIGHTS, POSITION)}
-        if by_position:
-            carried.add(dim)
         labels = {
             str(key): coordinate.values
             for key, coordinate in values.coords.items()
-            if coordinate.dims == (dim,) and key not in carried
+            if coordinate.dims == (dim,) and key not in (OBSERVED, WEIGHTS, POSITION)
         }
+        if by_position:
+            labels.pop(dim, None)
         return Scored(name, values, labels, own, by_position)
 
     @property
@@ -74,8 +74,7 @@ class Scored:
 
     def carried(self, what: str) -> Array | None:
         """Return what the values carry of each sample: its response, weight or position."""
-        name = f"{self.values.attrs.get('response')}{what}"
-        return self.values.coords[name].values if name in self.values.coords else None
+        return self.values.coords[what].values if what in self.values.coords else None
 
     def told(self) -> str:
         """Say by what the samples are told apart, with the first label."""

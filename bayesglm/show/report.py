@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.design.clock import seconds
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree import model_of, parameter_group, reopen, stored_data
 from bayesglm.results.compare import compare
@@ -164,8 +165,9 @@ class Story:
         part = part.isel({dim: slice(0, 2 * STRETCH)})
         x = np.arange(part.sizes[dim])
         label = "sample"
-        if "time" in part.coords and "trial" not in part.coords:
-            x, label = part["time"].values, "time (s)"
+        time = seconds(part["time"]) if "time" in part.coords else None
+        if time is not None and "trial" not in part.coords:
+            x, label = time, "time (s)"
         n, dropped = fit.attrs["n_samples"], fit.attrs["n_dropped"]
         text = f"{n:,} samples of {self.response!r}"
         text += f", of which {dropped} lack a full past and are left out." if dropped else "."
@@ -357,7 +359,7 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     seen = y[part] if figures.is_event_train(y[part]) else y[part] * scale
     lower, upper = np.quantile(shown, BAND, axis=0)
     return Predictive(
-        observed["time"].values[part] if plain else None,
+        seconds(observed["time"][part]) if plain else None,
         seen,
         (shown.mean(axis=0), lower, upper),
         bins,

@@ -6,6 +6,8 @@ from unicodedata import category
 
 LONGEST_NAME = 240  # bytes; files take 255, and names with a suffix are derived from a name
 OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+# Coordinates that pointwise values carry, so that those of two fits can be paired.
+OBSERVED, WEIGHTS, POSITION = "observed_response", "frequency_weight", "sample_position"
 PARTS_OF_PATHS = "/\\"
 
 

@@ -263,6 +263,17 @@ def test_populations_are_paired_neuron_by_neuron(scores):
         bg.compare({"one": one, "alone": fit(WITHOUT, data.isel(cell=0))})
 
 
+def test_names_with_spaces(scores, tmp_path):
+    frame = FRAME.rename(columns={"y": "a count"})
+    frame = frame.set_axis(pd.Index(labels("words"), name="an id"))
+    one = fit(replace(WITH, response="a count"), frame)
+    other = fit(replace(WITHOUT, response="a count"), frame.iloc[ORDER])
+    loaded = bg.load(bg.save(other, tmp_path / "fit.nc"))
+    expected = numbers(scores["one"], scores["other"])
+    np.testing.assert_allclose(numbers(one, loaded), expected, rtol=1e-6)
+    assert list(loaded["log_likelihood"].data_vars) == ["a count"]
+
+
 def test_a_report_pairs_as_compare_does(tmp_path):
     one, page = fit(WITH, FRAME), tmp_path / "report.html"
     fewer = fit(WITHOUT, FRAME.drop(index=[0, 1]).iloc[::-1])

@@ -147,3 +147,18 @@ def test_the_demo_on_a_short_recording(tmp_path):
 def test_the_demo_needs_its_folder(tmp_path):
     with pytest.raises(bg.DataError, match="make it first"):
         run(tmp_path / "nowhere" / "demo.html", data=xr.Dataset())
+
+
+@pytest.mark.parametrize("unit", ["ms", "dates"])
+def test_time_in_a_report_is_in_seconds(unit):
+    from bayesglm.show.report import predictive
+
+    data = simulate(60)
+    steps = 10.0 * np.arange(60)
+    time = ("time", steps, {"units": "ms"})
+    if unit == "dates":
+        time = np.datetime64("2026-01-01") + steps.astype("timedelta64[ms]")
+    model = bg.GLM("poisson", "x", family="poisson", prior=bg.Normal(1.0))
+    shown = predictive(bg.fit_map(model, data.assign_coords(time=time)))
+    np.testing.assert_allclose(shown.time, steps / 1000)
+    assert shown.unit == "predicted rate (poisson per s)"
