@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from pandas.api.types import infer_dtype
 
-from bayesglm.design.labels import MOMENTS, SPANS, is_calendar, plain_labels
+from bayesglm.design.labels import MOMENTS, SPANS, held_by, is_calendar, plain_labels
 from bayesglm.design.variables import LARGEST, kind_of, place
 from bayesglm.errors import DataError
 
@@ -63,7 +63,7 @@ def with_time(dataset: xr.Dataset, dim: str) -> xr.Dataset:
 
 def _named_time(dataset: xr.Dataset, dim: str, name: str) -> xr.Dataset:
     variable = dataset.variables[name]
-    return dataset.assign_coords(time=(dim, plain_labels(variable.values), variable.attrs))
+    return dataset.assign_coords(time=(dim, plain_labels(held_by(variable)), variable.attrs))
 
 
 def times_among(dataset: xr.Dataset, dim: str, names: Any = None) -> list[str]:
@@ -73,7 +73,7 @@ def times_among(dataset: xr.Dataset, dim: str, names: Any = None) -> list[str]:
         variable = dataset.variables[name]
         if variable.dims != (dim,) or not _is_time(variable):
             continue
-        values = plain_labels(variable.values)
+        values = plain_labels(held_by(variable))
         if not any(np.array_equal(values, other) for other in found.values()):
             found[str(name)] = values
     return list(found)
@@ -208,7 +208,10 @@ def seconds(variable: xr.DataArray, needed: str | None = None) -> Array | None:
     time = variable.values
     fault = ""
     if time.dtype.kind in "mM":
-        time = (time - time[0]) / np.timedelta64(1, "s")
+        known = time[~np.isnat(time)]
+        time = (
+            (time - known[0]) / np.timedelta64(1, "s") if len(known) else np.full(len(time), np.nan)
+        )
     elif time.dtype.kind in "iuf":
         unit = variable.attrs.get("units")
         factor = unit_in_seconds(unit) if isinstance(unit, str) and unit.strip() else 1.0

@@ -12,9 +12,9 @@ import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
 from bayesglm.design.clock import with_time
-from bayesglm.design.labels import COORDINATES, index_labels, plain_labels
+from bayesglm.design.labels import COORDINATES, held_by, index_labels, plain_labels
 from bayesglm.design.timed import aligned
-from bayesglm.design.variables import is_category
+from bayesglm.design.variables import as_category, is_category
 from bayesglm.errors import DataError
 from bayesglm.spec.noun import near
 
@@ -234,7 +234,7 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray | xr.Variable:
     if isinstance(value, xr.DataArray):
         return value
     if is_category(getattr(value, "dtype", None)):
-        return xr.Variable(dim, pd.Categorical(value))
+        return xr.Variable(dim, as_category(value))
     if _is_frame(value):
         feature = f"{name}_dim_0"
         for column, dtype in value.dtypes.items():
@@ -324,9 +324,9 @@ def _plain_coordinates(dataset: xr.Dataset, dim: str) -> xr.Dataset:
         dtype = coordinate.dtype
         if coordinate.dims != (dim,) or (isinstance(dtype, np.dtype) and dtype.kind != "O"):
             continue
-        values = coordinate.variable.values
+        values = held_by(coordinate.variable)
         # Of categories the words, since their levels are no amounts.
-        labels = values.astype(str).astype(object) if is_category(dtype) else plain_labels(values)
+        labels = plain_labels(values.astype(str) if is_category(dtype) else values)
         if labels is not values:
             plain[str(name)] = (dim, labels, coordinate.attrs)
     return dataset.assign_coords(plain) if plain else dataset

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from pandas.api.types import infer_dtype
 
 from bayesglm.errors import DataError
@@ -17,6 +18,7 @@ Array = np.ndarray
 COORDINATES = ("time", "trial")
 MOMENTS = ("datetime64", "datetime", "date")
 SPANS = ("timedelta64", "timedelta")
+IN_USE = ("standard", "gregorian", "proleptic_gregorian")  # calendars, as cftime names them
 NUMBERS = ("integer", "floating", "mixed-integer-float")
 
 
@@ -55,6 +57,12 @@ def _usable(name: Any) -> bool:
     return fault_of(str(name)) is None
 
 
+def held_by(variable: xr.Variable) -> Any:
+    """Return the values of one dim; as an index, which keeps zones, where they are pandas' own."""
+    own = not isinstance(variable.dtype, np.dtype) and variable.ndim == 1
+    return variable.to_index() if own else variable.values
+
+
 def plain_labels(labels: Any) -> Array:
     """Return labels of one kind as numbers, dates (of UTC) or spans of time, whatever held them.
 
@@ -69,6 +77,8 @@ def plain_labels(labels: Any) -> Array:
     if values.dtype.kind != "O" or values.ndim != 1:
         return values
     kind, missing = infer_dtype(values, skipna=True), pd.isna(values)
+    if kind not in NUMBERS and is_calendar(values):
+        return _as_dates(values)
     try:
         if kind in MOMENTS:
             return pd.to_datetime(values, utc=True).tz_localize(None).to_numpy()
@@ -94,6 +104,13 @@ def in_words(values: Array) -> Array:
     if infer_dtype(values, skipna=False) == "string":
         return values
     return np.array([str(value) for value in values], dtype=object)
+
+
+def _as_dates(values: Array) -> Array:
+    """Return cftime's dates of the calendar in use as numpy's, those of other calendars as is."""
+    if any(value.calendar not in IN_USE for value in values):
+        return values
+    return np.array([value.isoformat() for value in values], dtype="datetime64[us]")
 
 
 def is_calendar(values: Array) -> bool:

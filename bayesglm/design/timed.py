@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.design.clock import seconds, times_among
-from bayesglm.design.labels import plain_labels
+from bayesglm.design.labels import held_by, plain_labels
 from bayesglm.errors import DataError
 
 Array = np.ndarray
@@ -87,7 +87,11 @@ def _labelled_times(value: xr.DataArray, dim: str) -> Array | None:
     one = coords[names[0]]
     if one.dtype.kind == "M":
         return one.values
-    return seconds(one) if one.dtype.kind in "iufm" else _in_seconds(plain_labels(one.values))
+    return (
+        seconds(one)
+        if one.dtype.kind in "iufm"
+        else _in_seconds(plain_labels(held_by(one.variable)))
+    )
 
 
 def _index_times(index: pd.Index) -> Array | None:

@@ -83,6 +83,14 @@ def is_category(dtype: Any) -> bool:
     return isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary")
 
 
+def as_category(value: Any) -> pd.Categorical:
+    """Return categories as pandas' own, which xarray holds."""
+    array = getattr(value, "array", value)
+    if isinstance(array.dtype, pd.ArrowDtype):
+        array = array.__arrow_array__().to_pandas()
+    return pd.Categorical(array)
+
+
 def factor_labels(variable: xr.DataArray, dim: str) -> Array:
     """Return the labels of a factor, one per sample: whole numbers, or words as numpy's strings."""
     name = variable.name

@@ -51,6 +51,7 @@ KINDS = {
     "level": lambda t: frame(pd.MultiIndex.from_arrays([t, np.arange(N)], names=["at", "row"])),
     "series": lambda t: {"y": pd.Series(Y, t), "x": pd.Series(X, t)},
     "dim": lambda t: over("when", t),
+    "dim with a zone": lambda t: frame(t.tz_localize("UTC").rename("when")).to_xarray(),
     "coordinate": lambda t: over("time", t),
     "microseconds": lambda t: over("obs", t.values.astype("datetime64[us]")),
     "seconds, capitals": lambda t: PLAIN.assign(Time=(t - t[0]) / pd.Timedelta("1s")),
@@ -84,6 +85,37 @@ def test_periods_are_the_moments_at_which_they_start():
 def test_dates_of_a_day():
     days = objects([dt.date(2026, 1, 1) + dt.timedelta(days=k) for k in range(N)])
     assert plan_fit(LAGGED, PLAIN.assign(day=days)).step == 86400.0
+
+
+def test_a_missing_time_is_named():
+    for place in (0, 5):
+        data = PLAIN.assign(at=REGULAR.where(np.arange(N) != place))
+        message = rf"'time' holds 1 missing .*, the first at obs={place}, but term 'x' needs"
+        with pytest.raises(bg.DataError, match=message):
+            bg.fit_map(LAGGED, data)
+
+
+class Date:
+    """Stands for a date of cftime, in a calendar of its own."""
+
+    def __init__(self, calendar, day):
+        self.calendar, self.day = calendar, day
+
+    def __sub__(self, other):
+        return dt.timedelta(days=self.day - other.day)
+
+    def isoformat(self):
+        return (dt.date(2026, 1, 1) + dt.timedelta(days=self.day)).isoformat()
+
+
+@pytest.mark.parametrize("calendar", ["standard", "noleap"])
+def test_dates_of_a_calendar(calendar):
+    days = objects([Date(calendar, k) for k in range(N)])
+    dataset = over("date", days)
+    assert plan_fit(LAGGED, dataset).step == 86400.0
+    assert bg.as_dataset(dataset)["time"].dtype.kind == ("M" if calendar == "standard" else "O")
+    with pytest.raises(bg.DataError, match="needs regular, increasing time, but from date=2 to"):
+        bg.fit_map(LAGGED, dataset.isel(date=[0, 1, 2, 5, 6, 7]))
 
 
 UNITS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "s": 1.0, "min": 60.0, "h": 3600.0}
