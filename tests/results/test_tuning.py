@@ -131,7 +131,7 @@ def predictive(X, y, rows, sigma, scale):
     return norm(mean, sd).logpdf(y[rows])
 
 
-@pytest.mark.parametrize("by", [None, "time"])
+@pytest.mark.parametrize("by", [None, "obs"])
 def test_kfold_curves_are_those_of_the_closed_form(by):
     X, y, data = sparse(n=60, p=4)
     data["time"] = np.arange(60.0)
