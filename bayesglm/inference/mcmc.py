@@ -28,6 +28,7 @@ from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.pymc_model import build
+from bayesglm.inference.scales import learned_units
 from bayesglm.inference.trace import kept_columns, let_workers_end, reason_of, rectangle
 from bayesglm.inference.tree import posterior_tree
 from bayesglm.inference.whitening import whiten
@@ -335,7 +336,7 @@ def _by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
     with warnings.catch_warnings():
         # What numba says of its cache and casts while compiling is no news about the model.
         warnings.simplefilter("ignore")
-        compiled = nutpie.compile_pymc_model(build(problems))
+        compiled = nutpie.compile_pymc_model(build(problems, learned_units(problems)))
         try:
             run = _run(compiled, settings, settings.seed, _watched(), {})
         except ConvergenceError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.design.blocks import Block
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.samples import sample_coords
+from bayesglm.numerics.coordinates import Shrunk
 from bayesglm.numerics.priors import elastic_net_log_norm
 from bayesglm.numerics.structure import Differences
 from bayesglm.spec.model import GLM
@@ -59,8 +60,12 @@ def to_pymc(model: GLM, data: Any) -> pymc.Model:
     return build(open_problems(model, data))
 
 
-def build(problems: list[Problem]) -> pymc.Model:
-    """Make the PyMC model of problems that share a plan (one neuron, or several)."""
+def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None) -> pymc.Model:
+    """Make the PyMC model of problems that share a plan (one neuron, or several).
+
+    Terms that ``units`` name, with a record for each problem, are not free variables themselves,
+    but functions of ``<term>_in_units``: the same density in coordinates for a sampler.
+    """
     import pymc as pm
 
     first = problems[0]
@@ -74,7 +79,8 @@ def build(problems: list[Problem]) -> pymc.Model:
         if model.intercept is not None:
             eta = eta + _coefficients(problems, "intercept", model.intercept, population, ())
         for k, term in enumerate(model.terms):
-            eta = eta + _term(problems, k, term.prior, population)
+            own = None if units is None else units.get(first.design.predictors.blocks[k].name)
+            eta = eta + _term(problems, k, term.prior, population, own)
         phi = {
             name: _dispersion(problems, name, model.dispersion, population)
             for name in first.natural.family.dispersions
@@ -115,7 +121,13 @@ def _plain(coordinate: Any) -> Any:
     return coordinate[1] if isinstance(coordinate, tuple) else coordinate
 
 
-def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ...]) -> Tensor:
+def _term(
+    problems: list[Problem],
+    k: int,
+    prior: Any,
+    population: tuple[str, ...],
+    units: list[Shrunk] | None,
+) -> Tensor:
     """Return a term's part of eta, ``(sample[, neuron])``."""
     import pymc as pm
 
@@ -124,7 +136,7 @@ def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ..
     block, size = blocks[0], blocks[0].size
     own = len({id(problem.design.predictors) for problem in problems}) > 1
     if block.codes is not None:
-        return _effects(problems, blocks if own else blocks[:1], prior, population)
+        return _effects(problems, blocks if own else blocks[:1], prior, population, units)
     columns = [
         one.columns(problem.design.predictors.rows).reshape(-1, *block.shape)
         for one, problem in zip(blocks if own else blocks[:1], problems, strict=False)
@@ -132,7 +144,7 @@ def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ..
     dims = (plan.sample_dim, *(population if own else ()), *block.dims)
     values = np.stack(columns, axis=1) if own and population else columns[0]
     data = pm.Data(f"{block.name}_data", values, dims=dims)
-    w = _coefficients(problems, block.name, prior, population, block.shape, block.dims)
+    w = _coefficients(problems, block.name, prior, population, block.shape, block.dims, units)
     n = data.shape[0]
     if not population:
         return data.reshape((n, size)) @ w.reshape((size,)) if size > 1 or block.shape else data * w
@@ -144,7 +156,11 @@ def _term(problems: list[Problem], k: int, prior: Any, population: tuple[str, ..
 
 
 def _effects(
-    problems: list[Problem], blocks: list[Block], prior: Any, population: tuple[str, ...]
+    problems: list[Problem],
+    blocks: list[Block],
+    prior: Any,
+    population: tuple[str, ...],
+    units: list[Shrunk] | None,
 ) -> Tensor:
     """Return the effects of each sample's level, ``(sample[, neuron])``: looked up, not summed."""
     import pymc as pm
@@ -154,7 +170,7 @@ def _effects(
     assert block.codes is not None
     sample = problems[0].plan.sample_dim
     codes = pm.Data(f"{block.name}_data", block.codes[rows], dims=(sample,))
-    w = _coefficients(problems, block.name, prior, population, block.shape, block.dims)
+    w = _coefficients(problems, block.name, prior, population, block.shape, block.dims, units)
     of_row = pt.moveaxis(w[..., codes], -1, 0)
     if len(block.dims) == 1:
         return of_row
@@ -173,12 +189,53 @@ def _coefficients(
     population: tuple[str, ...],
     shape: tuple[int, ...],
     dims: tuple[str, ...] = (),
+    units: list[Shrunk] | None = None,
 ) -> Tensor:
     parameters = _parameters(problems, name, population, shape)
     if learned_scale(prior) is not None:
         parameters["scale"] = _learned_scale(problems, name, prior, population, shape, dims)
-    every = (*population, *dims)
-    return PRIOR_TWINS[type(prior).__name__](name, dims=every, **parameters)
+    twin, every = PRIOR_TWINS[type(prior).__name__], (*population, *dims)
+    if units is None:
+        return twin(name, dims=every, **parameters)
+    return _in_units(units, twin, name, every, bool(population), parameters)
+
+
+def _in_units(
+    units: list[Shrunk],
+    twin: Callable[..., Tensor],
+    name: str,
+    dims: tuple[str, ...],
+    several: bool,
+    parameters: dict[str, Any],
+) -> Tensor:
+    """Return coefficients as `Shrunk` makes them of a variable in units, and add their density."""
+    import pymc as pm
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import graph_replace
+
+    def each(values: list[Any]) -> np.ndarray:
+        return np.stack(values) if several else np.asarray(values[0])
+
+    model = pm.modelcontext(None)
+    log_k = each([one.shrinkage.log_k + np.zeros_like(one.towards) for one in units])
+    log_information = each([np.log(one.shrinkage.information) for one in units])
+    v = pm.Flat(f"{name}_in_units", dims=dims)
+    log_scale = pt.log(parameters["scale"]).reshape(log_k.shape)
+    log_precision = pt.logaddexp(log_k - 2.0 * log_scale, log_information)
+    share = pt.exp(log_information - log_precision)
+    w = pt.exp(-0.5 * log_precision) * v.reshape(log_k.shape)
+    w = w + share * each([one.towards for one in units])
+    basis = units[0].shrinkage.turned(np.eye(log_k.shape[-1]), back=True)
+    if units[0].shrinkage.structure is not None:
+        w = w @ basis
+    w = pm.Deterministic(name, parameters.get("loc", 0.0) + w.reshape(v.shape), dims=dims)
+    with pm.Model(coords=model.coords, model=None) as alone:
+        prior = twin(name, dims=dims, **parameters)
+    log_density = pm.logp(prior, w).sum()
+    if alone.potentials:
+        log_density = log_density + sum(graph_replace(alone.potentials, {prior: w}, strict=False))
+    pm.Potential(f"{name}_density", log_density - 0.5 * log_precision.sum())
+    return w
 
 
 def _learned_scale(

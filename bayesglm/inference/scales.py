@@ -60,6 +60,22 @@ def around_scales(problem: Problem) -> Coordinates:
     return whitened(centre, precision, tuple(shrunk))
 
 
+def learned_units(problems: list[Problem]) -> dict[str, list[Shrunk]]:
+    """Return for each term whose scale is learned the units in which its coefficients move.
+
+    Those of the native engine: a density of levels that narrow with their scale has a funnel, down
+    which no step of one length goes.
+    """
+    if not problems[0].learned:
+        return {}
+    every = [around_scales(problem).shrunk for problem in problems]
+    names = {(where.start, where.stop): name for name, where in problems[0].places.items()}
+    return {
+        names[several[0].shrinkage.where.start, several[0].shrinkage.where.stop]: list(several)
+        for several in zip(*every, strict=True)
+    }
+
+
 def diagonal_of_priors(objective: Objective, theta: Array) -> Array:
     """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|."""
     found = 0.5 * objective.kink[: objective.n_coefficients] ** 2

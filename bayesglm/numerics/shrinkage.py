@@ -38,14 +38,15 @@ class Shrinkage:
     def log_precision(self, theta: Array) -> Array:
         """Return log(k/s^2 + h), ``(..., q)``, at theta ``(..., size)``."""
         log_scale = self.learned.log_scale(theta)
-        return np.logaddexp(self._log_k - 2.0 * log_scale, self._log_information)
+        return np.logaddexp(self.log_k - 2.0 * log_scale, self._log_information)
 
     def log_share(self, log_precision: Array) -> Array:
         """Return log(h / (k/s^2 + h)) ``(..., q)`` where the precisions are known."""
         return self._log_information - log_precision
 
     @cached_property
-    def _log_k(self) -> Array | float:
+    def log_k(self) -> Array | float:
+        """Return the logarithms of the precisions from the prior where s is 1."""
         if self.structure is None:
             return 0.0
         with np.errstate(divide="ignore"):

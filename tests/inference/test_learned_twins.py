@@ -8,6 +8,8 @@ from twins import compare, model_of
 
 import bayesglm as bg
 from bayesglm.inference.problem import open_problems
+from bayesglm.inference.pymc_model import build
+from bayesglm.inference.scales import learned_units
 from bayesglm.numerics.families import FAMILIES
 
 KEYS = sorted(FAMILIES)
@@ -99,6 +101,46 @@ def test_populations(family, own, data):
     assert dims["sparse_local"] == ("neuron", "height", "width")
     of_slopes = ("time", "neuron", "g_effect") if own else ("time", "g_effect")
     assert dims["g_effect_data"] == of_slopes
+
+
+CELLS = [
+    bg.Group("g", slopes="x"),
+    bg.Group("h", prior=bg.Normal(bg.HalfNormal([0.5, 1.0, 2.0]))),
+    bg.Lagged("movie", lags=2, prior=bg.RandomWalk(bg.HalfNormal(0.5))),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("response", "terms"),
+    [("poisson", learned(1)[:4]), ("poisson", learned(1)[4:]), ("cells", CELLS)],
+    ids=["linear", "other", "population"],
+)
+def test_the_copy_that_is_sampled_has_the_same_density(response, terms, data):
+    rng = np.random.default_rng(3)
+    data = data.assign(cells=(("time", "neuron"), rng.poisson(1.0, (40, 3))))
+    problems = open_problems(bg.GLM(response, terms, family="poisson"), data)
+    units = learned_units(problems)
+    copy = build(problems, units)
+    names = list(problems[0].places)
+    assert all(name in copy.named_vars for name in names)
+    point = {
+        name: value + 0.1 * rng.normal(size=np.shape(value))
+        for name, value in copy.initial_point().items()
+    }
+    variables = copy.replace_rvs_by_values([copy.named_vars[name] for name in names])
+    inner = copy.compile_fn(variables, mode="FAST_COMPILE")(point)
+    expected = 0.0
+    for k, problem in enumerate(problems):
+        theta = np.empty(problem.natural.size)
+        for name, value in zip(names, inner, strict=True):
+            theta[problem.places[name]] = np.ravel(value[k] if len(problems) > 1 else value)
+        theta[problem.natural.n_coefficients :] = np.log(theta[problem.natural.n_coefficients :])
+        expected += problem.unconstrained.log_density(theta[None])[0]
+        volumes = (every[k].shrinkage.log_precision(theta).sum() for every in units.values())
+        expected -= 0.5 * sum(volumes)
+    logp = copy.compile_logp(mode="FAST_COMPILE")(point)
+    np.testing.assert_allclose(logp, expected, rtol=1e-9)
 
 
 def test_names_dims_and_coords(data):

@@ -189,6 +189,26 @@ def test_every_inner_mode_of_scales_is_found(term, n, spread, noise):
             assert 0.5 < 2.0 * top - up - down < 1.5, "the factor is in units of sds"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["native", "pymc"])
+def test_every_engine_reaches_small_scales(engine):
+    """Four levels of six rows: levels that are free variables themselves leave a funnel."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(4), 6)
+    data = {"y": 1.0 + (0.3 * rng.normal(size=4))[g] + rng.normal(size=24), "g": g}
+    term = bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0)))
+    model = bg.GLM("y", term, intercept=bg.Normal(3.0), dispersion=1.0)
+    grid, alike = np.linspace(-12.0, 3.0, 1501), np.equal.outer(g, g)
+    covariances = [np.eye(24) + 9.0 + np.exp(2.0 * at) * alike for at in grid]
+    log_density = stats.halfnorm.logpdf(np.exp(grid)) + grid
+    log_density += [stats.multivariate_normal(cov=each).logpdf(data["y"]) for each in covariances]
+    below = np.cumsum(np.exp(log_density - log_density.max()))
+    low, middle = np.exp(np.interp([0.05, 0.5], below / below[-1], grid))
+    scale = bg.fit_mcmc(model, data, engine=engine, target_accept=0.95)["posterior"]["g_scale"]
+    assert float((scale < low).mean()) == pytest.approx(0.05, abs=0.02)
+    assert float((scale < middle).mean()) == pytest.approx(0.5, abs=0.05)
+
+
 def test_fit_of_a_learned_scale_says_how():
     fit = bg.fit(model_of("poisson"), grouped("poisson"))
     assert fit.attrs["method"] == "nested laplace"
