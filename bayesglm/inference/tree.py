@@ -153,15 +153,23 @@ def reopen(fit: xr.DataTree) -> list[Problem]:
 def stored_data(fit: xr.DataTree) -> xr.Dataset:
     """Return the data that the model names, as the fit stored them, on all their samples."""
     model_of(fit)
-    dataset = fit["constant_data"].to_dataset()
+    dataset = _group(fit, "constant_data")
     return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
 
 
 def parameter_group(fit: xr.DataTree) -> xr.Dataset:
     """Return the Dataset with the parameters: the posterior, or the MAP."""
     model_of(fit)
-    group = "posterior" if "posterior" in fit.children else "map"
-    return fit[group].to_dataset()
+    return _group(fit, "posterior" if "posterior" in fit.children else "map")
+
+
+def _group(fit: xr.DataTree, name: str) -> xr.Dataset:
+    if name not in fit.children:
+        raise DataError(
+            f"the tree has no group {name!r}, only {', '.join(fit.children) or 'none'}; give a fit "
+            "(what fit, fit_map, ... return), not what prior_path or tune_prior do."
+        )
+    return fit[name].to_dataset()
 
 
 def thetas_of(fit: xr.DataTree, problems: list[Problem]) -> list[Array]:

@@ -45,11 +45,12 @@ def replace_folder(target: Path, contents: Mapping[str, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         _keep_mode(target, part)
-        left = _moved_away(target)
-        if target.exists():
-            for folder in left:
-                shutil.rmtree(folder, ignore_errors=True)
-        _swap(part, target)
+        with interrupts_wait():
+            left = _moved_away(target)
+            if target.exists():
+                for folder in left:
+                    shutil.rmtree(folder, ignore_errors=True)
+            _swap(part, target)
         _flush_folder(target.parent)
 
 
@@ -111,12 +112,20 @@ def _moved_away(target: Path) -> list[Path]:
     """Return the folders that were moved away from a place, the latest first."""
     if not target.parent.is_dir():
         return []
-    found = [
-        Path(entry.path)
-        for entry in os.scandir(target.parent)
-        if entry.name.startswith(f".{target.name}.") and entry.name.endswith(EARLIER)
+    names = [
+        name
+        for name in os.listdir(target.parent)
+        if name.startswith(f".{target.name}.") and name.endswith(EARLIER)
     ]
-    return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
+    return sorted((target.with_name(name) for name in names), key=_time_of, reverse=True)
+
+
+def _time_of(folder: Path) -> float:
+    """Return when a folder was changed; 0 where another process has removed it."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @contextmanager
@@ -131,10 +140,11 @@ def _beside(target: Path) -> Iterator[Path]:
             "it was; save to a place that has room and may be written to."
         ) from error
     finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
+        with interrupts_wait():
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def _keep_mode(target: Path, part: Path) -> None:

@@ -39,7 +39,7 @@ SIZE = len(MARK) + 64  # bytes of both
 ROOT = "zarr.json"  # the file of a Zarr store that has the attributes of its root
 LARGEST_ROOT = 1 << 28  # bytes
 PIECE = 1 << 22  # bytes that are read at once
-OF_ZARR = re.compile(r"(?:.*/)?(?:zarr\.json|c(?:/\d+)*)")  # the files of a store
+OF_ZARR = re.compile(r"(?:.*/)?(?:zarr\.json|c(?:/\d+)*)", re.DOTALL)  # files of a store
 READ: dict[str, Any] = {  # as it is written: `decoded` knows what it was
     "mask_and_scale": False,
     "decode_times": False,
@@ -86,11 +86,8 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
     ...     bool(bg.load(path)["map"].to_dataset().equals(found["map"].to_dataset()))
     True
     """
-    given = _as_path(path)
-    target = Path(os.path.realpath(given))
+    given, target = _as_path(path), check_target(path)
     is_store = given.suffix.lower() == ".zarr"
-    with _told(f"{str(given)!r} cannot be written"):
-        _check_place(target, given.suffix.lower())
     with _told("the fit cannot be written, and nothing was"), interrupts_wait():
         tree = _prepared(fit)
         image: Any = _as_store(tree) if is_store else _as_netcdf(tree)
@@ -141,6 +138,18 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
                 if before is None:
                     raise DataError(f"{str(given)!r} does not exist.") from None
                 raise
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Return where `save` writes, links followed; DataError where it would refuse to.
+
+    Who fits for a long time before saving asks first.
+    """
+    given = _as_path(path)
+    target = Path(os.path.realpath(given))
+    with _told(f"{str(given)!r} cannot be written"):
+        _check_place(target, given.suffix.lower())
+    return target
 
 
 @contextmanager
@@ -233,7 +242,7 @@ def _check_schema(number: Any) -> None:
 def _read(place: Path) -> xr.DataTree:
     import xarray as xr
 
-    if not os.path.lexists(place) and place.suffix.lower() == ".zarr":
+    if not os.path.lexists(place):
         bring_back(place)
     options: dict[str, Any] = {"engine": "h5netcdf"}
     if place.is_dir():

@@ -193,3 +193,10 @@ def test_a_store_without_one_of_its_files_is_refused(fits, tmp_path):
     chunk.write_bytes(content)
     moved = shutil.move(store, tmp_path / "moved")
     assert bg.load(moved).identical(bg.load(bg.save(fits["map"], tmp_path / "fit.nc")))
+
+
+def test_verbs_of_fits_refuse_paths_and_tunings(fits):
+    for kind in ("path", "tuning"):
+        for verb in (bg.predict, bg.kernels):
+            with pytest.raises(bg.DataError, match="the tree has no group"):
+                verb(fits[kind])
