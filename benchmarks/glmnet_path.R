@@ -1,4 +1,4 @@
-# Usage: Rscript glmnet_path.R FOLDER family n p n_lambda thresh type.gaussian
+# Usage: Rscript glmnet_path.R FOLDER family n p n_lambda thresh type.gaussian intercept
 # Reads X.bin (column-major), y.bin, lambda.bin; writes out.bin: seconds, a0, beta (column-major).
 suppressMessages(library(glmnet))
 arguments <- commandArgs(trailingOnly = TRUE)
@@ -14,7 +14,8 @@ glmnet.control(fdev = 0, devmax = 1)
 
 path <- function(X, y, lambda) {
   options <- list(x = X, y = y, family = family, lambda = lambda, standardize = FALSE,
-                  thresh = as.double(arguments[6]), maxit = 1e7)
+                  thresh = as.double(arguments[6]), maxit = 1e7,
+                  intercept = arguments[8] == "TRUE")
   if (family == "gaussian") options$type.gaussian <- arguments[7]
   do.call(glmnet, options)
 }

@@ -22,11 +22,12 @@ FAMILIES = ("gaussian", "bernoulli", "poisson")
 class Spec:
     """What to simulate; `make` gives the same `Work` for it in every process.
 
-    - `kind`: "dense" (ridge), "path" (lasso), "population" (ridge), "field" (ridge, smooth) or
-      "groups" (an intercept for each group).
+    - `kind`: "dense" (ridge), "path" (lasso), "wide" (lasso, no intercept), "population" (ridge),
+      "field" (ridge, smooth) or "groups" (an intercept for each group).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus.
     - `many`: penalties of a path, neurons of a population, lags of a field, groups.
     - `penalty`: "ridge", "lasso" or "smooth".
+    - `lam`: its strength, of "wide".
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Spec:
     p: int
     many: int = 1
     penalty: str = "ridge"
+    lam: float = 1.0
 
 
 class Work(NamedTuple):
@@ -89,14 +91,14 @@ class Found(NamedTuple):
 def make(spec: Spec) -> Work:
     """Simulate the data of a spec."""
     rng = np.random.default_rng(SEED)
-    kinds = {"dense": _dense, "path": _path, "population": _dense, "field": _field}
-    return {**kinds, "groups": _groups}[spec.kind](spec, rng)
+    kinds = {"dense": _dense, "path": _path, "wide": _wide, "population": _dense}
+    return {**kinds, "field": _field, "groups": _groups}[spec.kind](spec, rng)
 
 
 def tiny(spec: Spec) -> Spec:
     """Return the small spec of the same kind on which solvers warm up."""
     side = 3 if spec.kind == "field" else 4
-    many = 3 if spec.kind != "dense" else 1
+    many = 1 if spec.kind in ("dense", "wide") else 3
     return Spec(spec.kind, spec.family, 300, side, many, spec.penalty)
 
 
@@ -108,7 +110,7 @@ def objective(work: Work, found: Found) -> Array:
         eta, y = _field_eta(work.X, coef[0]) + intercept[0], work.y[spec.many - 1 :]
         return work.lam * _quadratic(coef[0], spec.penalty) + _loss(spec.family, y, eta)
     eta = work.X @ coef.T + intercept
-    if spec.kind == "path":
+    if spec.kind in ("path", "wide"):
         losses = [_loss(spec.family, work.y, column) for column in eta.T]
         return np.array(losses) + work.lam * np.abs(coef).sum(axis=1)
     y = work.y.reshape(eta.shape)
@@ -156,13 +158,24 @@ def _groups(spec: Spec, rng: np.random.Generator) -> Work:
 
 def _path(spec: Spec, rng: np.random.Generator) -> Work:
     X = rng.normal(size=(spec.n, spec.p))
-    w = np.zeros(spec.p)
-    non_zero = rng.choice(spec.p, size=max(1, spec.p // 10), replace=False)
-    w[non_zero] = rng.normal(size=non_zero.size)
-    y = _respond(rng, spec.family, X @ (w / np.linalg.norm(w)) - 0.5)
+    y = _respond(rng, spec.family, X @ _sparse(spec, rng) - 0.5)
     # Above this all coefficients are zero, and every mean is that of y.
     largest = np.max(np.abs(X.T @ (y - y.mean())))
     return Work(spec, X, y, largest * np.logspace(0, -3, spec.many))
+
+
+def _wide(spec: Spec, rng: np.random.Generator) -> Work:
+    X = rng.normal(size=(spec.n, spec.p))
+    y = _respond(rng, spec.family, X @ _sparse(spec, rng))
+    return Work(spec, X, y, np.array([spec.lam]))
+
+
+def _sparse(spec: Spec, rng: np.random.Generator) -> Array:
+    """Return coefficients of norm 1, of which a tenth are not zero."""
+    w = np.zeros(spec.p)
+    non_zero = rng.choice(spec.p, size=max(1, spec.p // 10), replace=False)
+    w[non_zero] = rng.normal(size=non_zero.size)
+    return w / np.linalg.norm(w)
 
 
 def _field(spec: Spec, rng: np.random.Generator) -> Work:

@@ -47,7 +47,8 @@ def _read_bayesglm(result: Any) -> Found:
     return Found(path["intercept"].values, coef.transpose("scale", feature).values)
 
 
-def _write_for_r(work: Work) -> Any:
+def write_for_r(work: Work) -> Any:
+    """Write the data where R finds them, in a folder that is kept as long as what is returned."""
     folder = tempfile.TemporaryDirectory()
     work.X.ravel(order="F").tofile(Path(folder.name) / "X.bin")
     work.y.tofile(Path(folder.name) / "y.bin")
@@ -56,11 +57,16 @@ def _write_for_r(work: Work) -> Any:
 
 
 def _fit_glmnet(prepared: Any, setting: Setting) -> Found:
+    return glmnet_path(prepared, setting, intercept=True)
+
+
+def glmnet_path(prepared: Any, setting: Setting, intercept: bool) -> Found:
+    """Fit R's glmnet at all penalties, timed inside R."""
     folder, work = prepared
     n, p, many = work.spec.n, work.spec.p, work.lam.size
     sizes = [str(size) for size in (n, p, many)]
     family = _GLMNET[work.spec.family]
-    how = [f"{setting['thresh']:g}", setting.get("type", "naive")]
+    how = [f"{setting['thresh']:g}", setting.get("type", "naive"), str(intercept).upper()]
     command = ["Rscript", "--vanilla", str(_SCRIPT), folder.name, family, *sizes, *how]
     subprocess.run(command, check=True, capture_output=True)
     out = np.fromfile(Path(folder.name) / "out.bin")
@@ -165,7 +171,7 @@ SOLVERS = (
         _fit_glmnet,
         read_found,
         tolerances("thresh", *_THRESH),
-        _write_for_r,
+        write_for_r,
     ),
     Solver(
         "R glmnet, covariance updates",
@@ -173,7 +179,7 @@ SOLVERS = (
         _fit_glmnet,
         read_found,
         tolerances("thresh", *_THRESH, type="covariance"),
-        _write_for_r,
+        write_for_r,
         ("gaussian",),
     ),
     Solver(

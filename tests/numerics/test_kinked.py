@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import LinAlgError
 
-from bayesglm.numerics.kinked import Face, kkt_residual, maximise_kinked, pivot
+from bayesglm.numerics.kinked import Curved, Face, climb, kkt_residual, maximise_kinked, pivot
 
 
 def gram(seed, n, p, ridge=0.0, correlation=0.0):
@@ -115,6 +115,42 @@ def test_answers_satisfy_kkt(case, seed, share):
         assert best == pytest.approx(other, rel=1e-9, abs=1e-9 * size(linear))
     if share > 1.0:
         assert not answers[0][kink > 0].any()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40), st.floats(0.0, 1.2), st.floats(0.0, 1.0))
+def test_a_climb_from_anywhere_ends_at_the_maximum(seed, p, share, zeros):
+    """Rank-deficient quadratics too, with coordinates without a kink, and some held at first."""
+    rng = np.random.default_rng(seed)
+    matrix = gram(seed, 10, p, ridge=rng.choice([0.0, 0.01, 1.0]))
+    linear = matrix @ rng.normal(size=p)
+    kink = share * np.abs(linear).max() * rng.uniform(0.5, 1.0, p)
+    kink[rng.random(p) < 0.1] = 0.0
+    z = rng.normal(size=p) * (rng.random(p) >= zeros)
+
+    def objective(x):
+        return linear @ x - 0.5 * x @ matrix @ x - kink @ np.abs(x)
+
+    for _ in range(3):  # the second corrects what is added to a matrix that is singular
+        pull, before = linear - matrix @ z, objective(z)
+        signs = np.where(z != 0.0, np.sign(z), np.sign(pull) * (np.abs(pull) > kink))
+        z = climb(Curved(matrix), pull, kink, z, signs * (kink > 0.0))
+        assert objective(z) >= before - 1e-9 * (1.0 + abs(before))
+    assert_kkt(matrix, linear, kink, z, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("dependent", [False, True])
+def test_a_factor_that_grows_is_a_fresh_one(dependent):
+    matrix, v = gram(5, 40, 12), np.random.default_rng(5).normal(size=12)
+    if dependent:
+        matrix = np.kron(matrix[:6, :6], np.ones((2, 2)))
+        v = matrix @ v
+    curved = Curved(matrix[:5, :5])
+    for old, new in ((5, 6), (6, 12)):
+        curved.grow(matrix[:old, old:new], matrix[old:new, old:new])
+    fresh = Curved(matrix)
+    np.testing.assert_allclose(curved.matrix, matrix, rtol=1e-9)
+    np.testing.assert_allclose(matrix @ curved.solve(v), matrix @ fresh.solve(v), rtol=1e-6)
+    assert curved.length(v) == pytest.approx(np.sqrt(v @ matrix @ v), rel=1e-9)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 25), st.floats(0.0, 1.2))
