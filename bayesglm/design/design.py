@@ -57,16 +57,7 @@ class Predictors:
     n_incomplete: int
     offset: Array | None
     trials: Array | None
-    exposure: Array | None = None
     copies: int = 1  # how many neurons of the population have predictors of their own
-
-    @cached_property
-    def known(self) -> Array | None:
-        """The part of eta that is known: the offset and the logarithm of the exposure."""
-        if self.exposure is None:
-            return self.offset
-        logs = np.log(self.exposure)
-        return logs if self.offset is None else self.offset + logs
 
     @cached_property
     def n_coefficients(self) -> int:
@@ -182,7 +173,7 @@ def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
             partial(predictors._parts, part),
             predictors.n_coefficients,
             responses[np.ix_(lines, rows)] if picked else responses[..., rows],
-            0.0 if predictors.known is None else predictors.known[rows],
+            0.0 if predictors.offset is None else predictors.offset[rows],
             _joint_weights(designs, rows),
             None if predictors.trials is None else predictors.trials[rows],
             None if picked else lines,
@@ -401,9 +392,8 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
 
 
 def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors:
-    offset = _row_values(model, source, "offset")
+    offset = _offset(model, source)
     trials = _row_values(model, source, "trials")
-    exposure = _exposure(model, source)
     blocks = tuple(build_block(term, source) for term in model.terms)
     n = source.clock.n_samples
     keep = np.ones(n, dtype=bool)
@@ -428,9 +418,7 @@ def _predictors(model: GLM, source: Source, counted: Array | None) -> Predictors
             if getattr(model, role)
         )
         raise DataError(f"{zero} are zero for every sample in use; no sample counts.")
-    return Predictors(
-        blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials, exposure
-    )
+    return Predictors(blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials)
 
 
 def _row_values(model: GLM, source: Source, role: str) -> Array | None:
@@ -450,10 +438,12 @@ def _row_values(model: GLM, source: Source, role: str) -> Array | None:
     return values
 
 
-def _exposure(model: GLM, source: Source) -> Array | None:
+def _offset(model: GLM, source: Source) -> Array | None:
+    """Return the part of eta that is known: the offset, and the logarithm of the exposure."""
+    offset = _row_values(model, source, "offset")
     exposure = _row_values(model, source, "exposure")
     if exposure is None:
-        return None
+        return offset
     bad = exposure <= 0
     if bad.any():
         raise DataError(
@@ -462,7 +452,7 @@ def _exposure(model: GLM, source: Source) -> Array | None:
             f"({exposure[bad][0]:g}). Remove those samples: where there is no exposure nothing can "
             "be counted."
         )
-    return exposure
+    return np.log(exposure) if offset is None else offset + np.log(exposure)
 
 
 def _weights(model: GLM, source: Source) -> Array | None:

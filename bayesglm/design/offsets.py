@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesglm.design.variables import numbers
 from bayesglm.errors import DataError, tell
 from bayesglm.spec.families import LINK_NAMES
 
@@ -33,10 +34,10 @@ def look_at_offset(plan: Plan) -> None:
     model = plan.model
     if model.offset is None or not LINK_NAMES[model.link_name].is_log:
         return
+    every = numbers(plan.dataset[model.offset], plan.sample_dim, "offset")
+    every = every.reshape(len(every), -1)
     for neuron, design in enumerate(plan.designs):
-        predictors = design.predictors
-        assert predictors.offset is not None
-        values = predictors.offset[predictors.rows]
+        values = every[design.predictors.rows, min(neuron, every.shape[1] - 1)]
         low, high = float(values.min()), float(values.max())
         told = (
             f"offset {model.offset!r}{plan.name_of(neuron)} goes from {low:g} to {high:g}, and the "

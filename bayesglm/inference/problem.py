@@ -78,12 +78,12 @@ class Problem:
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
             is_log = LINK_NAMES[self.plan.model.link_name].is_log
-            known = design.predictors.known if is_log else None
+            offset = design.predictors.offset if is_log else None
             theta[0] = _eta_of_mean(
                 family,
                 y,
                 None if trials is None else trials[rows],
-                None if known is None else known[rows],
+                None if offset is None else offset[rows],
             )
         for place, _ in enumerate(self.natural.free, start=self.natural.n_coefficients):
             theta[place] = np.log(max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max()))))
@@ -170,15 +170,15 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
 
 
 def _eta_of_mean(
-    family: Family, y: Array, trials: Array | None, known: Array | None = None
+    family: Family, y: Array, trials: Array | None, offset: Array | None = None
 ) -> float:
     """Return the intercept whose mean is that of y, or the last that still moves the mean.
 
-    What is known of eta is added to it, that of so many rows, evenly spaced, as tell the mean.
+    The offset is added to it, that of so many rows, evenly spaced, as tell the mean.
     """
     average = float(y.mean())
     tries = None if trials is None else np.float64(trials.mean())
-    some = np.zeros(1) if known is None else known[:: max(1, len(known) // ENOUGH)]
+    some = np.zeros(1) if offset is None else offset[:: max(1, len(offset) // ENOUGH)]
     centre = float(some.mean())
     apart = some - centre
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.design.blocks import Block
+from bayesglm.design.variables import numbers
 from bayesglm.inference.problem import Problem, open_problems
 from bayesglm.inference.samples import sample_coords
 from bayesglm.numerics.coordinates import Shrunk
@@ -312,10 +313,11 @@ def _row_data(problems: list[Problem], role: str) -> Tensor:
     taken += [other for key, other in plan.model.roles.items() if key != role]
     data_name = f"{name}_{role}_data" if name in taken else f"{name}_data"
     own = plan.population is not None and plan.population in plan.dataset[name].dims
+    every = numbers(plan.dataset[name], plan.sample_dim, role)
     values = []
     for problem in problems:
-        holder = problem.design if role == "weights" else problem.design.predictors
-        values.append(getattr(holder, role)[problem.design.predictors.rows])
+        rows = problem.design.predictors.rows
+        values.append(every[rows, problem.neuron] if own else every[rows])
     if own:
         dims = (plan.sample_dim, plan.population)
         return pm.Data(data_name, np.stack(values, axis=-1), dims=dims)

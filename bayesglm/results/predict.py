@@ -185,8 +185,8 @@ def _blocks(
         rows = predictors.rows[part]
         with np.errstate(over="ignore", invalid="ignore"):
             eta = predictors.block(part).times(w)
-            if predictors.known is not None:
-                eta = eta + predictors.known[rows]
+            if predictors.offset is not None:
+                eta = eta + predictors.offset[rows]
         trials = None if predictors.trials is None else predictors.trials[rows]
         _check_finite(problem, eta, rows, "linear predictor")
         if kind == "linear":
