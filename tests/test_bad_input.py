@@ -178,6 +178,7 @@ UNKNOWN = {
     ),
     "case": (bg.GLM("spikes", "X"), "predictor 'X' is not in the data; the variables are .*x"),
     "coordinate": (bg.GLM("spikes", "tiem"), "predictor 'tiem' .* Did you mean 'time'"),
+    "a sum": (bg.GLM("spikes", "x + stimulus"), r"Write a list: \['x', 'stimulus'\]\.$"),
     "nothing near": (bg.GLM("spikes", "qqq"), r"'qqq' is not in the data; .*shots, time\.$"),
 }
 

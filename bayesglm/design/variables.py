@@ -31,8 +31,14 @@ def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
     known = [str(key) for key in (*dataset.data_vars, *dataset.coords)]
     raise DataError(
         f"{role} {name!r} is not in the data; the variables are {', '.join(known)}."
-        f"{near(name, known)}"
+        f"{_sum_of(name, known) or near(name, known)}"
     )
+
+
+def _sum_of(name: str, known: list[str]) -> str:
+    """Say how the sum of a formula is written whose parts are variables, else nothing."""
+    parts = [part.strip() for part in name.split("+")]
+    return f" Write a list: {parts!r}." if len(parts) > 1 and set(parts) <= set(known) else ""
 
 
 def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
