@@ -37,8 +37,8 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
         Group ``map``: ``intercept``, one variable per term, ``sigma``. Groups ``observed_data``,
         ``constant_data`` (variables of more than a million numbers are referred to and not copied:
         do not change them in place afterwards). Attributes: ``log_posterior`` (equal to PyMC's),
-        ``gradient_norm`` (the KKT residual under kinks; quasi-Newton solvers tell it of the last
-        point at which they read the data, one step before the estimate), ``n_iter``, ``solver``,
+        ``gradient_norm`` (that of the estimate, of the KKT residual under kinks, with centred
+        predictors where they lie far from zero), ``n_iter``, ``solver``,
         ``mode`` ("global" where the objective is log-concave, else "local"), ``n_dropped``.
 
     Raises
@@ -49,7 +49,8 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
         A model without a joint mode: a scale that is learned, or gaussian with learned sigma
         whose design can interpolate.
     ConvergenceError
-        The solver stopped short of the optimum.
+        The solver stopped short of the optimum: some |gradient_j| (KKT residual under kinks) is
+        1e-5 H_jj^-1/2 or more, H being minus the Hessian of the log posterior at the estimate.
 
     Examples
     --------

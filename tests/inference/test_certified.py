@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import bayesglm as bg
 from bayesglm.inference import solve
@@ -9,6 +10,7 @@ from bayesglm.inference.centring import centred_all
 from bayesglm.inference.optimum import check_mode, find_mode
 from bayesglm.inference.problem import open_problems
 from bayesglm.inference.tree import thetas_from
+from bayesglm.numerics.joint import smooth_slopes
 from bayesglm.numerics.kinked import kkt_residual
 from bayesglm.numerics.solvers import OPTIMAL
 
@@ -77,6 +79,50 @@ def test_kinked_solvers_and_their_path(family, n):
         model = bg.GLM("y", bg.Linear("X", prior=prior), family=family, dispersion=dispersion)
         largest, _ = slopes_in_sds(model, data, path["path"].to_dataset().isel(scale=k))
         assert largest < OPTIMAL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prior", [bg.ridge(100.0), bg.smooth(300.0)])
+def test_coefficients_too_many_for_a_matrix(prior):
+    """The curvature is never formed; what it says of each coefficient alone is."""
+    rng = np.random.default_rng(7)
+    n = 3000
+    movie = rng.normal(size=(n, 25, 25)) * np.linspace(0.2, 2.0, 25)
+    y = rng.poisson(np.exp(0.3 * movie[:, 12, 12] - 0.5)).astype(float)
+    data = xr.Dataset(
+        {"y": ("time", y), "movie": (("time", "row", "column"), movie)},
+        coords={"time": 0.01 * np.arange(n)},
+    )
+    model = bg.GLM("y", bg.Lagged("movie", lags=10, prior=prior), family="poisson")
+    fitted = bg.fit_map(model, data)
+    assert fitted.attrs["solver"] == "quasi-newton, matrix-free"
+    problem = open_problems(bg.GLM.from_json(fitted.attrs["model"]), data)[0]
+    theta = thetas_from(fitted["map"].to_dataset(), [problem])[0]
+    gradient = smooth_slopes([problem.natural], theta)[1][0]
+    bends = problem.natural.rowwise.diagonal(theta[0], [])
+    for part in problem.natural.coefficients:
+        if part.prior.joint:
+            structure = part.parameters["structure"]
+            sides = [np.r_[1.0, np.full(size - 2, 2.0), 1.0] for size in structure.shape]
+            degree = sides[0][:, None, None] + sides[1][:, None] + sides[2]
+            bends[part.where] += degree.reshape(-1) / part.parameters["scale"] ** 2
+        else:
+            bends[part.where] -= part.prior.curvature(theta[0, part.where], **part.parameters)
+    assert np.abs(gradient / np.sqrt(bends)).max() < OPTIMAL
+
+
+def test_every_neuron_of_a_population():
+    rng = np.random.default_rng(8)
+    n, k = 20_000, 6
+    X = rng.normal(size=(n, 12))
+    y = rng.poisson(np.exp(X @ (0.1 * rng.normal(size=(12, k))) - np.arange(k))).astype(float)
+    data = xr.Dataset({"X": (("obs", "feature"), X), "y": (("obs", "neuron"), y)})
+    model = bg.GLM("y", bg.Linear("X", prior=bg.ridge(1.0)), family="poisson")
+    fitted = bg.fit_map(model, data)
+    assert fitted.attrs["solver"] == "quasi-newton"
+    for neuron in range(k):
+        group = fitted["map"].to_dataset().isel(neuron=neuron)
+        assert slopes_in_sds(model, data.isel(neuron=neuron), group)[0] < OPTIMAL
 
 
 # Numbers over 44 powers of ten, and a coefficient that must be known relative to zero, and not to
