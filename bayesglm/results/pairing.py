@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 EQUAL = 1e-6  # relative; responses in single and in double precision are the same
+KINDS = dict.fromkeys("iuf", "number") | dict.fromkeys("OUT", "word")  # of labels, by dtype
 REMEDY = "give both fits data with the same index, or the same coordinate of the samples"
 
 
@@ -216,11 +217,10 @@ def _told(names: Sequence[str], label: Any) -> str:
 def _comparable(every: Sequence[Scored]) -> bool:
     """Say whether what stands on the sample dims is of one kind: row numbers, or labels alike."""
     if any(one.by_position for one in every):
-        return all(
-            (one.own.dtype.kind in "iu" and one.dim != "time") or one.by_position for one in every
-        )
-    kinds = {"number" if one.own.dtype.kind in "iuf" else one.own.dtype.kind for one in every}
-    return len(kinds) == 1
+        labelled = [one for one in every if not one.by_position]
+        return all(one.own.dtype.kind in "iu" and one.dim != "time" for one in labelled)
+    kinds = {KINDS.get(one.own.dtype.kind, one.own.dtype.kind) for one in every}
+    return len(kinds) == 1 and len({one.dim == "time" for one in every}) == 1
 
 
 def _by_position(every: Sequence[Scored], shared: Sequence[str]) -> list[Array]:

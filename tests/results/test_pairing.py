@@ -235,6 +235,19 @@ def test_times_pair_whatever_holds_them(scores):
             numbers(fit(WITH, holders[2]), fit(WITHOUT, data))
 
 
+def test_labels_pair_whatever_their_dim_is_called(scores):
+    expected = numbers(scores["one"], scores["other"])
+    words, order = labels("words"), {"patient": ORDER}
+    named = xr.Dataset({"y": ("patient", Y), "x": ("patient", X)}, {"patient": words})
+    for one in (FRAME.set_axis(words), FRAME.set_axis(words.rename("subject")), named):
+        found = numbers(fit(WITH, one), fit(WITHOUT, named.isel(order)))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    bare = named.drop_vars("patient")
+    np.testing.assert_allclose(numbers(fit(WITH, FRAME), fit(WITHOUT, bare)), expected, rtol=1e-6)
+    with pytest.raises(bg.DataError, match="cannot be paired"):
+        numbers(fit(WITH, named), fit(WITHOUT, bare))
+
+
 def test_scores_of_another_package(scores):
     expected = numbers(scores["one"], scores["other"])
     theirs = arviz_stats.loo(fit(WITHOUT, FRAME.iloc[ORDER]), pointwise=True)
