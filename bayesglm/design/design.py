@@ -332,7 +332,7 @@ def _storable(dataset: xr.Dataset) -> xr.Dataset:
         }
     words: dict[str, Any] = {}
     for name, coordinate in dataset.coords.items():
-        if coordinate.ndim == 1 and coordinate.dtype.kind in "OcV":
+        if coordinate.ndim == 1 and coordinate.dtype.kind in "OUcV":
             values = coordinate.variable.values
             labels = in_words(plain_labels(values))
             if labels is not values:

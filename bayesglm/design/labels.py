@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from typing import Any
 
@@ -18,6 +19,7 @@ Array = np.ndarray
 COORDINATES = ("time", "trial")
 MOMENTS = ("datetime64", "datetime", "date")
 SPANS = ("timedelta64", "timedelta")
+SURROGATE = re.compile("[\ud800-\udfff]")
 IN_USE = ("standard", "gregorian", "proleptic_gregorian")  # calendars, as cftime names them
 NUMBERS = ("integer", "floating", "mixed-integer-float")
 
@@ -99,11 +101,19 @@ def in_words(values: Array) -> Array:
     """Return labels of one kind as they are, all others as words, which files can hold."""
     if values.dtype.kind in "cV":
         return np.array([str(value) for value in values], dtype=object)
-    if values.dtype.kind != "O" or is_calendar(values):
+    if values.dtype.kind not in "OU" or is_calendar(values):
         return values
-    if infer_dtype(values, skipna=False) == "string":
-        return values
-    return np.array([str(value) for value in values], dtype=object)
+    plain = values.dtype.kind == "U" or infer_dtype(values, skipna=False) == "string"
+    words = values if plain else np.array([str(value) for value in values], dtype=object)
+    if is_writable(words):
+        return words
+    return np.array([word.encode("unicode_escape").decode() for word in words], dtype=object)
+
+
+def is_writable(words: Array) -> bool:
+    """Say whether files hold words as they are: without NUL, and without half a surrogate pair."""
+    text = "".join(words.tolist())
+    return "\x00" not in text and (text.isascii() or not SURROGATE.search(text))
 
 
 def _as_dates(values: Array) -> Array:

@@ -54,7 +54,8 @@ def predict(
     -------
     xarray.Dataset
         One variable under the response's name: ``([chain, draw,] sample[, neuron])``, with
-        ``quantiles`` ``(quantile, sample[, neuron])``; NaN where a full past is missing.
+        ``quantiles`` ``(quantile, sample[, neuron])``; NaN where a full past is missing. The
+        samples keep their labels: the index of a frame, or the coordinates of the samples.
 
     Raises
     ------

@@ -65,6 +65,21 @@ def test_an_index_of_such_a_name_labels_the_samples_all_the_same():
     assert bg.predict(fit)["obs"].values.tolist() == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("odd", ["a\x00b", "a\x00"])
+def test_labels_that_no_file_holds(odd, tmp_path):
+    words = np.array(["a", odd, "c"], dtype=object)
+    variables = {"y": ("obs", [0.1, 0.7, 0.3]), "x": ("obs", [1.0, 2.0, 4.0]), "g": ("obs", words)}
+    data = xr.Dataset(variables, {"id": ("obs", words)})
+    fit = bg.fit_map(bg.GLM("y", "x", prior=bg.Normal(1.0), dispersion=1.0), data)
+    loaded = bg.load(bg.save(fit, tmp_path / "fit.nc"))
+    assert bg.predict(loaded)["y"].equals(bg.predict(fit)["y"])
+    assert len(set(bg.predict(loaded)["id"].values.tolist())) == 3
+    with pytest.raises(
+        bg.DataError, match=r"factor 'g' has 1 labels that no file .* at obs=1; ren"
+    ):
+        bg.fit_map(bg.GLM("y", bg.Group("g", prior=bg.Normal(1.0)), dispersion=1.0), data)
+
+
 def test_many_terms_and_many_columns():
     names = [f"x{k}" for k in range(20_000)]
     assert len(bg.GLM("y", names).variables) == 20_001
