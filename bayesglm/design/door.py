@@ -82,6 +82,8 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     if not dataset.sizes[dim]:
         raise DataError(f"the data are empty: dim {dim!r} has no samples.")
     dataset = samples_first(_promote(dataset, dim), dim)
+    if bin_size is not None and "time" not in dataset.coords:
+        _check_bin_size(bin_size, with_time(dataset, dim))
     dataset = _plain_coordinates(with_time(dataset, dim), dim)
     if dataset.attrs.get(SAMPLE_DIM) != dim:
         dataset = dataset.assign_attrs({SAMPLE_DIM: dim})

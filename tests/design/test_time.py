@@ -174,6 +174,12 @@ def test_what_only_sounds_like_time_is_asked_for(name, values):
     assert np.isfinite(bg.fit_map(PLAINLY, data)["map"]["x"])
 
 
+def test_bins_beside_dates():
+    for data in (frame(REGULAR), PLAIN.assign(at=REGULAR)):
+        with pytest.raises(bg.DataError, match="'time' coordinate already; leave bin_size out"):
+            bg.as_dataset(data, bin_size=0.1)
+
+
 class Series:
     """Stands for a time series of pynapple: values ``d`` at times ``t``."""
 

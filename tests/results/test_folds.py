@@ -27,10 +27,11 @@ TIMES = {
     "seconds": FRAME,
     "dates": FRAME.drop(columns="time").set_axis(pd.date_range("2026", periods=N, freq="h")),
     "spans": FRAME.drop(columns="time").assign(since=pd.to_timedelta(TIME, unit="h")),
-    "milliseconds": xr.Dataset(
-        {"y": ("time", FRAME["y"]), "x": ("time", X)}, {"time": ("time", TIME, {"units": "ms"})}
-    ),
 }
+for unit in ("ms", "frames"):
+    TIMES[unit] = xr.Dataset(
+        {"y": ("time", FRAME["y"]), "x": ("time", X)}, {"time": ("time", TIME, {"units": unit})}
+    )
 
 
 @pytest.mark.parametrize("data", TIMES.values(), ids=TIMES.keys())
