@@ -319,6 +319,10 @@ def _link_file(rng: np.random.Generator, place: Path) -> None:
     path.symlink_to(["/dev/zero", str(place), "/nowhere"][rng.integers(3)])
 
 
+def _link_folder(rng: np.random.Generator, place: Path) -> None:
+    (_any_file(rng, place).parent / "again").symlink_to(place, target_is_directory=True)
+
+
 def _pipe(rng: np.random.Generator, place: Path) -> None:
     path = _any_file(rng, place)
     path.unlink()
@@ -347,6 +351,7 @@ STORE: dict[str, Change] = {
     "zarr.json of brackets": _brackets,
     "file added": _add_file,
     "file linked": _link_file,
+    "folder linked": _link_folder,
     "file a pipe": _pipe,
     "file huge and empty": _sparse,
     "nested deep": _nest,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesglm.errors import DataError
 from bayesglm.results.objects import from_text, to_text
 
 Array = np.ndarray
@@ -55,15 +56,14 @@ def _each_node(tree: xr.DataTree, change: Any) -> xr.DataTree:
 
 
 def _encoded_node(dataset: xr.Dataset) -> xr.Dataset:
+    coords = {str(name) for name in dataset.coords}
+    variables = {str(name): _encoded(dataset.variables[name]) for name in dataset.variables}
+    if len(variables) < len(dataset.variables):
+        raise DataError("two variables have the same name, written out; rename one.")
     # A name with a space cannot stand in the list of names that marks coordinates in a file.
-    unmarked = [
-        name for name in dataset.coords if " " in str(name) and name not in dataset.xindexes
-    ]
-    note = {"coords": list(map(str, unmarked))} if unmarked else {}
-    variables = {name: _encoded(dataset.variables[name]) for name in dataset.variables}
-    return _dataset(
-        variables, set(dataset.coords) - set(unmarked), _encoded_attrs(dataset.attrs, note)
-    )
+    unmarked = sorted(name for name in coords if " " in name and variables[name].dims != (name,))
+    note = {"coords": unmarked} if unmarked else {}
+    return _dataset(variables, coords - set(unmarked), _encoded_attrs(dataset.attrs, note))
 
 
 def _decoded_node(dataset: xr.Dataset) -> xr.Dataset:
@@ -88,7 +88,7 @@ def _encoded(variable: xr.Variable) -> xr.Variable:
     attrs = _encoded_attrs(variable.attrs, note)
     # xarray would declare NaN the mark of missing floats.
     encoding = {} if "_FillValue" in cf else {"_FillValue": None}
-    return xr.Variable(variable.dims, written, attrs | cf, encoding)
+    return xr.Variable(tuple(map(str, variable.dims)), written, attrs | cf, encoding)
 
 
 def _written(values: Array) -> tuple[Array, str, dict[str, Any]]:

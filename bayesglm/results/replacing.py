@@ -83,8 +83,8 @@ def interrupts_wait() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if waiting:
-        before(*waiting[0])
+        if waiting:
+            before(*waiting[0])
 
 
 def _swap(part: Path, target: Path) -> None:

@@ -279,19 +279,15 @@ def _check_file(place: Path) -> None:
     with open(place, "rb") as file:
         size = place.stat().st_size - SIZE
         file.seek(max(size, 0))
-        mark, checksum = _split(file.read(SIZE))
-        if mark != MARK:
+        end = file.read(SIZE)
+        if not end.startswith(MARK):
             raise DataError(
                 "it does not end in a checksum, so it was cut short or changed, or written by "
                 f"another program or an earlier version. {ANEW}"
             )
         file.seek(0)
-        if _sum(file, size) != checksum:
+        if MARK + _sum(file, size) != end:
             raise DataError(f"it was damaged or changed after it was saved. {ANEW}")
-
-
-def _split(end: bytes) -> tuple[bytes, bytes]:
-    return end[: len(MARK)], end[len(MARK) :]
 
 
 def _sum(file: BinaryIO, size: int) -> bytes:
@@ -355,13 +351,14 @@ def _check_store(store: Path) -> None:
 
 def _files(store: Path) -> Iterator[tuple[str, int]]:
     """Run through the files below a folder and their sizes; DataError where one is no file."""
-    for folder, _, names in os.walk(store):
-        for name in names:
+    for folder, inner, names in os.walk(store):
+        for name in inner + names:
             path = Path(folder, name)
             status = path.lstat()
-            if not S_ISREG(status.st_mode):
+            if S_ISREG(status.st_mode):
+                yield path.relative_to(store).as_posix(), status.st_size
+            elif not S_ISDIR(status.st_mode):
                 raise DataError(f"it holds {str(path.relative_to(store))!r}, which is no file.")
-            yield path.relative_to(store).as_posix(), status.st_size
 
 
 def _root(store: Path) -> dict[str, Any]:

@@ -84,6 +84,14 @@ def test_labels_of_the_samples_come_back(kind, tmp_path):
     assert all(map(exactly, after.tolist(), before.tolist()))
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_that_are_no_words_are_written_out(suffix, tmp_path):
+    data = simulate(10).assign_coords({5: ("time", np.arange(10)), ("a", 1): ("time", ["b"] * 10)})
+    fit = bg.fit_map(bg.GLM("poisson", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    again = bg.load(bg.save(fit, tmp_path / f"fit.{suffix}"))["constant_data"].to_dataset()
+    assert set(again.coords) == {"time", "5", "('a', 1)"}
+
+
 class Opaque:
     def __str__(self):
         return "something"
