@@ -294,6 +294,7 @@ def _settle(
     )
     quadratic = last or _Quadratic(functions, who, batch.x, batch.gradient)
     batch.aim(quadratic, everyone)
+    passes = np.zeros(m, dtype=int)  # that each of them took
     active, since = everyone, 0
     for n_passes in range(1, _MOST_PASSES + 1):
         trial = batch.trial(active)
@@ -319,6 +320,7 @@ def _settle(
         missed = still & quadratic.misses(functions, who[active], batch.gradient[active])
         missed |= near & ~still
         since += 1
+        passes[active] = n_passes
         active = active[~still | missed]
         far = bool(np.any(batch.gain[active] > _FAR * (1.0 + np.abs(batch.value[active]))))
         due = since >= (1 if n_passes == 1 and far else _STALE)
@@ -329,7 +331,7 @@ def _settle(
             batch.trusted[active] = True
             since = 0
         if not len(active):
-            solutions = [batch.solution(functions, j, n_passes) for j in range(m)]
+            solutions = [batch.solution(functions, j, int(passes[j])) for j in range(m)]
             return solutions, quadratic, n_passes
         if np.any(batch.t[active] < _SHORTEST):
             break

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from bayesglm.errors import DataError
+from bayesglm.show.text import plain
 from bayesglm.spec.noun import near
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, INK = "#9A9A9A", "#222222"
 WIDTH = 9.0
 MOST_NEURONS = 4
-MOST_LETTERS = 25  # of labels side by side in a narrow panel
+MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
+COEFFICIENT = "coefficient (link units\nper unit of predictor)"
 
 
 def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple[Figure, Array]:
@@ -38,6 +40,11 @@ def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple
     return figure, axes
 
 
+def _legend_height(n: int) -> float:
+    """Return the inches that more than two rows of four names in a legend take."""
+    return 0.25 * max(0, -(-n // 4) - 2)
+
+
 def check_term(name: str, names: list[str], what: str) -> None:
     """Raise DataError where a path or a fit has no term of that name."""
     if name not in names:
@@ -51,11 +58,11 @@ def coefficient_labels(coefficients: xr.DataArray) -> list[str]:
     """Name every coefficient of a term by its coordinates; a single one by the term."""
     dims = coefficients.dims
     if not dims:
-        return [str(coefficients.name)]
+        return [plain(coefficients.name)]
     found = []
     for index in np.ndindex(*coefficients.shape):
         at = zip(dims, index, strict=True)
-        found.append(", ".join(str(coefficients[dim].values[k]) for dim, k in at))
+        found.append(plain(", ".join(str(coefficients[dim].values[k]) for dim, k in at)))
     return found
 
 
@@ -65,23 +72,25 @@ def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
         name: panels({term: tree[term].to_dataset() for term in tree.children})
         for name, tree in kernels.items()
     }
-    terms = list(dict.fromkeys(term for own in nodes.values() for term in own))
-    columns = min(len(terms), 2)
-    rows = -(-len(terms) // columns)
-    figure, axes = new_figure(rows, columns, 3.3 * rows)
-    for ax in axes.flat[len(terms) :]:
+    drawn = _shared_panels(nodes)
+    columns = min(len(drawn), 2)
+    rows = -(-len(drawn) // columns)
+    figure, axes = new_figure(rows, columns, 3.3 * rows + _legend_height(len(nodes)))
+    for ax in axes.flat[len(drawn) :]:
         ax.set_visible(False)
-    for ax, term in zip(axes.flat, terms, strict=False):
-        members = [place for place, own in enumerate(nodes.values()) if term in own]
-        for place, (name, own) in enumerate(nodes.items()):
-            if term in own:
-                shift = 0.15 * (members.index(place) - 0.5 * (len(members) - 1))
-                draw_kernel(ax, own[term], name, COLOURS[place % len(COLOURS)], shift)
-        ax.set_title(term, loc="left", fontsize=12)
+    places = {name: place for place, name in enumerate(nodes)}
+    for ax, (title, members) in zip(axes.flat, drawn, strict=False):
+        for k, (name, node) in enumerate(members.items()):
+            shift = 0.15 * (k - 0.5 * (len(members) - 1))
+            draw_kernel(
+                ax, node, plain(name, MOST_LETTERS), COLOURS[places[name] % len(COLOURS)], shift
+            )
+        ax.set_title(title, loc="left", fontsize=12)
     named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
     handles = {label: handle for own in named for handle, label in own}
     if len(kernels) > 1 and handles:
-        shown = [name for name in kernels if name in handles]
+        labels = [plain(name, MOST_LETTERS) for name in nodes]
+        shown = [label for label in dict.fromkeys(labels) if label in handles]
         figure.legend(
             [handles[name] for name in shown],
             shown,
@@ -90,6 +99,32 @@ def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
             frameon=False,
         )
     return figure
+
+
+def _shared_panels(
+    nodes: Mapping[str, Mapping[str, xr.Dataset]],
+) -> list[tuple[str, dict[str, xr.Dataset]]]:
+    """Return a title and the models of each panel: those whose term has the same dims.
+
+    What is drawn as a picture has a panel for each model.
+    """
+    found = []
+    for term in dict.fromkeys(term for own in nodes.values() for term in own):
+        alike: dict[Any, dict[str, xr.Dataset]] = {}
+        for name, own in nodes.items():
+            if term in own:
+                key = (name, "picture") if is_picture(own[term]) else own[term]["link"].dims
+                alike.setdefault(key, {})[name] = own[term]
+        for members in alike.values():
+            names = f" ({', '.join(map(plain, members))})" if len(alike) > 1 else ""
+            found.append((plain(term) + names, members))
+    return found
+
+
+def is_picture(node: xr.Dataset) -> bool:
+    """Say whether coefficients are drawn as a picture, as which they have no bands."""
+    link = node["link"]
+    return link.ndim > 2 or (link.ndim == 2 and link.dims[1] != "lag")
 
 
 def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
@@ -113,11 +148,10 @@ def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: floa
     the lagged kernels of a population, which are lines. ``shift`` moves points to the side.
     """
     node = _few_neurons(node)
-    link = node["link"]
-    ax.set_ylabel("coefficient (link units\nper unit of predictor)", fontsize=10)
-    if link.ndim > 2 or (link.ndim == 2 and link.dims[1] != "lag"):
-        _draw_image(ax, link)
+    if is_picture(node):
+        _draw_picture(ax, node)
         return
+    ax.set_ylabel(COEFFICIENT, fontsize=10)
     ax.axhline(0, color=INK, linewidth=0.8)
     x, xlabel = lag_axis(node)
     values = {str(name): np.atleast_2d(v.values) for name, v in node.data_vars.items()}
@@ -144,11 +178,25 @@ def name_positions(ax: Axes, node: xr.Dataset) -> None:
         ax.set_xticks([])
         ax.set_xlim(-1.5, 1.5)
         return
-    dim = link.dims[-1]
-    labels = node[dim].values if dim in node.coords else np.arange(link.shape[-1])
+    _name_places(ax, "x", _labels(node, str(link.dims[-1])))
+
+
+def _labels(node: xr.Dataset, dim: str) -> list[str]:
+    """Return the label of each place along a dim: ms of a lag in time, else its coordinate."""
+    if dim == "lag" and "lag_time" in node.coords:
+        return [f"{1e3 * seconds:.6g}" for seconds in node["lag_time"].values]
+    values = node[dim].values if dim in node.coords else np.arange(node.sizes[dim])
+    return [plain(one, MOST_LETTERS) for one in values]
+
+
+def _name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
+    """Label about ten of the places along an axis."""
     every = max(1, len(labels) // 10)
-    shown = [str(one) for one in labels[::every]]
-    ax.set_xticks(np.arange(len(labels))[::every], shown)
+    places, shown = np.arange(len(labels))[::every], labels[::every]
+    if which == "y":
+        ax.set_yticks(places, shown)
+        return
+    ax.set_xticks(places, shown)
     if sum(map(len, shown)) > MOST_LETTERS:
         ax.tick_params("x", rotation=45)
         for label in ax.get_xticklabels():
@@ -157,13 +205,18 @@ def name_positions(ax: Axes, node: xr.Dataset) -> None:
 
 def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
     """Return where to draw a kernel's coefficients: ms where there is time, else positions."""
-    if "lag_time" in node.coords:
-        return 1e3 * node["lag_time"].values, "lag (ms before the response)"
-    if "lag" in node.dims:
-        return node["lag"].values, "lag (samples before the response)"
-    size = node["link"].shape[-1] if node["link"].ndim else 1
-    dim = str(node["link"].dims[-1]) if node["link"].ndim else ""
-    return np.arange(size, dtype=float), dim
+    link = node["link"]
+    dim = "lag" if "lag" in node.dims else str(link.dims[-1]) if link.ndim else ""
+    if dim == "lag":
+        places = 1e3 * node["lag_time"].values if "lag_time" in node.coords else node["lag"].values
+        return places, _dim_label(node, dim)
+    return np.arange(link.shape[-1] if link.ndim else 1, dtype=float), _dim_label(node, dim)
+
+
+def _dim_label(node: xr.Dataset, dim: str) -> str:
+    if dim != "lag":
+        return plain(dim)
+    return f"lag ({'ms' if 'lag_time' in node.coords else 'samples'} before the response)"
 
 
 def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:
@@ -172,21 +225,33 @@ def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str 
         ax.vlines(x, pick["link_lower"], pick["link_upper"], color=colour, linewidth=2)
 
 
-def _draw_image(ax: Axes, link: xr.DataArray) -> None:
+def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
+    """Draw coefficients in colours, the first dim downwards and the others across.
+
+    Of the lagged coefficients of a population those of the first neuron.
+    """
+    link, whose = node["link"], ""
+    if link.ndim > 2 and "lag" in link.dims[1:]:
+        neuron = str(link.dims[0])
+        whose = f"\n({plain(neuron)}={_labels(node, neuron)[0]})"
+        link = link.isel({neuron: 0})
+    down, *across = map(str, link.dims)
     flat = link.values.reshape(link.shape[0], -1)
-    limit = float(np.abs(flat).max()) or 1.0
-    shown = ax.imshow(flat, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    ax.figure.colorbar(shown, ax=ax, shrink=0.8)
-    ax.set_xlabel(" x ".join(map(str, link.dims[1:])), fontsize=10)
-    ax.set_ylabel(str(link.dims[0]), fontsize=10)
+    largest = np.abs(flat[np.isfinite(flat)]).max(initial=0.0) or 1.0
+    shown = ax.imshow(flat, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+    bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
+    bar.set_label(f"{COEFFICIENT}{whose}", fontsize=9)
+    _name_places(ax, "y", _labels(node, down))
+    if len(across) == 1:
+        _name_places(ax, "x", _labels(node, across[0]))
+    ax.set_xlabel(" x ".join(_dim_label(node, dim) for dim in across), fontsize=10)
+    ax.set_ylabel(_dim_label(node, down), fontsize=10)
 
 
 def _few_neurons(node: xr.Dataset) -> xr.Dataset:
-    """Keep the first neurons of a population; captions say that there are more."""
-    dims = [dim for dim in node["link"].dims if dim != "lag"]
-    if dims and node.sizes[dims[0]] > MOST_NEURONS and len(node["link"].dims) == 2:
-        return node.isel({dims[0]: slice(0, MOST_NEURONS)})
-    return node
+    """Keep the lines of the first neurons of a population; captions say that there are more."""
+    dims = node["link"].dims
+    return node.isel({dims[0]: slice(0, MOST_NEURONS)}) if dims[1:] == ("lag",) else node
 
 
 def data_figure(data: xr.Dataset, response: str, time: Array, unit: str) -> Figure:
@@ -196,7 +261,7 @@ def data_figure(data: xr.Dataset, response: str, time: Array, unit: str) -> Figu
     for ax, name in zip(axes[:, 0], scalars, strict=False):
         ax.plot(time, data[name].values, color=COLOURS[0], linewidth=0.9)
         units = data[name].attrs.get("units", "")
-        ax.set_ylabel(f"{name}\n({units})" if units else name, fontsize=10)
+        ax.set_ylabel(plain(name) + (f"\n({plain(units)})" if units else ""), fontsize=10)
     ax, values = axes[-1, 0], data[response].values
     values = values if values.ndim == 1 else values[:, 0]
     if is_event_train(values):
@@ -205,7 +270,7 @@ def data_figure(data: xr.Dataset, response: str, time: Array, unit: str) -> Figu
         ax.set_yticks([])
     else:
         ax.plot(time, values, color=INK, linewidth=0.9)
-    ax.set_ylabel(response, fontsize=10)
+    ax.set_ylabel(plain(response), fontsize=10)
     ax.set_xlabel(unit, fontsize=10)
     figure.align_ylabels()
     return figure
@@ -248,7 +313,7 @@ def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:
         ax.set_xlabel(xlabel, fontsize=10)
         if "lag" not in node.dims:
             name_positions(ax, node)
-        ax.set_title(term, loc="left", fontsize=12)
+        ax.set_title(plain(term), loc="left", fontsize=12)
     axes[0, 0].set_ylabel("94% interval", fontsize=10)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=10)
@@ -268,12 +333,14 @@ def predictive_figure(
     """
     columns = 2 if stretch else 1
     widths = [2.1, 1.0][:columns]
-    figure, axes = new_figure(1, columns, 3.5, gridspec_kw={"width_ratios": widths})
+    height = 3.5 + _legend_height(len(bins))
+    figure, axes = new_figure(1, columns, height, gridspec_kw={"width_ratios": widths})
     if stretch:
         ax, (time, observed, models) = axes[0, 0], stretch
         for k, (name, (own, mean, lower, upper)) in enumerate(models.items()):
-            ax.fill_between(own, lower, upper, color=COLOURS[k], alpha=0.25, lw=0)
-            ax.plot(own, mean, color=COLOURS[k], linewidth=1.5, label=name)
+            colour = COLOURS[k % len(COLOURS)]
+            ax.fill_between(own, lower, upper, color=colour, alpha=0.25, lw=0)
+            ax.plot(own, mean, color=colour, linewidth=1.5, label=plain(name, MOST_LETTERS))
         if is_event_train(observed):
             low, high = ax.get_ylim()
             bottom = low - 0.12 * (high - low)
@@ -284,7 +351,7 @@ def predictive_figure(
         else:
             ax.plot(time, observed, color=INK, linewidth=1.0, label="observed")
         ax.set_xlabel("time (s)", fontsize=10)
-        ax.set_ylabel(unit, fontsize=10)
+        ax.set_ylabel(plain(unit), fontsize=10)
         handles, labels = ax.get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=10
@@ -292,13 +359,16 @@ def predictive_figure(
     ax = axes[0, -1]
     edge = 0.0
     for k, (name, (predicted, observed, lower, upper)) in enumerate(bins.items()):
-        ax.vlines(predicted, lower, upper, color=COLOURS[k], alpha=0.4, linewidth=3)
-        ax.plot(predicted, observed, "o", color=COLOURS[k], markersize=4, label=name)
+        colour = COLOURS[k % len(COLOURS)]
+        ax.vlines(predicted, lower, upper, color=colour, alpha=0.4, linewidth=3)
+        ax.plot(
+            predicted, observed, "o", color=colour, markersize=4, label=plain(name, MOST_LETTERS)
+        )
         edge = max(edge, float(predicted.max()), float(upper.max()))
     ax.set_xlim(-0.03 * edge, 1.06 * edge)
     ax.set_ylim(-0.03 * edge, 1.06 * edge)
     ax.axline((0, 0), slope=1, color=INK, linewidth=0.8)
-    ax.set_xlabel(f"predicted mean {response}", fontsize=10)
+    ax.set_xlabel(f"predicted mean {plain(response)}", fontsize=10)
     ax.set_ylabel("observed mean in the bin", fontsize=10)
     if not stretch and len(bins) > 1:
         ax.legend(frameon=False, fontsize=10)
@@ -313,7 +383,7 @@ def comparison_figure(names: list[str], difference: Array, error: Array, unit: s
     ax.hlines(y, difference - 2 * error, difference + 2 * error, color=COLOURS[0], linewidth=1.5)
     ax.hlines(y, difference - error, difference + error, color=COLOURS[0], linewidth=4)
     ax.plot(difference, y, "o", color="white", markeredgecolor=COLOURS[0], markersize=7)
-    ax.set_yticks(y, names)
+    ax.set_yticks(y, [plain(name) for name in names])
     ax.set_ylim(-0.6, len(names) - 0.4)
     ax.set_xlabel(f"held-out difference to the best model ({unit})", fontsize=10)
     return figure
@@ -330,7 +400,10 @@ def estimates_figure(
         ax.fill_between(x, *band, color=COLOURS[0], alpha=0.2, lw=0, label="94% posterior band")
     styles = ("-", "--", ":")
     for k, (name, values) in enumerate(curves.items()):
-        ax.plot(x, values, styles[k % 3], color=COLOURS[k], linewidth=1.8, label=name)
+        colour = COLOURS[k % len(COLOURS)]
+        ax.plot(
+            x, values, styles[k % 3], color=colour, linewidth=1.8, label=plain(name, MOST_LETTERS)
+        )
     ax.set_xlabel(labels[0], fontsize=10)
     ax.set_ylabel(labels[1], fontsize=10)
     ax.legend(frameon=False, fontsize=10)
@@ -342,7 +415,11 @@ def divergence_figure(scales: Array, weights: Mapping[str, Array]) -> Figure:
     figure, axes = new_figure(1, 1, 3.4)
     ax = axes[0, 0]
     for k, (name, values) in enumerate(weights.items()):
-        ax.plot(scales, values, "o-", color=COLOURS[k], markersize=4, linewidth=1.6, label=name)
+        look: dict[str, Any] = {
+            "color": COLOURS[k % len(COLOURS)],
+            "label": plain(name, MOST_LETTERS),
+        }
+        ax.plot(scales, values, "o-", markersize=4, linewidth=1.6, **look)
     ax.set_xscale("log")
     ax.set_xlabel("sd of the Normal prior (wider: weaker penalty)", fontsize=10)
     ax.set_ylabel("MAP weight (log rate per spike)", fontsize=10)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
+from bayesglm.show.text import printable
 
 if TYPE_CHECKING:
     import os
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEMPLATES = Path(__file__).with_name("templates")
+_drawing = (
+    threading.Lock()
+)  # sets what all threads share: Matplotlib's settings, filters of warnings
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,10 @@ class Picture:
         """The figure as a data URI (SVG, its text as outlines, so that it looks alike anywhere)."""
         import matplotlib as mpl
 
-        out = io.BytesIO()
-        with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "bayesglm"}):
+        out, look = io.BytesIO(), {"svg.fonttype": "path", "svg.hashsalt": "bayesglm"}
+        with _drawing, mpl.rc_context(look), warnings.catch_warnings():
+            # Letters that no font at hand has are boxes in figures; the text names them, too.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             self.figure.savefig(out, format="svg", metadata={"Date": None})
         return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()
 
@@ -65,9 +73,17 @@ def write_page(path: str | os.PathLike[str], title: str, sections: Sequence[Sect
     if not path.parent.is_dir():
         raise DataError(f"the folder {str(path.parent)!r} does not exist; make it first.")
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_fit_for_a_page,
     )
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     page = environment.get_template("page.html").render(title=title, sections=sections, style=style)
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _fit_for_a_page(value: Any) -> Any:
+    """Return what stands in a page: text of users printable, the page's own as it is."""
+    return printable(value) if type(value) is str else value

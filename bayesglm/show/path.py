@@ -15,6 +15,7 @@ from bayesglm.show.figures import (
     coefficient_labels,
     new_figure,
 )
+from bayesglm.show.text import plain
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ def _draw_estimates(
             ax.fill_between(scale, low, high, color=colour, alpha=0.15, lw=edge)
     ax.set_ylabel("MAP estimate (link units\nper unit of predictor)", fontsize=10)
     if values.shape[1] > 1:
-        dims = ", ".join(str(dim) for dim in estimates.dims if dim != "scale")
-        title = f"{name}\n({dims})" if few else f"{name}: largest\nat the widest prior\n({dims})"
+        dims = ", ".join(plain(dim) for dim in estimates.dims if dim != "scale")
+        most = "" if few else ": largest\nat the widest prior"
+        title = f"{plain(name)}{most}\n({dims})"
         handles, names = ax.get_legend_handles_labels()
         ax.get_figure(root=True).legend(  # type: ignore[union-attr]
             handles, names, loc="outside right upper", fontsize=9, frameon=False, title=title

@@ -10,6 +10,7 @@ from bayesglm.errors import DataError
 from bayesglm.inference.tree import model_of
 from bayesglm.numerics.priors import PRIORS
 from bayesglm.show.figures import COLOURS, INK, check_term, coefficient_labels, new_figure
+from bayesglm.show.text import plain
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _dot(rows: int) -> float:
 
 def _title(draws: xr.DataArray, shown: int) -> str:
     dims, n = draws.dims[2:], int(np.prod(draws.shape[2:], dtype=int))
-    title = f"{draws.name} ({', '.join(map(str, dims))})" if dims else str(draws.name)
+    title = plain(draws.name) + (f" ({', '.join(map(plain, dims))})" if dims else "")
     return title if shown == n else f"{title}: the {shown} largest of {n}"
 
 

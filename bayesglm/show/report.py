@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 PREDICTIVE_DRAWS = 200
-LEFT_PANEL = "Left: the predicted mean with its 94% band, and what was observed. Right: "
+LEFT_PANEL = {
+    True: "Left: the predicted mean with its 94% band, and what was observed. Right: ",
+    False: "Left: the predicted mean, and what was observed. Right: ",
+}
 BAND = (0.03, 0.97)
 BINS = 12
 STRETCH = 300  # samples in the middle of the data that are shown along time
@@ -114,6 +118,12 @@ class Story:
         """Check the fits, and score them by leave-one-out where no scores are given."""
         if not isinstance(fits, Mapping) or not fits:
             raise DataError("report needs a mapping of names to fits, with at least one fit.")
+        for name in fits:
+            if re.search("[\ud800-\udfff]", str(name)):
+                raise DataError(
+                    f"the name {name!r} of a fit holds half a character (a lone surrogate), which "
+                    "no page can hold; give the fit another name."
+                )
         responses = {name: model_of(fit).response for name, fit in fits.items()}
         if len(set(responses.values())) > 1:
             raise DataError(f"the fits explain different responses: {responses}; report each.")
@@ -134,6 +144,11 @@ class Story:
         """The fits with a posterior; all fits where there is none."""
         found = {name: f for name, f in self.fits.items() if "posterior" in f.children}
         return found or dict(self.fits)
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether `posteriors` are such, and not MAPs."""
+        return any("posterior" in fit.children for fit in self.fits.values())
 
     @cached_property
     def events(self) -> float | None:
@@ -185,12 +200,21 @@ class Story:
         trees = {name: tree for name, tree in trees.items() if tree.children}
         if not trees:
             return ()
+        shown = [tree[term].to_dataset() for tree in trees.values() for term in tree.children]
         caption = (
-            "Lines are posterior means, bands hold 94% of the posterior at each lag by itself. A "
-            "band that excludes zero at one lag among many is weak evidence."
+            "Lines and dots are posterior means, bands and bars hold 94% of the posterior at each "
+            "place by itself. A band that excludes zero at one lag among many is weak evidence."
+            if self.has_posterior
+            else "Lines and dots are MAP estimates. A mode has no uncertainty, and so no bands."
         )
+        if any(map(figures.is_picture, shown)):
+            what = "posterior means, without their bands" if self.has_posterior else "MAP estimates"
+            caption += f" Colours are {what}."
         if any(fit.attrs["population"] for fit in self.posteriors.values()):
-            caption += f" Of a population, the first {figures.MOST_NEURONS} neurons are drawn."
+            caption += (
+                f" Of a population, lines are drawn for the first {figures.MOST_NEURONS} neurons, "
+                "pictures of lags for the first."
+            )
         picture = Picture(figures.kernel_figure(trees), caption)
         return (Section("The kernels", pictures=(picture,)),)
 
@@ -222,11 +246,12 @@ class Story:
             figures.predictive_figure(
                 stretch, {name: one.bins for name, one in found.items()}, first.unit, self.response
             ),
-            (LEFT_PANEL if stretch else "")
+            (LEFT_PANEL[self.has_posterior] if stretch else "")
             + "samples sorted by their predicted mean into bins that expect equally much (or "
             "hold equally many samples): the observed means (dots) should fall into the 94% "
-            "predictive intervals (bars). The data are those of the fit, so this shows misfit, "
-            "not forecasting skill.",
+            "predictive intervals (bars"
+            + (")" if self.has_posterior else ", given the MAP: its own uncertainty is left out)")
+            + ". The data are those of the fit, so this shows misfit, not forecasting skill.",
         )
         return Section("Predictions against observations", pictures=(picture,))
 
@@ -317,14 +342,19 @@ class Predictive:
 
 
 def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
-    """Return the fit with at most about ``draws`` posterior draws, evenly spaced."""
-    if "posterior" not in fit.children:
-        return fit
-    posterior = fit["posterior"].to_dataset()
-    step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // draws)
+    """Return the fit with about ``draws`` posterior draws at most, evenly spaced; a MAP repeated.
+
+    Responses drawn from a MAP again and again are what it predicts, given its estimates.
+    """
     import xarray as xr
 
-    kept = {"posterior": posterior.isel(draw=slice(None, None, step))}
+    if "posterior" in fit.children:
+        posterior = fit["posterior"].to_dataset()
+        step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // draws)
+        kept = {"posterior": posterior.isel(draw=slice(None, None, step))}
+    else:
+        again = {"chain": np.arange(1), "draw": np.arange(draws)}
+        kept = {"posterior": parameter_group(fit).expand_dims(again)}
     kept["constant_data"] = fit["constant_data"].to_dataset()
     tree = xr.DataTree.from_dict({f"/{name}": value for name, value in kept.items()})
     tree.attrs = fit.attrs

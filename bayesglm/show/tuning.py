@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
 from bayesglm.show.path import SCALE, add_penalty_axis, ends, make_logarithmic, penalty_power
+from bayesglm.show.text import plain
 from bayesglm.spec.noun import near
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     ax = axes[0, 0]
     ax.axhline(0, color=INK, linewidth=0.8)
     for place, (label, curve) in enumerate(curves.items()):
-        _draw_curve(ax, curve, label, COLOURS[place % len(COLOURS)])
+        _draw_curve(ax, curve, plain(label), COLOURS[place % len(COLOURS)])
     depth = max(_depth(curve) for curve in curves.values())
     ax.set_ylim(-depth, 0.12 * depth)
     ax.set_ylabel("below its best (nats)", fontsize=10)
@@ -88,7 +89,9 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     if weights[0] is not None and len(set(weights)) == 1:
         add_penalty_axis(ax, low, high, weights[0])
     handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", fontsize=9, frameon=False, title=name)
+    figure.legend(
+        handles, labels, loc="outside right upper", fontsize=9, frameon=False, title=plain(name)
+    )
     return figure
 
 

@@ -218,6 +218,21 @@ def test_a_path_takes_few_passes():
     assert path.passes < 2 * len(kinks)
 
 
+def test_each_point_tells_the_passes_that_it_took_itself():
+    path = Path(("poisson", "log"))
+    taken = np.zeros(8, dtype=int)
+
+    def counted(x, who):
+        taken[who] += 1
+        return path.evaluate(x, who)
+
+    functions = path.functions(path.kinks(np.geomspace(0.9, 0.01, 8)))._replace(evaluate=counted)
+    solutions = sparse_path(functions, path.kink_at.copy(), first_batch=8)
+    # The first of all looks is at where it starts.
+    assert [one.n_iter for one in solutions] == (taken - 1).tolist()
+    assert len(set(taken)) > 1
+
+
 def test_a_function_without_a_maximum_says_so():
     # Its slope never falls below the kink: the objective rises without end.
     def evaluate(x, who):

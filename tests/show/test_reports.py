@@ -1,14 +1,21 @@
 """The report and the demo: self-contained pages whose numbers are those of the verbs."""
 
+import base64
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import bayesglm as bg
 from bayesglm.demo import run
+from bayesglm.show import figures
+from bayesglm.show.report import predictive
+from bayesglm.show.text import plain
 
 
 def text_of(path):
@@ -66,7 +73,7 @@ def test_a_report_of_map_fits_and_populations(tmp_path):
     assert "A mode has no uncertainty" in page
     assert "The comparison" not in page
     page = text_of(bg.report({"all": bg.fit(model, data, draws=100)}, tmp_path / "r.html"))
-    assert "the first 4 neurons are drawn" in page
+    assert "lines are drawn for the first 4 neurons" in page
 
 
 def test_history_in_a_report_is_told_to_be_optimistic(tmp_path):
@@ -96,6 +103,156 @@ def test_names_are_escaped(tmp_path):
     assert_self_contained(page)
     assert "<i>" not in page
     assert "&lt;i&gt;" in page
+
+
+def drawings(page):
+    """The figures of a page, as trees of their elements; what is no XML raises."""
+    found = re.findall(r"data:image/svg\+xml;base64,([^\"]*)", page)
+    return [ElementTree.fromstring(base64.b64decode(one)) for one in found]
+
+
+def assert_well_formed(page):
+    """Raise unless the page, its tags that stand alone closed, is XML, and so are its figures."""
+    body = re.sub(r"<(meta|img)\b([^>]*)>", r"<\1\2/>", page.removeprefix("<!doctype html>"))
+    ElementTree.fromstring(body)
+    assert drawings(page)
+
+
+ODD = [
+    *("$x^{$", "$a$", "\\$", "\\frac{", "bell\x07", "\x1b[31m", "<script>alert(1)", '" onload="x'),
+    *("_hidden", "\u202eevil", "two\nlines", "%s{}", "&amp;", "{{7*7}}", "{% raw %}", "]]>"),
+    *("\ufffe", "\x85", "n" * 180, "\N{CJK UNIFIED IDEOGRAPH-6E2C}", "\U0001f600", "\ud800"),
+]
+
+
+def is_taken(name):
+    """Say whether a variable may have a name; what refuses it is an error of the package."""
+    data = {"y": [0.0, 1.0, 3.0], name: [1.0, 2.0, 4.0]}
+    try:
+        bg.fit_map(bg.GLM("y", name, prior=bg.Normal(1.0), dispersion=1.0), data)
+    except (bg.DataError, bg.ModelError):
+        return False
+    return True
+
+
+def report_of(names, response, title, folder):
+    """Write a report in which each name is that of a variable, of a level, of a fit, and a unit."""
+    rng = np.random.default_rng(0)
+    taken = [name for name in names if is_taken(name)]
+    data = xr.Dataset(
+        {
+            name: xr.DataArray(rng.normal(size=60), dims="obs", attrs={"units": name})
+            for name in taken
+        }
+    )
+    levels = np.array([name for name in names if "\ud800" not in name] + ["a", "b"], dtype=object)
+    data["g"] = ("obs", np.resize(levels, 60))
+    data[response] = ("obs", rng.poisson(1.0, 60))
+    terms = [*taken, bg.Group("g", prior=bg.Normal(0.5))]
+    model = bg.GLM(response, terms, family="poisson", prior=bg.Normal(0.5))
+    fit = bg.fit_map(model, data)
+    fits = dict.fromkeys([*levels, "one"], fit)
+    return text_of(bg.report(fits, folder / "r.html", title=title, question=title))
+
+
+@pytest.mark.slow
+def test_any_name_is_shown_or_refused(tmp_path):
+    page = report_of(ODD, "$y^{", "".join(ODD), tmp_path)
+    assert_well_formed(page)
+    assert_self_contained(page)
+    for told in (r"bell\x07", r"\u202eevil", r"\ud800", "{{7*7}}", "]]&gt;"):
+        assert told in page
+
+
+@pytest.mark.slow
+@given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=3, unique=True))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_text_of_any_kind_makes_a_page(tmp_path, names):
+    assert_well_formed(report_of(names, "y_", "".join(names), tmp_path))
+
+
+def test_a_fit_named_by_half_a_character_is_refused(lagged, tmp_path):
+    with pytest.raises(bg.DataError, match="half a character"):
+        bg.report({"\ud800": lagged[2]}, tmp_path / "r.html")
+
+
+def test_dollars_are_letters_and_underscores_are_told():
+    assert plain("$x^{$") == r"\$x^{\$"
+    assert plain("_hidden") == " _hidden"
+    assert plain("n" * 100, 20) == "n" * 14 + "…" + "n" * 5
+    assert plain("a\x07\n") == r"a\x07\n"
+    figure, axes = figures.new_figure(1, 1, 2.0)
+    title = axes[0, 0].set_title(plain("$x^{$"))
+    figure.canvas.draw()
+    assert title.get_text() == r"\$x^{\$"
+
+
+@pytest.fixture(scope="module")
+def lagged():
+    """Kernels of a vector at 1 kHz and of a line, of a model and its MAP."""
+    rng = np.random.default_rng(0)
+    time = np.arange(300) * 1e-3
+    data = xr.Dataset(
+        {
+            "y": ("time", rng.poisson(1.0, 300)),
+            "stimulus": (("time", "feature"), rng.normal(size=(300, 8))),
+            "x": ("time", rng.normal(size=300)),
+        },
+        coords={"time": time, "feature": list("abcdefgh")},
+    )
+    terms = [bg.Lagged("stimulus", lags=(1, 6)), bg.Lagged("x", lags=3)]
+    model = bg.GLM("y", terms, family="poisson", prior=bg.Normal(0.1))
+    return model, data, bg.fit_map(model, data)
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_pictures_of_lags_have_their_times_and_a_named_bar(lagged):
+    model, data, fit = lagged
+    figure = figures.kernel_figure({"a": bg.kernels(fit)})
+    picture, _, bar = figure.axes[0], figure.axes[1], figure.axes[-1]
+    assert ticks(picture.yaxis) == ["1", "2", "3", "4", "5"]
+    assert ticks(picture.xaxis) == list("abcdefgh")
+    assert picture.get_ylabel() == "lag (ms before the response)"
+    assert picture.get_xlabel() == "feature"
+    assert bar.get_ylabel() == figures.COEFFICIENT
+    shown = picture.images[0].get_array()
+    np.testing.assert_allclose(shown, fit["map"]["stimulus"])
+    plain_data = data.drop_vars("time").rename(time="obs")
+    figure = figures.kernel_figure({"a": bg.kernels(bg.fit_map(model, plain_data))})
+    assert figure.axes[0].get_ylabel() == "lag (samples before the response)"
+
+
+def test_pictures_and_terms_of_other_dims_have_a_panel_for_each_model(lagged):
+    _, data, fit = lagged
+    scalar = bg.GLM("y", ["x"], family="poisson", prior=bg.Normal(0.1))
+    trees = {"a": bg.kernels(fit), "b": bg.kernels(fit), "c": bg.kernels(bg.fit_map(scalar, data))}
+    figure = figures.kernel_figure(trees)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert [one for one in titles if one] == ["stimulus (a)", "stimulus (b)", "x (a, b)", "x (c)"]
+
+
+def test_the_report_of_a_map_speaks_of_no_posterior(lagged, tmp_path):
+    _, _, fit = lagged
+    page = text_of(bg.report({"map": fit}, tmp_path / "r.html"))
+    assert "posterior mean" not in page
+    assert "bands hold" not in page
+    assert "its 94% band" not in page
+    assert "Lines and dots are MAP estimates. A mode has no uncertainty" in page
+    assert "Colours are MAP estimates." in page
+    assert "given the MAP: its own uncertainty is left out" in page
+    found = predictive(fit)
+    _, observed, lower, upper = found.bins
+    assert np.all(lower < upper)
+    assert np.mean((lower <= observed) & (observed <= upper)) > 0.7
+
+
+def test_more_models_than_colours(lagged):
+    bins = (np.ones(2), np.ones(2), np.zeros(2), np.full(2, 2.0))
+    many = {str(k): bins for k in range(9)}
+    assert len(figures.predictive_figure(None, many, "", "y").axes) == 1
 
 
 def test_reports_that_cannot_be_written(tmp_path):
