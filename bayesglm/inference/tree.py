@@ -142,6 +142,13 @@ def model_of(fit: xr.DataTree) -> GLM:
         raise DataError(
             f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}."
         )
+    missing = [name for name in (SAMPLE_DIM, "population") if name not in fit.attrs]
+    missing += [name for name in ("constant_data",) if name not in fit.children]
+    if missing:
+        raise DataError(
+            f"the tree lacks {', '.join(missing)}, which every fit holds; give the tree of fit, "
+            "fit_map, ... whole, with its groups and attributes."
+        )
     return GLM.from_json(fit.attrs["model"])
 
 
@@ -153,23 +160,30 @@ def reopen(fit: xr.DataTree) -> list[Problem]:
 def stored_data(fit: xr.DataTree) -> xr.Dataset:
     """Return the data that the model names, as the fit stored them, on all their samples."""
     model_of(fit)
-    dataset = _group(fit, "constant_data")
+    dataset = fit["constant_data"].to_dataset()
     return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
 
 
 def parameter_group(fit: xr.DataTree) -> xr.Dataset:
     """Return the Dataset with the parameters: the posterior, or the MAP."""
-    model_of(fit)
-    return _group(fit, "posterior" if "posterior" in fit.children else "map")
-
-
-def _group(fit: xr.DataTree, name: str) -> xr.Dataset:
-    if name not in fit.children:
+    model = model_of(fit)
+    name = next((name for name in ("posterior", "map") if name in fit.children), None)
+    if name is None:
         raise DataError(
-            f"the tree has no group {name!r}, only {', '.join(fit.children) or 'none'}; give a fit "
-            "(what fit, fit_map, ... return), not what prior_path or tune_prior do."
+            f"the tree holds neither a posterior nor a MAP, only {', '.join(fit.children)}; give "
+            "what fit, fit_map, ... return, not what prior_path or tune_prior do."
         )
-    return fit[name].to_dataset()
+    group = fit[name].to_dataset()
+    missing = [term.label for term in model.terms if term.label not in group]
+    if missing:
+        raise DataError(f"the {name} lacks the term {missing[0]!r}; give the fit whole.")
+    for dim in ("chain", "draw") if name == "posterior" else ():
+        if not group.sizes.get(dim):
+            raise DataError(
+                f"the posterior has no {dim}s along a dim {dim!r}; of a part of them keep the "
+                f"dim, as fit.isel({dim}=[0]) does."
+            )
+    return group
 
 
 def thetas_of(fit: xr.DataTree, problems: list[Problem]) -> list[Array]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.inference.tree import model_of
+from bayesglm.inference.tree import model_of, parameter_group
 from bayesglm.numerics.priors import PRIORS
 from bayesglm.show.figures import COLOURS, INK, check_term, coefficient_labels, new_figure
 from bayesglm.show.text import plain
@@ -97,8 +97,8 @@ def _checked(fit: Any, map: Any) -> GLM:
     model = model_of(fit)
     if "posterior" not in fit.children:
         raise DataError("plot_posterior draws a posterior: give it what fit or fit_mcmc returns.")
-    population = fit.attrs["population"]
-    if population and population in fit["posterior"].dims:
+    population, posterior = fit.attrs["population"], parameter_group(fit)
+    if population and population in posterior.dims:
         raise DataError(
             f"the fit is that of a whole population; choose one: fit.isel({population}=0)."
         )

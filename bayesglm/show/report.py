@@ -125,6 +125,9 @@ class Story:
                     "no page can hold; give the fit another name."
                 )
         responses = {name: model_of(fit).response for name, fit in fits.items()}
+        for name, fit in fits.items():
+            if "observed_data" not in fit.children:
+                raise DataError(f"fit {name!r} lacks its observed_data; give the fit whole.")
         if len(set(responses.values())) > 1:
             raise DataError(f"the fits explain different responses: {responses}; report each.")
         if len(fits) > 1:
@@ -445,7 +448,8 @@ def in_words(name: str, fit: xr.DataTree) -> list[str]:
     notes = [told + f"{attrs['why']}."]
     if "khat" in attrs and not attrs["accepted"]:
         notes.append(f"{name}: the importance weights were refused. Do not use these draws.")
-    diverging = fit["sample_stats"].to_dataset().get("diverging")
+    stats = fit["sample_stats"].to_dataset() if "sample_stats" in fit.children else {}
+    diverging = stats.get("diverging")
     if diverging is not None and int(diverging.sum()):
         notes.append(f"{name}: {int(diverging.sum())} draws diverged; raise target_accept.")
     return notes
