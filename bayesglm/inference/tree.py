@@ -142,14 +142,21 @@ def model_of(fit: xr.DataTree) -> GLM:
         raise DataError(
             f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}."
         )
+    return GLM.from_json(fit.attrs["model"])
+
+
+def _whole(fit: xr.DataTree) -> GLM:
+    """Return the model of a tree that holds what a fit needs to be opened; raises DataError."""
+    model = model_of(fit)
     missing = [name for name in (SAMPLE_DIM, "population") if name not in fit.attrs]
-    missing += [name for name in ("constant_data",) if name not in fit.children]
+    if "constant_data" not in fit.children:
+        missing.append("constant_data")
     if missing:
         raise DataError(
             f"the tree lacks {', '.join(missing)}, which every fit holds; give the tree of fit, "
             "fit_map, ... whole, with its groups and attributes."
         )
-    return GLM.from_json(fit.attrs["model"])
+    return model
 
 
 def reopen(fit: xr.DataTree) -> list[Problem]:
@@ -159,14 +166,14 @@ def reopen(fit: xr.DataTree) -> list[Problem]:
 
 def stored_data(fit: xr.DataTree) -> xr.Dataset:
     """Return the data that the model names, as the fit stored them, on all their samples."""
-    model_of(fit)
+    _whole(fit)
     dataset = fit["constant_data"].to_dataset()
     return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
 
 
 def parameter_group(fit: xr.DataTree) -> xr.Dataset:
     """Return the Dataset with the parameters: the posterior, or the MAP."""
-    model = model_of(fit)
+    model = _whole(fit)
     name = next((name for name in ("posterior", "map") if name in fit.children), None)
     if name is None:
         raise DataError(

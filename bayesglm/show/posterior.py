@@ -97,7 +97,7 @@ def _checked(fit: Any, map: Any) -> GLM:
     model = model_of(fit)
     if "posterior" not in fit.children:
         raise DataError("plot_posterior draws a posterior: give it what fit or fit_mcmc returns.")
-    population, posterior = fit.attrs["population"], parameter_group(fit)
+    posterior, population = parameter_group(fit), fit.attrs["population"]
     if population and population in posterior.dims:
         raise DataError(
             f"the fit is that of a whole population; choose one: fit.isel({population}=0)."

@@ -126,6 +126,7 @@ class Story:
                 )
         responses = {name: model_of(fit).response for name, fit in fits.items()}
         for name, fit in fits.items():
+            parameter_group(fit)
             if "observed_data" not in fit.children:
                 raise DataError(f"fit {name!r} lacks its observed_data; give the fit whole.")
         if len(set(responses.values())) > 1:
