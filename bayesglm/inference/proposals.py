@@ -11,6 +11,9 @@ from scipy.special import gammaln
 Array = np.ndarray
 PROBES = (1.0, 2.0, 3.0)  # standard deviations from the mode where the density is probed
 NARROWEST, WIDEST = 0.4, 4.0
+MOST_PROBED = 100  # parameters, of which the probes cost next to nothing beside a pool's draws
+PROBED_AT = 2.0  # sds from the mode, where a density says whether it is a Gaussian ...
+SKEWED = 0.05  # ... by a width on one side that is another by such a share
 HEAVY_TAIL_DF = 5.0
 FLATTEST = 1e-13  # curvature, relative to the largest, that rounding leaves of none
 
@@ -90,8 +93,21 @@ def split(around: Proposal, log_density: Callable[[Array], Array]) -> Proposal:
 
 
 def by_tails(first: Proposal, log_density: Callable[[Array], Array]) -> Iterator[Proposal]:
-    """Run through a Gaussian, the split normal of its density, and that with heavier tails."""
-    yield first
+    """Run through a Gaussian, the split normal of its density, and that with heavier tails.
+
+    The Gaussian is left out where the density is another along its axes. A pool that has not met
+    a longer tail has weights that look as if there were none.
+    """
+    if len(first.mode) > MOST_PROBED or _fits(first, log_density):
+        yield first
     skewed = split(first, log_density)
     yield skewed
     yield skewed.heavier()
+
+
+def _fits(around: Proposal, log_density: Callable[[Array], Array]) -> bool:
+    """Say whether a density is as wide as a Gaussian on both sides of each axis."""
+    steps = PROBED_AT * np.vstack([around.factor.T, -around.factor.T])
+    values = log_density(around.mode + np.vstack([np.zeros((1, len(around.mode))), steps]))
+    widths = PROBED_AT / np.sqrt(2.0 * np.maximum(values[0] - values[1:], 1e-3))
+    return bool(np.abs(widths - 1.0).max(initial=0.0) < SKEWED)

@@ -215,12 +215,13 @@ def test_proposals_are_few_until_draws_are_short(monkeypatch):
     terms = ["x", "z", bg.Linear("movie", prior=bg.Normal(1.0))]
     model = bg.GLM("poisson", terms, family="poisson")
     easy, sizes = count_proposals(model, simulate(500, seed=4), monkeypatch, draws=500)
-    assert sizes == [2500]
+    assert sizes[-1] == 2500
+    assert sum(sizes) < 2550, "beside the pool a few probes of how wide the density is"
     assert easy.attrs["importance_ess"] > 0.7 * 2000
     # Of fewer samples the posterior is skewed: more is drawn, and the first draws are kept.
     hard, sizes = count_proposals(model, simulate(150, seed=4), monkeypatch, draws=500)
-    assert sizes[0] == 2500
-    assert 2500 < sum(sizes) <= 4 * 2000
+    assert sizes[1] == 2500
+    assert 2550 < sum(sizes) <= 4 * 2000
     assert hard.attrs["importance_ess"] > 0.8 * 2000
     assert "of a Gaussian proposal" in hard.attrs["why"]
 
