@@ -15,6 +15,7 @@ from bayesglm.inference.psis import khat_limit, leave_one_out
 from bayesglm.inference.samples import labelled
 from bayesglm.inference.tree import (
     log_likelihood,
+    parameter_group,
     reopen,
     thetas_from,
     thetas_of,
@@ -59,7 +60,7 @@ def add_log_likelihood(fit: xr.DataTree) -> xr.DataTree:
     6
     """
     problems = _posterior_problems(fit)
-    group = fit["posterior"].to_dataset()
+    group = parameter_group(fit)
     shape = (group.sizes["chain"], group.sizes["draw"], -1)
     thetas = [theta.reshape(shape) for theta in thetas_from(group, problems)]
     return fit.assign({"log_likelihood": _as_node(log_likelihood(problems, thetas))})

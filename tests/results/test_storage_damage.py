@@ -198,5 +198,5 @@ def test_a_store_without_one_of_its_files_is_refused(fits, tmp_path):
 def test_verbs_of_fits_refuse_paths_and_tunings(fits):
     for kind in ("path", "tuning"):
         for verb in (bg.predict, bg.kernels):
-            with pytest.raises(bg.DataError, match="the tree has no group"):
+            with pytest.raises(bg.DataError, match="neither a posterior nor a MAP"):
                 verb(fits[kind])
