@@ -41,20 +41,26 @@ def aligned(data: Mapping[str, Any], dim: str) -> tuple[dict[str, Any], dict[str
             brought = own if brought is None else brought
             entries[name] = _plain(name, value, len(own), dim)
         elif isinstance(value, xr.DataArray) and dim == "time":
-            first = _first_labels(entries)
+            first = _first_labels(entries, dim)
             entries[name] = value if first is None else value.assign_coords(time=first)
         else:
             entries[name] = value
-    known = "time" in entries or any(
-        isinstance(value, xr.DataArray) and "time" in value.coords for value in entries.values()
-    )
-    return entries, {} if brought is None or known else {"time": brought}
+    if brought is None:
+        return entries, {}
+    for name, value in entries.items():
+        # A float index beside times can be nothing else.
+        index = getattr(value, "index", None)
+        if name not in every and isinstance(index, pd.Index) and index.dtype.kind == "f":
+            _check_equal(name, index.to_numpy(), *next(iter(every.items())))
+    known = "time" in entries or _first_labels(entries, dim) is not None
+    return entries, {} if known else {"time": brought}
 
 
-def _first_labels(entries: Mapping[str, Any]) -> xr.Variable | None:
+def _first_labels(entries: Mapping[str, Any], dim: str) -> xr.Variable | None:
     """Return the times of the first labelled array, which all others of equal times take over."""
     for value in entries.values():
-        if isinstance(value, xr.DataArray) and "time" in value.coords:
+        labelled = isinstance(value, xr.DataArray) and "time" in value.coords
+        if labelled and value["time"].dims == (dim,):
             return value["time"].variable
     return None
 

@@ -245,6 +245,7 @@ APART = {
     "signal": (Signal(TIME + 1, X), "first at sample 0: 1 s against 0 s"),
     "frame": (Series(TIME + 1, np.ones((N, 2)), ["a", "b"]), "first at sample 0"),
     "pandas": (pd.Series(X, pd.to_timedelta(TIME + 1, unit="s")), "first at sample 0: 1 s"),
+    "index of numbers": (pd.Series(X, TIME + 1), "first at sample 0: 1 s against 0 s"),
     "dates": (pd.Series(X, DATES), "those of 'x' are dates and those of 'y' seconds"),
     "labelled": (xr.DataArray(X, dims="time", coords={"time": TIME + 1}), "sample 0: 1 s"),
     "events": (Events(TIME), "'x' holds 12 times .* no value at each; count them in bins first"),
