@@ -26,6 +26,7 @@ _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to 
 # the precision of another.
 _EXACT = 1e-11
 _MOST_PATTERNS = 200
+_MOST_STALLED = 3  # rounds that correct an answer, though rounding hides by how much
 _MOST_HELD = 0.3  # of the coordinates of a factor: with more out, one of the others alone is faster
 _RESOLVED = 1e-11  # share of a diagonal left by the others, below which it may be rounding ...
 _LIFT = 1e-10  # ... and what is then added
@@ -133,12 +134,17 @@ def kkt_residual(gradient: Array, kink: Array, offset: Array) -> Array:
 
 def _by_climbing(matrix: Array, linear: Array, kink: Array, start: Array) -> Array:
     """Return the same by `climb`, among coordinates that are joined by those that leave zero."""
-    z = start.copy()
+    z, best, stalled = start.copy(), -np.inf, 0
     rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), kink)
     for _ in range(_MOST_PATTERNS):
         pull = linear - matrix @ z
+        objective = float(0.5 * (linear + pull) @ z - kink @ np.abs(z))
         excess = np.where((z == 0.0) & (kink > 0.0), np.abs(pull) - kink - rounding, 0.0)
         joining = np.flatnonzero(excess > 0.0)
+        stalled = 0 if objective > best else stalled + 1
+        if stalled > _MOST_STALLED:
+            break
+        best = max(best, objective)
         room = max(20, np.count_nonzero(z))
         joining = joining[np.argsort(-excess[joining], kind="stable")[:room]]
         on = np.union1d(np.flatnonzero((z != 0.0) | (kink == 0.0)), joining)
