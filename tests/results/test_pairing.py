@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayesglm as bg
+from bayesglm.numerics.families import FAMILIES
+from bayesglm.spec.families import FAMILY_NAMES
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -183,6 +185,15 @@ def test_densities_are_refused_among_probabilities(kfold, scores):
         message = "those of 'count' are probabilities and those of 'real' are densities of the resp"
         with pytest.raises(bg.DataError, match=message):
             bg.compare(dict(zip(("count", "real"), elpds, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "family", FAMILIES.values(), ids=lambda family: f"{family.name}-{family.link}"
+)
+def test_what_is_drawn_is_whole_where_a_likelihood_is_a_probability(family):
+    phi = tuple(np.ones(1) for _ in family.dispersions)
+    drawn = family.draw(np.random.default_rng(0), np.full(50, 0.5), phi, np.full(50, 3.0))
+    assert np.array_equal(drawn, np.round(drawn)) == FAMILY_NAMES[family.name].discrete
 
 
 def test_different_weights_are_refused(scores):
