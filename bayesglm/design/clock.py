@@ -185,7 +185,7 @@ def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None)
         return None
     step = float(np.median(steps[inside]))
     if not lagged:
-        return step if step > 0 else None
+        return step if np.all(steps[inside] > 0) else None
     # A time of 1e4 s in float64 is itself only good to 1e-12 s; allow for that rounding.
     tolerance = 1e-6 * abs(step) + 4 * np.finfo(float).eps * np.abs(time).max()
     wrong = inside & ~(np.abs(steps - step) <= tolerance) if step > 0 else inside & ~(steps > 0)

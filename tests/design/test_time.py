@@ -74,6 +74,12 @@ def test_time_is_known_by_its_type(put):
         assert plan_fit(LAGGED, marked).n_dropped == 4
 
 
+def test_rows_out_of_order_have_no_step():
+    assert bg.fit_map(PLAINLY, frame(REGULAR)).attrs["sample_step_s"] == pytest.approx(0.02)
+    shuffled = frame(REGULAR).iloc[[0, 4, 5, 1, 2, 3, 6, 7, 11, 8, 9, 10]]
+    assert "sample_step_s" not in bg.fit_map(PLAINLY, shuffled).attrs
+
+
 def test_periods_are_the_moments_at_which_they_start():
     hours = pd.period_range("2026-01-01", periods=N, freq="h")
     assert plan_fit(LAGGED, frame(hours)).step == 3600.0
