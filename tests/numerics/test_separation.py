@@ -203,9 +203,10 @@ def test_the_push_is_the_slope_of_the_likelihood(key):
     if family.separable is None:
         return
     trials = 3.0 if key[0] == "binomial" else None
-    y = np.arange({"bernoulli": 2, "binomial": 4, "poisson": 4}[key[0]]).astype(float)
+    y = {"bernoulli": np.arange(2.0), "gaussian": np.arange(-2.0, 3.0)}.get(key[0], np.arange(4.0))
     limits = [-30.0, 30.0] if key[1] != "cloglog" else [-30.0, 3.0]
-    low, high = (family.derivatives(y, np.array([eta]), (), trials).eta for eta in limits)
+    phi = [1.0 for _ in family.dispersions]
+    low, high = (family.derivatives(y, np.array([eta]), phi, trials).eta for eta in limits)
     push = np.where(low <= 0, -1.0, 0.0) + np.where(high >= 0, 1.0, 0.0)
     np.testing.assert_array_equal(likelihood_push(y, trials, family.separable), push)
 

@@ -17,7 +17,7 @@ from bayesglm.spec.families import FAMILY_NAMES
 N = 60
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=N)
-Y = RNG.poisson(np.exp(0.8 * X))
+Y = RNG.poisson(np.exp(1.0 + 0.3 * X))
 FRAME = pd.DataFrame({"y": Y, "x": X})
 ARRAYS = {"y": Y, "x": X}
 ORDER = RNG.permutation(N)
@@ -27,7 +27,7 @@ PATCHY = "ignore:compared on the:bayesglm.errors.BayesGLMWarning"
 
 
 def fit(model, data):
-    return bg.fit(model, data, draws=250)
+    return bg.fit(model, data, draws=500)
 
 
 def numbers(one, other):
@@ -175,7 +175,7 @@ def test_logarithms_are_refused_beside_what_they_are_of():
 @pytest.mark.parametrize("kfold", [False, True])
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter:UserWarning")
 def test_densities_are_refused_among_probabilities(kfold, scores):
-    frame = FRAME.assign(b=Y > 0)
+    frame = FRAME.assign(b=Y > 2)
     pairs = ((WITH, bg.GLM("y", "x")), (bg.GLM("b", "x", family="bernoulli"), bg.GLM("b", "x")))
     for models in pairs:
         if kfold:

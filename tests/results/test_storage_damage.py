@@ -8,8 +8,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
-from fuzz.files import good, mutated_netcdf, mutated_zarr
-from fuzz.mutations import BYTES, SEALED, STORE, STRUCTURE
+from fuzz.files import CHANGES, mutated_files
 
 RNG = np.random.default_rng(0)
 DATA = {
@@ -36,10 +35,9 @@ def fits():
 
 @pytest.mark.slow
 def test_every_mutation_of_a_file_gives_the_tree_or_a_data_error():
-    rows = mutated_netcdf(len(BYTES | STRUCTURE | SEALED), seed=1)
-    rows += mutated_zarr(len(STORE), seed=1)
-    assert [row for row in rows if not good(row)] == []
-    assert {row.mutation for row in rows} == {*BYTES, *STRUCTURE, *SEALED, *STORE}
+    rows = [row for kind in CHANGES for row in mutated_files(kind, len(CHANGES[kind]), seed=1)]
+    assert [row for row in rows if not row.good] == []
+    assert {row.mutation for row in rows} == {name for every in CHANGES.values() for name in every}
     assert any(row.outcome == "tree" for row in rows)
 
 
@@ -196,7 +194,8 @@ def test_a_store_without_one_of_its_files_is_refused(fits, tmp_path):
 
 
 def test_verbs_of_fits_refuse_paths_and_tunings(fits):
-    for kind in ("path", "tuning"):
+    lacks = {"path": "neither a posterior nor a MAP", "tuning": "which every fit holds"}
+    for kind, message in lacks.items():
         for verb in (bg.predict, bg.kernels):
-            with pytest.raises(bg.DataError, match="neither a posterior nor a MAP"):
+            with pytest.raises(bg.DataError, match=message):
                 verb(fits[kind])
