@@ -215,7 +215,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
     # As much of the curvature as takes about as long as two passes over all rows; more where few
     # rows make up most of it, or it would lead the steps that far astray.
     told = small[1][0].rowwise.evenness(x[0], small[1][0].phi(x[0])) if k == 1 else 1.0
-    share = min(1.0, (50.0 if k == 1 else 10.0) / (p * max(told, 0.1)))
+    share = min(1.0, (45.0 if k == 1 else 10.0) / (p * max(told, 0.1)))
     panel = _samples(problems, objectives, max(int(share * n), least), run)
     if not take_curvature(panel, x):
         # Rounding may have made up some of it, and it would say too soon that one has arrived.
