@@ -74,9 +74,16 @@ def times_among(dataset: xr.Dataset, dim: str, names: Any = None) -> list[str]:
         if variable.dims != (dim,) or not _is_time(variable):
             continue
         values = plain_labels(held_by(variable))
-        if not any(np.array_equal(values, other) for other in found.values()):
+        if not any(_equal(values, other) for other in found.values()):
             found[str(name)] = values
     return list(found)
+
+
+def _equal(values: Array, other: Array) -> bool:
+    try:
+        return bool(np.array_equal(values, other))
+    except OverflowError:  # dates that no unit can hold beside the others
+        return False
 
 
 def _is_time(variable: xr.Variable) -> bool:

@@ -209,7 +209,7 @@ def test_links_and_permissions_stay(fits, suffix, tmp_path, monkeypatch):
 
 def test_names_that_a_store_takes_are_replaced_and_others_refused(tmp_path):
     values = np.random.default_rng(0).normal(size=(30, 2))
-    for name in ("a\nb", "c", "ü b", "zarr"):
+    for name in ("a b", "c", "ü b", "zarr"):
         model = bg.GLM("y", name, prior=bg.Normal(1.0), dispersion=1.0)
         fit = bg.fit_map(model, {"y": values[:, 0], name: values[:, 1]})
         again = bg.load(bg.save(fit, tmp_path / "fit.zarr"))
