@@ -18,7 +18,6 @@ from bayesglm.inference.optimum import (
     can_interpolate,
     check_columns,
     check_identified,
-    check_mode,
     find_mode,
     lacks_joint_mode,
 )
@@ -192,10 +191,10 @@ def _sigma_first(problem: Problem) -> Approximation:
     proposal = sigma_first(problem)
     objective = replace(problem.unconstrained, moments=proposal.given.moments)
     joint = None if can_interpolate(problem) else judge(objective, proposal.mode)
-    if joint is not None:
-        check_mode(problem, joint)
     mode = proposal.mode if joint is None else np.array(joint.x)
     value, gradient, hessian = objective.evaluate(mode)
+    # Of the mode of sigma's own posterior no derivative in sigma is zero.
+    moved = objective.n_coefficients if joint is None else objective.size
     return Approximation(
         "nested laplace" if joint is None else "laplace",
         objective.log_density,
@@ -204,7 +203,7 @@ def _sigma_first(problem: Problem) -> Approximation:
         None if joint is None else inverse_curvature(-hessian),
         value,
         {
-            "gradient_norm": float(np.linalg.norm(gradient[: objective.n_coefficients])),
+            "gradient_norm": float(np.linalg.norm(gradient[:moved])),
             "n_iter": 0 if joint is None else joint.n_iter,
             "solver": "newton on moments",
         },
