@@ -19,6 +19,7 @@ FINITE_VARIANCE = 0.5  # k-hat of the heaviest tail that has one
 # k-hat below which another pool would have been kept as well: more than two of its standard errors,
 # (1 + k) / sqrt(tail) with tails of 200 ratios (Vehtari et al. 2024), below FINITE_VARIANCE.
 CERTAIN = 0.3
+AGAIN = 200  # proposals per chain that a pool has more when drawn again: worths vary by a few draws
 AGREEMENT = 5.0  # Monte-Carlo standard errors between the means under two proposals
 
 type LogDensity = Callable[[Array], Array]
@@ -84,6 +85,8 @@ def find_pool[P: Source](
     have been refused, those are chosen more often that have missed a tail, and so lack it.
     """
     size = max(int(np.ceil(FIRST * wanted)), LEAST_PER_CHAIN * chains)
+    # However few draws are wanted, the check of the weights asks for so many.
+    wanted = max(wanted, int(np.ceil(KISH_PER_CHAIN * chains / ENOUGH)))
     pools: list[Pool[P]] = []
     for proposal in proposals:
         pool = drawn(log_density, proposal, size, rng)
@@ -92,9 +95,9 @@ def find_pool[P: Source](
         if pool.steady and pool.suffices(wanted):
             if pool.smoothed.khat < CERTAIN:
                 return pool
-            pool = again(log_density, pool, rng)
+            pool = again(log_density, pool, chains, rng)
             if pool.stands:
-                return pool
+                return _filled(log_density, pool, wanted, rng)
         pools.append(pool)
     steady = [pool for pool in pools if pool.steady]
     standing = [pool for pool in pools if pool.stands]
@@ -104,8 +107,17 @@ def find_pool[P: Source](
         best = standing[-1]  # with the heaviest tail
     else:
         return min(pools, key=Pool.heaviness)
-    best = enlarged(log_density, best, min(best.needed(wanted), int(MOST * wanted)), rng)
-    return again(log_density, best, rng)
+    best = again(log_density, _filled(log_density, best, wanted, rng), chains, rng)
+    return _filled(log_density, best, wanted, rng)
+
+
+def _filled[P: Source](
+    log_density: LogDensity, pool: Pool[P], wanted: int, rng: np.random.Generator
+) -> Pool[P]:
+    """Return the pool with as many more draws as it needs, or as may be tried."""
+    if pool.suffices(wanted):
+        return pool
+    return enlarged(log_density, pool, min(pool.needed(wanted), int(MOST * wanted)), rng)
 
 
 def drawn[P: Source](
@@ -117,9 +129,11 @@ def drawn[P: Source](
     return Pool(proposal, thetas, log_p, log_q, smooth(log_p - log_q))
 
 
-def again[P: Source](log_density: LogDensity, pool: Pool[P], rng: np.random.Generator) -> Pool[P]:
-    """Return another pool of as many draws of the same proposal."""
-    return drawn(log_density, pool.proposal, len(pool.thetas), rng)
+def again[P: Source](
+    log_density: LogDensity, pool: Pool[P], chains: int, rng: np.random.Generator
+) -> Pool[P]:
+    """Return another pool of the same proposal, of a few more draws."""
+    return drawn(log_density, pool.proposal, len(pool.thetas) + AGAIN * chains, rng)
 
 
 def enlarged[P: Source](

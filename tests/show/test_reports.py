@@ -145,7 +145,7 @@ def report_of(names, response, title, folder):
             for name in taken
         }
     )
-    levels = np.array([name for name in names if "\ud800" not in name] + ["a", "b"], dtype=object)
+    levels = np.array([name for name in names if not {"\0", "\ud800"} & set(name)] + ["a", "b"], dtype=object)
     data["g"] = ("obs", np.resize(levels, 60))
     data[response] = ("obs", rng.poisson(1.0, 60))
     terms = [*taken, bg.Group("g", prior=bg.Normal(0.5))]
