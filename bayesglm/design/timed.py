@@ -91,13 +91,9 @@ def _labelled_times(value: xr.DataArray, dim: str) -> Array | None:
     if len(names) != 1:
         return None
     one = coords[names[0]]
-    if one.dtype.kind == "M":
-        return one.values
-    return (
-        seconds(one)
-        if one.dtype.kind in "iufm"
-        else _in_seconds(plain_labels(held_by(one.variable)))
-    )
+    if one.dtype.kind in "iuf":
+        return seconds(one)  # in the unit that it names
+    return _in_seconds(plain_labels(held_by(one.variable)))
 
 
 def _index_times(index: pd.Index) -> Array | None:

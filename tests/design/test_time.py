@@ -254,6 +254,10 @@ APART = {
     "index of numbers": (pd.Series(X, TIME + 1), "first at sample 0: 1 s against 0 s"),
     "dates": (pd.Series(X, DATES), "those of 'x' are dates and those of 'y' seconds"),
     "labelled": (xr.DataArray(X, dims="time", coords={"time": TIME + 1}), "sample 0: 1 s"),
+    "spans": (
+        xr.DataArray(X, dims="time", coords={"time": pd.to_timedelta(TIME + 1, unit="s")}),
+        "first at sample 0: 1 s against 0 s",
+    ),
     "events": (Events(TIME), "'x' holds 12 times .* no value at each; count them in bins first"),
     "many events": ({0: Events(TIME)}, r"'x' is a collection \(dict\).*counts in bins"),
 }
