@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
+from bayesglm.numerics.memory import free_memory
 
 if TYPE_CHECKING:
     from bayesglm.inference.problem import Problem
@@ -22,12 +22,12 @@ COPIES = 5
 
 def check_counts(draws: Any, chains: Any) -> tuple[int, int]:
     """Return draws and chains as ints; DataError unless there is at least one of each."""
-    return _whole("draws", draws, 1), _whole("chains", chains, 1)
+    return whole_number("draws", draws, 1), whole_number("chains", chains, 1)
 
 
 def check_seed(seed: Any) -> int:
     """Return a seed as an int; DataError unless it is a whole number that a file can keep."""
-    whole = _whole("seed", seed, 0)
+    whole = whole_number("seed", seed, 0)
     if whole > LARGEST_SEED:
         raise DataError(f"seed must be below 2**63, got {whole}; take seed={whole % 2**32}, say.")
     return whole
@@ -35,7 +35,7 @@ def check_seed(seed: Any) -> int:
 
 def check_tune(tune: Any) -> int | None:
     """Return the number of warm-up draws as an int, or None where the engine is to choose."""
-    return None if tune is None else _whole("tune", tune, 1)
+    return None if tune is None else whole_number("tune", tune, 1)
 
 
 def check_target_accept(target_accept: Any) -> float:
@@ -52,19 +52,20 @@ def check_target_accept(target_accept: Any) -> float:
 def check_room(
     problems: Sequence[Problem], draws: int, chains: int, tune: int | None = None
 ) -> None:
-    """Raise DataError where this machine's memory cannot hold the draws of all parameters."""
+    """Raise DataError where the memory that is free cannot hold the draws of all parameters."""
     size = sum(problem.natural.size for problem in problems)
-    needed, memory = COPIES * NUMBER * (draws + (tune or 0)) * chains * size, _memory()
+    needed, memory = COPIES * NUMBER * (draws + (tune or 0)) * chains * size, free_memory()
     if needed > memory:
         warm_up = "" if tune is None else f", tune={tune}"
         raise DataError(
             f"draws={draws}, chains={chains}{warm_up} of {size:,} parameters need "
-            f"{_gigabytes(needed)} of memory, and this machine has {_gigabytes(memory)}; ask for "
-            "fewer (1000 draws in each of 4 chains tell a mean to 2% of its sd)."
+            f"{_gigabytes(needed)} of memory, and this machine has {_gigabytes(memory)} left; ask "
+            "for fewer (1000 draws in each of 4 chains tell a mean to 2% of its sd)."
         )
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return what was asked as an int; DataError unless it is a whole number, and large enough."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise DataError(f"{name} must be a whole number of at least {least}, got {value!r}.")
     return int(value)
@@ -72,11 +73,3 @@ def _whole(name: str, value: Any, least: int) -> int:
 
 def _gigabytes(number: float) -> str:
     return f"{number / 1e9:,.3g} GB" if number < 1e12 else f"{number / 1e9:,.0f} GB"
-
-
-def _memory() -> float:
-    """Return the bytes of memory of this machine, infinity where the system does not tell."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, OSError, ValueError):
-        return float("inf")

@@ -12,6 +12,7 @@ from bayesglm.design.clock import ask_for_time, seconds
 from bayesglm.design.door import as_dataset
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError, tell
+from bayesglm.inference.asked import whole_number
 from bayesglm.inference.problem import Problem
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ class _Folding:
 
 def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
     """Return the fold of every kept row."""
-    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
-        raise DataError(f"folds must be a whole number of at least 2, got {folds!r}.")
+    folds = whole_number("folds", folds, 2)
     if by is not None and not isinstance(by, str):
         raise DataError(
             "by must be 'time', or the name of a coordinate or variable ('trial', say), got "
