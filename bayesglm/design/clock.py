@@ -15,6 +15,7 @@ from pandas.api.types import infer_dtype
 from bayesglm.design.labels import MOMENTS, SPANS, held_by, is_calendar, plain_labels
 from bayesglm.design.variables import LARGEST, kind_of, place
 from bayesglm.errors import DataError
+from bayesglm.spec.names import first_repeat
 
 Array = np.ndarray
 SYMBOLS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
@@ -143,7 +144,7 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
         trial = _trials(dataset["trial"], lagged)
         starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
         if lagged and len(set(trial[starts].tolist())) < len(starts):
-            again = _first_repeat(trial[starts].tolist())
+            again = first_repeat(trial[starts].tolist())
             raise DataError(
                 f"trial {again!r} stands in two separate runs of samples; term {lagged!r} needs "
                 "the samples of a trial together and in order of time. Sort the data by trial."
@@ -168,15 +169,6 @@ def _trials(variable: xr.DataArray, lagged: str | None) -> Array:
     labels = variable.values.astype(object)
     labels[missing] = None
     return labels
-
-
-def _first_repeat(labels: list) -> object:
-    seen = set()
-    for label in labels:
-        if label in seen:
-            return label
-        seen.add(label)
-    return None
 
 
 def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:

@@ -524,8 +524,9 @@ def _of_trials(trials: Array | None, bad: Array) -> str:
 
 
 def _better_family(family: str, y: Array) -> str:
-    for other in ("bernoulli", "poisson", "gaussian"):
-        links = [key for key in FAMILIES if key[0] == other]
-        if other != family and links and np.all(FAMILIES[links[0]].valid(y, None)):
+    others = {name: of for name, of in FAMILY_NAMES.items() if not of.needs_trials}
+    # Of those that fit, one of counts says more.
+    for other in sorted(others, key=lambda name: not others[name].discrete):
+        if other != family and np.all(FAMILIES[other, others[other].links[0]].valid(y, None)):
             return f" Did you mean family={other!r}?"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -16,6 +16,7 @@ from bayesglm.design.labels import COORDINATES, held_by, index_labels, plain_lab
 from bayesglm.design.timed import aligned
 from bayesglm.design.variables import as_category, is_category
 from bayesglm.errors import DataError
+from bayesglm.spec.names import first_repeat
 from bayesglm.spec.noun import near
 
 SAMPLE_DIM = "sample_dim"  # attribute that remembers the sample dim of a checked Dataset
@@ -149,7 +150,7 @@ def _from_frame(frame: pd.DataFrame) -> xr.Dataset:
     names = [str(name) for name in frame.columns]
     if not names:
         raise DataError("the data are empty: no variables.")
-    repeated = _first_repeat(names)
+    repeated = first_repeat(names)
     if repeated is not None:
         raise DataError(f"the DataFrame has two columns named {repeated!r}; rename one.")
     columns = {
@@ -157,15 +158,6 @@ def _from_frame(frame: pd.DataFrame) -> xr.Dataset:
         for name, (_, column) in zip(names, frame.items(), strict=True)
     }
     return _from_arrays(columns, index_labels(frame.index, "obs", set(names)), "obs")
-
-
-def _first_repeat(names: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
 
 
 def _from_mapping(data: Mapping[str, Any], sample_dim: str | None) -> xr.Dataset:

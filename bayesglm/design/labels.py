@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from typing import Any
 
@@ -13,13 +12,12 @@ from pandas.api.types import infer_dtype
 
 from bayesglm.errors import DataError
 from bayesglm.spec.model import RESERVED
-from bayesglm.spec.names import fault_of
+from bayesglm.spec.names import fault_of, is_storable
 
 Array = np.ndarray
 COORDINATES = ("time", "trial")
 MOMENTS = ("datetime64", "datetime", "date")
 SPANS = ("timedelta64", "timedelta")
-SURROGATE = re.compile("[\ud800-\udfff]")
 IN_USE = ("standard", "gregorian", "proleptic_gregorian")  # calendars, as cftime names them
 NUMBERS = ("integer", "floating", "mixed-integer-float")
 
@@ -105,15 +103,9 @@ def in_words(values: Array) -> Array:
         return values
     plain = values.dtype.kind == "U" or infer_dtype(values, skipna=False) == "string"
     words = values if plain else np.array([str(value) for value in values], dtype=object)
-    if is_writable(words):
+    if is_storable("".join(words.tolist())):
         return words
     return np.array([word.encode("unicode_escape").decode() for word in words], dtype=object)
-
-
-def is_writable(words: Array) -> bool:
-    """Say whether files hold words as they are: without NUL, and without half a surrogate pair."""
-    text = "".join(words.tolist())
-    return "\x00" not in text and (text.isascii() or not SURROGATE.search(text))
 
 
 def _as_dates(values: Array) -> Array:

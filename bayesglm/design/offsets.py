@@ -36,7 +36,11 @@ def look_at_offset(plan: Plan) -> None:
         return
     every = numbers(plan.dataset[model.offset], plan.sample_dim, "offset")
     every = every.reshape(len(every), -1)
+    seen = None
     for neuron, design in enumerate(plan.designs):
+        if design.predictors is seen:
+            continue  # neurons that share their predictors share the offset
+        seen = design.predictors
         values = every[design.predictors.rows, min(neuron, every.shape[1] - 1)]
         low, high = float(values.min()), float(values.max())
         told = (

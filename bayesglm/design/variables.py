@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesglm.design.labels import is_writable
 from bayesglm.errors import DataError
 from bayesglm.numerics.parallel import share_out
+from bayesglm.spec.names import is_storable
 from bayesglm.spec.noun import near
 
 Array = np.ndarray
@@ -118,8 +118,8 @@ def factor_labels(variable: xr.DataArray, dim: str) -> Array:
         # numpy would turn numbers among words into words.
         kind = str if any(isinstance(value, str) for value in values) else (Real, np.bool_)
         wrong = np.array([not isinstance(value, kind) for value in values])
-        if kind is str and not wrong.any() and not is_writable(values):
-            bad = np.array([not is_writable(values[[k]]) for k in range(len(values))])
+        if kind is str and not wrong.any() and not is_storable("".join(values.tolist())):
+            bad = np.array([not is_storable(value) for value in values])
             raise DataError(
                 f"factor {name!r} has {int(bad.sum())} labels that no file can hold (NUL, or half "
                 f"of a surrogate pair), the first at {place(bad, (dim,))}; rename those levels."

@@ -10,10 +10,11 @@ import numpy as np
 from bayesglm.design.blocks import Block
 from bayesglm.design.variables import numbers
 from bayesglm.inference.problem import Problem, open_problems
-from bayesglm.inference.samples import sample_coords
+from bayesglm.inference.samples import labels_of, sample_coords
 from bayesglm.numerics.coordinates import Shrunk
 from bayesglm.numerics.priors import elastic_net_log_norm
 from bayesglm.numerics.structure import Differences
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Horseshoe, learned_scale
 
@@ -111,8 +112,7 @@ def _coords(problems: list[Problem]) -> dict[str, Any]:
         plan.sample_dim: _plain(sample_coords(problems)[plan.sample_dim]),
     }
     if plan.population is not None:
-        assert plan.labels is not None
-        coords[plan.population] = plan.labels[[problem.neuron for problem in problems]]
+        coords[plan.population] = labels_of(problems)
     for block in problems[0].design.predictors.blocks:
         coords.update(block.coords)
     return coords
@@ -327,7 +327,7 @@ def _row_data(problems: list[Problem], role: str) -> Tensor:
 
 def _responses(problems: list[Problem]) -> np.ndarray:
     values = [problem.design.y[problem.design.predictors.rows] for problem in problems]
-    if problems[0].natural.family.support != "real numbers":
+    if FAMILY_NAMES[problems[0].plan.model.family].discrete:
         values = [value.astype(np.int64) for value in values]
     return values[0] if problems[0].plan.population is None else np.stack(values, axis=-1)
 

@@ -18,6 +18,7 @@ import xarray as xr
 
 from bayesglm.errors import DataError
 from bayesglm.results.objects import from_text, to_text
+from bayesglm.spec.names import is_storable
 
 Array = np.ndarray
 NOTE = "bayesglm_stored"
@@ -108,7 +109,7 @@ def _written(values: Array) -> tuple[Array, str, dict[str, Any]]:
     if dtype.kind in "biuf":
         return values.astype(dtype.newbyteorder("="), copy=False), "", {}
     words = dtype.kind == "U" or (values.size and all(type(one) is str for one in values.flat))
-    if words and _storable(values):
+    if words and is_storable("".join(values.reshape(-1).tolist())):
         return values if dtype.kind == "U" else values.astype(object), "cast", {}
     return _texts(values), "json", {}
 
@@ -165,19 +166,6 @@ def _texts(values: Array) -> Array:
     return texts.reshape(values.shape)
 
 
-def _storable(texts: Array) -> bool:
-    """Say whether text survives a file: no NUL, at which it would end, and no half of a pair."""
-    return _is_clean("".join(texts.reshape(-1).tolist()))
-
-
-def _is_clean(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
 def _encoded_attrs(attrs: Any, note: dict[str, Any]) -> dict[str, Any]:
     plain, other = {}, []
     for name, value in attrs.items():
@@ -194,10 +182,10 @@ def _is_plain(name: Any, value: Any) -> bool:
     """Say whether an attribute is written as it is: a number or words that change nothing."""
     if not isinstance(name, str) or not name or name == NOTE or name in ACTIVE | TAKEN:
         return False
-    if not _is_clean(name):
+    if not is_storable(name):
         return False
     if isinstance(value, str):
-        return _is_clean(value) and not (name == "units" and " since " in value)
+        return is_storable(value) and not (name == "units" and " since " in value)
     if isinstance(value, (bool, np.bool_)):
         return False
     if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64):

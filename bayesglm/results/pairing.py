@@ -217,8 +217,8 @@ def _told(names: Sequence[str], label: Any) -> str:
 def _comparable(every: Sequence[Scored]) -> bool:
     """Say whether what stands on the sample dims is of one kind: row numbers, or labels alike."""
     if any(one.by_position for one in every):
-        labelled = [one for one in every if not one.by_position]
-        return all(one.own.dtype.kind in "iu" and one.dim != "time" for one in labelled)
+        by_label = [one for one in every if not one.by_position]
+        return all(one.own.dtype.kind in "iu" and one.dim != "time" for one in by_label)
     kinds = {KINDS.get(one.own.dtype.kind, one.own.dtype.kind) for one in every}
     return len(kinds) == 1 and len({one.dim == "time" for one in every}) == 1
 

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEMPLATES = Path(__file__).with_name("templates")
-_drawing = (
-    threading.Lock()
-)  # sets what all threads share: Matplotlib's settings, filters of warnings
+# Drawing sets what all threads share: Matplotlib's settings, and the filters of warnings.
+_drawing = threading.Lock()
 
 
 @dataclass(frozen=True)

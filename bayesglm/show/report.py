@@ -23,6 +23,7 @@ from bayesglm.results.predict import predict
 from bayesglm.show import figures
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, write_page
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.noun import near
 from bayesglm.spec.terms import Group
 
@@ -159,7 +160,7 @@ class Story:
         """The number of events, for responses whose information is told per event."""
         first = next(iter(self.fits.values()))
         model = model_of(first)
-        if model.family not in ("poisson", "bernoulli", "binomial"):
+        if not FAMILY_NAMES[model.family].discrete:
             return None
         return float(first["observed_data"][self.response].sum())
 

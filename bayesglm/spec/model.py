@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.hints import call_of, prior_hint, verb_hint
-from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS, fault_of
+from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS, fault_of, first_repeat
 from bayesglm.spec.noun import meant, noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
@@ -321,8 +321,8 @@ def _check_roles(model: GLM) -> None:
     needs_trials = FAMILY_NAMES[model.family].needs_trials
     if needs_trials and model.trials is None:
         raise ModelError(
-            "family 'binomial' needs trials=, the variable with the number of trials of each "
-            "sample; for 0/1 responses use family 'bernoulli'."
+            f"family {model.family!r} needs trials=, the variable with the number of trials of "
+            "each sample; for 0/1 responses use family 'bernoulli'."
         )
     if model.trials is not None and not needs_trials:
         raise ModelError(
@@ -368,14 +368,12 @@ def _check_names(model: GLM) -> None:
         fault = fault_of(name)
         if fault:
             raise ModelError(f"variable {_shown(name)}: {fault}; rename the variable.")
-    seen: set[str] = set()
-    for label in labels:
-        if label in seen:
-            raise ModelError(
-                f"two terms are named {label!r}; give one of them another name=, for example "
-                f"name='{label}_2'."
-            )
-        seen.add(label)
+    twice = first_repeat(labels)
+    if twice is not None:
+        raise ModelError(
+            f"two terms are named {twice!r}; give one of them another name=, for example "
+            f"name='{twice}_2'."
+        )
     for term in model.terms:
         if model.response in term.variables:
             raise ModelError(

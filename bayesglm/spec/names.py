@@ -1,7 +1,9 @@
-"""Names that no fit can bear: those that a file, a store or a picture would mangle or lose."""
+"""Names that no fit can bear, and text that no file holds as it is."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from unicodedata import category
 
 LONGEST_NAME = 240  # bytes; files take 255, and names with a suffix are derived from a name
@@ -9,6 +11,7 @@ OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 # Coordinates that pointwise values carry, so that those of two fits can be paired.
 OBSERVED, WEIGHTS, POSITION = "observed_response", "frequency_weight", "sample_position"
 PARTS_OF_PATHS = "/\\"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def fault_of(name: str) -> str | None:
@@ -31,4 +34,27 @@ def fault_of(name: str) -> str | None:
         return f"files keep the name {name!r} for themselves"
     if len(name.encode()) > LONGEST_NAME:
         return f"a name cannot be longer than {LONGEST_NAME} bytes, as files store it"
+    return None
+
+
+def is_storable(text: str) -> bool:
+    r"""Say whether files hold a text as it is: no NUL, at which it would end, no half of a pair.
+
+    >>> is_storable("naïve"), is_storable("bell\x00"), is_storable("\ud800")
+    (True, False, False)
+    """
+    return "\0" not in text and (text.isascii() or not _SURROGATE.search(text))
+
+
+def first_repeat[T](names: Iterable[T]) -> T | None:
+    """Return the first that stands there a second time, None where each stands once.
+
+    >>> first_repeat(["a", "b", "a"])
+    'a'
+    """
+    seen: set[T] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
     return None
