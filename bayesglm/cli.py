@@ -143,7 +143,7 @@ class _Version(argparse.Action):
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    _check_place(Path(arguments.out))
+    _check_page(Path(arguments.out))
     from rich.console import Console
 
     from bayesglm.demo import run
@@ -163,14 +163,14 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    if arguments.out is not None:
-        _check_out(Path(arguments.out))
-    model = _model(arguments)
-    data = _read(Path(arguments.data), model, arguments)
     from bayesglm.inference.fit import fit
     from bayesglm.inference.map import fit_map
-    from bayesglm.results.storage import save
+    from bayesglm.results.storage import check_target, save
 
+    if arguments.out is not None:
+        check_target(arguments.out)
+    model = _model(arguments)
+    data = _read(Path(arguments.data), model, arguments)
     if arguments.map:
         fitted = fit_map(model, data)
     else:
@@ -193,17 +193,11 @@ def _is_short(fitted: Any, arguments: argparse.Namespace) -> bool:
     return sizes["draw"] < arguments.draws or sizes["chain"] < arguments.chains
 
 
-def _check_out(path: Path) -> None:
-    """Refuse a place where nothing can be saved, before anything is computed."""
-    if path.suffix not in (".nc", ".zarr"):
-        raise DataError(f"--out {str(path)!r} ends in neither .nc nor .zarr; say --out fit.nc.")
-    _check_place(path, may_be_folder=path.suffix == ".zarr")
-
-
-def _check_place(path: Path, may_be_folder: bool = False) -> None:
+def _check_page(path: Path) -> None:
+    """Refuse a place where no page can be written, before anything is computed."""
     if not path.parent.is_dir():
         raise DataError(f"the folder {str(path.parent)!r} does not exist; make it first.")
-    if path.is_dir() and not may_be_folder:
+    if path.is_dir():
         raise DataError(f"--out {str(path)!r} is a folder; name a file in it.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise DataError(f"--out {str(path)!r} cannot be written; save it elsewhere.")

@@ -40,22 +40,28 @@ class Centred:
     shift: Array | None = None
     constant: float = 0.0
 
+    def alike(self, problem: Problem) -> Centred:
+        """Return another problem on the same design, whose data are moved as they were here."""
+        if self.shift is None:
+            return Centred(problem)
+        return _centred(problem, Moved(self.problem.design, self.shift, self.constant))
+
     def raw(self, theta: Array) -> Array:
         """Return thetas ``(..., size)`` of the problem as it was."""
         if self.shift is None:
             return theta
-        found = np.array(theta)
-        found[..., 0] += self.constant - theta[..., : len(self.shift)] @ self.shift
-        return found
+        moved = np.array(theta)
+        moved[..., 0] += self.constant - theta[..., : len(self.shift)] @ self.shift
+        return moved
 
     def inner(self, theta: Array) -> Array:
         """Return what `raw` turns into given thetas."""
         if self.shift is None:
             return theta
-        found = np.array(theta)
-        found[..., 0] -= self.constant
-        found[..., 0] += theta[..., : len(self.shift)] @ self.shift
-        return found
+        moved = np.array(theta)
+        moved[..., 0] -= self.constant
+        moved[..., 0] += theta[..., : len(self.shift)] @ self.shift
+        return moved
 
     def raw_solution(self, solution: Solution) -> Solution:
         """Return a solution at the theta of the problem as it was."""
@@ -65,10 +71,10 @@ class Centred:
         """Return the covariance of raw thetas, or of their coefficients."""
         if self.shift is None:
             return covariance
-        found = np.array(covariance)
-        found[0] -= self.shift @ found[: len(self.shift)]
-        found[:, 0] -= found[:, : len(self.shift)] @ self.shift
-        return found
+        moved = np.array(covariance)
+        moved[0] -= self.shift @ moved[: len(self.shift)]
+        moved[:, 0] -= moved[:, : len(self.shift)] @ self.shift
+        return moved
 
     def raw_draws(self, draws: Draws) -> Draws:
         """Return draws as those of the problem as it was."""
@@ -100,21 +106,21 @@ def centred(problem: Problem) -> Centred:
 
 def centred_all(problems: Sequence[Problem]) -> list[Centred]:
     """Return problems centred; those that shared their predictors, or all data, still do."""
-    moved: dict[int, tuple[Predictors, Array]] = {}
-    known: dict[int, Moved] = {}
-    found = []
+    of_predictors: dict[int, tuple[Predictors, Array]] = {}
+    of_designs: dict[int, Moved] = {}
+    centres = []
     for problem in problems:
         design, predictors = problem.design, problem.design.predictors
         if not _has_flat_intercept(problem):
-            found.append(Centred(problem))
+            centres.append(Centred(problem))
             continue
-        if id(design) not in known:
-            if id(predictors) not in moved:
-                moved[id(predictors)] = _centred_predictors(predictors)
+        if id(design) not in of_designs:
+            if id(predictors) not in of_predictors:
+                of_predictors[id(predictors)] = _centred_predictors(predictors)
             quadratic = problem.natural.family.quadratic
-            known[id(design)] = _moved(design, *moved[id(predictors)], quadratic)
-        found.append(_centred(problem, known[id(design)]))
-    return found
+            of_designs[id(design)] = _moved(design, *of_predictors[id(predictors)], quadratic)
+        centres.append(_centred(problem, of_designs[id(design)]))
+    return centres
 
 
 def _has_flat_intercept(problem: Problem) -> bool:
@@ -137,7 +143,7 @@ def _centred(problem: Problem, moved: Moved) -> Centred:
 
 
 def _moved(design: Design, predictors: Predictors, shift: Array, quadratic: bool) -> Moved:
-    """Return a design with its predictors centred, and its response if that is the same."""
+    """Return a design with its predictors centred, and its response where eta is its mean."""
     rows, before = predictors.rows, design.predictors
     constant = 0.0
     if predictors.offset is not None and predictors.offset is not before.offset:

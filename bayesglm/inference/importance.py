@@ -130,12 +130,13 @@ def evidence_function(
     """
     if not first.learned:
         check_existence(first)
-    known = _moments(centred(first).problem)
+    centre = centred(first)
+    known = _moments(centre.problem)
     start: Array | None = None
 
     def evidence(problem: Problem) -> Evidence:
         nonlocal start
-        problem = centred(problem).problem
+        problem = centre.alike(problem).problem
         objective = replace(problem.unconstrained, moments=known)
         with unthreaded_products(objective.size):
             around = _around(problem, objective, start)

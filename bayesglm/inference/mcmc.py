@@ -22,7 +22,7 @@ from bayesglm.inference.asked import (
     check_target_accept,
     check_tune,
 )
-from bayesglm.inference.centring import centred, centred_all
+from bayesglm.inference.centring import Centred, centred_all
 from bayesglm.inference.diagnostics import diagnose, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
@@ -168,12 +168,13 @@ def fit_mcmc(
 
 def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     """Sample every neuron's posterior, warn of what is wrong with the draws, and return them."""
-    for centre in centred_all(problems):
+    centres = centred_all(problems)
+    for centre in centres:
         check_identified(centre.problem)
     if settings.engine == "pymc":
         sampled = _by_pymc(problems, settings)
     else:
-        sampled = _by_native(problems, settings)
+        sampled = _by_native(centres, settings)
     made = []
     for problem, one in zip(problems, sampled, strict=True):
         draws = Draws(one.theta, "nuts", "NUTS was asked for", None, one.lp, one.stats)
@@ -198,17 +199,17 @@ class Sampled(NamedTuple):
     interrupted: bool = False
 
 
-def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
+def _by_native(centres: list[Centred], settings: Settings) -> list[Sampled]:
     """Sample neuron after neuron, the chains of each in threads if that saves time."""
-    seeds = np.random.SeedSequence(settings.seed).generate_state(len(problems), np.uint64)
+    seeds = np.random.SeedSequence(settings.seed).generate_state(len(centres), np.uint64)
     watched, found = _watched(), list[Sampled]()
-    several, size = len(problems) > 1, problems[0].natural.size
+    several, size = len(centres) > 1, centres[0].problem.natural.size
     nothing = Sampled(np.empty((0, 0, size)), np.empty((0, 0)), {}, True)
-    for k, (problem, seed) in enumerate(zip(problems, seeds, strict=True)):
+    for k, (centre, seed) in enumerate(zip(centres, seeds, strict=True)):
         if watched and several:
-            print(f"\rNUTS: neuron {k + 1} of {len(problems)}", end="", file=sys.stderr)
+            print(f"\rNUTS: neuron {k + 1} of {len(centres)}", end="", file=sys.stderr)
         try:
-            found.append(_one(problem, settings, int(seed), watched and not several))
+            found.append(_one(centre, settings, int(seed), watched and not several))
         except KeyboardInterrupt:
             if not found and not settings.beside:
                 raise
@@ -217,12 +218,11 @@ def _by_native(problems: list[Problem], settings: Settings) -> list[Sampled]:
             break
     if watched and several:
         print(file=sys.stderr)
-    return found + [nothing] * (len(problems) - len(found))
+    return found + [nothing] * (len(centres) - len(found))
 
 
-def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Sampled:
-    around_means = centred(problem)
-    problem = around_means.problem
+def _one(centred: Centred, settings: Settings, seed: int, watched: bool) -> Sampled:
+    problem = centred.problem
     coordinates, at_mode, widths = whiten(problem)
     centre = coordinates.to_theta(np.zeros(problem.natural.size))
     tries = np.random.default_rng(0).standard_normal((TRIED, problem.natural.size))
@@ -245,7 +245,7 @@ def _one(problem: Problem, settings: Settings, seed: int, watched: bool) -> Samp
             raise ConvergenceError(f"{error}{problem.where}. {REMEDIES}") from error
     x = run.columns["x"]
     lp = run.columns["logp"] - coordinates.log_det(x)
-    return Sampled(around_means.raw(coordinates.to_theta(x)), lp, run.stats(), run.interrupted)
+    return Sampled(centred.raw(coordinates.to_theta(x)), lp, run.stats(), run.interrupted)
 
 
 def run_native(
