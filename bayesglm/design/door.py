@@ -16,8 +16,8 @@ from bayesglm.design.labels import COORDINATES, held_by, index_labels, plain_lab
 from bayesglm.design.timed import aligned
 from bayesglm.design.variables import as_category, is_category
 from bayesglm.errors import DataError
+from bayesglm.spec.hints import near
 from bayesglm.spec.names import first_repeat
-from bayesglm.spec.noun import near
 
 SAMPLE_DIM = "sample_dim"  # attribute that remembers the sample dim of a checked Dataset
 

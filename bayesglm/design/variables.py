@@ -12,8 +12,8 @@ import xarray as xr
 
 from bayesglm.errors import DataError
 from bayesglm.numerics.parallel import share_out
+from bayesglm.spec.hints import near
 from bayesglm.spec.names import is_storable
-from bayesglm.spec.noun import near
 
 Array = np.ndarray
 LARGEST = 1e40

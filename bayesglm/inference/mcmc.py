@@ -35,8 +35,8 @@ from bayesglm.inference.whitening import whiten
 from bayesglm.numerics.coordinates import Slope
 from bayesglm.numerics.density import are_finite, density
 from bayesglm.numerics.parallel import n_threads, single_products
+from bayesglm.spec.hints import near
 from bayesglm.spec.model import GLM
-from bayesglm.spec.noun import near
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -237,11 +237,15 @@ def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
     With n samples and a design of rank r that reproduces the response, the posterior of sigma goes
     like sigma^(r - n) near zero, whatever the proper priors of the coefficients.
     """
-    if not has_tiny_sigma(problem, theta).any() or can_interpolate(problem):
-        return
-    n, p = problem.design.n_rows, problem.natural.n_coefficients
-    raise ModelError(
-        f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n} "
+    if has_tiny_sigma(problem, theta).any() and not can_interpolate(problem):
+        raise reproduced(problem, problem.design.n_rows)
+
+
+def reproduced(problem: Problem, n: float) -> ModelError:
+    """Return what to raise where coefficients reproduce ``n`` samples, more than they are."""
+    p = problem.natural.n_coefficients
+    return ModelError(
+        f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n:g} "
         "responses exactly, so the posterior is improper: it piles up at sigma = 0. Fix the noise "
         "(dispersion=1.0, say), or remove the predictor that holds the response."
     )

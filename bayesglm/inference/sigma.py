@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglm.errors import ModelError
-from bayesglm.inference.optimum import check_identified, has_tiny_sigma
+from bayesglm.inference.optimum import check_identified, has_tiny_sigma, reproduced
 from bayesglm.inference.problem import Problem
 from bayesglm.numerics.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
 from bayesglm.numerics.likelihood import Moments, moments
@@ -109,12 +109,7 @@ def _refuse_reproduced(problem: Problem, given: Conjugate) -> None:
     least = 0.5 * np.log(max(given.squares / count, np.finfo(float).tiny))
     nearest = np.append(given.moments.anchor, np.log(given.unit) + least)
     if count > rank and has_tiny_sigma(problem, nearest):
-        raise ModelError(
-            f"{problem.plan.model.response!r}{problem.where}: {len(given.basis)} coefficients "
-            f"reproduce all {count:g} responses exactly, so the posterior is improper: it "
-            "piles up at sigma = 0. Fix the noise (dispersion=1.0, say), or remove the predictor "
-            "that holds the response."
-        )
+        raise reproduced(problem, count)
 
 
 def _grid(problem: Problem, given: Conjugate) -> tuple[Array, Array]:

@@ -15,8 +15,8 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.path import path_points
 from bayesglm.inference.problem import make_problem
 from bayesglm.inference.tree import path_tree
+from bayesglm.spec.hints import near
 from bayesglm.spec.model import GLM
-from bayesglm.spec.noun import near
 from bayesglm.spec.priors import Horseshoe
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from bayesglm.inference.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, stored_data, thetas_of
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import finished, quantiles_of
-from bayesglm.spec.noun import near
+from bayesglm.spec.hints import near
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -29,8 +29,8 @@ from bayesglm.results.criteria import (
 from bayesglm.results.elpd import describe_dependence
 from bayesglm.results.folds import deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
+from bayesglm.spec.hints import near
 from bayesglm.spec.model import GLM
-from bayesglm.spec.noun import near
 from bayesglm.spec.priors import learned_scale
 
 if TYPE_CHECKING:

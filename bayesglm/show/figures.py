@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.show.text import plain
-from bayesglm.spec.noun import near
+from bayesglm.spec.hints import near
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,7 +24,7 @@ from bayesglm.show import figures
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, write_page
 from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.noun import near
+from bayesglm.spec.hints import near
 from bayesglm.spec.terms import Group
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bayesglm.errors import DataError
 from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
 from bayesglm.show.path import SCALE, add_penalty_axis, ends, make_logarithmic, penalty_power
 from bayesglm.show.text import plain
-from bayesglm.spec.noun import near
+from bayesglm.spec.hints import near
 
 if TYPE_CHECKING:
     import xarray as xr

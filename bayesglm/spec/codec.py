@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.hints import near
 from bayesglm.spec.model import GLM
-from bayesglm.spec.noun import near
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
 from bayesglm.spec.terms import TERMS
 

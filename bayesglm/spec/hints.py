@@ -1,10 +1,23 @@
-"""What people type who come from elsewhere, and how it is written here: the ends of messages."""
+"""What people type who misspell a word or come from elsewhere, and how it is written here."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Mapping
+
+TYPO = 0.8  # likeness from which a word is a known one misspelt; 'beta_binomial' is no 'binomial'
 OF_MODELS = ("fit", "fit_map", "fit_laplace", "fit_mcmc", "to_pymc", "kfold", "tune_prior")
 OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
 PENALTIES = ("ridge", "lasso", "elastic_net", "smooth")
+# What the fields of nouns are called elsewhere.
+FIELDS_ELSEWHERE = {"mu": "loc", "mean": "loc", "sigma": "scale", "sd": "scale", "std": "scale"}
+FIELDS_ELSEWHERE |= {
+    "nu": "df",
+    "y": "response",
+    "formula": "terms",
+    "lag": "lags",
+    "penalty": "prior",
+}
 
 
 def call_of(formula: str) -> str:
@@ -50,3 +63,27 @@ def verb_hint(name: str) -> str:
     else:
         return ""
     return f": a model is a description, and verbs are functions; write bayesglm.{call}"
+
+
+def near(word: object, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
+    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=likeness)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str:
+    """Say which known word was meant by another word for it, by an object of its name, or a typo.
+
+    ``known`` holds the words and what each is called elsewhere. Returns an empty string where
+    nothing is near.
+
+    >>> meant("family", "ols", {"gaussian": ("normal", "ols"), "poisson": ()})
+    " Write family='gaussian'."
+    """
+    is_word = isinstance(given, str)
+    name = str(given) if is_word else getattr(given, "__name__", type(given).__name__)
+    plain = name.strip().casefold().replace("-", "_").replace(" ", "_")
+    for word, others in known.items():
+        if plain in others or (plain == word and not is_word):
+            return f" Write {what}={word!r}."
+    return near(plain, known, TYPO)

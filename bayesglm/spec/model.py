@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.hints import call_of, prior_hint, verb_hint
+from bayesglm.spec.hints import call_of, meant, prior_hint, verb_hint
 from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS, fault_of, first_repeat
-from bayesglm.spec.noun import meant, noun, put, put_plain_strings
+from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
     COEFFICIENT_PRIORS,

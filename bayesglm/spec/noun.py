@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
-from collections.abc import Iterable, Mapping
 from typing import Any, dataclass_transform
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.hints import call_of
-
-TYPO = 0.8  # likeness from which a word is a known one misspelt; 'beta_binomial' is no 'binomial'
-# What the fields of nouns are called elsewhere.
-ELSEWHERE = {"mu": "loc", "mean": "loc", "sigma": "scale", "sd": "scale", "std": "scale"}
-ELSEWHERE |= {"nu": "df", "y": "response", "formula": "terms", "lag": "lags", "penalty": "prior"}
+from bayesglm.spec.hints import FIELDS_ELSEWHERE, call_of, near
 
 
 @dataclass_transform(frozen_default=True)
@@ -34,7 +27,7 @@ def noun[T](cls: type[T]) -> type[T]:
     def checked(self: T, *given: Any, **named: Any) -> None:
         for name in named:
             if name not in known:
-                other = ELSEWHERE.get(name)
+                other = FIELDS_ELSEWHERE.get(name)
                 hint = f" Write {other}=." if other in known else near(name, known)
                 raise ModelError(
                     f"{cls.__name__} takes {', '.join(known) or 'nothing'}, and no {name!r}.{hint}"
@@ -78,27 +71,3 @@ def put_plain_strings(thing: Any) -> None:
         value = getattr(thing, field.name)
         if isinstance(value, str):
             put(thing, **{field.name: str(value)})
-
-
-def near(word: object, known: Iterable[str], likeness: float = 0.6) -> str:
-    """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
-    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=likeness)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
-def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str:
-    """Say which known word was meant by another word for it, by an object of its name, or a typo.
-
-    ``known`` holds the words and what each is called elsewhere. Returns an empty string where
-    nothing is near.
-
-    >>> meant("family", "ols", {"gaussian": ("normal", "ols"), "poisson": ()})
-    " Write family='gaussian'."
-    """
-    is_word = isinstance(given, str)
-    name = str(given) if is_word else getattr(given, "__name__", type(given).__name__)
-    plain = name.strip().casefold().replace("-", "_").replace(" ", "_")
-    for word, others in known.items():
-        if plain in others or (plain == word and not is_word):
-            return f" Write {what}={word!r}."
-    return near(plain, known, TYPO)
