@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from bayesglm.design.design import Plan
 from bayesglm.design.variables import numbers
 from bayesglm.errors import DataError, tell
 from bayesglm.spec.families import LINK_NAMES
-
-if TYPE_CHECKING:
-    from bayesglm.design.design import Plan
 
 Array = np.ndarray
 # Powers of e, that is differences between logarithms of exposures: of offsets from 0 up, as

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import bisect, brentq
 
-from bayesglm.design.design import Design, Plan, family_of, lay, plan_fit
+from bayesglm.design.design import Design, Plan, family_of
+from bayesglm.design.plan import lay, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.laying import Positive, lay_priors

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.design.design import Plan, plan_fit
+from bayesglm.design.design import Plan
+from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.path import path_points

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.design.design import Predictors, plan_prediction
+from bayesglm.design.design import Predictors
+from bayesglm.design.plan import plan_prediction
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.asked import check_seed
 from bayesglm.inference.problem import Problem

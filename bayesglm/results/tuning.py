@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from bayesglm.design.design import Plan, plan_fit
+from bayesglm.design.design import Plan
+from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import data_scale, resolve
 from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.asked import check_counts, check_room, check_seed

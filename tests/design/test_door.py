@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
-from bayesglm.design.design import plan_fit
+from bayesglm.design.plan import plan_fit
 
 N = 12
 RNG = np.random.default_rng(7)

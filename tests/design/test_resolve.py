@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import bayesglm as bg
-from bayesglm.design.design import plan_fit
+from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.design.variables import CACHED
 from bayesglm.spec.families import FAMILY_NAMES

@@ -9,7 +9,7 @@ import xarray as xr
 
 import bayesglm as bg
 from bayesglm.design.clock import unit_in_seconds
-from bayesglm.design.design import plan_fit
+from bayesglm.design.plan import plan_fit
 
 N = 12
 RNG = np.random.default_rng(3)
