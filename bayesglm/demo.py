@@ -19,8 +19,10 @@ from bayesglm.results.elpd import kfold, summed
 from bayesglm.results.kernels import kernels
 from bayesglm.results.predict import predict
 from bayesglm.show import figures
+from bayesglm.show.coefficients import lag_axis
 from bayesglm.show.page import Picture, Section, write_page
-from bayesglm.show.report import PREDICTIVE_DRAWS, Story, thin
+from bayesglm.show.predictive import PREDICTIVE_DRAWS, thin
+from bayesglm.show.report import Story
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Flat, Normal
 from bayesglm.spec.terms import History, Lagged
@@ -147,7 +149,7 @@ def map_and_maximum_likelihood(
         kernels(fit_map(one, data))["stimulus"].to_dataset() for one in (model, flat)
     )
     node = kernels(posterior)["stimulus"].to_dataset()
-    x, xlabel = figures.lag_axis(node)
+    x, xlabel = lag_axis(node)
     change = (flat_score.elpd_i - score.elpd_i).values
     lost, error, _ = summed(change, np.zeros(change.size))
     rough = [float(np.abs(np.diff(one["link"].values)).sum()) for one in (penalised, likely)]

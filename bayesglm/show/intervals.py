@@ -10,16 +10,15 @@ import numpy as np
 from bayesglm.inference.tree import reopen
 from bayesglm.numerics.parts import PriorPart
 from bayesglm.results.kernels import kernels
-from bayesglm.show.figures import panels
+from bayesglm.show.coefficients import panels
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
 PROB = 0.94
-GRID = np.concatenate(
-    [[0.0], np.geomspace(1e-6, 1e6, 20_001)]
-)  # of scales, where mass is looked for
+# Scales at which mass is looked for.
+GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 20_001)])
 
 
 def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:

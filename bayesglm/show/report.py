@@ -14,15 +14,21 @@ import numpy as np
 
 from bayesglm.design.clock import seconds
 from bayesglm.errors import BayesGLMWarning, DataError
-from bayesglm.inference.tree import model_of, parameter_group, reopen, stored_data
+from bayesglm.inference.tree import model_of, parameter_group, stored_data
 from bayesglm.results.compare import compare
 from bayesglm.results.elpd import loo
 from bayesglm.results.kernels import kernels
 from bayesglm.results.pairing import check_fits, common_samples, observed
-from bayesglm.results.predict import predict
 from bayesglm.show import figures
+from bayesglm.show.coefficients import (
+    MOST_NEURONS,
+    is_picture,
+    kernel_figure,
+    prior_posterior_figure,
+)
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, write_page
+from bayesglm.show.predictive import STRETCH, predictive
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import near
 from bayesglm.spec.terms import Group
@@ -34,14 +40,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-PREDICTIVE_DRAWS = 200
 LEFT_PANEL = {
     True: "Left: the predicted mean with its 94% band, and what was observed. Right: ",
     False: "Left: the predicted mean, and what was observed. Right: ",
 }
-BAND = (0.03, 0.97)
-BINS = 12
-STRETCH = 300  # samples in the middle of the data that are shown along time
 
 
 def report(
@@ -212,15 +214,15 @@ class Story:
             if self.has_posterior
             else "Lines and dots are MAP estimates. A mode has no uncertainty, and so no bands."
         )
-        if any(map(figures.is_picture, shown)):
+        if any(map(is_picture, shown)):
             what = "posterior means, without their bands" if self.has_posterior else "MAP estimates"
             caption += f" Colours are {what}."
         if any(fit.attrs["population"] for fit in self.posteriors.values()):
             caption += (
-                f" Of a population, lines are drawn for the first {figures.MOST_NEURONS} neurons, "
+                f" Of a population, lines are drawn for the first {MOST_NEURONS} neurons, "
                 "pictures of lags for the first."
             )
-        picture = Picture(figures.kernel_figure(trees), caption)
+        picture = Picture(kernel_figure(trees), caption)
         return (Section("The kernels", pictures=(picture,)),)
 
     def prior_and_posterior(self) -> tuple[Section, ...]:
@@ -229,7 +231,7 @@ class Story:
         for name, fit in self.posteriors.items():
             found = before_and_after(fit) if "posterior" in fit.children else {}
             if found:
-                figure = figures.prior_posterior_figure(found)
+                figure = prior_posterior_figure(found)
                 pictures.append(Picture(figure, f"{name}: 94% intervals{of_many(fit)}."))
         if not pictures:
             return ()
@@ -335,73 +337,6 @@ class Story:
         return Section("How far to believe it", notes=tuple(notes))
 
 
-@dataclass(frozen=True)
-class Predictive:
-    """Predicted against observed, along a stretch of time and in bins of the prediction."""
-
-    time: Array | None
-    observed: Array
-    stretch: tuple[Array, Array, Array]
-    bins: tuple[Array, Array, Array, Array]
-    unit: str
-
-
-def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
-    """Return the fit with about ``draws`` posterior draws at most, evenly spaced; a MAP repeated.
-
-    Responses drawn from a MAP again and again are what it predicts, given its estimates.
-    """
-    import xarray as xr
-
-    if "posterior" in fit.children:
-        posterior = fit["posterior"].to_dataset()
-        step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // draws)
-        kept = {"posterior": posterior.isel(draw=slice(None, None, step))}
-    else:
-        again = {"chain": np.arange(1), "draw": np.arange(draws)}
-        kept = {"posterior": parameter_group(fit).expand_dims(again)}
-    kept["constant_data"] = fit["constant_data"].to_dataset()
-    tree = xr.DataTree.from_dict({f"/{name}": value for name, value in kept.items()})
-    tree.attrs = fit.attrs
-    return tree
-
-
-def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
-    """Compare a fit's predictions with its observations (the first neuron of a population)."""
-    response = model_of(fit).response
-    few = thin(fit, PREDICTIVE_DRAWS)
-    observed = fit["observed_data"].to_dataset()[response]
-    dim = str(observed.dims[0])
-    rows = fit_rows(fit)
-    mean = _matrix(predict(few)[response], dim)[:, rows]
-    drawn = _matrix(predict(few, kind="response", seed=seed)[response], dim)[:, rows]
-    y = observed.values if observed.ndim == 1 else observed.values[:, 0]
-    order = equal_bins(mean.mean(axis=0))
-    spread = np.array([np.quantile(drawn[:, part].mean(axis=1), BAND) for part in order])
-    bins = (
-        np.array([mean[:, part].mean() for part in order]),
-        np.array([y[part].mean() for part in order]),
-        spread[:, 0],
-        spread[:, 1],
-    )
-    step = fit.attrs.get("sample_step_s")
-    plain = step is not None and "trial" not in observed.coords and len(y) > 50
-    middle = max(0, (len(y) - STRETCH) // 2)
-    part = slice(middle, middle + STRETCH)
-    counts = model_of(fit).family == "poisson"
-    scale = 1.0 / step if step is not None and plain and counts else 1.0
-    shown = mean[:, part] * scale
-    seen = y[part] if figures.is_event_train(y[part]) else y[part] * scale
-    lower, upper = np.quantile(shown, BAND, axis=0)
-    return Predictive(
-        seconds(observed["time"][part]) if plain else None,
-        seen,
-        (shown.mean(axis=0), lower, upper),
-        bins,
-        f"predicted rate ({response} per s)" if scale != 1.0 else f"mean {response}",
-    )
-
-
 def of_many(fit: xr.DataTree) -> str:
     """Say, for a caption, which coefficients are shown where there are too many for one row."""
     group = parameter_group(fit)
@@ -410,30 +345,6 @@ def of_many(fit: xr.DataTree) -> str:
         for name, variable in group.data_vars.items()
     )
     return "" if max(map(len, own), default=0) <= 1 else " (first neuron, or first row)"
-
-
-def fit_rows(fit: xr.DataTree) -> Array:
-    """Return the positions, among all samples, of those in use."""
-    return reopen(fit)[0].design.predictors.rows
-
-
-def _matrix(predicted: xr.DataArray, dim: str) -> Array:
-    """Return predictions of the first neuron as ``(draws, samples)``."""
-    lead = [d for d in ("chain", "draw") if d in predicted.dims]
-    others = {d: 0 for d in predicted.dims if d not in (*lead, dim)}
-    values = predicted.isel(others).transpose(*lead, dim).values
-    return values.reshape(-1, values.shape[-1])
-
-
-def equal_bins(mean: Array) -> list[Array]:
-    """Sort samples by their predicted mean into bins that expect equally much (or equally many)."""
-    order = np.argsort(mean, kind="stable")
-    n_bins = min(BINS, len(mean))
-    if mean.min() < 0:
-        return np.array_split(order, n_bins)
-    share = np.cumsum(mean[order])
-    edges = np.searchsorted(share, share[-1] * np.arange(1, n_bins) / n_bins)
-    return [part for part in np.split(order, edges) if len(part)]
 
 
 def in_words(name: str, fit: xr.DataTree) -> list[str]:

@@ -10,7 +10,7 @@ from scipy import stats
 import bayesglm as bg
 from bayesglm.numerics.parts import PriorPart
 from bayesglm.numerics.priors import PRIORS
-from bayesglm.show.figures import kernel_figure, prior_posterior_figure
+from bayesglm.show.coefficients import kernel_figure, prior_posterior_figure
 from bayesglm.show.intervals import before_and_after, interval
 
 TAIL = 0.03

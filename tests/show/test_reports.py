@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import bayesglm as bg
 from bayesglm.demo import run
-from bayesglm.show import figures
-from bayesglm.show.report import predictive
+from bayesglm.show import coefficients, figures
+from bayesglm.show.predictive import predictive
 from bayesglm.show.text import plain
 
 
@@ -211,17 +211,17 @@ def ticks(axis):
 
 def test_pictures_of_lags_have_their_times_and_a_named_bar(lagged):
     model, data, fit = lagged
-    figure = figures.kernel_figure({"a": bg.kernels(fit)})
+    figure = coefficients.kernel_figure({"a": bg.kernels(fit)})
     picture, _, bar = figure.axes[0], figure.axes[1], figure.axes[-1]
     assert ticks(picture.yaxis) == ["1", "2", "3", "4", "5"]
     assert ticks(picture.xaxis) == list("abcdefgh")
     assert picture.get_ylabel() == "lag (ms before the response)"
     assert picture.get_xlabel() == "feature"
-    assert bar.get_ylabel() == figures.COEFFICIENT
+    assert bar.get_ylabel() == coefficients.COEFFICIENT
     shown = picture.images[0].get_array()
     np.testing.assert_allclose(shown, fit["map"]["stimulus"])
     plain_data = data.drop_vars("time").rename(time="obs")
-    figure = figures.kernel_figure({"a": bg.kernels(bg.fit_map(model, plain_data))})
+    figure = coefficients.kernel_figure({"a": bg.kernels(bg.fit_map(model, plain_data))})
     assert figure.axes[0].get_ylabel() == "lag (samples before the response)"
 
 
@@ -229,7 +229,7 @@ def test_pictures_and_terms_of_other_dims_have_a_panel_for_each_model(lagged):
     _, data, fit = lagged
     scalar = bg.GLM("y", ["x"], family="poisson", prior=bg.Normal(0.1))
     trees = {"a": bg.kernels(fit), "b": bg.kernels(fit), "c": bg.kernels(bg.fit_map(scalar, data))}
-    figure = figures.kernel_figure(trees)
+    figure = coefficients.kernel_figure(trees)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert [one for one in titles if one] == ["stimulus (a)", "stimulus (b)", "x (a, b)", "x (c)"]
 
@@ -308,7 +308,7 @@ def test_the_demo_needs_its_folder(tmp_path):
 
 @pytest.mark.parametrize("unit", ["ms", "dates"])
 def test_time_in_a_report_is_in_seconds(unit):
-    from bayesglm.show.report import predictive
+    from bayesglm.show.predictive import predictive
 
     data = simulate(60)
     steps = 10.0 * np.arange(60)

@@ -1,0 +1,245 @@
+"""Coefficients in figures: kernels over lags, points with bars, pictures; before and after data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, legend_height, new_figure
+from bayesglm.show.text import plain
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+MOST_NEURONS = 4
+COEFFICIENT = "coefficient (link units\nper unit of predictor)"
+
+
+def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
+    """Draw every term's coefficients with bands, one panel a term, models in colours."""
+    nodes = {
+        name: panels({term: tree[term].to_dataset() for term in tree.children})
+        for name, tree in kernels.items()
+    }
+    drawn = _shared_panels(nodes)
+    columns = min(len(drawn), 2)
+    rows = -(-len(drawn) // columns)
+    figure, axes = new_figure(rows, columns, 3.3 * rows + legend_height(len(nodes)))
+    for ax in axes.flat[len(drawn) :]:
+        ax.set_visible(False)
+    places = {name: place for place, name in enumerate(nodes)}
+    for ax, (title, members) in zip(axes.flat, drawn, strict=False):
+        for k, (name, node) in enumerate(members.items()):
+            shift = 0.15 * (k - 0.5 * (len(members) - 1))
+            draw_kernel(
+                ax, node, plain(name, MOST_LETTERS), COLOURS[places[name] % len(COLOURS)], shift
+            )
+        ax.set_title(title, loc="left", fontsize=12)
+    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
+    handles = {label: handle for own in named for handle, label in own}
+    if len(kernels) > 1 and handles:
+        labels = [plain(name, MOST_LETTERS) for name in nodes]
+        shown = [label for label in dict.fromkeys(labels) if label in handles]
+        figure.legend(
+            [handles[name] for name in shown],
+            shown,
+            loc="outside upper right",
+            ncols=4,
+            frameon=False,
+        )
+    return figure
+
+
+def _shared_panels(
+    nodes: Mapping[str, Mapping[str, xr.Dataset]],
+) -> list[tuple[str, dict[str, xr.Dataset]]]:
+    """Return a title and the models of each panel: those whose term has the same dims.
+
+    What is drawn as a picture has a panel for each model.
+    """
+    found = []
+    for term in dict.fromkeys(term for own in nodes.values() for term in own):
+        alike: dict[Any, dict[str, xr.Dataset]] = {}
+        for name, own in nodes.items():
+            if term in own:
+                key = (name, "picture") if is_picture(own[term]) else own[term]["link"].dims
+                alike.setdefault(key, {})[name] = own[term]
+        for members in alike.values():
+            names = f" ({', '.join(map(plain, members))})" if len(alike) > 1 else ""
+            found.append((plain(term) + names, members))
+    return found
+
+
+def is_picture(node: xr.Dataset) -> bool:
+    """Say whether coefficients are drawn as a picture, as which they have no bands."""
+    link = node["link"]
+    return link.ndim > 2 or (link.ndim == 2 and link.dims[1] != "lag")
+
+
+def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Split the effects of a factor's levels: the intercepts ``g`` and each slope, ``g.x``."""
+    found = {}
+    for term, node in nodes.items():
+        effects = node.coords.get(f"{term}_effect")
+        if effects is None:
+            found[term] = node
+            continue
+        for k, name in enumerate(effects.values):
+            title = term if k == 0 else f"{term}.{name}"
+            found[title] = node.isel({effects.name: k}, drop=True)
+    return found
+
+
+def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
+    """Draw one term of one model: a line with its band over lags, points with bars elsewhere.
+
+    Coefficients of two dims or more (lags by pixels, an image) are drawn as a picture, but for
+    the lagged kernels of a population, which are lines. ``shift`` moves points to the side.
+    """
+    node = _few_neurons(node)
+    if is_picture(node):
+        _draw_picture(ax, node)
+        return
+    ax.set_ylabel(COEFFICIENT, fontsize=10)
+    ax.axhline(0, color=INK, linewidth=0.8)
+    x, xlabel = lag_axis(node)
+    values = {str(name): np.atleast_2d(v.values) for name, v in node.data_vars.items()}
+    for k in range(values["link"].shape[0]):
+        pick = {name: value[k] for name, value in values.items()}
+        name = label if k == 0 else None
+        if "lag" in node.dims:
+            ax.plot(x, pick["link"], color=colour, linewidth=1.8, label=name)
+            if "link_lower" in pick:
+                ax.fill_between(
+                    x, pick["link_lower"], pick["link_upper"], color=colour, alpha=0.22, lw=0
+                )
+        else:
+            _points(ax, x + shift, pick, colour, name)
+    if "lag" not in node.dims:
+        name_positions(ax, node)
+    ax.set_xlabel(xlabel, fontsize=10)
+
+
+def name_positions(ax: Axes, node: xr.Dataset) -> None:
+    """Label positions by the coordinate they stand for; a scalar needs no label."""
+    link = node["link"]
+    if link.ndim == 0:
+        ax.set_xticks([])
+        ax.set_xlim(-1.5, 1.5)
+        return
+    _name_places(ax, "x", _labels(node, str(link.dims[-1])))
+
+
+def _labels(node: xr.Dataset, dim: str) -> list[str]:
+    """Return the label of each place along a dim: ms of a lag in time, else its coordinate."""
+    if dim == "lag" and "lag_time" in node.coords:
+        return [f"{1e3 * seconds:.6g}" for seconds in node["lag_time"].values]
+    values = node[dim].values if dim in node.coords else np.arange(node.sizes[dim])
+    return [plain(one, MOST_LETTERS) for one in values]
+
+
+def _name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
+    """Label about ten of the places along an axis."""
+    every = max(1, len(labels) // 10)
+    places, shown = np.arange(len(labels))[::every], labels[::every]
+    if which == "y":
+        ax.set_yticks(places, shown)
+        return
+    ax.set_xticks(places, shown)
+    if sum(map(len, shown)) > MOST_LETTERS:
+        ax.tick_params("x", rotation=45)
+        for label in ax.get_xticklabels():
+            label.set(horizontalalignment="right", rotation_mode="anchor")
+
+
+def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
+    """Return where to draw a kernel's coefficients: ms where there is time, else positions."""
+    link = node["link"]
+    dim = "lag" if "lag" in node.dims else str(link.dims[-1]) if link.ndim else ""
+    if dim == "lag":
+        places = 1e3 * node["lag_time"].values if "lag_time" in node.coords else node["lag"].values
+        return places, _dim_label(node, dim)
+    return np.arange(link.shape[-1] if link.ndim else 1, dtype=float), _dim_label(node, dim)
+
+
+def _dim_label(node: xr.Dataset, dim: str) -> str:
+    if dim != "lag":
+        return plain(dim)
+    return f"lag ({'ms' if 'lag_time' in node.coords else 'samples'} before the response)"
+
+
+def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:
+    ax.plot(x, pick["link"], "o", color=colour, label=label)
+    if "link_lower" in pick:
+        ax.vlines(x, pick["link_lower"], pick["link_upper"], color=colour, linewidth=2)
+
+
+def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
+    """Draw coefficients in colours, the first dim downwards and the others across.
+
+    Of the lagged coefficients of a population those of the first neuron.
+    """
+    link, whose = node["link"], ""
+    if link.ndim > 2 and "lag" in link.dims[1:]:
+        neuron = str(link.dims[0])
+        whose = f"\n({plain(neuron)}={_labels(node, neuron)[0]})"
+        link = link.isel({neuron: 0})
+    down, *across = map(str, link.dims)
+    flat = link.values.reshape(link.shape[0], -1)
+    largest = np.abs(flat[np.isfinite(flat)]).max(initial=0.0) or 1.0
+    shown = ax.imshow(flat, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+    bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
+    bar.set_label(f"{COEFFICIENT}{whose}", fontsize=9)
+    _name_places(ax, "y", _labels(node, down))
+    if len(across) == 1:
+        _name_places(ax, "x", _labels(node, across[0]))
+    ax.set_xlabel(" x ".join(_dim_label(node, dim) for dim in across), fontsize=10)
+    ax.set_ylabel(_dim_label(node, down), fontsize=10)
+
+
+def _few_neurons(node: xr.Dataset) -> xr.Dataset:
+    """Keep the lines of the first neurons of a population; captions say that there are more."""
+    dims = node["link"].dims
+    return node.isel({dims[0]: slice(0, MOST_NEURONS)}) if dims[1:] == ("lag",) else node
+
+
+def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:
+    """Draw every coefficient's 94% interval before (grey) and after (colour) the data.
+
+    A panel a node, with ``prior_lower``, ``prior_upper``, ``link_lower`` and ``link_upper``.
+    """
+    columns = min(len(nodes), 3)
+    rows = -(-len(nodes) // columns)
+    figure, axes = new_figure(rows, columns, 0.4 + 2.9 * rows)
+    for ax in axes.flat[len(nodes) :]:
+        ax.set_visible(False)
+    for ax, (term, node) in zip(axes.flat, nodes.items(), strict=False):
+        x, xlabel = lag_axis(node)
+        link = {key: np.atleast_1d(value.values) for key, value in node.data_vars.items()}
+        lower, upper = link["prior_lower"], link["prior_upper"]
+        step = float(np.diff(x).min()) if len(x) > 1 else 1.0
+        ax.bar(x, upper - lower, 0.9 * step, bottom=lower, color=GREY, alpha=0.35, label="prior")
+        ax.bar(
+            x,
+            link["link_upper"] - link["link_lower"],
+            0.45 * step,
+            bottom=link["link_lower"],
+            color=COLOURS[0],
+            label="posterior",
+        )
+        ax.axhline(0, color=INK, linewidth=0.8)
+        ax.use_sticky_edges = False
+        ax.margins(y=0.08)
+        ax.set_xlabel(xlabel, fontsize=10)
+        if "lag" not in node.dims:
+            name_positions(ax, node)
+        ax.set_title(plain(term), loc="left", fontsize=12)
+    axes[0, 0].set_ylabel("94% interval", fontsize=10)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=10)
+    return figure

@@ -1,0 +1,113 @@
+"""Predictions against observations: the numbers that a report's figures show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesglm.design.clock import seconds
+from bayesglm.inference.tree import model_of, parameter_group, reopen
+from bayesglm.results.predict import predict
+from bayesglm.show.figures import is_event_train
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+PREDICTIVE_DRAWS = 200
+BAND = (0.03, 0.97)
+BINS = 12
+STRETCH = 300  # samples in the middle of the data that are shown along time
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """Predicted against observed, along a stretch of time and in bins of the prediction."""
+
+    time: Array | None
+    observed: Array
+    stretch: tuple[Array, Array, Array]
+    bins: tuple[Array, Array, Array, Array]
+    unit: str
+
+
+def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
+    """Return the fit with about ``draws`` posterior draws at most, evenly spaced; a MAP repeated.
+
+    Responses drawn from a MAP again and again are what it predicts, given its estimates.
+    """
+    import xarray as xr
+
+    if "posterior" in fit.children:
+        posterior = fit["posterior"].to_dataset()
+        step = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // draws)
+        kept = {"posterior": posterior.isel(draw=slice(None, None, step))}
+    else:
+        again = {"chain": np.arange(1), "draw": np.arange(draws)}
+        kept = {"posterior": parameter_group(fit).expand_dims(again)}
+    kept["constant_data"] = fit["constant_data"].to_dataset()
+    tree = xr.DataTree.from_dict({f"/{name}": value for name, value in kept.items()})
+    tree.attrs = fit.attrs
+    return tree
+
+
+def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
+    """Compare a fit's predictions with its observations (the first neuron of a population)."""
+    response = model_of(fit).response
+    few = thin(fit, PREDICTIVE_DRAWS)
+    observed = fit["observed_data"].to_dataset()[response]
+    dim = str(observed.dims[0])
+    rows = fit_rows(fit)
+    mean = _matrix(predict(few)[response], dim)[:, rows]
+    drawn = _matrix(predict(few, kind="response", seed=seed)[response], dim)[:, rows]
+    y = observed.values if observed.ndim == 1 else observed.values[:, 0]
+    order = equal_bins(mean.mean(axis=0))
+    spread = np.array([np.quantile(drawn[:, part].mean(axis=1), BAND) for part in order])
+    bins = (
+        np.array([mean[:, part].mean() for part in order]),
+        np.array([y[part].mean() for part in order]),
+        spread[:, 0],
+        spread[:, 1],
+    )
+    step = fit.attrs.get("sample_step_s")
+    plain = step is not None and "trial" not in observed.coords and len(y) > 50
+    middle = max(0, (len(y) - STRETCH) // 2)
+    part = slice(middle, middle + STRETCH)
+    counts = model_of(fit).family == "poisson"
+    scale = 1.0 / step if step is not None and plain and counts else 1.0
+    shown = mean[:, part] * scale
+    seen = y[part] if is_event_train(y[part]) else y[part] * scale
+    lower, upper = np.quantile(shown, BAND, axis=0)
+    return Predictive(
+        seconds(observed["time"][part]) if plain else None,
+        seen,
+        (shown.mean(axis=0), lower, upper),
+        bins,
+        f"predicted rate ({response} per s)" if scale != 1.0 else f"mean {response}",
+    )
+
+
+def fit_rows(fit: xr.DataTree) -> Array:
+    """Return the positions, among all samples, of those in use."""
+    return reopen(fit)[0].design.predictors.rows
+
+
+def _matrix(predicted: xr.DataArray, dim: str) -> Array:
+    """Return predictions of the first neuron as ``(draws, samples)``."""
+    lead = [d for d in ("chain", "draw") if d in predicted.dims]
+    others = {d: 0 for d in predicted.dims if d not in (*lead, dim)}
+    values = predicted.isel(others).transpose(*lead, dim).values
+    return values.reshape(-1, values.shape[-1])
+
+
+def equal_bins(mean: Array) -> list[Array]:
+    """Sort samples by their predicted mean into bins that expect equally much (or equally many)."""
+    order = np.argsort(mean, kind="stable")
+    n_bins = min(BINS, len(mean))
+    if mean.min() < 0:
+        return np.array_split(order, n_bins)
+    share = np.cumsum(mean[order])
+    edges = np.searchsorted(share, share[-1] * np.arange(1, n_bins) / n_bins)
+    return [part for part in np.split(order, edges) if len(part)]
