@@ -38,7 +38,9 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
             f"{checks['n_divergent']:.0f} of {chains * draws} draws diverged (raise target_accept)"
         )
     rhat = checks.get("max_rhat", 1.0)
-    if not rhat <= RHAT_LIMIT:
+    if np.isnan(rhat):
+        found.append("r-hat cannot be told, as chains stand still (take more draws and tune)")
+    elif not rhat <= RHAT_LIMIT:
         found.append(f"r-hat is {rhat:.3f}, above {RHAT_LIMIT} (take more draws and tune)")
     ess = checks.get("min_ess", np.inf)
     if not ess >= ESS_PER_CHAIN * chains and draws >= ESS_PER_CHAIN:

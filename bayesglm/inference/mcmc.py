@@ -305,17 +305,16 @@ def _guarded(slope: Slope, failures: list[Exception]) -> Slope:
     def safe(x: Array) -> tuple[float, Array]:
         if not hasattr(thread, "kept"):
             thread.kept = ctypes.pythonapi.PyGILState_Ensure()
-        value, gradient = -np.inf, x
         try:
             if not failures:
                 with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
                     value, gradient = slope(x)
+                    if are_finite(value, gradient):
+                        return value, gradient
         except (ArithmeticError, ValueError):
             pass
         except Exception as error:
             failures.append(error)
-        if are_finite(value, gradient):
-            return value, gradient
         return -np.inf, np.zeros(len(x))
 
     return safe

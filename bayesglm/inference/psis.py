@@ -38,6 +38,7 @@ class LeftOut(NamedTuple):
     p: Array
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def smooth(log_ratios: Array) -> Smoothed:
     """Smooth importance ratios log p - log q.
 
@@ -60,6 +61,7 @@ def smooth(log_ratios: Array) -> Smoothed:
     return Smoothed(log_weights, float(khat), kish, most + log_sum - float(np.log(n)))
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def leave_one_out(log_likelihood: Array, relative_efficiency: float = 1.0) -> LeftOut:
     """Estimate the log density of each row without itself, from ``(row, draw)`` log likelihoods.
 
@@ -153,18 +155,21 @@ def smallest_ess(draws: Array) -> float:
 
     if draws.shape[1] < FEWEST_DRAWS:
         return np.inf
-    return min(
-        (float(array_stats.ess(draws[..., k])) for k in range(draws.shape[-1])), default=np.inf
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        every = [float(array_stats.ess(draws[..., k])) for k in range(draws.shape[-1])]
+    return float(np.min(every, initial=np.inf))
 
 
 def largest_rhat(draws: Array) -> float:
-    """Return the largest rank-normalised r-hat over parameters, draws ``(chain, draw, size)``."""
+    """Return the largest rank-normalised r-hat over parameters, draws ``(chain, draw, size)``.
+
+    NaN where a parameter's chains stand still, so that it cannot be told.
+    """
     from arviz_stats.base import array_stats
 
-    return max(
-        (float(array_stats.rhat(draws[..., k])) for k in range(draws.shape[-1])), default=1.0
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        every = [float(array_stats.rhat(draws[..., k])) for k in range(draws.shape[-1])]
+    return float(np.max(every, initial=1.0))
 
 
 def resample(rng: np.random.Generator, log_weights: Array, n_draws: int) -> Array:

@@ -336,9 +336,14 @@ class Moments:
             np.array([[(self.count - 3.0 * scaled) / sigma / sigma]]),
         )
 
-    def change(self, step: Array) -> float:
-        """Return the root of step' G step, which no |X dw| exceeds but for weights below one."""
-        return float(np.sqrt(max(step @ self.gram @ step, 0.0)))
+    def change(self, step: Array, sigma: float) -> float:
+        """Return the root of step' G step, which no |X dw| exceeds but for weights below one.
+
+        It is in units of the residuals' root mean square at the anchor, or of sigma, if that is
+        more: a linear predictor that is a response itself has the response's unit.
+        """
+        unit = max(float(np.sqrt(max(self.squares, 0.0) / max(self.count, 1.0))), sigma)
+        return float(np.sqrt(max(step @ self.gram @ step, 0.0))) / (unit or 1.0)
 
 
 def moments(rowwise: Rowwise, anchor: Array, gram: Array | None = None) -> Moments:

@@ -195,7 +195,8 @@ class Objective:
         possible = np.flatnonzero(~self.far_out(thetas))
         some = thetas[possible]
         likelihood = self.near or self._likelihood
-        total[possible] = likelihood.values(some[:, : self.n_coefficients], self.phi(some))
+        with np.errstate(over="ignore", invalid="ignore"):  # far out
+            total[possible] = likelihood.values(some[:, : self.n_coefficients], self.phi(some))
         step = max(1, CELLS // max(self.size, 1))
         for start in range(0, len(possible), step):
             part = possible[start : start + step]
@@ -204,7 +205,12 @@ class Objective:
 
     def change(self, step: Array) -> float:
         """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""
-        largest = self._likelihood.change(step[: self.n_coefficients])
+        w = step[: self.n_coefficients]
+        if self.moments is None:
+            largest = self._likelihood.change(w)
+        else:
+            sigma = 0.0 if self.free else float(self.dispersions[0])
+            largest = self.moments.change(w, sigma)
         return max(largest, float(np.abs(step[self.n_coefficients :]).max(initial=0.0)))
 
     def pointwise(self, thetas: Array) -> Array:

@@ -105,6 +105,21 @@ def test_units_of_a_response(unit, far):
         assert ratio == pytest.approx(unit, rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(3, 9))
+def test_units_of_both(seed):
+    """The linear predictor has the unit of the response, and so has how far it may still move."""
+    rng = np.random.default_rng(seed)
+    t = rng.normal(size=150)
+    y = 80.0 * t + rng.normal(0.0, 3.0, 150)
+    model = bg.GLM("y", bg.Linear("t", prior=bg.Flat()))
+    own, *others = (
+        bg.fit_map(model, {"y": of_y * y, "t": of_t * t})["map"] * (of_t / of_y)
+        for of_y, of_t in ((1.0, 1.0), (1e12, 1e-9), (1e-12, 1e9), (1e12, 1e12))
+    )
+    for other in others:
+        assert float(other["t"]) == pytest.approx(float(own["t"]), rel=1e-7)
+
+
 @pytest.mark.slow
 def test_draws_path_and_evidence_are_those_of_the_data_at_zero():
     t, y = data_of("gaussian")

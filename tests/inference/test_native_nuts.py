@@ -19,6 +19,7 @@ import bayesglm as bg
 from bayesglm.inference import mcmc
 from bayesglm.inference.mcmc import Settings, run_native
 from bayesglm.inference.problem import open_problems
+from bayesglm.inference.psis import largest_rhat
 from bayesglm.numerics.density import density
 from bayesglm.spec.families import FAMILY_NAMES
 
@@ -187,6 +188,17 @@ def test_what_overflows_is_no_warning():
         )
     assert value == -np.inf
     assert not gradient.any()
+    guarded = mcmc._guarded(lambda x: (0.0, np.full(2, 1e200)), [])
+    with np.errstate(all="raise"):
+        assert guarded(np.zeros(2))[0] == -np.inf
+
+
+def test_chains_that_stand_still_have_no_r_hat():
+    moving, still = np.random.default_rng(0).normal(size=(2, 50, 1)), np.zeros((2, 50, 1))
+    apart = still + np.array([[[-1.0]], [[1.0]]])
+    assert largest_rhat(np.concatenate((moving, apart), axis=2)) == np.inf
+    assert np.isnan(largest_rhat(np.concatenate((moving, still), axis=2)))
+    assert np.isnan(largest_rhat(np.concatenate((still, moving), axis=2)))
 
 
 @pytest.mark.parametrize("first", [1, 600])

@@ -194,6 +194,14 @@ def test_densities_far_from_the_data(key):
     np.testing.assert_allclose(objective.log_density(several), expected, rtol=1e-12)
 
 
+def test_densities_whose_sums_leave_the_floats_are_zero_and_no_warning():
+    rows = Rows.of(np.full((8, 1), 1e300), np.zeros(8))
+    objective = Objective(lambda size: [rows], FAMILIES["bernoulli", "cloglog"], 1, (), (), False)
+    logit = replace(objective, family=FAMILIES["bernoulli", "logit"])
+    for one in (objective, logit):
+        assert one.log_density(np.array([[6e7], [9e7]])).tolist() == [-np.inf, -np.inf]
+
+
 @pytest.mark.parametrize("key", [("binomial", "logit"), ("poisson", "log")])
 def test_densities_of_large_counts_lose_no_digits(key):
     y, n = np.array([1e9, 2e9]), mp.mpf(4e9)
