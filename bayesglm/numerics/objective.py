@@ -207,10 +207,10 @@ class Objective:
         """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""
         w = step[: self.n_coefficients]
         if self.moments is None:
-            largest = self._likelihood.change(w)
+            largest = self.rowwise.change(w)
         else:
-            sigma = 0.0 if self.free else float(self.dispersions[0])
-            largest = self.moments.change(w, sigma)
+            fixed = [phi for phi in self.dispersions if not isinstance(phi, PriorPart)]
+            largest = self.moments.change(w, max(fixed, default=0.0))
         return max(largest, float(np.abs(step[self.n_coefficients :]).max(initial=0.0)))
 
     def pointwise(self, thetas: Array) -> Array:

@@ -257,8 +257,8 @@ def test_the_posterior_under_a_laplace_prior_is_not_sparse(sparse):
         ({"draws": 0}, bg.DataError, "draws must be a whole number of at least 1, got 0"),
         ({"chains": 0}, bg.DataError, "chains must be"),
         ({"draws": 2.5}, bg.DataError, "got 2.5"),
-        ({"tune": 0}, bg.DataError, "tune must be at least 1"),
-        ({"target_accept": 1.0}, bg.DataError, "target_accept must lie between 0 and 1"),
+        ({"tune": 0}, bg.DataError, "tune must be a whole number of at least 1"),
+        ({"target_accept": 1.0}, bg.DataError, "target_accept must be a number between 0 and 1"),
         ({"engine": "pymcc"}, bg.ModelError, "Did you mean 'pymc'?"),
     ],
 )

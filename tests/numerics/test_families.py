@@ -325,5 +325,6 @@ def test_the_table_is_what_the_design_allows():
     for (name, link), family in FAMILIES.items():
         assert (family.name, family.link) == (name, link)
         assert family.dispersions == (("sigma",) if name == "gaussian" else ())
-        separable = {"gaussian": None, "poisson": "poisson"}
-        assert family.separable == separable.get(name, "binomial")
+        separable = {"gaussian": "positive mean", "poisson": "positive mean"}
+        expected = None if link == "identity" else separable.get(name, "binomial")
+        assert family.separable == expected

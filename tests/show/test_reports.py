@@ -145,7 +145,8 @@ def report_of(names, response, title, folder):
             for name in taken
         }
     )
-    levels = np.array([name for name in names if not {"\0", "\ud800"} & set(name)] + ["a", "b"], dtype=object)
+    levels = [name for name in names if not {"\0", "\ud800"} & set(name)] + ["a", "b"]
+    levels = np.array(levels, dtype=object)
     data["g"] = ("obs", np.resize(levels, 60))
     data[response] = ("obs", rng.poisson(1.0, 60))
     terms = [*taken, bg.Group("g", prior=bg.Normal(0.5))]
