@@ -29,6 +29,16 @@ def diagnose(made: Draws) -> dict[str, float]:
     return found
 
 
+def stand_still(made: Draws) -> bool:
+    """Say whether some parameter never moves, in any chain: floats tell no more of its posterior.
+
+    >>> theta = np.zeros((2, 4, 1))
+    >>> stand_still(Draws(theta, "nuts", "", None, theta[..., 0], {}))
+    True
+    """
+    return made.lp.shape[1] >= FEWEST and bool(np.any(np.ptp(made.theta, axis=1).max(axis=0) == 0))
+
+
 def faults_of(problem: Problem, made: Draws) -> list[str]:
     """Say what is wrong with draws, and what to do about it."""
     chains, draws = made.lp.shape
@@ -38,9 +48,7 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
             f"{checks['n_divergent']:.0f} of {chains * draws} draws diverged (raise target_accept)"
         )
     rhat = checks.get("max_rhat", 1.0)
-    if np.isnan(rhat):
-        found.append("r-hat cannot be told, as chains stand still (take more draws and tune)")
-    elif not rhat <= RHAT_LIMIT:
+    if not rhat <= RHAT_LIMIT:
         found.append(f"r-hat is {rhat:.3f}, above {RHAT_LIMIT} (take more draws and tune)")
     ess = checks.get("min_ess", np.inf)
     if not ess >= ESS_PER_CHAIN * chains and draws >= ESS_PER_CHAIN:

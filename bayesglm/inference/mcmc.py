@@ -23,7 +23,7 @@ from bayesglm.inference.asked import (
     check_tune,
 )
 from bayesglm.inference.centring import Centred, centred_all
-from bayesglm.inference.diagnostics import diagnose, warn
+from bayesglm.inference.diagnostics import diagnose, stand_still, warn
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_posteriors
@@ -179,6 +179,10 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     for problem, one in zip(problems, sampled, strict=True):
         draws = Draws(one.theta, "nuts", "NUTS was asked for", None, one.lp, one.stats)
         if one.lp.size:
+            if stand_still(draws) and not one.interrupted:
+                raise ConvergenceError(
+                    f"the chains{problem.where} stand still: no step moves them. {REMEDIES}"
+                )
             draws = replace(draws, checks=diagnose(draws))
             warn(problem, draws)
         made.append(draws)

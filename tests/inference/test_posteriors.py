@@ -35,7 +35,7 @@ def sparse():
     """A posterior under Laplace priors."""
     data = simulate(150, seed=4)
     model = bg.GLM("poisson", bg.Linear("movie", prior=bg.lasso(20.0)), family="poisson")
-    return model, data, bg.fit(model, data, draws=500)
+    return model, data, bg.fit(model, data, draws=1000)
 
 
 def test_a_skewed_posterior_is_exact_after_correction():
