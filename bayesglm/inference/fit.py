@@ -45,7 +45,7 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     Raises
     ------
     DataError, ModelError, ConvergenceError
-        As in `fit_map`.
+        As in `fit_mcmc`.
 
     Warns
     -----

@@ -3,8 +3,9 @@
 The evidence is log Z, Z the integral of p(y | theta) p(theta) over theta, on the unconstrained
 scale with the Jacobian. Draws of a proposal q near the posterior give Z as the mean of p/q,
 Pareto-smoothed (Vehtari et al. 2024), and, resampled by these weights, the posterior. A gaussian
-response with the identity link needs no weights under Gaussian priors; a sigma to learn, which no
-Gaussian joint with the coefficients follows, is taken through a grid of log(sigma), over which the
+response with the identity link needs no weights under Gaussian priors: its draws are exact, sigma
+first where it is learned. The evidence, and draws under kinks, take a sigma to learn, which no
+Gaussian joint with the coefficients follows, through a grid of log(sigma), over which the
 trapezoidal rule integrates. Priors that are not proper leave out a constant of the evidence.
 """
 

@@ -84,14 +84,18 @@ def fit_laplace(
     Raises
     ------
     ModelError
-        A prior with a kink or heavy tails, of whose uncertainty a Hessian says nothing.
-    DataError, ConvergenceError
+        A prior with a kink or heavy tails, of whose uncertainty a Hessian says nothing; a model
+        without a parameter; a posterior of sigma that is improper.
+    DataError
+        As in `fit_map`; draws, chains or a seed that are no such numbers, or more draws than the
+        memory holds.
+    ConvergenceError
         As in `fit_map`; learned scales that are too many, or whose posterior has no mode.
 
     Warns
     -----
     BayesGLMWarning
-        The weights failed their check: k-hat too high, or too few effective draws.
+        The weights failed their check: k-hat too high, or too few effective draws; as in `fit_map`.
 
     Notes
     -----

@@ -52,6 +52,11 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
         The solver stopped short of the optimum: some |gradient_j| (KKT residual under kinks) is
         1e-5 H_jj^-1/2 or more, H being minus the Hessian of the log posterior at the estimate.
 
+    Warns
+    -----
+    BayesGLMWarning
+        An offset that looks like an exposure without its logarithm.
+
     Examples
     --------
     >>> import bayesglm as bg

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -25,6 +23,7 @@ from bayesglm.inference.asked import (
 from bayesglm.inference.centring import Centred, centred_all
 from bayesglm.inference.diagnostics import diagnose, stand_still, warn
 from bayesglm.inference.draws import Draws
+from bayesglm.inference.guard import failure, guarded, starting_point
 from bayesglm.inference.optimum import check_identified
 from bayesglm.inference.problem import Problem, open_posteriors
 from bayesglm.inference.pymc_model import build
@@ -33,7 +32,7 @@ from bayesglm.inference.trace import kept_columns, let_workers_end, reason_of, r
 from bayesglm.inference.tree import posterior_tree
 from bayesglm.inference.whitening import whiten
 from bayesglm.numerics.coordinates import Slope
-from bayesglm.numerics.density import are_finite, density
+from bayesglm.numerics.density import density
 from bayesglm.numerics.parallel import n_threads, single_products
 from bayesglm.spec.hints import near
 from bayesglm.spec.model import GLM
@@ -50,8 +49,6 @@ LONG_TUNE = 300  # ... and without one
 # turn at the interpreter for longer than they compute, and threads are left to the products.
 SHARED = 3_000_000
 TRIED = 16  # thetas at which single precision is tried
-SPREAD = 2.0  # posterior sds over which the chains start
-NEAR = 1e-3  # the same, of the last place that a start is looked for
 # Steps that rotate x, which is exact for a standard normal, in place of straight ones. Three of 1.3
 # radians make the half turn at which NUTS turns back; longer ones would skip to where x is -x.
 NEARLY_NORMAL = {"exact_normal_trajectory": True, "max_step_size": 1.3}
@@ -125,8 +122,9 @@ def fit_mcmc(
     Raises
     ------
     DataError, ModelError
-        Bad data, an impossible setting, an unknown engine; a posterior that is improper, because
-        the data are separated, columns collinear, or responses reproduced exactly.
+        Bad data, an impossible setting, an unknown engine, more draws than the memory holds; a
+        posterior that is improper, because the data are separated, columns collinear, or responses
+        reproduced exactly; a model without a parameter.
     ConvergenceError
         No place was found to start from, or the sampler stopped short of its draws.
 
@@ -135,6 +133,7 @@ def fit_mcmc(
     BayesGLMWarning
         Divergences, r-hat above 1.01, a bulk effective size below 100 per chain, or draws of
         sigma next to zero. An interruption (Ctrl-C), after which the finished draws are returned.
+        As in `fit_map`.
 
     Notes
     -----
@@ -263,73 +262,29 @@ def run_native(
     from nutpie.compiled_pyfunc import from_pyfunc
 
     failures: list[Exception] = []
-    guarded = _guarded(slope, failures)
-    if not np.isfinite(guarded(_start(guarded, size, seed))[0]):
+    safe = guarded(slope, failures)
+    if not np.isfinite(safe(starting_point(safe, size, seed))[0]):
         if failures:
-            raise _failed(failures[0])
+            raise failure(failures[0])
         raise ConvergenceError("NUTS has no place to start from: the log density is not finite")
     compiled = from_pyfunc(
         size,
-        lambda: guarded,
+        lambda: safe,
         lambda *seeds: lambda x: {"x": x},
         [np.dtype("float64")],
         [(size,)],
         ["x"],
-        make_initial_point_fn=lambda seed: _start(guarded, size, seed),
+        make_initial_point_fn=lambda seed: starting_point(safe, size, seed),
     )
     try:
         run = _run(compiled, settings, seed, watched, options)
     except ConvergenceError as error:
         if not failures:
             raise
-        raise _failed(failures[0]) from error
+        raise failure(failures[0]) from error
     if failures:
-        raise _failed(failures[0])
+        raise failure(failures[0])
     return run
-
-
-def _failed(error: Exception) -> ConvergenceError:
-    failed = ConvergenceError(f"the log density failed, {type(error).__name__}: {error}")
-    failed.__cause__ = error
-    return failed
-
-
-def _guarded(slope: Slope, failures: list[Exception]) -> Slope:
-    """Make a density that fails, or is not finite, one of zero: a divergence to the sampler.
-
-    Failures that are not arithmetic's are kept in a list. From the first on no density is asked
-    for, so that the chains soon end, and none of nutpie's threads has to unwind.
-
-    A thread that comes from outside Python is given a state of the interpreter's at each call, and
-    loses it afterwards, which takes longer (25 us) than many a gradient. So at its first call it
-    takes one that it keeps (PyGILState_Ensure, Python/C API), of a few kB.
-    """
-    thread = threading.local()
-
-    def safe(x: Array) -> tuple[float, Array]:
-        if not hasattr(thread, "kept"):
-            thread.kept = ctypes.pythonapi.PyGILState_Ensure()
-        try:
-            if not failures:
-                with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
-                    value, gradient = slope(x)
-                    if are_finite(value, gradient):
-                        return value, gradient
-        except (ArithmeticError, ValueError):
-            pass
-        except Exception as error:
-            failures.append(error)
-        return -np.inf, np.zeros(len(x))
-
-    return safe
-
-
-def _start(slope: Slope, size: int, seed: int) -> Array:
-    """Draw a starting point, nearer to the centre where the density has no value further out."""
-    x = SPREAD * np.random.default_rng(seed).standard_normal(size)
-    while not np.isfinite(slope(x)[0]) and np.abs(x).max(initial=0.0) > NEAR:
-        x = 0.5 * x
-    return x
 
 
 def _by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:

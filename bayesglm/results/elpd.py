@@ -256,13 +256,13 @@ def kfold(
     Raises
     ------
     DataError
-        Fewer than two folds, or fewer rows or groups than folds; a fold that cannot be fitted;
-        times, trials or labels that are missing or of several kinds.
+        As in `fit`; fewer than two folds, or fewer rows or groups than folds; a fold that cannot
+        be fitted; times, trials or labels that are missing or of several kinds.
 
     Warns
     -----
     BayesGLMWarning
-        ``by="time"`` of data without time: blocks are of rows in their order.
+        ``by="time"`` of data without time: blocks are of rows in their order; as in `fit`.
 
     Examples
     --------

@@ -16,7 +16,7 @@ import xarray as xr
 from conftest import simulate
 
 import bayesglm as bg
-from bayesglm.inference import mcmc
+from bayesglm.inference import guard, mcmc
 from bayesglm.inference.mcmc import Settings, run_native
 from bayesglm.inference.problem import open_problems
 from bayesglm.inference.psis import largest_rhat
@@ -183,7 +183,7 @@ def test_what_overflows_is_no_warning():
     model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
     objective = open_problems(model, {"y": [0, 1, 4], "x": [-1.0, 0.0, 1.0]})[0].unconstrained
     with np.errstate(all="raise"):
-        value, gradient = mcmc._guarded(density(objective, np.zeros(2)).slope, [])(
+        value, gradient = guard.guarded(density(objective, np.zeros(2)).slope, [])(
             np.full(2, 900.0)
         )
     assert value == -np.inf
@@ -282,13 +282,13 @@ def test_a_process_outlives_a_sampler_that_failed():
 
 
 def test_chains_start_far_apart_and_where_there_is_a_density():
-    starts = np.array([mcmc._start(normal, 3, seed) for seed in range(400)])
-    assert starts.std() == pytest.approx(mcmc.SPREAD, rel=0.1)
+    starts = np.array([guard.starting_point(normal, 3, seed) for seed in range(400)])
+    assert starts.std() == pytest.approx(guard.SPREAD, rel=0.1)
 
     def inner(x):
         return (normal(x)[0] if np.abs(x).max() < 0.5 else -np.inf), -x
 
-    assert all(np.abs(mcmc._start(inner, 3, seed)).max() < 0.5 for seed in range(20))
+    assert all(np.abs(guard.starting_point(inner, 3, seed)).max() < 0.5 for seed in range(20))
 
 
 def test_finished_draws_are_kept_when_interrupted():
