@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from dataclasses import replace
 
 import arviz_stats
 import nbclient
@@ -188,7 +189,7 @@ def test_what_overflows_is_no_warning():
         )
     assert value == -np.inf
     assert not gradient.any()
-    guarded = mcmc._guarded(lambda x: (0.0, np.full(2, 1e200)), [])
+    guarded = guard.guarded(lambda x: (0.0, np.full(2, 1e200)), [])
     with np.errstate(all="raise"):
         assert guarded(np.zeros(2))[0] == -np.inf
 
@@ -239,22 +240,31 @@ def test_what_the_sampler_cannot_do_is_an_error_of_the_package(density, words, c
         run(density)
 
 
-# An offset beside which no step of the coefficients is as large as its rounding.
+# An offset of which the exponential is no float once it is weighted, and nothing that undoes it.
 NOWHERE = bg.GLM(
     "cells",
     bg.Linear("x", prior=bg.Laplace(1.0)),
     family="poisson",
     offset="far",
-    intercept=bg.Normal(1.0),
+    weights="heavy",
+    intercept=None,
 )
 
 
 @pytest.mark.filterwarnings("ignore:offset 'far'.*looks like an exposure")
 @pytest.mark.parametrize("verb", [bg.fit, bg.fit_mcmc])
 def test_a_posterior_without_a_place_to_start_from_names_the_neuron_and_remedies(verb):
-    far = population().assign(far=("obs", np.full(60, 1e18)))
-    with pytest.raises(bg.ConvergenceError, match=r"\(neuron=a\).*Check the scale of the data"):
+    far = population().assign(far=("obs", np.full(60, 700.0)), heavy=("obs", np.full(60, 1e8)))
+    refused = pytest.raises(bg.ConvergenceError, match=r"\(neuron=a\)\. Check the scale of the dat")
+    with pytest.warns(bg.BayesGLMWarning, match="without its logarithm"), refused:
         verb(NOWHERE, far)
+
+
+@pytest.mark.filterwarnings("ignore:offset 'far'.*without its logarithm")
+def test_chains_that_stand_still_are_an_error():
+    far = population().assign(far=("obs", np.full(60, 1e18)))
+    with pytest.raises(bg.ConvergenceError, match=r"chains \(neuron=a\) stand still"):
+        bg.fit_mcmc(replace(NOWHERE, weights=None), far)
 
 
 LAST_BREATH = """

@@ -16,6 +16,7 @@ from bayesglm.demo import run
 from bayesglm.show import coefficients, figures
 from bayesglm.show.predictive import predictive
 from bayesglm.show.text import plain
+from bayesglm.spec.names import is_storable
 
 
 def text_of(path):
@@ -145,8 +146,8 @@ def report_of(names, response, title, folder):
             for name in taken
         }
     )
-    levels = [name for name in names if not {"\0", "\ud800"} & set(name)] + ["a", "b"]
-    levels = np.array(levels, dtype=object)
+    storable = [name for name in names if is_storable(name)]
+    levels = np.array([*storable, "a", "b"], dtype=object)
     data["g"] = ("obs", np.resize(levels, 60))
     data[response] = ("obs", rng.poisson(1.0, 60))
     terms = [*taken, bg.Group("g", prior=bg.Normal(0.5))]
