@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from pandas.api.types import infer_dtype
 
-from bayesglm.design.labels import MOMENTS, SPANS, held_by, is_calendar, plain_labels
+from bayesglm.design.labels import MOMENTS, SPANS, coords_over, held_by, is_calendar, plain_labels
 from bayesglm.design.variables import LARGEST, kind_of, place
 from bayesglm.errors import DataError
 from bayesglm.spec.names import first_repeat
@@ -140,8 +140,9 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
     """Read trials and time; ``lagged`` names a term that needs both to be in order."""
     n = dataset.sizes[dim]
     starts = np.zeros(1, dtype=np.intp)
-    if "trial" in dataset.coords and dataset["trial"].dims == (dim,):
-        trial = _trials(dataset["trial"], lagged)
+    coords = coords_over(dataset, dim)
+    if "trial" in coords:
+        trial = _trials(coords["trial"], lagged)
         starts = np.flatnonzero(np.r_[True, trial[1:] != trial[:-1]])
         if lagged and len(set(trial[starts].tolist())) < len(starts):
             again = first_repeat(trial[starts].tolist())
@@ -151,7 +152,7 @@ def read_clock(dataset: xr.Dataset, dim: str, lagged: str | None) -> Clock:
             )
     stops = np.r_[starts[1:], n]
     lengths = stops - starts
-    step = _time_step(dataset, dim, starts, lagged)
+    step = _time_step(coords["time"], starts, lagged) if "time" in coords else None
     return Clock(np.repeat(starts, lengths), np.repeat(stops, lengths), step)
 
 
@@ -171,10 +172,9 @@ def _trials(variable: xr.DataArray, lagged: str | None) -> Array:
     return labels
 
 
-def _time_step(dataset: xr.Dataset, dim: str, starts: Array, lagged: str | None) -> float | None:
-    if "time" not in dataset.coords or dataset["time"].dims != (dim,):
-        return None
-    time = seconds(dataset["time"], f"term {lagged!r} needs regular times" if lagged else None)
+def _time_step(moments: xr.DataArray, starts: Array, lagged: str | None) -> float | None:
+    dim = moments.dims[0]
+    time = seconds(moments, f"term {lagged!r} needs regular times" if lagged else None)
     if time is None:
         return None
     steps = np.diff(time)

@@ -57,6 +57,11 @@ def _usable(name: Any) -> bool:
     return fault_of(str(name)) is None
 
 
+def coords_over(data: xr.Dataset | xr.DataArray, dim: str) -> dict[str, xr.DataArray]:
+    """Return the coordinates that have one value for each place along a dim, and no other dim."""
+    return {str(name): one for name, one in data.coords.items() if one.dims == (dim,)}
+
+
 def held_by(variable: xr.Variable) -> Any:
     """Return the values of one dim; as an index, which keeps zones, where they are pandas' own."""
     own = not isinstance(variable.dtype, np.dtype) and variable.ndim == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesglm.design.labels import coords_over
 from bayesglm.inference.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS
@@ -24,9 +25,8 @@ def sample_coords(problems: list[Problem]) -> dict[str, Any]:
     plan, rows = problems[0].plan, problems[0].design.predictors.rows
     dim = plan.sample_dim
     found: dict[str, Any] = {
-        str(name): (dim, coordinate.values[rows], coordinate.attrs)
-        for name, coordinate in plan.dataset.coords.items()
-        if coordinate.dims == (dim,)
+        name: (dim, coordinate.values[rows], coordinate.attrs)
+        for name, coordinate in coords_over(plan.dataset, dim).items()
     }
     if plan.population is not None:
         found[plan.population] = labels_of(problems)

@@ -204,7 +204,10 @@ class Objective:
         return total
 
     def change(self, step: Array) -> float:
-        """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor."""
+        """Return max |X dw| (and |d log phi|): how far a step moves any linear predictor.
+
+        Moments tell it in units of the residuals.
+        """
         w = step[: self.n_coefficients]
         if self.moments is None:
             largest = self.rowwise.change(w)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesglm.design.clock import ask_for_time, seconds
 from bayesglm.design.door import as_dataset
+from bayesglm.design.labels import coords_over
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError, tell
 from bayesglm.inference.asked import whole_number
@@ -47,8 +48,9 @@ def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: in
             raise DataError(f"{len(rows)} samples cannot make {folds} folds; use fewer folds.")
         if by is None:
             return _Folding(len(rows), folds, rng).at_random()
-        if by == "time" and _has_time(problem):
-            return _blocks_of_time(problem, folds)
+        coords = coords_over(problem.plan.dataset, dim)
+        if by == "time" and "time" in coords:
+            return _blocks_of_time(coords["time"], coords.get("trial"), rows, folds)
         if by != dim:
             ask_for_time(as_dataset(data), dim, f"by={by!r}")
             tell(
@@ -65,25 +67,20 @@ def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: in
     return _Folding(len(labels), min(folds, len(labels)), rng).at_random()[group]
 
 
-def _has_time(problem: Problem) -> bool:
-    coords, dim = problem.plan.dataset.coords, problem.plan.sample_dim
-    return "time" in coords and coords["time"].dims == (dim,)
-
-
-def _blocks_of_time(problem: Problem, folds: int) -> Array:
+def _blocks_of_time(
+    moments: xr.DataArray, trial: xr.DataArray | None, rows: Array, folds: int
+) -> Array:
     """Cut the rows into blocks of time: trial by trial, if time starts anew in each.
 
     Trials stand in the order of their first times, then of their labels; samples of one time
     share a fold.
     """
-    rows, dataset = problem.design.predictors.rows, problem.plan.dataset
     # The unit of numbers does not matter for their order.
-    every = seconds(dataset["time"].drop_attrs(), "by='time' needs the time of each sample")
+    every = seconds(moments.drop_attrs(), "by='time' needs the time of each sample")
     assert every is not None
     time, n = every[rows], len(rows)
-    trial = dataset.coords.get("trial")
     group: Array = np.zeros(n, dtype=np.intp)
-    if trial is not None and trial.dims == dataset["time"].dims and len(np.unique(time)) < n:
+    if trial is not None and len(np.unique(time)) < n:
         names, group = np.unique(
             _labels(trial, rows, "the coordinate 'trial'"), return_inverse=True
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError
 from bayesglm.inference.samples import labelled
 from bayesglm.inference.tree import reopen
@@ -45,9 +46,9 @@ class Scored:
         counted = own.dtype.kind in "iu" and np.array_equal(own, np.arange(len(own)))
         by_position = not attrs["labelled"] if "labelled" in attrs else counted
         labels = {
-            str(key): coordinate.values
-            for key, coordinate in values.coords.items()
-            if coordinate.dims == (dim,) and key not in (OBSERVED, WEIGHTS, POSITION)
+            key: coordinate.values
+            for key, coordinate in coords_over(values, dim).items()
+            if key not in (OBSERVED, WEIGHTS, POSITION)
         }
         if by_position:
             labels.pop(dim, None)

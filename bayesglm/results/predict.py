@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.design.design import Predictors
+from bayesglm.design.labels import coords_over
 from bayesglm.design.plan import plan_prediction
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.asked import check_seed
@@ -165,7 +166,7 @@ def _as_dataset(
     import xarray as xr
 
     plan, lead = problems[0].plan, tuple(coords)
-    coords |= {str(k): c for k, c in dataset.coords.items() if c.dims == (dim,)}
+    coords |= coords_over(dataset, dim)
     if plan.population is None:
         values, dims = values[..., 0, :], (*lead, dim)
     else:

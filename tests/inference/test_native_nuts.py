@@ -251,7 +251,6 @@ NOWHERE = bg.GLM(
 )
 
 
-@pytest.mark.filterwarnings("ignore:offset 'far'.*looks like an exposure")
 @pytest.mark.parametrize("verb", [bg.fit, bg.fit_mcmc])
 def test_a_posterior_without_a_place_to_start_from_names_the_neuron_and_remedies(verb):
     far = population().assign(far=("obs", np.full(60, 700.0)), heavy=("obs", np.full(60, 1e8)))
