@@ -69,15 +69,15 @@ def _named_time(dataset: xr.Dataset, dim: str, name: str) -> xr.Dataset:
 
 def times_among(dataset: xr.Dataset, dim: str, names: Any = None) -> list[str]:
     """Return the variables that are times by their type, each once whatever names it has."""
-    found: dict[str, Array] = {}
+    times: dict[str, Array] = {}
     for name in dataset.data_vars if names is None else names:
         variable = dataset.variables[name]
         if variable.dims != (dim,) or not _is_time(variable):
             continue
         values = plain_labels(held_by(variable))
-        if not any(_equal(values, other) for other in found.values()):
-            found[str(name)] = values
-    return list(found)
+        if not any(_equal(values, other) for other in times.values()):
+            times[str(name)] = values
+    return list(times)
 
 
 def _equal(values: Array, other: Array) -> bool:

@@ -42,12 +42,12 @@ def index_labels(index: pd.Index, dim: str, columns: Container[str]) -> dict[str
         name = str(index.name)
         named = _usable(index.name) and name not in columns and name != dim
         return {dim: labels} | ({name: labels} if named else {})
-    found: dict[str, Any] = {}
+    levels: dict[str, Any] = {}
     for k, level in enumerate(index.names):
         name = str(level) if _usable(level) else f"level_{k}"
-        taken = name in columns or name in found or name == dim
-        found[f"{name}_{k}" if taken else name] = in_words(plain_labels(index.get_level_values(k)))
-    return found
+        taken = name in columns or name in levels or name == dim
+        levels[f"{name}_{k}" if taken else name] = in_words(plain_labels(index.get_level_values(k)))
+    return levels
 
 
 def _usable(name: Any) -> bool:

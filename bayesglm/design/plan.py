@@ -123,7 +123,7 @@ def plan_prediction(
     if lagged is not None:
         ask_for_time(dataset, dim, f"term {lagged!r}", model.variables)
     clock = read_clock(dataset, dim, lagged)
-    made = []
+    every = []
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
         y = None
@@ -133,8 +133,8 @@ def plan_prediction(
                 response = response.isel({population: neuron})
             y = numbers(response, dim, "response")
         source = Source(dataset, dim, clock, population, index, y, levels)
-        made.append(_predictors(model, source, None))
-    return dataset, dim, tuple(made)
+        every.append(_predictors(model, source, None))
+    return dataset, dim, tuple(every)
 
 
 def _storable(dataset: xr.Dataset) -> xr.Dataset:
@@ -197,13 +197,13 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
                 f"term {term.label!r} has lags of its own, and its predictor {term.variable!r} a "
                 "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."
             )
-        made = {f"{term.label}_{suffix}": "dim" for suffix in OWN_DIMS[type(term)]}
+        own_names = {f"{term.label}_{suffix}": "dim" for suffix in OWN_DIMS[type(term)]}
         prior = model.prior_of(term)
         if learned_scale(prior) or (prior is None and isinstance(term, Group)):
-            made |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
-        for name in dims & made.keys():
+            own_names |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
+        for name in dims & own_names.keys():
             raise ModelError(
-                f"term {term.label!r} needs the {made[name]} {name!r}, which the data have "
+                f"term {term.label!r} needs the {own_names[name]} {name!r}, which the data have "
                 "already; give the term another name=."
             )
 

@@ -24,15 +24,15 @@ def sample_coords(problems: list[Problem]) -> dict[str, Any]:
     """
     plan, rows = problems[0].plan, problems[0].design.predictors.rows
     dim = plan.sample_dim
-    found: dict[str, Any] = {
+    coords: dict[str, Any] = {
         name: (dim, coordinate.values[rows], coordinate.attrs)
         for name, coordinate in coords_over(plan.dataset, dim).items()
     }
     if plan.population is not None:
-        found[plan.population] = labels_of(problems)
-    if dim not in found:
-        found[dim] = rows
-    return found
+        coords[plan.population] = labels_of(problems)
+    if dim not in coords:
+        coords[dim] = rows
+    return coords
 
 
 def labels_of(problems: list[Problem]) -> Array:

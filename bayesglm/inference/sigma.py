@@ -89,9 +89,9 @@ def sigma_first(problem: Problem) -> SigmaFirst:
 
     def taken(w: Array) -> Moments:
         nonlocal gram
-        found = moments(objective.rowwise, w, gram)
-        gram = found.gram
-        return found
+        known = moments(objective.rowwise, w, gram)
+        gram = known.gram
+        return known
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         given = conjugate(objective, taken, problem.start())

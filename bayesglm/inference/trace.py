@@ -68,7 +68,7 @@ def kept_columns(draws: Any, stats: Any, names: Iterable[str]) -> dict[str, Arra
             return values.to_numpy(zero_copy_only=False)
         return values.flatten().to_numpy().reshape(-1, *map(int, shape.split(",")))
 
-    found = {name: column(stats, name) for name in names}
-    found |= {name: column(draws, name) for name in draws.column_names}
+    columns = {name: column(stats, name) for name in names}
+    columns |= {name: column(draws, name) for name in draws.column_names}
     kept = ~column(stats, "tuning")
-    return {name: values[kept] for name, values in found.items()}
+    return {name: values[kept] for name, values in columns.items()}

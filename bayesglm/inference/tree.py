@@ -145,7 +145,7 @@ def model_of(fit: xr.DataTree) -> GLM:
     return GLM.from_json(fit.attrs["model"])
 
 
-def _whole(fit: xr.DataTree) -> GLM:
+def _model_of_whole(fit: xr.DataTree) -> GLM:
     """Return the model of a tree that holds what a fit needs to be opened; raises DataError."""
     model = model_of(fit)
     missing = [name for name in (SAMPLE_DIM, "population") if name not in fit.attrs]
@@ -166,14 +166,14 @@ def reopen(fit: xr.DataTree) -> list[Problem]:
 
 def stored_data(fit: xr.DataTree) -> xr.Dataset:
     """Return the data that the model names, as the fit stored them, on all their samples."""
-    _whole(fit)
+    _model_of_whole(fit)
     dataset = fit["constant_data"].to_dataset()
     return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
 
 
 def parameter_group(fit: xr.DataTree) -> xr.Dataset:
     """Return the Dataset with the parameters: the posterior, or the MAP."""
-    model = _whole(fit)
+    model = _model_of_whole(fit)
     name = next((name for name in ("posterior", "map") if name in fit.children), None)
     if name is None:
         raise DataError(

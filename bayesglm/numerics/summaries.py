@@ -14,12 +14,12 @@ def mean_of(draws: Array) -> Array:
     [1.5, 1.6e+308, inf]
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        found = np.mean(draws, axis=0)
-        if np.isfinite(found).all():
-            return found
-        found = np.sum(draws / len(draws), axis=0)
+        mean = np.mean(draws, axis=0)
+        if np.isfinite(mean).all():
+            return mean
+        mean = np.sum(draws / len(draws), axis=0)
     both = np.copysign(np.inf, np.sign(draws).sum(axis=0))
-    return np.where(np.isnan(found), both, found)
+    return np.where(np.isnan(mean), both, mean)
 
 
 def quantiles_of(draws: Array, probabilities: Array) -> Array:
@@ -33,11 +33,11 @@ def quantiles_of(draws: Array, probabilities: Array) -> Array:
     # Quantiles along the last axis, which is contiguous, are several times as fast.
     last = np.ascontiguousarray(np.moveaxis(draws, 0, -1))
     with np.errstate(over="ignore", invalid="ignore"):
-        found = np.quantile(last, probabilities, axis=-1)
-    if np.isfinite(found).all():
-        return found
+        quantiles = np.quantile(last, probabilities, axis=-1)
+    if np.isfinite(quantiles).all():
+        return quantiles
     nearest = np.quantile(last, probabilities, axis=-1, method="nearest")
-    return np.where(np.isfinite(found), found, nearest)
+    return np.where(np.isfinite(quantiles), quantiles, nearest)
 
 
 def finished(thetas: Array) -> Array:

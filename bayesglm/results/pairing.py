@@ -109,14 +109,14 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
             "the models have no samples in common, so they cannot be compared: "
             f"{'; '.join(one.told() for one in every)}; {REMEDY}."
         )
-    found = {
+    where_in = {
         one.name: {one.dim: place, **other}
         for one, place, other in zip(every, places, others, strict=True)
     }
-    paired = [Scored.of(name, values[name].isel(place)) for name, place in found.items()]
+    paired = [Scored.of(name, values[name].isel(place)) for name, place in where_in.items()]
     _check_equal(paired, OBSERVED, "response", where)
     _check_equal(paired, WEIGHTS, "weight", where)
-    return found
+    return where_in
 
 
 def unchecked(values: Mapping[str, xr.DataArray]) -> list[str]:
@@ -239,9 +239,11 @@ def _by_position(every: Sequence[Scored], shared: Sequence[str]) -> list[Array]:
     return _matched([pd.Index(position) for position in positions])
 
 
-def _check_equal(found: Sequence[Scored], what: str, word: str, told: Callable[[int], str]) -> None:
+def _check_equal(
+    paired: Sequence[Scored], what: str, word: str, told: Callable[[int], str]
+) -> None:
     """Raise DataError where paired samples carry different responses, or different weights."""
-    known = [one for one in found if one.measure is not None]
+    known = [one for one in paired if one.measure is not None]
     if what == OBSERVED:
         known = [one for one in known if one.carried(what) is not None]
     if not known or all(one.carried(what) is None for one in known):

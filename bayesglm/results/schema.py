@@ -25,7 +25,14 @@ LEADS: dict[str, tuple[str, ...]] = {
 BESIDE = {"posterior": ("sample_stats",), "map": (), "path": ("statistics",)}  # other groups
 LIKE_PARAMETERS = {"proposal": "posterior", "sd": "path"}  # groups with the same variables
 DATA = ("observed_data", "constant_data")
-NUMBERS = {"n_samples": int, "n_dropped": int, "population": str, "method": str, SAMPLE_DIM: str}
+WHOLE, WORD = (int, np.integer), (str,)
+ATTRIBUTES = {
+    "n_samples": WHOLE,
+    "n_dropped": WHOLE,
+    "population": WORD,
+    "method": WORD,
+    SAMPLE_DIM: WORD,
+}
 
 
 def check_tree(tree: xr.DataTree) -> None:
@@ -45,8 +52,8 @@ def check_tree(tree: xr.DataTree) -> None:
     for name in (*BESIDE[group], *DATA):
         if name not in tree.children:
             raise DataError(f"the tree lacks the group {name!r}, which a {group} has beside it.")
-    for name, kind in NUMBERS.items():
-        if not isinstance(tree.attrs.get(name), (kind, np.integer)):
+    for name, kind in ATTRIBUTES.items():
+        if not isinstance(tree.attrs.get(name), kind):
             raise DataError(f"the tree lacks the attribute {name!r}.")
     if tree.attrs[SAMPLE_DIM] not in tree["constant_data"].to_dataset().dims:
         raise DataError(f"the group 'constant_data' lacks the dim {tree.attrs[SAMPLE_DIM]!r}.")
