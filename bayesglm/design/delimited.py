@@ -160,8 +160,7 @@ def _table(dialect: Dialect) -> Table:
 
 def _rows(dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Run through the rows that are not empty, each with the line on which it begins."""
-    unpack = PACKED.get(dialect.path.suffix.lower(), lambda path: path.open("rb"))
-    with unpack(dialect.path) as raw, _as_text(raw, dialect.encoding) as text:
+    with _unpacked(dialect.path) as raw, _as_text(raw, dialect.encoding) as text:
         reader, line = csv.reader(text, delimiter=dialect.sep, strict=True), 1
         try:
             for row in reader:
@@ -172,6 +171,11 @@ def _rows(dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
             raise dialect.fault(
                 line, f"{error}; a quotation mark may be left open, or stand inside a cell"
             ) from error
+
+
+def _unpacked(path: Path) -> Any:
+    """Open a file's bytes, unpacked where its name says that they are packed."""
+    return PACKED.get(path.suffix.lower(), lambda path: path.open("rb"))(path)
 
 
 def _as_text(raw: Any, encoding: str) -> io.TextIOWrapper:
@@ -237,16 +241,15 @@ def _of_another_width(row: list[str], header: list[str]) -> str:
 def _undecodable(dialect: Dialect, error: UnicodeError) -> str:
     """Say on which line text stops being of its encoding, if lines can be told without it."""
     path, line = dialect.path, ""
-    unpack = PACKED.get(path.suffix.lower(), lambda path: path.open("rb"))
     name = "UTF-8" if dialect.encoding == "utf-8-sig" else dialect.encoding
-    with unpack(path) as raw:
+    with _unpacked(path) as raw:
         start = raw.read(4)
         if start[:2] == b"\x1f\x8b":
             return f"{str(path)!r} is packed by gzip; name it {path.name}.gz."
         if start[:2] in (b"\xff\xfe", b"\xfe\xff") and name == "UTF-8":
             return f"{str(path)!r} is not UTF-8 text; say encoding utf-16 (--encoding utf-16)."
     if name == "UTF-8":
-        with unpack(path) as raw:
+        with _unpacked(path) as raw:
             for number, text in enumerate(raw, start=1):
                 try:
                     text.decode("utf-8")
