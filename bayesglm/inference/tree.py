@@ -202,12 +202,14 @@ def thetas_from(group: xr.Dataset, problems: list[Problem]) -> list[Array]:
     """Flatten a Dataset of parameters, as `parameters` makes it, per neuron."""
     lead = [dim for dim in ("chain", "draw") if dim in group.dims]
     found = []
+    variables = dict(group.variables)  # each bare: its coordinates would be looked for among all
     for k, problem in enumerate(problems):
         theta = np.empty((*(group.sizes[dim] for dim in lead), problem.natural.size))
-        population = problem.plan.population
+        population, blocks = problem.plan.population, _blocks(problem)
         for name, where in problem.places.items():
-            variable = group[name] if population is None else group[name].isel({population: k})
-            block = _block(problem, name)
+            variable = variables[name]
+            variable = variable if population is None else variable.isel({population: k})
+            block = blocks.get(name)
             values = variable.transpose(*lead, *(block.dims if block else ())).values
             theta[..., where] = values.reshape(*theta.shape[:-1], -1)
         n = problem.natural.n_coefficients
@@ -225,8 +227,9 @@ def parameters(
     variables, coords = {}, _lead_coords(lead, thetas[0].shape)
     if plan.population is not None:
         coords[plan.population] = labels_of(problems)
+    blocks = _blocks(first)
     for name, where in first.places.items():
-        block = _block(first, name)
+        block = blocks.get(name)
         shape, dims = ((), ()) if block is None else (block.shape, block.dims)
         stacked = np.stack([theta[..., where] for theta in thetas], axis=len(lead))
         values = stacked.reshape(*stacked.shape[:-1], *shape)
@@ -267,10 +270,9 @@ def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
     return made.reset_coords(list(variables))
 
 
-def _block(problem: Problem, name: str) -> Any:
-    """Return what has the shape, dims and coords of a parameter; None for a single number."""
-    blocks = {block.name: block for block in problem.design.predictors.blocks}
-    return (blocks | problem.learned).get(name)
+def _blocks(problem: Problem) -> dict[str, Any]:
+    """Return by name what has the shape, dims and coords of parameters; single numbers have none."""
+    return {block.name: block for block in problem.design.predictors.blocks} | problem.learned
 
 
 def _lead_coords(lead: tuple[str, ...], shape: tuple[int, ...]) -> dict[str, Any]:

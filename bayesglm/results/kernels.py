@@ -59,13 +59,14 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         raise DataError(f"prob must lie between 0 and 1, got {prob!r}.")
     problems = reopen(fit)
     group = parameter_group(fit)
-    thetas = thetas_of(fit, problems)
+    thetas = [theta[finished(theta)] for theta in thetas_of(fit, problems)]
+    centres = [_average_eta(*pair) for pair in zip(problems, thetas, strict=True)]
     drawn = "draw" in group.dims
     nodes = {}
     for k, block in enumerate(problems[0].design.predictors.blocks):
         told = [
-            _summarised(problem, theta[finished(theta)], k, prob if drawn else None)
-            for problem, theta in zip(problems, thetas, strict=True)
+            _summarised(problem, theta, centre, k, prob if drawn else None)
+            for problem, theta, centre in zip(problems, thetas, centres, strict=True)
         ]
         variables = {name: np.stack([one[name] for one in told]) for name in told[0]}
         nodes[f"/{block.name}"] = _node(problems, block, variables)
@@ -74,11 +75,13 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     return tree
 
 
-def _summarised(problem: Problem, theta: Array, k: int, prob: float | None) -> dict[str, Array]:
+def _summarised(
+    problem: Problem, theta: Array, centre: Array, k: int, prob: float | None
+) -> dict[str, Array]:
     """Return both units of one neuron's block ``k``, of its draws with bands."""
     link = theta[:, problem.places[problem.design.predictors.blocks[k].name]]
     found: dict[str, Array] = {}
-    for name, values in (("link", link), ("response", _response(problem, theta, k))):
+    for name, values in (("link", link), ("response", _response(problem, link, centre))):
         if not len(values):  # an interruption left this neuron without draws
             values = np.full((1, link.shape[1]), np.nan)
         found[name] = mean_of(values)
@@ -88,19 +91,18 @@ def _summarised(problem: Problem, theta: Array, k: int, prob: float | None) -> d
     return found
 
 
-def _response(problem: Problem, theta: Array, k: int) -> Array:
-    """Return the change of the mean response, per draw and coefficient of block ``k``."""
-    objective, name = problem.natural, problem.design.predictors.blocks[k].name
-    centre = _average_eta(problem, theta[:, : objective.n_coefficients])
-    mean, w = objective.family.mean, theta[:, problem.places[name]]
+def _response(problem: Problem, w: Array, centre: Array) -> Array:
+    """Return the change of the mean response, per draw and coefficient, from an average eta."""
+    mean = problem.natural.family.mean
     with np.errstate(over="ignore", invalid="ignore"):
         change = mean(centre[:, None] + w, (), None) - mean(centre[:, None], (), None)
     # Where both are beyond the largest float: the mean rises with eta, whatever the link.
     return np.where(np.isnan(change), np.where(w == 0.0, 0.0, np.copysign(np.inf, w)), change)
 
 
-def _average_eta(problem: Problem, w: Array) -> Array:
+def _average_eta(problem: Problem, theta: Array) -> Array:
     """Return the average linear predictor per draw; a row of weight 2 counts twice."""
+    w = theta[:, : problem.natural.n_coefficients]
     n = sum(float(_counts(rows).sum()) for rows in problem.design.blocks(4096))
     average, offset = np.zeros(w.shape[1]), 0.0
     for rows in problem.design.blocks(4096):

@@ -119,29 +119,34 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
             if place != "sd" or where.start < coefficients
         ]
         for name in named:
-            _check_like(own, place, template[name], lead)
-        _check_numbers(own[named], place, (*lead, problems[0].plan.population))
+            _check_like(own, place, template, name, lead)
+        _check_numbers(own, named, place, (*lead, problems[0].plan.population))
 
 
-def _check_like(own: xr.Dataset, place: str, expected: xr.DataArray, lead: tuple[str, ...]) -> None:
+def _check_like(
+    own: xr.Dataset, place: str, template: xr.Dataset, name: str, lead: tuple[str, ...]
+) -> None:
     """Check dims, sizes and labels of a parameter against those that its model gives it."""
-    name = str(expected.name)
-    variable = _variable(own, place, name, expected.dims)
-    for dim in expected.dims:
+    dims = template.variables[name].dims
+    _variable(own, place, name, dims)
+    for dim in map(str, dims):
         if dim in lead:
             continue
-        labels = expected.coords[dim].variable
-        if dim not in variable.coords or not variable.coords[dim].variable.equals(labels):
+        labels = template.variables[dim]
+        if dim not in own.coords or not own.variables[dim].equals(labels):
             raise DataError(
                 f"the labels of dim {dim!r} of the parameter {name!r} in the group {place!r} are "
                 "not those that the model has on the stored data."
             )
 
 
-def _check_numbers(own: xr.Dataset, place: str, by_draw: tuple[str | None, ...]) -> None:
+def _check_numbers(
+    own: xr.Dataset, named: list[str], place: str, by_draw: tuple[str | None, ...]
+) -> None:
     """Check that parameters are finite, but for draws that are missing as a whole."""
     absent: Array | None = None
-    for name, variable in own.data_vars.items():
+    for name in named:
+        variable = own.variables[name]
         outside = [dim for dim in by_draw if dim in variable.dims]
         values = variable.transpose(*outside, ...).values
         inside = tuple(range(len(outside), values.ndim))
@@ -160,11 +165,14 @@ def _check_numbers(own: xr.Dataset, place: str, by_draw: tuple[str | None, ...])
         )
 
 
-def _variable(own: xr.Dataset, place: str, name: str, dims: Any) -> xr.DataArray:
-    """Return a variable of a group, numbers over some dims in any order."""
+def _variable(own: xr.Dataset, place: str, name: str, dims: Any) -> xr.Variable:
+    """Return a variable of a group, numbers over some dims in any order.
+
+    Bare: its coordinates would be looked for among all of the group's.
+    """
     if name not in own.data_vars:
         raise DataError(f"the group {place!r} lacks the variable {name!r}.")
-    variable = own[name]
+    variable = own.variables[name]
     if set(variable.dims) != set(dims) or variable.dtype.kind not in "biuf":
         raise DataError(
             f"the variable {name!r} of the group {place!r} is of type {variable.dtype} over "

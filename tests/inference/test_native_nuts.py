@@ -263,7 +263,7 @@ def test_a_posterior_without_a_place_to_start_from_names_the_neuron_and_remedies
 def test_chains_that_stand_still_are_an_error():
     far = population().assign(far=("obs", np.full(60, 1e18)))
     with pytest.raises(bg.ConvergenceError, match=r"chains \(neuron=a\) stand still"):
-        bg.fit_mcmc(replace(NOWHERE, weights=None), far)
+        bg.fit_mcmc(replace(NOWHERE, weights=None, intercept=bg.Normal(1.0)), far)
 
 
 LAST_BREATH = """
