@@ -11,7 +11,7 @@ import xarray as xr
 from bayesglm.design.labels import coords_over
 from bayesglm.inference.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS
+from bayesglm.spec.names import OBSERVED, POSITION, TRIALS, WEIGHTS
 
 Array = np.ndarray
 DENSITIES, PROBABILITIES = "densities", "probabilities"  # what a log likelihood is made of
@@ -43,7 +43,7 @@ def labels_of(problems: list[Problem]) -> Array:
 
 
 def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
-    """Return `sample_coords`, and the responses and weights that paired samples must share.
+    """Return `sample_coords`, and responses, trials and weights, which paired samples must share.
 
     Where labels are not unique, the samples' positions in the data are there as well.
     """
@@ -56,9 +56,12 @@ def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
         return (dims, values if plan.population is not None else values[..., 0])
 
     coords[OBSERVED] = per_sample([problem.design.y for problem in problems])
-    weights = [problem.design.weights for problem in problems if problem.design.weights is not None]
-    if weights:
-        coords[WEIGHTS] = per_sample(weights)
+    designs = [problem.design for problem in problems]
+    counts = {TRIALS: [d.predictors.trials for d in designs], WEIGHTS: [d.weights for d in designs]}
+    for name, every in counts.items():
+        columns = [one for one in every if one is not None]
+        if columns:
+            coords[name] = per_sample(columns)
     if dim in plan.dataset.coords and not pd.Index(coords[dim][1]).is_unique:
         coords[POSITION] = (dim, rows)
     return coords

@@ -271,7 +271,7 @@ def _dataset(variables: dict[str, Any], coords: dict[str, Any]) -> xr.Dataset:
 
 
 def _blocks(problem: Problem) -> dict[str, Any]:
-    """Return by name what has the shape, dims and coords of parameters; single numbers have none."""
+    """Return by name what has the shape, dims and coords of parameters; numbers have none."""
     return {block.name: block for block in problem.design.predictors.blocks} | problem.learned
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,8 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     ------
     DataError
         Fewer than two models, or models without common samples; labels that do not tell which
-        samples belong together; samples with different responses or weights; densities (of
-        measurements) among probabilities (of counts).
+        samples belong together; samples with different responses, trials or weights; densities
+        (of measurements) among probabilities (of counts).
 
     Warns
     -----
@@ -68,7 +69,11 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
         raise DataError("compare needs a mapping of at least two names to fits or ELPDData.")
     elpds = {name: one if isinstance(one, ELPDData) else loo(one) for name, one in models.items()}
     common = _on_common_samples(elpds)
-    table = arviz_compare(common, round_to="none")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        table = arviz_compare(common, round_to="none")
+    for one in told:
+        tell(str(one.message))
     n_common = int(next(iter(common.values())).n_data_points)
     table.attrs["n_data_points"] = n_common
     table.attrs["left_out"] = {

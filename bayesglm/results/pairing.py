@@ -13,7 +13,7 @@ from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError
 from bayesglm.inference.samples import labelled
 from bayesglm.inference.tree import reopen
-from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS
+from bayesglm.spec.names import CARRIED, OBSERVED, POSITION, TRIALS, WEIGHTS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,7 +48,7 @@ class Scored:
         labels = {
             key: coordinate.values
             for key, coordinate in coords_over(values, dim).items()
-            if key not in (OBSERVED, WEIGHTS, POSITION)
+            if key not in CARRIED
         }
         if by_position:
             labels.pop(dim, None)
@@ -98,7 +98,7 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
     ------
     DataError
         Densities among probabilities; no common samples, or labels that cannot tell; paired
-        samples with different responses or frequency weights.
+        samples with different responses, numbers of trials or frequency weights.
     """
     every = [Scored.of(name, one) for name, one in values.items()]
     _check_measures(every)
@@ -115,6 +115,7 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
     }
     paired = [Scored.of(name, values[name].isel(place)) for name, place in where_in.items()]
     _check_equal(paired, OBSERVED, "response", where)
+    _check_equal(paired, TRIALS, "trial count", where)
     _check_equal(paired, WEIGHTS, "weight", where)
     return where_in
 
@@ -244,7 +245,7 @@ def _check_equal(
 ) -> None:
     """Raise DataError where paired samples carry different responses, or different weights."""
     known = [one for one in paired if one.measure is not None]
-    if what == OBSERVED:
+    if what != WEIGHTS:  # where there are none, each counts once
         known = [one for one in known if one.carried(what) is not None]
     if not known or all(one.carried(what) is None for one in known):
         return

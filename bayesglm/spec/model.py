@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.hints import call_of, meant, prior_hint, verb_hint
-from bayesglm.spec.names import OBSERVED, POSITION, WEIGHTS, fault_of, first_repeat
+from bayesglm.spec.names import CARRIED, fault_of, first_repeat
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
@@ -24,9 +24,7 @@ from bayesglm.spec.priors import (
 from bayesglm.spec.terms import TERMS, Group, History, Linear, Term
 
 ROLES = ("trials", "offset", "exposure", "weights")
-RESERVED = frozenset(
-    {"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q", OBSERVED, WEIGHTS, POSITION}
-)
+RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q", *CARRIED})
 DERIVED = (
     "_lag",
     "_column",

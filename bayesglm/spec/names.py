@@ -9,7 +9,9 @@ from unicodedata import category
 LONGEST_NAME = 240  # bytes; files take 255, and names with a suffix are derived from a name
 OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 # Coordinates that pointwise values carry, so that those of two fits can be paired.
-OBSERVED, WEIGHTS, POSITION = "observed_response", "frequency_weight", "sample_position"
+OBSERVED, TRIALS = "observed_response", "observed_trials"
+WEIGHTS, POSITION = "frequency_weight", "sample_position"
+CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION)
 PARTS_OF_PATHS = "/\\"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

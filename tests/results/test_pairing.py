@@ -196,6 +196,27 @@ def test_what_is_drawn_is_whole_where_a_likelihood_is_a_probability(family):
     assert np.array_equal(drawn, np.round(drawn)) == FAMILY_NAMES[family.name].discrete
 
 
+def test_different_trials_are_refused():
+    """So many of five are another response than so many of fifty."""
+    frame = FRAME.assign(five=np.maximum(Y, 5), fifty=50)
+    fits = {
+        trials: fit(bg.GLM("y", "x", family="binomial", trials=trials), frame)
+        for trials in ("five", "fifty")
+    }
+    message = r"different trial counts at 60 of 60 common samples, first at obs=0: 50 against 5\."
+    with pytest.raises(bg.DataError, match=message):
+        bg.compare(fits)
+    same = {"five": fits["five"], "again": fit(WITHOUT, frame), "third": fits["five"]}
+    assert bg.compare(same).attrs["n_data_points"] == N
+
+
+def test_what_another_package_has_to_say_of_a_comparison_is_told_here(scores):
+    folds = bg.kfold(WITHOUT, FRAME, folds=3, draws=100)
+    with pytest.warns(bg.BayesGLMWarning, match="Comparing LOO-CV to K-fold-CV") as told:
+        bg.compare({"one": scores["one"], "folds": folds})
+    assert [one.filename for one in told] == [__file__]
+
+
 def test_different_weights_are_refused(scores):
     twice = bg.GLM("y", [], family="poisson", weights="w")
     data = FRAME.assign(w=np.r_[np.ones(N - 1), 2.0])
