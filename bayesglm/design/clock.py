@@ -12,7 +12,15 @@ import pandas as pd
 import xarray as xr
 from pandas.api.types import infer_dtype
 
-from bayesglm.design.labels import MOMENTS, SPANS, coords_over, held_by, is_calendar, plain_labels
+from bayesglm.design.labels import (
+    MOMENTS,
+    SPANS,
+    coords_over,
+    held_by,
+    is_calendar,
+    plain_labels,
+    same_labels,
+)
 from bayesglm.design.variables import LARGEST, kind_of, place
 from bayesglm.errors import DataError
 from bayesglm.spec.names import first_repeat
@@ -75,16 +83,9 @@ def times_among(dataset: xr.Dataset, dim: str, names: Any = None) -> list[str]:
         if variable.dims != (dim,) or not _is_time(variable):
             continue
         values = plain_labels(held_by(variable))
-        if not any(_equal(values, other) for other in times.values()):
+        if not any(same_labels(values, other) for other in times.values()):
             times[str(name)] = values
     return list(times)
-
-
-def _equal(values: Array, other: Array) -> bool:
-    try:
-        return bool(np.array_equal(values, other))
-    except OverflowError:  # dates that no unit can hold beside the others
-        return False
 
 
 def _is_time(variable: xr.Variable) -> bool:

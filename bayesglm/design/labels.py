@@ -113,6 +113,11 @@ def in_words(values: Array) -> Array:
     return np.array([word.encode("unicode_escape").decode() for word in words], dtype=object)
 
 
+def same_labels(one: Array, other: Array) -> bool:
+    """Say whether labels are the same in the same order; one that is missing equals another."""
+    return pd.Index(one).equals(pd.Index(other))
+
+
 def _as_dates(values: Array) -> Array:
     """Return cftime's dates of the calendar in use as numpy's, those of other calendars as is."""
     if any(value.calendar not in IN_USE for value in values):

@@ -14,7 +14,7 @@ from bayesglm.design.blocks import Source, build_block
 from bayesglm.design.clock import ask_for_time, read_clock
 from bayesglm.design.design import Design, Plan, Predictors, family_of
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
-from bayesglm.design.labels import in_words, plain_labels
+from bayesglm.design.labels import held_by, in_words, plain_labels
 from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.variables import numbers, place, require
 from bayesglm.errors import DataError, ModelError
@@ -112,7 +112,7 @@ def plan_prediction(
     dataset = as_dataset(data)
     first = next((name for term in model.terms for name in term.variables), model.response)
     dim = sample_dim_of(dataset, first)
-    dataset = as_dataset(dataset, dim)
+    dataset = _plainly_labelled(as_dataset(dataset, dim))
     _check_dims(model, dataset)
     if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
         raise DataError(
@@ -147,14 +147,20 @@ def _storable(dataset: xr.Dataset) -> xr.Dataset:
             for key, value in variable.attrs.items()
             if key in ("units", "long_name") and isinstance(value, str)
         }
-    words: dict[str, Any] = {}
+    return _plainly_labelled(dataset)
+
+
+def _plainly_labelled(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset with coordinates that files can hold, whatever held their labels."""
+    plain: dict[str, Any] = {}
     for name, coordinate in dataset.coords.items():
-        if coordinate.ndim == 1 and coordinate.dtype.kind in "OUcV":
-            values = coordinate.variable.values
+        own = not isinstance(coordinate.dtype, np.dtype)
+        if coordinate.ndim == 1 and (own or coordinate.dtype.kind in "OUcV"):
+            values = held_by(coordinate.variable)
             labels = in_words(plain_labels(values))
             if labels is not values:
-                words[str(name)] = (coordinate.dims, labels, coordinate.attrs)
-    return dataset.assign_coords(words) if words else dataset
+                plain[str(name)] = (coordinate.dims, labels, coordinate.attrs)
+    return dataset.assign_coords(plain) if plain else dataset
 
 
 def _roles(model: GLM) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.design.design import Predictors
-from bayesglm.design.labels import coords_over
+from bayesglm.design.labels import coords_over, same_labels
 from bayesglm.design.plan import plan_prediction
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.asked import check_seed
@@ -218,7 +218,7 @@ def _check_same_neurons(problems: list[Problem], dataset: xr.Dataset) -> None:
     plan = problems[0].plan
     if plan.labels is None or plan.population not in dataset.coords:
         return
-    if not np.array_equal(dataset[plan.population].values, plan.labels):
+    if not same_labels(dataset[plan.population].values, plan.labels):
         raise DataError(
             f"the labels of dim {plan.population!r} of the new data differ from those of the fit; "
             "bring the new data into the same order."
@@ -235,7 +235,7 @@ def _check_same_coefficients(problems: list[Problem], every: tuple[Predictors, .
                     "of the same features and sampling rate."
                 )
             for dim in old.dims:
-                if not np.array_equal(old.coords[dim], new.coords[dim]):
+                if not same_labels(old.coords[dim], new.coords[dim]):
                     raise DataError(
                         f"the labels of dim {dim!r} of predictor {old.name!r} differ from those "
                         "of the fit; bring the new data into the same order."

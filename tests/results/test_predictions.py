@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import bayesglm as bg
 from bayesglm.numerics.summaries import mean_of, quantiles_of
@@ -163,3 +165,36 @@ def test_predictions_that_no_memory_holds_are_refused_first():
     assert ran.returncode == 0, ran.stderr
     assert "are 4 x 1,000 x 20,000 numbers, 0.64 GB, more than the memory" in ran.stdout
     assert "quantiles=" in ran.stdout
+
+
+ODD_LABELS = {
+    "time zone": pd.date_range("2020-03-29", periods=3, freq="h", tz="Europe/Berlin"),
+    "periods": pd.period_range("2020-01", periods=3, freq="M"),
+    "intervals": pd.interval_range(0, 3),
+    "missing number": pd.Index([1.0, np.nan, 2.0]),
+    "missing word": pd.Index(["a", None, "b"], dtype=object),
+    "missing whole number": pd.Index(pd.array([1, None, 2], dtype="Int64")),
+    "categories": pd.CategoricalIndex(["b", "a", "c"]),
+}
+
+
+@pytest.mark.parametrize("labels", ODD_LABELS.values(), ids=ODD_LABELS.keys())
+@pytest.mark.parametrize("where", ["neuron", "pixel"])
+def test_neurons_and_features_are_the_same_whatever_labels_them(labels, where, tmp_path):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, (20, 3) if where == "neuron" else 20)
+    frames = rng.normal(size=(20, 3) if where == "pixel" else 20)
+    data = xr.Dataset(
+        {
+            "y": (("obs", "neuron")[: counts.ndim], counts),
+            "x": (("obs", "pixel")[: frames.ndim], frames),
+        },
+        coords={where: labels},
+    )
+    best = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    expected = bg.predict(best)
+    read = bg.load(bg.save(best, tmp_path / "fit.nc"))
+    for again in (bg.predict(read), bg.predict(best, data), bg.predict(read, data)):
+        assert again.identical(expected)
+    with pytest.raises(bg.DataError, match=f"labels of dim '{where}'"):
+        bg.predict(best, data.isel({where: [1, 0, 2]}))
