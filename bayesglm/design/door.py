@@ -16,7 +16,7 @@ from bayesglm.design.labels import COORDINATES, held_by, index_labels, plain_lab
 from bayesglm.design.timed import aligned
 from bayesglm.design.variables import as_category, is_category
 from bayesglm.errors import DataError
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import near, shown
 from bayesglm.spec.names import first_repeat
 
 SAMPLE_DIM = "sample_dim"  # attribute that remembers the sample dim of a checked Dataset
@@ -63,7 +63,7 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     (3, ['trial'], ['y', 'x'])
     """
     if sample_dim is not None and not isinstance(sample_dim, str):
-        raise DataError(f"sample_dim must be the name of a dim, got {sample_dim!r}.")
+        raise DataError(f"sample_dim must be the name of a dim, got {shown(sample_dim)}.")
     dataset = _without_encodings(_unpack(_open(data, sample_dim)))
     if sample_dim is not None and sample_dim not in dataset.dims:
         known = [str(dim) for dim in dataset.dims]
@@ -331,7 +331,7 @@ def _check_bin_size(bin_size: object, dataset: xr.Dataset) -> None:
         return
     real = isinstance(bin_size, Real) and not isinstance(bin_size, bool)
     if not real or not 0 < bin_size < np.inf:  # type: ignore[operator]
-        raise DataError(f"bin_size must be a positive time in seconds, got {bin_size!r}.")
+        raise DataError(f"bin_size must be a positive time in seconds, got {shown(bin_size)}.")
     if "time" in dataset.variables:
         raise DataError("the data have a 'time' coordinate already; leave bin_size out.")
 

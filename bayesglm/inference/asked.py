@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
 from bayesglm.numerics.memory import free_memory
+from bayesglm.spec.hints import shown
 
 if TYPE_CHECKING:
     from bayesglm.inference.problem import Problem
@@ -40,13 +41,16 @@ def check_tune(tune: Any) -> int | None:
 
 def check_target_accept(target_accept: Any) -> float:
     """Return an acceptance to aim at as a float; DataError unless it is between 0 and 1."""
-    real = isinstance(target_accept, Real) and not isinstance(target_accept, bool)
-    if not real or not 0 < target_accept < 1:
-        raise DataError(
-            f"target_accept must be a number between 0 and 1, got {target_accept!r}; the default "
-            "is 0.8, and 0.95 takes shorter steps."
-        )
-    return float(target_accept)
+    remedy = "the default is 0.8, and 0.95 takes shorter steps"
+    return check_between_0_and_1("target_accept", target_accept, remedy)
+
+
+def check_between_0_and_1(name: str, value: Any, remedy: str) -> float:
+    """Return a number as a float; DataError unless it lies between 0 and 1, both left out."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not 0 < value < 1:
+        raise DataError(f"{name} must be a number between 0 and 1, got {shown(value)}; {remedy}.")
+    return float(value)
 
 
 def check_room(
@@ -67,7 +71,7 @@ def check_room(
 def whole_number(name: str, value: Any, least: int) -> int:
     """Return what was asked as an int; DataError unless it is a whole number, and large enough."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise DataError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+        raise DataError(f"{name} must be a whole number of at least {least}, got {shown(value)}.")
     return int(value)
 
 

@@ -34,7 +34,7 @@ from bayesglm.inference.whitening import whiten
 from bayesglm.numerics.coordinates import Slope
 from bayesglm.numerics.density import density
 from bayesglm.numerics.parallel import n_threads, single_products
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -154,9 +154,9 @@ def fit_mcmc(
     seed = check_seed(seed)
     tune = check_tune(tune)
     target_accept = check_target_accept(target_accept)
-    if engine not in ENGINES:
+    if not is_among(engine, ENGINES):
         raise ModelError(
-            f"unknown engine {engine!r}; the engines are {', '.join(ENGINES)}."
+            f"unknown engine {shown(engine)}; the engines are {', '.join(ENGINES)}."
             f"{near(engine, ENGINES)}"
         )
     problems = open_posteriors(model, data)

@@ -12,6 +12,7 @@ import numpy as np
 from bayesglm.errors import DataError, tell
 from bayesglm.results.elpd import loo, summed
 from bayesglm.results.pairing import common_samples, unchecked
+from bayesglm.spec.hints import near, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,3 +122,20 @@ def _cut(one: Any, places: Mapping[str, Array]) -> Any:
         elpd_i=elpd_i,
         pareto_k=None if one.pareto_k is None else one.pareto_k.isel(places),
     )
+
+
+def check_scores(elpd: Any, fits: Mapping[str, Any]) -> None:
+    """Raise DataError unless scores of fits are given by name as `kfold` and `loo` return them."""
+    from arviz_stats.utils import ELPDData
+
+    if not isinstance(elpd, Mapping):
+        raise DataError(
+            f"elpd is a mapping of names of fits to what loo or kfold return; got {shown(elpd)}."
+        )
+    for name, one in elpd.items():
+        if name not in fits:
+            raise DataError(f"elpd names {name!r}, which is no fit.{near(name, fits)}")
+        if not isinstance(one, ELPDData):
+            raise DataError(
+                f"elpd[{name!r}] is {shown(one)}; give what loo or kfold return for that fit."
+            )

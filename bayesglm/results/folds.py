@@ -15,6 +15,7 @@ from bayesglm.design.variables import require
 from bayesglm.errors import DataError, tell
 from bayesglm.inference.asked import whole_number
 from bayesglm.inference.problem import Problem
+from bayesglm.spec.hints import shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,14 +34,20 @@ class _Folding:
         return self.rng.permutation(np.arange(self.n) % self.folds)
 
 
-def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
-    """Return the fold of every kept row."""
+def check_folds(by: Any, folds: Any) -> int:
+    """Return the number of folds; DataError unless they can be, by something that has a name."""
     folds = whole_number("folds", folds, 2)
     if by is not None and not isinstance(by, str):
         raise DataError(
             "by must be 'time', or the name of a coordinate or variable ('trial', say), got "
-            f"{by!r}."
+            f"{shown(by)}."
         )
+    return folds
+
+
+def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
+    """Return the fold of every kept row."""
+    folds = check_folds(by, folds)
     rows, dim = problem.design.predictors.rows, problem.plan.sample_dim
     rng = np.random.default_rng(seed)
     if by is None or by in (dim, "time"):

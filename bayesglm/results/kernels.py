@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.errors import DataError
+from bayesglm.inference.asked import check_between_0_and_1
 from bayesglm.inference.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, thetas_of
 from bayesglm.numerics.rows import Rows
@@ -55,8 +55,7 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     """
     import xarray as xr
 
-    if not 0 < prob < 1:
-        raise DataError(f"prob must lie between 0 and 1, got {prob!r}.")
+    prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
     problems = reopen(fit)
     group = parameter_group(fit)
     thetas = [theta[finished(theta)] for theta in thetas_of(fit, problems)]

@@ -16,7 +16,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.path import path_points
 from bayesglm.inference.problem import make_problem
 from bayesglm.inference.tree import path_tree
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Horseshoe
 
@@ -117,7 +117,7 @@ def scale_coords(model: GLM, chosen: list[str], scales: Array) -> dict[str, Arra
 
 def checked_scales(scales: Iterable[float]) -> Array:
     """Return scales as an array; raises DataError unless they are positive numbers."""
-    wrong = f"scales must be a sequence of positive numbers, got {scales!r}."
+    wrong = f"scales must be a sequence of positive numbers, got {shown(scales)}."
     if isinstance(scales, (str, bytes, Mapping)):
         raise DataError(wrong)
     try:
@@ -144,9 +144,9 @@ def checked_scales(scales: Iterable[float]) -> Array:
 def terms_with_scale(model: GLM, term: str | None) -> list[str]:
     """Return the term, or all terms whose prior has a scale; raises ModelError without any."""
     labels = [one.label for one in model.terms]
-    if term is not None and term not in labels:
+    if term is not None and not is_among(term, labels):
         raise ModelError(
-            f"the model has no term {term!r}; its terms are {', '.join(labels) or 'none'}."
+            f"the model has no term {shown(term)}; its terms are {', '.join(labels) or 'none'}."
             f"{near(term, labels)}"
         )
     # A horseshoe's is that of a parameter, and no coefficient's.

@@ -16,7 +16,7 @@ from bayesglm.inference.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, stored_data, thetas_of
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import finished, quantiles_of
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import is_among, near, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,9 +76,9 @@ def predict(
     >>> bg.predict(found, {"x": [0.0, 1.0]})["y"].round(2).values
     array([1.34, 3.1 ])
     """
-    if kind not in KINDS:
+    if not is_among(kind, KINDS):
         raise ModelError(
-            f"unknown kind {kind!r}; predict knows {', '.join(KINDS)}.{near(kind, KINDS)}"
+            f"unknown kind {shown(kind)}; predict knows {', '.join(KINDS)}.{near(kind, KINDS)}"
         )
     seed = check_seed(seed)
     problems = reopen(fit)
@@ -116,12 +116,12 @@ def _wanted(quantiles: Iterable[float] | None, group: xr.Dataset) -> Array | Non
     if quantiles is None:
         return None
     try:
-        given = np.asarray(list(quantiles))
-    except TypeError:
-        given = np.asarray(quantiles)
+        given = np.array(list(quantiles))
+    except (TypeError, ValueError):
+        given = np.array([])
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iuf":
         raise DataError(
-            f"quantiles must be a sequence of numbers between 0 and 1, got {quantiles!r}."
+            f"quantiles must be a sequence of numbers between 0 and 1, got {shown(quantiles)}."
         )
     values = given.astype(float)
     if not np.all((values >= 0.0) & (values <= 1.0)):

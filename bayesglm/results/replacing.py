@@ -14,9 +14,22 @@ from stat import S_IMODE
 from typing import Any
 
 from bayesglm.errors import DataError
+from bayesglm.spec.hints import shown
 
 EARLIER = ".earlier"  # ends the name of a folder that was moved away for a new one
 TRIES = 100  # of a swap, where others swap the same folder at the same time
+
+
+def as_path(path: Any) -> Path:
+    """Return a path; DataError where something else is given, or one that no file can have."""
+    try:
+        text = os.fsdecode(path)
+        os.fsencode(text)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a path is the name of a file, not {shown(path)}.") from error
+    if not text or "\0" in text:
+        raise DataError(f"a path is the name of a file; {text!r} is none.")
+    return Path(text)
 
 
 def replace_file(target: Path, content: memoryview) -> None:

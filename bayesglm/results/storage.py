@@ -22,6 +22,7 @@ from bayesglm.errors import BayesGLMError, DataError
 from bayesglm.inference.tree import model_of
 from bayesglm.results.encoding import decoded, encoded
 from bayesglm.results.replacing import (
+    as_path,
     bring_back,
     interrupts_wait,
     replace_file,
@@ -86,7 +87,7 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
     ...     bool(bg.load(path)["map"].to_dataset().equals(found["map"].to_dataset()))
     True
     """
-    given, target = _as_path(path), check_target(path)
+    given, target = as_path(path), check_target(path)
     is_store = given.suffix.lower() == ".zarr"
     with _told("the fit cannot be written, and nothing was"), interrupts_wait():
         tree = _prepared(fit)
@@ -125,7 +126,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     ...
     bayesglm.errors.DataError: 'no-such-file.nc' does not exist.
     """
-    given = _as_path(path)
+    given = as_path(path)
     place = Path(os.path.realpath(given))
     while True:
         before = _identity(place)
@@ -145,7 +146,7 @@ def check_target(path: str | os.PathLike[str]) -> Path:
 
     Who fits for a long time before saving asks first.
     """
-    given = _as_path(path)
+    given = as_path(path)
     target = Path(os.path.realpath(given))
     with _told(f"{str(given)!r} cannot be written"):
         _check_place(target, given.suffix.lower())
@@ -163,17 +164,6 @@ def _told(what: str) -> Iterator[None]:
         raise DataError(f"{what}: {error.strerror or error}.") from error
     except Exception as error:
         raise DataError(f"{what}: {type(error).__name__}: {error}.") from error
-
-
-def _as_path(path: Any) -> Path:
-    try:
-        text = os.fsdecode(path)
-        os.fsencode(text)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"a path is the name of a file, not {path!r}.") from error
-    if not text or "\0" in text:
-        raise DataError(f"a path is the name of a file; {text!r} is none.")
-    return Path(text)
 
 
 def _identity(place: Path) -> tuple[int, int] | None:

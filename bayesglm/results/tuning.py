@@ -28,9 +28,9 @@ from bayesglm.results.criteria import (
     sum_error,
 )
 from bayesglm.results.elpd import describe_dependence
-from bayesglm.results.folds import deal_folds
+from bayesglm.results.folds import check_folds, deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import learned_scale
 
@@ -146,6 +146,7 @@ def tune_prior(
     True
     """
     began = time.perf_counter()
+    folds = check_folds(by, folds)
     _check_method(method, by)
     draws, _ = check_counts(draws, 1)
     seed = check_seed(seed)
@@ -196,9 +197,9 @@ def tune_prior(
 
 
 def _check_method(method: str, by: str | None) -> None:
-    if method not in list(METHODS):
+    if not is_among(method, METHODS):
         raise ModelError(
-            f"unknown method {method!r}; the methods are {', '.join(METHODS)}."
+            f"unknown method {shown(method)}; the methods are {', '.join(METHODS)}."
             f"{near(method, METHODS)}"
         )
     if by is not None and method != "kfold":

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.show.text import plain
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import is_among, near, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,9 +44,9 @@ def legend_height(n: int) -> float:
 
 def check_term(name: str, names: list[str], what: str) -> None:
     """Raise DataError where a path or a fit has no term of that name."""
-    if name not in names:
+    if not is_among(name, names):
         raise DataError(
-            f"the {what} has no term {name!r}; its terms are {', '.join(names) or 'none'}."
+            f"the {what} has no term {shown(name)}; its terms are {', '.join(names) or 'none'}."
             f"{near(name, names)}"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import threading
 import warnings
 from collections.abc import Sequence
@@ -12,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
+from bayesglm.results.replacing import as_path, replace_file
 from bayesglm.show.text import printable
 
 if TYPE_CHECKING:
-    import os
-
     from matplotlib.figure import Figure
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -64,13 +64,21 @@ class Section:
     notes: tuple[str, ...] = ()
 
 
+def check_page(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a page; DataError where it is none, or cannot be written."""
+    given = as_path(path)
+    if not os.path.isdir(given.parent):
+        raise DataError(f"the folder {str(given.parent)!r} does not exist; make it first.")
+    if os.path.exists(given) and not os.path.isfile(given):
+        raise DataError(f"what stands at {str(given)!r} is no file; take another name.")
+    return given
+
+
 def write_page(path: str | os.PathLike[str], title: str, sections: Sequence[Section]) -> Path:
-    """Write the page; raises DataError where its folder does not exist."""
+    """Write the page whole or not at all; raises DataError where it cannot be written."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise DataError(f"the folder {str(path.parent)!r} does not exist; make it first.")
+    path = check_page(path)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -79,7 +87,7 @@ def write_page(path: str | os.PathLike[str], title: str, sections: Sequence[Sect
     )
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     page = environment.get_template("page.html").render(title=title, sections=sections, style=style)
-    path.write_text(page, encoding="utf-8")
+    replace_file(Path(os.path.realpath(path)), memoryview(page.encode("utf-8")))
     return path
 
 

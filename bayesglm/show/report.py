@@ -15,7 +15,7 @@ import numpy as np
 from bayesglm.design.clock import seconds
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree import model_of, parameter_group, stored_data
-from bayesglm.results.compare import compare
+from bayesglm.results.compare import check_scores, compare
 from bayesglm.results.elpd import loo
 from bayesglm.results.kernels import kernels
 from bayesglm.results.pairing import check_fits, common_samples, observed
@@ -27,10 +27,10 @@ from bayesglm.show.coefficients import (
     prior_posterior_figure,
 )
 from bayesglm.show.intervals import before_and_after
-from bayesglm.show.page import Picture, Section, Table, write_page
+from bayesglm.show.page import Picture, Section, Table, check_page, write_page
 from bayesglm.show.predictive import STRETCH, predictive
 from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import shown
 from bayesglm.spec.terms import Group
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def report(
     Raises
     ------
     DataError
-        No fits, fits of different responses or without common samples (see `compare`), a folder
-        that does not exist.
+        No fits, fits of different responses or without common samples (see `compare`), scores
+        that are none, a path that cannot be written.
 
     Examples
     --------
@@ -92,6 +92,10 @@ def report(
     ...     bg.report({"x": fitted}, pathlib.Path(folder) / "report.html").name
     'report.html'
     """
+    check_page(path)
+    for name, words in {"title": title, "question": question}.items():
+        if words is not None and not isinstance(words, str):
+            raise DataError(f"{name} is what stands on top, a string; got {shown(words)}.")
     story = Story.open(fits, elpd)
     asked = (question or f"What explains {story.response!r}, and how sure can one be of it?",)
     sections = [
@@ -136,9 +140,8 @@ class Story:
             raise DataError(f"the fits explain different responses: {responses}; report each.")
         if len(fits) > 1:
             check_fits(fits)
-        unknown = [name for name in elpd or {} if name not in fits]
-        if unknown:
-            raise DataError(f"elpd names {unknown[0]!r}, which is no fit.{near(unknown[0], fits)}")
+        if elpd is not None:
+            check_scores(elpd, fits)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             if elpd is None:

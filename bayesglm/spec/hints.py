@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 TYPO = 0.8  # likeness from which a word is a known one misspelt; 'beta_binomial' is no 'binomial'
+LONGEST_SHOWN = 60  # letters of a value in a message
 OF_MODELS = ("fit", "fit_map", "fit_laplace", "fit_mcmc", "to_pymc", "kfold", "tune_prior")
 OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
 PENALTIES = ("ridge", "lasso", "elastic_net", "smooth")
@@ -87,3 +88,31 @@ def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str
         if plain in others or (plain == word and not is_word):
             return f" Write {what}={word!r}."
     return near(plain, known, TYPO)
+
+
+def is_among(word: object, known: Iterable[str]) -> bool:
+    """Say whether a word is known; what is no word is none of them, whatever it equals.
+
+    >>> is_among("mean", ("mean", "linear")), is_among(["mean"], ("mean", "linear"))
+    (True, False)
+    """
+    return isinstance(word, str) and word in list(known)
+
+
+def is_unordered(names: object) -> bool:
+    """Say whether names are a set, or the keys or columns of something that holds more than them.
+
+    >>> is_unordered({"x", "z"}), is_unordered(("x", "z"))
+    (True, False)
+    """
+    return isinstance(names, (Mapping, Set)) or hasattr(names, "columns")
+
+
+def shown(given: object) -> str:
+    """Write a value for a message: on one line, and cut short.
+
+    >>> shown("x"), shown(range(3)), len(shown(list(range(1000))))
+    ("'x'", 'range(0, 3)', 60)
+    """
+    line = " ".join(repr(given).split())
+    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 3] + "..."

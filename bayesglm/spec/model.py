@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.hints import call_of, meant, prior_hint, verb_hint
+from bayesglm.spec.hints import call_of, is_among, is_unordered, meant, prior_hint, shown, verb_hint
 from bayesglm.spec.names import CARRIED, fault_of, first_repeat
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
@@ -211,8 +211,8 @@ def _check_no_formula(model: GLM) -> None:
         )
 
 
-def _as_terms(terms: object) -> tuple[Term, ...]:
-    if isinstance(terms, (Mapping, set, frozenset)):
+def _as_terms(terms: Any) -> tuple[Term, ...]:
+    if is_unordered(terms):
         raise ModelError(
             f"terms are a {type(terms).__name__}, and must be in an order of their own; write a "
             f"list: {[str(one) for one in terms]!r}, or Linear(name, prior=...) in it."
@@ -228,40 +228,40 @@ def _as_terms(terms: object) -> tuple[Term, ...]:
             allowed = ", ".join(kind.__name__ for kind in TERMS)
             hint = "; write ['x'], or [] for an intercept alone" if terms is None else ""
             raise ModelError(
-                f"a term must be one of {allowed} or a variable's name, got {term!r}{hint}."
+                f"a term must be one of {allowed} or a variable's name, got {shown(term)}{hint}."
             )
         made.append(term)
     return tuple(made)
 
 
 def _check_likelihood(model: GLM) -> None:
-    if not isinstance(model.family, str) or model.family not in FAMILY_NAMES:
+    if not is_among(model.family, FAMILY_NAMES):
         raise ModelError(
-            f"unknown family {model.family!r}; the families are {', '.join(FAMILY_NAMES)}."
+            f"unknown family {shown(model.family)}; the families are {', '.join(FAMILY_NAMES)}."
             + meant("family", model.family, {name: of.also for name, of in FAMILY_NAMES.items()})
         )
     family = FAMILY_NAMES[model.family]
-    if model.link is not None and model.link not in family.links:
+    if model.link is not None and not is_among(model.link, family.links):
         raise ModelError(
-            f"family {model.family!r} does not go with link {model.link!r}; it allows "
+            f"family {model.family!r} does not go with link {shown(model.link)}; it allows "
             f"{', '.join(family.links)}."
             + meant("link", model.link, {link: LINK_NAMES[link].also for link in family.links})
         )
     if model.link == family.links[0]:
         put(model, link=None)
-    if model.edges not in ("drop", "zero"):
-        raise ModelError(f"edges must be 'drop' or 'zero', got {model.edges!r}.")
+    if not is_among(model.edges, ("drop", "zero")):
+        raise ModelError(f"edges must be 'drop' or 'zero', got {shown(model.edges)}.")
 
 
 def _check_priors(model: GLM) -> None:
     allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
     if model.prior is not None and not isinstance(model.prior, COEFFICIENT_PRIORS):
         raise ModelError(
-            f"prior must be one of {allowed}, got {model.prior!r}{prior_hint(model.prior)}."
+            f"prior must be one of {allowed}, got {shown(model.prior)}{prior_hint(model.prior)}."
         )
     if model.intercept is not None and not isinstance(model.intercept, COEFFICIENT_PRIORS):
         raise ModelError(
-            f"intercept must be one of {allowed}, or None, got {model.intercept!r}"
+            f"intercept must be one of {allowed}, or None, got {shown(model.intercept)}"
             f"{_intercept_hint(model.intercept)}."
         )
     if isinstance(model.intercept, RandomWalk):
@@ -297,23 +297,24 @@ def _check_priors(model: GLM) -> None:
         kinds = ", ".join(prior.__name__ for prior in DISPERSION_PRIORS)
         raise ModelError(
             f"dispersion must be a positive number or a prior of a positive parameter ({kinds}), "
-            f"got {dispersion!r}."
+            f"got {shown(dispersion)}."
         )
 
 
 def _intercept_hint(given: object) -> str:
     if isinstance(given, bool):
         return "; write intercept=None for none" if not given else "; leave it out"
-    return "; write intercept=None for none" if given == 0 else prior_hint(given)
+    nothing = isinstance(given, Real) and given == 0
+    return "; write intercept=None for none" if nothing else prior_hint(given)
 
 
 def _check_roles(model: GLM) -> None:
     if not isinstance(model.response, str) or not model.response:
-        raise ModelError(f"response must be the name of a variable, got {model.response!r}.")
+        raise ModelError(f"response must be the name of a variable, got {shown(model.response)}.")
     for role in ROLES:
         name = getattr(model, role)
         if name is not None and (not isinstance(name, str) or not name):
-            raise ModelError(f"{role} must be the name of a variable, got {name!r}.")
+            raise ModelError(f"{role} must be the name of a variable, got {shown(name)}.")
         if name == model.response:
             raise ModelError(f"{role}={name!r} is the response itself; name another variable.")
     needs_trials = FAMILY_NAMES[model.family].needs_trials

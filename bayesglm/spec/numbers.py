@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.hints import shown
 
 type Number = float | tuple["Number", ...]
 
@@ -21,7 +22,7 @@ def frozen_number(what: str, value: Any, positive: bool = False) -> Number:
     for entry in entries(frozen):
         if not math.isfinite(entry) or (positive and entry <= 0):
             kind = "a positive, finite number" if positive else "a finite number"
-            raise ModelError(f"{what} must be {kind} (or an array of them), got {entry!r}.")
+            raise ModelError(f"{what} must be {kind} (or an array of them), got {shown(entry)}.")
     return frozen
 
 
@@ -59,7 +60,7 @@ def _freeze(what: str, value: Any) -> Number:
             raise ModelError(f"{what} is a ragged array; its rows must have equal lengths.")
         return parts
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise ModelError(f"{what} must be a number or an array of numbers, got {value!r}.")
+        raise ModelError(f"{what} must be a number or an array of numbers, got {shown(value)}.")
     try:
         return float(value)
     except OverflowError:

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.hints import shown
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, entries, frozen_number
 
@@ -175,7 +176,7 @@ class Horseshoe:
         for key in ("scale", "slab_scale", "slab_df"):
             value = frozen_number(f"Horseshoe {key}", getattr(self, key), positive=True)
             if isinstance(value, tuple):
-                raise ModelError(f"Horseshoe {key} must be one number, got {value!r}.")
+                raise ModelError(f"Horseshoe {key} must be one number, got {shown(value)}.")
             put(self, **{key: value})
 
 
@@ -375,7 +376,7 @@ def learned_scale(prior: object) -> ScalePrior | None:
 def _checked_order(order: Any) -> int:
     order = order.tolist() if hasattr(order, "tolist") else order
     if isinstance(order, bool) or not isinstance(order, Integral) or order not in (1, 2, 3, 4):
-        raise ModelError(f"RandomWalk order must be 1, 2, 3 or 4, got {order!r}.")
+        raise ModelError(f"RandomWalk order must be 1, 2, 3 or 4, got {shown(order)}.")
     return int(order)
 
 
@@ -387,7 +388,7 @@ def _checked_dims(dims: Any) -> str | tuple[str, ...] | None:
     if not names or not all(isinstance(name, str) and name for name in names):
         raise ModelError(
             "RandomWalk dims must be a name or several names of the coefficient's dims ('lag' is "
-            f"the term's own lag dim), or None for all of them, got {dims!r}."
+            f"the term's own lag dim), or None for all of them, got {shown(dims)}."
         )
     kept = tuple(map(str, names))
     if len(set(kept)) < len(kept):

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.hints import prior_hint
+from bayesglm.spec.hints import is_unordered, prior_hint, shown
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import frozen_number
 from bayesglm.spec.priors import (
@@ -238,8 +238,11 @@ class Group:
     def __post_init__(self) -> None:
         _check_name("Group factor", self.factor)
         slopes: Any = (self.slopes,) if isinstance(self.slopes, str) else self.slopes
-        if not isinstance(slopes, Iterable):
-            raise ModelError(f"Group slopes must be names of variables, got {slopes!r}.")
+        if not isinstance(slopes, Iterable) or is_unordered(slopes):
+            raise ModelError(
+                f"Group slopes must be names of variables, got {shown(slopes)}; write slopes=['x', "
+                "'z']."
+            )
         slopes = tuple(slopes)
         for one in slopes:
             _check_name("Group slope", one)
@@ -332,13 +335,13 @@ def _check_common(term: Term) -> None:
         allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
         raise ModelError(
             f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso, elastic_net, "
-            f"smooth), got {term.prior!r}{prior_hint(term.prior)}."
+            f"smooth), got {shown(term.prior)}{prior_hint(term.prior)}."
         )
 
 
 def _check_name(what: str, name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise ModelError(f"{what} must be a non-empty string, got {name!r}.")
+        raise ModelError(f"{what} must be a non-empty string, got {shown(name)}.")
 
 
 def _check_lags(term: Lagged | History, first: int | None) -> None:
@@ -361,7 +364,7 @@ def _whole_lags(what: str, lags: Any, first: int | None) -> Lags:
     if len(edges) != 2 or not all(map(_is_whole, edges)):
         seconds = f"; a time in seconds is window={lags!r}" if isinstance(lags, Real) else ""
         raise ModelError(
-            f"{what}: lags must be a whole number or (start, stop), got {lags!r}{seconds}."
+            f"{what}: lags must be a whole number or (start, stop), got {shown(lags)}{seconds}."
         )
     start, stop = int(edges[0]), int(edges[1])
     if stop <= start:
@@ -386,7 +389,8 @@ def _seconds(what: str, window: object, first: int | None) -> Window:
     edges = kept if isinstance(kept, tuple) else (0.0, kept)
     if len(edges) != 2 or any(isinstance(edge, tuple) for edge in edges) or edges[0] >= edges[1]:
         raise ModelError(
-            f"{what}: window must be a positive time in seconds or (start, stop), got {window!r}."
+            f"{what}: window must be a positive time in seconds or (start, stop), got "
+            f"{shown(window)}."
         )
     if first is not None and edges[0] < 0:
         raise ModelError(f"{what}: window={window!r} starts in the response's own future.")
