@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, legend_height, new_figure
 from bayesglm.show.text import plain
+from bayesglm.show.units import unit_of_lags
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -122,7 +123,8 @@ def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: floa
             _points(ax, x + shift, pick, colour, name)
     if "lag" not in node.dims:
         name_positions(ax, node)
-    ax.set_xlabel(xlabel, fontsize=10)
+    if len(x) > 1 or x.any() or not ax.get_xlabel():  # lag 0 alone tells no unit
+        ax.set_xlabel(xlabel, fontsize=10)
 
 
 def name_positions(ax: Axes, node: xr.Dataset) -> None:
@@ -136,9 +138,10 @@ def name_positions(ax: Axes, node: xr.Dataset) -> None:
 
 
 def _labels(node: xr.Dataset, dim: str) -> list[str]:
-    """Return the label of each place along a dim: ms of a lag in time, else its coordinate."""
+    """Return the label of each place along a dim: the time of a lag, else its coordinate."""
     if dim == "lag" and "lag_time" in node.coords:
-        return [f"{1e3 * seconds:.6g}" for seconds in node["lag_time"].values]
+        times = node["lag_time"].values
+        return [f"{one:.6g}" for one in times / unit_of_lags(times)[1]]
     values = node[dim].values if dim in node.coords else np.arange(node.sizes[dim])
     return [plain(one, MOST_LETTERS) for one in values]
 
@@ -158,11 +161,13 @@ def _name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
 
 
 def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
-    """Return where to draw a kernel's coefficients: ms where there is time, else positions."""
+    """Return where to draw a kernel's coefficients: at times where there are, else positions."""
     link = node["link"]
     dim = "lag" if "lag" in node.dims else str(link.dims[-1]) if link.ndim else ""
     if dim == "lag":
-        places = 1e3 * node["lag_time"].values if "lag_time" in node.coords else node["lag"].values
+        places = node["lag"].values
+        if "lag_time" in node.coords:
+            places = node["lag_time"].values / unit_of_lags(node["lag_time"].values)[1]
         return places, _dim_label(node, dim)
     return np.arange(link.shape[-1] if link.ndim else 1, dtype=float), _dim_label(node, dim)
 
@@ -170,7 +175,9 @@ def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
 def _dim_label(node: xr.Dataset, dim: str) -> str:
     if dim != "lag":
         return plain(dim)
-    return f"lag ({'ms' if 'lag_time' in node.coords else 'samples'} before the response)"
+    timed = "lag_time" in node.coords
+    unit = unit_of_lags(node["lag_time"].values)[0] if timed else "samples"
+    return f"lag ({unit} before the response)"
 
 
 def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:

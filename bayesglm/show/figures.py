@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.show.text import plain
+from bayesglm.show.units import unit_of_times
 from bayesglm.spec.hints import is_among, near, shown
 
 if TYPE_CHECKING:
@@ -109,10 +110,12 @@ def predictive_figure(
     figure, axes = new_figure(1, columns, height, gridspec_kw={"width_ratios": widths})
     if stretch:
         ax, (time, observed, models) = axes[0, 0], stretch
+        time_unit, size = unit_of_times(time)
+        time = time / size
         for k, (name, (own, mean, lower, upper)) in enumerate(models.items()):
             colour = COLOURS[k % len(COLOURS)]
-            ax.fill_between(own, lower, upper, color=colour, alpha=0.25, lw=0)
-            ax.plot(own, mean, color=colour, linewidth=1.5, label=plain(name, MOST_LETTERS))
+            ax.fill_between(own / size, lower, upper, color=colour, alpha=0.25, lw=0)
+            ax.plot(own / size, mean, color=colour, linewidth=1.5, label=plain(name, MOST_LETTERS))
         if is_event_train(observed):
             low, high = ax.get_ylim()
             bottom = low - 0.12 * (high - low)
@@ -122,7 +125,7 @@ def predictive_figure(
             ax.set_ylim(bottom=bottom)
         else:
             ax.plot(time, observed, color=INK, linewidth=1.0, label="observed")
-        ax.set_xlabel("time (s)", fontsize=10)
+        ax.set_xlabel(f"time ({time_unit})", fontsize=10)
         ax.set_ylabel(plain(unit), fontsize=10)
         handles, labels = ax.get_legend_handles_labels()
         figure.legend(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 SCALE = "scale of the prior (wider to the right)"
+MOST_LETTERS = 20  # of a term's name beside its axis
 MOST_NAMED = 10  # lines that are told apart by colour and name
 
 
@@ -69,7 +70,7 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     lower.set_title(
         _draw_estimates(upper, path, estimates, name, order), loc="right", fontsize=9, color=INK
     )
-    _draw_statistics(lower, path["statistics"].to_dataset().isel(scale=order))
+    _draw_statistics(lower, path, order)
     for ax in (upper, lower):
         make_logarithmic(ax, *ends(scale))
     lower.set_xlabel(SCALE, fontsize=10)
@@ -122,7 +123,10 @@ def _draw_estimates(
             low, high = values[:, k] - sds[:, k], values[:, k] + sds[:, k]
             edge = 6.0 if alone else 0.0  # a band over one scale has no width but its edge's
             ax.fill_between(scale, low, high, color=colour, alpha=0.15, lw=edge)
-    ax.set_ylabel("MAP estimate (link units\nper unit of predictor)", fontsize=10)
+    ax.set_ylabel(
+        f"{plain(name, MOST_LETTERS)}: MAP estimate\n(link units per unit of predictor)",
+        fontsize=10,
+    )
     if values.shape[1] > 1:
         dims = ", ".join(plain(dim) for dim in estimates.dims if dim != "scale")
         most = "" if few else ": largest\nat the widest prior"
@@ -136,9 +140,14 @@ def _draw_estimates(
     return "bands: ± 1 posterior sd" if few else ""
 
 
-def _draw_statistics(ax: Axes, statistics: xr.Dataset) -> None:
+def _draw_statistics(ax: Axes, path: xr.DataTree, order: Array) -> None:
+    statistics, estimates = path["statistics"].to_dataset(), path["path"].to_dataset()
+    # A sigma that is learned grows with what is left to explain, and divides it: without it alone
+    # do deviances along the path have one unit.
+    sigma = estimates.get("sigma", 1.0)
+    deviance = (statistics["deviance"] * sigma**2).values[order]
+    statistics = statistics.isel(scale=order)
     scale = statistics["scale"].values
-    deviance = statistics["deviance"].values
     alone = "o" if len(scale) == 1 else None
     ax.plot(scale, statistics["edf"], color=COLOURS[0], linewidth=1.8, marker=alone)
     ax.set_ylabel("effective number\nof parameters", color=COLOURS[0], fontsize=10)

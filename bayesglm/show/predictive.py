@@ -11,6 +11,7 @@ from bayesglm.design.clock import seconds
 from bayesglm.inference.tree import model_of, parameter_group, reopen
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
+from bayesglm.show.units import ONE_OF, unit_of_step
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,7 +77,10 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     middle = max(0, (len(y) - STRETCH) // 2)
     part = slice(middle, middle + STRETCH)
     counts = model_of(fit).family == "poisson"
-    scale = 1.0 / step if step is not None and plain and counts else 1.0
+    scale, unit = 1.0, f"mean {response}"
+    if step is not None and plain and counts:
+        name, size = unit_of_step(step)
+        scale, unit = size / step, f"predicted rate ({response} per {ONE_OF.get(name, name)})"
     shown = mean[:, part] * scale
     seen = y[part] if is_event_train(y[part]) else y[part] * scale
     lower, upper = np.quantile(shown, BAND, axis=0)
@@ -85,7 +89,7 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
         seen,
         (shown.mean(axis=0), lower, upper),
         bins,
-        f"predicted rate ({response} per s)" if scale != 1.0 else f"mean {response}",
+        unit,
     )
 
 

@@ -29,6 +29,7 @@ from bayesglm.show.coefficients import (
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, check_page, write_page
 from bayesglm.show.predictive import STRETCH, predictive
+from bayesglm.show.units import unit_of_times
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
 from bayesglm.spec.terms import Group
@@ -188,11 +189,12 @@ class Story:
         factors = {term.factor for term in terms if isinstance(term, Group)}
         part = dataset.drop_vars(factors & dataset.data_vars.keys())
         part = part.isel({dim: slice(0, 2 * STRETCH)})
-        x = np.arange(part.sizes[dim])
+        x: Array = np.arange(part.sizes[dim])
         label = "sample"
         time = seconds(part["time"]) if "time" in part.coords else None
         if time is not None and "trial" not in part.coords:
-            x, label = time, "time (s)"
+            unit, size = unit_of_times(time)
+            x, label = time / size, f"time ({unit})"
         n, dropped = fit.attrs["n_samples"], fit.attrs["n_dropped"]
         text = f"{n:,} samples of {self.response!r}"
         text += f", of which {dropped} lack a full past and are left out." if dropped else "."

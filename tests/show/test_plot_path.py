@@ -136,6 +136,25 @@ def test_the_statistics_below(many):
     assert lower.get_ylim()[0] == 0
 
 
+@pytest.mark.parametrize("prior", [bg.ridge(1.0), bg.lasso(1.0)])
+def test_the_share_explained_of_a_gaussian_is_that_of_its_squares(prior):
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=80), "z": rng.normal(size=80)}
+    data["y"] = 3.0 + 2.0 * data["x"] + rng.normal(size=80)
+    model = bg.GLM("y", [bg.Linear("x", prior=prior), bg.Linear("z", prior=bg.Flat())])
+    path = bg.prior_path(model, data, SCALES, term="x")
+    found = path["path"].to_dataset().isel(scale=ORDER)
+    eta = [
+        float(one["intercept"]) + float(one["x"]) * data["x"] + float(one["z"]) * data["z"]
+        for one in (found.isel(scale=k) for k in range(len(SCALES)))
+    ]
+    squares = np.array([np.sum((data["y"] - one) ** 2) for one in eta])
+    upper, _, other, _ = bg.plot_path(path).axes
+    np.testing.assert_allclose(other.get_lines()[0].get_ydata(), 1 - squares / squares[0])
+    assert other.get_lines()[0].get_ydata()[-1] > 0.5
+    assert upper.get_ylabel().startswith("x: MAP estimate")
+
+
 def test_one_scale_is_a_point(many, tmp_path):
     path = path_of(many, bg.Linear("movie", prior=bg.ridge(1.0)), [0.1])
     figure = rendered(bg.plot_path(path), tmp_path)

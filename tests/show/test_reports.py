@@ -5,6 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from conftest import simulate
@@ -321,3 +322,30 @@ def test_time_in_a_report_is_in_seconds(unit):
     shown = predictive(bg.fit_map(model, data.assign_coords(time=time)))
     np.testing.assert_allclose(shown.time, steps / 1000)
     assert shown.unit == "predicted rate (poisson per s)"
+
+
+def test_days_are_told_in_days():
+    rng = np.random.default_rng(0)
+    time = pd.date_range("2024-01-01", periods=120, freq="D")
+    frame = pd.DataFrame({"y": rng.poisson(2.0, 120), "x": rng.normal(size=120)}, index=time)
+    short, long = (
+        bg.fit_map(bg.GLM("y", bg.Lagged("x", lags=lags, prior=bg.Normal(1.0)), "poisson"), frame)
+        for lags in (1, 4)
+    )
+    for fits in ({"short": short, "long": long}, {"long": long, "short": short}):
+        trees = {name: bg.kernels(fit) for name, fit in fits.items()}
+        (ax,) = coefficients.kernel_figure(trees).axes
+        assert ax.get_xlabel() == "lag (days before the response)"
+        longest = max((line.get_xdata() for line in ax.get_lines()[1:]), key=len)
+        np.testing.assert_allclose(longest, range(4))
+    told = predictive(long)
+    assert told.unit == "predicted rate (y per day)"
+    np.testing.assert_allclose(told.observed, frame["y"][3:])
+    figure = figures.predictive_figure(
+        (told.time, told.observed, {"long": (told.time, *told.stretch)}),
+        {"long": told.bins},
+        "",
+        "y",
+    )
+    assert figure.axes[0].get_xlabel() == "time (days)"
+    np.testing.assert_allclose(np.diff(figure.axes[0].get_lines()[-1].get_xdata()), 1.0)

@@ -1,0 +1,37 @@
+"""Units of time for the eye: those in which the steps of the data are small numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+UNITS = {"days": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}  # seconds
+ONE_OF = {"days": "day"}  # a unit behind "per"
+
+
+def unit_of_times(times: Array) -> tuple[str, float]:
+    """Return the unit to show times in, and its seconds: the largest within the usual step.
+
+    >>> unit_of_times(np.arange(3) * 86400.0), unit_of_times(np.arange(3) * 0.01)
+    (('days', 86400.0), ('s', 1.0))
+    """
+    return unit_of_step(float(np.median(np.abs(np.diff(times)))) if len(times) > 1 else 0.0)
+
+
+def unit_of_step(step: float) -> tuple[str, float]:
+    """Return the largest unit that a step in seconds holds, and its seconds; seconds at least."""
+    within = (name for name, size in UNITS.items() if step >= size * (1 - 1e-6))
+    name = next(within, "s")
+    return name, UNITS[name]
+
+
+def unit_of_lags(times: Array) -> tuple[str, float]:
+    """Return the unit to show lags in, and its seconds; milliseconds where a second holds several.
+
+    >>> unit_of_lags(np.arange(3) * 0.01), unit_of_lags(np.arange(3) * 3600.0)
+    (('ms', 0.001), ('h', 3600.0))
+    """
+    steps = np.abs(times[times != 0.0])
+    if not len(steps) or steps.min() < 1.0 - 1e-6:
+        return "ms", 1e-3
+    return unit_of_step(float(steps.min()))
