@@ -48,6 +48,22 @@ def check(kind, model, given, message):
             verb(model, given)
 
 
+LABELS = {
+    "'s7'": [f"s{k}" for k in range(N)],
+    "3": np.arange(N)[::-1] - 9,
+    "2020-01-08 00:00:00": pd.date_range("2020-01-01", periods=N),
+}
+
+
+@pytest.mark.parametrize(("label", "index"), LABELS.items(), ids=LABELS.keys())
+def test_places_of_labelled_samples_are_told_with_their_label(label, index):
+    frame = pd.DataFrame({"y": COUNTS, "x": changed(X, 7, np.nan)}, index=index)
+    message = rf"the first at obs=7 \(label {label}\); remove"
+    check(bg.DataError, glm(), frame, message)
+    frame = pd.DataFrame({"y": changed(COUNTS, 7, 0.5), "x": X}, index=index)
+    check(bg.DataError, glm(), frame, rf"the first at obs=7 \(label {label}\) \(0.5\)")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["y", "x", "o", "w", "n"])
 def test_missing_and_infinite_values(name, value):

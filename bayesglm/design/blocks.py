@@ -146,7 +146,7 @@ class Source:
         if self.population is not None and self.population in variable.dims:
             variable = variable.isel({self.population: self.neuron})
         dims = [str(dim) for dim in variable.dims if dim != self.dim]
-        values = numbers(variable, self.dim, role)
+        values = numbers(variable, self.dim, role, self.dataset)
         if not values.size:
             empty = next(dim for dim in dims if not variable.sizes[dim])
             raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")
@@ -200,7 +200,7 @@ def _history(term: History, source: Source) -> Block:
 
 
 def _group(term: Group, source: Source) -> Block:
-    labels = factor_labels(require(source.dataset, term.factor, "factor"), source.dim)
+    labels = factor_labels(source.dataset, term.factor, source.dim)
     levels, codes = np.unique(labels, return_inverse=True)
     if term.label in source.levels:
         levels, codes = _known(term, source.levels[term.label], levels, codes)

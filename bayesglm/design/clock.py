@@ -163,8 +163,8 @@ def _trials(variable: xr.DataArray, lagged: str | None) -> Array:
     if lagged and missing.any():
         raise DataError(
             f"the coordinate 'trial' is missing at {int(missing.sum())} samples, the first at "
-            f"{place(missing, variable.dims)}, but term {lagged!r} needs to know the trial of "
-            "each; fill it in, or remove those samples."
+            f"{place(missing, variable.dims, None)}, but term {lagged!r} needs to know the "
+            "trial of each; fill it in, or remove those samples."
         )
     if not missing.any():
         return variable.values
@@ -195,7 +195,8 @@ def _time_step(moments: xr.DataArray, starts: Array, lagged: str | None) -> floa
             f"term {lagged!r} needs regular, increasing time, but from {dim}={first} to "
             f"{dim}={first + 1} the 'time' changes by {steps[first]:.6g} s (elsewhere "
             f"{step:.6g} s; {int(wrong.sum())} such places). Sort or resample the data, or mark "
-            "gaps with a 'trial' coordinate."
+            "gaps with a 'trial' coordinate; where each row is one step all the same (months, "
+            "days of trade), leave the time out."
         )
     return step
 
@@ -229,7 +230,7 @@ def seconds(variable: xr.DataArray, needed: str | None = None) -> Array | None:
             return time
         fault = (
             f"holds {int(bad.sum())} missing or infinite values, the first at "
-            f"{place(bad, variable.dims)}"
+            f"{place(bad, variable.dims, None)}"
         )
         remedy = "fill them in, or remove those samples"
     else:

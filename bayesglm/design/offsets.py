@@ -30,7 +30,7 @@ def look_at_offset(plan: Plan) -> None:
     model = plan.model
     if model.offset is None or not LINK_NAMES[model.link_name].is_log:
         return
-    every = numbers(plan.dataset[model.offset], plan.sample_dim, "offset")
+    every = numbers(plan.dataset[model.offset], plan.sample_dim, "offset", plan.dataset)
     every = every.reshape(len(every), -1)
     seen = None
     for neuron, design in enumerate(plan.designs):

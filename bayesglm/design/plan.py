@@ -69,7 +69,7 @@ def lay(model: GLM, data: object) -> Plan:
             f"response {model.response!r} has the dims {tuple(response.dims)}; at most one dim "
             f"(neurons) may stand beside {dim!r}. Select one of {extra}."
         )
-    values = numbers(response, dim, "response")
+    values = numbers(response, dim, "response", dataset)
     population = extra[0] if extra else None
     labels = None
     if population is not None:
@@ -131,7 +131,7 @@ def plan_prediction(
             response = require(dataset, model.response, "response (for its history)")
             if population is not None:
                 response = response.isel({population: neuron})
-            y = numbers(response, dim, "response")
+            y = numbers(response, dim, "response", dataset)
         source = Source(dataset, dim, clock, population, index, y, levels)
         every.append(_predictors(model, source, None))
     return dataset, dim, tuple(every)
@@ -256,7 +256,7 @@ def _row_values(model: GLM, source: Source, role: str) -> Array | None:
         if bad.any():
             raise DataError(
                 f"trials {name!r} must be whole numbers of at least 0; {int(bad.sum())} are not, "
-                f"the first at {place(bad, (source.dim,))} ({values[bad][0]:g})."
+                f"the first at {place(bad, (source.dim,), source.dataset)} ({values[bad][0]:g})."
             )
     return values
 
@@ -271,9 +271,9 @@ def _offset(model: GLM, source: Source) -> Array | None:
     if bad.any():
         raise DataError(
             f"exposure {model.exposure!r} must be positive, since its logarithm is an offset; "
-            f"{int(bad.sum())} values are not, the first at {place(bad, (source.dim,))} "
-            f"({exposure[bad][0]:g}). Remove those samples: where there is no exposure nothing can "
-            "be counted."
+            f"{int(bad.sum())} values are not, the first at "
+            f"{place(bad, (source.dim,), source.dataset)} ({exposure[bad][0]:g}). Remove "
+            "those samples: where there is no exposure nothing can be counted."
         )
     return np.log(exposure) if offset is None else offset + np.log(exposure)
 
@@ -286,7 +286,7 @@ def _weights(model: GLM, source: Source) -> Array | None:
     if bad.any():
         raise DataError(
             f"weights {model.weights!r} must be at least 0; {int(bad.sum())} are negative, the "
-            f"first at {place(bad, (source.dim,))} ({weights[bad][0]:g})."
+            f"first at {place(bad, (source.dim,), source.dataset)} ({weights[bad][0]:g})."
         )
     return weights
 
@@ -297,7 +297,7 @@ def _counted(model: GLM, dataset: xr.Dataset, dim: str) -> Array | None:
     for role in ("weights", "trials"):
         name = getattr(model, role)
         if name is not None:
-            values = numbers(require(dataset, name, role), dim, role)
+            values = numbers(require(dataset, name, role), dim, role, dataset)
             own = (values > 0).reshape(len(values), -1).any(axis=1)
             counted = own if counted is None else counted & own
     return counted
@@ -313,7 +313,8 @@ def _check_response(plan: Plan, neuron: int, design: Design) -> None:
         raise DataError(
             f"response {model.response!r}{where}: a {model.family} response takes "
             f"{family.support}; {int(bad.sum())} values are not, the first at "
-            f"{place(bad, (plan.sample_dim,))} ({y[bad][0]:g}){_of_trials(trials, bad)}.{other}"
+            f"{place(bad, (plan.sample_dim,), plan.dataset)} ({y[bad][0]:g})"
+            f"{_of_trials(trials, bad)}.{other}"
         )
     rows = design.predictors.rows
     shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesglm.errors import DataError
 from bayesglm.numerics.parallel import share_out
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import near, shown
 from bayesglm.spec.names import is_storable
 
 Array = np.ndarray
@@ -42,10 +42,11 @@ def _sum_of(name: str, known: list[str]) -> str:
     return f" Write a list: {parts!r}." if len(parts) > 1 and set(parts) <= set(known) else ""
 
 
-def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
+def numbers(variable: xr.DataArray, dim: str, role: str, of: xr.Dataset | None = None) -> Array:
     """Return a variable over ``(dim, ...)`` as floats in C order, checked to be finite numbers.
 
-    Predictors of float32 stay float32; all else is float64. What is so already is not copied.
+    Predictors of float32 stay float32; all else is float64. What is so already is not copied. The
+    labels of the Dataset that it is ``of`` are told with the places of faults.
     """
     name = variable.name
     if dim not in variable.dims:
@@ -69,12 +70,12 @@ def numbers(variable: xr.DataArray, dim: str, role: str) -> Array:
         if wrong.any():
             raise DataError(
                 f"{role} {name!r} holds {kind_of(given[wrong])} (first: {given[wrong][0]!r} at "
-                f"{place(wrong, dims)}), not numbers; convert it (a yes/no variable to 0/1, a "
-                "category to one 0/1 column per level)."
+                f"{place(wrong, dims, of)}), not numbers; convert it (a yes/no variable to "
+                "0/1, a category to one 0/1 column per level)."
             )
     largest = _largest(values)
     if not largest <= LARGEST:
-        raise DataError(f"{role} {name!r} holds {_not_computable(values, dims)}")
+        raise DataError(f"{role} {name!r} holds {_not_computable(values, dims, of)}")
     if 0 < largest < 1 / LARGEST and role != "offset":
         raise DataError(
             f"{role} {name!r} holds no value beyond {largest:.3g}, too small to be computed with; "
@@ -98,9 +99,9 @@ def as_category(value: Any) -> pd.Categorical:
     return pd.Categorical(array)
 
 
-def factor_labels(variable: xr.DataArray, dim: str) -> Array:
+def factor_labels(dataset: xr.Dataset, name: str, dim: str) -> Array:
     """Return the labels of a factor, one per sample: whole numbers, or words as numpy's strings."""
-    name = variable.name
+    variable = require(dataset, name, "factor")
     if variable.dims != (dim,):
         raise DataError(
             f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
@@ -111,7 +112,8 @@ def factor_labels(variable: xr.DataArray, dim: str) -> Array:
     if missing.any():
         raise DataError(
             f"factor {name!r} lacks {int(missing.sum())} labels, the first at "
-            f"{place(missing, (dim,))}; remove those samples, or give them a label of their own."
+            f"{place(missing, (dim,), dataset)}; remove those samples, or give them a label "
+            "of their own."
         )
     wrong = np.zeros(len(values), dtype=bool)
     if values.dtype.kind in "OT":
@@ -122,7 +124,8 @@ def factor_labels(variable: xr.DataArray, dim: str) -> Array:
             bad = np.array([not is_storable(value) for value in values])
             raise DataError(
                 f"factor {name!r} has {int(bad.sum())} labels that no file can hold (NUL, or half "
-                f"of a surrogate pair), the first at {place(bad, (dim,))}; rename those levels."
+                f"of a surrogate pair), the first at {place(bad, (dim,), dataset)}; rename those "
+                "levels."
             )
         if not wrong.any():
             values = np.array(values.tolist())
@@ -133,7 +136,7 @@ def factor_labels(variable: xr.DataArray, dim: str) -> Array:
         wrong = wrong if wrong.any() else ~wrong
         raise DataError(
             f"factor {name!r} takes labels that are all words or all whole numbers; "
-            f"{int(wrong.sum())} are not, the first at {place(wrong, (dim,))} "
+            f"{int(wrong.sum())} are not, the first at {place(wrong, (dim,), dataset)} "
             f"({values[wrong][0]}); turn them all into words, or number the levels."
         )
     return values
@@ -159,25 +162,35 @@ def _largest(values: Array) -> float:
     return float(np.max(share_out(runs(flat.size, 1), work)))
 
 
-def _not_computable(values: Array, dims: tuple) -> str:
+def _not_computable(values: Array, dims: tuple, of: xr.Dataset | None) -> str:
     """Say which values are missing, infinite or too large, and what helps."""
     bad = ~np.isfinite(values)
     if bad.any():
         return (
-            f"{int(bad.sum())} missing or infinite values, the first at {place(bad, dims)}; remove "
-            "those samples, or fill them in knowingly."
+            f"{int(bad.sum())} missing or infinite values, the first at {place(bad, dims, of)}; "
+            "remove those samples, or fill them in knowingly."
         )
     huge = np.abs(values) > LARGEST
     return (
-        f"{int(huge.sum())} values beyond {LARGEST:g}, the first at {place(huge, dims)}, too large "
-        "to be computed with; rescale it."
+        f"{int(huge.sum())} values beyond {LARGEST:g}, the first at {place(huge, dims, of)}, too "
+        "large to be computed with; rescale it."
     )
 
 
-def place(bad: Array, dims: tuple) -> str:
-    """Say where the first True of ``bad`` stands: ``time=3, neuron=0`` by position."""
+def place(bad: Array, dims: tuple, of: xr.Dataset | None) -> str:
+    """Say where the first True of ``bad`` stands: ``obs=3 (label 'Ann'), neuron=0``.
+
+    The numbers are positions; labels are told where ``of`` has some that are not the positions.
+    """
     first = np.argwhere(bad)[0]
-    return ", ".join(f"{dim}={int(index)}" for dim, index in zip(dims, first, strict=True))
+    return ", ".join(_position(of, dim, int(k)) for dim, k in zip(dims, first, strict=True))
+
+
+def _position(of: xr.Dataset | None, dim: str, k: int) -> str:
+    label = k if of is None or dim not in of.indexes else of.indexes[dim][k]
+    if isinstance(label, (int, np.integer)) and label == k:
+        return f"{dim}={k}"
+    return f"{dim}={k} (label {shown(label) if isinstance(label, str) else label})"
 
 
 def _as_floats(values: Array, dtype: type = np.float64) -> Array:
