@@ -1,10 +1,12 @@
 """Exceptions and warnings: each message names the place, the fault and a remedy."""
 
 import os
+import sys
 import warnings
 from pathlib import Path
 
 PACKAGE = str(Path(__file__).parent) + os.sep
+APPLIERS = ("pandas", "xarray", "joblib")  # libraries that call functions for their users
 
 
 class BayesGLMError(Exception):
@@ -35,5 +37,10 @@ class BayesGLMWarning(UserWarning):
 
 
 def tell(message: str) -> None:
-    """Warn, at the line of the caller who is outside the package; every warning goes this way."""
-    warnings.warn(message, BayesGLMWarning, skip_file_prefixes=(PACKAGE,))
+    """Warn, at the line of the caller who is outside the package; every warning goes this way.
+
+    Where a library was asked to call (``frame.apply``), that is the line that asked it.
+    """
+    loaded = (getattr(sys.modules.get(name), "__file__", None) for name in APPLIERS)
+    others = (str(Path(file).parent) + os.sep for file in loaded if file)
+    warnings.warn(message, BayesGLMWarning, skip_file_prefixes=(PACKAGE, *others))

@@ -1,9 +1,11 @@
 """Warnings: one helper says them all, and each points at the line of the caller."""
 
 import ast
+import functools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesglm as bg
@@ -74,3 +76,11 @@ def test_a_folder_that_starts_with_the_packages_name_is_the_callers():
     with pytest.warns(bg.BayesGLMWarning, match="hear") as caught:
         exec(code, {"tell": tell})
     assert caught[0].filename == str(script)
+
+
+def test_the_line_that_asks_pandas_to_call_is_the_callers():
+    unlogged = bg.GLM("y", "x", family="poisson", offset="km", prior=bg.Normal(1.0))
+    frame = pd.DataFrame({**DATA, "km": RNG.uniform(100.0, 50_000.0, 80), "g": 1})
+    with pytest.warns(bg.BayesGLMWarning, match="looks like an exposure") as caught:
+        frame.groupby("g").apply(functools.partial(bg.fit_map, unlogged))
+    assert {one.filename for one in caught} == {__file__}

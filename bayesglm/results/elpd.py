@@ -309,7 +309,21 @@ def held_out(
                 "proper priors."
             ) from error
         elpd_i[held] = _log_mean(thetas, problems, held)
+    _check_possible(elpd_i, problems[0])
     return elpd_i
+
+
+def _check_possible(elpd_i: Array, problem: Problem) -> None:
+    """Raise DataError where held-out responses have no probability at all."""
+    plan, lost = problem.plan, ~np.isfinite(elpd_i).all(axis=1)
+    if lost.any():
+        first = int(problem.design.predictors.rows[np.argmax(lost)])
+        raise DataError(
+            f"{int(lost.sum())} held-out responses of {plan.model.response!r} have a predictive "
+            f"density of zero, the first at {plan.sample_dim}={first}: the folds they were left "
+            "out of predict something else altogether. Look at the scales of the predictors and "
+            "of the offset, and give proper priors."
+        )
 
 
 def _log_mean(thetas: list[Array], problems: list[Problem], rows: Array) -> Array:
@@ -324,7 +338,10 @@ def _log_mean_of(theta: Array, problem: Problem, rows: Array) -> Array:
 
     def log_mean(values: Array) -> Array:
         most = values.max(axis=0)
-        return most + np.log(np.exp(values - most).mean(axis=0))
+        # Densities that all draws say are zero have no largest to be told from.
+        anchor = np.where(np.isneginf(most), 0.0, most)
+        with np.errstate(divide="ignore"):
+            return anchor + np.log(np.exp(values - anchor).mean(axis=0))
 
     return np.concatenate(tested.each_pointwise(flat, log_mean))
 

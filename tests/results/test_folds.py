@@ -135,3 +135,11 @@ def test_rows_without_trials_are_not_there():
     assert bg.predict(fit)["y"].sizes["obs"] == N
     with pytest.raises(bg.DataError, match="trials 'n' are zero for every sample in use"):
         bg.fit_map(model, data.assign(n=0, y=0))
+
+
+def test_held_out_responses_of_no_density_are_refused():
+    x = np.arange(80) * 0.1
+    data = {"y": np.round(np.exp(np.minimum(x, 4.0))), "x": np.where(x < 4.0, x, 1000.0 * x)}
+    model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    with pytest.raises(bg.DataError, match="40 held-out responses of 'y' have a predictive dens"):
+        bg.kfold(model, data, by="obs", folds=2)
