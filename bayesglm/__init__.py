@@ -155,7 +155,10 @@ def __getattr__(name: str) -> Any:
         home = importlib.import_module(f"bayesglm.{_HOME[name]}")
         value = home if _HOME[name] == name else getattr(home, name)
     else:
-        raise AttributeError(f"module 'bayesglm' has no attribute {name!r}")
+        from bayesglm.spec.hints import name_hint
+
+        hint = "" if name.startswith("_") else name_hint(name, __all__)
+        raise AttributeError(f"module 'bayesglm' has no attribute {name!r}{hint}")
     globals()[name] = value
     return value
 

@@ -103,3 +103,18 @@ def test_errors_form_one_family():
     assert not issubclass(bg.ConvergenceError, ValueError)
     assert issubclass(bg.BayesGLMWarning, UserWarning)
     assert bg.ConvergenceError("stopped", "here").solution == "here"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("summary", r"no attribute 'summary'; write arviz.summary\(fit\)"),
+        ("glm", "Did you mean 'GLM'"),
+        ("Poisson", "no attribute 'Poisson'$"),
+        ("fit_mcm", "Did you mean 'fit_mcmc'"),
+        ("__wrapped__", "no attribute '__wrapped__'$"),
+    ],
+)
+def test_names_that_are_not_there_say_what_to_write(name, message):
+    with pytest.raises(AttributeError, match=message):
+        getattr(bg, name)

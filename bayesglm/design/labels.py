@@ -115,7 +115,10 @@ def in_words(values: Array) -> Array:
 
 def same_labels(one: Array, other: Array) -> bool:
     """Say whether labels are the same in the same order; one that is missing equals another."""
-    return pd.Index(one).equals(pd.Index(other))
+    # pandas has no index of half precision.
+    both = (x.astype(np.float64) if x.dtype == np.float16 else x for x in (one, other))
+    first, second = map(pd.Index, both)
+    return first.equals(second)
 
 
 def _as_dates(values: Array) -> Array:

@@ -12,8 +12,10 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.design.door import SAMPLE_DIM
+from bayesglm.design.labels import same_labels
 from bayesglm.errors import DataError
 from bayesglm.inference.problem import Problem
+from bayesglm.inference.samples import sample_coords
 from bayesglm.inference.tree import model_of, parameters, reopen
 
 Array = np.ndarray
@@ -93,6 +95,7 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
     if plan.population is None:
         expected = expected[:, 0]
     observed = _variable(tree["observed_data"].to_dataset(), "observed_data", response, dims)
+    _check_samples(observed, problems)
     if not np.array_equal(observed.transpose(*dims).values, expected):
         raise DataError(
             f"the response {response!r} differs between 'observed_data' and 'constant_data'."
@@ -102,6 +105,18 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
         stored = _variable(own, "log_likelihood", response, ("chain", "draw", *dims))
         if stored.sizes[plan.sample_dim] != len(predictors.rows):
             raise DataError("the group 'log_likelihood' does not have the samples of the fit.")
+        _check_samples(stored, problems)
+
+
+def _check_samples(variable: xr.DataArray, problems: list[Problem]) -> None:
+    """Raise DataError where samples, or neurons, are not labelled as in the stored data."""
+    for name, given in sample_coords(problems).items():
+        labels = given[1] if isinstance(given, tuple) else given
+        if name in variable.coords and not same_labels(variable.coords[name].values, labels):
+            raise DataError(
+                f"the labels {name!r} of {variable.name!r} differ between groups of the tree; "
+                "label data before they are fitted, not after."
+            )
 
 
 def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) -> None:
@@ -113,6 +128,12 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
         if place not in tree.children:
             continue
         own = tree[place].to_dataset()
+        for name, variable in own.data_vars.items():
+            if not set(lead) <= set(variable.dims):
+                raise DataError(
+                    f"the variable {name!r} of the group {place!r} does not lie along "
+                    f"{', '.join(lead)}; keep it in a group of its own."
+                )
         named = [
             name
             for name, where in problems[0].places.items()

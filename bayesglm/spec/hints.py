@@ -10,6 +10,19 @@ LONGEST_SHOWN = 60  # letters of a value in a message
 OF_MODELS = ("fit", "fit_map", "fit_laplace", "fit_mcmc", "to_pymc", "kfold", "tune_prior")
 OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
 PENALTIES = ("ridge", "lasso", "elastic_net", "smooth")
+# Verbs of other packages, and what is written for them.
+VERBS_ELSEWHERE = {
+    "summary": "arviz.summary(fit)",
+    "plot_forest": "arviz.plot_forest(fit)",
+    "plot_trace": "arviz.plot_trace(fit)",
+    "posterior_predictive": "bayesglm.predict(fit, kind='response')",
+    "sample": "bayesglm.fit(model, data)",
+    "waic": "bayesglm.loo(fit)",
+    "cross_validate": "bayesglm.kfold(model, data)",
+    "plot": "bayesglm.plot_posterior(fit)",
+    "read": "bayesglm.load(path)",
+    "write": "bayesglm.save(fit, path)",
+}
 # What the fields of nouns are called elsewhere.
 FIELDS_ELSEWHERE = {"mu": "loc", "mean": "loc", "sigma": "scale", "sd": "scale", "std": "scale"}
 FIELDS_ELSEWHERE |= {
@@ -88,6 +101,19 @@ def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str
         if plain in others or (plain == word and not is_word):
             return f" Write {what}={word!r}."
     return near(plain, known, TYPO)
+
+
+def name_hint(name: str, known: Iterable[str]) -> str:
+    """Say what is written for a name that the package does not have.
+
+    >>> name_hint("summary", ()), name_hint("glm", ["GLM"])
+    ('; write arviz.summary(fit).', ". Did you mean 'GLM'?")
+    """
+    if name in VERBS_ELSEWHERE:
+        return f"; write {VERBS_ELSEWHERE[name]}."
+    folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1)
+    return f". Did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def is_among(word: object, known: Iterable[str]) -> bool:

@@ -108,6 +108,21 @@ FAULTS = {
         lambda t: changed(t, "observed_data", set_first("y", 17.0)),
         "differs between 'observed_data' and 'constant_data'",
     ),
+    "a number among the draws": (
+        "posterior",
+        lambda t: changed(t, "posterior", lambda d: d.assign(extra=("part", [1.0, 2.0]))),
+        "'extra' of the group 'posterior' does not lie along chain, draw; keep it in a group",
+    ),
+    "other labels of the samples": (
+        "map",
+        lambda t: changed(t, "observed_data", lambda d: d.assign_coords(obs=d["obs"].values[::-1])),
+        "labels 'obs' of 'y' differ between groups",
+    ),
+    "other labels of pointwise values": (
+        "posterior",
+        lambda t: changed(t, "log_likelihood", lambda d: d.assign_coords(obs=d["obs"] + 1)),
+        "labels 'obs' of 'y' differ between groups",
+    ),
     "no chosen scale": (
         "tuning",
         lambda t: changed(t, "x", lambda d: d.assign_attrs(chosen=7.0)),
