@@ -1,0 +1,88 @@
+"""A sample of what `make fuzz` tries, and that it finds what it looks for."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+import bayesglm as bg
+from bayesglm.spec.families import FAMILY_NAMES
+from fuzz import models
+from fuzz.models import FINE, RESPONSES, RIGHT, Case, draw_case, outcome, verbs_of
+from fuzz.oracle import DENSITIES, gap
+from fuzz.workers import Lost, work_through
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 80, 20))
+def test_random_models_end_at_the_optimum_or_at_an_error_of_the_package(start):
+    tried = [outcome((index, "fit_map")) for index in range(start, start + 20)]
+    assert [one for one in tried if one.outcome not in FINE] == []
+    assert sum(one.outcome == "right" for one in tried) >= 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 16, 4))
+def test_random_models_go_through_verbs_drawn_at_random(start):
+    tasks = [(index, verb) for index in range(start, start + 4) for verb in verbs_of(index)[1:]]
+    assert [one for one in map(outcome, tasks) if one.outcome not in FINE] == []
+
+
+def test_every_family_and_link_is_drawn_and_known_to_the_oracle():
+    assert set(RESPONSES) == set(FAMILY_NAMES)
+    assert set(DENSITIES) == {
+        (name, link) for name in FAMILY_NAMES for link in FAMILY_NAMES[name].links
+    }
+
+
+@pytest.mark.parametrize("prior", [bg.Normal(1.0), bg.Laplace(0.2), bg.StudentT(1.0), bg.Flat()])
+@pytest.mark.parametrize(("family", "link"), DENSITIES)
+def test_the_oracle_knows_an_optimum_from_a_point_beside_it(family, link, prior):
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=30), "tries": np.full(30, 4.0), "y": rng.integers(0, 2, 30) + 0.0}
+    options = {"trials": "tries"} if FAMILY_NAMES[family].needs_trials else {}
+    model = bg.GLM("y", bg.Linear("x", prior=prior), family=family, link=link, **options)
+    fitted = bg.fit_map(model, data)
+    model = bg.GLM.from_json(fitted.attrs["model"])
+    estimate = {name: float(value) for name, value in fitted["map"].data_vars.items()}
+    assert gap(model, data, estimate).residual < RIGHT
+    for name, value in estimate.items():
+        assert gap(model, data, estimate | {name: value + 1e-3}).residual > RIGHT
+
+
+def test_faults_are_told(monkeypatch):
+    def draw(index):
+        return Case(index, bg.GLM("y", [], family="poisson"), {"y": np.array([0.0, 1.0, 3.0])})
+
+    def warn_of_nothing(case):
+        np.log(np.zeros(1))
+
+    faults = {
+        "wrong": lambda case: "not finite",
+        "foreign error": lambda case: 1 / 0,
+        "foreign warning": warn_of_nothing,
+    }
+    monkeypatch.setattr(models, "draw_case", draw)
+    for name, verb in faults.items():
+        monkeypatch.setitem(models.VERBS, "predict", verb)
+        assert outcome((0, "predict")).outcome == name
+    assert outcome((0, "fit_map")).outcome == "right"
+    assert draw_case(3).model == draw_case(3).model
+
+
+def hang_or_die(item):
+    if item == "hang":
+        time.sleep(60)
+    if item == "die":
+        os._exit(3)
+    return item.upper()
+
+
+def test_workers_outlive_what_they_are_given():
+    items = ["a", "hang", "b", "die", "c", "d"]
+    answers = dict(work_through(hang_or_die, items, 2.0, 2))
+    assert {item: answers[item] for item in "abcd"} == {item: item.upper() for item in "abcd"}
+    lost = answers["hang"], answers["die"]
+    assert all(isinstance(one, Lost) for one in lost)
+    assert [one.why for one in lost] == ["slow", "crash"]
