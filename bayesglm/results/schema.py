@@ -94,8 +94,9 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
     expected = np.stack([one.design.y[predictors.rows] for one in problems], axis=-1)
     if plan.population is None:
         expected = expected[:, 0]
-    observed = _variable(tree["observed_data"].to_dataset(), "observed_data", response, dims)
-    _check_samples(observed, problems)
+    seen = tree["observed_data"].to_dataset()
+    observed = _variable(seen, "observed_data", response, dims)
+    _check_samples(seen, "observed_data", problems)
     if not np.array_equal(observed.transpose(*dims).values, expected):
         raise DataError(
             f"the response {response!r} differs between 'observed_data' and 'constant_data'."
@@ -105,17 +106,17 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
         stored = _variable(own, "log_likelihood", response, ("chain", "draw", *dims))
         if stored.sizes[plan.sample_dim] != len(predictors.rows):
             raise DataError("the group 'log_likelihood' does not have the samples of the fit.")
-        _check_samples(stored, problems)
+        _check_samples(own, "log_likelihood", problems)
 
 
-def _check_samples(variable: xr.DataArray, problems: list[Problem]) -> None:
+def _check_samples(own: xr.Dataset, group: str, problems: list[Problem]) -> None:
     """Raise DataError where samples, or neurons, are not labelled as in the stored data."""
     for name, given in sample_coords(problems).items():
         labels = given[1] if isinstance(given, tuple) else given
-        if name in variable.coords and not same_labels(variable.coords[name].values, labels):
+        if name in own.coords and not same_labels(own.variables[name].values, labels):
             raise DataError(
-                f"the labels {name!r} of {variable.name!r} differ between groups of the tree; "
-                "label data before they are fitted, not after."
+                f"the labels {name!r} of the group {group!r} are not those of the data; label "
+                "data before they are fitted, not after."
             )
 
 

@@ -116,12 +116,12 @@ FAULTS = {
     "other labels of the samples": (
         "map",
         lambda t: changed(t, "observed_data", lambda d: d.assign_coords(obs=d["obs"].values[::-1])),
-        "labels 'obs' of 'y' differ between groups",
+        "labels 'obs' of the group .* are not those of the data",
     ),
     "other labels of pointwise values": (
         "posterior",
         lambda t: changed(t, "log_likelihood", lambda d: d.assign_coords(obs=d["obs"] + 1)),
-        "labels 'obs' of 'y' differ between groups",
+        "labels 'obs' of the group .* are not those of the data",
     ),
     "no chosen scale": (
         "tuning",
