@@ -94,9 +94,9 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
     expected = np.stack([one.design.y[predictors.rows] for one in problems], axis=-1)
     if plan.population is None:
         expected = expected[:, 0]
-    seen = tree["observed_data"].to_dataset()
-    observed = _variable(seen, "observed_data", response, dims)
-    _check_samples(seen, "observed_data", problems)
+    own = tree["observed_data"].to_dataset()
+    observed = _variable(own, "observed_data", response, dims)
+    _check_samples(own, "observed_data", problems)
     if not np.array_equal(observed.transpose(*dims).values, expected):
         raise DataError(
             f"the response {response!r} differs between 'observed_data' and 'constant_data'."
@@ -109,14 +109,14 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
         _check_samples(own, "log_likelihood", problems)
 
 
-def _check_samples(own: xr.Dataset, group: str, problems: list[Problem]) -> None:
+def _check_samples(own: xr.Dataset, place: str, problems: list[Problem]) -> None:
     """Raise DataError where samples, or neurons, are not labelled as in the stored data."""
     for name, given in sample_coords(problems).items():
         labels = given[1] if isinstance(given, tuple) else given
         if name in own.coords and not same_labels(own.variables[name].values, labels):
             raise DataError(
-                f"the labels {name!r} of the group {group!r} are not those of the data; label "
-                "data before they are fitted, not after."
+                f"the labels {name!r} of the group {place!r} are not those of 'constant_data'; "
+                "label data before they are fitted, not after."
             )
 
 
@@ -129,8 +129,8 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
         if place not in tree.children:
             continue
         own = tree[place].to_dataset()
-        for name, variable in own.data_vars.items():
-            if not set(lead) <= set(variable.dims):
+        for name in own.data_vars:
+            if not set(lead) <= set(own.variables[name].dims):
                 raise DataError(
                     f"the variable {name!r} of the group {place!r} does not lie along "
                     f"{', '.join(lead)}; keep it in a group of its own."

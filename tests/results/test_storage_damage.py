@@ -116,12 +116,12 @@ FAULTS = {
     "other labels of the samples": (
         "map",
         lambda t: changed(t, "observed_data", lambda d: d.assign_coords(obs=d["obs"].values[::-1])),
-        "labels 'obs' of the group .* are not those of the data",
+        "labels 'obs' of the group 'observed_data' are not",
     ),
     "other labels of pointwise values": (
         "posterior",
         lambda t: changed(t, "log_likelihood", lambda d: d.assign_coords(obs=d["obs"] + 1)),
-        "labels 'obs' of the group .* are not those of the data",
+        "labels 'obs' of the group 'log_likelihood' are not",
     ),
     "no chosen scale": (
         "tuning",

@@ -124,7 +124,7 @@ def test_kernels_by_hand(fitted, data):
     assert tree["z"]["link"].dims == ()
     best = bg.kernels(bg.fit_map(fitted[0], data))
     assert "link_lower" not in best["x"]
-    with pytest.raises(bg.DataError, match="prob must lie"):
+    with pytest.raises(bg.DataError, match="prob must be a number between 0 and 1"):
         bg.kernels(fit, prob=1.0)
 
 
