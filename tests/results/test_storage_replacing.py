@@ -107,7 +107,8 @@ def test_two_processes_save_to_one_place(fits, tmp_path):
     assert hidden(tmp_path) == []
 
 
-def save_on(fit, target):
+def save_on(fit, target, wait):
+    signal.setitimer(signal.ITIMER_REAL, wait)
     while True:
         bg.save(fit, target)
 
@@ -125,15 +126,17 @@ def test_an_interrupt_passes_through_and_leaves_a_whole_file(fits, suffix, tmp_p
     bg.save(fits[0], target)
     takes = time.perf_counter() - began
     before = signal.signal(signal.SIGALRM, interrupt)
+    # In the background, interrupts are ignored unless asked for.
+    ctrl_c = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for wait in np.linspace(0.02, 0.9, 12) * takes:
-            signal.setitimer(signal.ITIMER_REAL, wait)
             with pytest.raises(KeyboardInterrupt):
-                save_on(fits[1], target)
+                save_on(fits[1], target, wait)
             assert prior_in(target) in (1.0, 0.5)
             assert hidden(tmp_path) == []
     finally:
         signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGINT, ctrl_c)
 
 
 def test_a_store_that_was_moved_away_is_brought_back(fits, tmp_path):
