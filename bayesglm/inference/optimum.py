@@ -206,6 +206,8 @@ def check_mode(problem: Problem, solution: Solution) -> None:
         # Separated data leave no slope on their plateau, and in some direction no curvature.
         _refuse_separated(problem)
     _refuse_tiny_sigma(problem, solution)
+    if not solution.resolved:
+        _refuse_plateau(problem, solution)
     if not solution.residual < OPTIMAL:
         stopped = ConvergenceError(
             f"the {solution.solver} solver stopped after {solution.n_iter} iterations where the "
@@ -215,6 +217,26 @@ def check_mode(problem: Problem, solution: Solution) -> None:
             solution,
         )
         raise explained(problem, stopped) from stopped
+
+
+def _refuse_plateau(problem: Problem, solution: Solution) -> None:
+    """Raise where a coefficient that no prior holds moves nothing: no slope is no sign of a mode.
+
+    So it is where a solver stepped to means that are zero to the last digit, and all alike.
+    """
+    natural, labels = problem.natural, problem.labels()
+    with np.errstate(over="ignore", invalid="ignore"):
+        bends = np.diagonal(natural.evaluate(np.array(solution.x)).hessian)
+    for part in natural.coefficients:
+        still = np.flatnonzero(bends[part.where] == 0.0)
+        if len(still) and not part.prior.proper and not part.prior.joint:
+            name = labels[part.where.start + int(still[0])]
+            stopped = ConvergenceError(
+                f"the {solution.solver} solver stopped after {solution.n_iter} iterations on a "
+                f"plateau, where {name!r}, under a Flat prior, moves the log posterior not at all",
+                solution,
+            )
+            raise explained(problem, stopped) from stopped
 
 
 def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:

@@ -259,10 +259,13 @@ def climb(curved: Curved, pull: Array, kink: Array, z: Array, signs: Array) -> A
         best = held.maximum(free)
         crossing = best * signs < 0.0
         if crossing.any():
-            t, gone = _best_crossing(z, best, kink, signs, pull, crossing)
+            t, gone, beyond = _best_crossing(z, best, kink, signs, pull, crossing)
             z, pull = z + t * (best - z), pull + t * (kink * signs - pull)
             z[gone], signs[gone] = 0.0, 0.0
             held.add(gone)
+            if len(beyond):
+                signs[beyond] *= -1.0
+                free = at + held.whole(push - kink * signs)
             if len(held.out) > _MOST_HELD * len(z) + 20:
                 pull = push - curved.matrix @ (z - at)
                 return _climb_alone(curved, pull, kink, z, signs)
@@ -289,10 +292,10 @@ def _climb_alone(curved: Curved, pull: Array, kink: Array, z: Array, signs: Arra
 
 def _best_crossing(
     z: Array, best: Array, kink: Array, signs: Array, pull: Array, crossing: Mask
-) -> tuple[float, Indices]:
+) -> tuple[float, Indices, Indices]:
     """Return the best part of the way to ``best`` where coordinates reach zero, and which do.
 
-    On the way the slope of the quadratic falls as that of a parabola does, and each crossing turns
+    The last are those that have come out on the other side of zero before. On the way the slope of the quadratic falls as that of a parabola does, and each crossing turns
     the slope of one kink round.
     """
     step = best - z
@@ -307,4 +310,4 @@ def _best_crossing(
     begun = np.concatenate(([0.0], np.cumsum(lost * times)[:-1]))
     gain = times * (1.0 - 0.5 * times) * bend - (times * turned - begun)
     t = float(times[np.argmax(gain)])
-    return t, order[times <= t]
+    return t, order[times == t], order[times < t]

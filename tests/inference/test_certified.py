@@ -153,3 +153,17 @@ def test_what_a_solver_calls_a_mode_is_looked_at():
     for residual in (2.0 * OPTIMAL, np.nan):
         with pytest.raises(bg.ConvergenceError, match=r"'y'.*still rises by"):
             check_mode(problem, solution._replace(residual=residual))
+
+
+@pytest.mark.parametrize("terms", [[], [bg.Linear("x", prior=bg.StudentT(1.0))]])
+@pytest.mark.parametrize("large", [1e10, 1e14, 1e18])
+def test_a_plateau_is_no_mode(large, terms):
+    """Means that are zero to the last digit have no slope, wherever the intercept stands."""
+    y = np.full(20, 1e-3)
+    data = {"y": y, "x": np.random.default_rng(0).normal(size=20)}
+    model = bg.GLM("y", terms, link="softplus", dispersion=bg.Exponential(2.0))
+    y[9] = 1e3
+    assert float(bg.fit_map(model, data)["map"]["intercept"]) == pytest.approx(50.0, rel=0.1)
+    y[9] = large
+    with pytest.raises(bg.ConvergenceError, match=r"plateau, where 'intercept', .* not at all\."):
+        bg.fit_map(model, data)

@@ -138,6 +138,31 @@ def test_a_climb_from_anywhere_ends_at_the_maximum(seed, p, share, zeros):
     assert_kkt(matrix, linear, kink, z, tolerance=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("kink", [1e-8, 1e-5, 1e-2])
+def test_no_round_of_a_climb_loses(seed, kink):
+    """Few rows leave directions next to no curvature, in which signs change far from zero."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(9, 25)) * 10.0 ** rng.uniform(-3, 0, (9, 1))
+    matrix = X.T @ X
+    scale = np.diagonal(matrix) ** -0.5
+    matrix = matrix * np.outer(scale, scale) + 6e-15 * np.eye(25)
+    linear, z = matrix @ (30.0 * rng.normal(size=25)), 300.0 * rng.normal(size=25)
+    kinks = np.full(25, kink)
+
+    def objective(z):
+        return linear @ z - 0.5 * z @ matrix @ z - kinks @ np.abs(z)
+
+    curved = Curved(matrix)
+    for _ in range(5):
+        before = objective(z)
+        z = climb(curved, linear - matrix @ z, kinks, z, np.sign(z))
+        assert objective(z) > before - 1e-8 * abs(before)
+    z = maximise_kinked(matrix, linear, kinks, 300.0 * rng.normal(size=25))
+    residual = kkt_residual(linear - matrix @ z, kinks, z)
+    assert np.abs(residual).max() < 1e-9 * np.abs(linear).max()
+
+
 @pytest.mark.parametrize("dependent", [False, True])
 def test_a_factor_that_grows_is_a_fresh_one(dependent):
     matrix, v = gram(5, 40, 12), np.random.default_rng(5).normal(size=12)
