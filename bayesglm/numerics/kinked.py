@@ -295,7 +295,9 @@ def _best_crossing(
 ) -> tuple[float, Indices, Indices]:
     """Return the best part of the way to ``best`` where coordinates reach zero, and which do.
 
-    The last are those that have come out on the other side of zero before. On the way the slope of the quadratic falls as that of a parabola does, and each crossing turns
+    The last are those that came out on the other side of zero before.
+
+    On the way the slope of the quadratic falls as that of a parabola does, and each crossing turns
     the slope of one kink round.
     """
     step = best - z
