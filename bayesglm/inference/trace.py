@@ -35,10 +35,15 @@ def _is_worker(name: Path) -> bool:
 def reason_of(error: BaseException) -> str:
     """Return in one line what nutpie says went wrong, without where in its code that was.
 
+    A panic of Rust's puts before it by which call.
+
     >>> reason_of(RuntimeError("No start\\n\\nCaused by:\\n    -inf\\n\\nStack backtrace:\\n   0:"))
     'No start (-inf)'
+    >>> reason_of(RuntimeError("called `Result::unwrap()` on an `Err` value: No start"))
+    'No start'
     """
     told = str(error).partition("Stack backtrace")[0]
+    told = told.removeprefix("called `Result::unwrap()` on an `Err` value: ")
     what, _, why = (" ".join(part.split()) for part in told.partition("Caused by:"))
     return f"{what} ({why})" if why else what
 
