@@ -55,7 +55,8 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
     2007).
     """
     centres = centred_all(problems)
-    with unthreaded_products(problems[0].natural.size):
+    size = problems[0].natural.size
+    with unthreaded_products(size), np.errstate(over="ignore", invalid="ignore"):
         found = _path_points([centre.problem for centre in centres], centres[0])
     return [replace(one, solution=centres[0].raw_solution(one.solution)) for one in found]
 

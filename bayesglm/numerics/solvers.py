@@ -160,9 +160,10 @@ class _Proposal(NamedTuple):
     model: ScaledModel
 
 
+@np.errstate(over="ignore", invalid="ignore")  # steps lead back from what is not finite
 def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solution:
     x = np.array(x0, dtype=np.float64)
-    now = _evaluate(problem, x)
+    now = problem.evaluate(x)
     if not np.isfinite(now.value):
         raise ConvergenceError(
             f"the log density is {now.value} where the {problem.solver} solver starts: numbers "
@@ -207,13 +208,13 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
         plateau = plateau + 1 if gain <= _NEGLIGIBLE * size and moved > _NEARLY_STILL else 0
         if plateau >= _PLATEAU_ITERATIONS or n_iter == max_iter:
             raise _no_convergence(state, moved, plateau, model.resolved)
-        now = _evaluate(problem, target)
+        now = problem.evaluate(target)
         full_step = settled or _rises(problem, state, target, now.value, 1.0)
         if full_step:
             x = target
         else:
             x = x + _line_search(problem, state, target, now.value) * (target - x)
-            now = _evaluate(problem, x)
+            now = problem.evaluate(x)
         previous = state
     raise AssertionError("unreachable: the last iteration returns or raises")
 
@@ -222,11 +223,6 @@ def _curved(problem: _Problem, x: Array, now: Evaluation) -> bool:
     """Say whether -hessian is positive definite where it counts: kinks hold the rest in place."""
     free = (problem.kink == 0.0) | (x != problem.kink_at)
     return scaled_model(-now.hessian[np.ix_(free, free)], 0.0).tau <= _INDEFINITE
-
-
-def _evaluate(problem: _Problem, x: Array) -> Evaluation:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return problem.evaluate(x)
 
 
 def _propose(
