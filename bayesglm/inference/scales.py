@@ -25,15 +25,18 @@ def around_scales(problem: Problem) -> Coordinates:
     theta = np.concatenate([problem.start()[:p], psi])
     given = objective.given(theta)
     try:
-        with unthreaded_products(p), np.errstate(over="ignore", invalid="ignore"):
+        with unthreaded_products(p):
             theta[:p] = judge(given, theta[:p]).x
     except ConvergenceError:
         pass  # the chains find their way from the mean response as well
     every, wide = np.arange(p), p > MOST_WHITENED
-    if wide:
-        information = given.rowwise.diagonal(theta[:p], given.phi(theta))
-    else:
-        information = given.likelihood_curvature(theta, every)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if wide:
+            information = given.rowwise.diagonal(theta[:p], given.phi(theta))
+        else:
+            information = given.likelihood_curvature(theta, every)
+    if not np.isfinite(information).all():
+        information = np.zeros_like(information)  # the priors alone say how far to step
     if wide:
         of_w = information + diagonal_of_priors(given, theta)
     else:

@@ -213,6 +213,7 @@ def _with_sites(objective: Objective, kinked: Array, tau: Array, nu: Array) -> O
     return replace(objective, coefficients=tuple(parts))
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # told by what comes of it
 def _propagate(
     precision: Array,
     covariance: Array,
