@@ -176,9 +176,7 @@ def estimates_figure(
     styles = ("-", "--", ":")
     for k, (name, values) in enumerate(curves.items()):
         colour = COLOURS[k % len(COLOURS)]
-        ax.plot(
-            x, values, styles[k % 3], color=colour, linewidth=1.8, label=plain(name, MOST_LETTERS)
-        )
+        ax.plot(x, values, styles[k % 3], color=colour, linewidth=1.8, label=plain(name))
     ax.set_xlabel(labels[0], fontsize=10)
     ax.set_ylabel(labels[1], fontsize=10)
     ax.legend(frameon=False, fontsize=10)
