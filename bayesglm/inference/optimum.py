@@ -225,11 +225,14 @@ def _refuse_plateau(problem: Problem, solution: Solution) -> None:
     So it is where a solver stepped to means that are zero to the last digit, and all alike.
     """
     natural, labels = problem.natural, problem.labels()
+    flat = [one for one in natural.coefficients if not (one.prior.proper or one.prior.joint)]
+    if not flat:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         bends = np.diagonal(natural.evaluate(np.array(solution.x)).hessian)
-    for part in natural.coefficients:
+    for part in flat:
         still = np.flatnonzero(bends[part.where] == 0.0)
-        if len(still) and not part.prior.proper and not part.prior.joint:
+        if len(still):
             name = labels[part.where.start + int(still[0])]
             stopped = ConvergenceError(
                 f"the {solution.solver} solver stopped after {solution.n_iter} iterations on a "

@@ -193,10 +193,10 @@ def maximise_active(function: RowFunction, x0: Array) -> Solution:
         for share, before in _penalties(function, ascent.point.gradient):
             if before is not None and ascent.model is not None:
                 _foretell(ascent, before, share)
-            solution = _settle(ascent, share)
+            gain = _settle(ascent, share)
     except LinAlgError as error:
         raise _stopped(ascent, "value, gradient or curvature are not finite") from error
-    return solution
+    return _solution(ascent, gain)
 
 
 def _penalties(function: RowFunction, gradient: Array) -> list[tuple[float, float | None]]:
@@ -236,8 +236,11 @@ def _foretell(ascent: _Ascent, before: float, share: float) -> None:
         ascent.go(best, slope)
 
 
-def _settle(ascent: _Ascent, share: float) -> Solution:
-    """Go to the maximum under some share of the penalties, roughly unless it is all of them."""
+def _settle(ascent: _Ascent, share: float) -> float:
+    """Go to the maximum under some share of the penalties, roughly unless it is all of them.
+
+    Returns the gain of the last step.
+    """
     function, plateau = ascent.function, 0
     while ascent.n_iter < _MOST_STEPS:
         ascent.n_iter += 1
@@ -253,7 +256,7 @@ def _settle(ascent: _Ascent, share: float) -> Solution:
             plateau += not last
         rose = _walk(ascent, step, share, objective)
         if last and (share > 1.0 or _level(ascent, step.model)):
-            return _solution(ascent, step.gain)
+            return step.gain
         if not rose or plateau > _MOST_ON_PLATEAU:
             break
     raise _stopped(ascent, "no convergence")
