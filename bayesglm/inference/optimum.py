@@ -228,10 +228,12 @@ def _refuse_plateau(problem: Problem, solution: Solution) -> None:
     flat = [one for one in natural.coefficients if not (one.prior.proper or one.prior.joint)]
     if not flat:
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        bends = np.diagonal(natural.evaluate(np.array(solution.x)).hessian)
+    x = np.array(solution.x)
     for part in flat:
-        still = np.flatnonzero(bends[part.where] == 0.0)
+        members = np.arange(part.where.start, part.where.stop)
+        with np.errstate(over="ignore", invalid="ignore"):
+            bends = np.diagonal(natural.likelihood_curvature(x, members))
+        still = np.flatnonzero(bends == 0.0)
         if len(still):
             name = labels[part.where.start + int(still[0])]
             stopped = ConvergenceError(
