@@ -36,11 +36,11 @@ def test_contracts_hold(copy):
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("numerics/objective.py", "import bayesglm.design.door"),
+        ("numerics/density/objective.py", "import bayesglm.design.door"),
         ("results/predict.py", "import pymc"),
         ("inference/map.py", "import nutpie"),
         ("spec/model.py", "import numpy"),
-        ("numerics/priors.py", "import xarray"),
+        ("numerics/priors/table.py", "import xarray"),
         ("results/kernels.py", "import matplotlib"),
         ("design/door.py", "import arviz_stats"),
         ("inference/map.py", "import bayesglm"),

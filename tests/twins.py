@@ -3,7 +3,7 @@
 import numpy as np
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.problem.problem import open_problems
 from bayesglm.spec.families import FAMILY_NAMES
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from bayesglm.design.clock import Clock
 from bayesglm.design.variables import factor_labels, numbers, require
 from bayesglm.errors import DataError
-from bayesglm.numerics.rows import Coded, Columns, Dense, Shifted, span
+from bayesglm.numerics.rows.rows import Coded, Columns, Dense, Shifted, span
 from bayesglm.spec.terms import Group, History, Lagged, Linear, Term, lag_range
 
 Array = np.ndarray

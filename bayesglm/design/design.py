@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.design.blocks import Block
-from bayesglm.numerics.families import FAMILIES, Family
-from bayesglm.numerics.parallel import even
-from bayesglm.numerics.rows import Columns, Dense, Ones, Rows, span
+from bayesglm.numerics.families.family import FAMILIES, Family
+from bayesglm.numerics.rows.parallel import even
+from bayesglm.numerics.rows.rows import Columns, Dense, Ones, Rows, span
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray

@@ -18,7 +18,7 @@ from bayesglm.design.labels import held_by, in_words, plain_labels
 from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.variables import numbers, place, require
 from bayesglm.errors import DataError, ModelError
-from bayesglm.numerics.families import FAMILIES
+from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM, RESERVED, check_is_model
 from bayesglm.spec.names import fault_of

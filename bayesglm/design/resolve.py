@@ -20,7 +20,7 @@ from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
-from bayesglm.numerics.rows import span
+from bayesglm.numerics.rows.rows import span
 from bayesglm.spec.priors import HalfNormal, HalfStudentT, Normal
 from bayesglm.spec.terms import Group
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.errors import DataError
-from bayesglm.numerics.parallel import share_out
+from bayesglm.numerics.rows.parallel import share_out
 from bayesglm.spec.hints import near, shown
 from bayesglm.spec.names import is_storable
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ConvergenceError, tell
-from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import Settings, mcmc_draws
-from bayesglm.inference.problem import Problem, open_posteriors
+from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
+from bayesglm.inference.problem.problem import Problem, open_posteriors
 from bayesglm.inference.tree import posterior_tree
 from bayesglm.spec.model import GLM
 

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError, tell
-from bayesglm.inference.asked import check_counts, check_room, check_seed
-from bayesglm.inference.centring import centred_all
 from bayesglm.inference.draws import Draws, Gaussian
-from bayesglm.inference.nested import Nested, nested_proposal
-from bayesglm.inference.optimum import (
+from bayesglm.inference.modes.optimum import (
     can_interpolate,
     check_columns,
     check_identified,
     find_mode,
     lacks_joint_mode,
 )
-from bayesglm.inference.pool import disagreement, find_pool, refusal
-from bayesglm.inference.problem import Problem, open_posteriors
-from bayesglm.inference.proposals import Proposal, by_tails, gaussian
-from bayesglm.inference.psis import resample, smallest_ess
-from bayesglm.inference.sigma import SigmaFirst, has_sigma_first, sigma_first
-from bayesglm.inference.solve import inverse_curvature, judge, with_moments
+from bayesglm.inference.modes.solve import inverse_curvature, judge, with_moments
+from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
+from bayesglm.inference.problem.centring import centred_all
+from bayesglm.inference.problem.problem import Problem, open_posteriors
 from bayesglm.inference.tree import posterior_tree
-from bayesglm.numerics.near import near
-from bayesglm.numerics.objective import Objective
-from bayesglm.numerics.parallel import unthreaded_products
+from bayesglm.inference.weights.nested import Nested, nested_proposal
+from bayesglm.inference.weights.pool import disagreement, find_pool, refusal
+from bayesglm.inference.weights.proposals import Proposal, by_tails, gaussian
+from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
+from bayesglm.numerics.density.near import near
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.inference.optimum import find_modes
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.modes.optimum import find_modes
+from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree import map_tree
 from bayesglm.spec.model import GLM
 

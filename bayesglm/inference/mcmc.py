@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError, tell
-from bayesglm.inference.asked import (
+from bayesglm.inference.draws import Draws
+from bayesglm.inference.modes.optimum import check_identified
+from bayesglm.inference.nuts.diagnostics import diagnose, stand_still, warn
+from bayesglm.inference.nuts.guard import failure, guarded, starting_point
+from bayesglm.inference.nuts.scales import learned_units
+from bayesglm.inference.nuts.trace import kept_columns, let_workers_end, reason_of, rectangle
+from bayesglm.inference.nuts.whitening import whiten
+from bayesglm.inference.problem.asked import (
     check_counts,
     check_room,
     check_seed,
     check_target_accept,
     check_tune,
 )
-from bayesglm.inference.centring import Centred, centred_all
-from bayesglm.inference.diagnostics import diagnose, stand_still, warn
-from bayesglm.inference.draws import Draws
-from bayesglm.inference.guard import failure, guarded, starting_point
-from bayesglm.inference.optimum import check_identified
-from bayesglm.inference.problem import Problem, open_posteriors
+from bayesglm.inference.problem.centring import Centred, centred_all
+from bayesglm.inference.problem.problem import Problem, open_posteriors
 from bayesglm.inference.pymc_model import build
-from bayesglm.inference.scales import learned_units
-from bayesglm.inference.trace import kept_columns, let_workers_end, reason_of, rectangle
 from bayesglm.inference.tree import posterior_tree
-from bayesglm.inference.whitening import whiten
-from bayesglm.numerics.coordinates import Slope
-from bayesglm.numerics.density import density
-from bayesglm.numerics.parallel import n_threads, single_products
+from bayesglm.numerics.density.coordinates import Slope
+from bayesglm.numerics.density.sampled import density
+from bayesglm.numerics.rows.parallel import n_threads, single_products
 from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.variables import numbers
-from bayesglm.inference.problem import Problem, open_problems
-from bayesglm.inference.samples import labels_of, sample_coords
-from bayesglm.numerics.coordinates import Shrunk
-from bayesglm.numerics.priors import elastic_net_log_norm
-from bayesglm.numerics.structure import Differences
+from bayesglm.inference.problem.problem import Problem, open_problems
+from bayesglm.inference.problem.samples import labels_of, sample_coords
+from bayesglm.numerics.density.coordinates import Shrunk
+from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.table import elastic_net_log_norm
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Horseshoe, learned_scale

@@ -16,9 +16,14 @@ from bayesglm.design.design import Plan
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.errors import DataError
 from bayesglm.inference.draws import Draws, blank
-from bayesglm.inference.path import Point
-from bayesglm.inference.problem import Problem, open_again
-from bayesglm.inference.samples import labels_of, pairing_attrs, pairing_coords, sample_coords
+from bayesglm.inference.modes.path import Point
+from bayesglm.inference.problem.problem import Problem, open_again
+from bayesglm.inference.problem.samples import (
+    labels_of,
+    pairing_attrs,
+    pairing_coords,
+    sample_coords,
+)
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray

@@ -9,11 +9,11 @@ import numpy as np
 
 from bayesglm.errors import ModelError
 from bayesglm.inference.fit import sample
-from bayesglm.inference.importance import evidence_function, importance_draws
-from bayesglm.inference.problem import Problem
-from bayesglm.inference.psis import khat_limit
-from bayesglm.inference.solve import MOST_KEPT
+from bayesglm.inference.modes.solve import MOST_KEPT
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree import parameters
+from bayesglm.inference.weights.evidence import evidence_function, importance_draws
+from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.elpd import held_out, pointwise_loo, relative_efficiency
 
 Array = np.ndarray

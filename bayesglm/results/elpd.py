@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import BayesGLMError, DataError, tell
-from bayesglm.inference.asked import check_counts, check_room, check_seed
 from bayesglm.inference.fit import sample
-from bayesglm.inference.problem import Problem, open_posteriors
-from bayesglm.inference.psis import khat_limit, leave_one_out
-from bayesglm.inference.samples import labelled
+from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
+from bayesglm.inference.problem.problem import Problem, open_posteriors
+from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree import (
     log_likelihood,
     parameter_group,
@@ -20,6 +19,7 @@ from bayesglm.inference.tree import (
     thetas_from,
     thetas_of,
 )
+from bayesglm.inference.weights.psis import khat_limit, leave_one_out
 from bayesglm.results.folds import deal_folds
 from bayesglm.spec.model import GLM
 

@@ -13,8 +13,8 @@ from bayesglm.design.door import as_dataset
 from bayesglm.design.labels import coords_over
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError, tell
-from bayesglm.inference.asked import whole_number
-from bayesglm.inference.problem import Problem
+from bayesglm.inference.problem.asked import whole_number
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.hints import shown
 
 if TYPE_CHECKING:

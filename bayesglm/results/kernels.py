@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.inference.asked import check_between_0_and_1
-from bayesglm.inference.problem import Problem
+from bayesglm.inference.problem.asked import check_between_0_and_1
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, thetas_of
-from bayesglm.numerics.rows import Rows
+from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.summaries import finished, mean_of, quantiles_of
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from bayesglm.design.design import Plan
 from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import DataError, ModelError
-from bayesglm.inference.path import path_points
-from bayesglm.inference.problem import make_problem
+from bayesglm.inference.modes.path import path_points
+from bayesglm.inference.problem.problem import make_problem
 from bayesglm.inference.tree import path_tree
 from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM

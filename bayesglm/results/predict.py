@@ -11,8 +11,8 @@ from bayesglm.design.design import Predictors
 from bayesglm.design.labels import coords_over, same_labels
 from bayesglm.design.plan import plan_prediction
 from bayesglm.errors import DataError, ModelError
-from bayesglm.inference.asked import check_seed
-from bayesglm.inference.problem import Problem
+from bayesglm.inference.problem.asked import check_seed
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree import parameter_group, reopen, stored_data, thetas_of
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import finished, quantiles_of

@@ -14,8 +14,8 @@ import xarray as xr
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.design.labels import same_labels
 from bayesglm.errors import DataError
-from bayesglm.inference.problem import Problem
-from bayesglm.inference.samples import sample_coords
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.samples import sample_coords
 from bayesglm.inference.tree import model_of, parameters, reopen
 
 Array = np.ndarray

@@ -14,10 +14,10 @@ from bayesglm.design.design import Plan
 from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import data_scale, resolve
 from bayesglm.errors import DataError, ModelError, tell
-from bayesglm.inference.asked import check_counts, check_room, check_seed
-from bayesglm.inference.importance import MORE
-from bayesglm.inference.problem import Problem, make_problem
-from bayesglm.inference.psis import khat_limit
+from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
+from bayesglm.inference.problem.problem import Problem, make_problem
+from bayesglm.inference.weights.evidence import MORE
+from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.criteria import (
     Posterior,
     Score,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.inference.tree import reopen
-from bayesglm.numerics.parts import PriorPart
+from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.kernels import kernels
 from bayesglm.show.coefficients import panels
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.inference.tree import model_of, parameter_group
-from bayesglm.numerics.priors import PRIORS
+from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.figures import COLOURS, INK, check_term, coefficient_labels, new_figure
 from bayesglm.show.text import plain
 from bayesglm.spec.model import GLM

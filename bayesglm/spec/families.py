@@ -1,6 +1,6 @@
 """What a model may say of its likelihood: families, the links each allows, and how to write them.
 
-The functions that compute them stand under the same names in `bayesglm.numerics.families`.
+The functions that compute them stand under the same names in `bayesglm.numerics.families.family`.
 """
 
 from __future__ import annotations

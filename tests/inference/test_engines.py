@@ -8,8 +8,8 @@ from conftest import simulate
 from twins import compare, model_of
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
-from bayesglm.numerics.families import FAMILIES
+from bayesglm.inference.problem.problem import open_problems
+from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)

@@ -10,8 +10,8 @@ from conftest import simulate
 import bayesglm as bg
 import bayesglm.inference.fit as fit_module
 import bayesglm.inference.mcmc as mcmc_module
-from bayesglm.inference.problem import open_problems
-from bayesglm.inference.psis import KISH_PER_CHAIN, khat_limit
+from bayesglm.inference.problem.problem import open_problems
+from bayesglm.inference.weights.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = [(f, link) for f, name in FAMILY_NAMES.items() for link in name.links]

@@ -6,8 +6,8 @@ import xarray as xr
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
-from bayesglm.inference.solve import MOST_KEPT
+from bayesglm.inference.modes.solve import MOST_KEPT
+from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree import thetas_of
 from bayesglm.spec.families import FAMILY_NAMES
 

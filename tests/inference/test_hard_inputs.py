@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy.special import expit, ndtr
 
 import bayesglm as bg
-from bayesglm.inference import solve
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.modes import solve
+from bayesglm.inference.problem.problem import open_problems
 
 BINARY = [(f, link) for f in ("bernoulli", "binomial") for link in ("logit", "probit", "cloglog")]
 COUNTS = [("poisson", "log"), ("poisson", "softplus")]

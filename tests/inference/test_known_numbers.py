@@ -8,7 +8,7 @@ from scipy.linalg import hadamard
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
 
 import bayesglm as bg
-import bayesglm.numerics.likelihood as likelihood_module
+import bayesglm.numerics.density.likelihood as likelihood_module
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_lasso_meets_its_optimality_conditions(family, many):
     )
     found = bg.fit_map(model, many)
     w = found["map"]["movie"].values.ravel()
-    from bayesglm.inference.problem import open_problems
+    from bayesglm.inference.problem.problem import open_problems
 
     objective = open_problems(model, many)[0].natural
     theta = np.r_[found["map"]["intercept"].values, w]

@@ -9,8 +9,8 @@ from conftest import simulate
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.inference.psis import FEWEST, khat_limit, smooth, worth
-from bayesglm.numerics.objective import Objective
+from bayesglm.inference.weights.psis import FEWEST, khat_limit, smooth, worth
+from bayesglm.numerics.density.objective import Objective
 
 MODELS = {
     "gaussian": bg.GLM("gaussian", ["x", bg.Linear("movie", prior=bg.Normal(0.5))]),

@@ -7,10 +7,10 @@ from conftest import simulate
 from twins import compare, model_of
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.nuts.scales import learned_units
+from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.pymc_model import build
-from bayesglm.inference.scales import learned_units
-from bayesglm.numerics.families import FAMILIES
+from bayesglm.numerics.families.family import FAMILIES
 
 KEYS = sorted(FAMILIES)
 ABOVE = (bg.HalfNormal(0.7), bg.Exponential(0.4), bg.HalfStudentT(0.6, df=3))

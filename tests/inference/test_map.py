@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from sklearn.linear_model import Ridge
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.problem.problem import open_problems
 from bayesglm.spec.families import FAMILY_NAMES
 
 NOISE = np.random.default_rng(0).normal(size=30) * 1.7

@@ -6,7 +6,7 @@ import xarray as xr
 from sklearn.linear_model import ElasticNet, LogisticRegression
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.problem.problem import open_problems
 
 N, P = 300, 12
 RNG = np.random.default_rng(12)

@@ -11,9 +11,9 @@ from scipy.integrate import quad
 from scipy.linalg import hadamard
 
 import bayesglm as bg
-from bayesglm.inference.diagnostics import diagnose, warn
 from bayesglm.inference.draws import Draws
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.nuts.diagnostics import diagnose, warn
+from bayesglm.inference.problem.problem import open_problems
 
 SIGMA, RATE, SCALE = 1.5, 8.0, 0.3
 # Columns at right angles to one another and to the intercept: the posterior is a product.

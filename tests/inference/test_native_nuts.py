@@ -17,11 +17,12 @@ import xarray as xr
 from conftest import simulate
 
 import bayesglm as bg
-from bayesglm.inference import guard, mcmc
+from bayesglm.inference import mcmc
 from bayesglm.inference.mcmc import Settings, run_native
-from bayesglm.inference.problem import open_problems
-from bayesglm.inference.psis import largest_rhat
-from bayesglm.numerics.density import density
+from bayesglm.inference.nuts import guard
+from bayesglm.inference.problem.problem import open_problems
+from bayesglm.inference.weights.psis import largest_rhat
+from bayesglm.numerics.density.sampled import density
 from bayesglm.spec.families import FAMILY_NAMES
 
 SHORT = {"draws": 60, "chains": 2}

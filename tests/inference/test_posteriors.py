@@ -12,8 +12,8 @@ from scipy.special import digamma, polygamma
 from scipy.stats import gamma
 
 import bayesglm as bg
-from bayesglm.inference.proposals import gaussian, split
-from bayesglm.inference.psis import khat_limit, leave_one_out, resample, smooth
+from bayesglm.inference.weights.proposals import gaussian, split
+from bayesglm.inference.weights.psis import khat_limit, leave_one_out, resample, smooth
 
 FAILS = bg.GLM("y", "x", family="bernoulli", prior=bg.Normal(100.0), intercept=bg.Normal(100.0))
 TINY = {"y": [0, 0, 1, 1], "x": [-1.0, -0.3, 0.3, 1.0]}

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.problem.problem import open_problems
 from bayesglm.results.folds import deal_folds
 
 N = 60

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayesglm as bg
-from bayesglm.numerics.families import FAMILIES
+from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 N = 60

@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, lasso_path
 
 import bayesglm as bg
-from bayesglm.inference.problem import open_problems
+from bayesglm.inference.problem.problem import open_problems
 
 FAMILIES = {
     "gaussian, sigma known": ("gaussian", {"dispersion": 0.7}),

@@ -8,8 +8,8 @@ from conftest import simulate
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.numerics.parts import PriorPart
-from bayesglm.numerics.priors import PRIORS
+from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.coefficients import kernel_figure, prior_posterior_figure
 from bayesglm.show.intervals import before_and_after, interval
 

@@ -262,7 +262,7 @@ def test_every_link_shows_its_mean(family):
     import scipy.special
 
     names = {"exp": np.exp, "log": np.log, "Φ": scipy.special.ndtr}
-    from bayesglm.numerics.families import FAMILIES
+    from bayesglm.numerics.families.family import FAMILIES
     from bayesglm.spec.families import LINK_NAMES
 
     eta = np.array([-1.3, 0.2, 0.9])
@@ -288,7 +288,7 @@ def test_scales_beyond_the_floats_still_print():
 
 def test_the_shown_penalty_is_the_prior():
     """What print says a prior equals, up to a constant, is its log density."""
-    from bayesglm.numerics.priors import PRIORS
+    from bayesglm.numerics.priors.table import PRIORS
 
     s = np.array([0.3, 1.0, 2.7])
     for prior in (bg.HalfNormal(1.7), bg.HalfStudentT(1.7, df=3), bg.Exponential(1.7)):
@@ -300,7 +300,7 @@ def test_the_shown_penalty_is_the_prior():
 
 
 def test_the_shown_penalty_of_a_student_t_is_the_prior():
-    from bayesglm.numerics.priors import PRIORS
+    from bayesglm.numerics.priors.table import PRIORS
 
     x = np.array([-1.5, 0.3, 1.0, 2.7])
     prior = bg.StudentT(0.25, df=3, loc=0.5)
@@ -312,7 +312,7 @@ def test_the_shown_penalty_of_a_student_t_is_the_prior():
 
 
 def test_the_shown_penalty_of_an_elastic_net_is_the_prior():
-    from bayesglm.numerics.priors import PRIORS
+    from bayesglm.numerics.priors.table import PRIORS
 
     x = np.array([-1.5, 0.3, 1.0, 2.7])
     prior = bg.ElasticNet(0.25, ratio=0.75, loc=0.5)

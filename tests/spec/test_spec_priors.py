@@ -85,7 +85,7 @@ def test_smooth_is_a_random_walk(lam, order, dims):
 
 @given(LAMBDAS, st.floats(-10, 10), st.floats(-10, 10))
 def test_penalties_are_differences_of_log_density(lam, v, w):
-    from bayesglm.numerics.priors import PRIORS
+    from bayesglm.numerics.priors.table import PRIORS
 
     w, v = np.float64(w), np.float64(v)
     for prior, penalty in [

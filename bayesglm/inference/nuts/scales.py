@@ -1,0 +1,104 @@
+"""Coordinates for NUTS where scales are learned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.modes.solve import judge
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.weights.nested import scales_at_mode
+from bayesglm.numerics.density.coordinates import Coordinates, Shrunk, whitened
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.priors.shrinkage import shrinkage, turned
+from bayesglm.numerics.rows.parallel import unthreaded_products
+
+Array = np.ndarray
+LEAST_SHARE = 0.01  # of the data in a precision, from which a mean is told
+MOST_WHITENED = 3000  # parameters of which the correlations are taken out as well
+
+
+def around_scales(problem: Problem) -> Coordinates:
+    """Return coordinates around a typical value of learned scales, and the coefficients there."""
+    objective, p = problem.unconstrained, problem.unconstrained.n_coefficients
+    psi, spread = _typical_scales(problem)
+    theta = np.concatenate([problem.start()[:p], psi])
+    given = objective.given(theta)
+    try:
+        with unthreaded_products(p):
+            theta[:p] = judge(given, theta[:p]).x
+    except ConvergenceError:
+        pass  # the chains find their way from the mean response as well
+    every, wide = np.arange(p), p > MOST_WHITENED
+    with np.errstate(over="ignore", invalid="ignore"):
+        if wide:
+            information = given.rowwise.diagonal(theta[:p], given.phi(theta))
+        else:
+            information = given.likelihood_curvature(theta, every)
+    if not np.isfinite(information).all():
+        information = np.zeros_like(information)  # the priors alone say how far to step
+    if wide:
+        of_w = information + diagonal_of_priors(given, theta)
+    else:
+        of_w = information + given.prior_curvature(theta, every)
+        of_w.flat[:: p + 1] += 0.5 * given.kink**2
+        of_w = turned(objective.coefficients, of_w)
+    sds, shrunk, centre = np.ones(p), [], theta.copy()
+    for part in objective.coefficients:
+        if part.learned is None:
+            continue
+        of = shrinkage(part, information)
+        log_precision = of.log_precision(theta)
+        share, sd = np.exp(of.log_share(log_precision)), np.exp(-0.5 * log_precision)
+        away = of.turned(theta[part.where] - of.loc)
+        towards = np.where(share > LEAST_SHARE, away / share, 0.0)
+        centre[part.where] = (away - share * towards) / sd
+        sds[part.where] = sd
+        shrunk.append(Shrunk(of, towards))
+    if wide:
+        precision = np.concatenate([sds**2 * of_w, spread**-2.0])
+        return whitened(centre, np.where(precision > 0.0, precision, 1.0), tuple(shrunk))
+    precision = np.diag(np.concatenate([np.zeros(p), spread**-2.0]))
+    precision[:p, :p] = of_w * np.outer(sds, sds)
+    return whitened(centre, precision, tuple(shrunk))
+
+
+def learned_units(problems: list[Problem]) -> dict[str, list[Shrunk]]:
+    """Return for each term whose scale is learned the units in which its coefficients move.
+
+    Those of the native engine: a density of levels that narrow with their scale has a funnel, down
+    which no step of one length goes.
+    """
+    if not problems[0].learned:
+        return {}
+    every = [around_scales(problem).shrunk for problem in problems]
+    names = {(where.start, where.stop): name for name, where in problems[0].places.items()}
+    return {
+        names[several[0].shrinkage.where.start, several[0].shrinkage.where.stop]: list(several)
+        for several in zip(*every, strict=True)
+    }
+
+
+def diagonal_of_priors(objective: Objective, theta: Array) -> Array:
+    """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|."""
+    found = 0.5 * objective.kink[: objective.n_coefficients] ** 2
+    for part in objective.coefficients:
+        found[part.where] += part.precision(theta[part.where])
+    return found
+
+
+def _typical_scales(problem: Problem) -> tuple[Array, Array]:
+    """Return logarithms of dispersions and scales, and how far they spread.
+
+    The mode of their own posterior where nested Laplace finds one, else the middle of their prior.
+    """
+    p = problem.unconstrained.n_coefficients
+    if not problem.uncurved():
+        try:
+            psi, factor = scales_at_mode(problem)
+        except ConvergenceError:
+            pass
+        else:
+            return psi, np.sqrt((factor**2).sum(axis=1))
+    psi = problem.start()[p:]
+    return psi, np.ones(len(psi))

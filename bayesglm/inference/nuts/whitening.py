@@ -1,0 +1,98 @@
+"""Coordinates for NUTS: whitened by the curvature at the mode, or by scales where there is none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.modes.optimum import has_tiny_sigma, refuse_improper_sigma
+from bayesglm.inference.modes.solve import maximise
+from bayesglm.inference.nuts.scales import MOST_WHITENED, around_scales, diagonal_of_priors
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.coordinates import Coordinates, whitened
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.solvers.newton import Solution
+
+Array = np.ndarray
+STEP = 1e-3  # of log(phi), in a second difference
+LOST = 0.05  # variance of the energy that softened kinks may cost
+WIDEST = 0.5  # of a softened kink, as a share of its weight times the variance
+
+
+class Whitening(NamedTuple):
+    """Coordinates, whether their centre is a mode, and the widths of kinks for `Density`."""
+
+    coordinates: Coordinates
+    at_mode: bool
+    widths: Array
+
+
+def whiten(problem: Problem) -> Whitening:
+    """Return coordinates in which a neuron's posterior is nearly a standard normal.
+
+    They are centred at the mode of the unconstrained density, and scaled by the curvature there, a
+    kink k |w| being worth a precision of k^2 / 2, that of a Laplace density alone. Without a mode
+    they start from the mean response, with the curvature there of each parameter by itself.
+
+    Raises
+    ------
+    ModelError
+        The model reproduces the response exactly, and the posterior of sigma is improper.
+    """
+    if problem.learned:
+        return Whitening(around_scales(problem), False, np.zeros(problem.natural.size))
+    objective, centre = problem.unconstrained, _mode(problem)
+    at_mode = centre is not None
+    if centre is None:
+        centre = problem.start()
+    if at_mode and objective.size <= MOST_WHITENED:
+        precision = -objective.evaluate(centre).hessian
+        precision.flat[:: objective.size + 1] += 0.5 * objective.kink**2
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            precision = _diagonal(objective, centre)
+    coordinates = whitened(centre, precision)
+    return Whitening(coordinates, at_mode, _widths(objective, coordinates))
+
+
+def _mode(problem: Problem) -> Array | None:
+    try:
+        solution: object = maximise(problem, problem.unconstrained)
+    except ConvergenceError as error:
+        if isinstance(error.solution, Solution):
+            refuse_improper_sigma(problem, error.solution.x)
+        return None
+    assert isinstance(solution, Solution)
+    refuse_improper_sigma(problem, solution.x)
+    return None if has_tiny_sigma(problem, solution.x) else np.array(solution.x)
+
+
+def _diagonal(objective: Objective, theta: Array) -> Array:
+    """Return the diagonal of the precision at theta, with ones where that says nothing."""
+    p = objective.n_coefficients
+    found = np.ones(objective.size)
+    found[:p] = objective.rowwise.diagonal(theta[:p], objective.phi(theta))
+    found[:p] += diagonal_of_priors(objective, theta)
+    for place in range(p, objective.size):
+        step = np.zeros(objective.size)
+        step[place] = STEP
+        ends = objective.value(theta - step) + objective.value(theta + step)
+        found[place] = (2.0 * objective.value(theta) - ends) / STEP**2
+    return np.where(np.isfinite(found) & (found > 0.0), found, 1.0)
+
+
+def _widths(objective: Objective, coordinates: Coordinates) -> Array:
+    """Return widths c k v of softened kinks k |w|, v being the variance and c a common factor.
+
+    Such a width adds a curvature of 1/c to that of the posterior, in whitened coordinates. The
+    energy that it makes wrong, (k width / 2) (1 - |w| / width)^2 within its width, has a variance
+    of about c^3 0.06 (k^2 v)^(5/2) exp(-z^2 / 2), z being the distance of the kink from the mode in
+    sds; c is such that they add up to LOST.
+    """
+    variance, kink = coordinates.variance(), objective.kink
+    away = (coordinates.centre - objective.kink_at) ** 2 / variance
+    wrong = float((0.06 * (kink**2 * variance) ** 2.5 * np.exp(-0.5 * away)).sum())
+    share = min(WIDEST, (LOST / wrong) ** (1.0 / 3.0)) if wrong > 0.0 else WIDEST
+    return share * kink * variance

@@ -1,0 +1,211 @@
+"""Centred problems: the same posterior where predictors, offset or response lie far from zero.
+
+A flat intercept b takes up whatever is subtracted from columns, offset o or, with the identity
+link, the response y. With a = b + c'w + o0 - y0,
+
+    b + x'w + o - y  =  a + (x - c)'w + (o - o0) - (y - y0)
+
+and as the Jacobian is one and the prior flat, (a, w) has the density that (b, w) has. In it no
+digits are lost to numbers that are large beside how they vary. What the data hold is subtracted
+from them once, which is exact next to their mean; the way back is one sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.design.blocks import Block
+from bayesglm.design.design import Design, Predictors
+from bayesglm.inference.draws import Draws
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.solvers.newton import Solution
+
+Array = np.ndarray
+FAR = 10.0  # standard deviations from zero, from which on digits are lost
+FEW = 200  # rows that tell which columns lie that far
+
+
+@dataclass(frozen=True)
+class Centred:
+    """A problem whose theta holds a = b + shift'w - constant in the intercept's place.
+
+    Where nothing lies far from zero it is the problem itself, and ``shift`` None.
+    """
+
+    problem: Problem
+    shift: Array | None = None
+    constant: float = 0.0
+
+    def alike(self, problem: Problem) -> Centred:
+        """Return another problem on the same design, whose data are moved as they were here."""
+        if self.shift is None:
+            return Centred(problem)
+        return _centred(problem, Moved(self.problem.design, self.shift, self.constant))
+
+    def raw(self, theta: Array) -> Array:
+        """Return thetas ``(..., size)`` of the problem as it was."""
+        if self.shift is None:
+            return theta
+        moved = np.array(theta)
+        moved[..., 0] += self.constant - theta[..., : len(self.shift)] @ self.shift
+        return moved
+
+    def inner(self, theta: Array) -> Array:
+        """Return what `raw` turns into given thetas."""
+        if self.shift is None:
+            return theta
+        moved = np.array(theta)
+        moved[..., 0] -= self.constant
+        moved[..., 0] += theta[..., : len(self.shift)] @ self.shift
+        return moved
+
+    def raw_solution(self, solution: Solution) -> Solution:
+        """Return a solution at the theta of the problem as it was."""
+        return solution._replace(x=self.raw(solution.x))
+
+    def raw_covariance(self, covariance: Array) -> Array:
+        """Return the covariance of raw thetas, or of their coefficients."""
+        if self.shift is None:
+            return covariance
+        moved = np.array(covariance)
+        moved[0] -= self.shift @ moved[: len(self.shift)]
+        moved[:, 0] -= moved[:, : len(self.shift)] @ self.shift
+        return moved
+
+    def raw_draws(self, draws: Draws) -> Draws:
+        """Return draws as those of the problem as it was."""
+        gaussian = draws.gaussian
+        if self.shift is None:
+            return draws
+        if gaussian is not None:
+            gaussian = replace(
+                gaussian,
+                mode=self.raw(gaussian.mode),
+                covariance=self.raw_covariance(gaussian.covariance),
+                raw=self.raw(gaussian.raw),
+            )
+        return replace(draws, theta=self.raw(draws.theta), gaussian=gaussian)
+
+
+class Moved(NamedTuple):
+    """A design from whose columns ``shift (p,)`` was subtracted; see `Centred`."""
+
+    design: Design
+    shift: Array
+    constant: float
+
+
+def centred(problem: Problem) -> Centred:
+    """Return one problem centred."""
+    return centred_all([problem])[0]
+
+
+def centred_all(problems: Sequence[Problem]) -> list[Centred]:
+    """Return problems centred; those that shared their predictors, or all data, still do."""
+    of_predictors: dict[int, tuple[Predictors, Array]] = {}
+    of_designs: dict[int, Moved] = {}
+    centres = []
+    for problem in problems:
+        design, predictors = problem.design, problem.design.predictors
+        if not _has_flat_intercept(problem):
+            centres.append(Centred(problem))
+            continue
+        if id(design) not in of_designs:
+            if id(predictors) not in of_predictors:
+                of_predictors[id(predictors)] = _centred_predictors(predictors)
+            quadratic = problem.natural.family.quadratic
+            of_designs[id(design)] = _moved(design, *of_predictors[id(predictors)], quadratic)
+        centres.append(_centred(problem, of_designs[id(design)]))
+    return centres
+
+
+def _has_flat_intercept(problem: Problem) -> bool:
+    intercept = problem.places.get("intercept")
+    parts = problem.natural.coefficients
+    return any(part.where == intercept and not part.prior.proper for part in parts)
+
+
+def _centred(problem: Problem, moved: Moved) -> Centred:
+    if moved.design is problem.design:
+        return Centred(problem)
+    blocks = moved.design.blocks
+    inner = replace(
+        problem,
+        design=moved.design,
+        natural=replace(problem.natural, blocks=blocks),
+        unconstrained=replace(problem.unconstrained, blocks=blocks),
+    )
+    return Centred(inner, moved.shift, moved.constant)
+
+
+def _moved(design: Design, predictors: Predictors, shift: Array, quadratic: bool) -> Moved:
+    """Return a design with its predictors centred, and its response where eta is its mean."""
+    rows, before = predictors.rows, design.predictors
+    constant = 0.0
+    if predictors.offset is not None and predictors.offset is not before.offset:
+        assert before.offset is not None
+        constant = float(predictors.offset[rows[0]] - before.offset[rows[0]])
+    level = 0.0
+    if quadratic:
+        level = float(_centres(design.y[:, None], rows)[0])
+    if predictors is not before:
+        design = replace(design, predictors=predictors)
+    if level != 0.0:
+        design = replace(design, y=design.y - level, panel=None)
+    return Moved(design, shift, constant + level)
+
+
+def _centred_predictors(predictors: Predictors) -> tuple[Predictors, Array]:
+    """Return predictors with what lies far from zero moved there, and by how much ``(p,)``."""
+    shift = np.zeros(predictors.n_coefficients)
+    blocks = []
+    for block in predictors.blocks:
+        moved, own = _centred_block(block, predictors.rows)
+        blocks.append(moved)
+        shift[predictors.places[block.name]] = own
+    offset = predictors.offset
+    if offset is not None:
+        level = _centres(offset[:, None], predictors.rows)[0]
+        offset = offset - level if level != 0.0 else offset
+    if offset is predictors.offset and not shift.any():
+        return predictors, shift
+    return replace(predictors, blocks=tuple(blocks), offset=offset), shift
+
+
+def _centred_block(block: Block, rows: Array) -> tuple[Block, Array | float]:
+    """Return a block and the centres of its columns; as it is where a factor multiplies them.
+
+    So it is of lags beyond a trial's ends as well: those read zero, which would no longer be zero.
+    """
+    if block.codes is not None or (block.lags is not None and not block.complete()[rows].all()):
+        return block, 0.0
+    centres = _centres(block.signal, rows)
+    if not centres.any():
+        return block, 0.0
+    moved = replace(block, signal=np.asarray(block.signal, dtype=np.float64) - centres)
+    return moved, np.tile(centres, block.size // len(centres))
+
+
+def _centres(columns: Array, rows: Array) -> Array:
+    """Return the means of columns ``(n, q)`` over some rows, or zero where they are near zero.
+
+    A few rows tell which are to be looked at. A mean is taken from the first value on, so that it
+    is that value where a column is constant.
+    """
+    centres = np.zeros(columns.shape[1])
+    if not len(rows):
+        return centres
+    few = np.asarray(columns[rows[:: -(-len(rows) // FEW)]], dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.flatnonzero(np.abs(few.mean(axis=0)) > FAR * few.std(axis=0))
+        for k in far:
+            column = np.asarray(columns[rows, k], dtype=np.float64)
+            away = column - column[0]
+            mean, spread = column[0] + away.mean(), away.std()
+            if np.isfinite(mean) and abs(mean) > FAR * spread:
+                centres[k] = mean
+    return centres

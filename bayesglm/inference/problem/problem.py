@@ -1,0 +1,200 @@
+"""From a plan to objectives: names, places and priors of every parameter of one neuron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import bisect, brentq
+
+from bayesglm.design.design import Design, Plan, family_of
+from bayesglm.design.plan import lay, plan_fit
+from bayesglm.design.resolve import resolve
+from bayesglm.errors import ModelError
+from bayesglm.inference.problem.laying import Positive, lay_priors
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.families.family import Family
+from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.spec.families import LINK_NAMES
+from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+ENOUGH = 10_000  # rows that tell the mean of all well enough to start from
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One neuron's log posterior on both scales, and where each parameter stands in theta."""
+
+    plan: Plan
+    neuron: int
+    design: Design
+    natural: Objective  # without the Jacobian: its mode is the MAP
+    unconstrained: Objective  # with it: the density that Laplace and importance draws use
+    places: dict[str, slice]
+    learned: dict[str, Positive]
+
+    @property
+    def where(self) -> str:
+        """Name the neuron for a message."""
+        return self.plan.name_of(self.neuron)
+
+    def labels(self) -> list[str]:
+        """Return a name for every entry of theta."""
+        found = self.design.predictors.labels()
+        found += [self.natural.family.dispersions[k] for k in self.natural.free]
+        for name, own in self.learned.items():
+            found += own.labels(name)
+        return found
+
+    def log_concave(self) -> bool:
+        """Say whether the MAP is the only mode: log-concave with nothing else to learn."""
+        return self.natural.log_concave and not self.natural.positive
+
+    def uncurved(self) -> list[str]:
+        """Name the terms of whose priors a curvature says nothing: kinks and heavy tails."""
+        model = self.plan.model
+        priors = {
+            block.name: term.prior
+            for term, block in zip(model.terms, self.design.predictors.blocks, strict=True)
+        }
+        if model.intercept is not None:
+            priors["intercept"] = model.intercept
+        return [
+            f"term {name!r} ({type(prior).__name__} prior)"
+            for name, prior in priors.items()
+            if not PRIORS[type(prior).__name__].curved
+        ]
+
+    def start(self) -> Array:
+        """Return a theta from which every solver starts: the mean response, no effects.
+
+        Learned scales start at the middle of their priors, the scale of a half-normal say.
+        """
+        theta = np.zeros(self.natural.size)
+        design, family = self.design, self.natural.family
+        rows = design.predictors.rows
+        y = design.y[rows]
+        if design.predictors.intercept:
+            trials = design.predictors.trials
+            # Elsewhere means level off, and an offset may hold a start where nothing moves them.
+            is_log = LINK_NAMES[self.plan.model.link_name].is_log
+            offset = design.predictors.offset if is_log else None
+            theta[0] = _eta_of_mean(
+                family,
+                y,
+                None if trials is None else trials[rows],
+                None if offset is None else offset[rows],
+            )
+        for place, _ in enumerate(self.natural.free, start=self.natural.n_coefficients):
+            theta[place] = np.log(max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max()))))
+        for part in self.natural.scales:
+            theta[part.where] = np.log(part.parameters["scale"])
+        return theta
+
+    def flat_directions(self) -> tuple[Array, list[str]]:
+        """Return the directions of w that no prior holds, as columns ``(p, k)``, and their names.
+
+        A flat prior leaves its coefficients free, a random walk its polynomials.
+        """
+        p, labels = self.natural.n_coefficients, self.labels()
+        columns: list[Array] = []
+        names: list[str] = []
+        for part in self.natural.coefficients:
+            if part.prior.proper:
+                continue
+            if part.prior.joint:
+                null = part.parameters["structure"].null_space
+                block = np.zeros((p, null.shape[1]))
+                scale = part.parameters.get("scale", 1.0)  # one that is learned is one for all
+                block[part.where] = null / np.reshape(scale, (-1, 1))
+                name = next(name for name, where in self.places.items() if where == part.where)
+                names += [f"{name} (what its random walk leaves free)"] * null.shape[1]
+            else:
+                size = part.where.stop - part.where.start
+                block = np.zeros((p, size))
+                block[part.where] = np.eye(size)
+                names += labels[part.where]
+            columns.append(block)
+        return (np.hstack(columns) if columns else np.zeros((p, 0))), names
+
+    def only_intercept_is_free(self) -> bool:
+        """Say whether the intercept is all that no prior holds, if anything is."""
+        free = [part.where for part in self.natural.coefficients if not part.prior.proper]
+        return free in ([], [self.places.get("intercept")])
+
+    def restrict(self, keep: Array) -> Problem:
+        """Return the problem of some of the kept rows, priors unchanged."""
+        return make_problem(self.plan, self.neuron, self.design.take(keep))
+
+
+def open_problems(model: GLM, data: object) -> list[Problem]:
+    """Lay the model on the data, resolve its default priors, and make a problem per neuron."""
+    return _problems(plan_fit(model, data))
+
+
+def open_again(model: GLM, data: object) -> list[Problem]:
+    """Open the problems of a fit again, without a word on what its first opening told."""
+    return _problems(lay(model, data))
+
+
+def _problems(plan: Plan) -> list[Problem]:
+    plan = resolve(plan)
+    return [make_problem(plan, k, design) for k, design in enumerate(plan.designs)]
+
+
+def open_posteriors(model: GLM, data: object) -> list[Problem]:
+    """Open the problems of a model of which draws are asked; ModelError where it has nothing."""
+    problems = open_problems(model, data)
+    if not problems[0].natural.size:
+        raise ModelError(
+            "the model has no parameter, so there is no posterior to draw from; fit_map gives its "
+            "log likelihood. Give it an intercept, or a term."
+        )
+    return problems
+
+
+def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
+    """Make one neuron's problem from the plan (with priors resolved) and its design."""
+    laid = lay_priors(plan, neuron, design.predictors)
+    natural = Objective(
+        design.blocks,
+        family_of(plan.model),
+        design.predictors.n_coefficients,
+        laid.coefficients,
+        laid.dispersions,
+        jacobian=False,
+        scales=laid.scales,
+    )
+    unconstrained = replace(natural, jacobian=True)
+    return Problem(plan, neuron, design, natural, unconstrained, laid.places, laid.learned)
+
+
+def _eta_of_mean(
+    family: Family, y: Array, trials: Array | None, offset: Array | None = None
+) -> float:
+    """Return the intercept whose mean is that of y, or the last that still moves the mean.
+
+    The offset is added to it, that of so many rows, evenly spaced, as tell the mean.
+    """
+    average = float(y.mean())
+    tries = None if trials is None else np.float64(trials.mean())
+    some = np.zeros(1) if offset is None else offset[:: max(1, len(offset) // ENOUGH)]
+    centre = float(some.mean())
+    apart = some - centre
+
+    def excess(eta: float) -> float:
+        with np.errstate(over="ignore"):
+            return float(family.mean(eta + apart, (), tries).mean()) - average
+
+    edges = []
+    for edge, side in ((-1.0, 1.0), (1.0, -1.0)):
+        little = 1e-3 * abs(excess(edge))
+        while side * excess(edge) > 0:
+            if abs(excess(2 * edge) - excess(edge)) < little:
+                return edge - centre
+            edge *= 2
+        edges.append(edge)
+    # Means that overflow, as offsets may make them, leave only their sign to go by.
+    root = brentq if np.isfinite([excess(edge) for edge in edges]).all() else bisect
+    return float(root(excess, *edges, xtol=1e-3, rtol=1e-6)) - centre

@@ -1,0 +1,87 @@
+"""What tells the samples of a fit apart, and what was observed at each: all that pairs two fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesglm.design.labels import coords_over
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.names import OBSERVED, POSITION, TRIALS, WEIGHTS
+
+Array = np.ndarray
+DENSITIES, PROBABILITIES = "densities", "probabilities"  # what a log likelihood is made of
+
+
+def sample_coords(problems: list[Problem]) -> dict[str, Any]:
+    """Return the coordinates of the samples in use (and of the neurons).
+
+    Samples without labels of their own are labelled by their positions in the data.
+    """
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    dim = plan.sample_dim
+    coords: dict[str, Any] = {
+        name: (dim, coordinate.values[rows], coordinate.attrs)
+        for name, coordinate in coords_over(plan.dataset, dim).items()
+    }
+    if plan.population is not None:
+        coords[plan.population] = labels_of(problems)
+    if dim not in coords:
+        coords[dim] = rows
+    return coords
+
+
+def labels_of(problems: list[Problem]) -> Array:
+    """Return the labels of a population's neurons."""
+    labels = problems[0].plan.labels
+    assert labels is not None
+    return labels[[problem.neuron for problem in problems]]
+
+
+def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
+    """Return `sample_coords`, and responses, trials and weights, which paired samples must share.
+
+    Where labels are not unique, the samples' positions in the data are there as well.
+    """
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    dim, coords = plan.sample_dim, sample_coords(problems)
+    dims = (dim,) if plan.population is None else (dim, plan.population)
+
+    def per_sample(columns: list[Array]) -> Any:
+        values = np.stack([column[rows] for column in columns], axis=-1)
+        return (dims, values if plan.population is not None else values[..., 0])
+
+    coords[OBSERVED] = per_sample([problem.design.y for problem in problems])
+    designs = [problem.design for problem in problems]
+    counts = {TRIALS: [d.predictors.trials for d in designs], WEIGHTS: [d.weights for d in designs]}
+    for name, every in counts.items():
+        columns = [one for one in every if one is not None]
+        if columns:
+            coords[name] = per_sample(columns)
+    if dim in plan.dataset.coords and not pd.Index(coords[dim][1]).is_unique:
+        coords[POSITION] = (dim, rows)
+    return coords
+
+
+def pairing_attrs(problems: list[Problem]) -> dict[str, Any]:
+    """Return, as attributes, what else has to be known of samples that are to be paired."""
+    plan = problems[0].plan
+    return {
+        "response": plan.model.response,
+        "measure": PROBABILITIES if FAMILY_NAMES[plan.model.family].discrete else DENSITIES,
+        "labelled": int(plan.sample_dim in plan.dataset.coords),
+        "n_samples": plan.designs[0].predictors.n_samples,
+    }
+
+
+def labelled(problems: list[Problem], values: Array, name: str) -> xr.DataArray:
+    """Return values ``(row, neuron)`` with all that pairs them with those of another fit."""
+    plan = problems[0].plan
+    dims = (plan.sample_dim, *(() if plan.population is None else (plan.population,)))
+    values = values if plan.population is not None else values[..., 0]
+    coords, attrs = pairing_coords(problems), pairing_attrs(problems)
+    return xr.DataArray(values, dims=dims, coords=coords, name=name, attrs=attrs)

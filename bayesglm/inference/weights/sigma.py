@@ -1,0 +1,133 @@
+"""A proposal that is the posterior: sigma from its own density, then the coefficients given it.
+
+For a gaussian response with the identity link under Gaussian priors, where sigma is learned. No
+Gaussian follows coefficients and log(sigma) together when the data are few, and importance weights
+that are kept or refused by what they look like favour pools that miss its tail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesglm.errors import ModelError
+from bayesglm.inference.modes.optimum import check_identified, has_tiny_sigma, reproduced
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
+from bayesglm.numerics.density.likelihood import Moments, moments
+from bayesglm.numerics.density.objective import FAR_OUT
+
+Array = np.ndarray
+POINTS = 4001  # of the grid of log(sigma)
+DEPTH = 36.0  # nats below its top at which the density ends: 2e-16 of it
+MOST_ROUNDS = 20  # of narrowing the grid, each by a factor of hundreds at best
+FLAT = 1e-6  # change of a log density over a cell of the grid, below which it is constant there
+
+
+@dataclass(frozen=True)
+class SigmaFirst:
+    """log(sigma) by a density that is log-linear between ``log_sigmas``, then w given it."""
+
+    given: Conjugate
+    log_sigmas: Array
+    log_density: Array
+    name: str = "sigma-first"
+
+    def heavier(self) -> SigmaFirst:
+        """Return the same: it is the posterior, in its tails as well."""
+        return self
+
+    @property
+    def mode(self) -> Array:
+        """The most probable log(sigma), after the coefficients' mean given it."""
+        log_sigma = self.log_sigmas[[np.argmax(self.log_density)]]
+        w, _ = self.given.coefficients(log_sigma, np.zeros((1, len(self.given.basis))))
+        return np.append(w[0], log_sigma)
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+        """Return ``n`` draws ``(n, size)`` and their log densities.
+
+        Those of sigma are stratified: one from each n-th of its distribution, in random order.
+        """
+        left, right = self.log_density[:-1], self.log_density[1:]
+        step, rise = self.log_sigmas[1] - self.log_sigmas[0], right - left
+        flat = np.abs(rise) < FLAT
+        steep = np.where(flat, 1.0, rise)
+        mean = np.where(flat, 1.0 + 0.5 * rise, np.expm1(steep) / steep)
+        edges = np.append(0.0, np.cumsum(step * np.exp(left) * mean))
+        share = rng.permutation((np.arange(n) + rng.random(n)) / n) * edges[-1]
+        cell = np.clip(np.searchsorted(edges, share, side="right") - 1, 0, len(left) - 1)
+        part = np.clip((share - edges[cell]) / (edges[cell + 1] - edges[cell]), 0.0, 1.0)
+        curved = np.log1p(part * np.expm1(steep[cell])) / steep[cell]
+        along = np.where(flat[cell], part, curved)
+        log_sigma = self.log_sigmas[cell] + step * along
+        zeta = rng.standard_normal((n, len(self.given.basis)))
+        w, log_q = self.given.coefficients(log_sigma, zeta)
+        log_q += left[cell] + rise[cell] * along - np.log(edges[-1])
+        return np.column_stack([w, log_sigma]), log_q
+
+
+def has_sigma_first(problem: Problem) -> bool:
+    """Say whether there is a sigma to learn, given which the coefficients are Gaussian."""
+    objective = problem.unconstrained
+    return bool(objective.free) and not problem.learned and is_gaussian_given_sigma(objective)
+
+
+def sigma_first(problem: Problem) -> SigmaFirst:
+    """Lay a grid over the posterior of log(sigma).
+
+    Raises
+    ------
+    DataError
+        Columns that are linear combinations of others under flat priors.
+    ModelError
+        The posterior of sigma is improper.
+    """
+    check_identified(problem)
+    objective, gram = problem.unconstrained, None
+
+    def taken(w: Array) -> Moments:
+        nonlocal gram
+        known = moments(objective.rowwise, w, gram)
+        gram = known.gram
+        return known
+
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        given = conjugate(objective, taken, problem.start())
+        _refuse_reproduced(problem, given)
+        return SigmaFirst(given, *_grid(problem, given))
+
+
+def _refuse_reproduced(problem: Problem, given: Conjugate) -> None:
+    """Raise where no residuals are left of more samples than there are directions to fit.
+
+    The posterior of sigma then goes like sigma^(rank - n) near zero, whatever the proper priors of
+    the coefficients; n are the samples, each as often as its weight says.
+    """
+    count, rank = given.moments.count, np.count_nonzero(given.of_data)
+    least = 0.5 * np.log(max(given.squares / count, np.finfo(float).tiny))
+    nearest = np.append(given.moments.anchor, np.log(given.unit) + least)
+    if count > rank and has_tiny_sigma(problem, nearest):
+        raise reproduced(problem, count)
+
+
+def _grid(problem: Problem, given: Conjugate) -> tuple[Array, Array]:
+    """Return an even grid of log(sigma) that ends where the density does, and log densities."""
+    first, last = -FAR_OUT, FAR_OUT
+    for narrowing in range(MOST_ROUNDS):
+        log_sigmas = np.linspace(first, last, POINTS)
+        values = given.log_marginal(log_sigmas)
+        values = np.where(np.isfinite(values), values, -np.inf)
+        inside = np.flatnonzero(values > values.max() - DEPTH)
+        if not narrowing and (inside[0] == 0 or inside[-1] == POINTS - 1):
+            break
+        if len(inside) > POINTS // 2:
+            return log_sigmas, np.maximum(values, values.max() - 2.0 * DEPTH) - values.max()
+        first = log_sigmas[max(inside[0] - 1, 0)]
+        last = log_sigmas[min(inside[-1] + 1, POINTS - 1)]
+    raise ModelError(
+        f"{problem.plan.model.response!r}{problem.where}: the posterior of the dispersion is "
+        "improper: the samples say too little of it. Give it a proper prior "
+        "(dispersion=bg.HalfNormal(1.0), say), or fix it (dispersion=1.0)."
+    )

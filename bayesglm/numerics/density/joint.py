@@ -1,0 +1,58 @@
+"""Objectives that share their predictors, taken together: two matrix products serve them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from bayesglm.numerics.density.likelihood import curvatures, moment_slopes, slopes
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.rows.rows import Rows
+
+Array = np.ndarray
+
+
+def smooth_slopes(
+    objectives: Sequence[Objective],
+    W: Array,
+    blocks: Callable[[int], Iterable[Rows]] | None = None,
+) -> tuple[Array, Array]:
+    """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
+
+    For objectives without free dispersions that share X: all their data, differing in priors only,
+    or their moments; with ``blocks`` of joint rows (see `likelihood.slopes`) each its own response.
+    """
+    phi, first, k = [list(one.dispersions) for one in objectives], objectives[0], len(W)
+    if first.moments is not None:
+        values, gradients = moment_slopes(first.moments, W, phi)
+    elif blocks is not None:
+        values, gradients = slopes(first.family, blocks, W, phi)
+        values += [one.rowwise.constant for one in objectives]
+    elif k > 1 and not np.ptp(W, axis=0).any():
+        values, gradients = slopes(first.family, first.blocks, W[:1], phi[:1])
+        values, gradients = np.repeat(values, k), np.repeat(gradients, k, axis=0)
+        values += first.rowwise.constant
+    else:
+        values, gradients = slopes(first.family, first.blocks, W, phi)
+        values += first.rowwise.constant
+    for j, objective in enumerate(objectives):
+        here = slice(j, j + 1)
+        objective.add_smooth_prior(W[here], values[here], gradients[here])
+    return values, gradients
+
+
+def rough_curvatures(
+    objectives: Sequence[Objective], W: Array, blocks: Callable[[int], Iterable[Rows]]
+) -> Array:
+    """Return minus the Hessians ``(k, p, p)`` of the smooth parts, good to six digits or infinite.
+
+    The objectives are as for `smooth_slopes`.
+    """
+    every = np.arange(objectives[0].n_coefficients)
+    found = curvatures(
+        objectives[0].family, blocks, W, [list(one.dispersions) for one in objectives]
+    )
+    for one, curvature, w in zip(objectives, found, W, strict=True):
+        curvature += one.prior_curvature(w, every)
+    return found

@@ -1,0 +1,209 @@
+"""Log likelihoods of many coefficients near one point, in single precision where that is enough.
+
+Of a canonical link log p(y | w) = sum of weight (y eta - n b(eta)) + constant, with eta = offset +
+X w. What the cumulants b change by as w moves away from an anchor is summed in single precision
+(`changes`); the linear part, and the value at the anchor, are taken in double precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesglm.numerics.density.likelihood import CELLS, Rowwise, slopes
+from bayesglm.numerics.families.changes import Change, Changes
+from bayesglm.numerics.families.family import Family
+from bayesglm.numerics.rows.parallel import share_out
+from bayesglm.numerics.rows.rows import Coded, Dense, Ones, Rows, Shifted, span
+
+Array = np.ndarray
+SINGLE = np.float32
+ROWS = 1024  # of a block
+NUMBERS = 1 << 19  # of a block of rows times draws, which stay in the cache
+FEW = 2_000_000  # linear predictors, up to which there is too little to gain
+CHECKED = 16  # draws that are computed in both
+PRECISE = 1e-3  # what rounding may change of a log likelihood
+
+
+class Block(NamedTuple):
+    """Rows in single precision, and what moves from their eta at the anchor change.
+
+    ``plain`` are the columns that are laid out, side by side with the start of `Change`, and
+    ``where`` in w they belong; the start stands for one more coefficient, which is 1.
+    """
+
+    plain: Array
+    where: Any
+    others: Sequence[tuple[slice, Coded | Shifted]]
+    change: Change
+
+    def moved(self, away: Array, room: Array) -> Array:
+        """Return the moves ``(rows, k)`` that `_away` make, in ``room`` for as many numbers."""
+        n, k = len(self.plain), away.shape[1]
+        found = np.matmul(self.plain, away[self.where], out=room[: n * k].reshape(n, k))
+        for where, part in self.others:
+            found += part.single(away[where])
+        return found
+
+    def take_adjoint(self, means: Array, gradient: Array) -> None:
+        """Take X' means ``(p + 1,)`` from a gradient, in place."""
+        gradient[self.where] -= means @ self.plain
+        for where, part in self.others:
+            gradient[where] -= part.adjoint(means[None])[0]
+
+
+def _block(changes: Changes, rows: Rows, anchor: Array) -> Block:
+    eta = rows.times(anchor[None])[0] + rows.offset
+    change = changes.at(eta, rows.trials, rows.weights)
+    laid = [(where, part) for where, part in rows.columns if isinstance(part, Dense | Ones)]
+    others = [
+        (where, part._replace(values=part.values.astype(SINGLE)))
+        if isinstance(part, Coded)
+        else (where, part)
+        for where, part in rows.columns
+        if isinstance(part, Coded | Shifted)
+    ]
+    columns = [part.dense() for _, part in laid]
+    where = [np.arange(where.start, where.stop) for where, _ in laid]
+    if change.start is not None:
+        columns.append(change.start[:, None])
+        where.append(np.array([rows.n_coefficients]))
+    at = np.concatenate(where) if where else np.zeros(0, dtype=np.intp)
+    plain, stop = np.empty((len(rows), len(at)), dtype=SINGLE, order="F"), 0
+    for column in columns:
+        start, stop = stop, stop + column.shape[1]
+        plain[:, start:stop] = column
+    return Block(plain, span(at), others, change)
+
+
+def _away(changes: Changes, away: Array) -> Array:
+    """Return moves of w ``(k, p)``, of which eta's are in the unit of `Changes`, ``(p + 1, k)``."""
+    found = np.empty((away.shape[1] + 1, len(away)), dtype=SINGLE)
+    found[:-1] = changes.unit * away.T
+    found[-1] = 1.0
+    return found
+
+
+@dataclass(frozen=True)
+class Near:
+    """A likelihood for coefficients near ``anchor``, where it is ``value``.
+
+    ``pull`` is the slope of its linear part, X' (weight y).
+    """
+
+    rowwise: Rowwise
+    changes: Changes
+    anchor: Array
+    value: float
+    pull: Array
+    n_rows: int
+
+    def values(self, W: Array, phi: list) -> Array:
+        """Return the log likelihoods ``(k,)`` at many w ``(k, p)``.
+
+        In double precision where the first of them say that single is not enough.
+        """
+        if len(W) * self.n_rows < FEW:
+            return self.rowwise.values(W, phi)
+        away = W - self.anchor
+        single = _away(self.changes, away)
+
+        def work(run: Sequence[Rows]) -> Array:
+            total = np.zeros(len(W))
+            room = np.empty(max(NUMBERS, max((len(rows) for rows in run), default=0)), dtype=SINGLE)
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                for rows in run:
+                    self._add(rows, single, total, room)
+            return total
+
+        found = self.value + away @ self.pull - sum(share_out(self.rowwise.blocks(ROWS), work))
+        exact = self.rowwise.values(W[:CHECKED], phi)
+        if not np.all(np.abs(found[:CHECKED] - exact) < PRECISE):
+            return self.rowwise.values(W, phi)
+        lost = ~np.isfinite(found)
+        if lost.any():
+            found[lost] = self.rowwise.values(W[lost], phi)
+        return found
+
+    def _add(self, rows: Rows, away: Array, total: Array, room: Array) -> None:
+        """Add what the cumulants of some rows change by."""
+        block = _block(self.changes, rows, self.anchor)
+        step = len(room) // max(len(rows), 1)
+        for start in range(0, len(total), step):
+            some = slice(start, start + step)
+            total[some] += block.change.sums(block.moved(away[:, some], room))
+
+
+def near(rowwise: Rowwise, anchor: Array) -> Near | None:
+    """Return the likelihood near coefficients, or None where a family has no short form.
+
+    >>> from bayesglm.numerics.families.family import FAMILIES
+    >>> rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
+    >>> near(Rowwise(lambda size: [rows], FAMILIES["poisson", "log"]), np.zeros(1)).pull.tolist()
+    [6.0]
+    """
+    changes = rowwise.family.changes
+    if changes is None:
+        return None
+
+    def work(run: Sequence[Rows]) -> tuple[Array, int]:
+        pull, n = np.zeros(len(anchor)), 0
+        for rows in run:
+            weighted = rows.y if rows.weights is None else rows.weights * rows.y
+            pull += rows.adjoint(weighted[None])[0]
+            n += len(rows)
+        return pull, n
+
+    found = share_out(rowwise.blocks(CELLS), work)
+    pull = sum((one for one, _ in found), np.zeros(len(anchor)))
+    n_rows = sum(n for _, n in found)
+    return Near(rowwise, changes, anchor, rowwise.value(anchor, []), pull, n_rows)
+
+
+class Single(NamedTuple):
+    """The same for one w at a time, with its gradient, of rows that are held.
+
+    ``value`` and ``gradient`` are those at the anchor.
+    """
+
+    changes: Changes
+    anchor: Array
+    value: float
+    gradient: Array
+    pull: Array
+    blocks: Sequence[Block]
+
+    def slope(self, w: Array) -> tuple[float, Array]:
+        """Return value and gradient at one w; not finite where they leave single precision."""
+        away = w - self.anchor
+        single = _away(self.changes, away[None])
+        value, gradient = self.value + float(self.pull @ away), np.empty(len(w) + 1)
+        gradient[:-1] = self.gradient
+        for block in self.blocks:
+            room = np.empty(len(block.plain), dtype=SINGLE)
+            change, means = block.change.slope(block.moved(single, room)[:, 0])
+            value -= change
+            block.take_adjoint(means, gradient)
+        return value, gradient[:-1]
+
+
+def in_single(family: Family, held: Sequence[Rows], anchor: Array, typical: Array) -> Single | None:
+    """Return the likelihood near coefficients, or None where single precision is not enough.
+
+    Which it is not if a family has no short form, or rounding changes the likelihood at typical
+    coefficients ``(k, p)``.
+    """
+    rowwise = Rowwise(lambda size: held, family)
+    made = near(rowwise, anchor)
+    if made is None:
+        return None
+    gradient = slopes(family, rowwise.blocks, anchor[None], [])[1][0]
+    with np.errstate(all="ignore"):
+        blocks = [_block(made.changes, rows, anchor) for rows in held]
+        single = Single(made.changes, anchor, made.value, gradient, made.pull, blocks)
+        found = np.array([single.slope(w)[0] for w in typical])
+    exact = rowwise.values(typical, [])
+    return single if np.all(np.abs(found - exact) < PRECISE) else None

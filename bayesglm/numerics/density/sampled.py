@@ -1,0 +1,135 @@
+"""The log density as a sampler asks for it: value and gradient at one theta, over and over.
+
+An evaluation stays in the thread that asks for it: nothing is shared out here, and NumPy lets the
+other chains in while it computes. Rows that are few enough are laid out once, side by side in
+columns, which is how both products with them are fastest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from bayesglm.numerics.density.likelihood import CELLS, block_rows, moments, run_slopes
+from bayesglm.numerics.density.near import Single, in_single
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.rows.rows import Coded, Rows
+
+Array = np.ndarray
+HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
+MOST_ROWS = 32768  # of a block of these at most: what is computed of each then stays in the cache
+SMALL = 20_000  # numbers, up to which there is too little to gain for any rounding
+MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
+
+
+@dataclass(frozen=True)
+class Density:
+    """The whole log posterior, kinks and Jacobian included, with a gradient to be led by.
+
+    ``rows`` are the blocks of rows in columns, or None where they are too many to be held; of a
+    gaussian response with the identity link the objective's moments may say it all. ``widths``
+    ``(size,)`` say how far around each kink its slope changes from one side's to the other's. At
+    width 0 the gradient is that of the density. At others the value is still the density's own, and
+    so are draws that it accepts or weights: trajectories led by any force that depends on the place
+    alone are reversible and keep volumes. What a width saves is steps, which at every kink they
+    cross go wrong by their own length.
+    """
+
+    objective: Objective
+    rows: Sequence[Rows] | None
+    widths: Array
+    cells: int
+    single: Single | None = None
+
+    @cached_property
+    def _soft(self) -> tuple[Array, Array, Array, Array]:
+        """Where softened kinks are: places in theta, weights, values of theta, and widths."""
+        of = self.objective
+        places = np.flatnonzero((of.kink > 0.0) & (self.widths > 0.0))
+        return places, of.kink[places], of.kink_at[places], self.widths[places]
+
+    def slope(self, theta: Array) -> tuple[float, Array]:
+        """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
+
+        At a kink itself the gradient is that of the smooth part. Far out, what is added up may
+        overflow: that is for the caller to ignore, once for all that it does there.
+        """
+        objective, p = self.objective, self.objective.n_coefficients
+        if objective.far_out(theta[None])[0]:
+            return -np.inf, np.zeros(objective.size)
+        phi = objective.phi(theta)
+        value, of_w, of_phi = self._likelihood(theta[:p], phi)
+        of_prior, gradient = objective.prior_slope(theta)
+        gradient[:p] += of_w
+        for place, k in enumerate(objective.free, start=p):
+            gradient[place] += of_phi[k] * phi[k]
+        places, weights, at, widths = self._soft
+        if len(places):
+            away = theta[places] - at
+            soft = np.clip(away / widths, -1.0, 1.0)
+            gradient[places] += weights * (np.sign(away) - soft)
+        return value + of_prior, gradient
+
+    def _likelihood(self, w: Array, phi: list) -> tuple[float, Array, Array]:
+        objective = self.objective
+        if objective.moments is not None:
+            return objective.moments.slope(w, phi)
+        if self.single is not None:
+            value, gradient = self.single.slope(w)
+            if are_finite(value, gradient):
+                return value, gradient, np.zeros(0)
+        run: Iterable[Rows]
+        if self.rows is None:
+            run = objective.blocks(block_rows(objective.rowwise.width))
+        else:
+            run = self.rows
+        values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
+        return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
+
+
+def are_finite(value: float, gradient: Array) -> bool:
+    """Say whether a value, and the length of its gradient, are finite."""
+    return math.isfinite(value) and math.isfinite(float(gradient @ gradient))
+
+
+def density(
+    objective: Objective,
+    around: Array,
+    widths: Array | float = 0.0,
+    typical: Array | None = None,
+) -> Density:
+    """Make the density of an objective; it will be asked for near one theta above all.
+
+    In single precision if that is enough at ``typical`` thetas ``(k, size)``.
+
+    >>> from bayesglm.numerics.families.family import FAMILIES
+    >>> rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
+    >>> objective = Objective(lambda size: [rows], FAMILIES["poisson", "log"], 1, (), (), True)
+    >>> value, gradient = density(objective, np.zeros(1)).slope(np.zeros(1))
+    >>> round(value, 3), gradient.tolist()
+    (-7.787, [3.0])
+    """
+    p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
+    n = sum(len(rows) for rows in objective.blocks(CELLS))
+    width = objective.rowwise.width
+    if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
+        taken = moments(objective.rowwise, around[:p])
+        return Density(replace(objective, moments=taken), None, widths, p * p)
+    _ = objective.rowwise.constant  # now, and not in each chain
+    if n * width > HELD:
+        return Density(objective, None, widths, n * width)
+    rows = tuple(_in_columns(rows) for rows in objective.blocks(MOST_ROWS))
+    single = None
+    if typical is not None and n * width > SMALL:
+        single = in_single(objective.family, rows, around[:p], typical[:, :p])
+    return Density(objective, rows, widths, n * width, single)
+
+
+def _in_columns(rows: Rows) -> Rows:
+    if any(isinstance(part, Coded) for _, part in rows.columns):
+        return rows  # a factor is read faster by its codes
+    return Rows.of(np.asfortranarray(rows.X), rows.y, rows.offset, rows.weights, rows.trials)

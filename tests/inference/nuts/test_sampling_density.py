@@ -1,0 +1,97 @@
+"""The density that samplers ask for: its value is the objective's, its gradient its slope."""
+
+import numpy as np
+import pytest
+
+import bayesglm as bg
+from bayesglm.inference.nuts.whitening import whiten
+from bayesglm.inference.problem.problem import open_problems
+from bayesglm.numerics.density.sampled import density
+
+RNG = np.random.default_rng(4)
+N, P = 60, 4
+DATA = {
+    "real": RNG.normal(size=N),
+    "counts": RNG.poisson(1.5, N),
+    "positive": RNG.gamma(2.0, size=N),
+    "z": RNG.normal(size=(N, P)),
+    "x": RNG.normal(size=N),
+    "g": RNG.integers(0, 9, N),
+    "weight": RNG.uniform(0.2, 2.0, N),
+}
+FAMILIES = {
+    "gaussian": ("real", "gaussian", None),
+    "gaussian-log": ("positive", "gaussian", "log"),
+    "poisson": ("counts", "poisson", None),
+}
+TERMS = {
+    "Normal": [bg.Linear("z", prior=bg.Normal(0.7, loc=0.1))],
+    "Laplace": [bg.Linear("z", prior=bg.Laplace(0.5, loc=0.1))],
+    "ElasticNet": [bg.Linear("z", prior=bg.ElasticNet(0.5, ratio=0.3))],
+    "StudentT": [bg.Linear("z", prior=bg.StudentT(0.5, df=3))],
+    "RandomWalk": [bg.Linear("z", prior=bg.RandomWalk(0.5))],
+    "learned": [bg.Linear("z", prior=bg.Normal(bg.HalfNormal(0.7)))],
+    "learned walk": [bg.Linear("z", prior=bg.RandomWalk(bg.Exponential(0.7), order=2))],
+    "learned Laplace": [bg.Linear("z", prior=bg.Laplace(bg.HalfStudentT(0.7)))],
+    "horseshoe": [bg.Linear("z", prior=bg.Horseshoe(0.3))],
+    "groups": [bg.Linear("z", prior=bg.Normal(1.0)), bg.Group("g", slopes="x")],
+}
+
+
+def problem_of(family, terms, weights=None):
+    response, name, link = FAMILIES[family]
+    model = bg.GLM(
+        response,
+        TERMS[terms],
+        family=name,
+        link=link,
+        intercept=bg.Normal(2.0),
+        weights=weights,
+    )
+    return open_problems(model, DATA)[0]
+
+
+def differences(value, x, step=1e-6):
+    return np.array(
+        [(value(x + step * e) - value(x - step * e)) / (2 * step) for e in np.eye(len(x))]
+    )
+
+
+CASES = [("poisson", terms) for terms in TERMS]
+CASES += [("gaussian", "groups"), ("gaussian", "horseshoe"), ("gaussian-log", "StudentT")]
+
+
+@pytest.mark.parametrize("weights", [None, "weight"])
+@pytest.mark.parametrize(("family", "terms"), CASES)
+def test_value_and_slope(family, terms, weights):
+    problem = problem_of(family, terms, weights)
+    objective = problem.unconstrained
+    theta = 0.3 * np.random.default_rng(1).normal(size=objective.size)
+    made = density(objective, np.zeros(objective.size))
+    value, gradient = made.slope(theta)
+    assert value == pytest.approx(float(objective.log_density(theta[None])[0]), rel=1e-11)
+    numeric = differences(lambda at: made.slope(at)[0], theta)
+    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+def test_in_its_coordinates_the_density_is_the_same(terms):
+    problem = problem_of("poisson", terms)
+    size = problem.natural.size
+    coordinates = whiten(problem).coordinates
+    made = density(problem.unconstrained, coordinates.to_theta(np.zeros(size)))
+    in_x = coordinates.in_x(made.slope)
+    x = 0.4 * np.random.default_rng(2).normal(size=size)
+    value, gradient = in_x(x)
+    theta = coordinates.to_theta(x)
+    columns = [
+        (coordinates.to_theta(x + 1e-6 * e) - coordinates.to_theta(x - 1e-6 * e)) / 2e-6
+        for e in np.eye(size)
+    ]
+    log_det = np.linalg.slogdet(np.array(columns))[1]
+    assert value == pytest.approx(made.slope(theta)[0] + log_det, abs=1e-6)
+    numeric = differences(lambda at: in_x(at)[0], x)
+    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+    many = np.stack([x, 2 * x])
+    np.testing.assert_allclose(coordinates.to_theta(many)[0], theta, rtol=1e-12)
+    assert coordinates.log_det(many)[0] == pytest.approx(float(coordinates.log_det(x)))

@@ -1,0 +1,352 @@
+"""Every prior against SciPy's distributions and against arithmetic of many digits."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.table import PRIORS
+
+ELEMENTWISE = [name for name, prior in PRIORS.items() if not prior.joint]
+
+
+def decimals(low, high):
+    """Numbers of six decimals: differences of functions cannot resolve an argument of 1e-150."""
+    return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
+
+
+SCALE, LOC, RATIO = decimals(0.001, 1000), decimals(-5, 5), decimals(0.000001, 0.999999)
+PARAMETERS = {
+    "Normal": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
+    "Laplace": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
+    "ElasticNet": st.fixed_dictionaries({"scale": SCALE, "ratio": RATIO, "loc": LOC}),
+    "StudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000), "loc": LOC}),
+    "Horseshoe": st.fixed_dictionaries({"scale": SCALE}),
+    "Flat": st.just({}),
+    "HalfNormal": st.fixed_dictionaries({"scale": SCALE}),
+    "HalfStudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000)}),
+    "Exponential": st.fixed_dictionaries({"scale": SCALE}),
+    "InverseGamma": st.fixed_dictionaries({"shape": decimals(0.1, 50), "scale": SCALE}),
+}
+EXAMPLES = {
+    "Normal": {"scale": 2.5, "loc": -0.5},
+    "Laplace": {"scale": 0.4, "loc": 1.5},
+    "ElasticNet": {"scale": 0.6, "ratio": 0.3, "loc": -1.5},
+    "StudentT": {"scale": 0.7, "df": 2.5, "loc": 0.5},
+    "Horseshoe": {"scale": 0.3},
+    "Flat": {},
+    "HalfNormal": {"scale": 1.7},
+    "HalfStudentT": {"scale": 0.8, "df": 3.5},
+    "Exponential": {"scale": 2.2},
+    "InverseGamma": {"shape": 2.0, "scale": 8.0},
+}
+SCIPY = {
+    "Normal": lambda scale, loc: stats.norm(loc, scale),
+    "Laplace": lambda scale, loc: stats.laplace(loc, scale),
+    "StudentT": lambda scale, df, loc: stats.t(df, loc, scale),
+    "Horseshoe": lambda scale: stats.norm(scale=scale),
+    "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
+    "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
+    "Exponential": lambda scale: stats.expon(scale=scale),
+    "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
+}
+
+
+def exact_norm(ratio):
+    """log of the integral of exp(-ratio |z| - (1 - ratio) z^2 / 2) over z."""
+    a, b = mp.mpf(ratio), 1 - mp.mpf(ratio)
+    x = a / mp.sqrt(2 * b)
+    # mpmath has no erfcx; far out its erfc needs a series whose next term is 945/(32 x^10).
+    far = (
+        mp.fsum([1, -1 / (2 * x**2), 3 / (4 * x**4), -15 / (8 * x**6), 105 / (16 * x**8)])
+        / (x * mp.sqrt(mp.pi))
+        if x > 1e5
+        else mp.exp(x**2) * mp.erfc(x)
+    )
+    return mp.log(mp.sqrt(2 * mp.pi / b) * far)
+
+
+def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None, shape=None):
+    if name == "Flat":
+        return [mp.mpf(0)]
+    scale, loc = mp.mpf(scale), mp.mpf(loc)
+    if name in ("Normal", "HalfNormal", "Horseshoe"):
+        half = mp.log(2) if name == "HalfNormal" else mp.mpf(0)
+        return [-(((x - loc) / scale) ** 2) / 2, -mp.log(scale), -mp.log(2 * mp.pi) / 2, half]
+    if name == "Laplace":
+        return [-abs(x - loc) / scale, -mp.log(2 * scale)]
+    if name == "ElasticNet":
+        z, ratio = abs(x - loc) / scale, mp.mpf(ratio)
+        return [-ratio * z, -(1 - ratio) * z**2 / 2, -mp.log(scale), -exact_norm(ratio)]
+    if name == "Exponential":
+        return [-x / scale, -mp.log(scale)]
+    if name == "InverseGamma":
+        shape = mp.mpf(shape)
+        return [
+            *(shape * mp.log(scale), -mp.loggamma(shape)),
+            *(-(shape + 1) * mp.log(x), -scale / x),
+        ]
+    df = mp.mpf(df)
+    return [
+        *(mp.log(2) if name == "HalfStudentT" else mp.mpf(0), mp.loggamma((df + 1) / 2)),
+        *(-mp.loggamma(df / 2), -mp.log(df * mp.pi) / 2, -mp.log(scale)),
+        -(df + 1) / 2 * mp.log1p(((x - loc) / scale) ** 2 / df),
+    ]
+
+
+def width(name, x, scale=1.0, shape=None, **others):
+    """Over what distance a density changes: far below it differences are rounding errors."""
+    return x / (shape + 1.0) if name == "InverseGamma" else scale
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_densities_and_derivatives_in_many_digits(name, data):
+    prior = PRIORS[name]
+    parameters = data.draw(PARAMETERS[name])
+    low = {"InverseGamma": 0.001}.get(name, 0 if prior.support == "positive" else -50)
+    x = data.draw(decimals(low, 50))
+    with mp.workdps(80):
+        h = mp.mpf(10) ** -20
+        at = mp.mpf(x)
+        low, here, high = (mp.fsum(exact_terms(name, at + k * h, **parameters)) for k in (-1, 0, 1))
+        gradient, curvature = (high - low) / (2 * h), (high - 2 * here + low) / h**2
+        found = prior.log_density(np.array([x]), **parameters)[0]
+        # 20 covers the constants, the log-gammas of a large df not being among them.
+        assert abs(found - here) <= 1e-13 * (20.0 + abs(here))
+        if prior.kink is not None and x == parameters["loc"]:
+            gradient = mp.mpf(0)
+            rest = 1 - mp.mpf(parameters.get("ratio", 1.0))
+            curvature = -rest / mp.mpf(parameters["scale"]) ** 2
+        unit = width(name, x, **parameters)
+        z = abs(x - parameters.get("loc", 0.0)) / unit
+        atol = 1e-14 * (1.0 + z) / unit
+        assert abs(prior.gradient(np.array([x]), **parameters)[0] - gradient) <= (
+            1e-13 * abs(gradient) + atol
+        )
+        assert abs(prior.curvature(np.array([x]), **parameters)[0] - curvature) <= (
+            1e-13 * abs(curvature) + 1e-14 / unit**2 + mp.mpf(10) ** -20
+        )
+
+
+@pytest.mark.parametrize("name", SCIPY)
+def test_normalised_as_in_scipy(name):
+    prior, parameters = PRIORS[name], EXAMPLES[name]
+    x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 41)
+    expected = SCIPY[name](**parameters).logpdf(x)
+    if name == "HalfStudentT":
+        expected = expected + np.log(2.0)
+    np.testing.assert_allclose(prior.log_density(x, **parameters), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_proper_priors_integrate_to_one(name):
+    prior, parameters = PRIORS[name], EXAMPLES[name]
+    loc = parameters.get("loc", 0.0)
+
+    def density(x):
+        return float(np.exp(prior.log_density(np.array([x]), **parameters))[0])
+
+    if not prior.proper:
+        assert density(-1e9) == density(1e9) == 1.0
+        return
+    above = integrate.quad(density, loc, np.inf)[0]
+    below = integrate.quad(density, -np.inf, loc)[0]
+    assert above + below == pytest.approx(1.0, abs=1e-7)
+    assert (below == 0.0) == (prior.support == "positive")
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_log_concave_says_the_sign_of_the_curvature(name):
+    prior = PRIORS[name]
+    x = np.linspace(0.05 if prior.support == "positive" else -9.0, 9.0, 181)
+    assert np.all(prior.curvature(x, **EXAMPLES[name]) <= 0.0) == prior.log_concave
+
+
+@pytest.mark.parametrize(("name", "weight"), [("Laplace", 2.5), ("ElasticNet", 0.5)])
+def test_a_kink_is_where_the_gradient_jumps(name, weight):
+    prior, parameters = PRIORS[name], EXAMPLES[name]
+    loc = parameters["loc"]
+    left, at, right = prior.gradient(np.array([loc - 1e-9, loc, loc + 1e-9]), **parameters)
+    assert (left - right) / 2 == pytest.approx(weight, rel=1e-8)
+    assert prior.kink(**parameters) == pytest.approx(weight, rel=1e-15)
+    assert at == 0.0
+
+
+def test_only_these_priors_have_a_kink():
+    kinked = {name for name, prior in PRIORS.items() if prior.kink is not None}
+    assert kinked == {"Laplace", "ElasticNet"}
+
+
+RATIOS = (
+    st.floats(min_value=0.0, max_value=1.0, exclude_min=True, exclude_max=True)
+    | st.floats(-300.0, -1e-9).map(lambda power: 10.0**power)
+    | st.floats(-15.9, -1e-9).map(lambda power: 1.0 - 10.0**power)
+    | st.sampled_from([5e-324, 1e-300, 0.5, 1.0 - 2.0**-52, 1.0 - 2.0**-53])
+)
+
+
+@given(
+    RATIOS.filter(lambda ratio: 0.0 < ratio < 1.0),
+    st.floats(0.0, 8.0).map(lambda power: 10.0**power),
+    st.floats(-6.0, 6.0).map(lambda power: 10.0**power),
+    st.sampled_from([-1.0, 1.0]),
+)
+def test_an_elastic_net_near_laplace_and_near_normal_keeps_fourteen_digits(ratio, scale, z, side):
+    """With scale >= 1 all terms have one sign, so nothing cancels and the error is relative."""
+    prior = PRIORS["ElasticNet"]
+    x = side * scale * z
+    with mp.workdps(60):
+        a, at, s = mp.mpf(ratio), mp.mpf(x), mp.mpf(scale)
+        expected = {
+            prior.log_density: mp.fsum(exact_terms("ElasticNet", at, scale, ratio=ratio)),
+            prior.gradient: -(a * side + (1 - a) * at / s) / s,
+            prior.curvature: -(1 - a) / s**2,
+        }
+        for function, value in expected.items():
+            found = function(np.array([x]), scale=scale, ratio=ratio, loc=0.0)[0]
+            assert abs(found - value) <= 1e-14 * abs(value)
+        kink = prior.kink(scale=scale, ratio=ratio)
+        assert abs(kink - a / s) <= 1e-15 * a / s + mp.mpf(5e-324)
+
+
+@given(SCALE, RATIO, LOC, decimals(-50, 50))
+def test_elastic_nets_are_a_scale_family(scale, ratio, loc, x):
+    density = PRIORS["ElasticNet"].log_density
+    unit = density(np.array([(x - loc) / scale]), scale=1.0, ratio=ratio, loc=0.0)
+    found = density(np.array([x]), scale=scale, ratio=ratio, loc=loc)
+    np.testing.assert_allclose(found, unit - np.log(scale), rtol=1e-12, atol=1e-12)
+
+
+def test_an_elastic_net_tends_to_laplace_and_to_normal():
+    x = np.linspace(-3.0, 5.0, 33)
+    where = {"scale": 0.7, "loc": 0.5}
+    for ratio, name in ((1e-17, "Normal"), (1.0 - 2.0**-53, "Laplace")):
+        found = PRIORS["ElasticNet"].log_density(x, ratio=ratio, **where)
+        np.testing.assert_allclose(found, PRIORS[name].log_density(x, **where), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", [name for name in PRIORS if PRIORS[name].support == "positive"])
+def test_nothing_below_zero(name):
+    density = PRIORS[name].log_density(np.array([-1e-12, 0.0, 1.0]), **EXAMPLES[name])
+    assert density[0] == -np.inf
+    # An inverse gamma has no mass at zero itself.
+    assert np.isfinite(density[1:]).tolist() == [name != "InverseGamma", True]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_parameters_and_x_broadcast(name):
+    prior = PRIORS[name]
+    parameters = {key: np.array([value, 2.0 * value]) for key, value in EXAMPLES[name].items()}
+    x = np.array([[0.3], [1.1], [2.9]])
+    for function in (prior.log_density, prior.gradient, prior.curvature):
+        found = function(x, **parameters)
+        assert found.shape == ((3, 2) if parameters else (3, 1))
+        for i, j in np.ndindex(found.shape):
+            single = {key: value[j] for key, value in parameters.items()}
+            assert found[i, j] == pytest.approx(float(function(x[i], **single)[0]), rel=1e-15)
+
+
+WALKS = {
+    "a line": ((7,), (0,), 1),
+    "a parabola": ((6,), (0,), 2),
+    "an image": ((3, 4), (0, 1), 1),
+    "an image's plane": ((4, 3), (0, 1), 2),
+    "rows of an image": ((3, 5), (1,), 1),
+    "columns of an image": ((5, 2), (0,), 3),
+}
+
+
+def walk_parameters(case, scales):
+    """A random walk with one scale, or with one per slice that it does not smooth."""
+    structure = Differences(*WALKS[case])
+    rest = [1 if k in structure.axes else n for k, n in enumerate(structure.shape)]
+    scale = np.exp(np.random.default_rng(1).normal(size=rest))
+    full = np.broadcast_to(scale, structure.shape).ravel()
+    return {"scale": full if scales == "many" else 0.6, "structure": structure}
+
+
+def walk_in_many_digits(x, scale, structure):
+    """The normal density on the range of the precision, eigenvalue by eigenvalue.
+
+    Where each slice has a scale of its own, its density is of the coefficients in its units, and
+    their units cost log(scale) for each of the dimensions that the density lives on.
+    """
+    scale = np.broadcast_to(scale, structure.size)
+    with mp.workdps(40):
+        Q = mp.matrix(structure.matrix().tolist())
+        z = mp.matrix([mp.mpf(a) / mp.mpf(s) for a, s in zip(x, scale, strict=True)])
+        values, vectors = mp.eigsy(Q)
+        along = vectors.T * z
+        total = mp.mpf(0)
+        for k, value in enumerate(values):
+            if value > mp.mpf(10) ** -20:
+                total += (mp.log(value / (2 * mp.pi)) - value * along[k] ** 2) / 2
+                # Q does not mix slices, nor do its eigenvectors but for ties between slices.
+                share = [vectors[j, k] ** 2 for j in range(structure.size)]
+                total -= mp.fsum(w * mp.log(mp.mpf(s)) for w, s in zip(share, scale, strict=True))
+        return total
+
+
+@pytest.mark.parametrize("scales", ["one", "many"])
+@pytest.mark.parametrize("case", WALKS)
+def test_a_random_walk_is_a_normal_on_the_range_of_its_precision(case, scales):
+    parameters = walk_parameters(case, scales)
+    walk, size = PRIORS["RandomWalk"], parameters["structure"].size
+    x = np.random.default_rng(2).normal(size=(3, 2, size))
+    found = walk.log_density(x, **parameters)
+    assert found.shape == (3, 2)
+    for row, density in zip(x.reshape(-1, size)[:3], found.ravel(), strict=False):
+        assert density == pytest.approx(float(walk_in_many_digits(row, **parameters)), rel=1e-12)
+
+
+@pytest.mark.parametrize("scales", ["one", "many"])
+@pytest.mark.parametrize("case", WALKS)
+def test_slopes_of_a_random_walk(case, scales):
+    parameters = walk_parameters(case, scales)
+    walk, size = PRIORS["RandomWalk"], parameters["structure"].size
+    x = np.random.default_rng(3).normal(size=size)
+    gradient, curvature = walk.gradient(x, **parameters), walk.curvature(x, **parameters)
+    assert curvature.shape == (size, size)
+    np.testing.assert_allclose(curvature, curvature.T, rtol=1e-13)
+    assert np.linalg.eigvalsh(curvature).max() < 1e-9 * np.abs(curvature).max()
+    assert np.linalg.matrix_rank(curvature) == parameters["structure"].rank
+    # A quadratic's central differences are exact.
+    steps = np.eye(size)
+    up, down = (walk.log_density(x + side * steps, **parameters) for side in (1, -1))
+    np.testing.assert_allclose(gradient, (up - down) / 2, rtol=1e-9, atol=1e-9)
+    bend = walk.gradient(x + steps, **parameters) - gradient
+    np.testing.assert_allclose(bend, curvature, rtol=1e-9, atol=1e-9)
+    many = np.stack([x, 2.0 * x])
+    np.testing.assert_allclose(walk.gradient(many, **parameters), [gradient, 2.0 * gradient])
+
+
+@pytest.mark.parametrize("case", WALKS)
+def test_what_a_random_walk_leaves_free_costs_nothing(case):
+    for scales in ("one", "many"):
+        parameters = walk_parameters(case, scales)
+        walk, structure = PRIORS["RandomWalk"], parameters["structure"]
+        x = np.random.default_rng(4).normal(size=structure.size)
+        scale = np.broadcast_to(parameters["scale"], structure.size)
+        free = structure.null_space.T * 3.0 / scale
+        expected = walk.log_density(x, **parameters)
+        np.testing.assert_allclose(walk.log_density(x + free, **parameters), expected, rtol=1e-12)
+
+
+def test_a_random_walk_of_one_dim_is_its_steps():
+    """Steps are independent normals; the pseudo-determinant of n places is n."""
+    x = np.array([0.3, -0.4, 1.1, 0.9, 2.0])
+    structure = Differences((5,), (0,), 1)
+    steps = stats.norm(0.0, 0.7).logpdf(np.diff(x)).sum()
+    found = PRIORS["RandomWalk"].log_density(x, scale=0.7, structure=structure)
+    assert found == pytest.approx(steps + 0.5 * np.log(5), rel=1e-13)
+
+
+def test_only_the_random_walk_is_joint():
+    assert [name for name in PRIORS if name not in ELEMENTWISE] == ["RandomWalk"]
+    assert not PRIORS["RandomWalk"].proper
+    assert PRIORS["RandomWalk"].log_concave
