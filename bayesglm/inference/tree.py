@@ -24,6 +24,7 @@ from bayesglm.inference.problem.samples import (
     pairing_coords,
     sample_coords,
 )
+from bayesglm.numerics.density.pointwise import pointwise
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -256,7 +257,7 @@ def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
     plan = problems[0].plan
     lead = thetas[0].shape[:2]
     values = [
-        problem.natural.pointwise(theta.reshape(-1, theta.shape[-1])).reshape(*lead, -1)
+        pointwise(problem.natural, theta.reshape(-1, theta.shape[-1])).reshape(*lead, -1)
         for problem, theta in zip(problems, thetas, strict=True)
     ]
     dims = ("chain", "draw", plan.sample_dim)

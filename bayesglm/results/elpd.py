@@ -20,6 +20,7 @@ from bayesglm.inference.tree import (
     thetas_of,
 )
 from bayesglm.inference.weights.psis import khat_limit, leave_one_out
+from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.folds import deal_folds
 from bayesglm.spec.model import GLM
 
@@ -125,8 +126,10 @@ def pointwise_loo(
     """Return elpd_i, pareto_k and p_loo_i ``(row, neuron)`` from draws ``(draw, size)``."""
     every = []
     for problem, theta in zip(problems, thetas, strict=True):
-        parts = problem.natural.each_pointwise(
-            theta, lambda values: leave_one_out(np.ascontiguousarray(values.T), reff)
+        parts = each_pointwise(
+            problem.natural,
+            theta,
+            lambda values: leave_one_out(np.ascontiguousarray(values.T), reff),
         )
         every.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     elpd_i, pareto_k, p_loo_i = (np.stack([one[k] for one in every], axis=-1) for k in range(3))
@@ -343,7 +346,7 @@ def _log_mean_of(theta: Array, problem: Problem, rows: Array) -> Array:
         with np.errstate(divide="ignore"):
             return anchor + np.log(np.exp(values - anchor).mean(axis=0))
 
-    return np.concatenate(tested.each_pointwise(flat, log_mean))
+    return np.concatenate(each_pointwise(tested, flat, log_mean))
 
 
 def _kfold_data(

@@ -62,7 +62,7 @@ def assert_same_point(found, expected, problem):
     one, other = theta_of(found, problem), theta_of(expected, problem)
     every = np.arange(n)
     curvature = objective.likelihood_curvature(other, every)
-    curvature += objective.prior_curvature(other, every)
+    curvature += objective.priors.curvature(other, every)
     sd = np.sqrt(np.diagonal(np.linalg.inv(curvature)))
     gap = np.abs(one - other)
     assert np.all((gap[:n] <= 1e-5 * sd) | (gap[:n] <= 1e-6 * np.abs(other[:n])))

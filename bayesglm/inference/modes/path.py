@@ -137,7 +137,7 @@ def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | N
     if curvature is None:
         return maximise(problem, objective)
     every = np.arange(objective.n_coefficients)
-    model = scaled_model(curvature + objective.prior_curvature(x, every), 0.0)
+    model = scaled_model(curvature + objective.priors.curvature(x, every), 0.0)
     inverted = inverse(model)
     found, converged = quasi_newton(
         lambda at, who: smooth_slopes([objective], at),
@@ -163,8 +163,8 @@ def _point(
     edf, sd = float(len(active)), None
     if len(active) > MOST_KEPT:
         edf = np.nan
-    elif objective.bends_by_prior() or not kink.any():
-        prior = objective.prior_curvature(x, active)
+    elif objective.priors.bends() or not kink.any():
+        prior = objective.priors.curvature(x, active)
         if curvature is None:
             curvature = objective.likelihood_curvature(x, active)
         inverse = inverse_curvature(curvature + prior)

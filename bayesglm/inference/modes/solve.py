@@ -21,9 +21,10 @@ import numpy as np
 from bayesglm.design.design import Design, joint_blocks
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.inverse import ApproximateInverse, approximate_inverse
 from bayesglm.numerics.density.joint import rough_curvatures, smooth_slopes
 from bayesglm.numerics.density.likelihood import Rowwise, block_rows, moments
-from bayesglm.numerics.density.objective import ApproximateInverse, Objective
+from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.wide import row_function
 from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.numerics.solvers.active import maximise_active
@@ -316,7 +317,7 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
     designs = _designs(problems)
     starts = np.stack([problem.start() for problem in problems])
     inverses = [
-        objective.approximate_inverse(start, sample.rowwise)
+        approximate_inverse(objective, start, sample.rowwise)
         for objective, start, sample in zip(objectives, starts, samples, strict=True)
     ]
     found, converged = quasi_newton(
@@ -332,7 +333,7 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
         def curved(
             of: Objective = objective, at: Array = found[k].x, rows: Rowwise = samples[k].rowwise
         ) -> Inverse:
-            return of.approximate_inverse(at, rows).times
+            return approximate_inverse(of, at, rows).times
 
         if converged[k] and not _still_moves(problem, objective, found[k].x, curved):
             end = _arrive(objective, inverses[k], found[k])
@@ -417,7 +418,7 @@ def path_functions(objectives: Sequence[Objective]) -> Functions:
     first = objectives[0]
 
     def own(k: int, members: Array) -> Array:
-        return objectives[k].prior_curvature(np.zeros(first.size), members)
+        return objectives[k].priors.curvature(np.zeros(first.size), members)
 
     alike = all(
         part.bends_like(other)

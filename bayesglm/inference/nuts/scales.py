@@ -40,7 +40,7 @@ def around_scales(problem: Problem) -> Coordinates:
     if wide:
         of_w = information + diagonal_of_priors(given, theta)
     else:
-        of_w = information + given.prior_curvature(theta, every)
+        of_w = information + given.priors.curvature(theta, every)
         of_w.flat[:: p + 1] += 0.5 * given.kink**2
         of_w = turned(objective.coefficients, of_w)
     sds, shrunk, centre = np.ones(p), [], theta.copy()

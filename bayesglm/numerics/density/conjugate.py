@@ -86,7 +86,7 @@ def conjugate(objective: Objective, take: Callable[[Array], Moments], start: Arr
     """
     p, unit = objective.n_coefficients, float(np.exp(start[-1]))
     taken = take(start[:p])
-    precision = objective.prior_curvature(start, np.arange(p))
+    precision = objective.priors.curvature(start, np.arange(p))
     centre, constant = _centre(objective)
     basis, log_volume, of_prior = _diagonalised(taken.gram / unit**2, precision)
     of_data = np.where(of_prior > 1.0 - LEAST, 0.0, 1.0 - of_prior)

@@ -38,7 +38,7 @@ def smooth_slopes(
         values += first.rowwise.constant
     for j, objective in enumerate(objectives):
         here = slice(j, j + 1)
-        objective.add_smooth_prior(W[here], values[here], gradients[here])
+        objective.priors.add_smooth(W[here], values[here], gradients[here])
     return values, gradients
 
 
@@ -54,5 +54,5 @@ def rough_curvatures(
         objectives[0].family, blocks, W, [list(one.dispersions) for one in objectives]
     )
     for one, curvature, w in zip(objectives, found, W, strict=True):
-        curvature += one.prior_curvature(w, every)
+        curvature += one.priors.curvature(w, every)
     return found

@@ -25,7 +25,7 @@ def row_function(objective: Objective) -> RowFunction:
 
     def prior(x: Array) -> tuple[float, Array]:
         value, gradient = np.zeros(1), np.zeros((1, size))
-        objective.add_smooth_prior(x[None], value, gradient)
+        objective.priors.add_smooth(x[None], value, gradient)
         return float(value[0]), gradient[0]
 
     return RowFunction(
@@ -33,7 +33,7 @@ def row_function(objective: Objective) -> RowFunction:
         lambda s: rows.adjoint(s[None])[0],
         summed,
         prior,
-        objective.prior_curvature,
+        objective.priors.curvature,
         objective.kink,
         objective.kink_at,
     )

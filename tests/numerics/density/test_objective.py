@@ -11,6 +11,7 @@ from scipy.special import expit, ndtr
 
 from bayesglm.numerics.density import likelihood
 from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
@@ -104,7 +105,7 @@ def test_pointwise_values_are_weighted_textbook_densities(key):
     objective = make(key)
     several = thetas(objective, 4)
     expected = [WEIGHTS * log_likelihood_by_hand(key, theta) for theta in several]
-    np.testing.assert_allclose(objective.pointwise(several), expected, rtol=1e-10)
+    np.testing.assert_allclose(pointwise(objective, several), expected, rtol=1e-10)
 
 
 def assert_slopes(objective, theta):
@@ -152,7 +153,7 @@ def test_blocks_of_rows_and_draws_do_not_matter(rows, draws, monkeypatch):
     objective = make(("gaussian", "log"), jacobian=True)
     several = thetas(objective, 8)
     now = objective.evaluate(several[0])
-    density, pointwise = objective.log_density(several), objective.pointwise(several)
+    density, by_row = objective.log_density(several), pointwise(objective, several)
     furthest = objective.change(several[1])
     monkeypatch.setattr(likelihood, "ROWS", rows)
     monkeypatch.setattr(likelihood, "SOME_ROWS", rows)
@@ -161,7 +162,7 @@ def test_blocks_of_rows_and_draws_do_not_matter(rows, draws, monkeypatch):
     for one, other in zip(now, again, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(objective.log_density(several), density, rtol=1e-12)
-    np.testing.assert_allclose(objective.pointwise(several), pointwise, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(pointwise(objective, several), by_row, rtol=1e-12, atol=1e-14)
     assert objective.change(several[1]) == pytest.approx(furthest, rel=1e-12)
 
 
@@ -169,10 +170,10 @@ def test_pointwise_values_are_summed_up_block_by_block(monkeypatch):
     monkeypatch.setattr(likelihood, "SOME_ROWS", 16)
     objective = make(("poisson", "log"))
     several = thetas(objective, 6)
-    shapes = objective.each_pointwise(several, np.shape)
+    shapes = each_pointwise(objective, several, np.shape)
     assert shapes == [(6, 16), (6, N - 16)]
-    parts = objective.each_pointwise(several, np.copy)
-    np.testing.assert_array_equal(np.concatenate(parts, axis=1), objective.pointwise(several))
+    parts = each_pointwise(objective, several, np.copy)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), pointwise(objective, several))
 
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
@@ -255,7 +256,7 @@ def test_a_row_that_does_not_count_may_be_impossible(key):
     found = objective.evaluate(theta)
     for one, other in zip(found, rest, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
-    assert objective.pointwise(theta[None])[0, 0] == 0.0
+    assert pointwise(objective, theta[None])[0, 0] == 0.0
     assert objective.value(theta) == pytest.approx(rest.value, rel=1e-12)
 
 
@@ -276,7 +277,7 @@ def test_fixed_dispersions_are_no_parameters():
     assert (free.size, fixed.size, fixed.free) == (P + 1, P, ())
     assert fixed.phi(theta) == [0.8]
     np.testing.assert_allclose(free.phi(thetas(free, 4))[0], np.exp(thetas(free, 4)[:, P]))
-    found = fixed.pointwise(theta[None])[0]
+    found = pointwise(fixed, theta[None])[0]
     expected = WEIGHTS * log_likelihood_by_hand(("gaussian", "identity"), np.r_[theta, np.log(0.8)])
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert_slopes(fixed, theta)

@@ -1,0 +1,158 @@
+"""The priors of the coefficients, added up: log density, gradient, curvature and kinks.
+
+Kinks of Laplace and elastic-net priors are kept apart: the smooth part is that without them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayesglm.numerics.priors.parts import PriorPart
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class CoefficientPriors:
+    """The priors of ``n`` coefficients, each of a run of them.
+
+    Arguments named theta hold the coefficients first, and then what else there may be: the scales
+    that are learned, above all.
+    """
+
+    n: int
+    parts: tuple[PriorPart, ...]
+
+    @cached_property
+    def log_concave(self) -> bool:
+        """Whether the density of the coefficients is log-concave, scales given."""
+        return all(part.prior.log_concave for part in self.parts)
+
+    def given(self, theta: Array) -> CoefficientPriors:
+        """Return the same with learned scales fixed where they are at theta."""
+        return CoefficientPriors(self.n, tuple(part.given(theta) for part in self.parts))
+
+    @cached_property
+    def kink(self) -> Array:
+        """Weights ``(n,)`` of |w_j - kink_at_j| in minus the log density; zero where smooth."""
+        weights = np.zeros(self.n)
+        for part in self.parts:
+            if part.prior.kink is not None and part.learned is None:
+                weights[part.where] = part.prior.kink(**part.parameters)
+        return weights
+
+    @cached_property
+    def kink_at(self) -> Array:
+        """Where the kinks are ``(n,)``."""
+        places = np.zeros(self.n)
+        for part in self.parts:
+            if part.prior.kink is not None:
+                places[part.where] = part.parameters["loc"]
+        return places
+
+    @cached_property
+    def _kinks(self) -> tuple[Array, Array, Array]:
+        """Which coefficients have kinks, the weights of these, and the values of w."""
+        places = np.flatnonzero(self.kink)
+        return places, self.kink[places], self.kink_at[places]
+
+    @cached_property
+    def _quadratic(self) -> tuple[float, Array, Array]:
+        """Sum of log densities at their centres, the centres, and minus the second derivatives.
+
+        Of all the priors whose smooth part is a quadratic; the others are in `_others`, and those
+        of learned scales in neither.
+        """
+        constant, centre, precision = 0.0, np.zeros(self.n), np.zeros(self.n)
+        for part in self.parts:
+            if part.prior.quadratic and part.learned is None:
+                centre[part.where] = part.parameters.get("loc", 0.0)
+                at = centre[part.where]
+                constant += float(part.total(at))
+                precision[part.where] = -part.prior.curvature(at, **part.parameters)
+        return constant, centre, precision
+
+    @cached_property
+    def _others(self) -> tuple[PriorPart, ...]:
+        fixed = (part for part in self.parts if part.learned is None)
+        return tuple(part for part in fixed if not part.prior.quadratic)
+
+    @cached_property
+    def learning(self) -> tuple[PriorPart, ...]:
+        """Those whose scale is learned."""
+        return tuple(part for part in self.parts if part.learned is not None)
+
+    def add_smooth(self, W: Array, values: Array, gradients: Array) -> None:
+        """Add the smooth part of log p(w), and its gradient, at each w ``(k, n)``, in place."""
+        constant, centre, precision = self._quadratic
+        away = W - centre
+        pull = precision * away
+        values += constant - 0.5 * np.vecdot(pull, away)
+        gradients -= pull
+        for part in self._others:
+            at = W[:, part.where]
+            values += part.total(at)
+            gradients[:, part.where] += part.prior.gradient(at, **part.parameters)
+
+    def add_slope(self, theta: Array, gradient: Array) -> float:
+        """Return log p(w | scales) at one theta, kinks included, and add its gradient in place.
+
+        The slope at a kink itself is 0.
+        """
+        values, p = np.zeros(1), self.n
+        self.add_smooth(theta[None, :p], values, gradient[None, :p])
+        value = float(values[0])
+        places, weights, at = self._kinks
+        if len(places):
+            away = theta[places] - at
+            value -= float(weights @ np.abs(away))
+            gradient[places] -= weights * np.sign(away)
+        for part in self.learning:
+            value += part.add_slope(theta, gradient)
+        return value
+
+    def log_density(self, thetas: Array) -> Array:
+        """Return log p(w | scales), kinks included, at many thetas ``(draws, size)``."""
+        total = np.zeros(len(thetas))
+        for part in self.parts:
+            total += part.given(thetas).total(thetas[:, part.where])
+        return total
+
+    def add_curvature(self, theta: Array, hessian: Array) -> None:
+        """Add the second derivatives of the smooth part at one theta to a Hessian, in place."""
+        size = len(hessian)
+        hessian.flat[: self.n * (size + 1) : size + 1] -= self._quadratic[2]
+        for part in self._others:
+            part.add_curvature(theta[part.where], hessian)
+
+    def curvature(self, theta: Array, members: Array) -> Array:
+        """Return minus the Hessian of the smooth part on some coefficients."""
+        hessian = np.zeros((len(members), len(members)))
+        place = np.full(self.n, -1)
+        place[members] = np.arange(len(members))
+        for part in self.parts:
+            own = np.arange(self.n)[part.where]
+            own = own[place[own] >= 0]
+            bend = part.prior.curvature(theta[part.where], **part.parameters)
+            if part.prior.joint:
+                inside = own - part.where.start
+                hessian[np.ix_(place[own], place[own])] -= bend[np.ix_(inside, inside)]
+            else:
+                bend = np.broadcast_to(bend, part.where.stop - part.where.start)
+                hessian[place[own], place[own]] -= bend[own - part.where.start]
+        return hessian
+
+    def product(self, theta: Array, v: Array) -> Array:
+        """Return the product of minus the Hessian of the smooth part with a vector ``(n,)``."""
+        total = self._quadratic[2] * v
+        for part in self._others:  # random walks: quadratics around zero
+            own = v[part.where]
+            total[part.where] -= part.prior.gradient(own, **part.parameters)
+        return total
+
+    def bends(self) -> bool:
+        """Say whether any prior has a curvature, its kink apart."""
+        return bool(self._others) or bool(self._quadratic[2].any())
