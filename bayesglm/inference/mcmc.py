@@ -1,14 +1,11 @@
-"""NUTS draws by nutpie: on the native log density without compilation, or on the PyMC model."""
+"""NUTS draws by nutpie: the verb, and what is said of the draws."""
 
 from __future__ import annotations
 
-import sys
 import time
-import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +13,8 @@ from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.modes.optimum import check_identified
 from bayesglm.inference.nuts.diagnostics import diagnose, stand_still, warn
-from bayesglm.inference.nuts.guard import failure, guarded, starting_point
-from bayesglm.inference.nuts.scales import learned_units
-from bayesglm.inference.nuts.trace import kept_columns, let_workers_end, reason_of, rectangle
-from bayesglm.inference.nuts.whitening import whiten
+from bayesglm.inference.nuts.posterior import REMEDIES, Sampled, by_native, by_pymc
+from bayesglm.inference.nuts.sampler import Settings
 from bayesglm.inference.problem.asked import (
     check_counts,
     check_room,
@@ -27,13 +22,9 @@ from bayesglm.inference.problem.asked import (
     check_target_accept,
     check_tune,
 )
-from bayesglm.inference.problem.centring import Centred, centred_all
+from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem, open_posteriors
-from bayesglm.inference.pymc_model import build
 from bayesglm.inference.tree import posterior_tree
-from bayesglm.numerics.density.coordinates import Slope
-from bayesglm.numerics.density.sampled import density
-from bayesglm.numerics.rows.parallel import n_threads, single_products
 from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 
@@ -43,43 +34,6 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 ENGINES = ("auto", "native", "pymc")
-TUNE = 100  # warm-up draws from a mode, in coordinates that leave next to nothing to adapt ...
-LONG_TUNE = 300  # ... and without one
-# Numbers read by an evaluation from which chains gain by threads: below, they wait for each other's
-# turn at the interpreter for longer than they compute, and threads are left to the products.
-SHARED = 3_000_000
-TRIED = 16  # thetas at which single precision is tried
-# Steps that rotate x, which is exact for a standard normal, in place of straight ones. Three of 1.3
-# radians make the half turn at which NUTS turns back; longer ones would skip to where x is -x.
-NEARLY_NORMAL = {"exact_normal_trajectory": True, "max_step_size": 1.3}
-REMEDIES = (
-    "Check the scale of the data and of the offset, and give the terms priors of the scale of "
-    "their coefficients."
-)
-# nutpie's names of what goes into ``sample_stats``, under ArviZ's own.
-STATS = {
-    "acceptance_rate": "mean_tree_accept",
-    "diverging": "diverging",
-    "energy": "energy",
-    "n_steps": "n_steps",
-    "step_size": "step_size",
-    "tree_depth": "depth",
-}
-
-
-class Settings(NamedTuple):
-    """What is asked of the sampler.
-
-    ``beside`` says whether there are draws of other neurons, not to be lost by an interruption.
-    """
-
-    draws: int
-    chains: int
-    seed: int
-    tune: int | None = None
-    target_accept: float = 0.8
-    engine: str = "auto"
-    beside: bool = False
 
 
 def fit_mcmc(
@@ -171,9 +125,9 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     for centre in centres:
         check_identified(centre.problem)
     if settings.engine == "pymc":
-        sampled = _by_pymc(problems, settings)
+        sampled = by_pymc(problems, settings)
     else:
-        sampled = _by_native(centres, settings)
+        sampled = by_native(centres, settings)
     made = []
     for problem, one in zip(problems, sampled, strict=True):
         draws = Draws(one.theta, "nuts", "NUTS was asked for", None, one.lp, one.stats)
@@ -188,196 +142,6 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     if any(one.interrupted for one in sampled):
         _warn_of_interruption(problems, sampled, settings)
     return made
-
-
-class Sampled(NamedTuple):
-    """Draws of theta ``(chain, draw, size)``, their log densities, and nutpie's statistics.
-
-    A neuron that an interruption left without draws has empty arrays.
-    """
-
-    theta: Array
-    lp: Array
-    stats: dict[str, Array]
-    interrupted: bool = False
-
-
-def _by_native(centres: list[Centred], settings: Settings) -> list[Sampled]:
-    """Sample neuron after neuron, the chains of each in threads if that saves time."""
-    seeds = np.random.SeedSequence(settings.seed).generate_state(len(centres), np.uint64)
-    watched, found = _watched(), list[Sampled]()
-    several, size = len(centres) > 1, centres[0].problem.natural.size
-    nothing = Sampled(np.empty((0, 0, size)), np.empty((0, 0)), {}, True)
-    for k, (centre, seed) in enumerate(zip(centres, seeds, strict=True)):
-        if watched and several:
-            print(f"\rNUTS: neuron {k + 1} of {len(centres)}", end="", file=sys.stderr)
-        try:
-            found.append(_one(centre, settings, int(seed), watched and not several))
-        except KeyboardInterrupt:
-            if not found and not settings.beside:
-                raise
-            found.append(nothing)
-        if found[-1].interrupted:
-            break
-    if watched and several:
-        print(file=sys.stderr)
-    return found + [nothing] * (len(centres) - len(found))
-
-
-def _one(centred: Centred, settings: Settings, seed: int, watched: bool) -> Sampled:
-    problem = centred.problem
-    coordinates, at_mode, widths = whiten(problem)
-    centre = coordinates.to_theta(np.zeros(problem.natural.size))
-    tries = np.random.default_rng(0).standard_normal((TRIED, problem.natural.size))
-    target = density(problem.unconstrained, centre, widths, coordinates.to_theta(tries))
-    options: dict[str, Any] = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
-    alone = target.cells <= SHARED
-    if alone:
-        options["cores"] = 1
-    with nullcontext() if alone else single_products():
-        try:
-            run = run_native(
-                coordinates.in_x(target.slope),
-                problem.natural.size,
-                settings,
-                seed,
-                watched,
-                options,
-            )
-        except ConvergenceError as error:
-            raise ConvergenceError(f"{error}{problem.where}. {REMEDIES}") from error
-    x = run.columns["x"]
-    lp = run.columns["logp"] - coordinates.log_det(x)
-    return Sampled(centred.raw(coordinates.to_theta(x)), lp, run.stats(), run.interrupted)
-
-
-def run_native(
-    slope: Slope, size: int, settings: Settings, seed: int, watched: bool, options: dict[str, Any]
-) -> Run:
-    """Run nutpie on the value and gradient of any log density; its draws are ``columns["x"]``.
-
-    A density whose arithmetic fails, or is not finite, counts as one of zero: a divergence. Any
-    other failure ends the run.
-    """
-    from nutpie.compiled_pyfunc import from_pyfunc
-
-    failures: list[Exception] = []
-    safe = guarded(slope, failures)
-    if not np.isfinite(safe(starting_point(safe, size, seed))[0]):
-        if failures:
-            raise failure(failures[0])
-        raise ConvergenceError("NUTS has no place to start from: the log density is not finite")
-    compiled = from_pyfunc(
-        size,
-        lambda: safe,
-        lambda *seeds: lambda x: {"x": x},
-        [np.dtype("float64")],
-        [(size,)],
-        ["x"],
-        make_initial_point_fn=lambda seed: starting_point(safe, size, seed),
-    )
-    try:
-        run = _run(compiled, settings, seed, watched, options)
-    except ConvergenceError as error:
-        if not failures:
-            raise
-        raise failure(failures[0]) from error
-    if failures:
-        raise failure(failures[0])
-    return run
-
-
-def _by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
-    """Sample all neurons together in one PyMC model."""
-    import nutpie
-
-    with warnings.catch_warnings():
-        # What numba says of its cache and casts while compiling is no news about the model.
-        warnings.simplefilter("ignore")
-        compiled = nutpie.compile_pymc_model(build(problems, learned_units(problems)))
-        try:
-            run = _run(compiled, settings, settings.seed, _watched(), {})
-        except ConvergenceError as error:
-            raise ConvergenceError(f"{error}. {REMEDIES}") from error
-    stats = run.stats()
-    found = []
-    for k, problem in enumerate(problems):
-        lead = run.columns["logp"].shape
-        theta = np.empty((*lead, problem.natural.size))
-        for name, where in problem.places.items():
-            values = run.columns[name]
-            values = values if problem.plan.population is None else values[:, :, k]
-            theta[..., where] = values.reshape(*lead, -1)
-        n = problem.natural.n_coefficients
-        theta[..., n:] = np.log(theta[..., n:])
-        lp = problem.unconstrained.log_density(theta.reshape(-1, problem.natural.size))
-        found.append(Sampled(theta, lp.reshape(lead), stats, run.interrupted))
-    return found
-
-
-class Run(NamedTuple):
-    """What nutpie stored of every kept draw: arrays ``(chain, draw, ...)``."""
-
-    columns: dict[str, Array]
-    interrupted: bool
-
-    def stats(self) -> dict[str, Array]:
-        """Return what goes into ``sample_stats``."""
-        return {name: self.columns[theirs] for name, theirs in STATS.items()}
-
-
-def _run(
-    compiled: Any, settings: Settings, seed: int, watched: bool, options: dict[str, Any]
-) -> Run:
-    """Run nutpie; when interrupted, keep the draws that are finished.
-
-    Raises ConvergenceError in place of nutpie's errors, which are RuntimeErrors with the places of
-    their Rust code, and pyo3's panics, which no ``except Exception`` catches.
-    """
-    import nutpie
-
-    chosen = {"cores": min(settings.chains, n_threads())} | options
-    if settings.tune is not None:
-        chosen["tune"] = settings.tune
-    try:
-        sampler = nutpie.sample(
-            compiled,
-            draws=settings.draws,
-            chains=settings.chains,
-            seed=seed,
-            target_accept=settings.target_accept,
-            progress_bar=watched,
-            return_raw_trace=True,
-            blocking=False,
-            **chosen,
-        )
-        try:
-            trace, interrupted = sampler.wait(), False
-        except KeyboardInterrupt:
-            trace, interrupted = sampler.abort(), True
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        let_workers_end()
-        raise ConvergenceError(f"the NUTS sampler stopped: {reason_of(error)}") from error
-    stored = {*STATS.values(), "logp"}
-    chains = [
-        kept_columns(drawn, stats, stored)
-        for drawn, stats in zip(*trace.get_arrow_trace(), strict=True)
-    ]
-    lengths = np.array([len(chain["logp"]) for chain in chains])
-    if not lengths.any():
-        raise KeyboardInterrupt("interrupted before the first draw was kept")
-    members, length = rectangle(lengths)
-    columns = {name: np.stack([chains[k][name][:length] for k in members]) for name in chains[0]}
-    return Run(columns, interrupted)
-
-
-def _watched() -> bool:
-    """Say whether somebody may be looking: at a terminal, or at a notebook."""
-    python = sys.modules.get("IPython")
-    shell = python.get_ipython() if python is not None else None
-    return hasattr(shell, "kernel") or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def _warn_of_interruption(

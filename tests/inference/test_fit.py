@@ -9,7 +9,7 @@ from conftest import simulate
 
 import bayesglm as bg
 import bayesglm.inference.fit as fit_module
-import bayesglm.inference.mcmc as mcmc_module
+import bayesglm.inference.nuts.sampler as sampler_module
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
@@ -124,7 +124,7 @@ def test_an_interruption_of_nuts_keeps_the_neurons_that_laplace_has_done(monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fit_module, "_fault", lambda one: next(refused))
-    monkeypatch.setattr(mcmc_module, "_run", interrupted)
+    monkeypatch.setattr(sampler_module, "run_compiled", interrupted)
     with pytest.warns(bg.BayesGLMWarning) as told:
         fitted = bg.fit(model, cells)
     assert [str(one.message).split(":")[0] for one in told][-1] == "interrupted"

@@ -17,9 +17,8 @@ import xarray as xr
 from conftest import simulate
 
 import bayesglm as bg
-from bayesglm.inference import mcmc
-from bayesglm.inference.mcmc import Settings, run_native
-from bayesglm.inference.nuts import guard
+from bayesglm.inference.nuts import guard, posterior, sampler
+from bayesglm.inference.nuts.sampler import Settings, run_native
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.psis import largest_rhat
 from bayesglm.numerics.density.sampled import density
@@ -90,10 +89,10 @@ def test_it_agrees_with_pymc_under_every_prior(family):
 
 def test_the_same_seed_gives_the_same_draws_on_any_number_of_threads(many, monkeypatch):
     model = bg.GLM("bernoulli", ["x", "movie"], family="bernoulli")
-    monkeypatch.setattr(mcmc, "SHARED", 0)  # as if the data were many
+    monkeypatch.setattr(posterior, "SHARED", 0)  # as if the data were many
     found = []
     for threads in (1, 2, 4, 4):
-        monkeypatch.setattr(mcmc, "n_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(sampler, "n_threads", lambda threads=threads: threads)
         found.append(bg.fit_mcmc(model, many, draws=1000, seed=7))
     for other in found[1:]:
         for group in ("posterior", "sample_stats"):
@@ -270,7 +269,7 @@ def test_chains_that_stand_still_are_an_error():
 LAST_BREATH = """
 import numpy as np
 import bayesglm as bg
-from bayesglm.inference.mcmc import Settings, run_native
+from bayesglm.inference.nuts.sampler import Settings, run_native
 
 def too_long(x):
     return 0.0, np.zeros(3)
