@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ConvergenceError, tell
 from bayesglm.inference.draws import Draws
-from bayesglm.inference.laplace import laplace_draws, uncurved
 from bayesglm.inference.mcmc import mcmc_draws
 from bayesglm.inference.nuts.sampler import Settings
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.problem import Problem, open_posteriors
 from bayesglm.inference.tree import posterior_tree
+from bayesglm.inference.weights.approximation import laplace_draws, uncurved
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:

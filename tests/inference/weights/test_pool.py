@@ -5,8 +5,8 @@ import pytest
 from scipy.special import log_expit
 
 import bayesglm as bg
-from bayesglm.inference.laplace import laplace_draws
 from bayesglm.inference.problem.problem import open_posteriors
+from bayesglm.inference.weights.approximation import laplace_draws
 
 GRID = np.linspace(-25.0, 25.0, 5001)
 Y = {"bernoulli": np.repeat([1.0, 0.0], [3, 9]), "poisson": np.array([0.0, 1.0, 0.0, 2.0])}

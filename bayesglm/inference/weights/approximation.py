@@ -1,0 +1,204 @@
+"""What importance weights correct, a Gaussian at the mode say, and the draws that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.draws import Draws, Gaussian
+from bayesglm.inference.modes.optimum import (
+    can_interpolate,
+    check_columns,
+    check_identified,
+    find_mode,
+    lacks_joint_mode,
+)
+from bayesglm.inference.modes.solve import inverse_curvature, judge, with_moments
+from bayesglm.inference.problem.centring import centred_all
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.weights.nested import Nested, nested_proposal
+from bayesglm.inference.weights.pool import disagreement, find_pool, refusal
+from bayesglm.inference.weights.proposals import Proposal, by_tails, gaussian
+from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
+from bayesglm.numerics.density.near import near
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.rows.parallel import unthreaded_products
+
+Array = np.ndarray
+
+
+def uncurved(problems: list[Problem]) -> str:
+    """Name the terms whose prior has a kink or heavy tails, or return an empty string."""
+    return ", ".join(problems[0].uncurved())
+
+
+def laplace_draws(
+    problems: list[Problem], draws: int, chains: int, seed: int
+) -> list[Draws | ConvergenceError]:
+    """Return corrected draws for every neuron, each from a random stream of its own.
+
+    Where scales are learned and nested Laplace finds nothing to stand on, why that is.
+    """
+    streams = np.random.default_rng(seed).spawn(len(problems))
+    made: list[Draws | ConvergenceError] = []
+    with unthreaded_products(problems[0].unconstrained.size):
+        for centre, rng in zip(centred_all(problems), streams, strict=True):
+            problem = centre.problem
+            try:
+                around = _approximation(problem)
+            except ConvergenceError as error:
+                if not lacks_joint_mode(problem):
+                    raise
+                check_identified(problem)
+                made.append(error)
+            else:
+                made.append(centre.raw_draws(_corrected(around, draws, chains, rng)))
+    return made
+
+
+class Approximation(NamedTuple):
+    """What importance weights are to correct: proposals for a density, and where they stand.
+
+    Without a ``covariance`` it is that of the proposals.
+    """
+
+    method: str
+    density: Callable[[Array], Array]
+    proposals: Iterator[Proposal | Nested | SigmaFirst]
+    mode: Array
+    covariance: Array | None
+    log_posterior: float
+    solution: dict[str, float | str]
+    safe: bool  # whether it has one mode, so that weights that stand need no second look
+
+
+def _approximation(problem: Problem) -> Approximation:
+    if has_sigma_first(problem):
+        return _sigma_first(problem)
+    return _nested(problem) if lacks_joint_mode(problem) else _at_mode(problem)
+
+
+def _sigma_first(problem: Problem) -> Approximation:
+    """Return the posterior itself as a proposal, beside the joint mode where there is one."""
+    proposal = sigma_first(problem)
+    objective = replace(problem.unconstrained, moments=proposal.given.moments)
+    joint = None if can_interpolate(problem) else judge(objective, proposal.mode)
+    mode = proposal.mode if joint is None else np.array(joint.x)
+    value, gradient, hessian = objective.evaluate(mode)
+    # Of the mode of sigma's own posterior no derivative in sigma is zero.
+    moved = objective.n_coefficients if joint is None else objective.size
+    return Approximation(
+        "nested laplace" if joint is None else "laplace",
+        objective.log_density,
+        iter((proposal,)),
+        mode,
+        None if joint is None else inverse_curvature(-hessian),
+        value,
+        {
+            "gradient_norm": float(np.linalg.norm(gradient[:moved])),
+            "n_iter": 0 if joint is None else joint.n_iter,
+            "solver": "newton on moments",
+        },
+        True,
+    )
+
+
+def _at_mode(problem: Problem) -> Approximation:
+    """Return the Gaussian at the mode of all parameters, and what follows where it fails."""
+    objective = problem.unconstrained
+    solution = find_mode(problem, objective)
+    mode = np.array(solution.x)
+    at_mode = objective.evaluate(mode)
+    objective = _for_many(objective, mode)
+    first = gaussian(mode, -at_mode.hessian)
+    return Approximation(
+        "laplace",
+        objective.log_density,
+        by_tails(first, objective.log_density),
+        mode,
+        first.factor @ first.factor.T,
+        at_mode.value,
+        {
+            "gradient_norm": solution.gradient_norm,
+            "n_iter": solution.n_iter,
+            "solver": solution.solver,
+        },
+        problem.log_concave(),
+    )
+
+
+def _nested(problem: Problem) -> Approximation:
+    """Return the coefficients' Gaussians along the posterior of the scales."""
+    check_columns(problem)
+    objective = problem.unconstrained
+    nested = nested_proposal(problem)
+    mode = np.concatenate([nested.centre.mode, nested.outer.mode])
+    objective = _for_many(objective, mode)
+    return Approximation(
+        "nested laplace",
+        objective.log_density,
+        iter((nested, nested.heavier())),
+        mode,
+        None,
+        float(objective.log_density(mode[None])[0]),
+        {
+            "gradient_norm": nested.centre.gradient_norm,
+            "n_iter": nested.n_solved,
+            "solver": "newton, nested",
+        },
+        False,
+    )
+
+
+def _for_many(objective: Objective, mode: Array) -> Objective:
+    """Return the same with its likelihood in the form in which many thetas are fastest."""
+    if objective.family.quadratic:
+        return with_moments(objective, mode)
+    anchor = mode[: objective.n_coefficients]
+    return replace(objective, near=near(objective.rowwise, anchor))
+
+
+def _corrected(
+    approximation: Approximation, draws: int, chains: int, rng: np.random.Generator
+) -> Draws:
+    density, wanted, shape = approximation.density, draws * chains, (chains, draws)
+    pool = find_pool(density, approximation.proposals, wanted, chains, rng)
+    why = refusal(pool, chains)
+    if not why and not (approximation.safe and pool.steady):
+        why = disagreement(density, pool, pool.proposal.heavier(), rng)
+    index = resample(rng, pool.smoothed.log_weights, wanted)
+    kept = pool.thetas[index].reshape(*shape, -1)
+    ess = min(
+        smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))), pool.worth(wanted)
+    )
+    covariance = approximation.covariance
+    made = Gaussian(
+        approximation.mode,
+        np.atleast_2d(np.cov(pool.thetas.T)) if covariance is None else covariance,
+        pool.thetas[:wanted].reshape(*shape, -1),
+        pool.log_p[:wanted].reshape(shape),
+        pool.log_q[:wanted].reshape(shape),
+        pool.smoothed.khat,
+        pool.smoothed.kish,
+        ess,
+        accepted=not why,
+        why=why,
+    )
+    stands = (
+        f"importance weights of a {pool.proposal.name} proposal stand: "
+        f"k-hat {pool.smoothed.khat:.2f}, {ess:.0f} effective of {wanted} draws"
+    )
+    return Draws(
+        kept,
+        approximation.method,
+        why or stands,
+        approximation.log_posterior,
+        pool.log_p[index].reshape(shape),
+        solution=approximation.solution,
+        gaussian=made,
+    )
