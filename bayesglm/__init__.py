@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.laplace import fit_laplace
     from bayesglm.inference.map import fit_map
     from bayesglm.inference.mcmc import fit_mcmc
-    from bayesglm.inference.pymc_model import to_pymc
+    from bayesglm.inference.twin.model import to_pymc
     from bayesglm.results.compare import compare
     from bayesglm.results.elpd import add_log_likelihood, kfold, loo
     from bayesglm.results.kernels import kernels
@@ -76,7 +76,7 @@ _HOME = {
     "fit_map": "inference.map",
     "fit_laplace": "inference.laplace",
     "fit_mcmc": "inference.mcmc",
-    "to_pymc": "inference.pymc_model",
+    "to_pymc": "inference.twin.model",
     "predict": "results.predict",
     "prior_path": "results.path",
     "tune_prior": "results.tuning",

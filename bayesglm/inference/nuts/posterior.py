@@ -15,7 +15,7 @@ from bayesglm.inference.nuts.scales import learned_units
 from bayesglm.inference.nuts.whitening import whiten
 from bayesglm.inference.problem.centring import Centred
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.pymc_model import build
+from bayesglm.inference.twin.model import build
 from bayesglm.numerics.density.sampled import density
 from bayesglm.numerics.rows.parallel import single_products
 

@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 from scipy import integrate, stats
 
-from bayesglm.inference.pymc_model import PRIOR_TWINS
+from bayesglm.inference.twin.priors import PRIOR_TWINS
 from bayesglm.numerics.priors.table import PRIORS
 
 RATIOS = np.array([1e-12, 0.05, 0.5, 0.8, 0.999, 1.0 - 1e-12])

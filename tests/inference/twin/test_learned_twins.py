@@ -9,7 +9,7 @@ from twins import compare, model_of
 import bayesglm as bg
 from bayesglm.inference.nuts.scales import learned_units
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.pymc_model import build
+from bayesglm.inference.twin.model import build
 from bayesglm.numerics.families.family import FAMILIES
 
 KEYS = sorted(FAMILIES)

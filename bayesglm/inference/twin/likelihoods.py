@@ -1,0 +1,78 @@
+"""Each family's likelihood in PyMC, by the family's name, and each inverse link by the link's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+type Tensor = Any
+
+
+def _softplus(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.softplus(eta)
+
+
+def _exp(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.exp(eta)
+
+
+def _probit(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    # pm.math.invprobit takes the root of a float32 2, and is good to 2e-8 only.
+    return 0.5 * pt.erfc(-eta * np.sqrt(0.5))
+
+
+def _logit(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.sigmoid(eta)
+
+
+def _cloglog(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return -pt.expm1(-pt.exp(eta))
+
+
+MEANS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda eta: eta,
+    "log": _exp,
+    "softplus": _softplus,
+    "logit": _logit,
+    "probit": _probit,
+    "cloglog": _cloglog,
+}
+
+
+def _gaussian(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Normal", "mu": link(eta), "sigma": phi["sigma"]}
+
+
+def _bernoulli(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    # PyMC's own form for the logit keeps its digits where a probability has none left.
+    if link is _logit:
+        return {"distribution": "Bernoulli", "logit_p": eta}
+    return {"distribution": "Bernoulli", "p": link(eta)}
+
+
+def _binomial(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {**_bernoulli(link, eta, phi, trials), "distribution": "Binomial", "n": trials}
+
+
+def _poisson(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Poisson", "mu": link(eta)}
+
+
+LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
+    "gaussian": _gaussian,
+    "bernoulli": _bernoulli,
+    "binomial": _binomial,
+    "poisson": _poisson,
+}

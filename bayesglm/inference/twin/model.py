@@ -1,0 +1,207 @@
+"""The same model in PyMC: the reference, and the way out to anything else that PyMC can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.design.blocks import Block
+from bayesglm.design.variables import numbers
+from bayesglm.inference.problem.problem import Problem, open_problems
+from bayesglm.inference.problem.samples import labels_of, sample_coords
+from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
+from bayesglm.inference.twin.parameters import coefficients, dispersion
+from bayesglm.numerics.density.coordinates import Shrunk
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.model import GLM
+
+if TYPE_CHECKING:
+    import pymc
+
+type Tensor = Any
+
+
+def to_pymc(model: GLM, data: Any) -> pymc.Model:
+    """Write the model on its data as a PyMC model, with the same names and dims.
+
+    Free variables are ``intercept``, one per term, the dispersions, and the learned scales
+    ``<term>_scale``; the columns of a term are the ``pm.Data`` named ``<term>_data``, the response
+    is observed under its own name from ``<response>_data``. Of a `Group` the data are the number
+    of each sample's level, and in ``<term>_effect_data`` what multiplies each effect. The log
+    density equals that of the native engine to rounding, with and without the Jacobian.
+
+    Parameters
+    ----------
+    model, data
+        As in `fit_map`.
+
+    Returns
+    -------
+    pymc.Model
+        A population is one model with the population's dim on every parameter.
+
+    Raises
+    ------
+    DataError, ModelError
+        As in `fit_map`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1], "x": [0.1, -0.9, 1.2, -0.3]}
+    >>> model = bg.to_pymc(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> sorted(variable.name for variable in model.free_RVs)
+    ['intercept', 'x']
+    """
+    return build(open_problems(model, data))
+
+
+def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None) -> pymc.Model:
+    """Make the PyMC model of problems that share a plan (one neuron, or several).
+
+    Terms that ``units`` name, with a record for each problem, are not free variables themselves,
+    but functions of ``<term>_in_units``: the same density in coordinates for a sampler.
+    """
+    import pymc as pm
+
+    first = problems[0]
+    plan, model = first.plan, first.plan.model
+    sample = plan.sample_dim
+    population = () if plan.population is None else (plan.population,)
+    with pm.Model(coords=_coords(problems)) as made:
+        eta: Tensor = _row_data(problems, "offset") if model.offset else 0.0
+        if model.exposure:
+            eta = eta + pm.math.log(_row_data(problems, "exposure"))
+        if model.intercept is not None:
+            eta = eta + coefficients(problems, "intercept", model.intercept, population, ())
+        for k, term in enumerate(model.terms):
+            own = None if units is None else units.get(first.design.predictors.blocks[k].name)
+            eta = eta + _term(problems, k, term.prior, population, own)
+        phi = {
+            name: dispersion(problems, name, model.dispersion, population)
+            for name in first.natural.family.dispersions
+        }
+        dims = (sample, *population)
+        if not model.terms:
+            # Without terms nothing gives eta the samples' length.
+            eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in dims))
+        trials = _row_data(problems, "trials") if model.trials else None
+        link = MEANS[model.link_name]
+        observed = pm.Data(f"{model.response}_data", _responses(problems), dims=dims)
+        keywords = LIKELIHOODS[model.family](link, eta, phi, trials)
+        distribution = getattr(pm, keywords.pop("distribution"))
+        likelihood = distribution(model.response, **keywords, observed=observed, dims=dims)
+        if model.weights is not None:
+            weights = _row_data(problems, "weights")
+            # The likelihood counts every row once; the rest of its weight is added here.
+            extra = pm.logp(likelihood, observed)
+            extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
+            pm.Potential(f"{model.response}_weights", extra.sum())
+    return made
+
+
+def _coords(problems: list[Problem]) -> dict[str, Any]:
+    plan = problems[0].plan
+    coords: dict[str, Any] = {
+        plan.sample_dim: _plain(sample_coords(problems)[plan.sample_dim]),
+    }
+    if plan.population is not None:
+        coords[plan.population] = labels_of(problems)
+    for block in problems[0].design.predictors.blocks:
+        coords.update(block.coords)
+    return coords
+
+
+def _plain(coordinate: Any) -> Any:
+    return coordinate[1] if isinstance(coordinate, tuple) else coordinate
+
+
+def _term(
+    problems: list[Problem],
+    k: int,
+    prior: Any,
+    population: tuple[str, ...],
+    units: list[Shrunk] | None,
+) -> Tensor:
+    """Return a term's part of eta, ``(sample[, neuron])``."""
+    import pymc as pm
+
+    plan = problems[0].plan
+    blocks = [problem.design.predictors.blocks[k] for problem in problems]
+    block, size = blocks[0], blocks[0].size
+    own = len({id(problem.design.predictors) for problem in problems}) > 1
+    if block.codes is not None:
+        return _effects(problems, blocks if own else blocks[:1], prior, population, units)
+    columns = [
+        one.columns(problem.design.predictors.rows).reshape(-1, *block.shape)
+        for one, problem in zip(blocks if own else blocks[:1], problems, strict=False)
+    ]
+    dims = (plan.sample_dim, *(population if own else ()), *block.dims)
+    values = np.stack(columns, axis=1) if own and population else columns[0]
+    data = pm.Data(f"{block.name}_data", values, dims=dims)
+    w = coefficients(problems, block.name, prior, population, block.shape, block.dims, units)
+    n = data.shape[0]
+    if not population:
+        return data.reshape((n, size)) @ w.reshape((size,)) if size > 1 or block.shape else data * w
+    neurons = len(problems)
+    flat = w.reshape((neurons, size))
+    if own:
+        return (data.reshape((n, neurons, size)) * flat).sum(axis=-1)
+    return data.reshape((n, size)) @ flat.T
+
+
+def _effects(
+    problems: list[Problem],
+    blocks: list[Block],
+    prior: Any,
+    population: tuple[str, ...],
+    units: list[Shrunk] | None,
+) -> Tensor:
+    """Return the effects of each sample's level, ``(sample[, neuron])``: looked up, not summed."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    block, rows = blocks[0], problems[0].design.predictors.rows
+    assert block.codes is not None
+    sample = problems[0].plan.sample_dim
+    codes = pm.Data(f"{block.name}_data", block.codes[rows], dims=(sample,))
+    w = coefficients(problems, block.name, prior, population, block.shape, block.dims, units)
+    of_row = pt.moveaxis(w[..., codes], -1, 0)
+    if len(block.dims) == 1:
+        return of_row
+    values = np.stack([one.signal[rows] for one in blocks], axis=1)
+    own = population if len(blocks) > 1 else ()
+    dims = (sample, *own, block.dims[0])
+    values = values if own else values[:, 0]
+    data = pm.Data(f"{block.name}_effect_data", values, dims=dims)
+    return (of_row * (data[:, None] if population and not own else data)).sum(axis=-1)
+
+
+def _row_data(problems: list[Problem], role: str) -> Tensor:
+    """Return offset, exposure, trials or weights as ``pm.Data`` over the samples in use."""
+    import pymc as pm
+
+    plan = problems[0].plan
+    name = getattr(plan.model, role)
+    taken = [term.label for term in plan.model.terms]
+    taken += [other for key, other in plan.model.roles.items() if key != role]
+    data_name = f"{name}_{role}_data" if name in taken else f"{name}_data"
+    own = plan.population is not None and plan.population in plan.dataset[name].dims
+    every = numbers(plan.dataset[name], plan.sample_dim, role)
+    values = []
+    for problem in problems:
+        rows = problem.design.predictors.rows
+        values.append(every[rows, problem.neuron] if own else every[rows])
+    if own:
+        dims = (plan.sample_dim, plan.population)
+        return pm.Data(data_name, np.stack(values, axis=-1), dims=dims)
+    data = pm.Data(data_name, values[0], dims=(plan.sample_dim,))
+    return data if plan.population is None else data[:, None]
+
+
+def _responses(problems: list[Problem]) -> np.ndarray:
+    values = [problem.design.y[problem.design.predictors.rows] for problem in problems]
+    if FAMILY_NAMES[problems[0].plan.model.family].discrete:
+        values = [value.astype(np.int64) for value in values]
+    return values[0] if problems[0].plan.population is None else np.stack(values, axis=-1)

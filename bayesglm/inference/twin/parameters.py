@@ -1,0 +1,141 @@
+"""Coefficients, learned scales and dispersions as variables of the model in PyMC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.twin.priors import PRIOR_TWINS
+from bayesglm.numerics.density.coordinates import Shrunk
+from bayesglm.numerics.priors.structure import Differences
+from bayesglm.spec.priors import Horseshoe, learned_scale
+
+type Tensor = Any
+
+
+def coefficients(
+    problems: list[Problem],
+    name: str,
+    prior: Any,
+    population: tuple[str, ...],
+    shape: tuple[int, ...],
+    dims: tuple[str, ...] = (),
+    units: list[Shrunk] | None = None,
+) -> Tensor:
+    """Return a term's coefficients or the intercept, ``([neuron,] *shape)``.
+
+    Where ``units`` are given, they are a function of a variable in units of `Shrunk`.
+    """
+    parameters = _parameters(problems, name, population, shape)
+    if learned_scale(prior) is not None:
+        parameters["scale"] = _learned_scale(problems, name, prior, population, shape, dims)
+    twin, every = PRIOR_TWINS[type(prior).__name__], (*population, *dims)
+    if units is None:
+        return twin(name, dims=every, **parameters)
+    return _in_units(units, twin, name, every, bool(population), parameters)
+
+
+def _in_units(
+    units: list[Shrunk],
+    twin: Callable[..., Tensor],
+    name: str,
+    dims: tuple[str, ...],
+    several: bool,
+    parameters: dict[str, Any],
+) -> Tensor:
+    """Return coefficients as `Shrunk` makes them of a variable in units, and add their density."""
+    import pymc as pm
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import graph_replace
+
+    def each(values: list[Any]) -> np.ndarray:
+        return np.stack(values) if several else np.asarray(values[0])
+
+    model = pm.modelcontext(None)
+    log_k = each([one.shrinkage.log_k + np.zeros_like(one.towards) for one in units])
+    log_information = each([np.log(one.shrinkage.information) for one in units])
+    v = pm.Flat(f"{name}_in_units", dims=dims)
+    log_scale = pt.log(parameters["scale"]).reshape(log_k.shape)
+    log_precision = pt.logaddexp(log_k - 2.0 * log_scale, log_information)
+    share = pt.exp(log_information - log_precision)
+    w = pt.exp(-0.5 * log_precision) * v.reshape(log_k.shape)
+    w = w + share * each([one.towards for one in units])
+    basis = units[0].shrinkage.turned(np.eye(log_k.shape[-1]), back=True)
+    if units[0].shrinkage.structure is not None:
+        w = w @ basis
+    w = pm.Deterministic(name, parameters.get("loc", 0.0) + w.reshape(v.shape), dims=dims)
+    with pm.Model(coords=model.coords, model=None) as alone:
+        prior = twin(name, dims=dims, **parameters)
+    log_density = pm.logp(prior, w).sum()
+    if alone.potentials:
+        log_density = log_density + sum(graph_replace(alone.potentials, {prior: w}, strict=False))
+    pm.Potential(f"{name}_density", log_density - 0.5 * log_precision.sum())
+    return w
+
+
+def _learned_scale(
+    problems: list[Problem],
+    name: str,
+    prior: Any,
+    population: tuple[str, ...],
+    shape: tuple[int, ...],
+    dims: tuple[str, ...],
+) -> Tensor:
+    """Return the scale of every coefficient, ``(neuron, *coefficient dims)``, as a variable."""
+    import pytensor.tensor as pt
+
+    def variable(suffix: str) -> Tensor:
+        own = problems[0].learned[f"{name}_{suffix}"]
+        parameters = _parameters(problems, f"{name}_{suffix}", population, own.shape)
+        twin = PRIOR_TWINS[own.kind]
+        made = twin(f"{name}_{suffix}", dims=(*population, *own.dims), **parameters)
+        return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
+
+    scale = variable("scale")
+    if isinstance(prior, Horseshoe):
+        wide = pt.sqr(scale * variable("local"))
+        slab = variable("slab")
+        return pt.sqrt(slab * wide / (slab + wide))
+    return scale * np.ones(shape)
+
+
+def dispersion(
+    problems: list[Problem], name: str, prior: Any, population: tuple[str, ...]
+) -> Tensor:
+    """Return a dispersion, ``([neuron])``: a variable under its prior, or the fixed numbers."""
+    fixed = [part for part in problems[0].natural.dispersions if isinstance(part, float)]
+    if fixed:
+        # Arrays, even of no dims: PyTensor takes a float that float32 can hold for a float32.
+        values = np.array([problem.natural.dispersions[0] for problem in problems])
+        return values if population else np.array(values[0])
+    return PRIOR_TWINS[f"{type(prior).__name__} > 0" if not vars(prior) else type(prior).__name__](
+        name, dims=population, **_parameters(problems, name, population, ())
+    )
+
+
+def _parameters(
+    problems: list[Problem], name: str, population: tuple[str, ...], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return a prior's parameters in the coefficient's full shape, from the native engine."""
+    found: list[dict[str, Any]] = []
+    for problem in problems:
+        where = problem.places[name]
+        parts = (*problem.natural.coefficients, *problem.natural.positive)
+        part = next(part for part in parts if part.where == where)
+        found.append(
+            {
+                key: value
+                if isinstance(value, Differences)
+                else np.broadcast_to(value, where.stop - where.start).reshape(shape)
+                for key, value in part.parameters.items()
+            }
+        )
+    if not population:
+        return found[0]
+    return {
+        key: value if isinstance(value, Differences) else np.stack([one[key] for one in found])
+        for key, value in found[0].items()
+    }
