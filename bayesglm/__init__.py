@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from bayesglm.inference.mcmc import fit_mcmc
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.results.compare import compare
-    from bayesglm.results.elpd import add_log_likelihood, kfold, loo
     from bayesglm.results.kernels import kernels
+    from bayesglm.results.kfold import kfold
+    from bayesglm.results.log_likelihood import add_log_likelihood
+    from bayesglm.results.loo import loo
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.storage import load, save
@@ -81,9 +83,9 @@ _HOME = {
     "prior_path": "results.path",
     "tune_prior": "results.tuning",
     "kernels": "results.kernels",
-    "loo": "results.elpd",
-    "add_log_likelihood": "results.elpd",
-    "kfold": "results.elpd",
+    "loo": "results.loo",
+    "add_log_likelihood": "results.log_likelihood",
+    "kfold": "results.kfold",
     "compare": "results.compare",
     "save": "results.storage",
     "load": "results.storage",

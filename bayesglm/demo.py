@@ -15,8 +15,9 @@ from bayesglm.datasets import grasshopper
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.fit import fit
 from bayesglm.inference.map import fit_map
-from bayesglm.results.elpd import kfold, summed
+from bayesglm.results.elpd import summed
 from bayesglm.results.kernels import kernels
+from bayesglm.results.kfold import kfold
 from bayesglm.results.predict import predict
 from bayesglm.show import figures
 from bayesglm.show.coefficients import lag_axis

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError, tell
-from bayesglm.results.elpd import loo, summed
+from bayesglm.results.elpd import summed
+from bayesglm.results.loo import loo
 from bayesglm.results.pairing import common_samples, unchecked
 from bayesglm.spec.hints import near, shown
 

@@ -14,7 +14,8 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree import parameters
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
-from bayesglm.results.elpd import held_out, pointwise_loo, relative_efficiency
+from bayesglm.results.kfold import held_out
+from bayesglm.results.loo import pointwise_loo, relative_efficiency
 
 Array = np.ndarray
 CHAINS = 4

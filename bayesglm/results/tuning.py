@@ -27,7 +27,7 @@ from bayesglm.results.criteria import (
     posterior_of,
     sum_error,
 )
-from bayesglm.results.elpd import describe_dependence
+from bayesglm.results.dependence import describe_dependence
 from bayesglm.results.folds import check_folds, deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
 from bayesglm.spec.hints import is_among, near, shown

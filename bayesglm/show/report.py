@@ -16,8 +16,8 @@ from bayesglm.design.clock import seconds
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree import model_of, parameter_group, stored_data
 from bayesglm.results.compare import check_scores, compare
-from bayesglm.results.elpd import loo
 from bayesglm.results.kernels import kernels
+from bayesglm.results.loo import loo
 from bayesglm.results.pairing import check_fits, common_samples, observed
 from bayesglm.show import figures
 from bayesglm.show.coefficients import (

@@ -1,0 +1,47 @@
+"""Why samples of a fit are not exchangeable: history terms, correlated neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglm.inference.problem.problem import Problem
+
+Array = np.ndarray
+
+
+def describe_dependence(problems: list[Problem], thetas: list[Array]) -> str:
+    """Say why samples are not exchangeable, or return an empty string."""
+    plan = problems[0].plan
+    if plan.model.has_history:
+        return (
+            "with a history term each response is also a covariate of later samples, so leaving "
+            "it out leaves its trace in"
+        )
+    if plan.step is None:
+        return ""
+    for problem, theta in zip(problems, thetas, strict=True):
+        correlation, n = _residual_autocorrelation(problem, theta)
+        if abs(correlation) > max(4.0 / np.sqrt(n), 0.02):
+            return (
+                f"residuals of neighbouring samples{problem.where} are correlated "
+                f"({correlation:.2f} at lag 1)"
+            )
+    return ""
+
+
+def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, int]:
+    mean_theta = theta.mean(axis=0)
+    objective, predictors = problem.natural, problem.design.predictors
+    residuals = []
+    for rows in problem.design.blocks(4096):
+        eta = rows.times(mean_theta[None, : objective.n_coefficients])[0] + rows.offset
+        residuals.append(
+            rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)
+        )
+    residual = np.concatenate(residuals)
+    residual = residual - residual.mean()
+    adjacent = np.diff(predictors.rows) == 1
+    products = (residual[1:] * residual[:-1])[adjacent]
+    variance = float((residual**2).mean())
+    n = max(int(adjacent.sum()), 1)
+    return (float(products.mean()) / variance if variance > 0 and len(products) else 0.0), n
