@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError, ModelError
-from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.model import ROLES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.model import GLM, ROLES
 
 DIGITS = 9  # of a number of lags; more are no such number
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
@@ -119,8 +119,8 @@ def _add_fit(commands: Any) -> None:
         action="append",
         help="a factor whose levels have intercepts (and slopes) of their own",
     )
-    fit.add_argument("--family", help=", ".join(FAMILY_NAMES))
-    fit.add_argument("--link")
+    fit.add_argument("--family", help=f"{', '.join(FAMILY_NAMES)} ({GLM.family})")
+    fit.add_argument("--link", help=f"{', '.join(LINK_NAMES)} (the family's own)")
     for role in ROLES:
         fit.add_argument(f"--{role}", metavar="NAME", help=f"the variable with the {role}")
     penalty = fit.add_mutually_exclusive_group()
@@ -204,7 +204,6 @@ def _check_page(path: Path) -> None:
 
 
 def _model(arguments: argparse.Namespace) -> Any:
-    from bayesglm.spec.model import GLM
     from bayesglm.spec.penalties import lasso, ridge
     from bayesglm.spec.terms import Group, History, Lagged
 
@@ -240,19 +239,12 @@ def _model(arguments: argparse.Namespace) -> Any:
         terms.append(Group(factor, slopes=tuple(filter(None, slopes.split(",")))))
     prior: Any = None if arguments.ridge is None else ridge(arguments.ridge)
     prior = prior if arguments.lasso is None else lasso(arguments.lasso)
-    return GLM(
-        arguments.response,
-        terms,
-        family=arguments.family or "gaussian",
-        link=arguments.link,
-        prior=prior,
-        **{role: getattr(arguments, role) for role in ROLES},
-    )
+    asked = {name: getattr(arguments, name) for name in ("family", "link", *ROLES)}
+    options = {name: value for name, value in asked.items() if value is not None}
+    return GLM(arguments.response, terms, prior=prior, **options)
 
 
 def _read_model(path: Path) -> Any:
-    from bayesglm.spec.model import GLM
-
     try:
         return GLM.from_json(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:

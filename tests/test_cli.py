@@ -1,5 +1,6 @@
 """The shell: what it prints, what it saves, and how it complains."""
 
+import dataclasses
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 import bayesglm as bg
 from bayesglm.cli import main, say_fault
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 
 
 @pytest.fixture
@@ -48,6 +50,16 @@ def test_version(capsys):
         main(["--version"])
     assert leaving.value.code == 0
     assert capsys.readouterr().out == f"bayesglm {bg.__version__}\n"
+
+
+def test_help_of_fit_names_every_family_and_link_and_the_defaults(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main(["fit", "--help"])
+    assert leaving.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    defaults = {field.name: field.default for field in dataclasses.fields(bg.GLM)}
+    assert f"{', '.join(FAMILY_NAMES)} ({defaults['family']})" in words
+    assert ", ".join(LINK_NAMES) in words
 
 
 def test_fit_saves_what_it_prints(csv, tmp_path, capsys):

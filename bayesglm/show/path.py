@@ -16,6 +16,7 @@ from bayesglm.show.figures import (
     new_figure,
 )
 from bayesglm.show.text import plain
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -142,10 +143,13 @@ def _draw_estimates(
 
 def _draw_statistics(ax: Axes, path: xr.DataTree, order: Array) -> None:
     statistics, estimates = path["statistics"].to_dataset(), path["path"].to_dataset()
-    # A sigma that is learned grows with what is left to explain, and divides it: without it alone
-    # do deviances along the path have one unit.
-    sigma = estimates.get("sigma", 1.0)
-    deviance = (statistics["deviance"] * sigma**2).values[order]
+    # A dispersion that is learned grows with what is left to explain, and divides it: without it
+    # alone do deviances along the path have one unit.
+    family = FAMILY_NAMES[GLM.from_json(path.attrs["model"]).family]
+    deviance = statistics["deviance"]
+    for name, power in zip(family.dispersions, family.deviance_powers, strict=True):
+        deviance = deviance * estimates.get(name, 1.0) ** -power
+    deviance = deviance.values[order]
     statistics = statistics.isel(scale=order)
     scale = statistics["scale"].values
     alone = "o" if len(scale) == 1 else None

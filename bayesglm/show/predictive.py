@@ -12,6 +12,7 @@ from bayesglm.inference.tree import model_of, parameter_group, reopen
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
 from bayesglm.show.units import ONE_OF, unit_of_step
+from bayesglm.spec.families import FAMILY_NAMES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,9 +77,8 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     plain = step is not None and "trial" not in observed.coords and len(y) > 50
     middle = max(0, (len(y) - STRETCH) // 2)
     part = slice(middle, middle + STRETCH)
-    counts = model_of(fit).family == "poisson"
     scale, unit = 1.0, f"mean {response}"
-    if step is not None and plain and counts:
+    if step is not None and plain and FAMILY_NAMES[model_of(fit).family].counts:
         name, size = unit_of_step(step)
         scale, unit = size / step, f"predicted rate ({response} per {ONE_OF.get(name, name)})"
     shown = mean[:, part] * scale

@@ -13,13 +13,17 @@ class FamilyName:
     """One family: its links (the default first), its dispersions, notation and other names.
 
     ``discrete`` says that responses are counted, so that a likelihood is a probability; that of
-    other responses is a density.
+    other responses is a density. ``counts`` says that they count events without a bound, so that
+    the mean of a sample is a rate. A deviance is proportional to each dispersion to the power that
+    ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
     """
 
     links: tuple[str, ...]
     dispersions: tuple[str, ...] = ()
     needs_trials: bool = False
     discrete: bool = False
+    counts: bool = False
+    deviance_powers: tuple[float, ...] = ()
     notation: str = "{family}({mu})"
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
@@ -38,6 +42,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
     "gaussian": FamilyName(
         links=("identity", "log", "softplus"),
         dispersions=("sigma",),
+        deviance_powers=(-2.0,),
         notation="Normal({mu}, sigma²)",
         also=("normal", "norm", "gauss", "linear", "lm", "ols", "least_squares"),
     ),
@@ -57,6 +62,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
     "poisson": FamilyName(
         links=("log", "softplus"),
         discrete=True,
+        counts=True,
         notation="Poisson({mu})",
         also=("pois", "count", "counts"),
     ),
