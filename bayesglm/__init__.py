@@ -51,14 +51,17 @@ if TYPE_CHECKING:
         RandomWalk,
         StudentT,
     )
-    from bayesglm.spec.terms import Group, History, Lagged, Linear
+    from bayesglm.spec.terms.group import Group
+    from bayesglm.spec.terms.history import History
+    from bayesglm.spec.terms.lagged import Lagged
+    from bayesglm.spec.terms.linear import Linear
 
 _HOME = {
     "GLM": "spec.model",
-    "Linear": "spec.terms",
-    "Lagged": "spec.terms",
-    "History": "spec.terms",
-    "Group": "spec.terms",
+    "Linear": "spec.terms.linear",
+    "Lagged": "spec.terms.lagged",
+    "History": "spec.terms.history",
+    "Group": "spec.terms.group",
     "Normal": "spec.priors",
     "Laplace": "spec.priors",
     "ElasticNet": "spec.priors",

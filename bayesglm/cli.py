@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError, ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM, ROLES
+from bayesglm.spec.terms.table import TERMS
 
-DIGITS = 9  # of a number of lags; more are no such number
+TERM_OF_OPTION = {kind.__name__.lower(): kind for kind in TERMS}
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 GONE = 141  # and of one whose reader (head, less) went away
 
@@ -108,17 +109,9 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--encoding", help="encoding of CSV (utf-8)")
     fit.add_argument("--model", metavar="JSON", help="the model as GLM.to_json() wrote it")
     fit.add_argument("--response", help="the variable to explain")
-    fit.add_argument("--linear", metavar="X1,X2", help="predictors, separated by commas")
-    fit.add_argument(
-        "--lagged", metavar="X:LAGS", action="append", help="a predictor and its number of lags"
-    )
-    fit.add_argument("--history", metavar="LAGS", type=int, help="lags of the response's own past")
-    fit.add_argument(
-        "--group",
-        metavar="FACTOR[:X1,X2]",
-        action="append",
-        help="a factor whose levels have intercepts (and slopes) of their own",
-    )
+    for name, term in TERM_OF_OPTION.items():
+        metavar, words = term.option
+        fit.add_argument(f"--{name}", metavar=metavar, action="append", help=words)
     fit.add_argument("--family", help=f"{', '.join(FAMILY_NAMES)} ({GLM.family})")
     fit.add_argument("--link", help=f"{', '.join(LINK_NAMES)} (the family's own)")
     for role in ROLES:
@@ -205,18 +198,8 @@ def _check_page(path: Path) -> None:
 
 def _model(arguments: argparse.Namespace) -> Any:
     from bayesglm.spec.penalties import lasso, ridge
-    from bayesglm.spec.terms import Group, History, Lagged
 
-    described: tuple[str, ...] = (
-        "response",
-        "linear",
-        "lagged",
-        "history",
-        "group",
-        "family",
-        "link",
-    )
-    described = (*described, "ridge", "lasso", *ROLES)
+    described = ("response", *TERM_OF_OPTION, "family", "link", "ridge", "lasso", *ROLES)
     if arguments.model is not None:
         given = [name for name in described if getattr(arguments, name) is not None]
         if given:
@@ -224,19 +207,12 @@ def _model(arguments: argparse.Namespace) -> Any:
         return _read_model(Path(arguments.model))
     if arguments.response is None:
         raise ModelError("name the variable to explain with --response, or give --model.")
-    terms: list[Any] = [
-        name.strip() for name in (arguments.linear or "").split(",") if name.strip()
+    terms = [
+        term
+        for name, kind in TERM_OF_OPTION.items()
+        for text in getattr(arguments, name) or ()
+        for term in kind.from_text(text)
     ]
-    for text in arguments.lagged or ():
-        name, _, lags = text.rpartition(":")
-        if not name or not (lags.isascii() and lags.isdecimal() and len(lags) <= DIGITS):
-            raise ModelError(f"--lagged takes NAME:LAGS, for example stimulus:25, got {text!r}.")
-        terms.append(Lagged(name, lags=int(lags)))
-    if arguments.history is not None:
-        terms.append(History(lags=arguments.history))
-    for text in arguments.group or ():
-        factor, _, slopes = text.partition(":")
-        terms.append(Group(factor, slopes=tuple(filter(None, slopes.split(",")))))
     prior: Any = None if arguments.ridge is None else ridge(arguments.ridge)
     prior = prior if arguments.lasso is None else lasso(arguments.lasso)
     asked = {name: getattr(arguments, name) for name in ("family", "link", *ROLES)}

@@ -26,7 +26,8 @@ from bayesglm.show.predictive import PREDICTIVE_DRAWS, thin
 from bayesglm.show.report import Story
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Flat, Normal
-from bayesglm.spec.terms import History, Lagged
+from bayesglm.spec.terms.history import History
+from bayesglm.spec.terms.lagged import Lagged
 
 if TYPE_CHECKING:
     import os

@@ -14,7 +14,11 @@ from bayesglm.design.clock import Clock
 from bayesglm.design.variables import factor_labels, numbers, require
 from bayesglm.errors import DataError
 from bayesglm.numerics.rows.rows import Coded, Columns, Dense, Shifted, span
-from bayesglm.spec.terms import Group, History, Lagged, Linear, Term, lag_range
+from bayesglm.spec.terms.group import Group
+from bayesglm.spec.terms.history import History
+from bayesglm.spec.terms.lagged import Lagged
+from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
@@ -27,7 +31,8 @@ class Block:
     ``signal`` is the predictor, ``(n_samples, n_features)``; lagged blocks read it at
     ``t - lag`` inside the sample's own trial, and blocks of a factor give it to the coefficients
     of each sample's level, which is in ``codes``. ``columns(rows)`` gives ``(len(rows), size)``,
-    lag-major, in the order of the coefficient array of shape ``shape``.
+    lag-major, in the order of the coefficient array of shape ``shape``. The first ``n_ones``
+    columns of the signal are ones, whose sd counts as one where priors are scaled by that.
     """
 
     name: str
@@ -41,11 +46,32 @@ class Block:
     codes: Array | None = None
     per_column: bool = False
     column_names: tuple[str, ...] = field(default=())
+    n_ones: int = 0
 
     @cached_property
     def size(self) -> int:
         """Number of coefficients."""
         return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def unit_shape(self) -> tuple[int, ...]:
+        """Shape of the coefficients that may differ in units, as levels of a factor do not."""
+        return self.shape if self.codes is None else self.shape[:-1]
+
+    @property
+    def reads_own_rows(self) -> bool:
+        """Whether each sample's columns are made of its own signal, and of no other sample's."""
+        return self.lags is None
+
+    def is_movable(self, rows: Array) -> bool:
+        """Say whether constants taken from the signal are taken from the columns of some rows.
+
+        Not where a factor multiplies it, nor where lags reach beyond a trial's ends: those read
+        zero, which would no longer be zero.
+        """
+        if self.codes is not None:
+            return False
+        return self.lags is None or bool(self.complete()[rows].all())
 
     def complete(self) -> Array:
         """Return which samples see every lag inside their own trial."""
@@ -115,6 +141,10 @@ class Block:
         if self.column_names:
             return self.column_names[column]
         return entry_label(self.name, self.shape, self.dims, self.coords, column)
+
+    def signal_label(self, column: int) -> str:
+        """Name one column of the signal: of a factor's effects the slope, else its coefficient."""
+        return self.label(column) if self.codes is None else str(self.coords[self.dims[0]][column])
 
 
 def entry_label(
@@ -223,6 +253,7 @@ def _group(term: Group, source: Source) -> Block:
         {**effects, level: levels},
         codes=codes.astype(np.intp),
         per_column=True,
+        n_ones=1,
     )
 
 
@@ -241,7 +272,7 @@ def _known(term: Group, levels: Array, found: Array, codes: Array) -> tuple[Arra
 def _with_lags(
     term: Lagged | History, signal: Array, shape: tuple[int, ...], dims: list[str], source: Source
 ) -> Block:
-    lags = np.array(lag_range(term, source.clock.step))
+    lags = np.array(term.lag_range(source.clock.step))
     dim = f"{term.label}_lag"
     coords = source.coords(term.variable, dims) if isinstance(term, Lagged) else {}
     return Block(

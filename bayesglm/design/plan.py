@@ -23,16 +23,9 @@ from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM, RESERVED, check_is_model
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import Flat, learned_scale
-from bayesglm.spec.terms import Group, History, Lagged, Linear
 
 Array = np.ndarray
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
-OWN_DIMS: dict[type, tuple[str, ...]] = {
-    Linear: ("column",),
-    Lagged: ("lag",),
-    History: ("lag",),
-    Group: ("level", "effect"),
-}
 OF_LEARNED = ("scale", "local", "slab")  # parameters beside coefficients whose scale is learned
 
 
@@ -165,12 +158,12 @@ def _plainly_labelled(dataset: xr.Dataset) -> xr.Dataset:
 
 def _roles(model: GLM) -> dict[str, str]:
     roles = {variable: role for role, variable in reversed(model.roles.items())}
-    factors = {term.factor: "factor" for term in model.terms if isinstance(term, Group)}
-    return factors | roles
+    of_terms = [one for term in reversed(model.terms) for one in term.roles.items()]
+    return dict(of_terms) | roles
 
 
 def _lagged_label(model: GLM) -> str | None:
-    return next((term.label for term in model.terms if isinstance(term, (Lagged, History))), None)
+    return next((term.label for term in model.terms if term.is_lagged), None)
 
 
 def _labels(dataset: xr.Dataset, dim: str) -> Array:
@@ -198,14 +191,19 @@ def _check_dims(model: GLM, dataset: xr.Dataset) -> None:
     if model.response in dims:
         raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
     for term in model.terms:
-        if isinstance(term, Lagged) and "lag" in named.variables.get(term.variable, named).dims:
+        with_lags = [
+            name
+            for name in term.variables
+            if term.is_lagged and "lag" in named.variables.get(name, named).dims
+        ]
+        if with_lags:
             raise ModelError(
-                f"term {term.label!r} has lags of its own, and its predictor {term.variable!r} a "
+                f"term {term.label!r} has lags of its own, and its predictor {with_lags[0]!r} a "
                 "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."
             )
-        own_names = {f"{term.label}_{suffix}": "dim" for suffix in OWN_DIMS[type(term)]}
-        prior = model.prior_of(term)
-        if learned_scale(prior) or (prior is None and isinstance(term, Group)):
+        own_names = {f"{term.label}_{suffix}": "dim" for suffix in term.own_dims}
+        prior = model.prior_of(term) or term.default_prior(1.0)
+        if learned_scale(prior) is not None:
             own_names |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
         for name in dims & own_names.keys():
             raise ModelError(

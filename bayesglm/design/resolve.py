@@ -21,8 +21,8 @@ from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
 from bayesglm.numerics.rows.rows import span
-from bayesglm.spec.priors import HalfNormal, HalfStudentT, Normal
-from bayesglm.spec.terms import Group
+from bayesglm.spec.priors import CoefficientPrior, HalfStudentT
+from bayesglm.spec.terms.term import settled
 
 Array = np.ndarray
 DEFAULT_SCALE = 2.5
@@ -33,9 +33,7 @@ def resolve(plan: Plan) -> Plan:
     """Return the plan with every prior that the data decide written into its model."""
     model = plan.model
     terms = tuple(
-        replace(term, prior=_default_prior(plan, place))
-        if model.prior_of(term) is None
-        else replace(term, prior=model.prior_of(term))
+        settled(term, model.prior_of(term) or _default_prior(plan, place), {})
         for place, term in enumerate(model.terms)
     )
     dispersion: Any = model.dispersion
@@ -65,12 +63,10 @@ def data_scale(plan: Plan, place: int) -> float:
     return float(np.exp(np.mean(scales)))
 
 
-def _default_prior(plan: Plan, place: int) -> Normal:
+def _default_prior(plan: Plan, place: int) -> CoefficientPrior:
     scales = _default_scales(plan, place)
-    shape = plan.designs[0].predictors.blocks[place].shape
-    if isinstance(plan.model.terms[place], Group):
-        return Normal(HalfNormal(_for_neurons(plan, scales, shape[:-1])))
-    return Normal(_for_neurons(plan, scales, shape))
+    block = plan.designs[0].predictors.blocks[place]
+    return plan.model.terms[place].default_prior(_for_neurons(plan, scales, block.unit_shape))
 
 
 def _default_scales(plan: Plan, place: int) -> list[Array]:
@@ -79,10 +75,9 @@ def _default_scales(plan: Plan, place: int) -> list[Array]:
     for neuron, design in enumerate(plan.designs):
         block = design.predictors.blocks[place]
         sds = _sd_of_predictor(block, design)
-        if isinstance(plan.model.terms[place], Group):
-            sds[0] = 1.0  # of the intercepts' column of ones
+        sds[: block.n_ones] = 1.0
         if not np.all(sds > 0):
-            at = "" if sds.size == 1 else f" (column {_column(block, int(np.argmin(sds)))!r})"
+            at = "" if sds.size == 1 else f" (column {block.signal_label(int(np.argmin(sds)))!r})"
             raise DataError(
                 f"predictor {block.name!r}{at}{plan.name_of(neuron)} is constant over the samples "
                 "in use, so no prior can be scaled by it; remove the term or give it a prior=."
@@ -99,13 +94,6 @@ def _default_scales(plan: Plan, place: int) -> list[Array]:
     return scales
 
 
-def _column(block: Block, k: int) -> str:
-    """Name a column of the signal: of a factor's effects the slope, else as its coefficient."""
-    if block.codes is None:
-        return block.label(k)
-    return str(block.coords[block.dims[0]][k])
-
-
 def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> Any:
     """Return one number where all agree, else an array that broadcasts to (neuron, *shape)."""
     array = np.array([np.asarray(value, dtype=float).reshape(-1) for value in values])
@@ -117,9 +105,9 @@ def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> 
 
 
 def _sd_of_predictor(block: Block, design: Design) -> Array:
-    if block.lags is not None:
-        return _sds(block.signal, np.arange(len(block.signal)), None, block.per_column)
-    return _sds(block.signal, design.predictors.rows, design.weights, block.per_column)
+    if block.reads_own_rows:
+        return _sds(block.signal, design.predictors.rows, design.weights, block.per_column)
+    return _sds(block.signal, np.arange(len(block.signal)), None, block.per_column)
 
 
 def _sd_of_response(design: Design) -> float:

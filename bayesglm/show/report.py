@@ -32,7 +32,7 @@ from bayesglm.show.predictive import STRETCH, predictive
 from bayesglm.show.units import unit_of_times
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
-from bayesglm.spec.terms import Group
+from bayesglm.spec.terms.term import FACTOR
 
 if TYPE_CHECKING:
     import os
@@ -186,7 +186,8 @@ class Story:
         dim = fit.attrs["sample_dim"]
         dataset = stored_data(fit)
         terms = model_of(fit).terms
-        factors = {term.factor for term in terms if isinstance(term, Group)}
+        roles = {name: role for term in terms for name, role in term.roles.items()}
+        factors = {name for name, role in roles.items() if role == FACTOR}
         part = dataset.drop_vars(factors & dataset.data_vars.keys())
         part = part.isel({dim: slice(0, 2 * STRETCH)})
         x: Array = np.arange(part.sizes[dim])

@@ -10,10 +10,11 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.hints import near
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
-from bayesglm.spec.terms import TERMS
+from bayesglm.spec.terms.table import TERMS
 
 DEEPEST = 32  # brackets inside brackets; a model has fewer, even with arrays of many dims
-NOUNS = {kind.__name__: kind for kind in (GLM, *TERMS, *COEFFICIENT_PRIORS, *DISPERSION_PRIORS)}
+KINDS: tuple[Any, ...] = (GLM, *TERMS, *COEFFICIENT_PRIORS, *DISPERSION_PRIORS)
+NOUNS = {kind.__name__: kind for kind in KINDS}
 
 
 def to_json(model: GLM) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.hints import call_of, is_among, is_unordered, meant, prior_hint, shown, verb_hint
+from bayesglm.spec.hints import call_of, is_among, meant, prior_hint, shown, verb_hint
 from bayesglm.spec.names import CARRIED, fault_of, first_repeat
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.numbers import Number, frozen_number
@@ -21,15 +21,13 @@ from bayesglm.spec.priors import (
     RandomWalk,
     learned_scale,
 )
-from bayesglm.spec.terms import TERMS, Group, History, Linear, Term
+from bayesglm.spec.terms.table import TERMS, as_terms
+from bayesglm.spec.terms.term import Term
 
 ROLES = ("trials", "offset", "exposure", "weights")
 RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q", *CARRIED})
 DERIVED = (
-    "_lag",
-    "_column",
-    "_level",
-    "_effect",
+    *sorted({f"_{suffix}" for kind in TERMS for suffix in kind.own_dims}),
     "_data",
     "_scale",
     "_local",
@@ -118,7 +116,7 @@ class GLM:
     def __post_init__(self) -> None:
         put_plain_strings(self)
         _check_no_formula(self)
-        put(self, terms=_as_terms(self.terms))
+        put(self, terms=as_terms(self.terms))
         _check_likelihood(self)
         _check_priors(self)
         _check_roles(self)
@@ -146,11 +144,11 @@ class GLM:
     @property
     def has_history(self) -> bool:
         """Whether the response's own past is a predictor."""
-        return any(isinstance(term, History) for term in self.terms)
+        return any(term.reads_response for term in self.terms)
 
     def prior_of(self, term: Term) -> CoefficientPrior | None:
         """Return the prior of a term: its own, the model's, or None where the data decide."""
-        return term.prior if term.prior is not None or isinstance(term, Group) else self.prior
+        return self.prior if term.prior is None and term.takes_model_prior else term.prior
 
     def to_json(self) -> str:
         """Write the model as JSON text that `from_json` reads back to an equal model."""
@@ -209,29 +207,6 @@ def _check_no_formula(model: GLM) -> None:
             f"response {model.response!r} is a formula, and GLM takes names; write "
             f"{call_of(model.response)}."
         )
-
-
-def _as_terms(terms: Any) -> tuple[Term, ...]:
-    if is_unordered(terms):
-        raise ModelError(
-            f"terms are a {type(terms).__name__}, and must be in an order of their own; write a "
-            f"list: {[str(one) for one in terms]!r}, or Linear(name, prior=...) in it."
-        )
-    several: Iterable[object] = (
-        (terms,) if isinstance(terms, (str, *TERMS)) or not isinstance(terms, Iterable) else terms
-    )
-    made: list[Term] = []
-    for term in several:
-        if isinstance(term, str):
-            term = Linear(term)
-        if not isinstance(term, TERMS):
-            allowed = ", ".join(kind.__name__ for kind in TERMS)
-            hint = "; write ['x'], or [] for an intercept alone" if terms is None else ""
-            raise ModelError(
-                f"a term must be one of {allowed} or a variable's name, got {shown(term)}{hint}."
-            )
-        made.append(term)
-    return tuple(made)
 
 
 def _check_likelihood(model: GLM) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, range_text
 from bayesglm.spec.priors import learned_scale
-from bayesglm.spec.terms import Group, History, Lagged, Linear, Term
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 def model_text(model: GLM) -> str:
     """Write a model over several lines: likelihood, linear predictor, priors and penalties."""
     family = FAMILY_NAMES[model.family]
-    index = "[t]" if any(isinstance(term, (Lagged, History)) for term in model.terms) else "[i]"
+    index = "[t]" if any(term.is_lagged for term in model.terms) else "[i]"
     mean = LINK_NAMES[model.link_name].mean.format(eta=f"eta{index}")
     likelihood = family.notation.format(mu=mean, trials=f"{model.trials}{index}")
     weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
     parts = [f"{model.offset}{index}"] if model.offset else []
     parts += [f"log({model.exposure}){index}"] if model.exposure else []
     parts += ["intercept"] if model.intercept is not None else []
-    parts += [_term_sum(term, model.response, index) for term in model.terms]
+    parts += [term.summand(model.response, index) for term in model.terms]
     lines = [
         f"{model.response}{index} ~ {likelihood}{weighted}",
         f"eta{index} = {' + '.join(parts) or '0'}",
@@ -33,7 +32,7 @@ def model_text(model: GLM) -> str:
     rows: list[tuple[str, str, Any]] = []
     if model.intercept is not None:
         rows.append(("intercept", "intercept", model.intercept))
-    rows += [(_term_index(term), term.label, model.prior_of(term)) for term in model.terms]
+    rows += [(term.symbol(), term.label, model.prior_of(term)) for term in model.terms]
     for term in model.terms:
         scale = learned_scale(model.prior_of(term))
         if scale is not None:
@@ -41,32 +40,6 @@ def model_text(model: GLM) -> str:
     rows += [(name, name, model.dispersion) for name in family.dispersions]
     lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in rows]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _term_sum(term: Term, response: str, index: str) -> str:
-    if isinstance(term, Linear):
-        if isinstance(term.variable, tuple):
-            return f"Σⱼ {term.label}[j]·({', '.join(term.variable)})[j]{index}"
-        return f"{term.label}·{term.variable}{index}"
-    if isinstance(term, Group):
-        level = f"[{term.factor}{index}]"
-        slopes = [f"{term.label}.{slope}{level}·{slope}{index}" for slope in term.slopes]
-        return " + ".join([f"{term.label}{level}", *slopes])
-    source = response if isinstance(term, History) else term.variable
-    return f"Σₖ {term.label}[k]·{source}[t-k]"
-
-
-def _term_index(term: Term) -> str:
-    if not isinstance(term, (Lagged, History)):
-        return term.label
-    first = 1 if isinstance(term, History) else 0
-    if isinstance(term.lags, int):
-        return f"{term.label}[k={first}..{first + term.lags - 1}]"
-    if term.lags is not None:
-        return f"{term.label}[k={term.lags[0]}..{term.lags[1] - 1}]"
-    if isinstance(term.window, tuple):
-        return f"{term.label}[{term.window[0]:g}..{term.window[1]:g} s]"
-    return f"{term.label}[{term.window:g} s]"
 
 
 def _prior_text(symbol: str, prior: Any) -> str:

@@ -177,11 +177,8 @@ def _centred_predictors(predictors: Predictors) -> tuple[Predictors, Array]:
 
 
 def _centred_block(block: Block, rows: Array) -> tuple[Block, Array | float]:
-    """Return a block and the centres of its columns; as it is where a factor multiplies them.
-
-    So it is of lags beyond a trial's ends as well: those read zero, which would no longer be zero.
-    """
-    if block.codes is not None or (block.lags is not None and not block.complete()[rows].all()):
+    """Return a block and the centres of its columns; as it is where these do not move with it."""
+    if not block.is_movable(rows):
         return block, 0.0
     centres = _centres(block.signal, rows)
     if not centres.any():

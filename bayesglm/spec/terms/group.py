@@ -1,0 +1,142 @@
+"""Effects that vary between groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.hints import is_unordered, shown
+from bayesglm.spec.noun import noun, put
+from bayesglm.spec.numbers import Number
+from bayesglm.spec.priors import CoefficientPrior, HalfNormal, Normal, RandomWalk, learned_scale
+from bayesglm.spec.terms.term import FACTOR, SLOPE, Option, check_common, check_name
+
+
+@noun
+class Group:
+    """Effects that vary between groups: eta += b[g(i)] + sum over slopes x of x * b_x[g(i)].
+
+    In a formula it is ``(1 | factor)``, with slopes ``(1 + x | factor)``. The levels' effects share
+    a scale that is learned from them (partial pooling; Gelman & Hill 2007, chapter 12):
+    b ~ Normal(0, scale), one scale for the intercepts and one for each slope, named
+    ``<name>_scale``. Coefficients lie along ``<name>_level``, with slopes along ``<name>_effect``
+    (``"intercept"``, then the slopes) first.
+
+    Parameters
+    ----------
+    factor : str
+        A variable (or the coordinate ``"trial"``) with one label per sample: words or whole
+        numbers.
+    slopes : str or tuple of str
+        Variables over the samples whose slopes vary too.
+    correlated : bool
+        Whether the effects of a level are correlated; only False is available.
+    name : str, optional
+        Name of the coefficients; the factor's own by default.
+    prior : prior, optional
+        By default ``Normal(HalfNormal(2.5 sd(y)/sd(x)))`` on the scale of a gaussian response,
+        2.5/sd(x) elsewhere, with sd(x) = 1 for intercepts; not the model's ``prior``.
+
+    Raises
+    ------
+    ModelError
+        No factor, a slope named twice, correlated effects, or slopes under a `RandomWalk` whose
+        scale is learned.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Group("subject", slopes="dose")
+    Group('subject', slopes=('dose',))
+    >>> bg.Group("session", prior=bg.Normal(bg.Exponential(0.5)))
+    Group('session', prior=Normal(Exponential(0.5)))
+    """
+
+    factor: str
+    slopes: str | tuple[str, ...] = ()  # kept as a tuple
+    correlated: bool = False
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    own_dims: ClassVar[tuple[str, ...]] = ("level", "effect")
+    is_lagged: ClassVar = False
+    reads_response: ClassVar = False
+    takes_model_prior: ClassVar = False
+    option: ClassVar = Option(
+        "FACTOR[:X1,X2]", "a factor whose levels have intercepts (and slopes) of their own"
+    )
+
+    def __post_init__(self) -> None:
+        check_name("Group factor", self.factor)
+        slopes: Any = (self.slopes,) if isinstance(self.slopes, str) else self.slopes
+        if not isinstance(slopes, Iterable) or is_unordered(slopes):
+            raise ModelError(
+                f"Group slopes must be names of variables, got {shown(slopes)}; write slopes=['x', "
+                "'z']."
+            )
+        slopes = tuple(slopes)
+        for one in slopes:
+            check_name("Group slope", one)
+        put(self, slopes=tuple(map(str, slopes)))
+        if len(set(self.slopes)) < len(slopes) or self.factor in slopes:
+            raise ModelError(f"Group({self.factor!r}, slopes={slopes!r}) names a variable twice.")
+        if "intercept" in self.slopes:
+            raise ModelError(
+                f"Group({self.factor!r}): the slope 'intercept' is named as the varying intercepts "
+                "are; rename the variable."
+            )
+        if self.correlated is not False:
+            raise ModelError(
+                f"Group({self.factor!r}): correlated effects are not available; leave "
+                "correlated=False, or add an LKJ prior to bg.to_pymc(model, data)."
+            )
+        check_common(self)
+        if slopes and isinstance(self.prior, RandomWalk) and learned_scale(self.prior) is not None:
+            raise ModelError(
+                f"Group({self.factor!r}): a RandomWalk learns one scale for the whole term, and "
+                "intercepts and slopes differ in their units; give it a number for each effect, or "
+                "take another prior."
+            )
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or self.factor
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each variable is that the term reads."""
+        return {self.factor: FACTOR, **dict.fromkeys(self.slopes, SLOPE)}
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads."""
+        return (self.factor, *self.slopes)
+
+    def lag_range(self, step: float | None) -> None:
+        """Return None: it reads each sample's own level."""
+
+    def default_prior(self, scale: Number) -> Normal:
+        """Return a normal prior whose scale is learned, of each effect."""
+        return Normal(HalfNormal(scale))
+
+    def summand(self, response: str, index: str) -> str:
+        """Write the effects of the sample's level."""
+        level = f"[{self.factor}{index}]"
+        slopes = [f"{self.label}.{slope}{level}·{slope}{index}" for slope in self.slopes]
+        return " + ".join([f"{self.label}{level}", *slopes])
+
+    def symbol(self) -> str:
+        """Write the coefficients."""
+        return self.label
+
+    @classmethod
+    def from_text(cls, text: str) -> tuple[Group, ...]:
+        """Read a factor, and slopes separated by commas.
+
+        >>> Group.from_text("subject:dose")
+        (Group('subject', slopes=('dose',)),)
+        """
+        factor, _, slopes = text.partition(":")
+        return (cls(factor, slopes=tuple(filter(None, slopes.split(",")))),)

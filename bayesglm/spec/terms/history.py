@@ -1,0 +1,99 @@
+"""The response's own past."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.noun import noun
+from bayesglm.spec.priors import CoefficientPrior
+from bayesglm.spec.terms.lags import (
+    Lags,
+    Window,
+    check_lags,
+    number_of_lags,
+    range_of_lags,
+    symbol_along_lags,
+)
+from bayesglm.spec.terms.term import Option, check_common, normal_prior
+
+
+@noun
+class History:
+    """The response's own past, from lag 1 on: eta[t] += sum over k >= 1 of y[t - k] * w[k].
+
+    It makes refractoriness, bursting and adaptation part of the model (Truccolo et al. 2005,
+    equation 4). Coefficients lie along ``<name>_lag``.
+
+    Parameters
+    ----------
+    lags : int or (int, int), optional
+        ``lags=20`` is lags 1, ..., 20; ``(start, stop)`` is lags start, ..., stop - 1, start >= 1.
+    window : float or (float, float), optional
+        The same in seconds, rounded to whole samples: ``window=0.02`` at 1 ms is ``lags=20``.
+    name : str, optional
+        Name of the coefficients, ``"history"`` by default.
+    prior
+        As in `Linear`.
+
+    Raises
+    ------
+    ModelError
+        Neither or both of lags and window, or a lag below 1.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.History(window=0.02)
+    History(window=0.02)
+    """
+
+    lags: Lags = None
+    window: Window = None
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    own_dims: ClassVar[tuple[str, ...]] = ("lag",)
+    is_lagged: ClassVar = True
+    first_lag: ClassVar = 1
+    reads_response: ClassVar = True
+    takes_model_prior: ClassVar = True
+    lag_range = range_of_lags
+    symbol = symbol_along_lags
+    default_prior = normal_prior
+    option: ClassVar = Option("LAGS", "lags of the response's own past")
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_lags(self)
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or "history"
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each variable is that the term reads, besides the response: none is."""
+        return {}
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads, besides the response."""
+        return ()
+
+    def summand(self, response: str, index: str) -> str:
+        """Write the sum over lags."""
+        return f"Σₖ {self.label}[k]·{response}[t-k]"
+
+    @classmethod
+    def from_text(cls, text: str) -> tuple[History, ...]:
+        """Read a number of lags.
+
+        >>> History.from_text("20")
+        (History(lags=20),)
+        """
+        lags = number_of_lags(text)
+        if lags is None:
+            raise ModelError(f"--history takes a number of lags, for example 20, got {text!r}.")
+        return (cls(lags=lags),)

@@ -1,0 +1,105 @@
+"""A predictor's recent past."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.noun import noun
+from bayesglm.spec.priors import CoefficientPrior
+from bayesglm.spec.terms.lags import (
+    Lags,
+    Window,
+    check_lags,
+    number_of_lags,
+    range_of_lags,
+    symbol_along_lags,
+)
+from bayesglm.spec.terms.term import PREDICTOR, Option, check_common, check_name, normal_prior
+
+
+@noun
+class Lagged:
+    """A predictor's recent past: eta[t] += sum over lags k of x[t - k] * w[k].
+
+    Lag 0 is the present and lag k is k samples ago, so a positive lag means that the predictor
+    comes before the response. Coefficients lie along ``<name>_lag`` (then any feature dims, for a
+    predictor over ``(time, y, x)``). For a white stimulus the least-squares coefficients are the
+    spike-triggered average up to scale (Chichilnisky 2001).
+
+    Parameters
+    ----------
+    variable : str
+        A variable of dims ``(sample, *feature dims)`` at regular times.
+    lags : int or (int, int), optional
+        ``lags=25`` is lags 0, 1, ..., 24; ``(start, stop)`` is lags start, ..., stop - 1, where
+        negative lags look into the predictor's future.
+    window : float or (float, float), optional
+        The same in seconds, rounded to whole samples: ``window=0.025`` at 1 ms is ``lags=25``.
+    name, prior
+        As in `Linear`.
+
+    Raises
+    ------
+    ModelError
+        Neither or both of lags and window, or no lag at all.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Lagged("stimulus", lags=25, prior=bg.ridge(4.0))
+    Lagged('stimulus', lags=25, prior=Normal(0.5))
+    """
+
+    variable: str
+    lags: Lags = None
+    window: Window = None
+    name: str | None = None
+    prior: CoefficientPrior | None = None
+
+    own_dims: ClassVar[tuple[str, ...]] = ("lag",)
+    is_lagged: ClassVar = True
+    first_lag: ClassVar = 0
+    reads_response: ClassVar = False
+    takes_model_prior: ClassVar = True
+    lag_range = range_of_lags
+    symbol = symbol_along_lags
+    default_prior = normal_prior
+    option: ClassVar = Option("X:LAGS", "a predictor and its number of lags")
+
+    def __post_init__(self) -> None:
+        check_name("Lagged variable", self.variable)
+        check_common(self)
+        check_lags(self)
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+        return self.name or self.variable
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each variable is that the term reads."""
+        return {self.variable: PREDICTOR}
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that the term reads."""
+        return (self.variable,)
+
+    def summand(self, response: str, index: str) -> str:
+        """Write the sum over lags."""
+        return f"Σₖ {self.label}[k]·{self.variable}[t-k]"
+
+    @classmethod
+    def from_text(cls, text: str) -> tuple[Lagged, ...]:
+        """Read a name and a number of lags.
+
+        >>> Lagged.from_text("stimulus:25")
+        (Lagged('stimulus', lags=25),)
+        """
+        name, _, number = text.rpartition(":")
+        lags = number_of_lags(number)
+        if not name or lags is None:
+            raise ModelError(f"--lagged takes NAME:LAGS, for example stimulus:25, got {text!r}.")
+        return (cls(name, lags=lags),)

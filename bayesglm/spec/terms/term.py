@@ -1,0 +1,109 @@
+"""What a term of the linear predictor says of itself, and the checks that all terms share.
+
+A new term is one class with these facts, named in `table.TERMS`, and one builder of its columns in
+``bayesglm.design``; whoever lays, writes, draws or stores a model asks the facts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.hints import prior_hint, shown
+from bayesglm.spec.noun import put_plain_strings
+from bayesglm.spec.numbers import Number
+from bayesglm.spec.priors import COEFFICIENT_PRIORS, CoefficientPrior, Normal
+
+PREDICTOR, FACTOR, SLOPE = "predictor", "factor", "slope"  # what a variable is to its term
+
+
+class Option(NamedTuple):
+    """How the shell's option of a term is explained; its flag is the class in small letters."""
+
+    metavar: str
+    help: str
+
+
+class Term(Protocol):
+    """A part of the linear predictor: its coefficients, and what it reads of the data."""
+
+    own_dims: ClassVar[tuple[str, ...]]
+    """Suffixes of the dims ``<label>_<suffix>`` that it makes beside those of the data."""
+    is_lagged: ClassVar[bool]
+    """Whether it reads samples at regular times before or after its own, which is then t, not i."""
+    reads_response: ClassVar[bool]
+    """Whether it reads the response's own past."""
+    takes_model_prior: ClassVar[bool]
+    """Whether the model's ``prior=`` holds for it where it has none of its own."""
+    option: ClassVar[Option]
+
+    @property
+    def name(self) -> str | None:
+        """The name that was given, if any."""
+
+    @property
+    def prior(self) -> CoefficientPrior | None:
+        """The prior that was given, or the data decided; None until then."""
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each variable is that it reads of the data, the response apart."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the data that it reads, the response apart."""
+
+    def lag_range(self, step: float | None) -> range | None:
+        """Return its lags in samples of ``step`` seconds; None where it has none."""
+
+    def default_prior(self, scale: Number) -> CoefficientPrior:
+        """Return the prior that it has where none is given, of a scale that the data tell."""
+
+    def summand(self, response: str, index: str) -> str:
+        """Write what it adds to eta of the sample ``index``, ``[t]`` or ``[i]``."""
+
+    def symbol(self) -> str:
+        """Write its coefficients with the places at which they stand."""
+
+    @classmethod
+    def from_text(cls, text: str) -> tuple[Term, ...]:
+        """Read the terms that the shell's option says."""
+
+
+def settled[T: Term](term: T, prior: CoefficientPrior | None, facts: Mapping[str, Any]) -> T:
+    """Return a term as the first fit leaves it: its prior, and fields that the data decided.
+
+    Other data are then laid by what the first had: their levels, knots or scales.
+    """
+    fields: Any = {"prior": prior, **facts}
+    return dataclasses.replace(term, **fields)  # type: ignore[type-var]
+
+
+def normal_prior(term: Term, scale: Number) -> Normal:
+    """Return the default prior of most terms: normal, each coefficient by itself."""
+    return Normal(scale)
+
+
+def check_name(what: str, name: object) -> None:
+    """Raise ModelError unless a name is one."""
+    if not isinstance(name, str) or not name:
+        raise ModelError(f"{what} must be a non-empty string, got {shown(name)}.")
+
+
+def check_common(term: Term) -> None:
+    """Check the fields that every term has."""
+    put_plain_strings(term)
+    if term.name is not None:
+        check_name(f"{type(term).__name__} name", term.name)
+    if term.prior is not None and not isinstance(term.prior, COEFFICIENT_PRIORS):
+        allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
+        raise ModelError(
+            f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso, elastic_net, "
+            f"smooth), got {shown(term.prior)}{prior_hint(term.prior)}."
+        )
