@@ -1,24 +1,15 @@
-"""Terms turned into columns: one builder per kind of term, one kind of block out of all."""
+"""Blocks: the columns of one term on the data, whatever its kind, and how they are named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from bayesglm.design.clock import Clock
-from bayesglm.design.variables import factor_labels, numbers, require
-from bayesglm.errors import DataError
 from bayesglm.numerics.rows.rows import Coded, Columns, Dense, Shifted, span
-from bayesglm.spec.terms.group import Group
-from bayesglm.spec.terms.history import History
-from bayesglm.spec.terms.lagged import Lagged
-from bayesglm.spec.terms.linear import Linear
-from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
@@ -156,145 +147,3 @@ def entry_label(
     index = np.unravel_index(k, shape)
     places = [f"{dim}={coords[dim][at]}" for dim, at in zip(dims, index, strict=True)]
     return f"{name}[{', '.join(places)}]"
-
-
-@dataclass(frozen=True)
-class Source:
-    """What builders read: the checked data, the response of one neuron, the trials and time."""
-
-    dataset: xr.Dataset
-    dim: str
-    clock: Clock
-    population: str | None
-    neuron: int | None
-    response: Array | None
-    levels: Mapping[str, Array] = field(default_factory=dict)  # of each factor's term, if known
-
-    def values(self, name: str, role: str) -> tuple[Array, list[str]]:
-        """Return a variable's numbers and its feature dims, this neuron's own where it has own."""
-        variable = require(self.dataset, name, role)
-        if self.population is not None and self.population in variable.dims:
-            variable = variable.isel({self.population: self.neuron})
-        dims = [str(dim) for dim in variable.dims if dim != self.dim]
-        values = numbers(variable, self.dim, role, self.dataset)
-        if not values.size:
-            empty = next(dim for dim in dims if not variable.sizes[dim])
-            raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")
-        return values, dims
-
-    def coords(self, name: str, dims: list[str]) -> dict[str, Array]:
-        """Return the labels of a variable's feature dims, positions where it has none."""
-        known, sizes = self.dataset.variables, self.dataset.variables[name].sizes
-        return {dim: known[dim].values if dim in known else np.arange(sizes[dim]) for dim in dims}
-
-
-def _linear(term: Linear, source: Source) -> Block:
-    if isinstance(term.variable, tuple):
-        columns = []
-        for name in term.variable:
-            values, dims = source.values(name, "predictor")
-            if dims:
-                raise DataError(
-                    f"predictor {name!r} has further dims {dims}; a term of several variables "
-                    f"takes variables over {source.dim!r} only. Make it a term of its own."
-                )
-            columns.append(values)
-        dim = f"{term.label}_column"
-        return Block(
-            term.label,
-            np.column_stack(columns),
-            (len(columns),),
-            (dim,),
-            {dim: np.array(term.variable)},
-            per_column=True,
-            column_names=term.variable,
-        )
-    values, dims = source.values(term.variable, "predictor")
-    signal = values.reshape(len(values), -1)
-    coords = source.coords(term.variable, dims)
-    return Block(term.label, signal, values.shape[1:], tuple(dims), coords)
-
-
-def _lagged(term: Lagged, source: Source) -> Block:
-    values, dims = source.values(term.variable, "predictor")
-    signal = values.reshape(len(values), -1)
-    return _with_lags(term, signal, values.shape[1:], dims, source)
-
-
-def _history(term: History, source: Source) -> Block:
-    if source.response is None:
-        raise DataError(
-            f"term {term.label!r} needs the response's own past, but the data lack the response."
-        )
-    return _with_lags(term, source.response[:, None], (), [], source)
-
-
-def _group(term: Group, source: Source) -> Block:
-    labels = factor_labels(source.dataset, term.factor, source.dim)
-    levels, codes = np.unique(labels, return_inverse=True)
-    if term.label in source.levels:
-        levels, codes = _known(term, source.levels[term.label], levels, codes)
-    columns = [np.ones(len(labels))]
-    for name in term.slopes:
-        values, dims = source.values(name, "slope")
-        if dims:
-            raise DataError(
-                f"slope {name!r} of term {term.label!r} has further dims {dims}; a slope takes "
-                f"one value per sample over {source.dim!r}."
-            )
-        columns.append(values)
-    level, effect = f"{term.label}_level", f"{term.label}_effect"
-    effects = {effect: np.array(["intercept", *term.slopes])} if term.slopes else {}
-    return Block(
-        term.label,
-        np.column_stack(columns),
-        (*(len(columns) for _ in effects), len(levels)),
-        (*effects, level),
-        {**effects, level: levels},
-        codes=codes.astype(np.intp),
-        per_column=True,
-        n_ones=1,
-    )
-
-
-def _known(term: Group, levels: Array, found: Array, codes: Array) -> tuple[Array, Array]:
-    """Return the levels of a fit and the codes among them of data whose own levels are these."""
-    places = {label: place for place, label in enumerate(levels.tolist())}
-    unknown = [label for label in found.tolist() if label not in places]
-    if unknown:
-        raise DataError(
-            f"the new data have {unknown[0]!r} in {term.factor!r}, a level that the fit has not "
-            "seen; predict for the fit's own levels, or fit again with data of that level."
-        )
-    return levels, np.array([places[label] for label in found.tolist()])[codes]
-
-
-def _with_lags(
-    term: Lagged | History, signal: Array, shape: tuple[int, ...], dims: list[str], source: Source
-) -> Block:
-    lags = np.array(term.lag_range(source.clock.step))
-    dim = f"{term.label}_lag"
-    coords = source.coords(term.variable, dims) if isinstance(term, Lagged) else {}
-    return Block(
-        term.label,
-        signal,
-        (len(lags), *shape),
-        (dim, *dims),
-        {dim: lags, **coords},
-        lags=lags,
-        clock=source.clock,
-        step=source.clock.step,
-    )
-
-
-BUILDERS: dict[type, Callable[[Any, Source], Block]] = {
-    Linear: _linear,
-    Lagged: _lagged,
-    History: _history,
-    Group: _group,
-}
-
-
-def build_block(term: Term, source: Source) -> Block:
-    """Turn one term and the data into its block."""
-    return BUILDERS[type(term)](term, source)

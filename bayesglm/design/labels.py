@@ -113,6 +113,19 @@ def in_words(values: Array) -> Array:
     return np.array([word.encode("unicode_escape").decode() for word in words], dtype=object)
 
 
+def plainly_labelled(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset with coordinates that files can hold, whatever held their labels."""
+    plain: dict[str, Any] = {}
+    for name, coordinate in dataset.coords.items():
+        own = not isinstance(coordinate.dtype, np.dtype)
+        if coordinate.ndim == 1 and (own or coordinate.dtype.kind in "OUcV"):
+            values = held_by(coordinate.variable)
+            labels = in_words(plain_labels(values))
+            if labels is not values:
+                plain[str(name)] = (coordinate.dims, labels, coordinate.attrs)
+    return dataset.assign_coords(plain) if plain else dataset
+
+
 def same_labels(one: Array, other: Array) -> bool:
     """Say whether labels are the same in the same order; one that is missing equals another."""
     # pandas has no index of half precision.

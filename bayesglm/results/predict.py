@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.design.design import Predictors
 from bayesglm.design.labels import coords_over, same_labels
-from bayesglm.design.plan import plan_prediction
+from bayesglm.design.prediction import plan_prediction
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem

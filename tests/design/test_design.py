@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import bayesglm as bg
 import bayesglm.design.design as design_module
-from bayesglm.design.plan import plan_fit, plan_prediction
+from bayesglm.design.plan import plan_fit
+from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.resolve import resolve
 
 PROPER = bg.Normal(1.0)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
-from bayesglm.design.plan import plan_fit, plan_prediction
+from bayesglm.design.plan import plan_fit
+from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.resolve import resolve
 
 N = 24

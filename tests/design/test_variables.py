@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import bayesglm as bg
 import bayesglm.inference.tree as tree_module
-from bayesglm.design.plan import plan_fit, plan_prediction
+from bayesglm.design.plan import plan_fit
+from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.resolve import resolve
 from bayesglm.design.variables import CACHED
 

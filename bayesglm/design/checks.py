@@ -1,0 +1,57 @@
+"""Names that the data, the model and its fit cannot share."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.model import GLM, RESERVED
+from bayesglm.spec.names import fault_of
+from bayesglm.spec.priors import learned_scale
+
+RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
+OF_LEARNED = ("scale", "local", "slab")  # parameters beside coefficients whose scale is learned
+
+
+def check_names(model: GLM, dataset: xr.Dataset) -> None:
+    """Raise ModelError where dims or coordinates bear names that terms or the fit need."""
+    dims = {str(dim) for dim in dataset.dims}
+    named = dataset[[name for name in model.variables if name in dataset.variables]]
+    own = RESERVED_DIMS | set(FAMILY_NAMES[model.family].dispersions)
+    for what, names in (("dim", named.dims), ("coordinate", named.coords)):
+        for name in map(str, names):
+            fault = "a fit needs the name itself" if name in own else fault_of(name)
+            if fault:
+                raise ModelError(
+                    f"the {what} {name!r} of the data cannot keep its name: {fault}; rename it: "
+                    f"data.rename({{{name!r}: '...'}})."
+                )
+    for name in (term.label for term in model.terms):
+        if name in dims:
+            raise ModelError(
+                f"term {name!r} is named like a dim of the data; give it another name=, for "
+                f"example name='{name}_effect'."
+            )
+    if model.response in dims:
+        raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
+    for term in model.terms:
+        with_lags = [
+            name
+            for name in term.variables
+            if term.is_lagged and "lag" in named.variables.get(name, named).dims
+        ]
+        if with_lags:
+            raise ModelError(
+                f"term {term.label!r} has lags of its own, and its predictor {with_lags[0]!r} a "
+                "dim 'lag' already; rename that dim, or use Linear for columns lagged beforehand."
+            )
+        own_names = {f"{term.label}_{suffix}": "dim" for suffix in term.own_dims}
+        prior = model.prior_of(term) or term.default_prior(1.0)
+        if learned_scale(prior) is not None:
+            own_names |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
+        for name in dims & own_names.keys():
+            raise ModelError(
+                f"term {term.label!r} needs the {own_names[name]} {name!r}, which the data have "
+                "already; give the term another name=."
+            )

@@ -1,0 +1,57 @@
+"""A fitted model laid on new data, which may lack response and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.checks import check_names
+from bayesglm.design.design import Predictors
+from bayesglm.design.door import as_dataset, sample_dim_of
+from bayesglm.design.labels import plainly_labelled
+from bayesglm.design.predictors import lay_predictors
+from bayesglm.design.readings import Readings, clock_of
+from bayesglm.design.variables import numbers, require
+from bayesglm.errors import DataError
+from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+
+
+def plan_prediction(
+    model: GLM,
+    data: object,
+    population: str | None,
+    n_neurons: int,
+    levels: Mapping[str, Array] = MappingProxyType({}),
+) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
+    """Lay the model's predictors on new data, which may lack response and weights.
+
+    ``levels`` are those of the fit, of each term of a factor.
+    """
+    dataset = as_dataset(data)
+    first = next((name for term in model.terms for name in term.variables), model.response)
+    dim = sample_dim_of(dataset, first)
+    dataset = plainly_labelled(as_dataset(dataset, dim))
+    check_names(model, dataset)
+    if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
+        raise DataError(
+            f"the new data have {dataset.sizes[population]} along {population!r}, but the fit has "
+            f"{n_neurons}; give new data of the same {population!r}."
+        )
+    clock = clock_of(model, dataset, dim)
+    every = []
+    for neuron in range(n_neurons):
+        index = neuron if population is not None else None
+        y = None
+        if model.has_history:
+            response = require(dataset, model.response, "response (for its history)")
+            if population is not None:
+                response = response.isel({population: neuron})
+            y = numbers(response, dim, "response", dataset)
+        readings = Readings(dataset, dim, clock, population, index, y, levels)
+        every.append(lay_predictors(model, readings, None))
+    return dataset, dim, tuple(every)

@@ -1,0 +1,45 @@
+"""The linear predictor of one neuron: its blocks, its known part, and the samples in use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglm.design.design import Predictors
+from bayesglm.design.readings import Readings
+from bayesglm.design.roles import known_part, per_sample
+from bayesglm.design.terms.table import build_block
+from bayesglm.errors import DataError
+from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+
+
+def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Predictors:
+    """Lay the terms of a model on one neuron's data; ``counted`` samples count for some neuron."""
+    offset = known_part(model, readings)
+    trials = per_sample(model, readings, "trials")
+    blocks = tuple(build_block(term, readings) for term in model.terms)
+    n = readings.clock.n_samples
+    keep = np.ones(n, dtype=bool)
+    if model.edges == "drop":
+        for block in blocks:
+            keep &= block.complete()
+    n_incomplete = n - int(keep.sum())
+    rows = np.flatnonzero(keep if counted is None else keep & counted)
+    lagged = [block for block in blocks if block.lags is not None]
+    if not keep.any() and lagged:
+        longest = max(lagged, key=lambda block: block.size)
+        assert longest.lags is not None
+        raise DataError(
+            f"no sample has a full past: term {longest.name!r} reaches from lag "
+            f"{longest.lags[0]} to {longest.lags[-1]}, and no trial of the {n} samples is long "
+            "enough. Use fewer lags, more samples, or edges='zero'."
+        )
+    if not len(rows):
+        zero = " or ".join(
+            f"{role} {getattr(model, role)!r}"
+            for role in ("weights", "trials")
+            if getattr(model, role)
+        )
+        raise DataError(f"{zero} are zero for every sample in use; no sample counts.")
+    return Predictors(blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials)

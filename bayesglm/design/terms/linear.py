@@ -1,0 +1,39 @@
+"""Columns of predictors as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglm.design.blocks import Block
+from bayesglm.design.readings import Readings
+from bayesglm.errors import DataError
+from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.term import PREDICTOR
+
+
+def linear_block(term: Linear, readings: Readings) -> Block:
+    """Lay a variable with its feature dims, or several variables side by side."""
+    if isinstance(term.variable, tuple):
+        columns = []
+        for name in term.variable:
+            values, dims = readings.values(name, PREDICTOR)
+            if dims:
+                raise DataError(
+                    f"predictor {name!r} has further dims {dims}; a term of several variables "
+                    f"takes variables over {readings.dim!r} only. Make it a term of its own."
+                )
+            columns.append(values)
+        dim = f"{term.label}_column"
+        return Block(
+            term.label,
+            np.column_stack(columns),
+            (len(columns),),
+            (dim,),
+            {dim: np.array(term.variable)},
+            per_column=True,
+            column_names=term.variable,
+        )
+    values, dims = readings.values(term.variable, PREDICTOR)
+    signal = values.reshape(len(values), -1)
+    coords = readings.coords(term.variable, dims)
+    return Block(term.label, signal, values.shape[1:], tuple(dims), coords)

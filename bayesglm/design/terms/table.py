@@ -1,0 +1,29 @@
+"""The builders of columns, one for each kind of term."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bayesglm.design.blocks import Block
+from bayesglm.design.readings import Readings
+from bayesglm.design.terms.group import group_block
+from bayesglm.design.terms.lagged import history_block, lagged_block
+from bayesglm.design.terms.linear import linear_block
+from bayesglm.spec.terms.group import Group
+from bayesglm.spec.terms.history import History
+from bayesglm.spec.terms.lagged import Lagged
+from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.term import Term
+
+BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
+    Linear: linear_block,
+    Lagged: lagged_block,
+    History: history_block,
+    Group: group_block,
+}
+
+
+def build_block(term: Term, readings: Readings) -> Block:
+    """Turn one term and the data into its block."""
+    return BUILDERS[type(term)](term, readings)
