@@ -275,7 +275,7 @@ def _summarise(fitted: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bayesglm.inference.tree import model_of, parameter_group
+    from bayesglm.inference.tree.opened import model_of, parameter_group
 
     console = Console(highlight=False, markup=False)
     print(model_of(fitted), end="\n\n")

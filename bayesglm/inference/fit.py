@@ -12,7 +12,7 @@ from bayesglm.inference.mcmc import mcmc_draws
 from bayesglm.inference.nuts.sampler import Settings
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.problem import Problem, open_posteriors
-from bayesglm.inference.tree import posterior_tree
+from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, uncurved
 from bayesglm.spec.model import GLM
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.tree import map_tree
+from bayesglm.inference.tree.estimates import map_tree
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:

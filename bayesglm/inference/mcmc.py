@@ -24,7 +24,7 @@ from bayesglm.inference.problem.asked import (
 )
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem, open_posteriors
-from bayesglm.inference.tree import posterior_tree
+from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 

@@ -11,7 +11,7 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.modes.solve import MOST_KEPT
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree import parameters
+from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.kfold import held_out

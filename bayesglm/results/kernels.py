@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree import parameter_group, reopen, thetas_of
+from bayesglm.inference.tree.opened import parameter_group, reopen, thetas_of
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.summaries import finished, mean_of, quantiles_of
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree import log_likelihood, parameter_group, reopen, thetas_from
+from bayesglm.inference.tree.groups import log_likelihood
+from bayesglm.inference.tree.named import thetas_from
+from bayesglm.inference.tree.opened import parameter_group, reopen
 
 if TYPE_CHECKING:
     import xarray as xr

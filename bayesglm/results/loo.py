@@ -9,7 +9,7 @@ import numpy as np
 from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
-from bayesglm.inference.tree import thetas_of
+from bayesglm.inference.tree.opened import thetas_of
 from bayesglm.inference.weights.psis import khat_limit, leave_one_out
 from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.dependence import describe_dependence

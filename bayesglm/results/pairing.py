@@ -12,7 +12,7 @@ import pandas as pd
 from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
-from bayesglm.inference.tree import reopen
+from bayesglm.inference.tree.opened import reopen
 from bayesglm.spec.names import CARRIED, OBSERVED, POSITION, TRIALS, WEIGHTS
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.modes.path import path_points
 from bayesglm.inference.problem.problem import make_problem
-from bayesglm.inference.tree import path_tree
+from bayesglm.inference.tree.estimates import path_tree
 from bayesglm.spec.hints import is_among, near, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Horseshoe

@@ -13,7 +13,7 @@ from bayesglm.design.prediction import plan_prediction
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree import parameter_group, reopen, stored_data, thetas_of
+from bayesglm.inference.tree.opened import parameter_group, reopen, stored_data, thetas_of
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import finished, quantiles_of
 from bayesglm.spec.hints import is_among, near, shown

@@ -16,7 +16,8 @@ from bayesglm.design.labels import same_labels
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
-from bayesglm.inference.tree import model_of, parameters, reopen
+from bayesglm.inference.tree.named import parameters
+from bayesglm.inference.tree.opened import model_of, reopen
 
 Array = np.ndarray
 LEADS: dict[str, tuple[str, ...]] = {

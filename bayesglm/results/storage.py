@@ -19,7 +19,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bayesglm.errors import BayesGLMError, DataError
-from bayesglm.inference.tree import model_of
+from bayesglm.inference.tree.opened import model_of
 from bayesglm.results.encoding import decoded, encoded
 from bayesglm.results.replacing import (
     as_path,

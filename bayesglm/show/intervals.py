@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.inference.tree import reopen
+from bayesglm.inference.tree.opened import reopen
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.kernels import kernels
 from bayesglm.show.coefficients import panels

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.inference.tree import model_of, parameter_group
+from bayesglm.inference.tree.opened import model_of, parameter_group
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.figures import COLOURS, INK, check_term, coefficient_labels, new_figure
 from bayesglm.show.text import plain

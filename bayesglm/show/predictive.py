@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesglm.design.clock import seconds
-from bayesglm.inference.tree import model_of, parameter_group, reopen
+from bayesglm.inference.tree.opened import model_of, parameter_group, reopen
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
 from bayesglm.show.units import ONE_OF, unit_of_step

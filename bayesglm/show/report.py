@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesglm.design.clock import seconds
 from bayesglm.errors import BayesGLMWarning, DataError
-from bayesglm.inference.tree import model_of, parameter_group, stored_data
+from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
 from bayesglm.results.compare import check_scores, compare
 from bayesglm.results.kernels import kernels
 from bayesglm.results.loo import loo

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
-import bayesglm.inference.tree as tree_module
+import bayesglm.inference.tree.groups as tree_module
 from bayesglm.design.plan import plan_fit
 from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.resolve import resolve

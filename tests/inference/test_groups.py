@@ -8,7 +8,7 @@ from scipy import stats
 import bayesglm as bg
 from bayesglm.inference.modes.solve import MOST_KEPT
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.tree import thetas_of
+from bayesglm.inference.tree.opened import thetas_of
 from bayesglm.spec.families import FAMILY_NAMES
 
 N, LEVELS = 200, 7
@@ -280,7 +280,7 @@ def test_names_of_parameters_and_their_places():
 @pytest.mark.parametrize("population", [False, True])
 def test_thetas_survive_their_names(population):
     """From draws to named variables and back, scales of every shape included."""
-    from bayesglm.inference.tree import map_tree
+    from bayesglm.inference.tree.estimates import map_tree
 
     data = dict(DATA)
     if population:

@@ -9,7 +9,7 @@ from bayesglm.inference.modes import solve
 from bayesglm.inference.modes.optimum import check_mode, find_mode
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.tree import thetas_from
+from bayesglm.inference.tree.named import thetas_from
 from bayesglm.numerics.density.joint import smooth_slopes
 from bayesglm.numerics.solvers.kinked import kkt_residual
 from bayesglm.numerics.solvers.newton import OPTIMAL

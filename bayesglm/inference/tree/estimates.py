@@ -1,0 +1,77 @@
+"""The trees of MAP estimates, and of paths of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.inference.modes.path import Point
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.samples import (
+    labels_of,
+)
+from bayesglm.inference.tree.groups import tree_of
+from bayesglm.inference.tree.named import parameters
+
+Array = np.ndarray
+
+
+def map_tree(problems: list[Problem], thetas: list[Array], attrs: dict[str, Any]) -> xr.DataTree:
+    """Make the tree of a MAP estimate."""
+    groups = {"map": parameters(problems, thetas, ())}
+    return tree_of(problems, groups, attrs)
+
+
+def path_tree(
+    problems: list[Problem],
+    points: list[list[Point]],
+    coords: dict[str, Array],
+    attrs: dict[str, Any],
+    began: float,
+) -> xr.DataTree:
+    """Make the tree of a path: a list of points along ``scale`` for every neuron."""
+    lead = ("scale",)
+    along = {name: (lead, values) for name, values in coords.items()}
+    thetas = [np.stack([point.solution.x for point in own]) for own in points]
+    groups = {"path": parameters(problems, thetas, lead).assign_coords(along)}
+    if all(point.sd is not None for own in points for point in own):
+        n = problems[0].natural.n_coefficients
+        sds = [np.full_like(theta, np.nan) for theta in thetas]
+        for sd, own in zip(sds, points, strict=True):
+            sd[:, :n] = [point.sd for point in own]
+        named = parameters(problems, sds, lead).assign_coords(along)
+        dispersions = [name for name, where in problems[0].places.items() if where.start >= n]
+        groups["sd"] = named.drop_vars(dispersions)
+    groups["statistics"] = _path_statistics(problems, points).assign_coords(along)
+    attrs["solver"] = ", ".join(dict.fromkeys(p.solution.solver for own in points for p in own))
+    attrs["wall_time_s"] = time.perf_counter() - began
+    return tree_of(problems, groups, attrs)
+
+
+def _path_statistics(problems: list[Problem], points: list[list[Point]]) -> xr.Dataset:
+    population = problems[0].plan.population
+    first = int(problems[0].design.predictors.intercept)
+    n = problems[0].natural.n_coefficients
+
+    def along(value: Callable[[Point], float]) -> Any:
+        values = np.array([[value(point) for point in own] for own in points])
+        return ("scale", values[0]) if population is None else (("scale", population), values.T)
+
+    def log_likelihood(point: Point) -> float:
+        return point.solution.value - point.log_prior
+
+    variables = {
+        "log_posterior": along(lambda point: point.solution.value),
+        "log_likelihood": along(log_likelihood),
+        "deviance": along(lambda point: 2.0 * (point.saturated - log_likelihood(point))),
+        "edf": along(lambda point: point.edf),
+        "n_nonzero": along(lambda point: int(np.count_nonzero(point.solution.x[first:n]))),
+        "gradient_norm": along(lambda point: point.solution.gradient_norm),
+        "n_iter": along(lambda point: point.solution.n_iter),
+    }
+    coords = {} if population is None else {population: labels_of(problems)}
+    return xr.Dataset(variables, coords=coords)

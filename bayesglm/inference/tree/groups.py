@@ -1,0 +1,97 @@
+"""The groups that every fit holds: parameters, data, log likelihood; and the tree of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.design import Plan
+from bayesglm.design.door import SAMPLE_DIM
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.samples import (
+    pairing_attrs,
+    pairing_coords,
+    sample_coords,
+)
+from bayesglm.inference.tree.named import lead_coords, named_dataset
+from bayesglm.numerics.density.pointwise import pointwise
+
+Array = np.ndarray
+COPIED = 1_000_000  # numbers of a variable; a larger one is referred to, not copied into the tree
+
+
+def tree_of(
+    problems: list[Problem], groups: dict[str, xr.Dataset], attrs: dict[str, Any]
+) -> xr.DataTree:
+    plan = problems[0].plan
+    groups["observed_data"] = _observed(problems)
+    groups["constant_data"] = _kept(plan.dataset)
+    tree = xr.DataTree(named_dataset({}, {}))
+    # DataTree.from_dict would copy and align every group once more.
+    tree.children = {name: xr.DataTree(value) for name, value in groups.items()}
+    tree.attrs = {
+        "model": plan.model.to_json(),
+        **attrs,
+        "bayesglm_version": _version(),
+        "n_samples": plan.designs[0].predictors.n_samples,
+        "n_dropped": plan.n_dropped,
+        SAMPLE_DIM: plan.sample_dim,
+        "population": plan.population or "",
+    }
+    if plan.step is not None:
+        tree.attrs["sample_step_s"] = plan.step
+    return tree
+
+
+@cache
+def _version() -> str:
+    return version("bayesglm")
+
+
+def _observed(problems: list[Problem]) -> xr.Dataset:
+    plan: Plan = problems[0].plan
+    rows = problems[0].design.predictors.rows
+    values = np.stack([problem.design.y[rows] for problem in problems], axis=-1)
+    name, dim = plan.model.response, plan.sample_dim
+    coords = sample_coords(problems)
+    if plan.population is None:
+        return named_dataset({name: (dim, values[:, 0])}, coords)
+    return named_dataset({name: ((dim, plan.population), values)}, coords)
+
+
+def _kept(dataset: xr.Dataset) -> xr.Dataset:
+    """Copy the data of a fit, which must not change when the user's own arrays do, unless large."""
+    values = {name: _copied(dataset.variables[name].values) for name in dataset.data_vars}
+    return dataset.copy(deep=True, data=values)
+
+
+def _copied(values: Array) -> Array:
+    """Copy an array unless it is large; bools out of objects, as which no file holds them."""
+    if values.dtype.kind == "O" and all(isinstance(one, (bool, np.bool_)) for one in values.flat):
+        return values.astype(bool)
+    return values if values.size > COPIED else values.copy()
+
+
+def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
+    """Return the pointwise log likelihood over ``(chain, draw, sample[, neuron])``.
+
+    Frequency weights are in it: a row of weight 2 counts as its two copies, left out together.
+    """
+    plan = problems[0].plan
+    lead = thetas[0].shape[:2]
+    values = [
+        pointwise(problem.natural, theta.reshape(-1, theta.shape[-1])).reshape(*lead, -1)
+        for problem, theta in zip(problems, thetas, strict=True)
+    ]
+    dims = ("chain", "draw", plan.sample_dim)
+    name = plan.model.response
+    coords = lead_coords(("chain", "draw"), lead) | pairing_coords(problems)
+    attrs = pairing_attrs(problems)
+    if plan.population is None:
+        return named_dataset({name: (dims, values[0], attrs)}, coords)
+    stacked = np.stack(values, axis=-1)
+    return named_dataset({name: ((*dims, plan.population), stacked, attrs)}, coords)

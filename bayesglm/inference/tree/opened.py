@@ -1,0 +1,76 @@
+"""Fits opened again: model, data, problems and draws, from the tree alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.door import SAMPLE_DIM
+from bayesglm.errors import DataError
+from bayesglm.inference.problem.problem import Problem, open_again
+from bayesglm.inference.tree.named import thetas_from
+from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+
+
+def model_of(fit: xr.DataTree) -> GLM:
+    """Return the model of a fit, its default priors resolved."""
+    if not isinstance(fit, xr.DataTree) or "model" not in fit.attrs:
+        raise DataError(
+            f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}."
+        )
+    return GLM.from_json(fit.attrs["model"])
+
+
+def _model_of_whole(fit: xr.DataTree) -> GLM:
+    """Return the model of a tree that holds what a fit needs to be opened; raises DataError."""
+    model = model_of(fit)
+    missing = [name for name in (SAMPLE_DIM, "population") if name not in fit.attrs]
+    if "constant_data" not in fit.children:
+        missing.append("constant_data")
+    if missing:
+        raise DataError(
+            f"the tree lacks {', '.join(missing)}, which every fit holds; give the tree of fit, "
+            "fit_map, ... whole, with its groups and attributes."
+        )
+    return model
+
+
+def reopen(fit: xr.DataTree) -> list[Problem]:
+    """Make the problems of a fit again, from the tree alone."""
+    return open_again(model_of(fit), stored_data(fit))
+
+
+def stored_data(fit: xr.DataTree) -> xr.Dataset:
+    """Return the data that the model names, as the fit stored them, on all their samples."""
+    _model_of_whole(fit)
+    dataset = fit["constant_data"].to_dataset()
+    return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
+
+
+def parameter_group(fit: xr.DataTree) -> xr.Dataset:
+    """Return the Dataset with the parameters: the posterior, or the MAP."""
+    model = _model_of_whole(fit)
+    name = next((name for name in ("posterior", "map") if name in fit.children), None)
+    if name is None:
+        raise DataError(
+            f"the tree holds neither a posterior nor a MAP, only {', '.join(fit.children)}; give "
+            "what fit, fit_map, ... return, not what prior_path or tune_prior do."
+        )
+    group = fit[name].to_dataset()
+    missing = [term.label for term in model.terms if term.label not in group]
+    if missing:
+        raise DataError(f"the {name} lacks the term {missing[0]!r}; give the fit whole.")
+    for dim in ("chain", "draw") if name == "posterior" else ():
+        if not group.sizes.get(dim):
+            raise DataError(
+                f"the posterior has no {dim}s along a dim {dim!r}; of a part of them keep the "
+                f"dim, as fit.isel({dim}=[0]) does."
+            )
+    return group
+
+
+def thetas_of(fit: xr.DataTree, problems: list[Problem]) -> list[Array]:
+    """Return every neuron's draws as ``(draws, size)`` unconstrained vectors (MAP: one)."""
+    return thetas_from(parameter_group(fit), problems)
