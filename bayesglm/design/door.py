@@ -16,7 +16,7 @@ from bayesglm.design.labels import COORDINATES, held_by, index_labels, plain_lab
 from bayesglm.design.timed import aligned
 from bayesglm.design.variables import as_category, is_category
 from bayesglm.errors import DataError
-from bayesglm.spec.hints import near, shown
+from bayesglm.spec.hints import closest, shown
 from bayesglm.spec.names import first_repeat
 
 SAMPLE_DIM = "sample_dim"  # attribute that remembers the sample dim of a checked Dataset
@@ -69,7 +69,7 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
         known = [str(dim) for dim in dataset.dims]
         raise DataError(
             f"sample_dim={sample_dim!r} is no dim of the data; the dims are "
-            f"{', '.join(known) or 'none'}.{near(sample_dim, known)}"
+            f"{', '.join(known) or 'none'}.{closest(sample_dim, known)}"
         )
     _check_bin_size(bin_size, dataset)
     dim = sample_dim or _remembered(dataset)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesglm.errors import DataError
 from bayesglm.numerics.rows.parallel import share_out
-from bayesglm.spec.hints import near, shown
+from bayesglm.spec.hints import closest, shown
 from bayesglm.spec.names import is_storable
 
 Array = np.ndarray
@@ -32,7 +32,7 @@ def require(dataset: xr.Dataset, name: str, role: str) -> xr.DataArray:
     known = [str(key) for key in (*dataset.data_vars, *dataset.coords)]
     raise DataError(
         f"{role} {name!r} is not in the data; the variables are {', '.join(known)}."
-        f"{_sum_of(name, known) or near(name, known)}"
+        f"{_sum_of(name, known) or closest(name, known)}"
     )
 
 

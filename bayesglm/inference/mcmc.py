@@ -25,7 +25,7 @@ from bayesglm.inference.problem.asked import (
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem, open_posteriors
 from bayesglm.inference.tree.posterior import posterior_tree
-from bayesglm.spec.hints import is_among, near, shown
+from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def fit_mcmc(
     if not is_among(engine, ENGINES):
         raise ModelError(
             f"unknown engine {shown(engine)}; the engines are {', '.join(ENGINES)}."
-            f"{near(engine, ENGINES)}"
+            f"{closest(engine, ENGINES)}"
         )
     problems = open_posteriors(model, data)
     check_room(problems, draws, chains, tune)

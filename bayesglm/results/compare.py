@@ -13,7 +13,7 @@ from bayesglm.errors import DataError, tell
 from bayesglm.results.elpd import summed
 from bayesglm.results.loo import loo
 from bayesglm.results.pairing import common_samples, unchecked
-from bayesglm.spec.hints import near, shown
+from bayesglm.spec.hints import closest, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ def check_scores(elpd: Any, fits: Mapping[str, Any]) -> None:
         )
     for name, one in elpd.items():
         if name not in fits:
-            raise DataError(f"elpd names {name!r}, which is no fit.{near(name, fits)}")
+            raise DataError(f"elpd names {name!r}, which is no fit.{closest(name, fits)}")
         if not isinstance(one, ELPDData):
             raise DataError(
                 f"elpd[{name!r}] is {shown(one)}; give what loo or kfold return for that fit."

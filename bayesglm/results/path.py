@@ -16,7 +16,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.modes.path import path_points
 from bayesglm.inference.problem.problem import make_problem
 from bayesglm.inference.tree.estimates import path_tree
-from bayesglm.spec.hints import is_among, near, shown
+from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Horseshoe
 
@@ -147,7 +147,7 @@ def terms_with_scale(model: GLM, term: str | None) -> list[str]:
     if term is not None and not is_among(term, labels):
         raise ModelError(
             f"the model has no term {shown(term)}; its terms are {', '.join(labels) or 'none'}."
-            f"{near(term, labels)}"
+            f"{closest(term, labels)}"
         )
     # A horseshoe's is that of a parameter, and no coefficient's.
     with_scale = [

@@ -16,7 +16,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import parameter_group, reopen, stored_data, thetas_of
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import finished, quantiles_of
-from bayesglm.spec.hints import is_among, near, shown
+from bayesglm.spec.hints import closest, is_among, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,7 +78,7 @@ def predict(
     """
     if not is_among(kind, KINDS):
         raise ModelError(
-            f"unknown kind {shown(kind)}; predict knows {', '.join(KINDS)}.{near(kind, KINDS)}"
+            f"unknown kind {shown(kind)}; predict knows {', '.join(KINDS)}.{closest(kind, KINDS)}"
         )
     seed = check_seed(seed)
     problems = reopen(fit)

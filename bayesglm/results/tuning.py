@@ -30,7 +30,7 @@ from bayesglm.results.criteria import (
 from bayesglm.results.dependence import describe_dependence
 from bayesglm.results.folds import check_folds, deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
-from bayesglm.spec.hints import is_among, near, shown
+from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import learned_scale
 
@@ -200,7 +200,7 @@ def _check_method(method: str, by: str | None) -> None:
     if not is_among(method, METHODS):
         raise ModelError(
             f"unknown method {shown(method)}; the methods are {', '.join(METHODS)}."
-            f"{near(method, METHODS)}"
+            f"{closest(method, METHODS)}"
         )
     if by is not None and method != "kfold":
         raise ModelError(f"by={by!r} deals samples to folds; use it with method='kfold'.")

@@ -10,7 +10,7 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_times
-from bayesglm.spec.hints import is_among, near, shown
+from bayesglm.spec.hints import closest, is_among, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,7 +48,7 @@ def check_term(name: str, names: list[str], what: str) -> None:
     if not is_among(name, names):
         raise DataError(
             f"the {what} has no term {shown(name)}; its terms are {', '.join(names) or 'none'}."
-            f"{near(name, names)}"
+            f"{closest(name, names)}"
         )
 
 

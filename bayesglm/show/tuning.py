@@ -11,7 +11,7 @@ from bayesglm.errors import DataError
 from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
 from bayesglm.show.path import SCALE, add_penalty_axis, ends, make_logarithmic, penalty_power
 from bayesglm.show.text import plain
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import closest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,7 +117,7 @@ def _opened(tunings: Any, term: str | None) -> tuple[dict[str, xr.Dataset], str]
         if wanted not in tree.children:
             raise DataError(
                 f"term {wanted!r} was not tuned in {label!r}; its terms are "
-                f"{', '.join(tree.children)}.{near(wanted, tree.children)}"
+                f"{', '.join(tree.children)}.{closest(wanted, tree.children)}"
             )
     return {label: tree[wanted].to_dataset() for label, tree in trees.items()}, wanted
 

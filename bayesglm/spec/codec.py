@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.hints import near
+from bayesglm.spec.hints import closest
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
 from bayesglm.spec.terms.table import TERMS
@@ -84,13 +84,13 @@ def _noun(value: Any) -> Any:
     if not isinstance(name, str) or name not in NOUNS:
         raise ModelError(
             f"the JSON names an unknown type {name!r}; known are {', '.join(NOUNS)}."
-            f"{near(name, NOUNS)}"
+            f"{closest(name, NOUNS)}"
         )
     known = {field.name for field in dataclasses.fields(NOUNS[name])}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise ModelError(
-            f"the JSON gives {name} an unknown field {unknown[0]!r}.{near(unknown[0], known)}"
+            f"the JSON gives {name} an unknown field {unknown[0]!r}.{closest(unknown[0], known)}"
         )
     try:
         return NOUNS[name](**{field: _noun(part) for field, part in fields.items()})

@@ -79,7 +79,7 @@ def verb_hint(name: str) -> str:
     return f": a model is a description, and verbs are functions; write bayesglm.{call}"
 
 
-def near(word: object, known: Iterable[str], likeness: float = 0.6) -> str:
+def closest(word: object, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=likeness)
     return f" Did you mean {close[0]!r}?" if close else ""
@@ -100,7 +100,7 @@ def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str
     for word, others in known.items():
         if plain in others or (plain == word and not is_word):
             return f" Write {what}={word!r}."
-    return near(plain, known, TYPO)
+    return closest(plain, known, TYPO)
 
 
 def name_hint(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import functools
 from typing import Any, dataclass_transform
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.hints import FIELDS_ELSEWHERE, call_of, near
+from bayesglm.spec.hints import FIELDS_ELSEWHERE, call_of, closest
 
 
 @dataclass_transform(frozen_default=True)
@@ -28,7 +28,7 @@ def noun[T](cls: type[T]) -> type[T]:
         for name in named:
             if name not in known:
                 other = FIELDS_ELSEWHERE.get(name)
-                hint = f" Write {other}=." if other in known else near(name, known)
+                hint = f" Write {other}=." if other in known else closest(name, known)
                 raise ModelError(
                     f"{cls.__name__} takes {', '.join(known) or 'nothing'}, and no {name!r}.{hint}"
                 )

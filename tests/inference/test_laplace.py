@@ -9,7 +9,7 @@ from conftest import simulate
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.inference.weights.psis import FEWEST, khat_limit, smooth, worth
+from bayesglm.inference.weights.psis import FEWEST, khat_limit, pareto_smoothed, worth
 from bayesglm.numerics.density.objective import Objective
 
 MODELS = {
@@ -288,7 +288,7 @@ def test_what_draws_are_worth_by_hand():
 @pytest.mark.parametrize("n", [1, 4, FEWEST - 1])
 def test_too_few_ratios_are_never_believed(n):
     ratios = np.linspace(-1, 1, n) + np.arange(n) % 2
-    found = smooth(ratios)
+    found = pareto_smoothed(ratios)
     if n == 1:
         assert found.kish == 1.0
         return
@@ -296,7 +296,7 @@ def test_too_few_ratios_are_never_believed(n):
     weights = np.exp(ratios) / np.exp(ratios).sum()
     np.testing.assert_allclose(np.exp(found.log_weights), weights, rtol=1e-12)
     assert found.kish == pytest.approx(1 / np.sum(weights**2))
-    assert np.isfinite(smooth(np.random.default_rng(0).normal(size=FEWEST)).khat)
+    assert np.isfinite(pareto_smoothed(np.random.default_rng(0).normal(size=FEWEST)).khat)
 
 
 def test_a_single_draw_is_checked_like_many(data):

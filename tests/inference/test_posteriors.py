@@ -13,7 +13,7 @@ from scipy.stats import gamma
 
 import bayesglm as bg
 from bayesglm.inference.weights.proposals import gaussian, split
-from bayesglm.inference.weights.psis import khat_limit, leave_one_out, resample, smooth
+from bayesglm.inference.weights.psis import khat_limit, leave_one_out, pareto_smoothed, resample
 
 FAILS = bg.GLM("y", "x", family="bernoulli", prior=bg.Normal(100.0), intercept=bg.Normal(100.0))
 TINY = {"y": [0, 0, 1, 1], "x": [-1.0, -0.3, 0.3, 1.0]}
@@ -56,12 +56,12 @@ def test_a_skewed_posterior_is_exact_after_correction():
 def test_weights_grow_with_the_density_ratio():
     rng = np.random.default_rng(0)
     ratios = rng.normal(size=4000) * 0.5
-    smoothed = smooth(ratios)
+    smoothed = pareto_smoothed(ratios)
     assert np.corrcoef(smoothed.log_weights, ratios)[0, 1] > 0.99
     assert np.exp(smoothed.log_weights).sum() == pytest.approx(1.0)
     expected = 4000 * np.exp(0.25) ** -1
     assert smoothed.kish == pytest.approx(expected, rel=0.1)
-    assert smooth(np.full(100, 3.0)).kish == pytest.approx(100)
+    assert pareto_smoothed(np.full(100, 3.0)).kish == pytest.approx(100)
 
 
 def test_khat_grows_as_the_proposal_gets_narrower_than_the_target():
@@ -69,7 +69,7 @@ def test_khat_grows_as_the_proposal_gets_narrower_than_the_target():
     khats = []
     for sd in (1.0, 0.8, 0.6, 0.4):
         z = rng.normal(size=4000) * sd
-        khats.append(smooth(-0.5 * z**2 + 0.5 * (z / sd) ** 2).khat)
+        khats.append(pareto_smoothed(-0.5 * z**2 + 0.5 * (z / sd) ** 2).khat)
     assert khats == sorted(khats)
     assert khats[1] < khat_limit(4000) < khats[-1]
 
@@ -143,7 +143,7 @@ def test_smoothing_is_arvizs(scale, n, efficiency):
     for ours, theirs in zip((found.elpd, found.khat, found.p), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
     log_weights, khat = array_stats.psislw(values[0])
-    ours = smooth(-values[0])
+    ours = pareto_smoothed(-values[0])
     np.testing.assert_allclose(ours.log_weights, log_weights, rtol=1e-9, atol=1e-9)
     assert ours.khat == pytest.approx(float(khat), rel=1e-9)
 
@@ -163,9 +163,11 @@ def test_tails_without_a_shape():
 def test_impossible_proposals_weigh_nothing():
     ratios = np.random.default_rng(5).normal(size=2000)
     ratios[:50] = -np.inf
-    found = smooth(ratios)
+    found = pareto_smoothed(ratios)
     assert np.all(np.exp(found.log_weights[:50]) == 0.0)
-    np.testing.assert_allclose(found.log_weights[50:], smooth(ratios[50:]).log_weights, atol=0.1)
+    np.testing.assert_allclose(
+        found.log_weights[50:], pareto_smoothed(ratios[50:]).log_weights, atol=0.1
+    )
     assert resample(np.random.default_rng(0), found.log_weights, 500).min() >= 50
 
 

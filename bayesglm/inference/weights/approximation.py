@@ -22,7 +22,7 @@ from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import disagreement, find_pool, refusal
-from bayesglm.inference.weights.proposals import Proposal, by_tails, gaussian
+from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample, smallest_ess
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
 from bayesglm.numerics.density.near import near
@@ -69,7 +69,7 @@ class Approximation(NamedTuple):
 
     method: str
     density: Callable[[Array], Array]
-    proposals: Iterator[Proposal | Nested | SigmaFirst]
+    proposals: Iterator[SplitNormal | Nested | SigmaFirst]
     mode: Array
     covariance: Array | None
     log_posterior: float

@@ -30,7 +30,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import nested_proposal
 from bayesglm.inference.weights.pool import (
     Pool,
-    Source,
+    Proposal,
     disagreement,
     drawn,
     enlarged,
@@ -78,7 +78,7 @@ class Around(NamedTuple):
     """
 
     mode: Array
-    proposals: Callable[[], Iterator[Source]]
+    proposals: Callable[[], Iterator[Proposal]]
     laplace: float
     exact: bool
     last_sd: float
@@ -100,12 +100,12 @@ class Cells:
     """
 
     log_sigmas: Array
-    sources: tuple[Source, ...]
+    proposals: tuple[Proposal, ...]
     log_shares: Array
 
     def heavier(self) -> Cells:
         """Return the same with heavier tails of the coefficients."""
-        return replace(self, sources=tuple(one.heavier() for one in self.sources))
+        return replace(self, proposals=tuple(one.heavier() for one in self.proposals))
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and their log densities."""
@@ -113,7 +113,7 @@ class Cells:
         cell = resample(rng, self.log_shares, n)
         log_sigma = self.log_sigmas[cell] + step * (rng.random(n) - 0.5)
         log_q = self.log_shares[cell] - np.log(step)
-        parts = {k: self.sources[k].draw(rng, int(np.sum(cell == k))) for k in np.unique(cell)}
+        parts = {k: self.proposals[k].draw(rng, int(np.sum(cell == k))) for k in np.unique(cell)}
         w = np.empty((n, next(iter(parts.values()))[0].shape[1]))
         for k, (drawn_w, of_w) in parts.items():
             w[cell == k] = drawn_w
@@ -176,7 +176,7 @@ def importance_draws(
         if around.exact:
             thetas = next(around.proposals()).draw(rng, wanted)[0]
             return centre.raw(thetas.reshape(chains, draws, -1))
-        proposals: Iterator[Source] = around.proposals()
+        proposals: Iterator[Proposal] = around.proposals()
         if _has_grid(problem):
             cells = _cells(_nodes(problem, objective, around, ROUGH_DRAWS, stream))
             proposals = iter((cells, cells.heavier()))
@@ -227,7 +227,7 @@ def _around(
     log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(-hessian))
     heavy = bool(problem.uncurved())
 
-    def proposals() -> Iterator[Source]:
+    def proposals() -> Iterator[Proposal]:
         every = by_tails(gaussian(mode, -hessian), objective.log_density)
         return (one.heavier() for one in every) if heavy else every
 

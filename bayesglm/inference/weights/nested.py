@@ -25,7 +25,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.modes.solve import judge, with_moments
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.weights.proposals import NARROWEST, WIDEST, Proposal
+from bayesglm.inference.weights.proposals import NARROWEST, WIDEST, SplitNormal
 from bayesglm.numerics.density.likelihood import CELLS
 from bayesglm.numerics.priors.shrinkage import Shrinkage, shrinkage, turned
 from bayesglm.numerics.rows.parallel import share_out, unthreaded_products
@@ -68,7 +68,7 @@ class Nested:
     mean and factor when those of single coefficients are taken out: ``shrinkages``.
     """
 
-    outer: Proposal
+    outer: SplitNormal
     means: Array
     factors: Array
     log_diagonals: Array
@@ -248,7 +248,7 @@ def _explored(
     far = np.array(PROBES)
     widths = far / np.sqrt(2.0 * np.maximum(drops[1 : 1 + 2 * len(far) * d], 1e-3).reshape(-1, 3))
     sides = np.clip(widths.max(axis=1), NARROWEST, WIDEST).reshape(d, 2) * reach.T
-    outer = Proposal("split Student t", psi, factor, sides[:, 0], sides[:, 1], DF)
+    outer = SplitNormal("split Student t", psi, factor, sides[:, 0], sides[:, 1], DF)
     shrinkages = _shrinkages(problem, np.concatenate([centre.mode, psi]))
     thetas = np.hstack([[one.mode for one in found], psi + z @ factor.T])
     log_sd, log_share = _alone(shrinkages, thetas, p)

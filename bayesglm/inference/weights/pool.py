@@ -7,7 +7,13 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from bayesglm.inference.weights.psis import KISH_PER_CHAIN, Smoothed, khat_limit, smooth, worth
+from bayesglm.inference.weights.psis import (
+    KISH_PER_CHAIN,
+    Smoothed,
+    khat_limit,
+    pareto_smoothed,
+    worth,
+)
 
 Array = np.ndarray
 FIRST = 1.25  # proposals per wanted draw at first ...
@@ -25,7 +31,7 @@ AGREEMENT = 5.0  # Monte-Carlo standard errors between the means under two propo
 type LogDensity = Callable[[Array], Array]
 
 
-class Source(Protocol):
+class Proposal(Protocol):
     """What proposes: draws ``(n, size)`` with their log densities, normalised."""
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
@@ -35,7 +41,7 @@ class Source(Protocol):
         """Return the same with heavier tails."""
 
 
-class Pool[P: Source](NamedTuple):
+class Pool[P: Proposal](NamedTuple):
     """Draws of one proposal ``(n, size)``, both log densities, and the smoothed weights."""
 
     proposal: P
@@ -71,7 +77,7 @@ class Pool[P: Source](NamedTuple):
         return int(np.ceil(1.05 * len(self.thetas) * ENOUGH * wanted / self.worth(wanted)))
 
 
-def find_pool[P: Source](
+def find_pool[P: Proposal](
     log_density: LogDensity,
     proposals: Iterable[P],
     wanted: int,
@@ -111,7 +117,7 @@ def find_pool[P: Source](
     return _filled(log_density, best, wanted, rng)
 
 
-def _filled[P: Source](
+def _filled[P: Proposal](
     log_density: LogDensity, pool: Pool[P], wanted: int, rng: np.random.Generator
 ) -> Pool[P]:
     """Return the pool with as many more draws as it needs, or as may be tried."""
@@ -120,23 +126,23 @@ def _filled[P: Source](
     return enlarged(log_density, pool, min(pool.needed(wanted), int(MOST * wanted)), rng)
 
 
-def drawn[P: Source](
+def drawn[P: Proposal](
     log_density: LogDensity, proposal: P, n: int, rng: np.random.Generator
 ) -> Pool[P]:
     """Return a pool of ``n`` draws of a proposal."""
     thetas, log_q = proposal.draw(rng, n)
     log_p = log_density(thetas)
-    return Pool(proposal, thetas, log_p, log_q, smooth(log_p - log_q))
+    return Pool(proposal, thetas, log_p, log_q, pareto_smoothed(log_p - log_q))
 
 
-def again[P: Source](
+def again[P: Proposal](
     log_density: LogDensity, pool: Pool[P], chains: int, rng: np.random.Generator
 ) -> Pool[P]:
     """Return another pool of the same proposal, of a few more draws."""
     return drawn(log_density, pool.proposal, len(pool.thetas) + AGAIN * chains, rng)
 
 
-def enlarged[P: Source](
+def enlarged[P: Proposal](
     log_density: LogDensity, pool: Pool[P], n: int, rng: np.random.Generator
 ) -> Pool[P]:
     """Return the pool with as many more draws of its proposal as make ``n``."""
@@ -146,7 +152,7 @@ def enlarged[P: Source](
     thetas = np.concatenate([pool.thetas, thetas])
     log_p = np.concatenate([pool.log_p, log_density(thetas[len(pool.thetas) :])])
     log_q = np.concatenate([pool.log_q, log_q])
-    return Pool(pool.proposal, thetas, log_p, log_q, smooth(log_p - log_q))
+    return Pool(pool.proposal, thetas, log_p, log_q, pareto_smoothed(log_p - log_q))
 
 
 def refusal(pool: Pool, chains: int) -> str:
@@ -161,7 +167,7 @@ def refusal(pool: Pool, chains: int) -> str:
 
 
 def disagreement(
-    log_density: LogDensity, pool: Pool, heavier: Source, rng: np.random.Generator
+    log_density: LogDensity, pool: Pool, heavier: Proposal, rng: np.random.Generator
 ) -> str:
     """Compare the means with those under a heavier-tailed proposal, in Monte-Carlo errors.
 

@@ -19,7 +19,7 @@ FLATTEST = 1e-13  # curvature, relative to the largest, that rounding leaves of 
 
 
 @dataclass(frozen=True)
-class Proposal:
+class SplitNormal:
     """theta = mode + factor z, each z_j a normal split at 0 with scales left_j and right_j.
 
     q(z_j) = 2 / (left_j + right_j) * phi(z_j / scale), scale = left_j below 0, right_j above
@@ -55,14 +55,14 @@ class Proposal:
         constant = gammaln(0.5 * (df + p)) - gammaln(0.5 * df) - 0.5 * p * np.log(df * np.pi)
         return constant - 0.5 * (df + p) * np.log1p(squares / df)
 
-    def heavier(self) -> Proposal:
+    def heavier(self) -> SplitNormal:
         """Return a Student t in place of a normal, one of half its df in place of a Student t."""
         if self.df is not None:
             return replace(self, df=0.5 * self.df)
         return replace(self, name=f"{self.name} Student t", df=HEAVY_TAIL_DF)
 
 
-def gaussian(mode: Array, precision: Array) -> Proposal:
+def gaussian(mode: Array, precision: Array) -> SplitNormal:
     """Return N(mode, precision^-1), its factor the symmetric root of the scaled covariance.
 
     The symmetric root keeps each z_j close to its own parameter, which `split` relies on.
@@ -72,10 +72,10 @@ def gaussian(mode: Array, precision: Array) -> Proposal:
     values = np.maximum(values, FLATTEST * values[-1])
     root = (vectors / np.sqrt(values)) @ vectors.T
     ones = np.ones(len(mode))
-    return Proposal("Gaussian", mode, scale[:, None] * root, ones, ones)
+    return SplitNormal("Gaussian", mode, scale[:, None] * root, ones, ones)
 
 
-def split(around: Proposal, log_density: Callable[[Array], Array]) -> Proposal:
+def split(around: SplitNormal, log_density: Callable[[Array], Array]) -> SplitNormal:
     """Fit the split scales to a density: as wide as it is at 1, 2 and 3 steps along each z_j.
 
     scale = max over d of d / sqrt(2 (log p(mode) - log p(mode + d e_j))) (Geweke 1989, eq. 22).
@@ -92,7 +92,7 @@ def split(around: Proposal, log_density: Callable[[Array], Array]) -> Proposal:
     return replace(around, name="split normal", left=sides[0], right=sides[1])
 
 
-def by_tails(first: Proposal, log_density: Callable[[Array], Array]) -> Iterator[Proposal]:
+def by_tails(first: SplitNormal, log_density: Callable[[Array], Array]) -> Iterator[SplitNormal]:
     """Run through a Gaussian, the split normal of its density, and that with heavier tails.
 
     The Gaussian is left out where the density is another along its axes. A pool that has not met
@@ -105,7 +105,7 @@ def by_tails(first: Proposal, log_density: Callable[[Array], Array]) -> Iterator
     yield skewed.heavier()
 
 
-def _fits(around: Proposal, log_density: Callable[[Array], Array]) -> bool:
+def _fits(around: SplitNormal, log_density: Callable[[Array], Array]) -> bool:
     """Say whether a density is as wide as a Gaussian on both sides of each axis."""
     steps = PROBED_AT * np.vstack([around.factor.T, -around.factor.T])
     values = log_density(around.mode + np.vstack([np.zeros((1, len(around.mode))), steps]))

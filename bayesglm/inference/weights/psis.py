@@ -39,7 +39,7 @@ class LeftOut(NamedTuple):
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
-def smooth(log_ratios: Array) -> Smoothed:
+def pareto_smoothed(log_ratios: Array) -> Smoothed:
     """Smooth importance ratios log p - log q.
 
     Too few ratios to have a tail are left as they are, with an infinite k-hat.

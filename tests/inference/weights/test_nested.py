@@ -9,7 +9,7 @@ import bayesglm as bg
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.nested import conditionals, nested_proposal, scales_at_mode
-from bayesglm.inference.weights.psis import smooth
+from bayesglm.inference.weights.psis import pareto_smoothed
 
 LEVELS, EACH = 12, 6
 
@@ -65,7 +65,7 @@ def test_the_marginal_of_scale_and_sigma_is_exact():
 def weighted(problem, n=4000, seed=1):
     proposal = nested_proposal(problem)
     theta, log_q = proposal.draw(np.random.default_rng(seed), n)
-    smoothed = smooth(problem.unconstrained.log_density(theta) - log_q)
+    smoothed = pareto_smoothed(problem.unconstrained.log_density(theta) - log_q)
     return theta, np.exp(smoothed.log_weights), smoothed
 
 
