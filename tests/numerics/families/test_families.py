@@ -3,22 +3,26 @@
 import mpmath as mp
 import numpy as np
 import pytest
+from families import (
+    DISPERSION,
+    EXACT_KEYS,
+    KEYS,
+    LINKS,
+    LOG_DENSITIES,
+    TRIALS,
+    exact_terms,
+    phi_of,
+    responses_of,
+    trials_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.spec.families import FAMILY_NAMES
 
-KEYS = sorted(FAMILIES)
-SIGMA = 0.7
-TRIALS = 7.0
-RESPONSES = {
-    "gaussian": (-3.5, 0.0, 12.25),
-    "bernoulli": (0.0, 1.0),
-    "binomial": (0.0, 2.0, 7.0),
-    "poisson": (0.0, 1.0, 40.0),
-}
-CASES = [(key, y) for key in KEYS for y in RESPONSES[key[0]]]
+CASES = [(key, y) for key in EXACT_KEYS for y in responses_of(key)]
 # Around every place where a formula changes, and where exp() over- or underflows.
 ETAS = [
     *(-1e5, -745.2, -700.1, -699.9, -300.0, -41.0, -39.0, -37.1, -36.9, -26.0, -21.0, -5.2, -4.01),
@@ -30,45 +34,6 @@ ETAS = [
 def decimals(low, high):
     """Numbers of six decimals: differences of functions cannot resolve an argument of 1e-150."""
     return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
-
-
-def exact_binary_logs(link, eta):
-    """log p and log(1 - p), each from its own small number."""
-    if link == "logit":
-        return -mp.log1p(mp.exp(-eta)), -mp.log1p(mp.exp(eta))
-    if link == "probit":
-        below, above = (mp.erfc(sign * eta / mp.sqrt(2)) / 2 for sign in (-1, 1))
-        return (mp.log1p(-above), mp.log(above)) if eta > 0 else (mp.log(below), mp.log1p(-below))
-    hazard = mp.exp(eta)
-    if hazard > 1e6:
-        return mp.mpf(0), -hazard
-    return (mp.log1p(-mp.exp(-hazard)) if hazard > 1 else mp.log(-mp.expm1(-hazard))), -hazard
-
-
-def exact_mean(link, eta):
-    if link == "identity":
-        return eta
-    return mp.exp(eta) if link == "log" else mp.log1p(mp.exp(eta))
-
-
-def exact_terms(key, y, eta, sigma=SIGMA):
-    """The addends of log p(y | eta, sigma); rounding is measured against the sum of their sizes."""
-    name, link = key
-    if name in ("bernoulli", "binomial"):
-        n = TRIALS if name == "binomial" else 1.0
-        log_p, log_q = exact_binary_logs(link, eta)
-        return [y * log_p, (n - y) * log_q, mp.log(mp.binomial(int(n), int(y)))]
-    mu = exact_mean(link, eta)
-    if name == "poisson":
-        return [y * mp.log(mu) if y else mp.mpf(0), -mu, -mp.loggamma(y + 1)]
-    s = sigma * sigma
-    return [
-        -y * y / (2 * s),
-        y * mu / s,
-        -mu * mu / (2 * s),
-        -mp.log(sigma),
-        -mp.log(2 * mp.pi) / 2,
-    ]
 
 
 def exact_derivative(terms, at, order):
@@ -92,9 +57,14 @@ def check_close(found, terms, tolerance):
         )
 
 
-def call(function, key, y, eta, sigma=SIGMA):
-    phi = (sigma,) if FAMILIES[key].dispersions else ()
-    return function(np.array([y]), np.array([eta]), phi, TRIALS if key[0] == "binomial" else None)
+def call(function, key, y, eta, phi=None):
+    phi = phi_of(key) if phi is None else phi
+    return function(np.array([y]), np.array([eta]), phi, trials_of(key[0]))
+
+
+def exact(key, y, eta, phi=None):
+    phi = phi_of(key) if phi is None else phi
+    return exact_terms(key, mp.mpf(y), eta, tuple(map(mp.mpf, phi)), mp.mpf(trials_of(key[0]) or 1))
 
 
 def conditioning(link, eta):
@@ -109,7 +79,7 @@ def check_against_many_digits(key, y, eta):
     # Differences of log p cancel down to p q, which may be as small as exp(-745).
     with mp.workdps(100 if abs(eta) < 20 else 250 if abs(eta) < 50 else 900):
         for order, found in enumerate((d.value, d.eta, d.eta_eta)):
-            terms = exact_derivative(lambda x: exact_terms(key, y, x), mp.mpf(eta), order)
+            terms = exact_derivative(lambda x: exact(key, y, x), mp.mpf(eta), order)
             check_close(found[0], terms, 1e-14 + conditioning(key[1], eta))
     np.testing.assert_allclose(
         call(family.log_likelihood, key, y, eta), d.value, rtol=1e-14, atol=5e-324
@@ -122,61 +92,76 @@ def test_values_and_derivatives_at_extreme_eta(key, y):
         check_against_many_digits(key, y, eta)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", EXACT_KEYS)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_values_and_derivatives_at_any_eta(key, data):
-    y = data.draw(st.sampled_from(RESPONSES[key[0]]))
+    y = data.draw(st.sampled_from(responses_of(key)))
     check_against_many_digits(key, y, data.draw(decimals(-45, 45)))
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if FAMILIES[key].dispersions])
+def any_response(key):
+    """Any number, where a family's responses are such; else one of its examples."""
+    is_real = FAMILIES[key].valid(np.array([-0.123456]), trials_of(key[0]))[0]
+    return decimals(-5, 20) if is_real else st.sampled_from(responses_of(key))
+
+
+@pytest.mark.parametrize("key", [key for key in EXACT_KEYS if FAMILIES[key].dispersions])
 @settings(max_examples=60, deadline=None)
-@given(y=decimals(-5, 20), eta=decimals(-20, 4), sigma=decimals(0.001, 1000))
-def test_derivatives_in_the_dispersion(key, y, eta, sigma):
-    d = call(FAMILIES[key].derivatives, key, y, eta, sigma)
+@given(data=st.data(), eta=decimals(-20, 4))
+def test_derivatives_in_the_dispersions(key, data, eta):
+    y, names = data.draw(any_response(key)), FAMILIES[key].dispersions
+    phi = tuple(data.draw(decimals(0.001, 1000), name) for name in names)
+    d = call(FAMILIES[key].derivatives, key, y, eta, phi)
     with mp.workdps(100):
-        y, eta, sigma = mp.mpf(y), mp.mpf(eta), mp.mpf(sigma)
+        eta = mp.mpf(eta)
+        for k, value in enumerate(phi):
 
-        def in_sigma(order):
-            return lambda x: exact_derivative(lambda s: exact_terms(key, y, x, s), sigma, order)
+            def in_phi(order, k=k, value=value):
+                def at(x, one):
+                    return exact(key, y, x, (*phi[:k], one, *phi[k + 1 :]))
 
-        check_close(d.phi[0][0], in_sigma(1)(eta), 1e-13)
-        check_close(d.phi_phi[0][0][0], in_sigma(2)(eta), 1e-13)
-        check_close(d.eta_phi[0][0], exact_derivative(in_sigma(1), eta, 1), 1e-13)
+                return lambda x: exact_derivative(lambda one: at(x, one), mp.mpf(value), order)
+
+            check_close(d.phi[k][0], in_phi(1)(eta), 1e-13)
+            check_close(d.phi_phi[k][k][0], in_phi(2)(eta), 1e-13)
+            check_close(d.eta_phi[k][0], exact_derivative(in_phi(1), eta, 1), 1e-13)
 
 
-@pytest.mark.parametrize("key", KEYS)
+SCIPY = {
+    "gaussian": lambda y, mu: stats.norm.logpdf(y, mu, DISPERSION),
+    "bernoulli": stats.bernoulli.logpmf,
+    "binomial": lambda y, mu: stats.binom.logpmf(y, TRIALS, mu / TRIALS),
+    "poisson": stats.poisson.logpmf,
+}
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key[0] in SCIPY])
 def test_the_constants_are_scipys(key):
     family, eta = FAMILIES[key], np.linspace(-3.0, 1.5, 9)
-    phi, trials = ((SIGMA,), None) if family.dispersions else ((), TRIALS)
-    trials = trials if key[0] == "binomial" else None
+    phi, trials = phi_of(key), trials_of(key[0])
     mu = family.mean(eta, phi, trials)
-    for y in RESPONSES[key[0]]:
-        expected = {
-            "gaussian": lambda y=y: stats.norm.logpdf(y, mu, SIGMA),
-            "bernoulli": lambda y=y: stats.bernoulli.logpmf(y, mu),
-            "binomial": lambda y=y: stats.binom.logpmf(y, TRIALS, mu / TRIALS),
-            "poisson": lambda y=y: stats.poisson.logpmf(y, mu),
-        }[key[0]]()
+    for y in responses_of(key):
         found = family.log_likelihood(y, eta, phi, trials)
-        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        np.testing.assert_allclose(found, SCIPY[key[0]](y, mu), rtol=1e-10)
+
+
+def all_responses(key):
+    """Every response of a family that is not all but impossible, and the step between two."""
+    discrete = FAMILY_NAMES[key[0]].discrete
+    y = np.arange(4000.0) if discrete else np.linspace(-60.0, 60.0, 20001)
+    return y[FAMILIES[key].valid(y, trials_of(key[0]))], 1.0 if discrete else y[1] - y[0]
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_log_likelihoods_sum_to_one(key):
-    family = FAMILIES[key]
-    if family.dispersions:
-        y = np.linspace(-60.0, 60.0, 20001)
-        weight = y[1] - y[0]
-    else:
-        y = np.arange({"bernoulli": 2, "binomial": TRIALS + 1, "poisson": 200}[key[0]])
-        weight = 1.0
-    eta = np.array([-2.0, 0.3, 1.5])
-    phi = (SIGMA,) if family.dispersions else ()
-    trials = TRIALS if key[0] == "binomial" else None
-    total = weight * np.exp(family.log_likelihood(y[:, None] * 1.0, eta, phi, trials)).sum(axis=0)
-    np.testing.assert_allclose(total, 1.0, rtol=1e-12)
+def test_log_likelihoods_sum_to_one_and_responses_to_their_mean(key):
+    family, (y, step) = FAMILIES[key], all_responses(key)
+    eta = np.array([-3.0, -2.0, -0.2, 0.3, 0.9, 1.5, 2.5])
+    phi, trials = phi_of(key), trials_of(key[0])
+    share = step * np.exp(family.log_likelihood(y[:, None], eta, phi, trials))
+    mean = family.mean(eta, phi, trials)
+    np.testing.assert_allclose(share.sum(axis=0), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(y @ share, mean, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -184,36 +169,45 @@ def test_log_concave_says_the_sign_of_the_curvature(key):
     family = FAMILIES[key]
     eta = np.linspace(-30.0, 6.0, 400)
     bends = np.concatenate(
-        [call(family.derivatives, key, y, e).eta_eta for y in RESPONSES[key[0]] for e in eta]
+        [call(family.derivatives, key, y, e).eta_eta for y in responses_of(key) for e in eta]
     )
     assert np.all(bends <= 0.0) == family.log_concave
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_the_mean_is_where_the_expected_score_vanishes(key):
-    """E[y] = mean: the score, which is affine in y, must be zero at y = mean.
+def test_the_saturated_kernel_is_the_largest_of_all(key):
+    family, phi, trials = FAMILIES[key], phi_of(key), trials_of(key[0])
+    eta = np.linspace(-40.0, 40.0, 16_001)
+    mean = family.mean(eta, phi, trials)
+    for y in np.array(responses_of(key)):
+        kernel = family.kernel(y, eta, phi, trials, 0).value
+        left = float(family.saturated(y, phi, trials)) - np.max(kernel)
+        assert left > -1e-9
+        if mean.min() <= y <= mean.max():
+            assert left < 1e-2
 
-    A bernoulli's y is 0 or 1, and the mean of its score that over both.
-    """
-    family = FAMILIES[key]
-    phi = (SIGMA,) if family.dispersions else ()
-    trials = TRIALS if key[0] == "binomial" else None
-    for eta in (-3.0, -0.2, 0.9, 2.5):
-        mu = family.mean(np.array([eta]), phi, trials)
-        if key[0] == "bernoulli":
-            of_0, of_1 = family.derivatives(np.array([0.0, 1.0]), np.full(2, eta), phi, None).eta
-            score = mu[0] * of_1 + (1.0 - mu[0]) * of_0
-        else:
-            score = family.derivatives(mu, np.array([eta]), phi, trials).eta[0]
-        assert abs(score) < 1e-12 * (1.0 + abs(mu[0]))
+
+@pytest.mark.parametrize("key", KEYS)
+def test_deviances_are_proportional_to_the_powers_of_dispersions(key):
+    family, powers = FAMILIES[key], FAMILY_NAMES[key[0]].deviance_powers
+    assert len(powers) == len(family.dispersions)
+    y, eta, trials = np.array(responses_of(key)), np.array([[-1.0], [0.5]]), trials_of(key[0])
+
+    def deviance(phi):
+        return family.saturated(y, phi, trials) - family.kernel(y, eta, phi, trials, 0).value
+
+    for k, power in enumerate(powers):
+        phi = [1.0] * len(powers)
+        one = deviance(phi)
+        phi[k] = 3.0
+        assert power == 0.0 or np.allclose(deviance(phi), one * 3.0**power, rtol=1e-10)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_draws_have_the_mean_and_are_admissible(key):
     family, rng = FAMILIES[key], np.random.default_rng(1)
     eta = np.broadcast_to(np.array([-2.0, 0.1, 1.4]), (40_000, 3))
-    phi = (SIGMA,) if family.dispersions else ()
-    trials = np.array([3.0, 7.0, 11.0]) if key[0] == "binomial" else None
+    phi, trials = phi_of(key), trials_of(key[0], np.array([3.0, 7.0, 11.0]))
     y = family.draw(rng, eta, phi, trials)
     assert y.shape == eta.shape
     assert y.dtype == np.float64
@@ -245,9 +239,9 @@ def test_poisson_draws_beyond_numpys_range():
 @pytest.mark.parametrize("key", KEYS)
 def test_shapes_broadcast(key):
     family = FAMILIES[key]
-    y = np.array(RESPONSES[key[0]])[:, None]
-    phi = (np.array([0.5, 1.0, 2.0, 3.0]),) if family.dispersions else ()
-    trials = np.full(len(y), TRIALS)[:, None] if key[0] == "binomial" else None
+    y = np.array(responses_of(key))[:, None]
+    phi = phi_of(key, np.array([0.5, 1.0, 2.0, 3.0]))
+    trials = trials_of(key[0], np.full(len(y), TRIALS)[:, None])
     eta = np.array([-1.0, 0.0, 1.0, 2.0])
     both = family.derivatives(y, eta, phi, trials)
     shape = (len(y), 4)
@@ -269,11 +263,9 @@ def test_shapes_broadcast(key):
 def test_one_eta_for_many_responses(key):
     """An intercept-only model: every derivative still has the shape of y."""
     family = FAMILIES[key]
-    y = np.array(RESPONSES[key[0]])
+    y = np.array(responses_of(key))
     d = call(family.derivatives, key, y[0], 0.4)
-    phi = (SIGMA,) if family.dispersions else ()
-    trials = TRIALS if key[0] == "binomial" else None
-    many = family.derivatives(y, np.array([0.4]), phi, trials)
+    many = family.derivatives(y, np.array([0.4]), phi_of(key), trials_of(key[0]))
     for part, first in zip(many[:3], d[:3], strict=True):
         assert part.shape == y.shape
         assert part[0] == first[0]
@@ -295,7 +287,7 @@ def test_binomial_probabilities_of_large_counts(n, share):
     log_likelihood = FAMILIES["binomial", "logit"].log_likelihood
     value = log_likelihood(np.array([y]), np.array([eta]), (), np.array([n]))
     with mp.workdps(60):
-        log_p, log_q = exact_binary_logs("logit", mp.mpf(eta))
+        _, log_p, log_q = LINKS["logit"](mp.mpf(eta))
         gammas = [mp.loggamma(mp.mpf(k) + 1) for k in (n, y, n - y)]
         choose = gammas[0] - gammas[1] - gammas[2]
         check_close(value[0], [choose, y * log_p, (n - y) * log_q], 3e-15)
@@ -314,17 +306,18 @@ def test_admissible_responses(name, link, trials, y, expected):
     assert FAMILIES[name, link].valid(np.array(y, dtype=float), trials).tolist() == expected
 
 
-def test_the_table_is_what_the_design_allows():
-    links = {
-        "gaussian": ("identity", "log", "softplus"),
-        "bernoulli": ("logit", "probit", "cloglog"),
-        "binomial": ("logit", "probit", "cloglog"),
-        "poisson": ("log", "softplus"),
-    }
-    assert {(name, link) for name in links for link in links[name]} == set(FAMILIES)
+def test_the_table_has_every_family_under_every_link_that_a_model_may_say():
+    said = {(name, link) for name, family in FAMILY_NAMES.items() for link in family.links}
+    assert set(FAMILIES) == said
     for (name, link), family in FAMILIES.items():
         assert (family.name, family.link) == (name, link)
-        assert family.dispersions == (("sigma",) if name == "gaussian" else ())
-        separable = {"gaussian": "positive mean", "poisson": "positive mean"}
-        expected = None if link == "identity" else separable.get(name, "binomial")
-        assert family.separable == expected
+        assert family.dispersions == FAMILY_NAMES[name].dispersions
+
+
+def test_every_family_has_its_log_density_in_many_digits():
+    families = [name for name in FAMILY_NAMES if name not in LOG_DENSITIES]
+    assert not families, (
+        f"write the log density of {families} into LOG_DENSITIES, tests/families.py"
+    )
+    links = sorted({link for _, link in KEYS if link not in LINKS})
+    assert not links, f"write the mean under {links} into LINKS, tests/families.py"

@@ -1,0 +1,139 @@
+"""Examples of every family, by which the conformance tests run over the package's own table.
+
+Responses, trials and dispersions are made from the facts of a family's own record. What no record
+can say of itself, its log density in as many digits as are asked for, is one entry in
+`LOG_DENSITIES` (and of a new link one in `LINKS`); these share no code with the package.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+
+import bayesglm as bg
+from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.spec.families import FAMILY_NAMES
+
+KEYS = sorted(FAMILIES)
+DISPERSION = 0.7  # of every dispersion, where nothing else is asked for
+TRIALS = 7.0
+# Of these, a family's examples are the first and the last two that are responses of it.
+NUMBERS = (-3.5, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 7.0, 12.25, 40.0)
+
+
+def phi_of(key: tuple[str, str], value: Any = DISPERSION) -> tuple:
+    """Return a value for each dispersion of a family."""
+    return tuple(value for _ in FAMILIES[key].dispersions)
+
+
+def trials_of(name: str, trials: Any = TRIALS) -> Any:
+    """Return the trials where a family needs them, and None elsewhere."""
+    return trials if FAMILY_NAMES[name].needs_trials else None
+
+
+def responses_of(key: tuple[str, str]) -> tuple[float, ...]:
+    """Return a few responses of a family, of `TRIALS` trials where it needs them."""
+    family = FAMILIES[key]
+    valid = [y for y in NUMBERS if family.valid(np.array([y]), trials_of(key[0]))[0]]
+    return tuple(dict.fromkeys([*valid[:2], *valid[-2:]]))
+
+
+def drawn(name: str, eta: Any, trials: Any = None, seed: int = 0) -> np.ndarray:
+    """Draw responses of a family under its own link, at any linear predictors."""
+    key = (name, FAMILY_NAMES[name].links[0])
+    rng = np.random.default_rng(seed)
+    return FAMILIES[key].draw(rng, eta, phi_of(key), trials_of(name, trials))
+
+
+def model_of(key: tuple[str, str], terms: Any, **options: Any) -> bg.GLM:
+    """Return a model of the response that bears the family's name, with its trials."""
+    family, link = key
+    if FAMILY_NAMES[family].needs_trials:
+        options["trials"] = "trials"
+    return bg.GLM(family, terms, family=family, link=link, **options)
+
+
+class Mean(NamedTuple):
+    """A mean in many digits; its logarithm, and of a probability that of the rest, log(1 - mu)."""
+
+    mu: Any
+    log: Any
+    log_rest: Any = None
+
+
+def _logit(eta: Any) -> Mean:
+    log_p, log_q = -mp.log1p(mp.exp(-eta)), -mp.log1p(mp.exp(eta))
+    return Mean(mp.exp(log_p), log_p, log_q)
+
+
+def _probit(eta: Any) -> Mean:
+    """Take each logarithm from its own small number."""
+    p, q = (mp.erfc(sign * eta / mp.sqrt(2)) / 2 for sign in (-1, 1))
+    return Mean(p, mp.log1p(-q), mp.log(q)) if eta > 0 else Mean(p, mp.log(p), mp.log1p(-p))
+
+
+def _cloglog(eta: Any) -> Mean:
+    hazard = mp.exp(eta)
+    if hazard > 10**6:  # exp(-hazard) is zero in as many digits as are ever asked for
+        return Mean(mp.mpf(1), mp.mpf(0), -hazard)
+    p = -mp.expm1(-hazard)
+    return Mean(p, mp.log1p(-mp.exp(-hazard)) if hazard > 1 else mp.log(p), -hazard)
+
+
+def _softplus(eta: Any) -> Mean:
+    mu = mp.log1p(mp.exp(eta))
+    return Mean(mu, mp.log(mu))
+
+
+LINKS: dict[str, Callable[[Any], Mean]] = {
+    "identity": lambda eta: Mean(eta, None),
+    "log": lambda eta: Mean(mp.exp(eta), eta),
+    "softplus": _softplus,
+    "logit": _logit,
+    "probit": _probit,
+    "cloglog": _cloglog,
+}
+
+
+class LogDensity(NamedTuple):
+    """log p(y): what depends on parameters, and what does not, each as addends in many digits.
+
+    ``kernel(mean, y, phi, n)`` takes a `Mean`, and ``constant(y, n)``; n is the number of trials.
+    Rounding is measured against the sum of the addends' sizes.
+    """
+
+    kernel: Callable[[Mean, Any, Sequence, Any], list]
+    constant: Callable[[Any, Any], list]
+
+
+def _binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    # What never happened counts nothing, be it impossible or not.
+    return [y * mean.log if y else mp.mpf(0), (n - y) * mean.log_rest if y != n else mp.mpf(0)]
+
+
+def _gaussian(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (sigma,) = phi
+    s = sigma * sigma
+    return [-y * y / (2 * s), y * mean.mu / s, -mean.mu * mean.mu / (2 * s), -mp.log(sigma)]
+
+
+LOG_DENSITIES: dict[str, LogDensity] = {
+    "gaussian": LogDensity(_gaussian, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
+    "bernoulli": LogDensity(_binomial, lambda y, n: [mp.mpf(0)]),
+    "binomial": LogDensity(
+        _binomial,
+        lambda y, n: [mp.log(mp.binomial(n, y))],
+    ),
+    "poisson": LogDensity(
+        lambda mean, y, phi, n: [y * mean.log if y else mp.mpf(0), -mean.mu],
+        lambda y, n: [-mp.loggamma(y + 1)],
+    ),
+}
+EXACT_KEYS = [key for key in KEYS if key[0] in LOG_DENSITIES and key[1] in LINKS]
+
+
+def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -> list:
+    """Return the addends of log p(y | eta, phi) in the digits of mpmath's context."""
+    density = LOG_DENSITIES[key[0]]
+    return [*density.kernel(LINKS[key[1]](eta), y, phi, n), *density.constant(y, n)]
