@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -12,8 +12,8 @@ import xarray as xr
 
 from bayesglm.design.blocks import Block
 from bayesglm.numerics.families.family import FAMILIES, Family
-from bayesglm.numerics.rows.parallel import even
 from bayesglm.numerics.rows.rows import Columns, Dense, Ones, Rows, span
+from bayesglm.numerics.rows.source import Source
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -118,31 +118,34 @@ class Design:
         """Number of kept rows."""
         return len(self.predictors.rows)
 
-    def blocks(self, size: int) -> Iterator[Rows]:
-        """Run through the rows, ``size`` at most at a time."""
-        return iter(self._whole) if size >= self.n_rows else joint_blocks([self], size)
-
     @cached_property
-    def _whole(self) -> list[Rows]:
-        """All rows as the one block that they are where few, made once."""
-        return list(joint_blocks([self], max(self.n_rows, 1)))
+    def source(self) -> Source:
+        """Where the kept rows come from; a small design as one range is formed once."""
+        formed_anew = joint_source([self])
+        if self.n_rows * self.predictors.n_coefficients > SMALL:
+            return formed_anew
+        whole = formed_anew.form(slice(0, self.n_rows))
+
+        def form(part: slice) -> Rows:
+            return whole if len(whole) == part.stop - part.start else formed_anew.form(part)
+
+        return Source(self.n_rows, form)
 
     def take(self, keep: Array) -> Design:
         """Return the design of those kept rows for which ``keep`` is true, or of their numbers."""
         return replace(self, predictors=replace(self.predictors, rows=self.predictors.rows[keep]))
 
 
-def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
-    """Run through the rows of designs that share their predictors, ``size`` at most at a time.
+def joint_source(designs: Sequence[Design]) -> Source:
+    """Return where the rows of designs that share their predictors come from.
 
     One design's arrays have a number for each row; those of several a line for each design.
     """
     first = designs[0]
     predictors, whole = first.predictors, span(first.predictors.rows)
     responses, lines = _responses(designs)
-    size = even(first.n_rows, size)
-    for start in range(0, first.n_rows, size):
-        part = slice(start, min(start + size, first.n_rows))
+
+    def form(part: slice) -> Rows:
         rows: Any = (
             slice(whole.start + part.start, whole.start + part.stop)
             if isinstance(whole, slice)
@@ -150,7 +153,7 @@ def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
         )
         # A view, of which the lines are picked later; or a copy, of no more lines than are meant.
         picked = lines is not None and not isinstance(rows, slice)
-        yield Rows(
+        return Rows(
             partial(predictors._parts, part),
             predictors.n_coefficients,
             responses[np.ix_(lines, rows)] if picked else responses[..., rows],
@@ -158,7 +161,10 @@ def joint_blocks(designs: Sequence[Design], size: int) -> Iterator[Rows]:
             _joint_weights(designs, rows),
             None if predictors.trials is None else predictors.trials[rows],
             None if picked else lines,
+            part.start,
         )
+
+    return Source(first.n_rows, form)
 
 
 def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:

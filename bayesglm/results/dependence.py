@@ -33,7 +33,7 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     mean_theta = theta.mean(axis=0)
     objective, predictors = problem.natural, problem.design.predictors
     residuals = []
-    for rows in problem.design.blocks(4096):
+    for rows in problem.design.source.ranges(4096):
         eta = rows.times(mean_theta[None, : objective.n_coefficients])[0] + rows.offset
         residuals.append(
             rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)

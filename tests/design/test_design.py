@@ -126,10 +126,10 @@ def test_blocks_of_any_size_are_the_same_rows(size, lengths, kept_columns, edges
         return
     design = plan.designs[0]
     with pytest.MonkeyPatch.context() as patch:
-        whole = next(design.blocks(design.n_rows))
+        whole = design.source.form(slice(0, design.n_rows))
         patch.setattr(design_module, "SMALL", kept_columns)
         patch.setattr(design_module, "KEPT", kept_columns)
-        blocks = list(plan_fit(model, data).designs[0].blocks(size))
+        blocks = list(plan_fit(model, data).designs[0].source.ranges(size))
     assert all(len(rows.y) == len(blocks[0].y) <= size for rows in blocks[:-1])
     assert len(blocks[-1].y) <= len(blocks[0].y)
     for name in ("X", "y", "offset", "weights", "trials"):
@@ -262,7 +262,7 @@ def test_taking_rows_keeps_the_rest_of_the_design():
     keep = np.arange(design.n_rows) % 2 == 0
     taken = design.take(keep)
     np.testing.assert_array_equal(taken.predictors.rows, [2, 4, 6, 8, 10])
-    whole, part = next(design.blocks(99)), next(taken.blocks(99))
+    whole, part = next(design.source.ranges(99)), next(taken.source.ranges(99))
     np.testing.assert_array_equal(part.X, whole.X[keep])
     np.testing.assert_array_equal(part.y, whole.y[keep])
     assert design.n_rows == 10

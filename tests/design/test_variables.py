@@ -126,7 +126,7 @@ def test_only_predictors_may_be_single():
     x, history = design.predictors.blocks
     assert x.signal.dtype == np.float32
     assert history.signal.dtype == np.float64
-    rows = next(design.blocks(N))
+    rows = next(design.source.ranges(N))
     for name in ("X", "y", "offset", "weights", "trials"):
         assert getattr(rows, name).dtype == np.float64, name
     np.testing.assert_array_equal(rows.X[:, 1 : P + 1], single["x"][design.predictors.rows])

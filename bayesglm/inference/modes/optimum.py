@@ -105,14 +105,12 @@ def _flat_blocks(problem: Problem, directions: Array) -> Any:
     counted = _counted(problem)
 
     def blocks() -> Any:
-        start = 0
-        for rows in problem.design.blocks(4096):
+        for rows in problem.design.source.ranges(4096):
             if plain and len(chosen) > 8:
                 moves = rows.X[:, chosen]
             else:
                 moves = rows.times(np.ascontiguousarray(directions.T)).T
-            yield moves if counted is None else moves[counted[start : start + len(rows)]]
-            start += len(rows)
+            yield moves if counted is None else moves[counted[rows.place]]
 
     return blocks
 

@@ -18,12 +18,13 @@ from functools import partial
 
 import numpy as np
 
-from bayesglm.design.design import Design, joint_blocks
+from bayesglm.design.design import Design, joint_source
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.inverse import ApproximateInverse, approximate_inverse
 from bayesglm.numerics.density.joint import rough_curvatures, smooth_slopes
-from bayesglm.numerics.density.likelihood import Rowwise, block_rows, moments
+from bayesglm.numerics.density.likelihood import Rowwise, block_rows
+from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.wide import row_function
 from bayesglm.numerics.rows.parallel import unthreaded_products
@@ -185,7 +186,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
 
     def take_curvature(panel: Panel, x: Array) -> bool:
         resolved = True
-        roughs = rough_curvatures(panel[1], x, partial(joint_blocks, panel[0]))
+        roughs = rough_curvatures(panel[1], x, joint_source(panel[0]))
         for j, sample in enumerate(panel[1]):
             model = approximate_model(roughs[j], partial(sample.curvature, x[j], every))
             inverses[j], sds[j] = inverse(model), model.scale
@@ -267,7 +268,7 @@ def _samples(
         for problem in problems
     ]
     sampled = [
-        replace(objective, blocks=design.blocks)
+        replace(objective, source=design.source)
         for design, objective in zip(designs, objectives, strict=True)
     ]
     return designs, sampled
@@ -277,8 +278,8 @@ def _joint_slopes(
     designs: Sequence[Design], objectives: Sequence[Objective], x: Array, who: Array
 ) -> tuple[Array, Array]:
     """Return values and gradients of some objectives that share their predictors."""
-    blocks = partial(joint_blocks, [designs[k] for k in who])
-    return smooth_slopes([objectives[k] for k in who], x, blocks)
+    source = joint_source([designs[k] for k in who])
+    return smooth_slopes([objectives[k] for k in who], x, source)
 
 
 def inverse_curvature(curvature: Array) -> Array:

@@ -132,12 +132,12 @@ def _has_flat_intercept(problem: Problem) -> bool:
 def _centred(problem: Problem, moved: Moved) -> Centred:
     if moved.design is problem.design:
         return Centred(problem)
-    blocks = moved.design.blocks
+    source = moved.design.source
     inner = replace(
         problem,
         design=moved.design,
-        natural=replace(problem.natural, blocks=blocks),
-        unconstrained=replace(problem.unconstrained, blocks=blocks),
+        natural=replace(problem.natural, source=source),
+        unconstrained=replace(problem.unconstrained, source=source),
     )
     return Centred(inner, moved.shift, moved.constant)
 

@@ -158,7 +158,7 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     """Make one neuron's problem from the plan (with priors resolved) and its design."""
     laid = lay_priors(plan, neuron, design.predictors)
     natural = Objective(
-        design.blocks,
+        design.source,
         family_of(plan.model),
         design.predictors.n_coefficients,
         laid.coefficients,

@@ -42,7 +42,7 @@ from bayesglm.inference.weights.psis import resample
 from bayesglm.inference.weights.sigma import has_sigma_first, sigma_first
 from bayesglm.inference.weights.tilted import Sites, tilted
 from bayesglm.numerics.density.conjugate import is_gaussian_given_sigma
-from bayesglm.numerics.density.likelihood import Moments
+from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.rows.parallel import unthreaded_products

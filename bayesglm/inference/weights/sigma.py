@@ -15,7 +15,7 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.modes.optimum import check_identified, has_tiny_sigma, reproduced
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
-from bayesglm.numerics.density.likelihood import Moments, moments
+from bayesglm.numerics.density.moments import Moments, moments
 from bayesglm.numerics.density.objective import FAR_OUT
 
 Array = np.ndarray

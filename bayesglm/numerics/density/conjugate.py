@@ -15,7 +15,8 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.density.likelihood import CELLS, Moments
+from bayesglm.numerics.density.likelihood import CELLS
+from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
 

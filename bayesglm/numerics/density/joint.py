@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from bayesglm.numerics.density.likelihood import curvatures, moment_slopes, slopes
+from bayesglm.numerics.density.moments import moment_slopes
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.density.together import curvatures, slopes
+from bayesglm.numerics.rows.source import Source
 
 Array = np.ndarray
 
@@ -16,25 +17,25 @@ Array = np.ndarray
 def smooth_slopes(
     objectives: Sequence[Objective],
     W: Array,
-    blocks: Callable[[int], Iterable[Rows]] | None = None,
+    source: Source | None = None,
 ) -> tuple[Array, Array]:
     """Return values ``(k,)`` and gradients ``(k, p)`` of the smooth parts, each at its own w.
 
     For objectives without free dispersions that share X: all their data, differing in priors only,
-    or their moments; with ``blocks`` of joint rows (see `likelihood.slopes`) each its own response.
+    or their moments; with a ``source`` of joint rows (see `together.slopes`) each its own response.
     """
     phi, first, k = [list(one.dispersions) for one in objectives], objectives[0], len(W)
     if first.moments is not None:
         values, gradients = moment_slopes(first.moments, W, phi)
-    elif blocks is not None:
-        values, gradients = slopes(first.family, blocks, W, phi)
+    elif source is not None:
+        values, gradients = slopes(first.family, source, W, phi)
         values += [one.rowwise.constant for one in objectives]
     elif k > 1 and not np.ptp(W, axis=0).any():
-        values, gradients = slopes(first.family, first.blocks, W[:1], phi[:1])
+        values, gradients = slopes(first.family, first.source, W[:1], phi[:1])
         values, gradients = np.repeat(values, k), np.repeat(gradients, k, axis=0)
         values += first.rowwise.constant
     else:
-        values, gradients = slopes(first.family, first.blocks, W, phi)
+        values, gradients = slopes(first.family, first.source, W, phi)
         values += first.rowwise.constant
     for j, objective in enumerate(objectives):
         here = slice(j, j + 1)
@@ -42,16 +43,14 @@ def smooth_slopes(
     return values, gradients
 
 
-def rough_curvatures(
-    objectives: Sequence[Objective], W: Array, blocks: Callable[[int], Iterable[Rows]]
-) -> Array:
+def rough_curvatures(objectives: Sequence[Objective], W: Array, source: Source) -> Array:
     """Return minus the Hessians ``(k, p, p)`` of the smooth parts, good to six digits or infinite.
 
     The objectives are as for `smooth_slopes`.
     """
     every = np.arange(objectives[0].n_coefficients)
     found = curvatures(
-        objectives[0].family, blocks, W, [list(one.dispersions) for one in objectives]
+        objectives[0].family, source, W, [list(one.dispersions) for one in objectives]
     )
     for one, curvature, w in zip(objectives, found, W, strict=True):
         curvature += one.priors.curvature(w, every)

@@ -7,16 +7,15 @@ X w. What the cumulants b change by as w moves away from an anchor is summed in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.numerics.density.likelihood import CELLS, Rowwise, slopes
+from bayesglm.numerics.density.likelihood import Rowwise, block_rows
+from bayesglm.numerics.density.together import run_slopes
 from bayesglm.numerics.families.changes import Change, Changes
-from bayesglm.numerics.families.family import Family
-from bayesglm.numerics.rows.parallel import share_out
 from bayesglm.numerics.rows.rows import Coded, Dense, Ones, Rows, Shifted, span
 
 Array = np.ndarray
@@ -99,27 +98,25 @@ class Near:
     anchor: Array
     value: float
     pull: Array
-    n_rows: int
 
     def values(self, W: Array, phi: list) -> Array:
         """Return the log likelihoods ``(k,)`` at many w ``(k, p)``.
 
         In double precision where the first of them say that single is not enough.
         """
-        if len(W) * self.n_rows < FEW:
+        if len(W) * self.rowwise.source.n_rows < FEW:
             return self.rowwise.values(W, phi)
         away = W - self.anchor
         single = _away(self.changes, away)
 
-        def work(run: Sequence[Rows]) -> Array:
-            total = np.zeros(len(W))
-            room = np.empty(max(NUMBERS, max((len(rows) for rows in run), default=0)), dtype=SINGLE)
+        def work(run: Iterable[Rows]) -> Array:
+            total, room = np.zeros(len(W)), np.empty(NUMBERS, dtype=SINGLE)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 for rows in run:
                     self._add(rows, single, total, room)
             return total
 
-        found = self.value + away @ self.pull - sum(share_out(self.rowwise.blocks(ROWS), work))
+        found = self.value + away @ self.pull - sum(self.rowwise.source.reduce(work, ROWS))
         exact = self.rowwise.values(W[:CHECKED], phi)
         if not np.all(np.abs(found[:CHECKED] - exact) < PRECISE):
             return self.rowwise.values(W, phi)
@@ -141,26 +138,24 @@ def near(rowwise: Rowwise, anchor: Array) -> Near | None:
     """Return the likelihood near coefficients, or None where a family has no short form.
 
     >>> from bayesglm.numerics.families.family import FAMILIES
-    >>> rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
-    >>> near(Rowwise(lambda size: [rows], FAMILIES["poisson", "log"]), np.zeros(1)).pull.tolist()
+    >>> from bayesglm.numerics.rows.source import Source
+    >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
+    >>> near(Rowwise(source, FAMILIES["poisson", "log"]), np.zeros(1)).pull.tolist()
     [6.0]
     """
     changes = rowwise.family.changes
     if changes is None:
         return None
 
-    def work(run: Sequence[Rows]) -> tuple[Array, int]:
-        pull, n = np.zeros(len(anchor)), 0
+    def work(run: Iterable[Rows]) -> Array:
+        pull = np.zeros(len(anchor))
         for rows in run:
             weighted = rows.y if rows.weights is None else rows.weights * rows.y
             pull += rows.adjoint(weighted[None])[0]
-            n += len(rows)
-        return pull, n
+        return pull
 
-    found = share_out(rowwise.blocks(CELLS), work)
-    pull = sum((one for one, _ in found), np.zeros(len(anchor)))
-    n_rows = sum(n for _, n in found)
-    return Near(rowwise, changes, anchor, rowwise.value(anchor, []), pull, n_rows)
+    pull = sum(rowwise.source.reduce(work, block_rows(rowwise.width)), np.zeros(len(anchor)))
+    return Near(rowwise, changes, anchor, rowwise.value(anchor, []), pull)
 
 
 class Single(NamedTuple):
@@ -190,17 +185,18 @@ class Single(NamedTuple):
         return value, gradient[:-1]
 
 
-def in_single(family: Family, held: Sequence[Rows], anchor: Array, typical: Array) -> Single | None:
+def in_single(
+    rowwise: Rowwise, held: Sequence[Rows], anchor: Array, typical: Array
+) -> Single | None:
     """Return the likelihood near coefficients, or None where single precision is not enough.
 
-    Which it is not if a family has no short form, or rounding changes the likelihood at typical
-    coefficients ``(k, p)``.
+    ``held`` are all rows of the likelihood, which are kept. Single precision is not enough if a
+    family has no short form, or rounding changes the likelihood at typical coefficients ``(k, p)``.
     """
-    rowwise = Rowwise(lambda size: held, family)
     made = near(rowwise, anchor)
     if made is None:
         return None
-    gradient = slopes(family, rowwise.blocks, anchor[None], [])[1][0]
+    gradient = run_slopes(rowwise.family, held, anchor[None], [])[1][0]
     with np.errstate(all="ignore"):
         blocks = [_block(made.changes, rows, anchor) for rows in held]
         single = Single(made.changes, anchor, made.value, gradient, made.pull, blocks)

@@ -13,7 +13,7 @@ Laplace and elastic-net priors are kept apart: `evaluate` gives the smooth part,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from bayesglm.numerics.density.coefficients import CoefficientPriors
-from bayesglm.numerics.density.likelihood import CELLS, Moments, Rowwise
+from bayesglm.numerics.density.likelihood import CELLS, Rowwise
+from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.near import Near
 from bayesglm.numerics.families.family import Family
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.newton import Evaluation
 
 Array = np.ndarray
@@ -36,15 +37,15 @@ FAR_OUT = 150.0  # of log(phi): beyond lies no probability, and squares leave th
 class Objective:
     """The log posterior as a function of theta.
 
-    ``blocks(size)`` runs through `Rows` of at most ``size`` rows. ``coefficients`` are the priors
-    of runs of w; ``dispersions`` those of free dispersions, or fixed numbers; ``scales`` those of
-    learned scales. ``jacobian`` adds the log Jacobian of phi = exp(theta), for densities on the
+    ``source`` is where its rows come from. ``coefficients`` are the priors of runs of w;
+    ``dispersions`` those of free dispersions, or fixed numbers; ``scales`` those of learned
+    scales. ``jacobian`` adds the log Jacobian of phi = exp(theta), for densities on the
     unconstrained scale. With ``moments``, a gaussian likelihood is read off them, and not summed
     over the rows again; with ``near``, that of many thetas near a point is summed in single
     precision where that is enough.
     """
 
-    blocks: Callable[[int], Iterable[Rows]]
+    source: Source
     family: Family
     n_coefficients: int
     coefficients: tuple[PriorPart, ...]
@@ -57,7 +58,7 @@ class Objective:
     @cached_property
     def rowwise(self) -> Rowwise:
         """The likelihood as a sum over the rows."""
-        return Rowwise(self.blocks, self.family)
+        return Rowwise(self.source, self.family)
 
     @property
     def _likelihood(self) -> Rowwise | Moments:

@@ -14,9 +14,11 @@ from functools import cached_property
 
 import numpy as np
 
-from bayesglm.numerics.density.likelihood import CELLS, block_rows, moments, run_slopes
+from bayesglm.numerics.density.likelihood import block_rows
+from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.density.together import run_slopes
 from bayesglm.numerics.rows.rows import Coded, Rows
 
 Array = np.ndarray
@@ -84,7 +86,7 @@ class Density:
                 return value, gradient, np.zeros(0)
         run: Iterable[Rows]
         if self.rows is None:
-            run = objective.blocks(block_rows(objective.rowwise.width))
+            run = objective.source.ranges(block_rows(objective.rowwise.width))
         else:
             run = self.rows
         values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
@@ -107,14 +109,15 @@ def density(
     In single precision if that is enough at ``typical`` thetas ``(k, size)``.
 
     >>> from bayesglm.numerics.families.family import FAMILIES
-    >>> rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
-    >>> objective = Objective(lambda size: [rows], FAMILIES["poisson", "log"], 1, (), (), True)
+    >>> from bayesglm.numerics.rows.source import Source
+    >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
+    >>> objective = Objective(source, FAMILIES["poisson", "log"], 1, (), (), True)
     >>> value, gradient = density(objective, np.zeros(1)).slope(np.zeros(1))
     >>> round(value, 3), gradient.tolist()
     (-7.787, [3.0])
     """
     p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
-    n = sum(len(rows) for rows in objective.blocks(CELLS))
+    n = objective.source.n_rows
     width = objective.rowwise.width
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, around[:p])
@@ -122,10 +125,10 @@ def density(
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * width > HELD:
         return Density(objective, None, widths, n * width)
-    rows = tuple(_in_columns(rows) for rows in objective.blocks(MOST_ROWS))
+    rows = tuple(_in_columns(rows) for rows in objective.source.ranges(MOST_ROWS))
     single = None
     if typical is not None and n * width > SMALL:
-        single = in_single(objective.family, rows, around[:p], typical[:, :p])
+        single = in_single(objective.rowwise, rows, around[:p], typical[:, :p])
     return Density(objective, rows, widths, n * width, single)
 
 

@@ -1,7 +1,5 @@
 """An objective as a function of its rows, all held at once, for designs of few rows."""
 
-import sys
-
 import numpy as np
 
 from bayesglm.numerics.density.objective import Objective
@@ -12,7 +10,7 @@ Array = np.ndarray
 
 def row_function(objective: Objective) -> RowFunction:
     """Return what `maximise_active` needs of an objective without free dispersions."""
-    (rows,) = objective.blocks(sys.maxsize)
+    rows = objective.source.form(slice(0, objective.source.n_rows))
     phi, size = list(objective.dispersions), objective.size
     rowwise = objective.rowwise
 

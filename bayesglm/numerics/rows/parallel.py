@@ -151,23 +151,25 @@ def even(n: int, size: int) -> int:
     return max(1, -(-n // max(count, 1)))
 
 
-def share_out[Block, Result](
-    blocks: Iterable[Block], work: Callable[[Sequence[Block]], Result]
+def share_out[Item, Result](
+    items: Iterable[Item], work: Callable[[Sequence[Item]], Result], runs: int | None = None
 ) -> list[Result]:
-    """Return work(run) for runs of neighbouring blocks that make up all, one run to a thread.
+    """Return work(run) for runs of neighbouring items that make up all, in their order.
+
+    There is one run to a thread, or ``runs`` at most.
 
     >>> sum(share_out(range(5), sum))
     10
     """
     _keep_freed_memory()
-    every = list(blocks)
-    n_runs = min(n_threads(), len(every))
+    every = list(items)
+    n_runs = min(n_threads() if runs is None else runs, len(every))
     if n_runs < 2:
         return [work(every)]
     edges = [len(every) * k // n_runs for k in range(n_runs + 1)]
-    runs = [every[a:b] for a, b in pairwise(edges)]
+    parts = [every[a:b] for a, b in pairwise(edges)]
     with single_products():
         # Each in a copy of the context, which says what NumPy does on overflow.
-        futures = [_pool().submit(contextvars.copy_context().run, work, run) for run in runs[1:]]
-        first = work(runs[0])
+        futures = [_pool().submit(contextvars.copy_context().run, work, part) for part in parts[1:]]
+        first = work(parts[0])
         return [first, *(future.result() for future in futures)]

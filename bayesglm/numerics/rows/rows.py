@@ -165,7 +165,8 @@ class Rows:
 
     ``parts`` makes, when first needed, the columns with the places of their coefficients. The
     responses are those of one model ``(rows,)`` or of many ``(k, rows)``; ``lines`` picks some of
-    them each time that they are read, so that no copies pile up.
+    them each time that they are read, so that no copies pile up. ``first`` is the number of the
+    first row among all of its source.
 
     >>> rows = Rows.of(np.array([[1.0, 2.0], [1.0, 4.0]]), y=np.array([0.0, 1.0]))
     >>> rows.times(np.array([[1.0, 0.5]])), rows.adjoint(np.array([[1.0, 1.0]]))
@@ -179,6 +180,7 @@ class Rows:
     weights: Array | None = None
     trials: Array | None = None
     lines: Sequence[int] | None = None
+    first: int = 0
 
     @staticmethod
     def of(
@@ -194,6 +196,11 @@ class Rows:
 
     def __len__(self) -> int:
         return self.responses.shape[-1]
+
+    @property
+    def place(self) -> slice:
+        """Where the rows stand among all of their source."""
+        return slice(self.first, self.first + len(self))
 
     @property
     def y(self) -> Array:

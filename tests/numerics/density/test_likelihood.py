@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import bayesglm.numerics.density.likelihood as likelihood_module
+import bayesglm.numerics.density.together as together_module
 import bayesglm.numerics.rows.parallel as parallel_module
-from bayesglm.numerics.density.likelihood import Rowwise, curvatures, moment_slopes, moments, slopes
+from bayesglm.numerics.density.likelihood import Rowwise
+from bayesglm.numerics.density.moments import moment_slopes, moments
+from bayesglm.numerics.density.together import curvatures, slopes
 from bayesglm.numerics.families.family import FAMILIES
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 
 KEYS = sorted(FAMILIES)
 N, P = 90, 4
@@ -30,21 +33,7 @@ def make(key, seed=0, weights=None, offset=0.0, trials=None, y=None, design=X):
         trials = np.full(N, 4.0)
     y = draw(key, seed, trials) if y is None else y
 
-    def part_of(values, part):
-        return values[part] if isinstance(values, np.ndarray) else values
-
-    def blocks(size):
-        for start in range(0, N, size):
-            part = slice(start, start + size)
-            yield Rows.of(
-                design[part],
-                y[part],
-                part_of(offset, part),
-                part_of(weights, part),
-                part_of(trials, part),
-            )
-
-    return Rowwise(blocks, FAMILIES[key])
+    return Rowwise(Source.of(design, y, offset, weights, trials), FAMILIES[key])
 
 
 def phi_of(key, value=0.7):
@@ -122,7 +111,7 @@ def test_terms_are_the_value_and_its_parts(key):
 def test_the_constant_is_what_no_parameter_moves(key):
     weights = WEIGHTS["counts"]
     rowwise = make(key, weights=weights)
-    rows = next(iter(rowwise.blocks(N)))
+    rows = rowwise.source.form(slice(0, N))
     w, phi = 0.3 * RNG.normal(size=P), phi_of(key)
     each = FAMILIES[key].log_likelihood(rows.y, X @ w, phi, rows.trials)
     assert rowwise.value(w, phi) == pytest.approx(weights @ each, rel=1e-12)
@@ -148,22 +137,17 @@ def several(key, case):
 
 def joint_slopes(made, W, phi):
     """Slopes of likelihoods on one design, a line of the blocks' arrays for each."""
-
-    def blocks(size):
-        for rows in zip(*(one.blocks(size) for one in made), strict=True):
-            parts = {}
-            for name in ("y", "offset", "weights", "trials"):
-                each = [getattr(one, name) for one in rows]
-                parts[name] = np.stack(each) if isinstance(each[0], np.ndarray) else each[0]
-            yield Rows.of(rows[0].X, **parts)
-
-    values, gradients = slopes(made[0].family, blocks, W, phi)
+    rows, parts = [one.source.form(slice(0, N)) for one in made], {}
+    for name in ("y", "offset", "weights", "trials"):
+        each = [getattr(one, name) for one in rows]
+        parts[name] = np.stack(each) if isinstance(each[0], np.ndarray) else each[0]
+    values, gradients = slopes(made[0].family, Source.of(rows[0].X, **parts), W, phi)
     return values + [one.constant for one in made], gradients
 
 
 def shared_slopes(one, W, phi):
     """Slopes of one likelihood at several points."""
-    values, gradients = slopes(one.family, one.blocks, W, phi)
+    values, gradients = slopes(one.family, one.source, W, phi)
     return values + one.constant, gradients
 
 
@@ -246,20 +230,14 @@ LOG_CONCAVE = [key for key in KEYS if FAMILIES[key].log_concave]
 @pytest.mark.parametrize("paired", [0, 200])
 @pytest.mark.parametrize("key", LOG_CONCAVE, ids="-".join)
 def test_curvatures_of_many_are_those_of_each(key, paired, monkeypatch):
-    monkeypatch.setattr(likelihood_module, "PAIRED", paired)
-    monkeypatch.setattr(likelihood_module, "PAIRS", 40 * P * P)
+    monkeypatch.setattr(together_module, "PAIRED", paired)
+    monkeypatch.setattr(together_module, "PAIRS", 40 * P * P)
     trials = np.full(N, 4.0) if key[0] == "binomial" else None
     y = np.stack([draw(key, seed, trials) for seed in range(4)])
     weights = np.stack([WEIGHTS["fractions"] * k for k in range(1, 5)])
     W, phi = 0.3 * RNG.normal(size=(4, P)), [phi_of(key, 0.5 + k) for k in range(4)]
-
-    def blocks(size):
-        for start in range(0, N, size):
-            part = slice(start, start + size)
-            tries = None if trials is None else trials[part]
-            yield Rows.of(X[part], y[:, part], 0.1, weights[:, part], tries)
-
-    found = curvatures(FAMILIES[key], blocks, W, phi)
+    source = Source.of(X, y, 0.1, weights, trials)
+    found = curvatures(FAMILIES[key], source, W, phi)
     for k, own in enumerate(phi):
         one = make(key, weights=weights[k], offset=0.1, y=y[k])
         np.testing.assert_allclose(found[k], one.curvature(W[k], own), rtol=2e-5, atol=1e-4)

@@ -9,11 +9,12 @@ import bayesglm as bg
 import bayesglm.numerics.density.near as near_module
 import bayesglm.numerics.density.sampled as density_module
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.numerics.density.likelihood import Rowwise, slopes
+from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.near import in_single, near
 from bayesglm.numerics.density.sampled import density
+from bayesglm.numerics.density.together import run_slopes
 from bayesglm.numerics.families.family import FAMILIES
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 
 N, K = 2500, 900
 RNG = np.random.default_rng(0)
@@ -64,7 +65,7 @@ def _however_few(monkeypatch):
 @pytest.mark.parametrize("family", ["bernoulli", "binomial", "poisson"])
 def test_it_is_that_in_double_precision(family, terms, weights, monkeypatch):
     rowwise = rowwise_of(family, terms, weights)
-    size = next(iter(rowwise.blocks(10))).n_coefficients
+    size = rowwise.source.form(slice(0, 10)).n_coefficients
     made = near(rowwise, np.full(size, 0.1))
     W = around(made.anchor, 0.02)
     exact = rowwise.values(W, [])
@@ -80,13 +81,13 @@ def test_it_is_that_in_double_precision(family, terms, weights, monkeypatch):
 @pytest.mark.parametrize("family", ["bernoulli", "binomial", "poisson"])
 def test_so_are_value_and_gradient_of_one(family, terms, weights):
     rowwise = rowwise_of(family, terms, weights)
-    held = tuple(rowwise.blocks(1000))
+    held = tuple(rowwise.source.ranges(1000))
     anchor = np.full(held[0].n_coefficients, 0.1)
     W = around(anchor, 0.02, 20)
-    made = in_single(rowwise.family, held, anchor, W)
+    made = in_single(rowwise, held, anchor, W)
     for w in W:
         value, gradient = made.slope(w)
-        kernel, slope = slopes(rowwise.family, lambda size: held, w[None], [])
+        kernel, slope, _ = run_slopes(rowwise.family, held, w[None], [])
         assert value == pytest.approx(kernel[0] + rowwise.constant, abs=2e-4)
         np.testing.assert_allclose(gradient, slope[0], rtol=1e-5, atol=2e-3)
 
@@ -111,14 +112,14 @@ def test_a_density_far_from_its_anchor_is_in_double_precision(family, monkeypatc
 
 def test_widths_are_what_a_product_reads():
     for terms, width in (("columns", 5), ("factors", 1 + 1 + 2 + 1), ("lags", 1 + 4)):
-        assert next(iter(rowwise_of("poisson", terms).blocks(10))).width == width
+        assert rowwise_of("poisson", terms).width == width
 
 
 @given(st.integers(1, 40), st.integers(0, 99))
 def test_few_rows(n, seed):
     rng = np.random.default_rng(seed)
-    rows = Rows.of(rng.normal(size=(n, 2)), y=(rng.random(n) < 0.5).astype(float))
-    rowwise = Rowwise(lambda size: [rows], FAMILIES["bernoulli", "logit"])
+    source = Source.of(rng.normal(size=(n, 2)), y=(rng.random(n) < 0.5).astype(float))
+    rowwise = Rowwise(source, FAMILIES["bernoulli", "logit"])
     made = near(rowwise, rng.normal(size=2))
     W = around(made.anchor, 0.5, 50)
     np.testing.assert_allclose(made.values(W, []), rowwise.values(W, []), atol=2e-4)
@@ -139,12 +140,14 @@ def test_columns_far_from_zero_are_computed_in_double():
     """Single precision has lost what they differ by: the draws that are checked say so."""
     rng = np.random.default_rng(2)
     x = rng.normal(size=400)
-    rows = Rows.of(np.column_stack([np.ones(400), 1e8 + x]), y=(x > rng.normal(size=400)) * 1.0)
-    rowwise = Rowwise(lambda size: [rows], FAMILIES["bernoulli", "logit"])
+    y = (x > rng.normal(size=400)) * 1.0
+    rowwise = Rowwise(
+        Source.of(np.column_stack([np.ones(400), 1e8 + x]), y), FAMILIES["bernoulli", "logit"]
+    )
     slopes = 1.0 + 0.1 * rng.normal(size=200)
     W = np.column_stack([-1e8 * slopes, slopes])
     anchor = np.array([-1e8, 1.0])
-    assert in_single(rowwise.family, (rows,), anchor, W[:10]) is None
+    assert in_single(rowwise, tuple(rowwise.source.ranges(400)), anchor, W[:10]) is None
     made = near(rowwise, anchor)
     np.testing.assert_array_equal(made.values(W, []), rowwise.values(W, []))
 
@@ -153,10 +156,9 @@ def test_columns_far_from_zero_are_computed_in_double():
     "key", [("gaussian", "identity"), ("bernoulli", "probit"), ("poisson", "softplus")]
 )
 def test_other_links_have_no_short_form(key):
-    rows = Rows.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 1.0]))
-    rowwise = Rowwise(lambda size: [rows], FAMILIES[key])
+    rowwise = Rowwise(Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 1.0])), FAMILIES[key])
     assert near(rowwise, np.zeros(1)) is None
-    assert in_single(rowwise.family, (rows,), np.zeros(1), np.zeros((1, 1))) is None
+    assert in_single(rowwise, (), np.zeros(1), np.zeros((1, 1))) is None
 
 
 def test_a_fit_is_the_same(monkeypatch):

@@ -12,7 +12,7 @@ from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.structure import Differences
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 
 KEYS = sorted(FAMILIES)
 N, P = 37, 4
@@ -46,22 +46,13 @@ def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
     family = FAMILIES[key]
     trials = TRIALS if key[0] == "binomial" else None
 
-    def blocks(size):
-        for start in range(0, N, size):
-            part = slice(start, start + size)
-            yield Rows.of(
-                X[part],
-                y=RESPONSES[key[0]][part],
-                trials=None if trials is None else trials[part],
-                **{name: values[part] for name, values in ROWS.items()},
-            )
-
+    source = Source.of(X, RESPONSES[key[0]], trials=trials, **ROWS)
     parts = (
         PriorPart(slice(0, 1), PRIORS["Flat"], {}),
         PriorPart(slice(1, P), PRIORS[prior], COEFFICIENTS[prior], (P - 1,)),
     )
     free = PriorPart(slice(P, P + 1), PRIORS[dispersion], DISPERSIONS[dispersion])
-    return Objective(blocks, family, P, parts, (free,) if family.dispersions else (), jacobian)
+    return Objective(source, family, P, parts, (free,) if family.dispersions else (), jacobian)
 
 
 def assert_slopes(objective, made, theta):

@@ -11,7 +11,7 @@ from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.priors.parts import LearnedScale, PriorPart
 from bayesglm.numerics.priors.structure import Differences
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 
 N, P = 9, 6
 FAMILIES_OF_SCALES = {
@@ -39,7 +39,7 @@ def learned_part(name, learned):
 def make(part, jacobian=True):
     """Return an objective of gaussian rows with sigma free, and the scales that the part needs."""
     rng = np.random.default_rng(0)
-    rows = Rows.of(rng.normal(size=(N, P)), rng.normal(size=N), weights=rng.uniform(size=N))
+    source = Source.of(rng.normal(size=(N, P)), rng.normal(size=N), weights=rng.uniform(size=N))
     above = {"scale": np.array([0.5]), "df": 3.0}
     sigma = PriorPart(slice(P, P + 1), PRIORS["HalfStudentT"], above)
     stop = int(part.learned.places.max()) + 1
@@ -51,7 +51,7 @@ def make(part, jacobian=True):
         gamma = {"shape": 2.0, "scale": 8.0}
         scales.append(PriorPart(slice(slab, slab + 1), PRIORS["InverseGamma"], gamma))
     return Objective(
-        lambda size: [rows],
+        source,
         FAMILIES["gaussian", "identity"],
         P,
         (part,),

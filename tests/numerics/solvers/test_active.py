@@ -14,7 +14,7 @@ from bayesglm.numerics.density.wide import row_function
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.active import RowFunction, maximise_active
 
 CONCAVE = sorted(key for key, family in FAMILIES.items() if family.log_concave)
@@ -27,11 +27,11 @@ def lasso(lam, start=0, stop=None, loc=0.0):
 
 def objective_of(key, X, y, priors, **rows):
     """The log posterior of one response under priors of runs of coefficients."""
-    block = Rows.of(X, y, **rows)
+    source = Source.of(X, y, **rows)
     ends = [slice(*part.where.indices(X.shape[1])[:2]) for part in priors]
     priors = [replace(part, where=where) for part, where in zip(priors, ends, strict=True)]
     phi = tuple(1.0 for _ in FAMILIES[key].dispersions)
-    return Objective(lambda size: [block], FAMILIES[key], X.shape[1], tuple(priors), phi, False)
+    return Objective(source, FAMILIES[key], X.shape[1], tuple(priors), phi, False)
 
 
 def largest(objective, x=None):

@@ -5,9 +5,10 @@ import pytest
 
 import bayesglm.numerics.solvers.sparse as sparse_module
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.density.likelihood import Rowwise, slopes
+from bayesglm.numerics.density.likelihood import Rowwise
+from bayesglm.numerics.density.together import slopes
 from bayesglm.numerics.families.family import FAMILIES
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.newton import Evaluation, proximal_newton
 from bayesglm.numerics.solvers.sparse import Functions, sparse_path
 
@@ -28,8 +29,7 @@ class Path:
         phi = (1.0,) if key[0] == "gaussian" else ()
         self.y = FAMILIES[key].draw(rng, X @ w - 0.2, phi, None)
         self.phi, self.p, self.l2 = list(phi), p + 1, l2
-        rows = Rows.of(self.X, self.y)
-        self.rowwise = Rowwise(lambda size: [rows], FAMILIES[key])
+        self.rowwise = Rowwise(Source.of(self.X, self.y), FAMILIES[key])
         self.kink_at = np.full(self.p, kink_at)
         self.kink_at[0] = 0.0
         self.passes, self.exact = 0, key[0] == "gaussian"
@@ -37,7 +37,7 @@ class Path:
     def evaluate(self, x, who):
         self.passes += 1
         one = self.rowwise
-        values, gradients = slopes(one.family, one.blocks, x, [self.phi] * len(x))
+        values, gradients = slopes(one.family, one.source, x, [self.phi] * len(x))
         values += one.constant
         away = x - self.kink_at
         return values - 0.5 * self.l2 * (away**2).sum(axis=1), gradients - self.l2 * away
