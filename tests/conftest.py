@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import xarray as xr
+from families import drawn
 from hypothesis import settings
+
+from bayesglm.spec.families import FAMILY_NAMES
 
 # The same examples in every run: a failure seen once can be seen again.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -28,6 +31,8 @@ def simulate(n=40, seed=0):
         "binomial": rng.binomial(trials, p),
         "poisson": rng.poisson(np.exp(eta)),
     }
+    others = [name for name in FAMILY_NAMES if name not in columns]
+    columns |= {name: drawn(name, eta, trials) for name in others}
     movie = rng.normal(size=(n, 2, 3))
     variables = {name: ("time", values) for name, values in columns.items()}
     variables["movie"] = (("time", "height", "width"), movie)

@@ -134,6 +134,6 @@ EXACT_KEYS = [key for key in KEYS if key[0] in LOG_DENSITIES and key[1] in LINKS
 
 
 def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -> list:
-    """Return the addends of log p(y | eta, phi) in the digits of mpmath's context."""
-    density = LOG_DENSITIES[key[0]]
+    """Return the addends of log p(y | eta, phi), of n trials, in the digits of mpmath's context."""
+    density, n = LOG_DENSITIES[key[0]], trials_of(key[0], n) or mp.mpf(1)
     return [*density.kernel(LINKS[key[1]](eta), y, phi, n), *density.constant(y, n)]

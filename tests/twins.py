@@ -4,7 +4,6 @@ import numpy as np
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.spec.families import FAMILY_NAMES
 
 
 def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
@@ -51,10 +50,3 @@ def gradient(objective, theta):
     for place, k in enumerate(objective.free, start=p):
         slope[place] += found.phi[k] * phi[k]
     return slope
-
-
-def model_of(key, terms, **options):
-    family, link = key
-    if FAMILY_NAMES[family].needs_trials:
-        options["trials"] = "trials"
-    return bg.GLM(family, terms, family=family, link=link, **options)

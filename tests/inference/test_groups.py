@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from families import drawn
 from scipy import stats
 
 import bayesglm as bg
@@ -25,7 +26,8 @@ def simulate(seed=0):
     )
     trials = rng.integers(1, 6, N)
     p = 1 / (1 + np.exp(-eta))
-    return {
+    responses = {name: drawn(name, eta, trials) for name in FAMILY_NAMES}
+    return responses | {
         "x": x,
         "v": v,
         "g": np.array(["g", "B", "aa", "d", "c", "e", "F"])[g],

@@ -73,7 +73,7 @@ PRIORS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_it_agrees_with_pymc_under_every_prior(family):
-    options = {"trials": "trials"} if family == "binomial" else {}
+    options = {"trials": "trials"} if FAMILY_NAMES[family].needs_trials else {}
     model = bg.GLM(family, [make() for make in PRIORS.values()], family=family, **options)
     data = simulate(150, seed=4)
     native = bg.fit_mcmc(model, data, draws=2000, seed=1)

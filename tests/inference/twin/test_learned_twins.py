@@ -4,15 +4,14 @@ import numpy as np
 import pymc as pm
 import pytest
 from conftest import simulate
-from twins import compare, model_of
+from families import KEYS, model_of
+from twins import compare
 
 import bayesglm as bg
 from bayesglm.inference.nuts.scales import learned_units
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.twin.model import build
-from bayesglm.numerics.families.family import FAMILIES
 
-KEYS = sorted(FAMILIES)
 ABOVE = (bg.HalfNormal(0.7), bg.Exponential(0.4), bg.HalfStudentT(0.6, df=3))
 WORDS = np.array(["a", "bb", "c", "dd"])
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from families import KEYS, phi_of, trials_of
 
 import bayesglm.numerics.density.likelihood as likelihood_module
 import bayesglm.numerics.density.together as together_module
@@ -14,7 +15,6 @@ from bayesglm.numerics.density.together import curvatures, slopes
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.rows.source import Source
 
-KEYS = sorted(FAMILIES)
 N, P = 90, 4
 RNG = np.random.default_rng(8)
 X = np.column_stack([np.ones(N), RNG.normal(size=(N, P - 1))])
@@ -24,20 +24,15 @@ def draw(key, seed, trials=None):
     """Responses of a family at random."""
     rng = np.random.default_rng(seed)
     eta = X @ (0.4 * rng.normal(size=P))
-    return FAMILIES[key].draw(rng, eta, (0.7,) if key[0] == "gaussian" else (), trials)
+    return FAMILIES[key].draw(rng, eta, phi_of(key), trials)
 
 
 def make(key, seed=0, weights=None, offset=0.0, trials=None, y=None, design=X):
     """The likelihood of drawn responses on the common design."""
-    if key[0] == "binomial" and trials is None:
-        trials = np.full(N, 4.0)
+    trials = trials_of(key[0], np.full(N, 4.0)) if trials is None else trials
     y = draw(key, seed, trials) if y is None else y
 
     return Rowwise(Source.of(design, y, offset, weights, trials), FAMILIES[key])
-
-
-def phi_of(key, value=0.7):
-    return [value] if key[0] == "gaussian" else []
 
 
 WEIGHTS = {
@@ -129,7 +124,7 @@ def several(key, case):
             options["weights"] = rng.choice([0.0, 0.5, 2.0], N)
         if "offsets" in case:
             options["offset"] = 0.2 * rng.normal(size=N)
-        if "trials" in case and key[0] == "binomial":
+        if "trials" in case and trials_of(key[0]):
             options["trials"] = rng.integers(1, 6, N).astype(float)
         made.append(make(key, seed=k, **options))
     return made, [phi_of(key, 0.5 + 0.2 * k) for k in range(4)]
@@ -177,10 +172,10 @@ def test_slopes_of_one_likelihood_at_several_points(key, together):
         assert values[k] == pytest.approx(alone.value, rel=1e-12)
         np.testing.assert_allclose(gradients[k], alone.w, rtol=1e-10, atol=1e-10)
     # So is one response with several dispersions.
-    if key[0] == "gaussian":
-        sigmas = [0.3, 0.7, 1.1]
-        values, _ = shared_slopes(one, W, [[sigma] for sigma in sigmas])
-        expected = [one.value(w, [sigma]) for w, sigma in zip(W, sigmas, strict=True)]
+    if FAMILIES[key].dispersions:
+        dispersions = [phi_of(key, value) for value in (0.3, 0.7, 1.1)]
+        values, _ = shared_slopes(one, W, dispersions)
+        expected = [one.value(w, phi) for w, phi in zip(W, dispersions, strict=True)]
         np.testing.assert_allclose(values, expected, rtol=1e-12)
 
 
@@ -232,7 +227,7 @@ LOG_CONCAVE = [key for key in KEYS if FAMILIES[key].log_concave]
 def test_curvatures_of_many_are_those_of_each(key, paired, monkeypatch):
     monkeypatch.setattr(together_module, "PAIRED", paired)
     monkeypatch.setattr(together_module, "PAIRS", 40 * P * P)
-    trials = np.full(N, 4.0) if key[0] == "binomial" else None
+    trials = trials_of(key[0], np.full(N, 4.0))
     y = np.stack([draw(key, seed, trials) for seed in range(4)])
     weights = np.stack([WEIGHTS["fractions"] * k for k in range(1, 5)])
     W, phi = 0.3 * RNG.normal(size=(4, P)), [phi_of(key, 0.5 + k) for k in range(4)]

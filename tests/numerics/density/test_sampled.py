@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from families import KEYS, drawn, trials_of
 
 import bayesglm.numerics.density.sampled as density_module
 from bayesglm.numerics.density.objective import Objective
@@ -13,18 +14,13 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.structure import Differences
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
+from bayesglm.spec.families import FAMILY_NAMES
 
-KEYS = sorted(FAMILIES)
 N, P = 37, 4
 RNG = np.random.default_rng(5)
 X = np.column_stack([np.ones(N), RNG.normal(size=(N, P - 1))])
 TRIALS = RNG.integers(1, 6, N).astype(float)
-RESPONSES = {
-    "gaussian": RNG.normal(size=N) + 1.0,
-    "bernoulli": (RNG.random(N) < 0.4).astype(float),
-    "binomial": RNG.binomial(TRIALS.astype(int), 0.4).astype(float),
-    "poisson": RNG.poisson(1.5, N).astype(float),
-}
+RESPONSES = {name: drawn(name, np.full(N, 0.3), TRIALS) for name in FAMILY_NAMES}
 ROWS = {"offset": 0.2 * RNG.normal(size=N), "weights": RNG.choice([0.0, 0.5, 1.0, 3.0], N)}
 COEFFICIENTS = {
     "Normal": {"scale": np.array([0.5, 1.0, 2.0]), "loc": 0.3},
@@ -44,7 +40,7 @@ DISPERSIONS = {
 def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
     """Return an objective of the rows above: a flat intercept, and three columns of one prior."""
     family = FAMILIES[key]
-    trials = TRIALS if key[0] == "binomial" else None
+    trials = trials_of(key[0], TRIALS)
 
     source = Source.of(X, RESPONSES[key[0]], trials=trials, **ROWS)
     parts = (

@@ -64,7 +64,7 @@ def call(function, key, y, eta, phi=None):
 
 def exact(key, y, eta, phi=None):
     phi = phi_of(key) if phi is None else phi
-    return exact_terms(key, mp.mpf(y), eta, tuple(map(mp.mpf, phi)), mp.mpf(trials_of(key[0]) or 1))
+    return exact_terms(key, mp.mpf(y), eta, tuple(map(mp.mpf, phi)), mp.mpf(TRIALS))
 
 
 def conditioning(link, eta):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from families import phi_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -16,6 +17,7 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.active import RowFunction, maximise_active
+from bayesglm.spec.families import FAMILY_NAMES
 
 CONCAVE = sorted(key for key, family in FAMILIES.items() if family.log_concave)
 SHARES = [2.0, 0.5, 0.05, 1e-3, 1e-6]
@@ -30,7 +32,7 @@ def objective_of(key, X, y, priors, **rows):
     source = Source.of(X, y, **rows)
     ends = [slice(*part.where.indices(X.shape[1])[:2]) for part in priors]
     priors = [replace(part, where=where) for part, where in zip(priors, ends, strict=True)]
-    phi = tuple(1.0 for _ in FAMILIES[key].dispersions)
+    phi = phi_of(key, 1.0)
     return Objective(source, FAMILIES[key], X.shape[1], tuple(priors), phi, False)
 
 
@@ -61,10 +63,9 @@ def check(objective, start=None, tolerance=1e-6):
 def simulated(key, seed, n, p):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, p))
-    trials = rng.integers(1, 5, n) if key[0] == "binomial" else None
+    trials = rng.integers(1, 5, n) if FAMILY_NAMES[key[0]].needs_trials else None
     eta = 0.7 * X[:, 0] - 0.5 * X[:, 1] + (2.0 if key[1] == "sqrt" else 0.3)
-    phi = tuple(1.0 for _ in FAMILIES[key].dispersions)
-    return X, FAMILIES[key].draw(rng, eta, phi, trials), trials
+    return X, FAMILIES[key].draw(rng, eta, phi_of(key, 1.0), trials), trials
 
 
 @pytest.mark.parametrize("share", SHARES)
