@@ -1,7 +1,8 @@
 """How far a MAP estimate is from its optimum, told by code that shares nothing with the package.
 
 Columns are laid out from the data by hand, log posteriors are written from their definitions with
-120 digits, and their slopes and curvatures taken by differences that so many digits make exact.
+120 digits (those of families in `tests.families`, as addends), and their slopes and curvatures
+taken by differences that so many digits make exact.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import mpmath as mp
 import numpy as np
 
 import bayesglm as bg
+from bayesglm.spec.families import FAMILY_NAMES
+from tests.families import LINKS, LOG_DENSITIES
 
 DIGITS = 120
 STEP = mp.mpf(10) ** -25
-FAR = mp.mpf(10) ** 6  # of exp(eta), beyond which a probability is one to all digits
 EPSILON = float(np.finfo(float).eps)
 
 
@@ -102,56 +104,14 @@ def _shifted(signal: np.ndarray, lags: range) -> tuple[np.ndarray, np.ndarray]:
     return block, seen
 
 
-def _binary(log_p: Callable, log_q: Callable) -> Callable:
-    def density(eta: Any, y: Any, trials: Any, sigma: Any) -> Any:
-        return (y * log_p(eta) if y else 0) + ((trials - y) * log_q(eta) if trials != y else 0)
-
-    return density
-
-
-def _counts(log_mu: Callable, mu: Callable) -> Callable:
-    return lambda eta, y, trials, sigma: (y * log_mu(eta) if y else 0) - mu(eta)
-
-
-def _normal(mu: Callable) -> Callable:
-    return lambda eta, y, trials, sigma: -(((y - mu(eta)) / sigma) ** 2) / 2 - mp.log(sigma)
-
-
-def _log_sure(eta: Any) -> Any:
-    """log(1 - exp(-exp(eta)))."""
-    h = mp.exp(eta)
-    return mp.log(-mp.expm1(-h)) if h < FAR else mp.mpf(0)
-
-
-def _softplus(eta: Any) -> Any:
-    return mp.log1p(mp.exp(eta))
-
-
-DENSITIES: dict[tuple[str, str], Callable] = {
-    **{
-        (family, link): _binary(*pair)
-        for family in ("bernoulli", "binomial")
-        for link, pair in {
-            "logit": (lambda eta: -_softplus(-eta), lambda eta: -_softplus(eta)),
-            "probit": (lambda eta: mp.log(mp.ncdf(eta)), lambda eta: mp.log(mp.ncdf(-eta))),
-            "cloglog": (_log_sure, lambda eta: -mp.exp(eta)),
-        }.items()
-    },
-    ("poisson", "log"): _counts(lambda eta: eta, mp.exp),
-    ("poisson", "softplus"): _counts(lambda eta: mp.log(_softplus(eta)), _softplus),
-    ("gaussian", "identity"): _normal(lambda eta: eta),
-    ("gaussian", "log"): _normal(mp.exp),
-    ("gaussian", "softplus"): _normal(_softplus),
-}
-
-
 def _gap(model: bg.GLM, data: dict[str, Any], estimate: Any) -> Gap:
     X, kept, owners = columns(model, data)
     weights = np.ones(len(X)) if model.weights is None else np.asarray(data[model.weights], float)
     rows = np.flatnonzero(kept & (weights > 0))
     w = [mp.mpf(float(v)) for name in dict.fromkeys(owners) for v in np.ravel(estimate[name])]
-    sigma = mp.mpf(float(estimate["sigma"])) if "sigma" in estimate else _fixed(model)
-    density = DENSITIES[model.family, model.link_name]
+    names = FAMILY_NAMES[model.family].dispersions
+    phi = [mp.mpf(float(estimate[one])) if one in estimate else _fixed(model) for one in names]
+    density = _density(model)
     p = len(w)
     slope, bend, error = [[mp.mpf(0)] * p for _ in range(3)]
     sums = []
@@ -164,7 +124,7 @@ def _gap(model: bg.GLM, data: dict[str, Any], estimate: Any) -> Gap:
         eta, weight = mp.fsum(products) + offset, mp.mpf(float(weights[i]))
         reach = mp.fsum(map(abs, products)) + abs(offset)
         step = STEP * (max(1, abs(y), abs(eta)) if model.link_name == "identity" else 1)
-        at = [density(eta + k * step, y, trials, sigma) for k in (-1, 0, 1)]
+        at = [density(eta + k * step, y, phi, trials) for k in (-1, 0, 1)]
         first = weight * (at[2] - at[0]) / (2 * step)
         second = weight * (at[2] - 2 * at[1] + at[0]) / step**2
         sums.append((weight, eta, y, trials))
@@ -187,8 +147,9 @@ def _gap(model: bg.GLM, data: dict[str, Any], estimate: Any) -> Gap:
         if unit:
             own = error[j] + abs(kinks[j][0]) + bend[j] * abs(w[j])
             rounding = max(rounding, 8 * EPSILON * own / unit)
-    if "sigma" in estimate:
-        worst = max(worst, _gap_of_sigma(model, density, sums, sigma))
+    for k, name in enumerate(names):
+        if name in estimate:
+            worst = max(worst, _gap_of_dispersion(model, sums, phi, k))
     return Gap(float(worst), float(rounding))
 
 
@@ -196,13 +157,22 @@ def _fixed(model: bg.GLM) -> Any:
     return mp.mpf(model.dispersion) if isinstance(model.dispersion, float) else mp.mpf(1)
 
 
-def _gap_of_sigma(model: bg.GLM, density: Callable, sums: list, sigma: Any) -> Any:
+def _density(model: bg.GLM) -> Callable:
+    """Return log p(y | eta, phi) of some trials, but for what no parameter moves."""
+    kernel, mean = LOG_DENSITIES[model.family].kernel, LINKS[model.link_name]
+    return lambda eta, y, phi, trials: mp.fsum(kernel(mean(eta), y, phi, trials))
+
+
+def _gap_of_dispersion(model: bg.GLM, sums: list, phi: list, k: int) -> Any:
+    density = _density(model)
+
     def value(s: Any) -> Any:
-        rows = (weight * density(eta, y, trials, s) for weight, eta, y, trials in sums)
+        at = [*phi[:k], s, *phi[k + 1 :]]
+        rows = (weight * density(eta, y, at, trials) for weight, eta, y, trials in sums)
         return mp.fsum(rows) + POSITIVE[type(model.dispersion).__name__](model.dispersion, s)
 
-    step = STEP * sigma
-    at = [value(sigma + k * step) for k in (-1, 0, 1)]
+    step = STEP * phi[k]
+    at = [value(phi[k] + side * step) for side in (-1, 0, 1)]
     slope, bend = (at[2] - at[0]) / (2 * step), -(at[2] - 2 * at[1] + at[0]) / step**2
     if bend <= 0:
         return mp.inf
