@@ -5,44 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from priors import EXAMPLES, RANGES, decimals, exact_terms
 from scipy import integrate, stats
 
 from bayesglm.numerics.priors.structure import Differences
 from bayesglm.numerics.priors.table import PRIORS
 
-ELEMENTWISE = [name for name, prior in PRIORS.items() if not prior.joint]
-
-
-def decimals(low, high):
-    """Numbers of six decimals: differences of functions cannot resolve an argument of 1e-150."""
-    return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
-
-
-SCALE, LOC, RATIO = decimals(0.001, 1000), decimals(-5, 5), decimals(0.000001, 0.999999)
-PARAMETERS = {
-    "Normal": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
-    "Laplace": st.fixed_dictionaries({"scale": SCALE, "loc": LOC}),
-    "ElasticNet": st.fixed_dictionaries({"scale": SCALE, "ratio": RATIO, "loc": LOC}),
-    "StudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000), "loc": LOC}),
-    "Horseshoe": st.fixed_dictionaries({"scale": SCALE}),
-    "Flat": st.just({}),
-    "HalfNormal": st.fixed_dictionaries({"scale": SCALE}),
-    "HalfStudentT": st.fixed_dictionaries({"scale": SCALE, "df": decimals(0.5, 10_000)}),
-    "Exponential": st.fixed_dictionaries({"scale": SCALE}),
-    "InverseGamma": st.fixed_dictionaries({"shape": decimals(0.1, 50), "scale": SCALE}),
-}
-EXAMPLES = {
-    "Normal": {"scale": 2.5, "loc": -0.5},
-    "Laplace": {"scale": 0.4, "loc": 1.5},
-    "ElasticNet": {"scale": 0.6, "ratio": 0.3, "loc": -1.5},
-    "StudentT": {"scale": 0.7, "df": 2.5, "loc": 0.5},
-    "Horseshoe": {"scale": 0.3},
-    "Flat": {},
-    "HalfNormal": {"scale": 1.7},
-    "HalfStudentT": {"scale": 0.8, "df": 3.5},
-    "Exponential": {"scale": 2.2},
-    "InverseGamma": {"shape": 2.0, "scale": 8.0},
-}
+KNOWN = [name for name in PRIORS if name in EXAMPLES]
+ELEMENTWISE = [name for name in KNOWN if EXAMPLES[name].log_density is not None]
 SCIPY = {
     "Normal": lambda scale, loc: stats.norm(loc, scale),
     "Laplace": lambda scale, loc: stats.laplace(loc, scale),
@@ -55,74 +25,30 @@ SCIPY = {
 }
 
 
-def exact_norm(ratio):
-    """log of the integral of exp(-ratio |z| - (1 - ratio) z^2 / 2) over z."""
-    a, b = mp.mpf(ratio), 1 - mp.mpf(ratio)
-    x = a / mp.sqrt(2 * b)
-    # mpmath has no erfcx; far out its erfc needs a series whose next term is 945/(32 x^10).
-    far = (
-        mp.fsum([1, -1 / (2 * x**2), 3 / (4 * x**4), -15 / (8 * x**6), 105 / (16 * x**8)])
-        / (x * mp.sqrt(mp.pi))
-        if x > 1e5
-        else mp.exp(x**2) * mp.erfc(x)
-    )
-    return mp.log(mp.sqrt(2 * mp.pi / b) * far)
-
-
-def exact_terms(name, x, scale=None, loc=0.0, df=None, ratio=None, shape=None):
-    if name == "Flat":
-        return [mp.mpf(0)]
-    scale, loc = mp.mpf(scale), mp.mpf(loc)
-    if name in ("Normal", "HalfNormal", "Horseshoe"):
-        half = mp.log(2) if name == "HalfNormal" else mp.mpf(0)
-        return [-(((x - loc) / scale) ** 2) / 2, -mp.log(scale), -mp.log(2 * mp.pi) / 2, half]
-    if name == "Laplace":
-        return [-abs(x - loc) / scale, -mp.log(2 * scale)]
-    if name == "ElasticNet":
-        z, ratio = abs(x - loc) / scale, mp.mpf(ratio)
-        return [-ratio * z, -(1 - ratio) * z**2 / 2, -mp.log(scale), -exact_norm(ratio)]
-    if name == "Exponential":
-        return [-x / scale, -mp.log(scale)]
-    if name == "InverseGamma":
-        shape = mp.mpf(shape)
-        return [
-            *(shape * mp.log(scale), -mp.loggamma(shape)),
-            *(-(shape + 1) * mp.log(x), -scale / x),
-        ]
-    df = mp.mpf(df)
-    return [
-        *(mp.log(2) if name == "HalfStudentT" else mp.mpf(0), mp.loggamma((df + 1) / 2)),
-        *(-mp.loggamma(df / 2), -mp.log(df * mp.pi) / 2, -mp.log(scale)),
-        -(df + 1) / 2 * mp.log1p(((x - loc) / scale) ** 2 / df),
-    ]
-
-
-def width(name, x, scale=1.0, shape=None, **others):
-    """Over what distance a density changes: far below it differences are rounding errors."""
-    return x / (shape + 1.0) if name == "InverseGamma" else scale
-
-
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_densities_and_derivatives_in_many_digits(name, data):
-    prior = PRIORS[name]
-    parameters = data.draw(PARAMETERS[name])
-    low = {"InverseGamma": 0.001}.get(name, 0 if prior.support == "positive" else -50)
+    prior, example = PRIORS[name], EXAMPLES[name]
+    parameters = data.draw(st.fixed_dictionaries({key: RANGES[key] for key in example.numbers}))
+    is_open = prior.support == "positive" and not is_finite(prior, 0.0, parameters)
+    low = 0.001 if is_open else 0 if prior.support == "positive" else -50
     x = data.draw(decimals(low, 50))
     with mp.workdps(80):
         h = mp.mpf(10) ** -20
         at = mp.mpf(x)
-        low, here, high = (mp.fsum(exact_terms(name, at + k * h, **parameters)) for k in (-1, 0, 1))
+        here, *others = (
+            mp.fsum(exact_terms(name, at + k * h, **parameters)) for k in (0, -1, 1, 2)
+        )
+        low, high, further = others
         gradient, curvature = (high - low) / (2 * h), (high - 2 * here + low) / h**2
         found = prior.log_density(np.array([x]), **parameters)[0]
         # 20 covers the constants, the log-gammas of a large df not being among them.
         assert abs(found - here) <= 1e-13 * (20.0 + abs(here))
         if prior.kink is not None and x == parameters["loc"]:
-            gradient = mp.mpf(0)
-            rest = 1 - mp.mpf(parameters.get("ratio", 1.0))
-            curvature = -rest / mp.mpf(parameters["scale"]) ** 2
-        unit = width(name, x, **parameters)
+            # The curvature of what is beside the kink, on one side of it.
+            gradient, curvature = mp.mpf(0), (here - 2 * high + further) / h**2
+        unit = example.unit(x, **parameters)
         z = abs(x - parameters.get("loc", 0.0)) / unit
         atol = 1e-14 * (1.0 + z) / unit
         assert abs(prior.gradient(np.array([x]), **parameters)[0] - gradient) <= (
@@ -133,9 +59,13 @@ def test_densities_and_derivatives_in_many_digits(name, data):
         )
 
 
+def is_finite(prior, x, parameters):
+    return bool(np.isfinite(prior.log_density(np.array([x]), **parameters))[0])
+
+
 @pytest.mark.parametrize("name", SCIPY)
 def test_normalised_as_in_scipy(name):
-    prior, parameters = PRIORS[name], EXAMPLES[name]
+    prior, parameters = PRIORS[name], EXAMPLES[name].numbers
     x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 41)
     expected = SCIPY[name](**parameters).logpdf(x)
     if name == "HalfStudentT":
@@ -145,7 +75,7 @@ def test_normalised_as_in_scipy(name):
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_proper_priors_integrate_to_one(name):
-    prior, parameters = PRIORS[name], EXAMPLES[name]
+    prior, parameters = PRIORS[name], EXAMPLES[name].numbers
     loc = parameters.get("loc", 0.0)
 
     def density(x):
@@ -164,22 +94,20 @@ def test_proper_priors_integrate_to_one(name):
 def test_log_concave_says_the_sign_of_the_curvature(name):
     prior = PRIORS[name]
     x = np.linspace(0.05 if prior.support == "positive" else -9.0, 9.0, 181)
-    assert np.all(prior.curvature(x, **EXAMPLES[name]) <= 0.0) == prior.log_concave
+    assert np.all(prior.curvature(x, **EXAMPLES[name].numbers) <= 0.0) == prior.log_concave
 
 
-@pytest.mark.parametrize(("name", "weight"), [("Laplace", 2.5), ("ElasticNet", 0.5)])
-def test_a_kink_is_where_the_gradient_jumps(name, weight):
-    prior, parameters = PRIORS[name], EXAMPLES[name]
-    loc = parameters["loc"]
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_a_kink_is_where_the_gradient_jumps(name):
+    prior, example = PRIORS[name], EXAMPLES[name]
+    assert (prior.kink is None) == (example.kink is None)
+    parameters, loc = example.numbers, example.numbers.get("loc", 1.0)
+    weight = 0.0 if example.kink is None else example.kink(**parameters)
     left, at, right = prior.gradient(np.array([loc - 1e-9, loc, loc + 1e-9]), **parameters)
-    assert (left - right) / 2 == pytest.approx(weight, rel=1e-8)
-    assert prior.kink(**parameters) == pytest.approx(weight, rel=1e-15)
-    assert at == 0.0
-
-
-def test_only_these_priors_have_a_kink():
-    kinked = {name for name, prior in PRIORS.items() if prior.kink is not None}
-    assert kinked == {"Laplace", "ElasticNet"}
+    assert (left - right) / 2 == pytest.approx(weight, rel=1e-8, abs=1e-8)
+    if prior.kink is not None:
+        assert prior.kink(**parameters) == pytest.approx(weight, rel=1e-15)
+        assert at == 0.0
 
 
 RATIOS = (
@@ -203,7 +131,9 @@ def test_an_elastic_net_near_laplace_and_near_normal_keeps_fourteen_digits(ratio
     with mp.workdps(60):
         a, at, s = mp.mpf(ratio), mp.mpf(x), mp.mpf(scale)
         expected = {
-            prior.log_density: mp.fsum(exact_terms("ElasticNet", at, scale, ratio=ratio)),
+            prior.log_density: mp.fsum(
+                exact_terms("ElasticNet", at, scale=scale, ratio=ratio, loc=0)
+            ),
             prior.gradient: -(a * side + (1 - a) * at / s) / s,
             prior.curvature: -(1 - a) / s**2,
         }
@@ -214,7 +144,7 @@ def test_an_elastic_net_near_laplace_and_near_normal_keeps_fourteen_digits(ratio
         assert abs(kink - a / s) <= 1e-15 * a / s + mp.mpf(5e-324)
 
 
-@given(SCALE, RATIO, LOC, decimals(-50, 50))
+@given(RANGES["scale"], RANGES["ratio"], RANGES["loc"], decimals(-50, 50))
 def test_elastic_nets_are_a_scale_family(scale, ratio, loc, x):
     density = PRIORS["ElasticNet"].log_density
     unit = density(np.array([(x - loc) / scale]), scale=1.0, ratio=ratio, loc=0.0)
@@ -230,18 +160,19 @@ def test_an_elastic_net_tends_to_laplace_and_to_normal():
         np.testing.assert_allclose(found, PRIORS[name].log_density(x, **where), rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", [name for name in PRIORS if PRIORS[name].support == "positive"])
+@pytest.mark.parametrize("name", [name for name in KNOWN if PRIORS[name].support == "positive"])
 def test_nothing_below_zero(name):
-    density = PRIORS[name].log_density(np.array([-1e-12, 0.0, 1.0]), **EXAMPLES[name])
+    density = PRIORS[name].log_density(np.array([-1e-12, 0.0, 1.0]), **EXAMPLES[name].numbers)
     assert density[0] == -np.inf
-    # An inverse gamma has no mass at zero itself.
-    assert np.isfinite(density[1:]).tolist() == [name != "InverseGamma", True]
+    assert np.isfinite(density[2])
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_parameters_and_x_broadcast(name):
     prior = PRIORS[name]
-    parameters = {key: np.array([value, 2.0 * value]) for key, value in EXAMPLES[name].items()}
+    parameters = {
+        key: np.array([value, 2.0 * value]) for key, value in EXAMPLES[name].numbers.items()
+    }
     x = np.array([[0.3], [1.1], [2.9]])
     for function in (prior.log_density, prior.gradient, prior.curvature):
         found = function(x, **parameters)
@@ -346,7 +277,17 @@ def test_a_random_walk_of_one_dim_is_its_steps():
     assert found == pytest.approx(steps + 0.5 * np.log(5), rel=1e-13)
 
 
+def test_an_inverse_gamma_has_no_mass_at_zero_itself():
+    density = PRIORS["InverseGamma"].log_density(np.zeros(1), shape=2.0, scale=8.0)
+    assert density == -np.inf
+
+
 def test_only_the_random_walk_is_joint():
-    assert [name for name in PRIORS if name not in ELEMENTWISE] == ["RandomWalk"]
+    assert [name for name in PRIORS if PRIORS[name].joint] == ["RandomWalk"]
     assert not PRIORS["RandomWalk"].proper
     assert PRIORS["RandomWalk"].log_concave
+
+
+def test_every_prior_has_an_example():
+    lacking = [name for name in PRIORS if name not in EXAMPLES]
+    assert not lacking, f"write examples of {lacking} into EXAMPLES, tests/priors.py"
