@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Block:
     of each sample's level, which is in ``codes``. ``columns(rows)`` gives ``(len(rows), size)``,
     lag-major, in the order of the coefficient array of shape ``shape``. The first ``n_ones``
     columns of the signal are ones, whose sd counts as one where priors are scaled by that.
+    ``settles`` holds what the data decided of the term's fields, for the model that is stored.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Block:
     per_column: bool = False
     column_names: tuple[str, ...] = field(default=())
     n_ones: int = 0
+    settles: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def size(self) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 import xarray as xr
 
@@ -26,12 +23,8 @@ def plan_prediction(
     data: object,
     population: str | None,
     n_neurons: int,
-    levels: Mapping[str, Array] = MappingProxyType({}),
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
-    """Lay the model's predictors on new data, which may lack response and weights.
-
-    ``levels`` are those of the fit, of each term of a factor.
-    """
+    """Lay the predictors of a fitted model on new data, which may lack response and weights."""
     dataset = as_dataset(data)
     first = next((name for term in model.terms for name in term.variables), model.response)
     dim = sample_dim_of(dataset, first)
@@ -52,6 +45,6 @@ def plan_prediction(
             if population is not None:
                 response = response.isel({population: neuron})
             y = numbers(response, dim, "response", dataset)
-        readings = Readings(dataset, dim, clock, population, index, y, levels)
+        readings = Readings(dataset, dim, clock, population, index, y, is_new=True)
         every.append(lay_predictors(model, readings, None))
     return dataset, dim, tuple(every)

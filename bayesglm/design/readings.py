@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -26,7 +25,7 @@ class Readings:
     population: str | None
     neuron: int | None
     response: Array | None
-    levels: Mapping[str, Array] = field(default_factory=dict)  # of each factor's term, if known
+    is_new: bool = False  # whether the model was fitted to other data
 
     def values(self, name: str, role: str) -> tuple[Array, list[str]]:
         """Return a variable's numbers and its feature dims, this neuron's own where it has own."""

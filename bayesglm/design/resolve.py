@@ -30,11 +30,11 @@ LINKS_IN_RESPONSE_UNITS = ("identity", "softplus")
 
 
 def resolve(plan: Plan) -> Plan:
-    """Return the plan with every prior that the data decide written into its model."""
-    model = plan.model
+    """Return the plan with all that the data decide written into its model: priors, levels."""
+    model, blocks = plan.model, plan.designs[0].predictors.blocks
     terms = tuple(
-        settled(term, model.prior_of(term) or _default_prior(plan, place), {})
-        for place, term in enumerate(model.terms)
+        settled(term, model.prior_of(term) or _default_prior(plan, place), block.settles)
+        for place, (term, block) in enumerate(zip(model.terms, blocks, strict=True))
     )
     dispersion: Any = model.dispersion
     if dispersion is None and family_of(model).dispersions:

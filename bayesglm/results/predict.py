@@ -84,12 +84,7 @@ def predict(
     problems = reopen(fit)
     plan = problems[0].plan
     given = stored_data(fit) if data is None else data
-    levels = {
-        block.name: block.coords[f"{block.name}_level"]
-        for block in problems[0].design.predictors.blocks
-        if block.codes is not None
-    }
-    dataset, dim, every = plan_prediction(plan.model, given, plan.population, len(problems), levels)
+    dataset, dim, every = plan_prediction(plan.model, given, plan.population, len(problems))
     _check_same_neurons(problems, dataset)
     _check_same_coefficients(problems, every)
     group = parameter_group(fit)

@@ -33,7 +33,8 @@ from bayesglm.results.schema import check_tree
 if TYPE_CHECKING:
     import xarray as xr
 
-SCHEMA = 1  # the number of this layout of groups, names and notes; another one is refused
+SCHEMA = 2  # the number of this layout of groups, names, notes and model
+READABLE = (1, SCHEMA)  # layouts that are read, others refused; in 1 no term held its levels
 SUFFIXES = (".nc", ".zarr")
 MARK = b"\nbayesglm sha256 "  # stands before the checksum at the end of a netCDF file
 SIZE = len(MARK) + 64  # bytes of both
@@ -222,9 +223,10 @@ def _prepared(fit: xr.DataTree) -> xr.DataTree:
 
 
 def _check_schema(number: Any) -> None:
-    if number != SCHEMA:
+    if number not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise DataError(
-            f"its schema is {number!r}, and this version of bayesglm knows {SCHEMA} only; use the "
+            f"its schema is {number!r}, and this version of bayesglm knows {known} only; use the "
             "version that wrote it, or a newer one."
         )
 

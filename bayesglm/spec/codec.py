@@ -13,6 +13,7 @@ from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
 from bayesglm.spec.terms.table import TERMS
 
 DEEPEST = 32  # brackets inside brackets; a model has fewer, even with arrays of many dims
+LEAVES = {str, int, float, bool}  # what JSON holds as it is; levels may be very many of them
 KINDS: tuple[Any, ...] = (GLM, *TERMS, *COEFFICIENT_PRIORS, *DISPERSION_PRIORS)
 NOUNS = {kind.__name__: kind for kind in KINDS}
 
@@ -63,7 +64,7 @@ def _check_depth(parsed: Any) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(part) for part in value]
+        return [part if type(part) in LEAVES else _plain(part) for part in value]
     if not dataclasses.is_dataclass(value):
         return value
     fields = {
@@ -76,7 +77,7 @@ def _plain(value: Any) -> Any:
 
 def _noun(value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(_noun(part) for part in value)
+        return tuple([part if type(part) in LEAVES else _noun(part) for part in value])
     if not isinstance(value, dict):
         return value
     fields = dict(value)

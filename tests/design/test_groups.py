@@ -275,11 +275,10 @@ def test_the_factor_of_a_population_is_shared():
 
 def new_data(levels, labels):
     _, _, (predictors,) = plan_prediction(
-        glm(bg.Group("g", slopes="x", prior=FIXED)),
+        glm(bg.Group("g", slopes="x", prior=FIXED, levels=levels)),
         {"g": labels, "x": np.ones(len(labels))},
         None,
         1,
-        {"g": np.array(levels)},
     )
     return predictors.blocks[0]
 
@@ -316,3 +315,52 @@ def test_a_level_that_the_fit_has_not_seen(levels, labels, unknown):
     message = f"the new data have {unknown} in 'g', a level that the fit has not seen; predict for"
     with pytest.raises(bg.DataError, match=message):
         new_data(levels, labels)
+
+
+def settled(term, labels):
+    data = {**BASE, "g": labels}
+    plan = resolve(plan_fit(glm(term), data))
+    return plan.model.terms[0], plan.designs[0].predictors.blocks[0]
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_levels_of_the_data_are_written_into_the_stored_term(factor):
+    values, levels = FACTORS[factor]
+    term, block = settled(bg.Group("g"), values)
+    assert list(term.levels) == levels
+    assert set(map(type, term.levels)) == {type(levels[0])}
+    again, other = settled(term, values)
+    assert again == term
+    np.testing.assert_array_equal(other.coords["g_level"], block.coords["g_level"])
+    np.testing.assert_array_equal(other.codes, block.codes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "levels"),
+    [
+        (WORDS, ["delta", "unseen", "alpha", "a b", "Beta"]),
+        (CODES, [3, 1, 7, 0, 2]),
+        (CODES.astype(np.uint64) + 2**63, [2**63 + 3, 5, 2**63, 2**63 + 1, 2**63 + 2]),
+        (CODES > 1, [True, False]),
+    ],
+)
+def test_said_levels_keep_their_order_and_those_that_the_data_lack(labels, levels):
+    term, block = settled(bg.Group("g", slopes="x", levels=levels), labels)
+    assert list(term.levels) == levels
+    assert block.coords["g_level"].tolist() == levels
+    assert block.shape == (2, len(levels))
+    dummies = np.array([[label == level for level in levels] for label in labels.tolist()])
+    X = np.hstack([dummies, dummies * BASE["x"][:, None]])
+    np.testing.assert_array_equal(block.columns(np.arange(N)), X)
+
+
+def test_a_label_outside_the_said_levels():
+    first = np.argmax(WORDS == "alpha")
+    message = (
+        rf"factor 'g' has 'alpha' at obs={first}, which is not among the levels of term 'k'; add "
+        "it to levels=, or leave that out"
+    )
+    with pytest.raises(bg.DataError, match=message):
+        settled(bg.Group("g", name="k", levels=["delta", "Beta", "a b"]), WORDS)
+    with pytest.raises(bg.DataError, match="has '0' at obs="):
+        settled(bg.Group("g", levels=[0, 1, 2, 3]), CODES.astype(str))

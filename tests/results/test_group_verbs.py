@@ -1,6 +1,8 @@
 """Every verb on fits with varying effects and learned scales."""
 
+import dataclasses
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -120,6 +122,76 @@ def test_new_data_of_labels_that_the_fit_has_not_seen(fits):
         bg.predict(fits["laplace"], {**new, "who": ["lena", None]})
     with pytest.raises(bg.DataError, match="factor 'who' is not in the data"):
         bg.predict(fits["laplace"], {"x": [0.0], "code": [0], "exposed": [0.0]})
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_stored_model_has_the_levels_of_the_fit(fits, kind):
+    stored = bg.GLM.from_json(fits[kind].attrs["model"])
+    levels = {term.label: term.levels for term in stored.terms if isinstance(term, bg.Group)}
+    expected = {"who": tuple(sorted(WORDS)), "code": (0, 10, 20, 30)}
+    assert levels == {name: expected[name] for name in levels}
+    assert "Zoé" not in str(stored)
+    assert eval(repr(stored), {name: getattr(bg, name) for name in bg.__all__}) == stored
+
+
+def test_said_levels_are_those_of_every_verb(tmp_path):
+    """Levels in an order of their own, one of which the data lack: its effect is the prior's."""
+    levels = ["ivan", "nobody", "Zoé", "lena", "a b"]
+    term = bg.Group("who", slopes="x", prior=bg.Normal([[0.8], [0.4]]))
+    plain = bg.fit_map(bg.GLM("y", term, family="poisson"), DATA)
+    said = bg.fit_map(bg.GLM("y", dataclasses.replace(term, levels=levels), family="poisson"), DATA)
+    assert said["map"]["who_level"].values.tolist() == levels
+    effects = said["map"]["who"]
+    np.testing.assert_allclose(effects.sel(who_level="nobody"), 0.0, atol=1e-12)
+    np.testing.assert_allclose(effects.sel(who_level=sorted(WORDS)), plain["map"]["who"], atol=1e-8)
+    assert said.attrs["log_posterior"] == pytest.approx(
+        plain.attrs["log_posterior"] + stats.norm.logpdf(0.0, scale=[0.8, 0.4]).sum()
+    )
+    new = {"x": [0.5, -1.0], "who": ["nobody", "lena"]}
+    for suffix in ("nc", "zarr"):
+        again = bg.load(bg.save(said, tmp_path / f"fit.{suffix}"))
+        assert again.attrs == said.attrs
+        eta = bg.predict(again, new, kind="linear")["y"] - again["map"]["intercept"]
+        lena = effects.sel(who_level="lena")
+        expected = [0.0, lena.sel(who_effect="intercept") - lena.sel(who_effect="x")]
+        np.testing.assert_allclose(eta, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+def test_more_levels_than_an_attribute_of_64_kilobytes_holds(suffix, tmp_path):
+    rng = np.random.default_rng(5)
+    words = np.array([f"{'wörd ' * 60}{k}" for k in range(250)])
+    data = {"y": rng.poisson(1.0, 250), "who": words}
+    fit = bg.fit_map(bg.GLM("y", bg.Group("who", prior=bg.Normal(0.5)), family="poisson"), data)
+    assert len(fit.attrs["model"]) > 2**16
+    again = bg.load(bg.save(fit, tmp_path / f"fit.{suffix}"))
+    assert again.attrs["model"] == fit.attrs["model"]
+    xr.testing.assert_identical(bg.predict(again), bg.predict(fit))
+
+
+def test_a_stored_model_lays_other_data_by_its_own_levels(fits):
+    stored = bg.GLM.from_json(fits["map"].attrs["model"])
+    few = np.isin(DATA["who"], ["lena", "ivan"])
+    some = {name: np.asarray(values)[few] for name, values in DATA.items()}
+    again = bg.fit_map(stored, some)
+    assert again.attrs["model"] == fits["map"].attrs["model"]
+    assert again["map"]["who_level"].values.tolist() == sorted(WORDS)
+    np.testing.assert_allclose(again["map"]["who"].sel(who_level=["Zoé", "a b"]), 0.0, atol=1e-12)
+    other = {**some, "who": np.where(some["who"] == "lena", "max", some["who"])}
+    with pytest.raises(bg.DataError, match=r"factor 'who' has 'max' at obs=.*; add it to levels="):
+        bg.fit_map(stored, other)
+
+
+def test_a_fit_of_the_version_before_whose_terms_had_no_levels():
+    """Saved by the version that stored no levels; what it predicted then is written here."""
+    old = bg.load(Path(__file__).parent / "fits" / "schema_1.nc")
+    assert "levels" not in old.attrs["model"]
+    new = {"x": [0.0, 1.0, -1.0], "who": ["Zoé", "lena", "Zoé"], "code": [10, 30, 10]}
+    expected = [0.8826112047396028, 2.7676333303498115, 0.39227118911861825]
+    np.testing.assert_allclose(bg.predict(old, new)["y"], expected, rtol=1e-12)
+    assert bg.kernels(old)["who"]["who_level"].values.tolist() == ["Zoé", "ivan", "lena"]
+    with pytest.raises(bg.DataError, match="the new data have 'max' in 'who', a level that the"):
+        bg.predict(old, {**new, "who": ["Zoé", "lena", "max"]})
 
 
 @pytest.mark.parametrize("suffix", ["nc", "zarr"])

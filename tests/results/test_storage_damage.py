@@ -143,7 +143,7 @@ def test_a_tree_that_is_no_longer_a_fit_is_not_saved(fits, fault, tmp_path):
 @pytest.mark.parametrize(
     ("attrs", "message"),
     [
-        ({"schema": 2}, "its schema is 2, and this version of bayesglm knows 1 only"),
+        ({"schema": 3}, "its schema is 3, and this version of bayesglm knows 1 and 2 only"),
         ({"model": "{}"}, "unknown type None"),
         ({"model": 3}, "not valid JSON"),
         ({"model": "[" * 900}, "not valid JSON"),

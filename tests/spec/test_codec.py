@@ -69,6 +69,13 @@ PRIORS = (
 DISPERSIONS = ABOVE | st.just(bg.Flat()) | POSITIVE
 
 
+LEVELS = (
+    st.none()
+    | st.lists(NAMES, min_size=1, unique=True)
+    | st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, unique=True)
+)
+
+
 @st.composite
 def spans(draw, first):
     """Keywords that say lags or a window in one of their forms."""
@@ -100,7 +107,7 @@ def models(draw):
                     bg.Linear((names[1], names[2]), name=names[3], prior=draw(optional)),
                     bg.Lagged(names[4], **draw(spans(-5)), prior=draw(optional)),
                     bg.History(**draw(spans(1)), prior=draw(optional)),
-                    bg.Group(names[8], prior=draw(optional)),
+                    bg.Group(names[8], prior=draw(optional), levels=draw(LEVELS)),
                     bg.Group(names[8], (names[0], names[9]), name=names[9], prior=draw(of_slopes)),
                 ]
             ),

@@ -151,6 +151,19 @@ def test_a_mistaken_unit_is_no_array_of_a_billion(term):
             r"Group\('g'\): correlated effects are not available; .* LKJ prior to bg.to_pymc",
         ),
         (lambda: bg.Group("g", prior=bg.HalfNormal(1.0)), "'g': prior must be one of"),
+        (lambda: bg.Group("g", levels="ab"), r"levels must be labels .* got 'ab'; write levels=\["),
+        (lambda: bg.Group("g", levels={"a"}), "levels must be labels in an order of their own"),
+        (lambda: bg.Group("g", levels=3), "levels must be labels in an order of their own, got 3"),
+        (lambda: bg.Group("g", levels=[]), "levels are empty; name them"),
+        (lambda: bg.Group("g", levels=["a", 1]), r"all whole numbers, and levels\[1\] is 1; turn"),
+        (lambda: bg.Group("g", levels=[1, True]), r"levels\[1\] is True; turn them all into words"),
+        (lambda: bg.Group("g", levels=[None]), r"levels\[0\] is None"),
+        (lambda: bg.Group("g", levels=[1, 1.5]), r"levels\[1\] is 1.5"),
+        (lambda: bg.Group("g", levels=[np.nan]), r"levels\[0\] is nan"),
+        (lambda: bg.Group("g", levels=["a", "b", "a"]), "levels name 'a' twice; name each once"),
+        (lambda: bg.Group("g", levels=["a\0"]), r"no file can hold the level 'a\\x00'.*; rename"),
+        (lambda: bg.Group("g", levels=[2**64]), "numbers of 64 bits do not; turn them into words"),
+        (lambda: bg.Group("g", levels=[-1, 2**63]), "levels reach from -1 to 9223372036854775808"),
         (
             lambda: bg.Group("g", slopes="x", prior=bg.RandomWalk(bg.HalfNormal(1.0))),
             "a RandomWalk learns one scale for the whole term, .* a number for each effect",
@@ -168,6 +181,23 @@ def test_slopes_in_all_their_forms():
         assert bg.Group("g", slopes=slopes) == group
     assert repr(group) == "Group('g', slopes=('x',))"
     assert bg.Group(np.str_("g")) == bg.Group("g", slopes=[]) == bg.Group("g", ())
+
+
+def test_levels_in_all_their_forms():
+    words = bg.Group("g", levels=("b", "a"))
+    for levels in (
+        ["b", "a"],
+        np.array(["b", "a"]),
+        (level for level in "ba"),
+        np.array(["b", "a"], object),
+    ):
+        assert bg.Group("g", levels=levels) == words
+    assert repr(words) == "Group('g', levels=('b', 'a'))"
+    numbers = bg.Group("g", levels=[2, 0])
+    for levels in (np.array([2, 0]), [2.0, 0.0], [np.int8(2), np.uint64(0)], range(2, -1, -2)):
+        assert repr(bg.Group("g", levels=levels)) == repr(numbers) == "Group('g', levels=(2, 0))"
+    assert repr(bg.Group("g", levels=np.array([True, False]))) == "Group('g', levels=(True, False))"
+    assert bg.Group("g").levels is None
 
 
 def test_labels_and_variables():

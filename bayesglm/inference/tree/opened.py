@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import xarray as xr
 
@@ -15,12 +17,19 @@ Array = np.ndarray
 
 
 def model_of(fit: xr.DataTree) -> GLM:
-    """Return the model of a fit, its default priors resolved."""
+    """Return the model of a fit, with all that its data decided: default priors, levels."""
     if not isinstance(fit, xr.DataTree) or "model" not in fit.attrs:
         raise DataError(
             f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}."
         )
-    return GLM.from_json(fit.attrs["model"])
+    text = fit.attrs["model"]
+    return _said_by(text) if isinstance(text, str) else GLM.from_json(text)
+
+
+@lru_cache(maxsize=8)
+def _said_by(text: str) -> GLM:
+    """Read a model once, which is frozen: a verb asks several times, and levels may be many."""
+    return GLM.from_json(text)
 
 
 def _model_of_whole(fit: xr.DataTree) -> GLM:

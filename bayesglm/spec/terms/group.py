@@ -10,6 +10,7 @@ from bayesglm.spec.hints import is_unordered, shown
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number
 from bayesglm.spec.priors import CoefficientPrior, HalfNormal, Normal, RandomWalk, learned_scale
+from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import FACTOR, SLOPE, Option, check_common, check_name
 
 
@@ -37,12 +38,16 @@ class Group:
     prior : prior, optional
         By default ``Normal(HalfNormal(2.5 sd(y)/sd(x)))`` on the scale of a gaussian response,
         2.5/sd(x) elsewhere, with sd(x) = 1 for intercepts; not the model's ``prior``.
+    levels : sequence of str or int, optional
+        The levels in the order in which coefficients lie, among them any that the data do not
+        have. By default those of the data, sorted; the first fit writes them into its model, so
+        that other data are laid by them.
 
     Raises
     ------
     ModelError
-        No factor, a slope named twice, correlated effects, or slopes under a `RandomWalk` whose
-        scale is learned.
+        No factor, a slope named twice, correlated effects, slopes under a `RandomWalk` whose
+        scale is learned, or levels that are neither all words nor all whole numbers.
 
     Examples
     --------
@@ -58,6 +63,7 @@ class Group:
     correlated: bool = False
     name: str | None = None
     prior: CoefficientPrior | None = None
+    levels: Levels = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("level", "effect")
     is_lagged: ClassVar = False
@@ -91,6 +97,7 @@ class Group:
                 f"Group({self.factor!r}): correlated effects are not available; leave "
                 "correlated=False, or add an LKJ prior to bg.to_pymc(model, data)."
             )
+        put(self, levels=frozen_levels(f"Group({self.factor!r})", self.levels))
         check_common(self)
         if slopes and isinstance(self.prior, RandomWalk) and learned_scale(self.prior) is not None:
             raise ModelError(

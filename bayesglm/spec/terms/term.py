@@ -82,6 +82,8 @@ def settled[T: Term](term: T, prior: CoefficientPrior | None, facts: Mapping[str
     Other data are then laid by what the first had: their levels, knots or scales.
     """
     fields: Any = {"prior": prior, **facts}
+    if all(getattr(term, name) is value for name, value in fields.items()):
+        return term
     return dataclasses.replace(term, **fields)  # type: ignore[type-var]
 
 
