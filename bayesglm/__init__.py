@@ -39,18 +39,9 @@ if TYPE_CHECKING:
     from bayesglm.show.tuning import plot_tuning
     from bayesglm.spec.model import GLM
     from bayesglm.spec.penalties import elastic_net, lasso, ridge, smooth
-    from bayesglm.spec.priors import (
-        ElasticNet,
-        Exponential,
-        Flat,
-        HalfNormal,
-        HalfStudentT,
-        Horseshoe,
-        Laplace,
-        Normal,
-        RandomWalk,
-        StudentT,
-    )
+    from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
+    from bayesglm.spec.prior.positive import Exponential, HalfNormal, HalfStudentT
+    from bayesglm.spec.prior.together import Horseshoe, RandomWalk
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.lagged import Lagged
@@ -62,16 +53,16 @@ _HOME = {
     "Lagged": "spec.terms.lagged",
     "History": "spec.terms.history",
     "Group": "spec.terms.group",
-    "Normal": "spec.priors",
-    "Laplace": "spec.priors",
-    "ElasticNet": "spec.priors",
-    "RandomWalk": "spec.priors",
-    "StudentT": "spec.priors",
-    "Horseshoe": "spec.priors",
-    "Flat": "spec.priors",
-    "HalfNormal": "spec.priors",
-    "HalfStudentT": "spec.priors",
-    "Exponential": "spec.priors",
+    "Normal": "spec.prior.apart",
+    "Laplace": "spec.prior.apart",
+    "ElasticNet": "spec.prior.apart",
+    "RandomWalk": "spec.prior.together",
+    "StudentT": "spec.prior.apart",
+    "Horseshoe": "spec.prior.together",
+    "Flat": "spec.prior.apart",
+    "HalfNormal": "spec.prior.positive",
+    "HalfStudentT": "spec.prior.positive",
+    "Exponential": "spec.prior.positive",
     "ridge": "spec.penalties",
     "lasso": "spec.penalties",
     "elastic_net": "spec.penalties",

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import mpmath as mp
 from hypothesis import strategies as st
 
-from bayesglm.spec.priors import COEFFICIENT_PRIORS, SCALE_PRIORS, learned_scale
+from bayesglm.spec.prior.positive import SCALE_PRIORS
+from bayesglm.spec.priors import COEFFICIENT_PRIORS, learned_scale
 
 
 def decimals(low: float, high: float) -> st.SearchStrategy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,11 @@ from bayesglm.inference.problem.problem import make_problem
 from bayesglm.inference.tree.estimates import path_tree
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
-from bayesglm.spec.priors import Horseshoe
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-
-# The weight of the penalty that a prior of some scale is; ElasticNet's two have no one weight.
-PENALTY_OF_SCALE: dict[str, Callable[[Array], Array]] = {
-    "Normal": lambda scale: scale**-2.0,
-    "RandomWalk": lambda scale: scale**-2.0,
-    "Laplace": lambda scale: 1.0 / scale,
-}
 
 
 def prior_path(
@@ -109,9 +101,10 @@ def prior_path(
 def scale_coords(model: GLM, chosen: list[str], scales: Array) -> dict[str, Array]:
     """Return scales and, where the chosen terms' priors are penalties of one weight, that."""
     coords = {"scale": scales}
-    kinds = {type(one.prior).__name__ for one in model.terms if one.label in chosen}
-    if len(kinds) == 1 and kinds <= PENALTY_OF_SCALE.keys():
-        coords["penalty"] = PENALTY_OF_SCALE[kinds.pop()](scales)
+    kinds = {type(one.prior) for one in model.terms if one.label in chosen}
+    power = kinds.pop().traits.power if len(kinds) == 1 else None
+    if power is not None:
+        coords["penalty"] = scales**-power
     return coords
 
 
@@ -149,12 +142,7 @@ def terms_with_scale(model: GLM, term: str | None) -> list[str]:
             f"the model has no term {shown(term)}; its terms are {', '.join(labels) or 'none'}."
             f"{closest(term, labels)}"
         )
-    # A horseshoe's is that of a parameter, and no coefficient's.
-    with_scale = [
-        one.label
-        for one in model.terms
-        if hasattr(one.prior, "scale") and not isinstance(one.prior, Horseshoe)
-    ]
+    with_scale = [one.label for one in model.terms if _has_scale(one.prior)]
     if term is None and not with_scale:
         raise ModelError(
             "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
@@ -164,6 +152,10 @@ def terms_with_scale(model: GLM, term: str | None) -> list[str]:
             f"the prior of term {term!r} has no scale; give it one, for example prior=ridge(1.0)."
         )
     return with_scale if term is None else [term]
+
+
+def _has_scale(prior: Any) -> bool:
+    return prior is not None and prior.traits.has_scale
 
 
 def _check_names(plan: Plan) -> None:

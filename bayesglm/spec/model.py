@@ -18,7 +18,6 @@ from bayesglm.spec.priors import (
     CoefficientPrior,
     DispersionPrior,
     Flat,
-    RandomWalk,
     learned_scale,
 )
 from bayesglm.spec.terms.table import TERMS, as_terms
@@ -239,10 +238,10 @@ def _check_priors(model: GLM) -> None:
             f"intercept must be one of {allowed}, or None, got {shown(model.intercept)}"
             f"{_intercept_hint(model.intercept)}."
         )
-    if isinstance(model.intercept, RandomWalk):
+    if model.intercept is not None and model.intercept.traits.needs_dims:
         raise ModelError(
-            f"intercept={model.intercept!r}: a RandomWalk smooths along dims, and an intercept has "
-            "none; use Normal, Laplace, StudentT, ElasticNet or Flat."
+            f"intercept={model.intercept!r}: a {type(model.intercept).__name__} needs dims, and an "
+            "intercept has none; use Normal, Laplace, StudentT, ElasticNet or Flat."
         )
     if learned_scale(model.intercept) is not None:
         raise ModelError(

@@ -223,7 +223,7 @@ def _refuse_plateau(problem: Problem, solution: Solution) -> None:
     So it is where a solver stepped to means that are zero to the last digit, and all alike.
     """
     natural, labels = problem.natural, problem.labels()
-    flat = [one for one in natural.coefficients if not (one.prior.proper or one.prior.joint)]
+    flat = [one for one in natural.coefficients if one.structure.diagonal and not one.prior.proper]
     if not flat:
         return
     x = np.array(solution.x)

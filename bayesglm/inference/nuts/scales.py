@@ -42,15 +42,15 @@ def around_scales(problem: Problem) -> Coordinates:
     else:
         of_w = information + given.priors.curvature(theta, every)
         of_w.flat[:: p + 1] += 0.5 * given.kink**2
-        of_w = turned(objective.coefficients, of_w)
+        of_w = turned(objective.coefficients, of_w, theta)
     sds, shrunk, centre = np.ones(p), [], theta.copy()
     for part in objective.coefficients:
         if part.learned is None:
             continue
-        of = shrinkage(part, information)
+        of = shrinkage(part, information, theta)
         log_precision = of.log_precision(theta)
         share, sd = np.exp(of.log_share(log_precision)), np.exp(-0.5 * log_precision)
-        away = of.turned(theta[part.where] - of.loc)
+        away = of.directions(theta[part.where], theta)
         towards = np.where(share > LEAST_SHARE, away / share, 0.0)
         centre[part.where] = (away - share * towards) / sd
         sds[part.where] = sd
@@ -83,7 +83,7 @@ def diagonal_of_priors(objective: Objective, theta: Array) -> Array:
     """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|."""
     found = 0.5 * objective.kink[: objective.n_coefficients] ** 2
     for part in objective.coefficients:
-        found[part.where] += part.precision(theta[part.where])
+        found[part.where] += part.typical_precision(theta[part.where])
     return found
 
 

@@ -11,7 +11,8 @@ from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.plan import lay, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
-from bayesglm.inference.problem.laying import Positive, lay_priors
+from bayesglm.inference.problem.laying import lay_priors
+from bayesglm.inference.problem.positive import Positive
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.family import Family
 from bayesglm.numerics.priors.table import PRIORS
@@ -101,21 +102,17 @@ class Problem:
         columns: list[Array] = []
         names: list[str] = []
         for part in self.natural.coefficients:
-            if part.prior.proper:
+            free = part.free_directions()
+            if not free.size:
                 continue
-            if part.prior.joint:
-                null = part.parameters["structure"].null_space
-                block = np.zeros((p, null.shape[1]))
-                scale = part.parameters.get("scale", 1.0)  # one that is learned is one for all
-                block[part.where] = null / np.reshape(scale, (-1, 1))
-                name = next(name for name, where in self.places.items() if where == part.where)
-                names += [f"{name} (what its random walk leaves free)"] * null.shape[1]
-            else:
-                size = part.where.stop - part.where.start
-                block = np.zeros((p, size))
-                block[part.where] = np.eye(size)
-                names += labels[part.where]
+            block = np.zeros((p, free.shape[1]))
+            block[part.where] = free
             columns.append(block)
+            if part.structure.diagonal:
+                names += labels[part.where]
+            else:
+                name = next(name for name, where in self.places.items() if where == part.where)
+                names += [f"{name} (what its {part.structure.name} leaves free)"] * free.shape[1]
         return (np.hstack(columns) if columns else np.zeros((p, 0))), names
 
     def only_intercept_is_free(self) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.twin.priors import PRIOR_TWINS
+from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
-from bayesglm.numerics.priors.structure import Differences
-from bayesglm.spec.priors import Horseshoe, learned_scale
+from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.spec.priors import learned_scale
 
 type Tensor = Any
 
@@ -30,6 +30,7 @@ def coefficients(
     Where ``units`` are given, they are a function of a variable in units of `Shrunk`.
     """
     parameters = _parameters(problems, name, population, shape)
+    parameters["structure"] = _part(problems[0], name).structure
     if learned_scale(prior) is not None:
         parameters["scale"] = _learned_scale(problems, name, prior, population, shape, dims)
     twin, every = PRIOR_TWINS[type(prior).__name__], (*population, *dims)
@@ -55,7 +56,8 @@ def _in_units(
         return np.stack(values) if several else np.asarray(values[0])
 
     model = pm.modelcontext(None)
-    log_k = each([one.shrinkage.log_k + np.zeros_like(one.towards) for one in units])
+    structure = units[0].shrinkage.structure
+    log_k = structure.log_unit + np.zeros_like(each([one.towards for one in units]))
     log_information = each([np.log(one.shrinkage.information) for one in units])
     v = pm.Flat(f"{name}_in_units", dims=dims)
     log_scale = pt.log(parameters["scale"]).reshape(log_k.shape)
@@ -63,9 +65,8 @@ def _in_units(
     share = pt.exp(log_information - log_precision)
     w = pt.exp(-0.5 * log_precision) * v.reshape(log_k.shape)
     w = w + share * each([one.towards for one in units])
-    basis = units[0].shrinkage.turned(np.eye(log_k.shape[-1]), back=True)
-    if units[0].shrinkage.structure is not None:
-        w = w @ basis
+    if not structure.diagonal:
+        w = w @ structure.rotate(np.eye(log_k.shape[-1]), back=True)
     w = pm.Deterministic(name, parameters.get("loc", 0.0) + w.reshape(v.shape), dims=dims)
     with pm.Model(coords=model.coords, model=None) as alone:
         prior = twin(name, dims=dims, **parameters)
@@ -85,21 +86,17 @@ def _learned_scale(
     dims: tuple[str, ...],
 ) -> Tensor:
     """Return the scale of every coefficient, ``(neuron, *coefficient dims)``, as a variable."""
-    import pytensor.tensor as pt
 
     def variable(suffix: str) -> Tensor:
         own = problems[0].learned[f"{name}_{suffix}"]
         parameters = _parameters(problems, f"{name}_{suffix}", population, own.shape)
         twin = PRIOR_TWINS[own.kind]
-        made = twin(f"{name}_{suffix}", dims=(*population, *own.dims), **parameters)
+        every = (*population, *own.dims)
+        made = twin(f"{name}_{suffix}", dims=every, **parameters)
         return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
 
-    scale = variable("scale")
-    if isinstance(prior, Horseshoe):
-        wide = pt.sqr(scale * variable("local"))
-        slab = variable("slab")
-        return pt.sqrt(slab * wide / (slab + wide))
-    return scale * np.ones(shape)
+    special = SCALE_TWINS.get(type(prior).__name__)
+    return variable("scale") * np.ones(shape) if special is None else special(variable)
 
 
 def dispersion(
@@ -122,20 +119,18 @@ def _parameters(
     """Return a prior's parameters in the coefficient's full shape, from the native engine."""
     found: list[dict[str, Any]] = []
     for problem in problems:
-        where = problem.places[name]
-        parts = (*problem.natural.coefficients, *problem.natural.positive)
-        part = next(part for part in parts if part.where == where)
+        part = _part(problem, name)
         found.append(
             {
-                key: value
-                if isinstance(value, Differences)
-                else np.broadcast_to(value, where.stop - where.start).reshape(shape)
+                key: np.broadcast_to(value, part.size).reshape(shape)
                 for key, value in part.parameters.items()
             }
         )
     if not population:
         return found[0]
-    return {
-        key: value if isinstance(value, Differences) else np.stack([one[key] for one in found])
-        for key, value in found[0].items()
-    }
+    return {key: np.stack([one[key] for one in found]) for key in found[0]}
+
+
+def _part(problem: Problem, name: str) -> PriorPart:
+    parts = (*problem.natural.coefficients, *problem.natural.positive)
+    return next(part for part in parts if part.where == problem.places[name])

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.numerics.priors.structure import Differences
-from bayesglm.numerics.priors.table import elastic_net_log_norm
+from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.laplace import elastic_net_log_norm
 
 type Tensor = Any
 
@@ -17,7 +17,7 @@ NEWTON_STEPS = 5
 
 
 def _prior(name_in_pymc: str, rename: dict[str, str]) -> Callable[..., Tensor]:
-    def make(name: str, dims: tuple[str, ...], **parameters: Any) -> Tensor:
+    def make(name: str, dims: tuple[str, ...], structure: Any = None, **parameters: Any) -> Tensor:
         import pymc as pm
 
         renamed = {rename[key]: value for key, value in parameters.items()}
@@ -26,13 +26,15 @@ def _prior(name_in_pymc: str, rename: dict[str, str]) -> Callable[..., Tensor]:
     return make
 
 
-def _exponential(name: str, dims: tuple[str, ...], scale: Any) -> Tensor:
+def _exponential(name: str, dims: tuple[str, ...], scale: Any, structure: Any = None) -> Tensor:
     import pymc as pm
 
     return pm.Exponential(name, lam=1.0 / scale, dims=dims)
 
 
-def _elastic_net(name: str, dims: tuple[str, ...], scale: Any, ratio: Any, loc: Any) -> Tensor:
+def _elastic_net(
+    name: str, dims: tuple[str, ...], scale: Any, ratio: Any, loc: Any, structure: Any = None
+) -> Tensor:
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -113,4 +115,18 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,
     "InverseGamma": _prior("InverseGamma", {"shape": "alpha", "scale": "beta"}),
+}
+
+
+def _horseshoe_scale(variable: Callable[[str], Tensor]) -> Tensor:
+    import pytensor.tensor as pt
+
+    wide = pt.sqr(variable("scale") * variable("local"))
+    slab = variable("slab")
+    return pt.sqrt(slab * wide / (slab + wide))
+
+
+# Scales that are learned, of ``variable(suffix)``, where they are not just the one of that name.
+SCALE_TWINS: dict[str, Callable[[Callable[[str], Tensor]], Tensor]] = {
+    "Horseshoe": _horseshoe_scale,
 }

@@ -49,7 +49,7 @@ FEWEST = 256  # draws that are placed together
 class Conditional:
     """The coefficients given psi: log p(psi | y), their mode, and an upper factor of H^-1.
 
-    The factor is one in the eigenbases of random walks whose scales are learned.
+    The factor is one along the directions of priors whose scales are learned.
     """
 
     log_marginal: float
@@ -112,7 +112,7 @@ class Nested:
             w += weight[:, None] * (scaled @ factor.T)
         w *= np.exp(log_sd)
         w += np.exp(log_share) * (basis @ self.means)
-        theta[:, :p] = _straight(self.shrinkages, w)
+        theta[:, :p] = _straight(self.shrinkages, w, theta)
         return log_q - 0.5 * p * np.log(2.0 * np.pi)
 
 
@@ -126,20 +126,20 @@ def _alone(shrinkages: tuple[Shrinkage, ...], theta: Array, p: int) -> tuple[Arr
     return log_sd, log_share
 
 
-def _turned(shrinkages: tuple[Shrinkage, ...], w: Array) -> Array:
-    """Return coefficients ``(..., p)`` around the centres of their priors, in the eigenbases."""
-    found = np.array(w)
+def _along(shrinkages: tuple[Shrinkage, ...], thetas: Array, p: int) -> Array:
+    """Return coefficients ``(..., p)`` along the directions of priors whose scales are learned."""
+    w = np.array(thetas[..., :p])
     for one in shrinkages:
-        found[..., one.where] = one.turned(w[..., one.where] - one.loc)
-    return found
+        w[..., one.where] = one.directions(w[..., one.where], thetas)
+    return w
 
 
-def _straight(shrinkages: tuple[Shrinkage, ...], w: Array) -> Array:
-    """Return the coefficients of what `_turned` gives."""
-    found = np.array(w)
+def _straight(shrinkages: tuple[Shrinkage, ...], along: Array, theta: Array) -> Array:
+    """Return the coefficients of what `_along` gives, at the scales in theta."""
+    w = np.array(along)
     for one in shrinkages:
-        found[..., one.where] = one.loc + one.turned(w[..., one.where], back=True)
-    return found
+        w[..., one.where] = one.coefficients(along[..., one.where], theta)
+    return w
 
 
 def nested_proposal(problem: Problem) -> Nested:
@@ -215,7 +215,7 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         fixed = replace(objective.given(theta), moments=moments)
         found = judge(fixed, x)
         x = found.x
-        curvature = turned(objective.coefficients, -fixed.evaluate(x).hessian)
+        curvature = turned(objective.coefficients, -fixed.evaluate(x).hessian, theta)
         lower, failed = dpotrf(curvature, lower=True, clean=True)
         if failed or not np.isfinite(lower).all():
             raise ConvergenceError("the coefficients' curvature at their mode is not definite")
@@ -252,7 +252,7 @@ def _explored(
     shrinkages = _shrinkages(problem, np.concatenate([centre.mode, psi]))
     thetas = np.hstack([[one.mode for one in found], psi + z @ factor.T])
     log_sd, log_share = _alone(shrinkages, thetas, p)
-    means = _turned(shrinkages, thetas[:, :p]) / np.exp(log_share)
+    means = _along(shrinkages, thetas, p) / np.exp(log_share)
     factors = np.array([one.factor for one in found]) / np.exp(log_sd)[:, :, None]
     diagonals = np.diagonal(factors, axis1=1, axis2=2)
     near = np.exp(-np.minimum(drops, 8.0) / 4.0)[:, None]
@@ -275,7 +275,7 @@ def _shrinkages(problem: Problem, theta: Array) -> tuple[Shrinkage, ...]:
     every = np.arange(given.n_coefficients)
     curvature = given.likelihood_curvature(theta[: len(every)], every)
     learning = (part for part in problem.unconstrained.coefficients if part.learned is not None)
-    return tuple(shrinkage(part, curvature) for part in learning)
+    return tuple(shrinkage(part, curvature, theta) for part in learning)
 
 
 def _reach(given: Callable[[Array], Conditional], psi: Array, step: Array, top: float) -> float:

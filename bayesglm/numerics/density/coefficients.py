@@ -50,7 +50,7 @@ class CoefficientPriors:
         places = np.zeros(self.n)
         for part in self.parts:
             if part.prior.kink is not None:
-                places[part.where] = part.parameters["loc"]
+                places[part.where] = part.loc
         return places
 
     @cached_property
@@ -68,17 +68,17 @@ class CoefficientPriors:
         """
         constant, centre, precision = 0.0, np.zeros(self.n), np.zeros(self.n)
         for part in self.parts:
-            if part.prior.quadratic and part.learned is None:
-                centre[part.where] = part.parameters.get("loc", 0.0)
+            if part.quadratic and part.learned is None:
+                centre[part.where] = part.loc
                 at = centre[part.where]
                 constant += float(part.total(at))
-                precision[part.where] = -part.prior.curvature(at, **part.parameters)
+                precision[part.where] = part.precision(at)
         return constant, centre, precision
 
     @cached_property
     def _others(self) -> tuple[PriorPart, ...]:
         fixed = (part for part in self.parts if part.learned is None)
-        return tuple(part for part in fixed if not part.prior.quadratic)
+        return tuple(part for part in fixed if not part.quadratic)
 
     @cached_property
     def learning(self) -> tuple[PriorPart, ...]:
@@ -95,7 +95,7 @@ class CoefficientPriors:
         for part in self._others:
             at = W[:, part.where]
             values += part.total(at)
-            gradients[:, part.where] += part.prior.gradient(at, **part.parameters)
+            gradients[:, part.where] += part.gradient(at)
 
     def add_slope(self, theta: Array, gradient: Array) -> float:
         """Return log p(w | scales) at one theta, kinks included, and add its gradient in place.
@@ -126,7 +126,10 @@ class CoefficientPriors:
         size = len(hessian)
         hessian.flat[: self.n * (size + 1) : size + 1] -= self._quadratic[2]
         for part in self._others:
-            part.add_curvature(theta[part.where], hessian)
+            some = np.arange(part.size)
+            bends = part.curvature(theta[part.where], some)
+            own = some + part.where.start
+            _add(hessian, own, -bends)
 
     def curvature(self, theta: Array, members: Array) -> Array:
         """Return minus the Hessian of the smooth part on some coefficients."""
@@ -134,25 +137,26 @@ class CoefficientPriors:
         place = np.full(self.n, -1)
         place[members] = np.arange(len(members))
         for part in self.parts:
-            own = np.arange(self.n)[part.where]
-            own = own[place[own] >= 0]
-            bend = part.prior.curvature(theta[part.where], **part.parameters)
-            if part.prior.joint:
-                inside = own - part.where.start
-                hessian[np.ix_(place[own], place[own])] -= bend[np.ix_(inside, inside)]
-            else:
-                bend = np.broadcast_to(bend, part.where.stop - part.where.start)
-                hessian[place[own], place[own]] -= bend[own - part.where.start]
+            inside = place[part.where]
+            some = np.flatnonzero(inside >= 0)
+            _add(hessian, inside[some], part.curvature(theta[part.where], some))
         return hessian
 
     def product(self, theta: Array, v: Array) -> Array:
         """Return the product of minus the Hessian of the smooth part with a vector ``(n,)``."""
         total = self._quadratic[2] * v
-        for part in self._others:  # random walks: quadratics around zero
-            own = v[part.where]
-            total[part.where] -= part.prior.gradient(own, **part.parameters)
+        for part in self._others:
+            total[part.where] += part.product(theta[part.where], v[part.where])
         return total
 
     def bends(self) -> bool:
         """Say whether any prior has a curvature, its kink apart."""
         return bool(self._others) or bool(self._quadratic[2].any())
+
+
+def _add(hessian: Array, places: Array, bends: Array) -> None:
+    """Add second derivatives, a matrix or a diagonal, to those of some coefficients."""
+    if bends.ndim == 1:
+        hessian[places, places] += bends
+    else:
+        hessian[np.ix_(places, places)] += bends

@@ -27,7 +27,7 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 
 def is_gaussian_given_sigma(objective: Objective) -> bool:
     """Say whether the coefficients' posterior is a Gaussian, dispersions and scales given."""
-    smooth = all(part.prior.quadratic or part.prior.joint for part in objective.coefficients)
+    smooth = all(part.prior.quadratic for part in objective.coefficients)
     return objective.family.quadratic and smooth and not objective.kink.any()
 
 
@@ -126,7 +126,7 @@ def _centre(objective: Objective) -> tuple[Array, float]:
     """Return where the priors of w have their maximum, and the log density there."""
     centre, constant = np.zeros(objective.n_coefficients), 0.0
     for part in objective.coefficients:
-        centre[part.where] = part.parameters.get("loc", 0.0)
+        centre[part.where] = part.loc
         constant += float(part.total(centre[part.where]))
     return centre, constant
 

@@ -55,14 +55,16 @@ class Shrunk:
     def to_theta(self, v: Array, units: Units, theta: Array) -> None:
         """Turn what is given in units, in place, into coefficients."""
         of = self.shrinkage
-        w = units.sd * v[..., of.where] + units.share * self.towards
-        theta[..., of.where] = of.loc + of.turned(w, back=True)
+        u = units.sd * v[..., of.where] + units.share * self.towards
+        theta[..., of.where] = of.coefficients(u, v)
 
     def pull_back(self, v: Array, units: Units, gradient: Array) -> None:
         """Turn a gradient in theta ``(size,)``, in place, into one in v, log_det's added."""
         of = self.shrinkage
-        slope = of.turned(gradient[of.where])
-        moved = units.sd * v[of.where] + 2.0 * units.share * self.towards
+        along, own = units.sd * v[of.where], gradient[of.where]
+        slope = of.structure.at(v).pull(own)
+        of.structure.add_turn(v, along + units.share * self.towards, own, gradient)
+        moved = along + 2.0 * units.share * self.towards
         of.learned.add_slope(v, (1.0 - units.share) * (slope * moved + 1.0), gradient)
         gradient[of.where] = slope * units.sd
 

@@ -51,21 +51,16 @@ def approximate_inverse(objective: Objective, theta: Array, sample: Rowwise) -> 
     for k, part in enumerate(objective.coefficients):
         at = theta[part.where]
         own = np.maximum(np.abs(plain[part.where]), floor)
-        sd[part.where] = 1.0 / np.sqrt(own + part.precision(at))
-        if not part.prior.joint:
-            bend = -part.prior.curvature(at, **part.parameters)
-            own = own + bend
-            precision[part.where] = bend
-        if not waves[k]:
-            inverse[part.where] = 1.0 / own
-            continue
-        if part.prior.joint:
-            bend = waves[k][0].eigenvalues / np.mean(part.parameters["scale"]) ** 2
-            precision[part.where] = bend
-        waved = np.maximum(np.abs(in_waves[part.where]), floor) + bend
-        if not part.prior.joint and np.log(own).sum() <= np.log(waved).sum():
-            waves[k], waved = [], own
-        inverse[part.where] = 1.0 / waved
+        sd[part.where] = 1.0 / np.sqrt(own + part.typical_precision(at))
+        bend = precision[part.where] = part.precision(at)
+        total = own + bend
+        if waves[k]:
+            waved = np.maximum(np.abs(in_waves[part.where]), floor) + bend
+            if part.structure.diagonal and np.log(total).sum() <= np.log(waved).sum():
+                waves[k] = []
+            else:
+                total = waved
+        inverse[part.where] = 1.0 / total
     few = _free_directions(objective, inverse, precision, turned)
     held = float((precision * inverse)[precision > 0.0].min(initial=np.inf))
 
@@ -80,11 +75,7 @@ def _free_directions(
 ) -> Array | None:
     """Return the directions of the basis that no prior holds, unit ones by the inverse."""
     free = np.flatnonzero(precision <= 0.0)
-    alike = all(
-        np.size(part.parameters["scale"]) == 1
-        for part in objective.coefficients
-        if part.prior.joint
-    )
+    alike = all(part.alike or part.structure.diagonal for part in objective.coefficients)
     if len(free) > MOST_FREE or not alike:
         return None
     units = np.zeros((len(free), objective.n_coefficients))

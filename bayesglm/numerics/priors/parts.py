@@ -1,60 +1,17 @@
-"""Priors laid on runs of theta, and scales that are themselves parameters."""
+"""Priors laid on runs of theta."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
-from bayesglm.numerics.priors.structure import Differences
-from bayesglm.numerics.priors.table import Prior
+from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.record import Prior
+from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class LearnedScale:
-    """Where in theta the scales of coefficients stand, as logarithms.
-
-    - `places`: for each coefficient (or once for all of them) the place of its log scale.
-    - `local`, `slab`: of a regularised horseshoe the places of the logarithms of the coefficients'
-      own scales, and of the slab's variance: log scale = -log(exp(-2 wide) + 1/slab) / 2 with
-      wide = log(tau local).
-    """
-
-    places: Array
-    local: slice | None = None
-    slab: int | None = None
-
-    def log_scale(self, theta: Array) -> Array:
-        """Return the logarithms of the scales ``(..., q)`` at theta ``(..., size)``."""
-        common = theta[..., self.places]
-        if self.local is None:
-            return common
-        wide = common + theta[..., self.local]
-        return -0.5 * np.logaddexp(-2.0 * wide, -theta[..., self.slab, None])
-
-    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in the log scales ``(q,)`` make of it."""
-        if self.local is not None:
-            wide = theta[self.places] + theta[self.local]
-            share = expit(theta[self.slab] - 2.0 * wide)
-            gradient[self.slab] += 0.5 * float(slopes @ (1.0 - share))
-            slopes = slopes * share
-            gradient[self.local] += slopes
-        if self._only is None:
-            np.add.at(gradient, self.places, slopes)
-        else:
-            gradient[self._only] += slopes.sum()
-
-    @cached_property
-    def _only(self) -> int | None:
-        """The place of the scale that all coefficients share, if they do."""
-        first = int(self.places[0])
-        return first if np.all(self.places == first) else None
 
 
 @dataclass(frozen=True)
@@ -62,85 +19,101 @@ class PriorPart:
     """The prior of a run of theta: of coefficients, a dispersion, or learned scales.
 
     A record and its parameters; ``shape`` is that of a coefficient array in which neighbours may be
-    alike, and empty where they are not (the levels of a factor). Where the scale is
-    ``learned``, ``parameters`` lack it.
+    alike, and empty where they are not (the levels of a factor). ``structure`` says how the
+    coefficients hang together. Where the scales are ``learned``, ``parameters`` lack them.
     """
 
     where: slice
     prior: Prior
     parameters: dict[str, Any]
     shape: tuple[int, ...] = ()
-    learned: LearnedScale | None = None
+    learned: Spectrum | None = None
+    structure: Structure = APART
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return self.where.stop - self.where.start
+
+    @property
+    def loc(self) -> Any:
+        """Where the prior has its centre."""
+        return self.parameters.get("loc", 0.0)
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the smooth part is a sum of squares of single coefficients around `loc`."""
+        return self.prior.quadratic and self.structure.diagonal
+
+    @property
+    def alike(self) -> bool:
+        """Whether the prior's numbers are the same for all coefficients."""
+        return all(np.size(value) == 1 for value in self.parameters.values())
 
     def given(self, theta: Array) -> PriorPart:
         """Return the same with its scale fixed where it is at theta, one or ``(draws, size)``."""
         if self.learned is None:
             return self
-        scale = np.exp(self.learned.log_scale(theta))
-        return replace(self, parameters={**self.parameters, "scale": scale}, learned=None)
+        parameters = {**self.parameters, "scale": np.exp(self.learned.log_scale(theta))}
+        structure = self.structure.at(theta)
+        return replace(self, parameters=parameters, learned=None, structure=structure)
 
     def add_slope(self, theta: Array, gradient: Array) -> float:
         """Return the log density at one theta, its scale learned; add its gradient in place."""
         assert self.learned is not None
-        x, scale = theta[self.where], np.exp(self.learned.log_scale(theta))
-        slope = self.prior.gradient(x, **self.parameters, scale=scale)
+        x, given = theta[self.where], self.given(theta)
+        away, slope = x - self.loc, given.gradient(x)
         gradient[self.where] += slope
-        self.learned.add_slope(theta, self.slope_of_log_scale(x, slope), gradient)
-        return float(np.sum(self.prior.log_density(x, **self.parameters, scale=scale)))
+        slopes = given.structure.slope_of_log_scale(away, slope)
+        self.learned.add_slope(theta, slopes, gradient)
+        self.structure.add_turn(theta, given.structure.rotate(away), -slope, gradient)
+        return float(given.total(x))
 
-    def slope_of_log_scale(self, x: Array, gradient: Array) -> Array:
-        """Return the derivatives in the logarithms of the scales, from those in x ``(..., q)``.
-
-        With a scale family, log p = -r log(scale) + f((x - loc)/scale), they are
-        -r - (x - loc)' gradient.
-        """
-        product = (x - self.parameters.get("loc", 0.0)) * gradient
-        if self.prior.joint:
-            return -self.parameters["structure"].rank - product.sum(axis=-1, keepdims=True)
-        return -1.0 - product
-
-    def waves(self) -> list[Differences]:
+    def waves(self) -> list[Any]:
         """Return what has eigenbases in which the prior is diagonal, and signals nearly are.
 
-        That of a random walk, which leaves the axes free that it does not smooth, and that of
-        differences along every free axis, whose waves stand for stationary signals as Fourier's do.
+        Those of its structure, which may leave axes free, and that of differences along every free
+        axis, whose waves stand for stationary signals as Fourier's do.
         """
-        if self.prior.joint:
-            structure = self.parameters["structure"]
-            found, taken = [structure], structure.axes
-            alike = np.size(self.parameters["scale"]) == 1
-        else:
-            found, taken = [], ()
-            alike = all(np.size(value) == 1 for value in self.parameters.values())
+        bases = list(self.structure.bases)
+        taken = {axis for basis in bases for axis in basis.axes}
         free = tuple(k for k, size in enumerate(self.shape) if size > 1 and k not in taken)
-        return [*found, Differences(self.shape, free, 1)] if free and alike else found
+        return [*bases, Differences(self.shape, free, 1)] if free and self.alike else bases
 
     def total(self, x: Array) -> Array:
         """Return the log density of arrays ``(..., q)``, summed over the last axis."""
-        found = self.prior.log_density(x, **self.parameters)
-        if self.prior.joint:
-            return found
-        return np.broadcast_to(found, np.shape(x)).sum(axis=-1)
+        return self.structure.log_density(self.prior, x, self.parameters)
 
-    def precision(self, x: Array) -> Array | float:
-        """Return minus the second derivatives at x ``(q,)``; of a joint prior what they come to."""
-        if self.prior.joint:
-            return self.parameters["structure"].eigenvalues.mean() / self.parameters["scale"] ** 2
-        return -self.prior.curvature(x, **self.parameters)
+    def gradient(self, x: Array) -> Array:
+        """Return the gradient at x ``(..., q)``, as the record has it at a kink."""
+        return self.structure.gradient(self.prior, x, self.parameters)
+
+    def precision(self, x: Array) -> Array:
+        """Return minus the second derivatives along the directions of the structure ``(q,)``."""
+        return self.structure.precision(self.prior, x, self.parameters)
+
+    def typical_precision(self, x: Array) -> Array | float:
+        """Return what these come to, about, for each coefficient itself."""
+        return self.structure.typical(self.prior, x, self.parameters)
 
     def bends_like(self, other: PriorPart) -> bool:
         """Say whether another prior of the same kind and place has the same curvature."""
-        if self.prior.joint:
-            return np.array_equal(self.parameters["scale"], other.parameters["scale"])
-        at = np.zeros(self.where.stop - self.where.start)
-        own = self.prior.curvature(at, **self.parameters)
-        return np.array_equal(own, other.prior.curvature(at, **other.parameters))
+        at = np.zeros(self.size)
+        return np.array_equal(self.precision(at), other.precision(at))
 
-    def add_curvature(self, x: Array, hessian: Array) -> None:
-        """Add the second derivatives at x ``(q,)`` to the Hessian, in place."""
-        curvature = self.prior.curvature(x, **self.parameters)
-        if self.prior.joint:
-            hessian[self.where, self.where] += curvature
-        else:
-            index = np.arange(len(hessian))[self.where]
-            hessian[index, index] += curvature
+    def free_directions(self) -> Array:
+        """Return the directions of the run that the prior does not hold, as columns ``(q, k)``."""
+        if self.prior.proper:
+            return np.zeros((self.size, 0))
+        null = self.structure.null_space
+        if null is None:
+            return np.eye(self.size)
+        return null / np.reshape(self.parameters.get("scale", 1.0), (-1, 1))
+
+    def curvature(self, x: Array, some: Array) -> Array:
+        """Return minus the Hessian at x ``(q,)`` on some coefficients: a matrix or a diagonal."""
+        return self.structure.curvature(self.prior, x, self.parameters, some)
+
+    def product(self, x: Array, v: Array) -> Array:
+        """Return the product of minus the Hessian at x with v, both ``(q,)``."""
+        return self.structure.product(self.prior, x, self.parameters, v)

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bayesglm.numerics.priors.parts import LearnedScale, PriorPart
-from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.structure import Spectrum, Structure
 
 Array = np.ndarray
 LEAST = 1e-10  # information, relative to the largest, that rounding leaves of none
@@ -18,8 +18,8 @@ LEAST = 1e-10  # information, relative to the largest, that rounding leaves of n
 class Shrinkage:
     """A run of coefficients whose prior has a learned scale s.
 
-    In the eigenbasis of the prior, which for a random walk are waves, each has the precision
-    k / s^2 from its prior, and ``information`` h from the data. Under a Gaussian prior, and
+    Along each direction of its ``structure`` (waves, of a random walk) the prior gives a precision
+    k / s^2, and the data, as ``information``, h. Under a Gaussian prior, and
     correlations left aside, its conditional sd is (k/s^2 + h)^(-1/2), and its mean goes with
     h / (k/s^2 + h), the share of the data: as s and s^2 where s is small, constant where it is
     large (the shrinkage of Gelman & Hill 2007, 12.2). Under other priors both are a rough guide.
@@ -27,60 +27,57 @@ class Shrinkage:
 
     where: slice
     loc: Array | float
-    learned: LearnedScale
-    structure: Differences | None
+    learned: Spectrum
+    structure: Structure
     information: Array
-
-    def turned(self, x: Array, back: bool = False) -> Array:
-        """Return arrays ``(..., q)`` in the prior's eigenbasis, or back from it."""
-        return x if self.structure is None else self.structure.rotate(x, back=back)
 
     def log_precision(self, theta: Array) -> Array:
         """Return log(k/s^2 + h), ``(..., q)``, at theta ``(..., size)``."""
         log_scale = self.learned.log_scale(theta)
-        return np.logaddexp(self.log_k - 2.0 * log_scale, self._log_information)
+        return np.logaddexp(self.structure.log_unit - 2.0 * log_scale, self._log_information)
 
     def log_share(self, log_precision: Array) -> Array:
         """Return log(h / (k/s^2 + h)) ``(..., q)`` where the precisions are known."""
         return self._log_information - log_precision
 
-    @cached_property
-    def log_k(self) -> Array | float:
-        """Return the logarithms of the precisions from the prior where s is 1."""
-        if self.structure is None:
-            return 0.0
-        with np.errstate(divide="ignore"):
-            return np.log(self.structure.eigenvalues)
+    def directions(self, w: Array, theta: Array) -> Array:
+        """Return coefficients ``(..., q)``, around the centre, along the directions at theta."""
+        return self.structure.at(theta).rotate(w - self.loc)
+
+    def coefficients(self, u: Array, theta: Array) -> Array:
+        """Return the coefficients of what `directions` gives."""
+        return self.loc + self.structure.at(theta).rotate(u, back=True)
 
     @cached_property
     def _log_information(self) -> Array:
         return np.log(self.information)
 
 
-def shrinkage(part: PriorPart, information: Array) -> Shrinkage:
+def shrinkage(part: PriorPart, information: Array, theta: Array) -> Shrinkage:
     """Return that of a prior whose scale is learned.
 
-    ``information`` is minus the log likelihood's Hessian ``(p, p)``, or the diagonal of it.
+    ``information`` is minus the log likelihood's Hessian ``(p, p)``, or the diagonal of it;
+    directions are those at ``theta``.
     """
     assert part.learned is not None
-    structure = part.parameters["structure"] if part.prior.joint else None
     wide = information.ndim == 1
     every = information if wide else np.diagonal(information)
     own = every[part.where]
-    if structure is not None and wide:
-        own = np.full(len(own), own.mean())
-    elif structure is not None:
-        own = np.diagonal(turned((part,), information))[part.where]
+    if not part.structure.diagonal:
+        own = (
+            np.full(len(own), own.mean())
+            if wide
+            else np.diagonal(turned((part,), information, theta))[part.where]
+        )
     floor = max(LEAST * float(np.abs(every).max()), np.finfo(float).tiny)
-    loc = part.parameters.get("loc", 0.0)
-    return Shrinkage(part.where, loc, part.learned, structure, np.maximum(own, floor))
+    return Shrinkage(part.where, part.loc, part.learned, part.structure, np.maximum(own, floor))
 
 
-def turned(parts: tuple[PriorPart, ...], curvature: Array) -> Array:
-    """Return a Hessian ``(p, p)`` in the eigenbases of random walks whose scales are learned."""
+def turned(parts: tuple[PriorPart, ...], curvature: Array, theta: Array) -> Array:
+    """Return a Hessian ``(p, p)`` along the directions of priors whose scales are learned."""
     for part in parts:
-        if part.learned is not None and part.prior.joint:
-            curvature = curvature.copy()
+        if part.learned is not None and not part.structure.diagonal:
+            structure, curvature = part.structure.at(theta), curvature.copy()
             for matrix in (curvature, curvature.T):
-                matrix[:, part.where] = part.parameters["structure"].rotate(matrix[:, part.where])
+                matrix[:, part.where] = structure.pull(matrix[:, part.where])
     return curvature

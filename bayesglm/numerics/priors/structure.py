@@ -1,124 +1,157 @@
-"""Differences along the axes of a coefficient array: the precision of a random walk.
+"""Structures: how the coefficients of one prior hang together.
 
-Q is the Kronecker sum over the chosen axes of D'D, D taking differences of some order along one
-axis, and the identity along the others: w'Qw is the sum of all squared differences. Source: Rue &
-Held (2005), Gaussian Markov Random Fields, 3.3.1 (the intrinsic density), 3.4.1 (order 2).
+A structure knows directions in which the prior makes the coefficients independent, w - loc = R u,
+R being a rotation or another map that keeps volumes, and the precision that the prior gives each
+of them where its scale is one; in the null space that is zero. A `Spectrum` says how scales follow
+from hyperparameters in theta. Together they make, for a normal prior,
+
+    log p(w | theta) = sum_j (log k_j(theta) - k_j(theta) u_j^2 - log(2 pi)) / 2
+
+over the directions beside the null space. Random walks, levels of a factor under one scale or
+several, the basis functions of a Gaussian process, and effects that correlate are of that kind.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from bayesglm.numerics.priors.record import Prior
+
 Array = np.ndarray
+type Parameters = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Differences:
-    """Differences of one order along some axes of arrays of one shape, flattened.
+class Spectrum(Protocol):
+    """Scales as functions of hyperparameters, which stand somewhere in theta."""
 
-    >>> walk = Differences((3,), (0,), 1)
-    >>> walk.matrix().tolist()
-    [[1.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 1.0]]
-    >>> walk.rank, round(float(np.exp(walk.log_pdet)), 12)
-    (2, 3.0)
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales ``(..., q)`` at theta ``(..., size)``.
+
+        Their last axis may be one long, where they are all alike.
+        """
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+
+
+class Structure(Protocol):
+    """How q coefficients hang together under a prior; arrays of them are ``(..., q)``.
+
+    - `diagonal`: whether the coefficients themselves are the directions.
+    - `bases`: the rotations that `rotate` consists of, for those who combine them with others.
+    - `name`: what to call it in a message.
+    - `log_unit`: logarithms of the precisions of the directions where the scale is one, ``(q,)`` or
+      one for all.
+    - `null_space`: columns ``(q, k)`` that a normal prior leaves free; None if it has no say.
+
+    Functions that take a `Prior` and its parameters, the scale among them, are of the run of
+    coefficients as a whole.
     """
 
-    shape: tuple[int, ...]
-    axes: tuple[int, ...]
-    order: int
+    diagonal: ClassVar[bool]
+    name: ClassVar[str]
 
     @property
-    def size(self) -> int:
-        """Number of coefficients."""
-        return int(np.prod(self.shape, dtype=int))
+    def bases(self) -> tuple[Any, ...]: ...
 
     @property
-    def rank(self) -> int:
-        """Rank of Q: all but the polynomials of lower degree along every axis at once."""
-        smoothed = int(np.prod([self.shape[axis] for axis in self.axes], dtype=int))
-        return self.size // smoothed * (smoothed - self.order ** len(self.axes))
+    def log_unit(self) -> Array | float: ...
 
-    @cached_property
-    def _axis_bases(self) -> list[tuple[Array, Array]]:
-        """Eigenvalues and orthonormal eigenvectors of D'D per axis, the zeros exact and first."""
-        found = []
-        for axis in self.axes:
-            D = np.diff(np.eye(self.shape[axis]), self.order, axis=0)
-            values, vectors = np.linalg.eigh(D.T @ D)
-            values[: self.order] = 0.0
-            found.append((values, vectors))
-        return found
+    @property
+    def null_space(self) -> Array | None: ...
 
-    @cached_property
-    def eigenvalues(self) -> Array:
-        """Eigenvalues of Q, in the order of `rotate`."""
-        total = np.zeros(self.shape)
-        for axis, (values, _) in zip(self.axes, self._axis_bases, strict=True):
-            total += values.reshape([-1 if k == axis else 1 for k in range(len(self.shape))])
-        return total.reshape(-1)
-
-    @cached_property
-    def log_pdet(self) -> float:
-        """Logarithm of the product of the eigenvalues that are not zero."""
-        return float(np.log(self.eigenvalues[self.eigenvalues > 0.0]).sum())
+    def at(self, theta: Array) -> Structure:
+        """Return the same with its hyperparameters fixed, at one theta or many."""
 
     def rotate(self, x: Array, back: bool = False) -> Array:
-        """Return arrays ``(..., size)`` in the eigenbasis of Q, or back from it."""
-        lead = x.shape[:-1]
-        y = x.reshape(*lead, *self.shape)
-        for axis, (_, vectors) in zip(self.axes, self._axis_bases, strict=True):
-            place = len(lead) + axis
-            turned = np.moveaxis(y, place, -1) @ (vectors.T if back else vectors)
-            y = np.moveaxis(turned, -1, place)
-        return y.reshape(*lead, self.size)
+        """Return the directions' coordinates u of x, or x of u."""
 
-    def apply(self, x: Array) -> Array:
-        """Return Q x for arrays ``(..., size)``."""
-        lead = x.shape[:-1]
-        y = x.reshape(*lead, *self.shape)
-        total = np.zeros_like(y)
-        for axis in self.axes:
-            place = len(lead) + axis
-            steps = np.diff(y, self.order, axis=place)
-            for _ in range(self.order):
-                steps = -np.diff(steps, 1, axis=place, prepend=0.0, append=0.0)
-            total += steps
-        return total.reshape(*lead, self.size)
+    def pull(self, slope: Array) -> Array:
+        """Return the slopes in u of slopes in x: R' slope."""
 
-    def squares(self, x: Array, per_coefficient: Array | float = 1.0) -> Array:
-        """Return x'Qx of arrays ``(..., size)``, as a sum of squares that cannot cancel.
+    def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
+        """Add slope' (dR / dtheta) u to a gradient in theta, where R depends on theta."""
 
-        ``per_coefficient`` divides x first; it must not vary along the smoothed axes.
+    def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the log density ``(...)``."""
+
+    def gradient(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return its gradient, as the record has it at a kink."""
+
+    def slope_of_log_scale(self, away: Array, gradient: Array) -> Array:
+        """Return the derivatives in the log scales, from those in x, ``away`` being x - loc.
+
+        With a scale family, log p = -r log(scale) + f(away / scale), they add up to
+        -r - away' gradient.
         """
-        lead = x.shape[:-1]
-        y = (x / per_coefficient).reshape(*lead, *self.shape)
-        total = np.zeros(lead)
-        for axis in self.axes:
-            steps = np.diff(y, self.order, axis=len(lead) + axis)
-            total += np.square(steps).reshape(*lead, -1).sum(axis=-1)
-        return total
 
-    def matrix(self) -> Array:
-        """Return Q as a dense matrix."""
-        return self.apply(np.eye(self.size))
+    def precision(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return minus the second derivatives in the directions' coordinates, ``(q,)``."""
 
-    @cached_property
-    def null_space(self) -> Array:
-        """Columns that span what Q maps to zero, ``(size, size - rank)``."""
-        flat = np.flatnonzero(self.eigenvalues == 0.0)
-        basis = np.zeros((len(flat), self.size))
-        basis[np.arange(len(flat)), flat] = 1.0
-        return self.rotate(basis, back=True).T
+    def typical(self, prior: Prior, x: Array, parameters: Parameters) -> Array | float:
+        """Return what these come to, about, for each coefficient itself."""
 
-    def varies_along(self, values: Array) -> bool:
-        """Say whether values of the full shape change along a smoothed axis."""
-        full = np.broadcast_to(values, self.shape)
-        return any(
-            not np.array_equal(full.take(a, axis), full.take(b, axis))
-            for axis in self.axes
-            for a, b in pairwise(range(self.shape[axis]))
-        )
+    def curvature(self, prior: Prior, x: Array, parameters: Parameters, some: Array) -> Array:
+        """Return minus the Hessian on some coefficients: a matrix, or the diagonal of one."""
+
+    def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
+        """Return the product of minus the Hessian with v ``(q,)``."""
+
+
+class Apart:
+    """Coefficients that the prior makes independent as they are."""
+
+    diagonal: ClassVar[bool] = True
+    name: ClassVar[str] = "prior"
+    bases: tuple[Any, ...] = ()
+    log_unit = 0.0
+    null_space = None
+
+    def at(self, theta: Array) -> Structure:
+        """Return the same."""
+        return self
+
+    def rotate(self, x: Array, back: bool = False) -> Array:
+        """Return x."""
+        return x
+
+    def pull(self, slope: Array) -> Array:
+        """Return the slopes as they are."""
+        return slope
+
+    def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
+        """Add nothing."""
+
+    def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the sum over the coefficients."""
+        each = prior.log_density(x, **parameters)
+        return np.broadcast_to(each, np.shape(x)).sum(axis=-1)
+
+    def gradient(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the record's own."""
+        return prior.gradient(x, **parameters)
+
+    def slope_of_log_scale(self, away: Array, gradient: Array) -> Array:
+        """Return that of each coefficient's scale."""
+        return -1.0 - away * gradient
+
+    def precision(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the record's own."""
+        return np.broadcast_to(-prior.curvature(x, **parameters), x.shape)
+
+    def typical(self, prior: Prior, x: Array, parameters: Parameters) -> Array | float:
+        """Return them as they are."""
+        return self.precision(prior, x, parameters)
+
+    def curvature(self, prior: Prior, x: Array, parameters: Parameters, some: Array) -> Array:
+        """Return the diagonal."""
+        return self.precision(prior, x, parameters)[some]
+
+    def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
+        """Return the diagonal times v."""
+        return self.precision(prior, x, parameters) * v
+
+
+APART = Apart()

@@ -9,7 +9,7 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.hints import is_unordered, shown
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number
-from bayesglm.spec.priors import CoefficientPrior, HalfNormal, Normal, RandomWalk, learned_scale
+from bayesglm.spec.priors import CoefficientPrior, HalfNormal, Normal, learned_scale
 from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import FACTOR, SLOPE, Option, check_common, check_name
 
@@ -99,11 +99,12 @@ class Group:
             )
         put(self, levels=frozen_levels(f"Group({self.factor!r})", self.levels))
         check_common(self)
-        if slopes and isinstance(self.prior, RandomWalk) and learned_scale(self.prior) is not None:
+        prior = self.prior
+        if slopes and prior is not None and prior.traits.one_scale and learned_scale(prior):
             raise ModelError(
-                f"Group({self.factor!r}): a RandomWalk learns one scale for the whole term, and "
-                "intercepts and slopes differ in their units; give it a number for each effect, or "
-                "take another prior."
+                f"Group({self.factor!r}): a {type(prior).__name__} learns one scale for the whole "
+                "term, and intercepts and slopes differ in their units; give it a number for each "
+                "effect, or take another prior."
             )
 
     @property

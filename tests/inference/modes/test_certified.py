@@ -101,8 +101,8 @@ def test_coefficients_too_many_for_a_matrix(prior):
     gradient = smooth_slopes([problem.natural], theta)[1][0]
     bends = problem.natural.rowwise.diagonal(theta[0], [])
     for part in problem.natural.coefficients:
-        if part.prior.joint:
-            structure = part.parameters["structure"]
+        structure = part.structure
+        if not structure.diagonal:
             sides = [np.r_[1.0, np.full(size - 2, 2.0), 1.0] for size in structure.shape]
             degree = sides[0][:, None, None] + sides[1][:, None] + sides[2]
             bends[part.where] += degree.reshape(-1) / part.parameters["scale"] ** 2

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesglm.numerics.density.coordinates import Coordinates, Shrunk, whitened
-from bayesglm.numerics.priors.parts import LearnedScale
 from bayesglm.numerics.priors.shrinkage import Shrinkage
+from bayesglm.numerics.priors.spectra import LearnedScale
+from bayesglm.numerics.priors.structure import APART
 
 CENTRE = np.array([1.0, -2.0, 0.5])
 ROOT = np.array([[2.0, 0.0, 0.0], [0.7, 0.1, 0.0], [-1.0, 0.3, 30.0]])
@@ -92,7 +93,7 @@ def test_whitened_is_white(size, seed):
 
 def test_coefficients_go_from_multiples_of_their_scale_to_themselves():
     learned = LearnedScale(np.array([2, 2]))
-    of = Shrinkage(slice(0, 2), 0.5, learned, None, np.array([4.0, 1e-12]))
+    of = Shrinkage(slice(0, 2), 0.5, learned, APART, np.array([4.0, 1e-12]))
     made = Coordinates(np.zeros(3), np.ones(3), (Shrunk(of, np.array([7.0, 0.0])),))
     small, large = (made.to_theta(np.array([2.0, 2.0, np.log(s)])) for s in (1e-5, 1e3))
     np.testing.assert_allclose(small[:2], 0.5 + 1e-5 * 2.0, rtol=1e-8)

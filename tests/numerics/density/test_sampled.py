@@ -10,8 +10,9 @@ import bayesglm.numerics.density.sampled as density_module
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.sampled import density
 from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
 from bayesglm.spec.families import FAMILY_NAMES
@@ -26,7 +27,7 @@ COEFFICIENTS = {
     "Normal": {"scale": np.array([0.5, 1.0, 2.0]), "loc": 0.3},
     "Laplace": {"scale": 0.4, "loc": -0.1},
     "ElasticNet": {"scale": 0.7, "ratio": 0.3, "loc": 0.1},
-    "RandomWalk": {"scale": 0.8, "structure": Differences((3,), (0,), 1)},
+    "RandomWalk": {"scale": 0.8},
     "Flat": {},
 }
 DISPERSIONS = {
@@ -43,10 +44,9 @@ def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
     trials = trials_of(key[0], TRIALS)
 
     source = Source.of(X, RESPONSES[key[0]], trials=trials, **ROWS)
-    parts = (
-        PriorPart(slice(0, 1), PRIORS["Flat"], {}),
-        PriorPart(slice(1, P), PRIORS[prior], COEFFICIENTS[prior], (P - 1,)),
-    )
+    structure = Differences((3,), (0,), 1) if prior == "RandomWalk" else APART
+    three = PriorPart(slice(1, P), PRIORS[prior], COEFFICIENTS[prior], (3,), structure=structure)
+    parts = (PriorPart(slice(0, 1), PRIORS["Flat"], {}), three)
     free = PriorPart(slice(P, P + 1), PRIORS[dispersion], DISPERSIONS[dispersion])
     return Objective(source, family, P, parts, (free,) if family.dispersions else (), jacobian)
 

@@ -8,8 +8,10 @@ from scipy import stats
 
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.family import FAMILIES
-from bayesglm.numerics.priors.parts import LearnedScale, PriorPart
-from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
+from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
 
@@ -20,20 +22,29 @@ FAMILIES_OF_SCALES = {
     "StudentT": {"df": 3.5, "loc": 0.1},
     "ElasticNet": {"ratio": 0.3, "loc": 0.2},
     "Horseshoe": {},
-    "RandomWalk": {"structure": Differences((2, 3), (1,), 1)},
+    "RandomWalk": {},
 }
 LEARNED = {
     "one scale": LearnedScale(np.full(P, P + 1)),
     "a scale per effect": LearnedScale(np.repeat([P + 1, P + 2], P // 2)),
-    "a horseshoe": LearnedScale(np.full(P, P + 1), slice(P + 2, 2 * P + 2), 2 * P + 2),
+    "a horseshoe": HorseshoeScale(
+        LearnedScale(np.full(P, P + 1)), slice(P + 2, 2 * P + 2), 2 * P + 2
+    ),
 }
 ONE_FOR_ALL = LearnedScale(np.array([P + 1]))
+WALK = Differences((2, 3), (1,), 1)
+
+
+def structure_of(name):
+    return WALK if name == "RandomWalk" else APART
 
 
 def learned_part(name, learned):
     if name == "RandomWalk":
         learned = ONE_FOR_ALL
-    return PriorPart(slice(0, P), PRIORS[name], FAMILIES_OF_SCALES[name], (2, 3), learned)
+    return PriorPart(
+        slice(0, P), PRIORS[name], FAMILIES_OF_SCALES[name], (2, 3), learned, structure_of(name)
+    )
 
 
 def make(part, jacobian=True):
@@ -42,9 +53,11 @@ def make(part, jacobian=True):
     source = Source.of(rng.normal(size=(N, P)), rng.normal(size=N), weights=rng.uniform(size=N))
     above = {"scale": np.array([0.5]), "df": 3.0}
     sigma = PriorPart(slice(P, P + 1), PRIORS["HalfStudentT"], above)
-    stop = int(part.learned.places.max()) + 1
+    horseshoe = isinstance(part.learned, HorseshoeScale)
+    common = part.learned.common if horseshoe else part.learned
+    stop = int(common.places.max()) + 1
     scales = [PriorPart(slice(P + 1, stop), PRIORS["HalfNormal"], {"scale": 0.7})]
-    if part.learned.local is not None:
+    if horseshoe:
         local = {"scale": 1.0, "df": 1.0}
         scales.append(PriorPart(part.learned.local, PRIORS["HalfStudentT"], local, (2, 3)))
         slab = part.learned.slab
@@ -74,26 +87,29 @@ def central_differences(function, x, step=1e-5):
 def test_every_prior_with_a_scale_is_a_scale_family(name):
     """d log p / d log(scale), from the slope in x alone."""
     prior, parameters = PRIORS[name], FAMILIES_OF_SCALES[name]
-    part = PriorPart(slice(0, P), prior, parameters)
+    part = PriorPart(slice(0, P), prior, parameters, structure=structure_of(name))
     x = np.random.default_rng(2).normal(size=P)
     for scale in (0.3, 1.7):
         at = {"scale": scale, **parameters}
-        found = part.slope_of_log_scale(x, prior.gradient(x, **at))
+        gradient = replace(part, parameters=at).gradient(x)
+        found = part.structure.slope_of_log_scale(x - part.loc, gradient)
         up, down = (
-            prior.log_density(x, **{**at, "scale": scale * np.exp(side)}) for side in (1e-6, -1e-6)
+            replace(part, parameters={**at, "scale": scale * np.exp(side)}).total(x)
+            for side in (1e-6, -1e-6)
         )
-        np.testing.assert_allclose(found, np.atleast_1d((up - down) / 2e-6), rtol=1e-7, atol=1e-8)
+        np.testing.assert_allclose(found.sum(), (up - down) / 2e-6, rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("which", LEARNED)
 def test_scales_and_their_slopes(which):
     learned = LEARNED[which]
-    size = P + 3 if learned.local is None else 2 * P + 3
+    horseshoe = isinstance(learned, HorseshoeScale)
+    size = 2 * P + 3 if horseshoe else P + 3
     theta = np.random.default_rng(3).normal(size=size)
     found = learned.log_scale(theta)
     assert found.shape == (P,)
     np.testing.assert_allclose(learned.log_scale(np.stack([theta, 2 * theta]))[0], found)
-    if learned.local is not None:
+    if horseshoe:
         tau, local = np.exp(theta[P + 1]), np.exp(theta[learned.local])
         slab = np.exp(theta[learned.slab])
         # Piironen & Vehtari 2017, equation 2.8: the slab caps the scale of a coefficient.

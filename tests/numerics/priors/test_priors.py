@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from priors import EXAMPLES, RANGES, decimals, exact_terms
 from scipy import integrate, stats
 
-from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 
 KNOWN = [name for name in PRIORS if name in EXAMPLES]
@@ -201,6 +202,11 @@ def walk_parameters(case, scales):
     return {"scale": full if scales == "many" else 0.6, "structure": structure}
 
 
+def walk_of(scale, structure):
+    where = slice(0, structure.size)
+    return PriorPart(where, PRIORS["RandomWalk"], {"scale": scale}, structure=structure)
+
+
 def walk_in_many_digits(x, scale, structure):
     """The normal density on the range of the precision, eigenvalue by eigenvalue.
 
@@ -227,9 +233,9 @@ def walk_in_many_digits(x, scale, structure):
 @pytest.mark.parametrize("case", WALKS)
 def test_a_random_walk_is_a_normal_on_the_range_of_its_precision(case, scales):
     parameters = walk_parameters(case, scales)
-    walk, size = PRIORS["RandomWalk"], parameters["structure"].size
+    walk, size = walk_of(**parameters), parameters["structure"].size
     x = np.random.default_rng(2).normal(size=(3, 2, size))
-    found = walk.log_density(x, **parameters)
+    found = walk.total(x)
     assert found.shape == (3, 2)
     for row, density in zip(x.reshape(-1, size)[:3], found.ravel(), strict=False):
         assert density == pytest.approx(float(walk_in_many_digits(row, **parameters)), rel=1e-12)
@@ -239,33 +245,32 @@ def test_a_random_walk_is_a_normal_on_the_range_of_its_precision(case, scales):
 @pytest.mark.parametrize("case", WALKS)
 def test_slopes_of_a_random_walk(case, scales):
     parameters = walk_parameters(case, scales)
-    walk, size = PRIORS["RandomWalk"], parameters["structure"].size
+    walk, size = walk_of(**parameters), parameters["structure"].size
     x = np.random.default_rng(3).normal(size=size)
-    gradient, curvature = walk.gradient(x, **parameters), walk.curvature(x, **parameters)
+    gradient, curvature = walk.gradient(x), -walk.curvature(x, np.arange(size))
     assert curvature.shape == (size, size)
     np.testing.assert_allclose(curvature, curvature.T, rtol=1e-13)
     assert np.linalg.eigvalsh(curvature).max() < 1e-9 * np.abs(curvature).max()
     assert np.linalg.matrix_rank(curvature) == parameters["structure"].rank
     # A quadratic's central differences are exact.
     steps = np.eye(size)
-    up, down = (walk.log_density(x + side * steps, **parameters) for side in (1, -1))
+    up, down = (walk.total(x + side * steps) for side in (1, -1))
     np.testing.assert_allclose(gradient, (up - down) / 2, rtol=1e-9, atol=1e-9)
-    bend = walk.gradient(x + steps, **parameters) - gradient
+    bend = walk.gradient(x + steps) - gradient
     np.testing.assert_allclose(bend, curvature, rtol=1e-9, atol=1e-9)
     many = np.stack([x, 2.0 * x])
-    np.testing.assert_allclose(walk.gradient(many, **parameters), [gradient, 2.0 * gradient])
+    np.testing.assert_allclose(walk.gradient(many), [gradient, 2.0 * gradient])
 
 
 @pytest.mark.parametrize("case", WALKS)
 def test_what_a_random_walk_leaves_free_costs_nothing(case):
     for scales in ("one", "many"):
         parameters = walk_parameters(case, scales)
-        walk, structure = PRIORS["RandomWalk"], parameters["structure"]
+        walk, structure = walk_of(**parameters), parameters["structure"]
         x = np.random.default_rng(4).normal(size=structure.size)
         scale = np.broadcast_to(parameters["scale"], structure.size)
         free = structure.null_space.T * 3.0 / scale
-        expected = walk.log_density(x, **parameters)
-        np.testing.assert_allclose(walk.log_density(x + free, **parameters), expected, rtol=1e-12)
+        np.testing.assert_allclose(walk.total(x + free), walk.total(x), rtol=1e-12)
 
 
 def test_a_random_walk_of_one_dim_is_its_steps():
@@ -273,7 +278,7 @@ def test_a_random_walk_of_one_dim_is_its_steps():
     x = np.array([0.3, -0.4, 1.1, 0.9, 2.0])
     structure = Differences((5,), (0,), 1)
     steps = stats.norm(0.0, 0.7).logpdf(np.diff(x)).sum()
-    found = PRIORS["RandomWalk"].log_density(x, scale=0.7, structure=structure)
+    found = walk_of(0.7, structure).total(x)
     assert found == pytest.approx(steps + 0.5 * np.log(5), rel=1e-13)
 
 
@@ -282,8 +287,7 @@ def test_an_inverse_gamma_has_no_mass_at_zero_itself():
     assert density == -np.inf
 
 
-def test_only_the_random_walk_is_joint():
-    assert [name for name in PRIORS if PRIORS[name].joint] == ["RandomWalk"]
+def test_a_random_walk_leaves_something_free():
     assert not PRIORS["RandomWalk"].proper
     assert PRIORS["RandomWalk"].log_concave
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesglm.numerics.priors.structure import Differences
+from bayesglm.numerics.priors.differences import Differences
 
 CASES = [
     ((5,), (0,), 1),

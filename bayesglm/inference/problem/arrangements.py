@@ -1,0 +1,150 @@
+"""How the priors of the specification hold the coefficients of a term together.
+
+Beside its numbers a prior may have a structure, and hyperparameters that make its scales. Each kind
+that has any says so in `ARRANGEMENTS`; the others are laid on single coefficients, under one scale
+for all if that is learned, or for each effect of a factor's levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesglm.design.blocks import Block
+from bayesglm.errors import ModelError
+from bayesglm.inference.problem.positive import Positive
+from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
+from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
+from bayesglm.spec.priors import HalfStudentT, learned_scale
+
+type Parameters = Mapping[str, Any]
+type Places = Mapping[str, slice]
+
+
+class Arrangement(NamedTuple):
+    """What a kind of prior makes of a term's block of coefficients.
+
+    - `numbers`: the fields that are the parameters of its record; None for all of them.
+    - `structure(prior, block, parameters)`: of the coefficients, the record's parameters as laid.
+    - `hyperparameters(prior, block)`: beside the scale, by name.
+    - `spectrum(block, common, places)`: the scales, from the places of the common one and others.
+    """
+
+    numbers: tuple[str, ...] | None = None
+    structure: Callable[[Any, Block, Parameters], Structure] = lambda prior, block, numbers: APART
+    hyperparameters: Callable[[Any, Block], dict[str, Positive]] = lambda prior, block: {}
+    spectrum: Callable[[Block, np.ndarray, Places], Spectrum] = lambda block, common, places: (
+        LearnedScale(np.repeat(common, block.size // len(common)))
+    )
+
+
+def said(prior: Any) -> tuple[str, dict[str, Any]]:
+    """Return the name of a prior's record, and its numbers but for a scale that is learned."""
+    numbers, kept = dict(vars(prior)), _arrangement(prior).numbers
+    if kept is not None:
+        numbers = {key: numbers[key] for key in kept}
+    if learned_scale(prior) is not None:
+        numbers.pop("scale", None)
+    return type(prior).__name__, numbers
+
+
+def structure_of(prior: Any, block: Block, parameters: Parameters) -> Structure:
+    """Return how a prior holds a block's coefficients together; ModelError where it cannot."""
+    return _arrangement(prior).structure(prior, block, parameters)
+
+
+def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
+    """Return by name what is learned of the scales of a term's coefficients."""
+    above = learned_scale(prior)
+    if above is None:
+        return {}
+    lead = block.codes is not None and len(block.dims) > 1 and not prior.traits.one_scale
+    common = Positive(*said(above), block.shape[:lead], block.dims[:lead], block.coords)
+    others = _arrangement(prior).hyperparameters(prior, block)
+    return {f"{block.name}_scale": common} | others
+
+
+def spectrum_of(prior: Any, block: Block, places: Places) -> Spectrum | None:
+    """Say where the scales of a term's coefficients stand; None where they are numbers."""
+    if learned_scale(prior) is None:
+        return None
+    where = places[f"{block.name}_scale"]
+    return _arrangement(prior).spectrum(block, np.arange(where.start, where.stop), places)
+
+
+def _arrangement(prior: Any) -> Arrangement:
+    return ARRANGEMENTS.get(type(prior).__name__, PLAIN)
+
+
+def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
+    structure = _differences(prior, block.name, block.shape, block.dims)
+    scale = parameters.get("scale", 1.0)
+    if structure.varies_along(np.reshape(scale, block.shape if np.ndim(scale) else ())):
+        raise ModelError(
+            f"the random walk of {block.name!r} has a scale that changes along a dim it "
+            "smooths; give one scale per smoothed run of coefficients."
+        )
+    return structure
+
+
+def _differences(
+    prior: Any, name: str, shape: tuple[int, ...], dims: tuple[str, ...]
+) -> Differences:
+    """Find the axes that a random walk smooths along."""
+    if not dims:
+        raise ModelError(
+            f"the coefficient {name!r} is a single number, and a random walk needs a dim to smooth "
+            "along; use it on a Lagged or History term, or on a predictor with further dims."
+        )
+    wanted = dims if prior.dims is None else named_dims(prior.dims, name, dims)
+    for dim in wanted:
+        if dim not in dims:
+            raise ModelError(
+                f"the random walk of {name!r} smooths along {dim!r}, which is no dim of that "
+                f"coefficient; it has {', '.join(map(repr, dims))}."
+            )
+    axes = tuple(sorted({dims.index(dim) for dim in wanted}))
+    for axis in axes:
+        if shape[axis] <= prior.order:
+            raise ModelError(
+                f"the random walk of {name!r} takes differences of order {prior.order} along "
+                f"{dims[axis]!r}, which has only {shape[axis]} entries; use a lower order or more."
+            )
+    return Differences(shape, axes, prior.order)
+
+
+def named_dims(said: str | tuple[str, ...], name: str, dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Return dims as a prior names them; ``lag`` stands for the term's own lags."""
+    several = (said,) if isinstance(said, str) else said
+    return tuple(f"{name}_lag" if dim == "lag" and dim not in dims else dim for dim in several)
+
+
+def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive]:
+    """Return a scale of each coefficient, and the variance of the slab."""
+    local = said(HalfStudentT(1.0, df=1.0))
+    half = 0.5 * prior.slab_df
+    slab = {"shape": half, "scale": half * prior.slab_scale**2}
+    return {
+        f"{block.name}_local": Positive(*local, block.shape, block.dims, block.coords),
+        f"{block.name}_slab": Positive("InverseGamma", slab),
+    }
+
+
+def _horseshoe_scales(block: Block, common: np.ndarray, places: Places) -> Spectrum:
+    every = LearnedScale(np.repeat(common, block.size // len(common)))
+    slab = places[f"{block.name}_slab"].start
+    return HorseshoeScale(every, places[f"{block.name}_local"], slab)
+
+
+PLAIN = Arrangement()
+ARRANGEMENTS = {
+    "RandomWalk": Arrangement(
+        numbers=("scale",),
+        structure=_walk,
+        spectrum=lambda block, common, places: LearnedScale(common),
+    ),
+    "Horseshoe": Arrangement(numbers=(), hyperparameters=_of_horseshoe, spectrum=_horseshoe_scales),
+}

@@ -1,0 +1,62 @@
+"""What a prior is to the engine: functions of one number and of the prior's own parameters.
+
+Densities: Johnson, Kotz & Balakrishnan (1994), Continuous Univariate Distributions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """One prior: functions of x and of its own parameters, which broadcast against x.
+
+    - `support`: "real" or "positive"; outside it the log density is -inf.
+    - `log_density(x, **parameters)`: normalised; 0 for the improper `Flat`.
+    - `gradient`, `curvature`: its first and second derivative in x. Of a kink the gradient is the
+      slope -kink * sign(x - loc), 0 at the kink itself, and the curvature is never its.
+    - `kink(**parameters)`: the weight of -|x - loc| in the log density, or None.
+    - `quadratic`: whether the smooth part is a quadratic around `loc`, or zero.
+    - `proper`: whether the density integrates to one.
+    - `log_concave`: whether `log_density` is concave on the support.
+    - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
+      nor that of heavy tails.
+
+    All whose class takes a scale are scale families: log p(w | scale) = -r log(scale) + f(w/scale)
+    around `loc`, with r the number of coefficients, or the rank of their structure.
+    """
+
+    support: str
+    log_density: Callable[..., Array]
+    gradient: Callable[..., Array]
+    curvature: Callable[..., Array]
+    kink: Callable[..., Array | float] | None = None
+    proper: bool = True
+    log_concave: bool = True
+    quadratic: bool = False
+    curved: bool = True
+
+
+def zeros(x: Array, **parameters: Array | float) -> Array:
+    """Return zeros in the shape that x and the parameters broadcast to."""
+    return np.zeros(np.broadcast_shapes(np.shape(x), *map(np.shape, parameters.values())))
+
+
+def on_positive(x: Array, log_density: Array) -> Array:
+    """Return a log density where x is not negative, and -inf elsewhere."""
+    return np.where(np.less(x, 0.0), -np.inf, log_density)
+
+
+FLAT = Prior(
+    support="real",
+    log_density=zeros,
+    gradient=zeros,
+    curvature=zeros,
+    proper=False,
+    quadratic=True,
+)

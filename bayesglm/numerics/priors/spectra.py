@@ -1,0 +1,61 @@
+"""Scales of coefficients as functions of hyperparameters, which theta holds as logarithms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class LearnedScale:
+    """For each coefficient, or once for all of them, the place of its log scale in theta."""
+
+    places: Array
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales."""
+        return theta[..., self.places]
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        if self._only is None:
+            np.add.at(gradient, self.places, slopes)
+        else:
+            gradient[self._only] += slopes.sum()
+
+    @cached_property
+    def _only(self) -> int | None:
+        """The place of the scale that all coefficients share, if they do."""
+        first = int(self.places[0])
+        return first if np.all(self.places == first) else None
+
+
+@dataclass(frozen=True)
+class HorseshoeScale:
+    """Of a regularised horseshoe: a common scale, one of each coefficient, and the slab's variance.
+
+    log scale = -log(exp(-2 wide) + 1/slab) / 2 with wide = log(tau local).
+    """
+
+    common: LearnedScale
+    local: slice
+    slab: int
+
+    def _wide(self, theta: Array) -> Array:
+        return self.common.log_scale(theta) + theta[..., self.local]
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales."""
+        return -0.5 * np.logaddexp(-2.0 * self._wide(theta), -theta[..., self.slab, None])
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        share = expit(theta[self.slab] - 2.0 * self._wide(theta))
+        gradient[self.slab] += 0.5 * float(slopes @ (1.0 - share))
+        gradient[self.local] += slopes * share
+        self.common.add_slope(theta, slopes * share, gradient)

@@ -1,0 +1,136 @@
+"""Priors of coefficients that hang together: a walk along them, one scale above them all."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.hints import shown
+from bayesglm.spec.noun import noun, put
+from bayesglm.spec.numbers import Number, frozen_number
+from bayesglm.spec.prior.positive import SCALE_PRIORS, HalfStudentT, ScalePrior
+from bayesglm.spec.prior.traits import Traits, check_scale
+
+
+@noun
+class RandomWalk:
+    """Intrinsic Gaussian Markov random field: neighbours are alike (a smoothness penalty).
+
+    log p(w) = -w'Qw/(2 scale**2) - r/2 * log(2 pi scale**2) + log pdet(Q)/2, where Q is the
+    Kronecker sum over ``dims`` of D'D, D takes the differences of the given order along one dim,
+    r is the rank of Q and pdet the product of its non-zero eigenvalues (Rue & Held 2005, chapter
+    3). So it is the penalty lam/2 times the sum of squared differences, lam = 1/scale**2. It is
+    improper: constants (for order 2 also straight lines, and so on, along each dim) are free.
+
+    Parameters
+    ----------
+    scale : float, array or prior
+        Standard deviation of a difference, in units of the coefficient. An array must broadcast
+        against the coefficient's dims (a population's first) and not vary along smoothed dims. A
+        `HalfNormal`, `HalfStudentT` or `Exponential` makes it a parameter to be learned, one for
+        the whole term, named ``<term>_scale``.
+    order : int
+        1 to 4: differences of neighbours, differences of these, and so on.
+    dims : str or tuple of str, optional
+        Dims of the coefficient to smooth along; all of them by default. ``"lag"`` is the term's
+        own lag dim, ``<term>_lag``.
+
+    Raises
+    ------
+    ModelError
+        A scale as in `Normal`, an order that is not 1, 2, 3 or 4, or dims that are no names.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.RandomWalk(0.5, order=2, dims="lag")
+    RandomWalk(0.5, order=2, dims='lag')
+    >>> bg.RandomWalk(0.5) == bg.smooth(4.0)
+    True
+    >>> bg.RandomWalk(bg.HalfNormal(1.0))
+    RandomWalk(HalfNormal(1.0))
+    """
+
+    traits: ClassVar[Traits] = Traits(power=2.0, one_scale=True, needs_dims=True)
+
+    scale: Number | ScalePrior
+    order: int = 1
+    dims: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_scale(self, SCALE_PRIORS)
+        put(self, order=_checked_order(self.order), dims=_checked_dims(self.dims))
+
+
+@noun
+class Horseshoe:
+    """Regularised horseshoe: nearly all coefficients close to zero, the others left alone.
+
+    w_j ~ Normal(0, tau * local_j * sqrt(slab / (slab + tau**2 local_j**2))) with
+    local_j ~ HalfStudentT(1, df=1), tau ~ HalfStudentT(scale, df=1) and slab, the largest variance
+    of any coefficient, ~ InverseGamma(slab_df/2, slab_df/2 * slab_scale**2) (Piironen & Vehtari
+    2017, equations 2.8 and 2.9). Every coefficient's scale is learned, so there is no MAP.
+
+    Parameters
+    ----------
+    scale : float
+        Scale of tau, which is named ``<term>_scale``. Piironen & Vehtari (3.12) propose
+        p0/(p - p0)/sqrt(n) times the response's pseudo standard deviation, p0 being the number of
+        coefficients expected to matter.
+    slab_scale, slab_df : float
+        How far the large coefficients may reach: a Student t of this scale and these degrees of
+        freedom. The variance is the parameter ``<term>_slab``, the local scales ``<term>_local``.
+
+    Raises
+    ------
+    ModelError
+        A number that is not positive and finite.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Horseshoe(0.1)
+    Horseshoe(0.1)
+    """
+
+    traits: ClassVar[Traits] = Traits(has_scale=False)
+
+    scale: float
+    slab_scale: float = 2.0
+    slab_df: float = 4.0
+
+    def __post_init__(self) -> None:
+        for key in ("scale", "slab_scale", "slab_df"):
+            value = frozen_number(f"Horseshoe {key}", getattr(self, key), positive=True)
+            if isinstance(value, tuple):
+                raise ModelError(f"Horseshoe {key} must be one number, got {shown(value)}.")
+            put(self, **{key: value})
+
+    @property
+    def above(self) -> HalfStudentT:
+        """The prior of tau."""
+        return HalfStudentT(self.scale, df=1.0)
+
+
+def _checked_order(order: Any) -> int:
+    order = order.tolist() if hasattr(order, "tolist") else order
+    if isinstance(order, bool) or not isinstance(order, Integral) or order not in (1, 2, 3, 4):
+        raise ModelError(f"RandomWalk order must be 1, 2, 3 or 4, got {shown(order)}.")
+    return int(order)
+
+
+def _checked_dims(dims: Any) -> str | tuple[str, ...] | None:
+    if dims is None:
+        return None
+    dims = dims.tolist() if hasattr(dims, "tolist") else dims
+    names = dims if isinstance(dims, (tuple, list)) else (dims,)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ModelError(
+            "RandomWalk dims must be a name or several names of the coefficient's dims ('lag' is "
+            f"the term's own lag dim), or None for all of them, got {shown(dims)}."
+        )
+    kept = tuple(map(str, names))
+    if len(set(kept)) < len(kept):
+        raise ModelError(f"RandomWalk dims {kept!r} name a dim twice.")
+    return kept if len(kept) > 1 else kept[0]
