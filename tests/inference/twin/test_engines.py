@@ -1,11 +1,14 @@
 """The native engine and PyMC say the same of every family, link, prior and term."""
 
+import dataclasses
+
 import mpmath
 import numpy as np
 import pymc as pm
 import pytest
 from conftest import simulate
 from families import EXACT_KEYS, KEYS, exact_terms, model_of, responses_of
+from terms import CASES, DATA
 from twins import compare
 
 import bayesglm as bg
@@ -40,9 +43,10 @@ def test_every_family_link_prior_and_term(key, turn, data):
     compare(model_of(key, terms, offset="offset", weights="weights"), data)
 
 
-@pytest.mark.parametrize("term", TERMS)
-def test_every_term_alone(term, data):
-    compare(model_of(("poisson", "log"), [TERMS[term](bg.Normal(0.5))]), data)
+@pytest.mark.parametrize("case", CASES)
+def test_every_term_alone(case):
+    term = dataclasses.replace(CASES[case].term, prior=bg.Normal(0.5))
+    compare(model_of(("poisson", "log"), [term]), DATA)
 
 
 @pytest.mark.parametrize(

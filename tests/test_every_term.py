@@ -1,0 +1,170 @@
+"""Every kind of term: what it says of itself holds, and every part of the package knows it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from terms import CASES, DATA, EXAMPLES, KINDS, N
+
+import bayesglm as bg
+from bayesglm.cli import main
+from bayesglm.design.plan import plan_fit
+from bayesglm.design.resolve import resolve
+from bayesglm.design.terms.table import BUILDERS
+from bayesglm.spec.priors import COEFFICIENT_PRIORS
+from bayesglm.spec.terms.table import TERMS
+from bayesglm.spec.terms.term import settled
+
+PRIOR = bg.Normal(0.5)
+
+
+def glm(*terms, **options):
+    return bg.GLM("poisson", terms, family="poisson", **options)
+
+
+def with_prior(term):
+    return dataclasses.replace(term, prior=PRIOR)
+
+
+def block_of(term):
+    return plan_fit(glm(term, edges="zero"), DATA).designs[0].predictors.blocks[0]
+
+
+def test_every_kind_has_examples_and_a_builder():
+    assert list(TERMS) == KINDS, "add examples of the new term to tests/terms.py"
+    assert set(BUILDERS) == set(TERMS)
+    for kind in TERMS:
+        assert getattr(bg, kind.__name__) is kind
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_it_is_called(case):
+    term = CASES[case].term
+    assert term.variables == tuple(term.roles)
+    assert all(isinstance(word, str) and word for pair in term.roles.items() for word in pair)
+    assert dataclasses.replace(term, name="other").label == "other"
+    model = glm(term)
+    for suffix in term.own_dims:
+        with pytest.raises(bg.ModelError, match="collides with one that the model itself needs"):
+            glm(term, bg.Linear("x", name=f"{term.label}_{suffix}"))
+    index = "[t]" if term.is_lagged else "[i]"
+    first, second, *_, last = str(model).splitlines()
+    assert first.startswith(f"poisson{index} ~ Poisson")
+    assert term.summand("poisson", index) in second
+    assert all(name in second for name in (term.label, *term.variables))
+    assert last.startswith(term.symbol())
+    assert term.symbol().startswith(term.label)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_written_and_read(case):
+    term = CASES[case].term
+    for one in (term, with_prior(term), settled(term, PRIOR, {})):
+        assert bg.GLM.from_json(glm(one).to_json()) == glm(one)
+        assert eval(repr(one), {name: getattr(bg, name) for name in bg.__all__}) == one
+        assert hash(one) == hash(dataclasses.replace(one))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_prior(case):
+    term = CASES[case].term
+    prior = term.default_prior(2.0)
+    assert isinstance(prior, COEFFICIENT_PRIORS)
+    assert dataclasses.replace(term, prior=prior).prior == prior
+    model = glm(term, prior=PRIOR)
+    assert model.prior_of(term) == (PRIOR if term.takes_model_prior else None)
+    assert model.prior_of(with_prior(term)) == PRIOR
+    plan = resolve(plan_fit(glm(term), DATA))
+    (stored,) = plan.model.terms
+    assert type(stored.prior) is type(prior)
+    # Nothing is left to be decided: the stored term is laid and resolved as it is.
+    again = resolve(plan_fit(plan.model, DATA))
+    assert again.model == plan.model
+    one, other = (p.designs[0].predictors.blocks[0] for p in (plan, again))
+    np.testing.assert_array_equal(one.columns(np.arange(N)), other.columns(np.arange(N)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_columns_are_those_by_hand(case):
+    term, by_hand, _ = CASES[case]
+    block, X = block_of(term), by_hand()
+    assert (block.name, block.size) == (term.label, X.shape[1])
+    for rows in (np.arange(N), np.arange(7, 20), np.array([0, 3, 4, 40, N - 1])):
+        np.testing.assert_array_equal(block.columns(rows), X[rows])
+        np.testing.assert_allclose(block.on(rows).dense(), X[rows], rtol=1e-14)
+    assert len({block.label(k) for k in range(block.size)}) == block.size
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_coefficients_are_labelled(case):
+    term = CASES[case].term
+    block = block_of(term)
+    own = {f"{term.label}_{suffix}" for suffix in term.own_dims}
+    of_data = {dim for name in term.variables for dim in DATA[name].dims}
+    assert set(block.dims) <= own | of_data
+    assert block.shape == tuple(len(block.coords[dim]) for dim in block.dims)
+    assert block.shape[: len(block.unit_shape)] == block.unit_shape
+    assert set(block.settles) <= {field.name for field in dataclasses.fields(term)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_lags(case):
+    term = CASES[case].term
+    block, lags = block_of(term), term.lag_range(0.01)
+    assert term.is_lagged == (lags is not None) == (not block.reads_own_rows)
+    if lags is None:
+        assert block.complete().all()
+        return
+    assert block.lags.tolist() == list(lags)
+    seen = [all(0 <= t - lag < N for lag in lags) for t in range(N)]
+    assert block.complete().tolist() == seen
+    if term.reads_response:
+        assert lags.start >= 1
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_columns_move_with_the_signal_where_it_says_so(case):
+    block = block_of(CASES[case].term)
+    centres = 1.0 + np.arange(block.signal.shape[1])
+    moved = dataclasses.replace(block, signal=block.signal + centres)
+    for rows in (np.arange(N), np.flatnonzero(block.complete())):
+        expected = block.columns(rows) + np.tile(centres, block.size // len(centres))
+        moves = np.allclose(moved.columns(rows), expected, atol=1e-12)
+        assert block.is_movable(rows) == moves
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_new_data_are_predicted_as_the_same_samples_of_the_fit(case):
+    fit = bg.fit_map(glm(with_prior(CASES[case].term)), DATA)
+    whole = bg.predict(fit)["poisson"]
+    part = bg.predict(fit, DATA.isel(time=slice(20, 45)))["poisson"]
+    told = np.isfinite(part.values)
+    assert told.sum() >= 20
+    np.testing.assert_allclose(part.values[told], whole.values[20:45][told], rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shell_says_it(kind, tmp_path, capsys):
+    name = kind.__name__.lower()
+    (example,) = [one for one in EXAMPLES[kind.__name__] if one.text is not None]
+    assert kind.from_text(example.text) == (example.term,)
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    assert f"--{name} {kind.option.metavar}" in capsys.readouterr().out
+    table = tmp_path / "data.csv"
+    DATA.drop_vars("movie").to_dataframe().to_csv(table)
+    asked = ["--response", "poisson", "--family", "poisson", f"--{name}", example.text]
+    assert main(["fit", str(table), *asked, "--draws", "50", "--chains", "2"]) == 0
+    index = "[t]" if kind.is_lagged else "[i]"
+    assert example.term.summand("poisson", index) in capsys.readouterr().out
+
+
+def test_all_together_in_verbs_and_report(tmp_path):
+    terms = [with_prior(every[0].term) for every in EXAMPLES.values()]
+    names = [f"term_{k}" for k in range(len(terms))]
+    terms = [dataclasses.replace(term, name=name) for term, name in zip(terms, names, strict=True)]
+    fit = bg.fit_laplace(glm(*terms), DATA, draws=50, chains=2)
+    again = bg.load(bg.save(fit, tmp_path / "fit.nc"))
+    assert set(bg.kernels(again).children) == set(names)
+    page = bg.report({"all": again}, tmp_path / "page.html").read_text()
+    assert all(name in page for name in names)
