@@ -11,7 +11,7 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
     compiled = bg.to_pymc(model, data)
     problems = open_problems(model, data)
     rng = np.random.default_rng(seed)
-    thetas = [p.start() + spread * rng.normal(size=p.natural.size) for p in problems]
+    thetas = [p.start(p.natural) + spread * rng.normal(size=p.natural.size) for p in problems]
     point, order = compiled.initial_point(0), []
     for variable in compiled.value_vars:
         name = variable.name.removesuffix("_log__")
@@ -39,14 +39,10 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
 
 def gradient(objective, theta):
     """Return the slope of the whole log density, kinks and learned scales included."""
-    if not objective.scales:
+    if not objective.registry.scales:
         away = np.sign(theta - objective.kink_at)
         return objective.evaluate(theta).gradient - objective.kink * away
-    p = objective.n_coefficients
-    phi = objective.phi(theta)
-    found = objective.rowwise.terms(theta[:p], phi)
+    found = objective.rowwise.terms(objective.w(theta), objective.phi(theta))
     slope = objective.prior_slope(theta)[1]
-    slope[:p] += found.w
-    for place, k in enumerate(objective.free, start=p):
-        slope[place] += found.phi[k] * phi[k]
+    objective.add_likelihood_slope(theta, found.w, found.phi, slope)
     return slope

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesglm.design.clock import Clock
 from bayesglm.numerics.rows.rows import Coded, Columns, Dense, Shifted, span
+from bayesglm.numerics.theta.registry import entry_label
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
@@ -139,14 +140,3 @@ class Block:
     def signal_label(self, column: int) -> str:
         """Name one column of the signal: of a factor's effects the slope, else its coefficient."""
         return self.label(column) if self.codes is None else str(self.coords[self.dims[0]][column])
-
-
-def entry_label(
-    name: str, shape: tuple[int, ...], dims: tuple[str, ...], coords: Mapping[str, Array], k: int
-) -> str:
-    """Name the k-th entry of an array by its labels."""
-    if not shape:
-        return name
-    index = np.unravel_index(k, shape)
-    places = [f"{dim}={coords[dim][at]}" for dim, at in zip(dims, index, strict=True)]
-    return f"{name}[{', '.join(places)}]"

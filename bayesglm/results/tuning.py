@@ -335,8 +335,9 @@ def _warn_of_loo(problems: list[Problem], posterior: Posterior, best: Score) -> 
 
 def _improper(problem: Problem) -> list[str]:
     """Name what no proper prior holds."""
-    parts = [*problem.natural.coefficients, *problem.natural.dispersions]
-    flat = [part.where for part in parts if not isinstance(part, float) and not part.prior.proper]
+    natural = problem.natural
+    flat = [part.where for part in natural.coefficients if not part.prior.proper]
+    flat += [one.place for one in natural.free if one.prior is None or not one.prior.proper]
     return [name for name, where in problem.places.items() if where in flat]
 
 

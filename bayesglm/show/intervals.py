@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesglm.inference.tree.opened import reopen
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.results.kernels import kernels
 from bayesglm.show.coefficients import panels
 
@@ -30,14 +31,15 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
     """
     problem, found = reopen(fit)[0], {}
     parts = {part.where.start: part for part in problem.natural.coefficients}
-    scales = {part.where.start: part for part in problem.natural.scales}
     tree = kernels(fit, PROB)
     for block in problem.design.predictors.blocks:
         part = parts[problem.places[block.name].start]
         if part.learned is not None:
             name = f"{block.name}_scale"
             own = problem.learned[name]
-            prior = scales[problem.places[name].start]
+            assert own.prior is not None
+            record, numbers = PRIORS[own.prior.kind], dict(own.prior.parameters)
+            prior = PriorPart(own.place, record, numbers, own.shape)
             found[name] = _node(_posterior(fit, name), prior, own.shape, own.dims)
         elif part.prior.proper:
             node = tree[block.name].to_dataset()

@@ -213,9 +213,8 @@ def test_neighbouring_levels_are_not_taken_for_alike():
     """No waves are laid over a factor's levels, whose order means nothing."""
     model = glm("poisson", [bg.Group("g", slopes="x"), bg.Linear("film", prior=bg.Normal(1.0))])
     problem = open_problems(model, {**DATA, "film": np.zeros((N, 5))})[0]
-    waves = {
-        part.where: part.given(problem.start()).waves() for part in problem.natural.coefficients
-    }
+    start = problem.start(problem.natural)
+    waves = {part.where: part.given(start).waves() for part in problem.natural.coefficients}
     assert waves[problem.places["g"]] == []
     assert [one.size for one in waves[problem.places["film"]]] == [5]
 

@@ -252,8 +252,8 @@ def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
     if not problem.natural.free:
         return np.zeros(thetas.shape[:-1], dtype=bool)
     spread = float(problem.design.y[problem.design.predictors.rows].std())
-    sigma = np.exp(thetas[..., problem.natural.n_coefficients :])
-    return (sigma < NEGLIGIBLE_SIGMA * spread).any(axis=-1)
+    every = [one.natural(thetas) for one in problem.natural.free]
+    return (np.concatenate(every, axis=-1) < NEGLIGIBLE_SIGMA * spread).any(axis=-1)
 
 
 def refuse_improper_sigma(problem: Problem, theta: Array) -> None:

@@ -67,7 +67,7 @@ def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
     few_rows = wide(objectives[0], problems[0].design.n_rows)
     quadratic = objectives[0].family.quadratic and not few_rows
     if quadratic and objectives[0].n_coefficients <= MOST_KEPT:
-        first = with_moments(objectives[0], problems[0].start())
+        first = with_moments(objectives[0], problems[0].start(objectives[0]))
         objectives = [replace(objective, moments=first.moments) for objective in objectives]
     if objectives[0].kink.any() and not objectives[0].free:
         try:
@@ -83,13 +83,16 @@ def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
 def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     batch = len(objectives) if objectives[0].moments is not None else 5
     return sparse_path(
-        path_functions(objectives), problems[0].start(), settled=SETTLED, first_batch=batch
+        path_functions(objectives),
+        problems[0].start(objectives[0]),
+        settled=SETTLED,
+        first_batch=batch,
     )
 
 
 def _active(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     first, found = objectives[0], []
-    x = np.where(first.kink > 0.0, first.kink_at, problems[0].start())
+    x = np.where(first.kink > 0.0, first.kink_at, problems[0].start(first))
     for objective in objectives:
         found.append(maximise_active(row_function(objective), x))
         x = found[-1].x
@@ -115,7 +118,7 @@ def _one_by_one(
 ) -> list[Point]:
     """Solve each from the last; a smooth one with the last one's curvature of the likelihood."""
     found: list[Point] = []
-    x, curvature = problems[0].start(), None
+    x, curvature = problems[0].start(objectives[0]), None
     for problem, objective in zip(problems, objectives, strict=True):
         try:
             solution = _next(problem, objective, x, curvature)

@@ -82,7 +82,7 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
 
 def _attempt(problem: Problem, objective: Objective) -> Solution | ConvergenceError:
     try:
-        return judge(objective, problem.start())
+        return judge(objective, problem.start(objective))
     except ConvergenceError as error:
         return error
 
@@ -136,7 +136,7 @@ def judge(objective: Objective, x0: Array) -> Solution:
 
 def judge_from(problem: Problem, objective: Objective, x: Array) -> Solution:
     """Newton's method from where another solver stopped, if that is better than its own start."""
-    start = problem.start()
+    start = problem.start(objective)
     with np.errstate(over="ignore", invalid="ignore"):
         better = objective.value(x) > objective.value(start)
     if better:
@@ -149,7 +149,7 @@ def judge_from(problem: Problem, objective: Objective, x: Array) -> Solution:
 
 def _by_newton(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     return [
-        judge(objective, problem.start())
+        judge(objective, problem.start(objective))
         for problem, objective in zip(problems, objectives, strict=True)
     ]
 
@@ -158,11 +158,10 @@ def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
     """Newton on the moments; around its answer they are taken again, to lose no digits."""
     found = []
     for problem, objective in zip(problems, objectives, strict=True):
-        p = objective.n_coefficients
-        around = with_moments(objective, problem.start())
-        first = judge(around, problem.start())
+        around = with_moments(objective, problem.start(objective))
+        first = judge(around, problem.start(objective))
         assert around.moments is not None
-        better = moments(objective.rowwise, first.x[:p], around.moments.gram)
+        better = moments(objective.rowwise, objective.w(first.x), around.moments.gram)
         last = judge(replace(objective, moments=better), first.x)
         n_iter = first.n_iter + last.n_iter
         found.append(last._replace(n_iter=n_iter, solver=f"{last.solver} on moments"))
@@ -171,7 +170,7 @@ def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
 
 def with_moments(objective: Objective, theta: Array) -> Objective:
     """Return a gaussian objective that reads its likelihood off its moments around theta."""
-    taken = moments(objective.rowwise, theta[: objective.n_coefficients])
+    taken = moments(objective.rowwise, objective.w(theta))
     return replace(objective, moments=taken)
 
 
@@ -206,7 +205,7 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
         )
 
     # Each sample to a third of an sd of what it can tell.
-    x, least = np.stack([problem.start() for problem in problems]), _sample_size(n, p)
+    x, least = _starts(problems, objectives), _sample_size(n, p)
     small = _samples(problems, objectives, least, FEW_TOGETHER)
     take_curvature(small, x)
     x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
@@ -238,6 +237,11 @@ def _by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> 
 
 def _sample_size(n: int, p: int) -> int:
     return min(n // 4, max(LEAST_SAMPLE, 40 * p))
+
+
+def _starts(problems: Sequence[Problem], objectives: Sequence[Objective]) -> Array:
+    pairs = zip(problems, objectives, strict=True)
+    return np.stack([problem.start(objective) for problem, objective in pairs])
 
 
 def _designs(problems: Sequence[Problem]) -> list[Design]:
@@ -316,7 +320,7 @@ def _matrix_free(problems: Sequence[Problem], objectives: Sequence[Objective]) -
     n, p = problems[0].design.n_rows, objectives[0].n_coefficients
     _, samples = _samples(problems, objectives, min(n, 1000), 1)
     designs = _designs(problems)
-    starts = np.stack([problem.start() for problem in problems])
+    starts = _starts(problems, objectives)
     inverses = [
         approximate_inverse(objective, start, sample.rowwise)
         for objective, start, sample in zip(objectives, starts, samples, strict=True)
@@ -392,13 +396,13 @@ def _arrive(
 def _by_active(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     found = []
     for problem, objective in zip(problems, objectives, strict=True):
-        start = np.where(objective.kink > 0.0, objective.kink_at, problem.start())
+        start = np.where(objective.kink > 0.0, objective.kink_at, problem.start(objective))
         try:
             found.append(maximise_active(row_function(objective), start))
         except ConvergenceError:
             if objective.n_coefficients > MOST_KEPT:
                 raise
-            found.append(judge(objective, problem.start()))
+            found.append(judge(objective, problem.start(objective)))
     return found
 
 
@@ -406,11 +410,11 @@ def _by_sparse_path(problems: Sequence[Problem], objectives: Sequence[Objective]
     found = []
     for problem, objective in zip(problems, objectives, strict=True):
         try:
-            found += sparse_path(path_functions([objective]), problem.start())
+            found += sparse_path(path_functions([objective]), problem.start(objective))
         except ConvergenceError:
             if objective.n_coefficients > MOST_KEPT:
                 raise
-            found.append(judge(objective, problem.start()))
+            found.append(judge(objective, problem.start(objective)))
     return found
 
 

@@ -113,12 +113,10 @@ def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
     for k, problem in enumerate(problems):
         lead = run.columns["logp"].shape
         theta = np.empty((*lead, problem.natural.size))
-        for name, where in problem.places.items():
-            values = run.columns[name]
+        for one in problem.unconstrained.registry.free:
+            values = run.columns[one.name]
             values = values if problem.plan.population is None else values[:, :, k]
-            theta[..., where] = values.reshape(*lead, -1)
-        n = problem.natural.n_coefficients
-        theta[..., n:] = np.log(theta[..., n:])
+            theta[..., one.place] = one.transform.inner(values.reshape(*lead, -1))
         lp = problem.unconstrained.log_density(theta.reshape(-1, problem.natural.size))
         found.append(Sampled(theta, lp.reshape(lead), stats, run.interrupted))
     return found

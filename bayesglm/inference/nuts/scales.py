@@ -22,7 +22,7 @@ def around_scales(problem: Problem) -> Coordinates:
     """Return coordinates around a typical value of learned scales, and the coefficients there."""
     objective, p = problem.unconstrained, problem.unconstrained.n_coefficients
     psi, spread = _typical_scales(problem)
-    theta = np.concatenate([problem.start()[:p], psi])
+    theta = np.concatenate([problem.start(objective)[:p], psi])
     given = objective.given(theta)
     try:
         with unthreaded_products(p):
@@ -32,15 +32,15 @@ def around_scales(problem: Problem) -> Coordinates:
     every, wide = np.arange(p), p > MOST_WHITENED
     with np.errstate(over="ignore", invalid="ignore"):
         if wide:
-            information = given.rowwise.diagonal(theta[:p], given.phi(theta))
+            information = given.likelihood_diagonal(theta[:p])
         else:
-            information = given.likelihood_curvature(theta, every)
+            information = given.likelihood_curvature(theta[:p], every)
     if not np.isfinite(information).all():
         information = np.zeros_like(information)  # the priors alone say how far to step
     if wide:
         of_w = information + diagonal_of_priors(given, theta)
     else:
-        of_w = information + given.priors.curvature(theta, every)
+        of_w = information + given.prior_curvature(theta[:p], every)
         of_w.flat[:: p + 1] += 0.5 * given.kink**2
         of_w = turned(objective.coefficients, of_w, theta)
     sds, shrunk, centre = np.ones(p), [], theta.copy()
@@ -80,11 +80,15 @@ def learned_units(problems: list[Problem]) -> dict[str, list[Shrunk]]:
 
 
 def diagonal_of_priors(objective: Objective, theta: Array) -> Array:
-    """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|."""
+    """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|.
+
+    Of coefficients under transforms they are the natural ones in the units of theta.
+    """
     found = 0.5 * objective.kink[: objective.n_coefficients] ** 2
+    w = objective.w(theta)
     for part in objective.coefficients:
-        found[part.where] += part.typical_precision(theta[part.where])
-    return found
+        found[part.where] += part.typical_precision(w[part.where])
+    return found * objective.registry.coefficient_slopes(theta) ** 2
 
 
 def _typical_scales(problem: Problem) -> tuple[Array, Array]:
@@ -100,5 +104,5 @@ def _typical_scales(problem: Problem) -> tuple[Array, Array]:
             pass
         else:
             return psi, np.sqrt((factor**2).sum(axis=1))
-    psi = problem.start()[p:]
+    psi = problem.start(problem.unconstrained)[p:]
     return psi, np.ones(len(psi))

@@ -16,7 +16,7 @@ from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import Solution
 
 Array = np.ndarray
-STEP = 1e-3  # of log(phi), in a second difference
+STEP = 1e-3  # of an entry of theta that is no coefficient, in a second difference
 LOST = 0.05  # variance of the energy that softened kinks may cost
 WIDEST = 0.5  # of a softened kink, as a share of its weight times the variance
 
@@ -46,7 +46,7 @@ def whiten(problem: Problem) -> Whitening:
     objective, centre = problem.unconstrained, _mode(problem)
     at_mode = centre is not None
     if centre is None:
-        centre = problem.start()
+        centre = problem.start(objective)
     if at_mode and objective.size <= MOST_WHITENED:
         precision = -objective.evaluate(centre).hessian
         precision.flat[:: objective.size + 1] += 0.5 * objective.kink**2
@@ -73,8 +73,7 @@ def _diagonal(objective: Objective, theta: Array) -> Array:
     """Return the diagonal of the precision at theta, with ones where that says nothing."""
     p = objective.n_coefficients
     found = np.ones(objective.size)
-    found[:p] = objective.rowwise.diagonal(theta[:p], objective.phi(theta))
-    found[:p] += diagonal_of_priors(objective, theta)
+    found[:p] = objective.likelihood_diagonal(theta) + diagonal_of_priors(objective, theta)
     for place in range(p, objective.size):
         step = np.zeros(objective.size)
         step[place] = STEP

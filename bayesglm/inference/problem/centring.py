@@ -116,7 +116,7 @@ def centred_all(problems: Sequence[Problem]) -> list[Centred]:
             continue
         if id(design) not in of_designs:
             if id(predictors) not in of_predictors:
-                of_predictors[id(predictors)] = _centred_predictors(predictors)
+                of_predictors[id(predictors)] = _centred_predictors(problem)
             quadratic = problem.natural.family.quadratic
             of_designs[id(design)] = _moved(design, *of_predictors[id(predictors)], quadratic)
         centres.append(_centred(problem, of_designs[id(design)]))
@@ -159,12 +159,17 @@ def _moved(design: Design, predictors: Predictors, shift: Array, quadratic: bool
     return Moved(design, shift, constant + level)
 
 
-def _centred_predictors(predictors: Predictors) -> tuple[Predictors, Array]:
-    """Return predictors with what lies far from zero moved there, and by how much ``(p,)``."""
+def _centred_predictors(problem: Problem) -> tuple[Predictors, Array]:
+    """Return predictors with what lies far from zero moved there, and by how much ``(p,)``.
+
+    Columns stay whose coefficients do not stand in theta as they are: the way back is linear.
+    """
+    predictors, registry = problem.design.predictors, problem.unconstrained.registry
     shift = np.zeros(predictors.n_coefficients)
     blocks = []
     for block in predictors.blocks:
-        moved, own = _centred_block(block, predictors.rows)
+        straight = registry.named(block.name).transform.straight
+        moved, own = _centred_block(block, predictors.rows) if straight else (block, 0.0)
         blocks.append(moved)
         shift[predictors.places[block.name]] = own
     offset = predictors.offset

@@ -1,100 +1,96 @@
-"""Priors laid on theta: where each parameter of one neuron stands, and what is said of it."""
+"""The parameters of one neuron laid out in theta: their names, places and transforms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterable
+from dataclasses import replace
 
 from bayesglm.design.design import Plan, Predictors, family_of
-from bayesglm.errors import ModelError
-from bayesglm.inference.problem.arrangements import (
-    hyperparameters_of,
-    said,
-    spectrum_of,
-    structure_of,
+from bayesglm.inference.problem.arrangements import said
+from bayesglm.inference.problem.laying_priors import (
+    learned_scales,
+    number_of_neuron,
+    numbers_of_neuron,
 )
-from bayesglm.inference.problem.positive import Positive
+from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.registry import Parameter, Theta
+from bayesglm.numerics.theta.transforms import LOG, SUPPORTS
 
-Array = np.ndarray
 
+def lay_theta(plan: Plan, neuron: int, predictors: Predictors) -> Theta:
+    """Lay out one neuron's parameters as their natural density has them.
 
-@dataclass(frozen=True)
-class Laid:
-    """The priors of one neuron's parameters, and the place of each parameter in theta.
-
-    theta holds the coefficients, the free dispersions and the learned scales, in this order.
+    The coefficients stand as they are, then follow the dispersions and the learned scales.
     """
-
-    places: dict[str, slice]
-    coefficients: tuple[PriorPart, ...]
-    dispersions: tuple[PriorPart | float, ...]
-    scales: tuple[PriorPart, ...]
-    learned: dict[str, Positive]
-
-
-def lay_priors(plan: Plan, neuron: int, predictors: Predictors) -> Laid:
-    """Lay the priors of a plan's model (all resolved) on the coefficients of one neuron."""
-    model, dispersion = plan.model, plan.model.dispersion
-    names = family_of(model).dispersions
-    fixed = isinstance(dispersion, (float, tuple))
-    free = {} if fixed else {name: Positive(*said(dispersion)) for name in names}
-    terms = list(zip(model.terms, predictors.blocks, strict=True))
-    learned: dict[str, Positive] = {}
-    for term, block in terms:
-        learned |= hyperparameters_of(term.prior, block)
-    positive = free | learned
-    edges = accumulate((one.size for one in positive.values()), initial=predictors.n_coefficients)
-    runs = (slice(*edge) for edge in pairwise(edges))
-    places = {**predictors.places, **dict(zip(positive, runs, strict=True))}
-
-    def part(name: str, kind: str, numbers: Mapping[str, Any], of: Any) -> PriorPart:
-        given = {
-            key: _for_neuron(plan, neuron, name, key, value, of.shape)
-            for key, value in numbers.items()
-        }
-        return PriorPart(places[name], PRIORS[kind], given, of.shape)
-
-    parts = {name: part(name, one.kind, one.numbers, one) for name, one in positive.items()}
-    coefficients = []
-    if model.intercept is not None:
-        coefficients.append(part("intercept", *said(model.intercept), Positive("Flat", {})))
-    for term, block in terms:
-        own = part(block.name, *said(term.prior), block)
-        coefficients.append(
-            replace(
-                own,
-                shape=() if block.codes is not None else block.shape,
-                learned=spectrum_of(term.prior, block, places),
-                structure=structure_of(term.prior, block, own.parameters),
-            )
+    return Theta(
+        (
+            *_coefficients(predictors),
+            *_placed(
+                [*_dispersions(plan, neuron), *learned_scales(plan, neuron, predictors)],
+                predictors.n_coefficients,
+            ),
         )
-    dispersions = [
-        float(_for_neuron(plan, neuron, name, "value", dispersion, ())) if fixed else parts[name]
-        for name in names
-    ]
-    scales = [parts[name] for name in learned]
-    return Laid(places, tuple(coefficients), tuple(dispersions), tuple(scales), learned)
+    )
 
 
-def _for_neuron(
-    plan: Plan, neuron: int, name: str, key: str, value: Any, shape: tuple[int, ...]
-) -> Array | float:
-    """Return one neuron's flat array of a prior parameter that broadcasts to the coefficient."""
-    if not isinstance(value, tuple):
-        return float(value)
-    full = shape if plan.population is None else (len(plan.designs), *shape)
-    try:
-        values = np.broadcast_to(np.array(value), full)
-    except ValueError as error:
-        raise ModelError(
-            f"the prior of {name!r} has a {key} of shape {np.shape(value)}, which does not fit the "
-            f"coefficient's shape {full}; give one number, or an array of that shape."
-        ) from error
-    values = values if plan.population is None else values[neuron]
-    return values.reshape(-1) if shape else float(values)
+def unconstrained(natural: Theta, priors: tuple[PriorPart, ...]) -> Theta:
+    """Return the same on the unconstrained scale: coefficients stand as their priors' support asks.
+
+    Its density has the Jacobian.
+    """
+    transforms = {part.where.start: SUPPORTS[part.prior.support] for part in priors}
+    return Theta(
+        tuple(
+            replace(one, transform=transforms[one.place.start])
+            if one.role == "coefficients" and one.size
+            else one
+            for one in natural.parameters
+        ),
+        jacobian=True,
+    )
+
+
+def _coefficients(predictors: Predictors) -> list[Parameter]:
+    """Return one parameter for the intercept, and one for each term."""
+    places = predictors.places
+    parameters = []
+    if predictors.intercept:
+        parameters.append(Parameter("intercept", "coefficients", places["intercept"]))
+    for block in predictors.blocks:
+        own = Parameter(
+            block.name,
+            "coefficients",
+            places[block.name],
+            shape=block.shape,
+            dims=block.dims,
+            coords=block.coords,
+            entries=block.column_names,
+        )
+        parameters.append(own)
+    return parameters
+
+
+def _dispersions(plan: Plan, neuron: int) -> list[Parameter]:
+    """Return the family's dispersions, fixed or under the prior that the model states."""
+    stated, parameters = plan.model.dispersion, []
+    for name in family_of(plan.model).dispersions:
+        if isinstance(stated, (float, tuple)):
+            value = float(number_of_neuron(plan, neuron, name, "value", stated, ()))
+            parameters.append(Parameter(name, "dispersion", fixed=value))
+        else:
+            kind, numbers = said(stated)
+            prior = Distribution(kind, numbers_of_neuron(plan, neuron, name, numbers, ()))
+            parameters.append(Parameter(name, "dispersion", transform=LOG, prior=prior))
+    return parameters
+
+
+def _placed(parameters: Iterable[Parameter], start: int) -> list[Parameter]:
+    """Return parameters each in the place after the last, from ``start`` on."""
+    placed = []
+    for one in parameters:
+        if one.fixed is None:
+            stop = start + one.n_natural
+            one, start = replace(one, place=slice(start, stop)), stop
+        placed.append(one)
+    return placed

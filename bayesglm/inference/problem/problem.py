@@ -11,11 +11,12 @@ from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.plan import lay, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
-from bayesglm.inference.problem.laying import lay_priors
-from bayesglm.inference.problem.positive import Positive
+from bayesglm.inference.problem.laying import lay_theta, unconstrained
+from bayesglm.inference.problem.laying_priors import coefficient_priors
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.family import Family
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.families import LINK_NAMES
 from bayesglm.spec.model import GLM
 
@@ -32,8 +33,16 @@ class Problem:
     design: Design
     natural: Objective  # without the Jacobian: its mode is the MAP
     unconstrained: Objective  # with it: the density that Laplace and importance draws use
-    places: dict[str, slice]
-    learned: dict[str, Positive]
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Where each parameter stands in theta."""
+        return self.natural.registry.places
+
+    @property
+    def learned(self) -> dict[str, Parameter]:
+        """The scales that are learned, by name."""
+        return {one.name: one for one in self.natural.registry.scales}
 
     @property
     def where(self) -> str:
@@ -41,16 +50,13 @@ class Problem:
         return self.plan.name_of(self.neuron)
 
     def labels(self) -> list[str]:
-        """Return a name for every entry of theta."""
-        found = self.design.predictors.labels()
-        found += [self.natural.family.dispersions[k] for k in self.natural.free]
-        for name, own in self.learned.items():
-            found += own.labels(name)
-        return found
+        """Return a name for every entry of theta, of its natural values."""
+        return self.natural.registry.names()
 
     def log_concave(self) -> bool:
         """Say whether the MAP is the only mode: log-concave with nothing else to learn."""
-        return self.natural.log_concave and not self.natural.positive
+        registry = self.natural.registry
+        return self.natural.log_concave and registry.size == registry.n_coefficients
 
     def uncurved(self) -> list[str]:
         """Name the terms of whose priors a curvature says nothing: kinks and heavy tails."""
@@ -67,31 +73,29 @@ class Problem:
             if not PRIORS[type(prior).__name__].curved
         ]
 
-    def start(self) -> Array:
-        """Return a theta from which every solver starts: the mean response, no effects.
+    def start(self, objective: Objective) -> Array:
+        """Return a theta of an objective from which solvers start: the mean response, no effects.
 
         Learned scales start at the middle of their priors, the scale of a half-normal say.
         """
-        theta = np.zeros(self.natural.size)
         design, family = self.design, self.natural.family
         rows = design.predictors.rows
         y = design.y[rows]
+        known: dict[str, float] = {}
         if design.predictors.intercept:
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
             is_log = LINK_NAMES[self.plan.model.link_name].is_log
             offset = design.predictors.offset if is_log else None
-            theta[0] = _eta_of_mean(
+            known["intercept"] = _eta_of_mean(
                 family,
                 y,
                 None if trials is None else trials[rows],
                 None if offset is None else offset[rows],
             )
-        for place, _ in enumerate(self.natural.free, start=self.natural.n_coefficients):
-            theta[place] = np.log(max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max()))))
-        for part in self.natural.scales:
-            theta[part.where] = np.log(part.parameters["scale"])
-        return theta
+        for one in objective.free:
+            known[one.name] = max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max())))
+        return objective.registry.start(known)
 
     def flat_directions(self) -> tuple[Array, list[str]]:
         """Return the directions of w that no prior holds, as columns ``(p, k)``, and their names.
@@ -153,18 +157,13 @@ def open_posteriors(model: GLM, data: object) -> list[Problem]:
 
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     """Make one neuron's problem from the plan (with priors resolved) and its design."""
-    laid = lay_priors(plan, neuron, design.predictors)
-    natural = Objective(
-        design.source,
-        family_of(plan.model),
-        design.predictors.n_coefficients,
-        laid.coefficients,
-        laid.dispersions,
-        jacobian=False,
-        scales=laid.scales,
+    predictors = design.predictors
+    theta = lay_theta(plan, neuron, predictors)
+    priors = coefficient_priors(plan, neuron, predictors, theta.places)
+    natural = Objective(design.source, family_of(plan.model), theta, priors)
+    return Problem(
+        plan, neuron, design, natural, replace(natural, registry=unconstrained(theta, priors))
     )
-    unconstrained = replace(natural, jacobian=True)
-    return Problem(plan, neuron, design, natural, unconstrained, laid.places, laid.learned)
 
 
 def _eta_of_mean(

@@ -39,13 +39,13 @@ def path_tree(
     thetas = [np.stack([point.solution.x for point in own]) for own in points]
     groups = {"path": parameters(problems, thetas, lead).assign_coords(along)}
     if all(point.sd is not None for own in points for point in own):
-        n = problems[0].natural.n_coefficients
+        registry = problems[0].natural.registry
+        n = registry.n_coefficients
         sds = [np.full_like(theta, np.nan) for theta in thetas]
         for sd, own in zip(sds, points, strict=True):
             sd[:, :n] = [point.sd for point in own]
         named = parameters(problems, sds, lead).assign_coords(along)
-        dispersions = [name for name, where in problems[0].places.items() if where.start >= n]
-        groups["sd"] = named.drop_vars(dispersions)
+        groups["sd"] = named.drop_vars([one.name for one in registry.free_dispersions])
     groups["statistics"] = _path_statistics(problems, points).assign_coords(along)
     attrs["solver"] = ", ".join(dict.fromkeys(p.solution.solver for own in points for p in own))
     attrs["wall_time_s"] = time.perf_counter() - began

@@ -20,25 +20,19 @@ Array = np.ndarray
 def parameters(
     problems: list[Problem], thetas: Sequence[Array], lead: tuple[str, ...]
 ) -> xr.Dataset:
-    """Name the entries of theta: one variable per term, dispersions on their natural scale."""
+    """Name the entries of theta, one variable per parameter, all as their natural values."""
     first, plan = problems[0], problems[0].plan
     population = () if plan.population is None else (plan.population,)
     variables, coords = {}, lead_coords(lead, thetas[0].shape)
     if plan.population is not None:
         coords[plan.population] = labels_of(problems)
-    blocks = _blocks(first)
-    for name, where in first.places.items():
-        block = blocks.get(name)
-        shape, dims = ((), ()) if block is None else (block.shape, block.dims)
-        stacked = np.stack([theta[..., where] for theta in thetas], axis=len(lead))
-        values = stacked.reshape(*stacked.shape[:-1], *shape)
-        if where.start >= first.natural.n_coefficients:
-            values = np.exp(values)
+    for one in first.natural.registry.free:
+        stacked = np.stack([one.natural(theta) for theta in thetas], axis=len(lead))
+        values = stacked.reshape(*stacked.shape[:-1], *one.shape)
         if not population:
             values = values[(slice(None),) * len(lead) + (0,)]
-        variables[name] = ((*lead, *population, *dims), values)
-        if block is not None:
-            coords.update({dim: block.coords[dim] for dim in dims})
+        variables[one.name] = ((*lead, *population, *one.dims), values)
+        coords.update({dim: one.coords[dim] for dim in one.dims})
     return named_dataset(variables, coords)
 
 
@@ -49,22 +43,15 @@ def thetas_from(group: xr.Dataset, problems: list[Problem]) -> list[Array]:
     variables = dict(group.variables)  # each bare: its coordinates would be looked for among all
     for k, problem in enumerate(problems):
         theta = np.empty((*(group.sizes[dim] for dim in lead), problem.natural.size))
-        population, blocks = problem.plan.population, _blocks(problem)
-        for name, where in problem.places.items():
-            variable = variables[name]
+        population = problem.plan.population
+        for one in problem.natural.registry.free:
+            variable = variables[one.name]
             variable = variable if population is None else variable.isel({population: k})
-            block = blocks.get(name)
-            values = variable.transpose(*lead, *(block.dims if block else ())).values
-            theta[..., where] = values.reshape(*theta.shape[:-1], -1)
-        n = problem.natural.n_coefficients
-        theta[..., n:] = np.log(theta[..., n:])
+            values = variable.transpose(*lead, *one.dims).values
+            values = values.reshape(*theta.shape[:-1], -1)
+            theta[..., one.place] = one.transform.inner(values)
         found.append(theta.reshape(math.prod(theta.shape[:-1]), problem.natural.size))
     return found
-
-
-def _blocks(problem: Problem) -> dict[str, Any]:
-    """Return by name what has the shape, dims and coords of parameters; numbers have none."""
-    return {block.name: block for block in problem.design.predictors.blocks} | problem.learned
 
 
 def lead_coords(lead: tuple[str, ...], shape: tuple[int, ...]) -> dict[str, Any]:

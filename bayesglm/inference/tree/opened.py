@@ -81,5 +81,5 @@ def parameter_group(fit: xr.DataTree) -> xr.Dataset:
 
 
 def thetas_of(fit: xr.DataTree, problems: list[Problem]) -> list[Array]:
-    """Return every neuron's draws as ``(draws, size)`` unconstrained vectors (MAP: one)."""
+    """Return every neuron's draws as thetas ``(draws, size)`` of its natural density (MAP: one)."""
     return thetas_from(parameter_group(fit), problems)

@@ -28,11 +28,12 @@ def posterior_tree(
     lead, shapes = ("chain", "draw"), zip(*(one.lp.shape for one in made), strict=True)
     chains, draws = map(max, shapes)
     made = [one.padded(chains, draws) for one in made]
-    groups = {"posterior": parameters(problems, [one.theta for one in made], lead)}
+    thetas = _natural(problems, [one.theta for one in made])
+    groups = {"posterior": parameters(problems, thetas, lead)}
     groups["sample_stats"] = _sample_stats(problems, made)
     n_values = made[0].lp.size * len(problems) * problems[0].design.n_rows
     if n_values <= STORED_LOG_LIKELIHOOD:
-        groups["log_likelihood"] = log_likelihood(problems, [one.theta for one in made])
+        groups["log_likelihood"] = log_likelihood(problems, thetas)
     methods = list(dict.fromkeys(one.method for one in made))
     reasons = list(dict.fromkeys(one.why for one in made))
     attrs: dict[str, Any] = {
@@ -96,9 +97,9 @@ def _sample_stats(problems: list[Problem], made: list[Draws]) -> xr.Dataset:
 
 
 def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.Dataset]:
-    """Return ``laplace`` and ``proposal``; free dispersions stand there as their logarithm."""
+    """Return ``laplace``, of the unconstrained scale (log sigma), and ``proposal``."""
     gaussians = [one.gaussian for one in made]
-    labels = _parameter_labels(problems[0])
+    labels = problems[0].unconstrained.registry.labels()
     arrays = {
         "mode": np.stack([g.mode for g in gaussians if g]),
         "sd": np.stack([np.sqrt(np.diag(g.covariance)) for g in gaussians if g]),
@@ -115,7 +116,8 @@ def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.
     }
     coords: dict[str, Any] = {"parameter": labels, "parameter_other": labels}
     plan = problems[0].plan
-    raw = parameters(problems, [g.raw for g in gaussians if g], ("chain", "draw"))
+    raws = _natural(problems, [g.raw for g in gaussians if g])
+    raw = parameters(problems, raws, ("chain", "draw"))
     log_p = np.stack([g.log_p for g in gaussians if g], axis=-1)
     log_q = np.stack([g.log_q for g in gaussians if g], axis=-1)
     lead: tuple[str, ...] = ("chain", "draw")
@@ -133,7 +135,7 @@ def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.
     }
 
 
-def _parameter_labels(problem: Problem) -> list[str]:
-    n = problem.natural.n_coefficients
-    labels = problem.labels()
-    return labels[:n] + [f"log {name}" for name in labels[n:]]
+def _natural(problems: list[Problem], thetas: list[Array]) -> list[Array]:
+    """Return unconstrained thetas as those of the natural densities."""
+    pairs = zip(problems, thetas, strict=True)
+    return [one.unconstrained.registry.natural_coefficients(theta) for one, theta in pairs]

@@ -90,7 +90,8 @@ def _learned_scale(
     def variable(suffix: str) -> Tensor:
         own = problems[0].learned[f"{name}_{suffix}"]
         parameters = _parameters(problems, f"{name}_{suffix}", population, own.shape)
-        twin = PRIOR_TWINS[own.kind]
+        assert own.prior is not None
+        twin = PRIOR_TWINS[own.prior.kind]
         every = (*population, *own.dims)
         made = twin(f"{name}_{suffix}", dims=every, **parameters)
         return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
@@ -103,10 +104,10 @@ def dispersion(
     problems: list[Problem], name: str, prior: Any, population: tuple[str, ...]
 ) -> Tensor:
     """Return a dispersion, ``([neuron])``: a variable under its prior, or the fixed numbers."""
-    fixed = [part for part in problems[0].natural.dispersions if isinstance(part, float)]
-    if fixed:
+    every = [problem.natural.registry.named(name) for problem in problems]
+    if every[0].fixed is not None:
         # Arrays, even of no dims: PyTensor takes a float that float32 can hold for a float32.
-        values = np.array([problem.natural.dispersions[0] for problem in problems])
+        values = np.array([one.fixed for one in every])
         return values if population else np.array(values[0])
     return PRIOR_TWINS[f"{type(prior).__name__} > 0" if not vars(prior) else type(prior).__name__](
         name, dims=population, **_parameters(problems, name, population, ())
@@ -119,11 +120,12 @@ def _parameters(
     """Return a prior's parameters in the coefficient's full shape, from the native engine."""
     found: list[dict[str, Any]] = []
     for problem in problems:
-        part = _part(problem, name)
+        own = problem.natural.registry.named(name)
+        prior = own.prior or _part(problem, name)
         found.append(
             {
-                key: np.broadcast_to(value, part.size).reshape(shape)
-                for key, value in part.parameters.items()
+                key: np.broadcast_to(value, own.size).reshape(shape)
+                for key, value in prior.parameters.items()
             }
         )
     if not population:
@@ -132,5 +134,5 @@ def _parameters(
 
 
 def _part(problem: Problem, name: str) -> PriorPart:
-    parts = (*problem.natural.coefficients, *problem.natural.positive)
-    return next(part for part in parts if part.where == problem.places[name])
+    place = problem.places[name]
+    return next(part for part in problem.natural.coefficients if part.where == place)

@@ -159,8 +159,7 @@ def _for_many(objective: Objective, mode: Array) -> Objective:
     """Return the same with its likelihood in the form in which many thetas are fastest."""
     if objective.family.quadratic:
         return with_moments(objective, mode)
-    anchor = mode[: objective.n_coefficients]
-    return replace(objective, near=near(objective.rowwise, anchor))
+    return replace(objective, near=near(objective.rowwise, objective.w(mode)))
 
 
 def _corrected(

@@ -5,7 +5,7 @@ scale with the Jacobian. Draws of a proposal q near the posterior give Z as the 
 Pareto-smoothed (Vehtari et al. 2024), and, resampled by these weights, the posterior. A gaussian
 response with the identity link needs no weights under Gaussian priors: its draws are exact, sigma
 first where it is learned. The evidence, and draws under kinks, take a sigma to learn, which no
-Gaussian joint with the coefficients follows, through a grid of log(sigma), over which the
+Gaussian joint with the coefficients follows, through a grid of its place in theta, over which the
 trapezoidal rule integrates. Priors that are not proper leave out a constant of the evidence.
 """
 
@@ -44,13 +44,12 @@ from bayesglm.inference.weights.tilted import Sites, tilted
 from bayesglm.numerics.density.conjugate import is_gaussian_given_sigma
 from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.rows.parallel import unthreaded_products
 
 Array = np.ndarray
 MORE = 4  # times as many draws in the last try
 PRECISE = 0.05  # nats: an evidence that is less certain is tried again
-STEP = 0.75  # of the grid of log(sigma), in its sds: for a normal the rule is exact to 1e-15
+STEP = 0.75  # of the grid of sigma's place, in its sds: for a normal the rule is exact to 1e-15
 DEPTH = 30.0  # nats below its top at which the integrand ends
 ROUGH_STEP, ROUGH_DEPTH = 1.0, 8.0  # the same where each value is a Monte-Carlo one
 ROUGH_DRAWS = 200  # for shares of the grid that weights will correct
@@ -73,7 +72,7 @@ class Around(NamedTuple):
     - `proposals`: begins a run through proposals, in the order of their tails.
     - `laplace`: Laplace's evidence; NaN where a curvature says nothing.
     - `exact`: whether the posterior is the Gaussian at its mode.
-    - `last_sd`: the standard deviation of the last parameter, that of log(sigma) if it is learned.
+    - `last_sd`: the standard deviation of the last entry of theta, sigma's if it is learned.
     - `sites`: what stands for the kinks; None without.
     """
 
@@ -86,20 +85,23 @@ class Around(NamedTuple):
 
 
 class Node(NamedTuple):
-    """The posterior at one sigma of a grid; its evidence has the density of log(sigma) in it."""
+    """The posterior at one sigma of a grid; its evidence has the density there in it.
 
-    log_sigma: float
+    ``at`` is the entry of theta that stands for sigma.
+    """
+
+    at: float
     around: Around
     evidence: Evidence
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A proposal for coefficients and log(sigma): sigma anywhere in the cell around a node of a
-    grid, the coefficients as the node proposes them; cells by their shares of the evidence.
+    """A proposal for coefficients and sigma: its entry of theta anywhere in the cell around a node
+    of a grid, the coefficients as the node proposes them; cells by their shares of the evidence.
     """
 
-    log_sigmas: Array
+    grid: Array
     proposals: tuple[Proposal, ...]
     log_shares: Array
 
@@ -109,16 +111,16 @@ class Cells:
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and their log densities."""
-        step = self.log_sigmas[1] - self.log_sigmas[0]
+        step = self.grid[1] - self.grid[0]
         cell = resample(rng, self.log_shares, n)
-        log_sigma = self.log_sigmas[cell] + step * (rng.random(n) - 0.5)
+        at = self.grid[cell] + step * (rng.random(n) - 0.5)
         log_q = self.log_shares[cell] - np.log(step)
         parts = {k: self.proposals[k].draw(rng, int(np.sum(cell == k))) for k in np.unique(cell)}
         w = np.empty((n, next(iter(parts.values()))[0].shape[1]))
         for k, (drawn_w, of_w) in parts.items():
             w[cell == k] = drawn_w
             log_q[cell == k] += of_w
-        return np.column_stack([w, log_sigma]), log_q
+        return np.column_stack([w, at]), log_q
 
 
 def evidence_function(
@@ -193,7 +195,7 @@ def _moments(problem: Problem) -> Moments | None:
     objective = problem.unconstrained
     if not objective.family.quadratic or objective.n_coefficients > MOST_KEPT:
         return None
-    return with_moments(objective, problem.start()).moments
+    return with_moments(objective, problem.start(objective)).moments
 
 
 def _has_grid(problem: Problem) -> bool:
@@ -282,19 +284,18 @@ def _nodes(
 ) -> list[Node]:
     """Return the posteriors given sigma over a grid, outwards from the joint mode."""
     step, depth = (STEP, DEPTH) if joint.sites is None else (ROUGH_STEP, ROUGH_DEPTH)
-    prior = objective.dispersions[0]
-    assert isinstance(prior, PriorPart)
+    (sigma,) = objective.free
 
     def node(k: int) -> Node:
-        log_sigma = float(joint.mode[-1] + k * step * joint.last_sd)
-        sigma = float(np.exp(log_sigma))
-        fixed = replace(objective, dispersions=(sigma,))
+        theta = np.array(joint.mode)
+        theta[sigma.place] += k * step * joint.last_sd
+        fixed = objective.given(theta)
         own = replace(problem, natural=fixed, unconstrained=fixed)
-        around = _around(own, fixed, joint.mode[:-1], joint.sites)
+        around = _around(own, fixed, joint.mode[: fixed.size], joint.sites)
         given = _weighed(fixed, around, draws, stream)
-        density = float(prior.total(np.array([sigma]))) + log_sigma
+        density = objective.log_prior_of_others(theta)
         here = given._replace(log_evidence=given.log_evidence + density)
-        return Node(log_sigma, around, here)
+        return Node(float(theta[sigma.place][0]), around, here)
 
     found = {0: node(0)}
     for side in (1, -1):
@@ -321,14 +322,14 @@ def _total(nodes: list[Node]) -> float:
 def _cells(nodes: list[Node]) -> Cells:
     values = np.array([one.evidence.log_evidence for one in nodes])
     return Cells(
-        np.array([one.log_sigma for one in nodes]),
+        np.array([one.at for one in nodes]),
         tuple(next(one.around.proposals()) for one in nodes),
         values - _total(nodes),
     )
 
 
 def _integrated(nodes: list[Node]) -> Evidence:
-    total, step = _total(nodes), nodes[1].log_sigma - nodes[0].log_sigma
+    total, step = _total(nodes), nodes[1].at - nodes[0].at
     parts = [(np.exp(one.evidence.log_evidence - total), one.evidence) for one in nodes]
     error = float(sum(share * one.error for share, one in parts))
     khat = max(one.khat for share, one in parts if share > WEIGHTY)

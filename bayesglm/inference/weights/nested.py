@@ -190,7 +190,7 @@ def _mode_and_factor(
         except ConvergenceError:  # far from where the posterior lies
             return -np.inf
 
-    top = hilltop(log_marginal, problem.start()[p:])
+    top = hilltop(log_marginal, problem.start(problem.unconstrained)[p:])
     if top is None:
         raise ConvergenceError(
             f"no mode of the {problem.unconstrained.size - p} scales and dispersions was found; "
@@ -204,10 +204,10 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
     """Return the function that solves for the coefficients given psi, each time from the last."""
     objective = problem.unconstrained
     p = objective.n_coefficients
-    x = problem.start()[:p]
+    x = problem.start(objective)[:p]
     moments = None
     if objective.family.quadratic:
-        moments = with_moments(objective, problem.start()).moments
+        moments = with_moments(objective, problem.start(objective)).moments
 
     def given(psi: Array) -> Conditional:
         nonlocal x
@@ -220,7 +220,7 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         if failed or not np.isfinite(lower).all():
             raise ConvergenceError("the coefficients' curvature at their mode is not definite")
         log_det = 2.0 * np.log(np.diagonal(lower)).sum()
-        value = found.value + float(objective.log_prior_of_positive(theta))
+        value = found.value + float(objective.log_prior_of_others(theta))
         value += 0.5 * p * np.log(2.0 * np.pi) - 0.5 * log_det
         return Conditional(value, x, dtrtri(lower, lower=True)[0].T, found.gradient_norm)
 

@@ -16,10 +16,10 @@ from bayesglm.inference.modes.optimum import check_identified, has_tiny_sigma, r
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
 from bayesglm.numerics.density.moments import Moments, moments
-from bayesglm.numerics.density.objective import FAR_OUT
+from bayesglm.numerics.theta.transforms import FAR_OUT
 
 Array = np.ndarray
-POINTS = 4001  # of the grid of log(sigma)
+POINTS = 4001  # of the grid of sigma's place in theta
 DEPTH = 36.0  # nats below its top at which the density ends: 2e-16 of it
 MOST_ROUNDS = 20  # of narrowing the grid, each by a factor of hundreds at best
 FLAT = 1e-6  # change of a log density over a cell of the grid, below which it is constant there
@@ -27,10 +27,10 @@ FLAT = 1e-6  # change of a log density over a cell of the grid, below which it i
 
 @dataclass(frozen=True)
 class SigmaFirst:
-    """log(sigma) by a density that is log-linear between ``log_sigmas``, then w given it."""
+    """Sigma by a density that is log-linear between ``grid`` in theta, then w given it."""
 
     given: Conjugate
-    log_sigmas: Array
+    grid: Array
     log_density: Array
     name: str = "sigma-first"
 
@@ -40,10 +40,10 @@ class SigmaFirst:
 
     @property
     def mode(self) -> Array:
-        """The most probable log(sigma), after the coefficients' mean given it."""
-        log_sigma = self.log_sigmas[[np.argmax(self.log_density)]]
-        w, _ = self.given.coefficients(log_sigma, np.zeros((1, len(self.given.basis))))
-        return np.append(w[0], log_sigma)
+        """The most probable place of sigma, after the coefficients' mean given it."""
+        at = self.grid[[np.argmax(self.log_density)]]
+        w, _ = self.given.coefficients(at, np.zeros((1, len(self.given.basis))))
+        return np.append(w[0], at)
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and their log densities.
@@ -51,7 +51,7 @@ class SigmaFirst:
         Those of sigma are stratified: one from each n-th of its distribution, in random order.
         """
         left, right = self.log_density[:-1], self.log_density[1:]
-        step, rise = self.log_sigmas[1] - self.log_sigmas[0], right - left
+        step, rise = self.grid[1] - self.grid[0], right - left
         flat = np.abs(rise) < FLAT
         steep = np.where(flat, 1.0, rise)
         mean = np.where(flat, 1.0 + 0.5 * rise, np.expm1(steep) / steep)
@@ -61,11 +61,11 @@ class SigmaFirst:
         part = np.clip((share - edges[cell]) / (edges[cell + 1] - edges[cell]), 0.0, 1.0)
         curved = np.log1p(part * np.expm1(steep[cell])) / steep[cell]
         along = np.where(flat[cell], part, curved)
-        log_sigma = self.log_sigmas[cell] + step * along
+        at = self.grid[cell] + step * along
         zeta = rng.standard_normal((n, len(self.given.basis)))
-        w, log_q = self.given.coefficients(log_sigma, zeta)
+        w, log_q = self.given.coefficients(at, zeta)
         log_q += left[cell] + rise[cell] * along - np.log(edges[-1])
-        return np.column_stack([w, log_sigma]), log_q
+        return np.column_stack([w, at]), log_q
 
 
 def has_sigma_first(problem: Problem) -> bool:
@@ -75,7 +75,7 @@ def has_sigma_first(problem: Problem) -> bool:
 
 
 def sigma_first(problem: Problem) -> SigmaFirst:
-    """Lay a grid over the posterior of log(sigma).
+    """Lay a grid over the posterior of sigma, by its place in theta.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def sigma_first(problem: Problem) -> SigmaFirst:
         return known
 
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        given = conjugate(objective, taken, problem.start())
+        given = conjugate(objective, taken, problem.start(objective))
         _refuse_reproduced(problem, given)
         return SigmaFirst(given, *_grid(problem, given))
 
@@ -106,26 +106,27 @@ def _refuse_reproduced(problem: Problem, given: Conjugate) -> None:
     the coefficients; n are the samples, each as often as its weight says.
     """
     count, rank = given.moments.count, np.count_nonzero(given.of_data)
-    least = 0.5 * np.log(max(given.squares / count, np.finfo(float).tiny))
-    nearest = np.append(given.moments.anchor, np.log(given.unit) + least)
+    least = given.unit * np.sqrt(max(given.squares / count, np.finfo(float).tiny))
+    at = given.sigma.transform.inner(np.array([least]))
+    nearest = np.append(given.moments.anchor, at)
     if count > rank and has_tiny_sigma(problem, nearest):
         raise reproduced(problem, count)
 
 
 def _grid(problem: Problem, given: Conjugate) -> tuple[Array, Array]:
-    """Return an even grid of log(sigma) that ends where the density does, and log densities."""
+    """Return an even grid of sigma's place that ends where the density does, and log densities."""
     first, last = -FAR_OUT, FAR_OUT
     for narrowing in range(MOST_ROUNDS):
-        log_sigmas = np.linspace(first, last, POINTS)
-        values = given.log_marginal(log_sigmas)
+        grid = np.linspace(first, last, POINTS)
+        values = given.log_marginal(grid)
         values = np.where(np.isfinite(values), values, -np.inf)
         inside = np.flatnonzero(values > values.max() - DEPTH)
         if not narrowing and (inside[0] == 0 or inside[-1] == POINTS - 1):
             break
         if len(inside) > POINTS // 2:
-            return log_sigmas, np.maximum(values, values.max() - 2.0 * DEPTH) - values.max()
-        first = log_sigmas[max(inside[0] - 1, 0)]
-        last = log_sigmas[min(inside[-1] + 1, POINTS - 1)]
+            return grid, np.maximum(values, values.max() - 2.0 * DEPTH) - values.max()
+        first = grid[max(inside[0] - 1, 0)]
+        last = grid[min(inside[-1] + 1, POINTS - 1)]
     raise ModelError(
         f"{problem.plan.model.response!r}{problem.where}: the posterior of the dispersion is "
         "improper: the samples say too little of it. Give it a proper prior "

@@ -18,7 +18,7 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.density.likelihood import CELLS
 from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.theta.registry import Parameter
 
 Array = np.ndarray
 LEAST = 1e-13  # share of a precision, which rounding leaves of none
@@ -28,7 +28,8 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 def is_gaussian_given_sigma(objective: Objective) -> bool:
     """Say whether the coefficients' posterior is a Gaussian, dispersions and scales given."""
     smooth = all(part.prior.quadratic for part in objective.coefficients)
-    return objective.family.quadratic and smooth and not objective.kink.any()
+    straight = smooth and objective.registry.straight
+    return objective.family.quadratic and straight and not objective.kink.any()
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Conjugate:
 
     Of the directions u_j the data say N(``data_at``, (rho ``of_data``)^-1) with rho = (``unit`` /
     sigma)^2, the priors N(``prior_at``, ``of_prior``^-1); the two precisions add up to 1 where
-    rho = 1. ``squares`` are the least of the residuals' squares, in units of ``unit``^2.
+    rho = 1. ``squares`` are the least of the residuals' squares, in units of ``unit``^2. What is
+    told ``at`` an entry of theta is told at the ``sigma`` that it stands for.
     """
 
     moments: Moments
@@ -50,30 +52,34 @@ class Conjugate:
     squares: float
     unit: float
     constant: float
-    sigma_prior: PriorPart
+    sigma: Parameter
 
-    def _precisions(self, log_sigma: Array) -> tuple[Array, Array, Array]:
+    def _log_sigma(self, at: Array) -> Array:
+        """Return the logarithms of sigma ``(k,)``, in which both densities are written."""
+        return self.sigma.log_natural(at[:, None])[:, 0]
+
+    def _precisions(self, at: Array) -> tuple[Array, Array, Array]:
         """Return rho ``(k, 1)``, and the precisions from the data and in all ``(k, p)``."""
-        rho = np.exp(2.0 * (np.log(self.unit) - log_sigma))[:, None]
+        rho = np.exp(2.0 * (np.log(self.unit) - self._log_sigma(at)))[:, None]
         data = rho * self.of_data
         return rho, data, data + self.of_prior
 
-    def log_marginal(self, log_sigma: Array) -> Array:
-        """Return log p(y, log sigma) ``(k,)`` at many log sigma."""
-        total = self.sigma_prior.total(np.exp(log_sigma)[:, None]) + log_sigma
-        total += self.constant + self.log_volume - self.moments.count * log_sigma
+    def log_marginal(self, at: Array) -> Array:
+        """Return log p(y, sigma) ``(k,)`` at many entries of theta, as a density of these."""
+        total = self.sigma.log_density(at[:, None])
+        total += self.constant + self.log_volume - self.moments.count * self._log_sigma(at)
         apart = np.square(self.data_at - self.prior_at)
         step = max(1, CELLS // max(len(apart), 1))
-        for start in range(0, len(log_sigma), step):
+        for start in range(0, len(at), step):
             some = slice(start, start + step)
-            rho, data, every = self._precisions(log_sigma[some])
+            rho, data, every = self._precisions(at[some])
             misfit = rho[:, 0] * self.squares + (data / every * self.of_prior) @ apart
             total[some] -= 0.5 * (misfit + np.log(every).sum(axis=1))
         return total
 
-    def coefficients(self, log_sigma: Array, zeta: Array) -> tuple[Array, Array]:
+    def coefficients(self, at: Array, zeta: Array) -> tuple[Array, Array]:
         """Return w ``(k, p)`` made of standard normal zeta, and their log densities given sigma."""
-        _, data, every = self._precisions(log_sigma)
+        _, data, every = self._precisions(at)
         u = (data * self.data_at + self.of_prior * self.prior_at) / every + zeta / np.sqrt(every)
         log_q = 0.5 * np.log(every).sum(axis=1) - 0.5 * np.vecdot(zeta, zeta) - self.log_volume
         return self.moments.anchor + u @ self.basis.T, log_q - 0.5 * zeta.shape[1] * LOG_2_PI
@@ -85,7 +91,7 @@ def conjugate(objective: Objective, take: Callable[[Array], Moments], start: Arr
     ``start`` is a theta whose sigma has the order of the response's. Raises ConvergenceError where
     nothing holds a direction of the coefficients.
     """
-    p, unit = objective.n_coefficients, float(np.exp(start[-1]))
+    p, unit = objective.n_coefficients, float(objective.phi(start)[0])
     taken = take(start[:p])
     precision = objective.priors.curvature(start, np.arange(p))
     centre, constant = _centre(objective)
@@ -105,8 +111,7 @@ def conjugate(objective: Objective, take: Callable[[Array], Moments], start: Arr
     prior_at = np.divide(held, of_prior, out=np.zeros(p), where=of_prior > 0.0)
     squares = taken.squares / unit**2 - float(of_data @ data_at**2)
     constant += 0.5 * (p - taken.count) * LOG_2_PI
-    prior = objective.dispersions[0]
-    assert isinstance(prior, PriorPart)
+    (sigma,) = objective.free
     return Conjugate(
         taken,
         basis,
@@ -118,7 +123,7 @@ def conjugate(objective: Objective, take: Callable[[Array], Moments], start: Arr
         max(squares, 0.0),
         unit,
         constant,
-        prior,
+        sigma,
     )
 
 

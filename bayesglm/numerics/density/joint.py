@@ -24,7 +24,8 @@ def smooth_slopes(
     For objectives without free dispersions that share X: all their data, differing in priors only,
     or their moments; with a ``source`` of joint rows (see `together.slopes`) each its own response.
     """
-    phi, first, k = [list(one.dispersions) for one in objectives], objectives[0], len(W)
+    first, k = objectives[0], len(W)
+    phi = [one.phi(w) for one, w in zip(objectives, W, strict=True)]
     if first.moments is not None:
         values, gradients = moment_slopes(first.moments, W, phi)
     elif source is not None:
@@ -49,9 +50,8 @@ def rough_curvatures(objectives: Sequence[Objective], W: Array, source: Source) 
     The objectives are as for `smooth_slopes`.
     """
     every = np.arange(objectives[0].n_coefficients)
-    found = curvatures(
-        objectives[0].family, source, W, [list(one.dispersions) for one in objectives]
-    )
+    phi = [one.phi(w) for one, w in zip(objectives, W, strict=True)]
+    found = curvatures(objectives[0].family, source, W, phi)
     for one, curvature, w in zip(objectives, found, W, strict=True):
         curvature += one.priors.curvature(w, every)
     return found

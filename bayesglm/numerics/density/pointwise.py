@@ -16,7 +16,7 @@ Array = np.ndarray
 def pointwise(objective: Objective, thetas: Array) -> Array:
     """Return weighted log likelihoods ``(draws, rows)`` at many thetas."""
     values = np.empty((len(thetas), objective.source.n_rows))
-    w, phi = thetas[:, : objective.n_coefficients], objective.phi(thetas)
+    w, phi = objective.w(thetas), objective.phi(thetas)
 
     def work(run: Iterable[Rows]) -> None:
         for rows in run:
@@ -33,7 +33,7 @@ def each_pointwise[Result](
 
     Each thread holds one range at a time, of so few rows that it stays in cache.
     """
-    w, phi = thetas[:, : objective.n_coefficients], objective.phi(thetas)
+    w, phi = objective.w(thetas), objective.phi(thetas)
 
     def work(run: Iterable[Rows]) -> list[Result]:
         return [summary(objective.rowwise.pointwise(rows, w, phi)) for rows in run]

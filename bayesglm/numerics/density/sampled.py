@@ -60,15 +60,12 @@ class Density:
         At a kink itself the gradient is that of the smooth part. Far out, what is added up may
         overflow: that is for the caller to ignore, once for all that it does there.
         """
-        objective, p = self.objective, self.objective.n_coefficients
+        objective = self.objective
         if objective.far_out(theta[None])[0]:
             return -np.inf, np.zeros(objective.size)
-        phi = objective.phi(theta)
-        value, of_w, of_phi = self._likelihood(theta[:p], phi)
+        value, of_w, of_phi = self._likelihood(objective.w(theta), objective.phi(theta))
         of_prior, gradient = objective.prior_slope(theta)
-        gradient[:p] += of_w
-        for place, k in enumerate(objective.free, start=p):
-            gradient[place] += of_phi[k] * phi[k]
+        objective.add_likelihood_slope(theta, of_w, of_phi, gradient)
         places, weights, at, widths = self._soft
         if len(places):
             away = theta[places] - at
@@ -110,8 +107,10 @@ def density(
 
     >>> from bayesglm.numerics.families.family import FAMILIES
     >>> from bayesglm.numerics.rows.source import Source
+    >>> from bayesglm.numerics.theta.registry import Parameter, Theta
     >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
-    >>> objective = Objective(source, FAMILIES["poisson", "log"], 1, (), (), True)
+    >>> theta = Theta((Parameter("intercept", "coefficients", slice(0, 1)),), jacobian=True)
+    >>> objective = Objective(source, FAMILIES["poisson", "log"], theta, ())
     >>> value, gradient = density(objective, np.zeros(1)).slope(np.zeros(1))
     >>> round(value, 3), gradient.tolist()
     (-7.787, [3.0])
@@ -120,7 +119,7 @@ def density(
     n = objective.source.n_rows
     width = objective.rowwise.width
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
-        taken = moments(objective.rowwise, around[:p])
+        taken = moments(objective.rowwise, objective.w(around))
         return Density(replace(objective, moments=taken), None, widths, p * p)
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * width > HELD:
@@ -128,7 +127,7 @@ def density(
     rows = tuple(_in_columns(rows) for rows in objective.source.ranges(MOST_ROWS))
     single = None
     if typical is not None and n * width > SMALL:
-        single = in_single(objective.rowwise, rows, around[:p], typical[:, :p])
+        single = in_single(objective.rowwise, rows, objective.w(around), objective.w(typical))
     return Density(objective, rows, widths, n * width, single)
 
 

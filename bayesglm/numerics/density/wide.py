@@ -11,7 +11,8 @@ Array = np.ndarray
 def row_function(objective: Objective) -> RowFunction:
     """Return what `maximise_active` needs of an objective without free dispersions."""
     rows = objective.source.form(slice(0, objective.source.n_rows))
-    phi, size = list(objective.dispersions), objective.size
+    size = objective.size
+    phi = objective.phi(np.zeros(size))
     rowwise = objective.rowwise
 
     def columns(members: Array) -> Array:

@@ -69,7 +69,7 @@ def test_without_a_mode_they_start_from_the_mean_response():
     problem = problem_of(model, WIDE)
     found = whiten(problem)
     assert not found.at_mode
-    np.testing.assert_array_equal(found.coordinates.centre, problem.start())
+    np.testing.assert_array_equal(found.coordinates.centre, problem.start(problem.unconstrained))
     sd = np.std(WIDE["y"])
     expected = 1.0 / np.sqrt((WIDE["x"] ** 2).sum(0) / sd**2 + 1.0)
     np.testing.assert_allclose(found.coordinates.factor[1:5], expected, rtol=1e-6)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from families import EXACT_KEYS, KEYS, drawn, exact_terms, trials_of
 from scipy import stats
+from thetas import theta_of
 
 from bayesglm.numerics.density import likelihood
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
@@ -42,9 +44,9 @@ def make(key, jacobian=False, last=FLAT, dispersion="HalfStudentT", weights=WEIG
     trials = trials_of(key[0], TRIALS)
 
     source = Source.of(design, RESPONSES[key[0]], OFFSET, weights, trials)
-    free = PriorPart(slice(P, P + 1), PRIORS[dispersion], DISPERSIONS[dispersion])
-    dispersions = (free,) if family.dispersions else ()
-    return Objective(source, family, P, (NORMAL, last), dispersions, jacobian)
+    free = Distribution(dispersion, DISPERSIONS[dispersion])
+    theta = theta_of(P, (free,) if family.dispersions else (), jacobian=jacobian)
+    return Objective(source, family, theta, (NORMAL, last))
 
 
 def thetas(objective, n=1, seed=0):
@@ -67,7 +69,8 @@ def test_the_value_is_a_sum_of_textbook_densities(key):
     if objective.free:
         sigma = np.exp(theta[P])
         expected += np.log(2) + stats.t.logpdf(sigma, 3, scale=0.7)
-        with_jacobian = replace(objective, jacobian=True).value(theta)
+        registry = replace(objective.registry, jacobian=True)
+        with_jacobian = replace(objective, registry=registry).value(theta)
         assert with_jacobian == pytest.approx(expected + theta[P], rel=1e-12)
     assert objective.value(theta) == pytest.approx(expected, rel=1e-12)
     assert objective.log_density(theta[None])[0] == pytest.approx(expected, rel=1e-12)
@@ -171,7 +174,7 @@ def test_densities_far_from_the_data(key):
 
 def test_densities_whose_sums_leave_the_floats_are_zero_and_no_warning():
     source = Source.of(np.full((8, 1), 1e300), np.zeros(8))
-    objective = Objective(source, FAMILIES["bernoulli", "cloglog"], 1, (), (), False)
+    objective = Objective(source, FAMILIES["bernoulli", "cloglog"], theta_of(1), ())
     logit = replace(objective, family=FAMILIES["bernoulli", "logit"])
     for one in (objective, logit):
         assert one.log_density(np.array([[6e7], [9e7]])).tolist() == [-np.inf, -np.inf]
@@ -182,7 +185,7 @@ def test_densities_of_large_counts_lose_no_digits(key):
     y, n = np.array([1e9, 2e9]), mp.mpf(4e9)
     trials = np.full(2, 4e9) if key[0] == "binomial" else None
     source = Source.of(np.ones((2, 1)), y=y, trials=trials)
-    objective = Objective(source, FAMILIES[key], 1, (), (), jacobian=False)
+    objective = Objective(source, FAMILIES[key], theta_of(1), ())
 
     def exact(eta):
         if trials is None:
@@ -246,7 +249,7 @@ def test_a_sigma_beyond_the_floats_is_impossible_and_no_error(log_sigma):
 
 def test_fixed_dispersions_are_no_parameters():
     free = make(("gaussian", "identity"))
-    fixed = replace(free, dispersions=(0.8,))
+    fixed = replace(free, registry=theta_of(P, (0.8,)))
     theta = thetas(fixed)[0]
     assert (free.size, fixed.size, fixed.free) == (P + 1, P, ())
     assert fixed.phi(theta) == [0.8]

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from families import KEYS, drawn, trials_of
+from thetas import theta_of
 
 import bayesglm.numerics.density.sampled as density_module
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.sampled import density
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
@@ -47,8 +49,9 @@ def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
     structure = Differences((3,), (0,), 1) if prior == "RandomWalk" else APART
     three = PriorPart(slice(1, P), PRIORS[prior], COEFFICIENTS[prior], (3,), structure=structure)
     parts = (PriorPart(slice(0, 1), PRIORS["Flat"], {}), three)
-    free = PriorPart(slice(P, P + 1), PRIORS[dispersion], DISPERSIONS[dispersion])
-    return Objective(source, family, P, parts, (free,) if family.dispersions else (), jacobian)
+    free = Distribution(dispersion, DISPERSIONS[dispersion])
+    theta = theta_of(P, (free,) if family.dispersions else (), jacobian=jacobian)
+    return Objective(source, family, theta, parts)
 
 
 def assert_slopes(objective, made, theta):
@@ -81,7 +84,7 @@ def test_every_prior_of_sigma(dispersion, jacobian):
 
 
 def test_a_fixed_dispersion_is_no_parameter():
-    objective = replace(make(("gaussian", "softplus")), dispersions=(1.3,))
+    objective = replace(make(("gaussian", "softplus")), registry=theta_of(P, (1.3,), jacobian=True))
     theta = 0.4 * np.random.default_rng(2).normal(size=P)
     assert_slopes(objective, density(objective, np.zeros(P)), theta)
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from thetas import theta_of
 
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
 from bayesglm.numerics.priors.structure import APART
@@ -52,26 +54,16 @@ def make(part, jacobian=True):
     rng = np.random.default_rng(0)
     source = Source.of(rng.normal(size=(N, P)), rng.normal(size=N), weights=rng.uniform(size=N))
     above = {"scale": np.array([0.5]), "df": 3.0}
-    sigma = PriorPart(slice(P, P + 1), PRIORS["HalfStudentT"], above)
+    sigma = Distribution("HalfStudentT", above)
     horseshoe = isinstance(part.learned, HorseshoeScale)
     common = part.learned.common if horseshoe else part.learned
     stop = int(common.places.max()) + 1
-    scales = [PriorPart(slice(P + 1, stop), PRIORS["HalfNormal"], {"scale": 0.7})]
+    scales = [(stop - P - 1, Distribution("HalfNormal", {"scale": 0.7}))]
     if horseshoe:
-        local = {"scale": 1.0, "df": 1.0}
-        scales.append(PriorPart(part.learned.local, PRIORS["HalfStudentT"], local, (2, 3)))
-        slab = part.learned.slab
-        gamma = {"shape": 2.0, "scale": 8.0}
-        scales.append(PriorPart(slice(slab, slab + 1), PRIORS["InverseGamma"], gamma))
-    return Objective(
-        source,
-        FAMILIES["gaussian", "identity"],
-        P,
-        (part,),
-        (sigma,),
-        jacobian,
-        scales=tuple(scales),
-    )
+        scales.append((P, Distribution("HalfStudentT", {"scale": 1.0, "df": 1.0})))
+        scales.append((0, Distribution("InverseGamma", {"shape": 2.0, "scale": 8.0})))
+    theta = theta_of(P, (sigma,), scales, jacobian)
+    return Objective(source, FAMILIES["gaussian", "identity"], theta, (part,))
 
 
 def draws_of(objective, n=3, seed=1):
@@ -155,7 +147,7 @@ def test_a_prior_by_hand():
     expected += np.log(2) + stats.t.logpdf(sigma, 3.0, scale=0.5)
     expected += stats.halfnorm.logpdf(scales, scale=0.7).sum()
     assert objective.log_prior(theta) == pytest.approx(expected + theta[P:].sum(), rel=1e-12)
-    natural = replace(objective, jacobian=False)
+    natural = replace(objective, registry=replace(objective.registry, jacobian=False))
     assert natural.log_prior(theta) == pytest.approx(expected, rel=1e-12)
 
 
@@ -163,13 +155,12 @@ def test_a_prior_by_hand():
 @pytest.mark.parametrize("name", FAMILIES_OF_SCALES)
 def test_given_the_scales_only_coefficients_are_left(name, which):
     objective = make(learned_part(name, LEARNED[which]))
-    assert len(objective.positive) == 1 + len(objective.scales)
     theta = draws_of(objective)[0]
     fixed = objective.given(theta)
-    assert (fixed.size, fixed.free, fixed.scales, fixed.positive) == (P, (), (), ())
+    assert (fixed.size, fixed.free, fixed.registry.scales) == (P, (), ())
     assert fixed.phi(theta[:P]) == pytest.approx([np.exp(theta[P])], rel=1e-15)
     # What is left out is the density of the scales and of sigma, the same for all coefficients.
-    rest = objective.log_prior_of_positive(theta)
+    rest = objective.log_prior_of_others(theta)
     for w in draws_of(objective, seed=5)[:, :P]:
         at = np.r_[w, theta[P:]]
         whole = objective.log_density(at[None])[0]

@@ -8,6 +8,7 @@ from families import phi_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from thetas import theta_of
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.density.objective import Objective
@@ -33,7 +34,7 @@ def objective_of(key, X, y, priors, **rows):
     ends = [slice(*part.where.indices(X.shape[1])[:2]) for part in priors]
     priors = [replace(part, where=where) for part, where in zip(priors, ends, strict=True)]
     phi = phi_of(key, 1.0)
-    return Objective(source, FAMILIES[key], X.shape[1], tuple(priors), phi, False)
+    return Objective(source, FAMILIES[key], theta_of(X.shape[1], phi), tuple(priors))
 
 
 def largest(objective, x=None):

@@ -1,0 +1,103 @@
+"""What a model's priors say of the coefficients of one neuron, and of their learned scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bayesglm.design.design import Plan, Predictors
+from bayesglm.errors import ModelError
+from bayesglm.inference.problem.arrangements import (
+    hyperparameters_of,
+    said,
+    spectrum_of,
+    structure_of,
+)
+from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.numerics.theta.transforms import SUPPORTS
+
+Array = np.ndarray
+
+
+def coefficient_priors(
+    plan: Plan, neuron: int, predictors: Predictors, places: Mapping[str, slice]
+) -> tuple[PriorPart, ...]:
+    """Return the priors of one neuron's coefficients; ``places`` are those of all parameters."""
+    model, parts = plan.model, []
+
+    def laid(name: str, prior: Any, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
+        kind, numbers = said(prior)
+        return kind, numbers_of_neuron(plan, neuron, name, numbers, shape)
+
+    if model.intercept is not None:
+        kind, numbers = laid("intercept", model.intercept, ())
+        parts.append(PriorPart(places["intercept"], PRIORS[kind], numbers))
+    for term, block in zip(model.terms, predictors.blocks, strict=True):
+        kind, numbers = laid(block.name, term.prior, block.shape)
+        part = PriorPart(
+            places[block.name],
+            PRIORS[kind],
+            numbers,
+            shape=() if block.codes is not None else block.shape,
+            learned=spectrum_of(term.prior, block, places),
+            structure=structure_of(term.prior, block, numbers),
+        )
+        parts.append(part)
+    return tuple(parts)
+
+
+def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Parameter]:
+    """Return the scales that are learned, each with its prior; they have no places yet.
+
+    They start at the middle of their priors, the scale of a half-normal say.
+    """
+    scales = []
+    for term, block in zip(plan.model.terms, predictors.blocks, strict=True):
+        for name, one in hyperparameters_of(term.prior, block).items():
+            given = numbers_of_neuron(plan, neuron, name, one.numbers, one.shape)
+            prior = Distribution(one.kind, given)
+            own = Parameter(
+                name,
+                "scale",
+                transform=SUPPORTS[prior.prior.support],
+                shape=one.shape,
+                dims=one.dims,
+                coords=one.coords,
+                prior=prior,
+                start=given["scale"],
+            )
+            scales.append(own)
+    return scales
+
+
+def numbers_of_neuron(
+    plan: Plan, neuron: int, name: str, numbers: Mapping[str, Any], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return one neuron's numbers of a prior, each for all entries or a flat array of them."""
+    return {
+        key: number_of_neuron(plan, neuron, name, key, value, shape)
+        for key, value in numbers.items()
+    }
+
+
+def number_of_neuron(
+    plan: Plan, neuron: int, name: str, key: str, value: Any, shape: tuple[int, ...]
+) -> Array | float:
+    """Return one neuron's flat array of a prior parameter that broadcasts to the coefficient."""
+    if not isinstance(value, tuple):
+        return float(value)
+    full = shape if plan.population is None else (len(plan.designs), *shape)
+    try:
+        values = np.broadcast_to(np.array(value), full)
+    except ValueError as error:
+        raise ModelError(
+            f"the prior of {name!r} has a {key} of shape {np.shape(value)}, which does not fit the "
+            f"coefficient's shape {full}; give one number, or an array of that shape."
+        ) from error
+    values = values if plan.population is None else values[neuron]
+    return values.reshape(-1) if shape else float(values)

@@ -1,0 +1,360 @@
+"""theta: the named parameters of one log density, where they stand in it, and their own priors.
+
+A vector u without bounds holds the coefficients, the free dispersions of the family and the learned
+scales, in this order. Each has natural values x = T(u) under its transform. The density is one of
+the natural values, whose mode is the MAP, or with the Jacobian one of u, from which samplers draw:
+
+    log p(x) + log |det dx/du|
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from bayesglm.numerics.theta.transforms import FAR_OUT, IDENTITY, Transform
+
+Array = np.ndarray
+type Runs = tuple[tuple[slice, Transform], ...]
+
+
+class OwnPrior(Protocol):
+    """The prior of one parameter, of natural values on the last axis.
+
+    `total(x)` is the log density ``(...)`` of arrays ``(..., q)``, `gradient(x)` and
+    `curvature(x)` its derivatives ``(q,)`` and ``(q, q)`` at one x ``(q,)``. `kind` is the name of
+    its record, `parameters` are the numbers that this takes, and `proper` says whether the density
+    integrates to one.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+    @property
+    def proper(self) -> bool: ...
+    def total(self, x: Array) -> Array: ...
+    def gradient(self, x: Array) -> Array: ...
+    def curvature(self, x: Array) -> Array: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """One parameter: an array of natural values, and the run of u that stands for it.
+
+    - `role`: whether it is a run of ``"coefficients"``, whose priors hang together and are not
+      here, a ``"dispersion"`` of the family, or a ``"scale"``, which the prior of others has.
+    - `prior`: that of a dispersion or a scale.
+    - `start`: the natural values from which solvers start.
+    - `fixed`: the value of a dispersion that is known, and has no place.
+    - `entries`: names of its entries, where these are not told by ``coords``.
+    """
+
+    name: str
+    role: Literal["coefficients", "dispersion", "scale"]
+    place: slice = slice(0, 0)
+    transform: Transform = IDENTITY
+    shape: tuple[int, ...] = ()
+    dims: tuple[str, ...] = ()
+    coords: Mapping[str, Array] = field(default_factory=dict)
+    prior: OwnPrior | None = None
+    start: Array | float = 0.0
+    fixed: float | None = None
+    entries: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of entries of u."""
+        return int(self.place.stop - self.place.start)
+
+    @property
+    def n_natural(self) -> int:
+        """Number of natural values."""
+        return math.prod(self.shape)
+
+    def natural(self, U: Array) -> Array:
+        """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
+        return self.transform.natural(U[..., self.place])
+
+    def log_natural(self, own: Array) -> Array:
+        """Return the logarithms of positive natural values at its own runs of u ``(..., q)``."""
+        return self.transform.log_natural(own)
+
+    def log_density(self, own: Array) -> Array:
+        """Return the log density ``(...)`` of its own runs of u, Jacobian included."""
+        assert self.prior is not None
+        of_natural = self.prior.total(self.transform.natural(own))
+        return of_natural + self.transform.log_jacobian(own)
+
+    def names(self) -> list[str]:
+        """Return a name for every entry, for messages."""
+        if self.entries:
+            return list(self.entries)
+        named = (self.name, self.shape, self.dims, self.coords)
+        return [entry_label(*named, k) for k in range(self.size)]
+
+    def labels(self) -> list[str]:
+        """Return a name for every entry of u: ``log sigma``."""
+        return [self.transform.label.format(name) for name in self.names()]
+
+
+def entry_label(
+    name: str, shape: tuple[int, ...], dims: tuple[str, ...], coords: Mapping[str, Array], k: int
+) -> str:
+    """Name the k-th entry of an array by its labels."""
+    if not shape:
+        return name
+    index = np.unravel_index(k, shape)
+    places = [f"{dim}={coords[dim][at]}" for dim, at in zip(dims, index, strict=True)]
+    return f"{name}[{', '.join(places)}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Theta:
+    """The parameters of one log density, in the order of u: coefficients, dispersions, scales.
+
+    ``jacobian`` says whether the density is one of u, or of natural values. Beside coefficients
+    that stand as they are, nothing is copied.
+
+    >>> from bayesglm.numerics.priors.distribution import Distribution
+    >>> from bayesglm.numerics.theta.transforms import LOG
+    >>> prior = Distribution("Exponential", {"scale": 1.0})
+    >>> sigma = Parameter("sigma", "dispersion", slice(2, 3), LOG, prior=prior)
+    >>> theta = Theta((Parameter("w", "coefficients", slice(0, 2)), sigma), jacobian=True)
+    >>> theta.size, theta.n_coefficients, theta.labels()[-1]
+    (3, 2, 'log sigma')
+    >>> theta.log_prior(np.zeros((1, 3))).tolist()
+    [-1.0]
+    """
+
+    parameters: tuple[Parameter, ...]
+    jacobian: bool = False
+
+    @cached_property
+    def free(self) -> tuple[Parameter, ...]:
+        """Those that have a place in u, in its order."""
+        return tuple(one for one in self.parameters if one.fixed is None)
+
+    @cached_property
+    def size(self) -> int:
+        """Length of u."""
+        return max((one.place.stop for one in self.free), default=0)
+
+    @cached_property
+    def n_coefficients(self) -> int:
+        """Number of coefficients, which come first."""
+        stops = (one.place.stop for one in self.parameters if one.role == "coefficients")
+        return max(stops, default=0)
+
+    @cached_property
+    def dispersions(self) -> tuple[Parameter, ...]:
+        """The dispersions of the family, free or fixed, in its order."""
+        return tuple(one for one in self.parameters if one.role == "dispersion")
+
+    @cached_property
+    def free_dispersions(self) -> tuple[Parameter, ...]:
+        """The dispersions that are learned."""
+        return tuple(one for one in self.dispersions if one.fixed is None)
+
+    @cached_property
+    def scales(self) -> tuple[Parameter, ...]:
+        """The scales that are learned."""
+        return tuple(one for one in self.parameters if one.role == "scale")
+
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Where each free parameter stands in u, by name."""
+        return {one.name: one.place for one in self.free}
+
+    def named(self, name: str) -> Parameter:
+        """Return the parameter of a name."""
+        return next(one for one in self.parameters if one.name == name)
+
+    def labels(self) -> list[str]:
+        """Return a name for every entry of u: ``log sigma``."""
+        return [label for one in self.free for label in one.labels()]
+
+    def names(self) -> list[str]:
+        """Return a name for every entry of the natural values: ``sigma``."""
+        return [name for one in self.free for name in one.names()]
+
+    @cached_property
+    def _of_coefficients(self) -> Runs:
+        return _runs(one for one in self.free if one.role == "coefficients")
+
+    @cached_property
+    def _of_others(self) -> Runs:
+        return _runs(one for one in self.free if one.role != "coefficients")
+
+    @cached_property
+    def _bounded(self) -> tuple[slice, ...]:
+        every = (*self._of_coefficients, *self._of_others)
+        return tuple(place for place, transform in every if transform.bounded)
+
+    @cached_property
+    def moves(self) -> Array:
+        """A mask ``(size,)`` of the entries of u that are coefficients as they are."""
+        mask = np.arange(self.size) < self.n_coefficients
+        for place, _ in self._of_coefficients:
+            mask[place] = False
+        return mask
+
+    @property
+    def straight(self) -> bool:
+        """Whether all coefficients stand in u as they are."""
+        return not self._of_coefficients
+
+    def far_out(self, U: Array) -> Array:
+        """Say which of many u ``(n, size)`` lie where no probability does."""
+        far = np.zeros(len(U), dtype=bool)
+        for place in self._bounded:
+            far |= np.abs(U[:, place]).max(axis=1) > FAR_OUT
+        return far
+
+    def natural_coefficients(self, U: Array) -> Array:
+        """Return u ``(..., size)`` with natural values in place of the coefficients."""
+        if self.straight:
+            return U
+        moved = np.array(U)
+        for place, transform in self._of_coefficients:
+            moved[..., place] = transform.natural(U[..., place])
+        return moved
+
+    def inner_coefficients(self, values: Array) -> Array:
+        """Return what `natural_coefficients` turns into given values."""
+        if self.straight:
+            return values
+        moved = np.array(values)
+        for place, transform in self._of_coefficients:
+            moved[..., place] = transform.inner(values[..., place])
+        return moved
+
+    def phi(self, U: Array) -> list[Any]:
+        """Return every dispersion at u ``(..., size)``: its value, or the number it is fixed at."""
+        return [
+            one.fixed
+            if one.fixed is not None
+            else one.natural(U)
+            if one.shape
+            else one.natural(U)[..., 0]
+            for one in self.dispersions
+        ]
+
+    def given(self, u: Array) -> Theta:
+        """Return the coefficients alone, dispersions fixed where they are at one u."""
+        kept = [one for one in self.parameters if one.role == "coefficients"]
+        fixed = (
+            replace(one, fixed=float(value), place=slice(0, 0))
+            for one, value in zip(self.dispersions, self.phi(u), strict=True)
+        )
+        return replace(self, parameters=(*kept, *fixed))
+
+    def start(self, known: Mapping[str, Array | float]) -> Array:
+        """Return the u from which solvers start; natural values that are ``known`` go first."""
+        u = np.empty(self.size)
+        for one in self.free:
+            values = np.empty(one.size)
+            values[:] = known.get(one.name, one.start)
+            u[one.place] = one.transform.inner(values)
+        return u
+
+    def log_prior(self, U: Array) -> Array:
+        """Return the log density ``(n,)`` of dispersions and scales at many u ``(n, size)``."""
+        total = np.zeros(len(U))
+        for one in self.free:
+            if one.prior is not None:
+                total += one.prior.total(one.natural(U))
+        if self.jacobian:
+            for place, transform in self._of_others:
+                total += transform.log_jacobian(U[..., place])
+        return total
+
+    def log_jacobian_of_coefficients(self, U: Array) -> Array:
+        """Return what the Jacobian adds ``(n,)`` for coefficients that stand under transforms."""
+        total = np.zeros(len(U))
+        if self.jacobian:
+            for place, transform in self._of_coefficients:
+                total += transform.log_jacobian(U[..., place])
+        return total
+
+    def add_prior_slope(self, u: Array, gradient: Array) -> float:
+        """Return the two together at one u, and add their gradient in u, in place."""
+        value = 0.0
+        for one in self.free:
+            if one.prior is not None:
+                own = u[one.place]
+                x = one.transform.natural(own)
+                value += float(one.prior.total(x))
+                gradient[one.place] += one.transform.pull(own, one.prior.gradient(x))
+        if self.jacobian:
+            for place, transform in (*self._of_coefficients, *self._of_others):
+                value += float(transform.log_jacobian(u[place]))
+                gradient[place] += transform.jacobian_slope(u[place])
+        return value
+
+    def add_dispersion_slope(self, u: Array, of_phi: Array, gradient: Array) -> None:
+        """Add to a gradient in u what derivatives in every dispersion make of it, in place."""
+        for one, slope in zip(self.dispersions, of_phi, strict=True):
+            if one.fixed is None:
+                gradient[one.place] += one.transform.pull(u[one.place], slope)
+
+    def coefficient_slopes(self, u: Array) -> Array:
+        """Return dx_k/du_k ``(p,)`` of every coefficient: 1 where it stands as it is."""
+        slopes = np.ones(self.n_coefficients)
+        self.pull_coefficients(u, slopes)
+        return slopes
+
+    def pull_coefficients(self, u: Array, gradient: Array) -> None:
+        """Turn a gradient in the natural coefficients into one in u, in place."""
+        for place, transform in self._of_coefficients:
+            gradient[place] = transform.pull(u[place], gradient[place])
+
+    def pull_likelihood(self, u: Array, gradient: Array, hessian: Array) -> None:
+        """Turn derivatives in the natural coefficients alone into those in u, in place."""
+        for place, transform in self._of_coefficients:
+            _pull(place, transform, u, gradient, hessian)
+
+    def add_prior_derivatives(self, u: Array, gradient: Array, hessian: Array) -> None:
+        """Add those of dispersions' and scales' priors, in natural values, in place."""
+        for one in self.free:
+            if one.prior is not None:
+                x = one.natural(u)
+                gradient[one.place] += one.prior.gradient(x)
+                hessian[one.place, one.place] += one.prior.curvature(x)
+
+    def pull(self, u: Array, gradient: Array, hessian: Array) -> None:
+        """Turn gradient and Hessian in natural values into those in u, Jacobian's added."""
+        for place, transform in (*self._of_coefficients, *self._of_others):
+            _pull(place, transform, u, gradient, hessian)
+            if self.jacobian:
+                gradient[place] += transform.jacobian_slope(u[place])
+                hessian[place, place] += transform.jacobian_bend(u[place])
+
+
+def _runs(parameters: Iterable[Parameter]) -> Runs:
+    """Return the runs of u that are not natural values themselves; neighbours alike are one."""
+    runs: list[tuple[slice, Transform]] = []
+    for one in parameters:
+        place, transform = one.place, one.transform
+        if transform.straight or not one.size:
+            continue
+        last, same = runs[-1] if runs else (slice(0, 0), None)
+        if same is transform and transform.elementwise and last.stop == place.start:
+            runs[-1] = (slice(last.start, place.stop), transform)
+        else:
+            runs.append((place, transform))
+    return tuple(runs)
+
+
+def _pull(place: slice, transform: Transform, u: Array, gradient: Array, hessian: Array) -> None:
+    """Turn the derivatives in one run of natural values into those in its u, in place."""
+    own, slope = u[place], gradient[place].copy()
+    gradient[place] = transform.pull(own, slope)
+    hessian[place, :] = transform.pull(own, hessian[place, :].T).T
+    hessian[:, place] = transform.pull(own, hessian[:, place])
+    hessian[place, place] += transform.bend(own, slope)
