@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.clock import Clock
-from bayesglm.numerics.rows.rows import Coded, Columns, Dense, Shifted, span
+from bayesglm.numerics.rows.coded import Coded
+from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.dense import Dense
+from bayesglm.numerics.rows.lagged import Shifted, windows
+from bayesglm.numerics.rows.rows import span
 from bayesglm.numerics.theta.registry import entry_label
 
 Array = np.ndarray
@@ -78,22 +82,7 @@ class Block:
 
     def columns(self, rows: Array) -> Array:
         """Return the block's columns for some samples; lags outside the trial read zero."""
-        if self.codes is not None:
-            return self.on(rows).dense()
-        if self.lags is None or self.clock is None:
-            return np.asarray(self.signal[span(rows)], dtype=np.float64)
-        source, inside = self._sources(rows)
-        if inside is None and isinstance(span(rows), slice):
-            first = int(source[0, -1])
-            seen = self.signal[first : int(source[-1, 0]) + 1]
-            windows = np.lib.stride_tricks.sliding_window_view(seen, len(self.lags), axis=0)
-            values = np.moveaxis(windows, -1, 1)[:, ::-1].astype(np.float64)
-        else:
-            values = self.signal[source if inside is None else np.where(inside, source, 0)]
-            values = np.asarray(values, dtype=np.float64)
-        if inside is not None:
-            values[~inside] = 0.0
-        return values.reshape(len(rows), self.size)
+        return self.on(rows).dense()
 
     def on(self, rows: Array) -> Columns:
         """Return the same as `columns`, as factors of products, formed only where that pays."""
@@ -101,15 +90,23 @@ class Block:
             part = span(rows)
             values = np.asarray(self.signal[part], dtype=np.float64)
             return Coded(self.codes[part], values, self.shape[-1])
-        if self.lags is None or self.signal.shape[1] < SHIFTED_FEATURES:
-            return Dense(self.columns(rows))
+        if self.lags is None or self.clock is None:
+            return Dense(np.asarray(self.signal[span(rows)], dtype=np.float64))
+        few = self.signal.shape[1] < SHIFTED_FEATURES
+        if few:
+            seen = windows(self.signal, rows, self.lags, self.clock.start, self.clock.stop)
+            if seen is not None:
+                return seen
         source, inside = self._sources(rows)
+        if few:
+            values = np.asarray(self.signal[np.where(inside, source, 0)], dtype=np.float64)
+            values[~inside] = 0.0
+            return Dense(values.reshape(len(rows), self.size))
         first = int(source.min())
         return Shifted(
             self._seen(first, int(source.max()) + 1),
             [span(place) for place in (source - first).T],
-            None if inside is None else inside.T,
-            lambda: self.columns(rows),
+            None if inside.all() else inside.T,
         )
 
     def _seen(self, first: int, stop: int) -> Array:
@@ -121,15 +118,15 @@ class Block:
         seen[start - first : end - first] = self.signal[start:end]
         return seen
 
-    def _sources(self, rows: Array) -> tuple[Array, Array | None]:
-        """Return the sample that each row reads at each lag, and which lie in its own trial."""
+    def _sources(self, rows: Array) -> tuple[Array, Array]:
+        """Return the sample that each row reads at each lag, and whether it is of its trial."""
         assert self.lags is not None
         assert self.clock is not None
         source = rows[:, None] - self.lags
         inside = (source >= self.clock.start[rows][:, None]) & (
             source < self.clock.stop[rows][:, None]
         )
-        return source, None if inside.all() else inside
+        return source, inside
 
     def label(self, column: int) -> str:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""

@@ -12,16 +12,16 @@ import xarray as xr
 
 from bayesglm.design.blocks import Block
 from bayesglm.numerics.families.family import FAMILIES, Family
-from bayesglm.numerics.rows.rows import Columns, Dense, Ones, Rows, span
+from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.dense import Dense, Ones
+from bayesglm.numerics.rows.rows import Rows, span
 from bayesglm.numerics.rows.source import Source
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
 SMALL = 2_500_000  # numbers; so small a design is formed once, whatever it is made of
 TINY = 100_000  # numbers; a copy of so few costs less than looking after two parts
-KEPT = 50_000_000  # numbers; the same for one of several narrow parts
 MANY_LEVELS = 8  # of a factor; fewer are columns like any others
-WIDE = 200  # columns; a lagged term of so many is cheaper by shifts, or formed block by block
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,17 @@ class Predictors:
 
     @cached_property
     def _keeps_all(self) -> bool:
-        """Whether the design is formed once: if small, or of many narrow parts.
+        """Whether the design is formed once: if small.
 
         One plain matrix is read where it lies, unless its rows are scattered or very few.
         """
         numbers = len(self.rows) * self.n_coefficients
         if any(block.codes is not None and block.size >= MANY_LEVELS for block in self.blocks):
             return False
-        wide = any(block.lags is not None and block.size >= WIDE for block in self.blocks)
         if len(self.blocks) == 1 and self.blocks[0].lags is None:
             scattered = 256 * np.count_nonzero(np.diff(self.rows) != 1) > len(self.rows)
             return numbers <= (SMALL if scattered else TINY)
-        return numbers <= SMALL or (numbers * self.copies <= KEPT and not wide)
+        return numbers * self.copies <= SMALL
 
     @cached_property
     def _kept(self) -> Array:

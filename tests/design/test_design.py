@@ -128,7 +128,6 @@ def test_blocks_of_any_size_are_the_same_rows(size, lengths, kept_columns, edges
     with pytest.MonkeyPatch.context() as patch:
         whole = design.source.form(slice(0, design.n_rows))
         patch.setattr(design_module, "SMALL", kept_columns)
-        patch.setattr(design_module, "KEPT", kept_columns)
         blocks = list(plan_fit(model, data).designs[0].source.ranges(size))
     assert all(len(rows.y) == len(blocks[0].y) <= size for rows in blocks[:-1])
     assert len(blocks[-1].y) <= len(blocks[0].y)

@@ -7,7 +7,7 @@ X w. What the cumulants b change by as w moves away from an anchor is summed in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,8 @@ import numpy as np
 from bayesglm.numerics.density.likelihood import Rowwise, block_rows
 from bayesglm.numerics.density.together import run_slopes
 from bayesglm.numerics.families.changes import Change, Changes
-from bayesglm.numerics.rows.rows import Coded, Dense, Ones, Rows, Shifted, span
+from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.rows import Rows, span
 
 Array = np.ndarray
 SINGLE = np.float32
@@ -27,7 +28,7 @@ CHECKED = 16  # draws that are computed in both
 PRECISE = 1e-3  # what rounding may change of a log likelihood
 
 
-class Block(NamedTuple):
+class SingleRows(NamedTuple):
     """Rows in single precision, and what moves from their eta at the anchor change.
 
     ``plain`` are the columns that are laid out, side by side with the start of `Change`, and
@@ -36,7 +37,7 @@ class Block(NamedTuple):
 
     plain: Array
     where: Any
-    others: Sequence[tuple[slice, Coded | Shifted]]
+    others: Sequence[tuple[slice, Columns]]
     change: Change
 
     def moved(self, away: Array, room: Array) -> Array:
@@ -54,28 +55,33 @@ class Block(NamedTuple):
             gradient[where] -= part.adjoint(means[None])[0]
 
 
-def _block(changes: Changes, rows: Rows, anchor: Array) -> Block:
+def _in_single(
+    changes: Changes, rows: Rows, anchor: Array, is_laid: Callable[[Columns], bool]
+) -> SingleRows:
+    """Return rows in single precision, of which those columns are laid out that ``is_laid``."""
     eta = rows.times(anchor[None])[0] + rows.offset
     change = changes.at(eta, rows.trials, rows.weights)
-    laid = [(where, part) for where, part in rows.columns if isinstance(part, Dense | Ones)]
-    others = [
-        (where, part._replace(values=part.values.astype(SINGLE)))
-        if isinstance(part, Coded)
-        else (where, part)
-        for where, part in rows.columns
-        if isinstance(part, Coded | Shifted)
-    ]
-    columns = [part.dense() for _, part in laid]
-    where = [np.arange(where.start, where.stop) for where, _ in laid]
+    laid = [(where, part) for where, part in rows.columns if is_laid(part)]
+    others = [(where, part.for_single()) for where, part in rows.columns if not is_laid(part)]
+    places = [np.arange(where.start, where.stop) for where, _ in laid]
     if change.start is not None:
-        columns.append(change.start[:, None])
-        where.append(np.array([rows.n_coefficients]))
-    at = np.concatenate(where) if where else np.zeros(0, dtype=np.intp)
+        places.append(np.array([rows.n_coefficients]))
+    at = np.concatenate(places) if places else np.zeros(0, dtype=np.intp)
     plain, stop = np.empty((len(rows), len(at)), dtype=SINGLE, order="F"), 0
-    for column in columns:
-        start, stop = stop, stop + column.shape[1]
-        plain[:, start:stop] = column
-    return Block(plain, span(at), others, change)
+    for _, part in laid:
+        start, stop = stop, stop + part.n_columns
+        part.dense(plain[:, start:stop])
+    if change.start is not None:
+        plain[:, -1] = change.start
+    return SingleRows(plain, span(at), others, change)
+
+
+def _laid_for_many(columns: Columns) -> bool:
+    return columns.laid_for_many
+
+
+def _laid_for_one(columns: Columns) -> bool:
+    return columns.laid_for_one
 
 
 def _away(changes: Changes, away: Array) -> Array:
@@ -127,7 +133,7 @@ class Near:
 
     def _add(self, rows: Rows, away: Array, total: Array, room: Array) -> None:
         """Add what the cumulants of some rows change by."""
-        block = _block(self.changes, rows, self.anchor)
+        block = _in_single(self.changes, rows, self.anchor, _laid_for_many)
         step = len(room) // max(len(rows), 1)
         for start in range(0, len(total), step):
             some = slice(start, start + step)
@@ -169,7 +175,7 @@ class Single(NamedTuple):
     value: float
     gradient: Array
     pull: Array
-    blocks: Sequence[Block]
+    blocks: Sequence[SingleRows]
 
     def slope(self, w: Array) -> tuple[float, Array]:
         """Return value and gradient at one w; not finite where they leave single precision."""
@@ -198,7 +204,7 @@ def in_single(
         return None
     gradient = run_slopes(rowwise.family, held, anchor[None], [])[1][0]
     with np.errstate(all="ignore"):
-        blocks = [_block(made.changes, rows, anchor) for rows in held]
+        blocks = [_in_single(made.changes, rows, anchor, _laid_for_one) for rows in held]
         single = Single(made.changes, anchor, made.value, gradient, made.pull, blocks)
         found = np.array([single.slope(w)[0] for w in typical])
     exact = rowwise.values(typical, [])

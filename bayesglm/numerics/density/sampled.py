@@ -19,7 +19,8 @@ from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.together import run_slopes
-from bayesglm.numerics.rows.rows import Coded, Rows
+from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
@@ -106,7 +107,6 @@ def density(
     In single precision if that is enough at ``typical`` thetas ``(k, size)``.
 
     >>> from bayesglm.numerics.families.family import FAMILIES
-    >>> from bayesglm.numerics.rows.source import Source
     >>> from bayesglm.numerics.theta.registry import Parameter, Theta
     >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
     >>> theta = Theta((Parameter("intercept", "coefficients", slice(0, 1)),), jacobian=True)
@@ -122,7 +122,7 @@ def density(
         taken = moments(objective.rowwise, objective.w(around))
         return Density(replace(objective, moments=taken), None, widths, p * p)
     _ = objective.rowwise.constant  # now, and not in each chain
-    if n * width > HELD:
+    if n * _laid_width(objective.source) > HELD:
         return Density(objective, None, widths, n * width)
     rows = tuple(_in_columns(rows) for rows in objective.source.ranges(MOST_ROWS))
     single = None
@@ -131,7 +131,14 @@ def density(
     return Density(objective, rows, widths, n * width, single)
 
 
+def _laid_width(source: Source) -> int:
+    """Return how many numbers are laid out of each row."""
+    if not source.n_rows:
+        return 0
+    return sum(part.width for _, part in source.form(slice(0, 1)).columns if part.laid_for_one)
+
+
 def _in_columns(rows: Rows) -> Rows:
-    if any(isinstance(part, Coded) for _, part in rows.columns):
-        return rows  # a factor is read faster by its codes
+    if not all(part.laid_for_one for _, part in rows.columns):
+        return rows  # factors are read faster by their codes, and lags in place
     return Rows.of(np.asfortranarray(rows.X), rows.y, rows.offset, rows.weights, rows.trials)

@@ -8,11 +8,15 @@ product serves one model or many that share a design.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from bayesglm.numerics.rows.columns import Columns, cross_gram
+from bayesglm.numerics.rows.dense import Dense
+from bayesglm.numerics.rows.panel import Panel
 
 Array = np.ndarray
 
@@ -24,139 +28,12 @@ def span(numbers: Array) -> Any:
     return numbers
 
 
-class Columns(Protocol):
-    """Some columns of a block of rows."""
+class _Piece(NamedTuple):
+    """Columns of which a Gram matrix is made, where they stand in it, and which are kept."""
 
-    def times(self, W: Array) -> Array:
-        """Return W X', ``(k, rows)``, from W ``(k, columns)``."""
-
-    def adjoint(self, S: Array) -> Array:
-        """Return S X, ``(k, columns)``, from S ``(k, rows)``."""
-
-    def dense(self) -> Array:
-        """Return X itself, ``(rows, columns)``."""
-
-
-class Dense(NamedTuple):
-    """Columns as they are."""
-
-    X: Array
-
-    def times(self, W: Array) -> Array:
-        return W @ self.X.T
-
-    def adjoint(self, S: Array) -> Array:
-        return S @ self.X
-
-    def dense(self) -> Array:
-        return self.X
-
-
-class Ones(NamedTuple):
-    """The intercept's column."""
-
-    n: int
-
-    def times(self, W: Array) -> Array:
-        return W  # (k, 1), the same for every row
-
-    def adjoint(self, S: Array) -> Array:
-        return S.sum(axis=1, keepdims=True)
-
-    def dense(self) -> Array:
-        return np.ones((self.n, 1))
-
-
-class Coded(NamedTuple):
-    """Effects of the levels of a factor, effect-major: each row reads one level of each effect."""
-
-    codes: Array  # (rows,), the level of each row
-    values: Array  # (rows, effects), what multiplies each effect
-    n_levels: int
-
-    def times(self, W: Array) -> Array:
-        W = W.reshape(len(W), self.values.shape[1], self.n_levels)
-        return sum(W[:, k, self.codes] * value for k, value in enumerate(self.values.T))
-
-    def single(self, W: Array) -> Array:
-        """Return a new X W ``(rows, k)`` in single precision, from W ``(columns, k)`` in it."""
-        values = self.values.astype(np.float32, copy=False).T[:, :, None]
-        W = W.reshape(len(values), self.n_levels, W.shape[1])
-        if W.shape[2] == 1:  # one w: taking numbers is faster than taking rows
-            taken = (effect[:, 0].take(self.codes)[:, None] for effect in W)
-        else:
-            taken = (effect[self.codes] for effect in W)
-        return sum(effect * value for effect, value in zip(taken, values, strict=True))
-
-    def adjoint(self, S: Array) -> Array:
-        found = [
-            np.bincount(self.codes, line * value, self.n_levels)
-            for line in S
-            for value in self.values.T
-        ]
-        return np.reshape(found, (len(S), self.values.shape[1] * self.n_levels))
-
-    def dense(self) -> Array:
-        n, n_effects = self.values.shape
-        X = np.zeros((n, n_effects, self.n_levels))
-        X[np.arange(n)[:, None], np.arange(n_effects), self.codes[:, None]] = self.values
-        return X.reshape(n, n_effects * self.n_levels)
-
-    def gram_with(self, other: Array | Coded, weights: Array) -> Array:
-        """Return X' diag(weights) Z with the columns Z of a matrix or of another factor."""
-        if isinstance(other, Coded):
-            cells = self.codes * other.n_levels + other.codes
-            found = [
-                [
-                    np.bincount(cells, weights * a * b, self.n_levels * other.n_levels)
-                    for b in other.values.T
-                ]
-                for a in self.values.T
-            ]
-            shape = (-1, len(other.values.T), self.n_levels, other.n_levels)
-            ordered: Array = np.reshape(found, shape).swapaxes(1, 2)
-            return ordered.reshape(len(self.values.T) * self.n_levels, -1)
-        weighted = weights[:, None] * other
-        columns = [self.adjoint(column[None])[0] for column in weighted.T]
-        return np.reshape(columns, (other.shape[1], -1)).T
-
-
-class Shifted(NamedTuple):
-    """A signal of several features at several lags, lag-major, never laid side by side.
-
-    Row t reads ``signal[at[l]][t]`` at lag l, and zero where ``inside[l, t]`` is false. A product
-    with all lags is one product with the signal, followed by sums over shifts.
-    """
-
-    signal: Array  # (times, features)
-    at: Sequence[Any]  # per lag: a slice or an array of the rows' places in the signal
-    inside: Array | None  # (lags, rows), or None where every row sees every lag
-    build: Callable[[], Array]
-
-    def times(self, W: Array) -> Array:
-        k, n_lags = len(W), len(self.at)
-        seen = W.reshape(k * n_lags, self.signal.shape[1]) @ self.signal.T
-        seen = seen.reshape(k, n_lags, len(self.signal))
-        total: Any = 0.0
-        for lag, place in enumerate(self.at):
-            part = seen[:, lag, place]
-            total = total + (part if self.inside is None else part * self.inside[lag])
-        return total
-
-    def single(self, W: Array) -> Array:
-        """Return a new X W ``(rows, k)`` in single precision, from W ``(columns, k)`` in it."""
-        return self.times(W.T).T.astype(np.float32)
-
-    def adjoint(self, S: Array) -> Array:
-        k, n_lags = len(S), len(self.at)
-        spread = np.zeros((k, n_lags, len(self.signal)))
-        for lag, place in enumerate(self.at):
-            spread[:, lag, place] += S if self.inside is None else S * self.inside[lag]
-        found = spread.reshape(k * n_lags, len(self.signal)) @ self.signal
-        return found.reshape(k, n_lags * self.signal.shape[1])
-
-    def dense(self) -> Array:
-        return self.build()
+    columns: Columns
+    places: Any  # a slice or numbers
+    keep: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +43,8 @@ class Rows:
     ``parts`` makes, when first needed, the columns with the places of their coefficients. The
     responses are those of one model ``(rows,)`` or of many ``(k, rows)``; ``lines`` picks some of
     them each time that they are read, so that no copies pile up. ``first`` is the number of the
-    first row among all of its source.
+    first row among all of its source. With ``panels``, each line of coefficients reads columns of
+    its own as well: all but products are then those of one `member`.
 
     >>> rows = Rows.of(np.array([[1.0, 2.0], [1.0, 4.0]]), y=np.array([0.0, 1.0]))
     >>> rows.times(np.array([[1.0, 0.5]])), rows.adjoint(np.array([[1.0, 1.0]]))
@@ -181,6 +59,7 @@ class Rows:
     trials: Array | None = None
     lines: Sequence[int] | None = None
     first: int = 0
+    panels: Callable[[], Sequence[tuple[slice, Panel]]] | None = None
 
     @staticmethod
     def of(
@@ -209,8 +88,29 @@ class Rows:
 
     @cached_property
     def columns(self) -> Sequence[tuple[slice, Columns]]:
-        """The columns, part by part."""
+        """The columns that all lines of coefficients read, part by part."""
         return self.parts()
+
+    @cached_property
+    def _own(self) -> Sequence[tuple[slice, Panel]]:
+        return () if self.panels is None else self.panels()
+
+    @property
+    def _every(self) -> Sequence[tuple[slice, Columns | Panel]]:
+        return (*self.columns, *self._own)
+
+    def member(self, k: int) -> Rows:
+        """Return the rows with the columns that the k-th line of coefficients reads."""
+        if self.panels is None:
+            return self
+        parts = list(self.columns)
+        for where, panel in self._own:
+            stop = where.start
+            for columns in panel.member(k):
+                start, stop = stop, stop + columns.n_columns
+                parts.append((slice(start, stop), columns))
+        parts.sort(key=lambda part: part[0].start)
+        return replace(self, parts=lambda: parts, panels=None)
 
     @cached_property
     def X(self) -> Array:
@@ -219,50 +119,72 @@ class Rows:
             return self.columns[0][1].dense()
         X = np.empty((len(self), self.n_coefficients))
         for where, part in self.columns:
-            X[:, where] = part.dense()
+            part.dense(X[:, where])
         return X
+
+    def times(self, W: Array) -> Array:
+        """Return W X', ``(k, rows)``, from W ``(k, p)``."""
+        total: Any = None
+        for where, part in self._every:
+            product = part.times(W[:, where])
+            total = product if total is None else total + product
+        n = len(self)
+        if total is None:
+            return np.zeros((len(W), n))
+        return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))
+
+    def adjoint(self, S: Array) -> Array:
+        """Return S X, ``(k, p)``, from S ``(k, rows)``."""
+        every = self._every
+        if len(every) == 1:
+            return every[0][1].adjoint(S)
+        products = np.empty((len(S), self.n_coefficients))
+        for where, part in every:
+            products[:, where] = part.adjoint(S)
+        return products
+
+    @property
+    def width(self) -> int:
+        """How many numbers a product reads of each row."""
+        return sum(part.width for _, part in self.columns)
+
+    @cached_property
+    def _pieces(self) -> list[_Piece]:
+        """The columns as Gram matrices are made of them: their matrices side by side, if several.
+
+        Those with a way of their own to meet others stand apart.
+        """
+        apart = [_Piece(part, where) for where, part in self.columns if part.crosses]
+        beside = [(where, part) for where, part in self.columns if not part.crosses]
+        if len(beside) < 2:
+            return [*(_Piece(part, where) for where, part in beside), *apart]
+        places = np.concatenate([np.arange(where.start, where.stop) for where, _ in beside])
+        X, stop = np.empty((len(self), len(places))), 0
+        for _, part in beside:
+            start, stop = stop, stop + part.n_columns
+            part.dense(X[:, start:stop])
+        return [_Piece(Dense(X), span(places)), *apart]
 
     def gram(
         self, weights: Array | None, members: Array | None = None, single: bool = False
     ) -> Array:
         """Return X' diag(weights) X, of some columns if not of all; in single precision if said."""
-        if any(isinstance(part, Coded) for _, part in self.columns):
-            found = self._coded_gram(np.ones(len(self)) if weights is None else weights)
-            return found if members is None else found[np.ix_(members, members)]
-        head, tail = self.columns[0] if self.columns else None, self.columns[1:]
-        if head is None or not isinstance(head[1], Ones) or len(tail) != 1:
-            return weighted_gram(self.X if members is None else self.X[:, members], weights, single)
-        # An intercept beside one matrix: the matrix is not copied to stand beside a column of ones.
-        X = tail[0][1].dense()
-        ones = members is None or 0 in members
-        if members is not None:
-            X = X[:, members[int(ones) :] - 1]
-        inner = weighted_gram(X, weights, single)
-        if not ones:
-            return inner
-        count = np.ones(len(self)) if weights is None else weights
-        found = np.empty((1 + X.shape[1],) * 2)
-        found[0, 0], found[1:, 1:] = count.sum(), inner
-        found[0, 1:] = found[1:, 0] = count @ X
-        return found
-
-    def _coded_gram(self, weights: Array) -> Array:
-        """Return X' diag(weights) X part by part: factors meet each other by counting."""
-        found = np.empty((self.n_coefficients,) * 2)
-        parts = [
-            (where, part if isinstance(part, Coded) else part.dense())
-            for where, part in self.columns
-        ]
-        for k, (here, part) in enumerate(parts):
-            for there, other in parts[: k + 1]:
-                if isinstance(part, Coded):
-                    cross = part.gram_with(other, weights)
-                elif isinstance(other, Coded):
-                    cross = other.gram_with(part, weights).T
-                else:
-                    cross = part.T @ (weights[:, None] * other)
-                found[here, there], found[there, here] = cross, cross.T
-        return found
+        if members is None:
+            pieces, size = self._pieces, self.n_coefficients
+        else:
+            pieces, size = _picked(self._pieces, members, self.n_coefficients), len(members)
+        if len(pieces) == 1 and pieces[0].keep is None and isinstance(pieces[0].places, slice):
+            return pieces[0].columns.gram(weights, single)
+        product = np.empty((size, size))
+        heavy = np.ones(len(self)) if weights is None else weights
+        for k, piece in enumerate(pieces):
+            own = piece.columns.gram(weights, single)
+            product[_grid(piece.places, piece.places)] = _kept(own, piece, piece)
+            for other in pieces[:k]:
+                across = _kept(cross_gram(piece.columns, other.columns, heavy), piece, other)
+                product[_grid(piece.places, other.places)] = across
+                product[_grid(other.places, piece.places)] = across.T
+        return product
 
     def packed_grams(self, weights: Array) -> Array:
         """Return the lower triangles of X' diag(w) X for each line of weights, in single precision.
@@ -278,33 +200,41 @@ class Rows:
                 np.multiply(X[: k + 1], X[k], out=pairs[start:stop])
             return weights.astype(np.float32) @ pairs.T
 
-    def times(self, W: Array) -> Array:
-        """Return W X', ``(k, rows)``, from W ``(k, p)``."""
-        if not self.columns:
-            return np.zeros((len(W), len(self)))
-        total: Any = None
-        for where, part in self.columns:
-            product = part.times(W[:, where])
-            total = product if total is None else total + product
-        n = len(self)
-        return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))
 
-    @property
-    def width(self) -> int:
-        """How many numbers a product reads of each row."""
-        return sum(
-            part.values.shape[1] if isinstance(part, Coded) else where.stop - where.start
-            for where, part in self.columns
-        )
+def _picked(pieces: list[_Piece], members: Array, p: int) -> list[_Piece]:
+    """Return what is left of the pieces where only some of p columns are asked for."""
+    order = np.full(p, -1)
+    order[members] = np.arange(len(members))
+    picked = []
+    for columns, places, _ in pieces:
+        at = order[places]
+        keep = np.flatnonzero(at >= 0)
+        if not len(keep):
+            continue
+        at = at[keep]
+        if np.all(np.diff(at) == 1):
+            at = slice(int(at[0]), int(at[-1]) + 1)
+        if columns.crosses:
+            picked.append(_Piece(columns, at, keep))
+        else:
+            picked.append(_Piece(Dense(columns.dense()[:, span(keep)]), at))
+    return picked
 
-    def adjoint(self, S: Array) -> Array:
-        """Return S X, ``(k, p)``, from S ``(k, rows)``."""
-        if len(self.columns) == 1:
-            return self.columns[0][1].adjoint(S)
-        found = np.empty((len(S), self.n_coefficients))
-        for where, part in self.columns:
-            found[:, where] = part.adjoint(S)
-        return found
+
+def _grid(rows: Any, columns: Any) -> Any:
+    """Return the index of some rows and columns of a matrix, each a slice or numbers."""
+    if isinstance(rows, slice) and isinstance(columns, slice):
+        return rows, columns
+    rows, columns = (
+        np.arange(one.start, one.stop) if isinstance(one, slice) else one for one in (rows, columns)
+    )
+    return np.ix_(rows, columns)
+
+
+def _kept(product: Array, piece: _Piece, other: _Piece) -> Array:
+    """Return what is kept of the rows and columns of a product of two pieces."""
+    product = product if piece.keep is None else product[piece.keep]
+    return product if other.keep is None else product[:, other.keep]
 
 
 def unpacked(triangles: Array, p: int) -> Array:
@@ -313,27 +243,7 @@ def unpacked(triangles: Array, p: int) -> Array:
     >>> unpacked(np.array([[1.0, 2.0, 3.0]]), 2).tolist()
     [[[1.0, 2.0], [2.0, 3.0]]]
     """
-    found = np.empty((len(triangles), p, p))
+    square = np.empty((len(triangles), p, p))
     i, j = np.tril_indices(p)
-    found[:, i, j] = found[:, j, i] = triangles
-    return found
-
-
-def weighted_gram(X: Array, weights: Array | None, single: bool = False) -> Array:
-    """X' diag(weights) X; half the work where no weight is negative.
-
-    >>> weighted_gram(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0])).round(12).tolist()
-    [[3.0, 10.0], [10.0, 36.0]]
-    """
-    # numpy hands a product with the own transpose to dsyrk.
-    if weights is None:
-        return X.T @ X
-    if weights.size and weights.min() < 0.0:
-        return X.T @ (weights[:, None] * X)
-    root = np.sqrt(weights)[:, None]
-    if not single:
-        scaled = root * X
-        return scaled.T @ scaled
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = np.multiply(root, X, dtype=np.float32, casting="same_kind")
-        return scaled.T @ scaled
+    square[:, i, j] = square[:, j, i] = triangles
+    return square

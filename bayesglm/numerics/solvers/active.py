@@ -24,7 +24,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.rows.rows import weighted_gram
+from bayesglm.numerics.rows.columns import weighted_gram
 from bayesglm.numerics.solvers.kinked import Curved, Held, climb, kkt_residual
 from bayesglm.numerics.solvers.newton import Solution, arrived, standardised
 

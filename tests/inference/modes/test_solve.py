@@ -332,7 +332,6 @@ def test_a_movie_by_shifts_is_the_movie_laid_out(way, edges, monkeypatch):
     force(monkeypatch, "_by_newton")
     laid_out = bg.fit_map(model, data)
     monkeypatch.setattr(design_module, "SMALL", 0)
-    monkeypatch.setattr(design_module, "WIDE", 10)
     assert not open_problems(model, data)[0].design.predictors._keeps_all
     assert blocks_module.SHIFTED_FEATURES <= 12
     force(monkeypatch, way)

@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm.design.blocks as blocks_module
+import bayesglm.numerics.rows.lagged as lagged_module
 from bayesglm.design.blocks import Block
-from bayesglm.numerics.rows.rows import Coded, Dense, Ones, Rows, Shifted, unpacked, weighted_gram
+from bayesglm.numerics.rows.coded import Coded
+from bayesglm.numerics.rows.columns import weighted_gram
+from bayesglm.numerics.rows.dense import Dense, Ones
+from bayesglm.numerics.rows.lagged import Shifted, Windows
+from bayesglm.numerics.rows.rows import Rows, unpacked
 
 RNG = np.random.default_rng(5)
 
@@ -68,14 +73,17 @@ def assert_stands_for(columns, X, n_models=3):
         np.testing.assert_allclose(columns.adjoint(S[:k]), S[:k] @ X, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", [Shifted, Windows, Dense])
 @given(lagged_rows(), st.sampled_from([np.float64, np.float32]))
-def test_shifts_are_the_lagged_matrix(case, dtype):
+def test_lags_are_the_lagged_matrix(kind, case, dtype):
     lengths, n_features, lags, rows = case
     block, signal = make_block(lengths, n_features, lags, dtype)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks_module, "SHIFTED_FEATURES", 1)
+        patch.setattr(blocks_module, "SHIFTED_FEATURES", 1 if kind is Shifted else 100)
+        patch.setattr(lagged_module, "LEAST", 0 if kind is Windows else 100)
         shifted = block.on(rows)
-    assert isinstance(shifted, Shifted)
+    # Rows of one run are always windows.
+    assert isinstance(shifted, kind) or (kind is Dense and isinstance(shifted, Windows))
     expected = lagged_by_hand(signal.astype(np.float64), lengths, lags, rows)
     np.testing.assert_array_equal(block.columns(rows), expected)
     np.testing.assert_array_equal(shifted.dense(), expected)
@@ -93,11 +101,11 @@ def test_gaps_at_the_ends_of_the_data(rows):
     assert_stands_for(shifted, lagged_by_hand(signal, [8], lags, rows))
 
 
-def test_few_features_are_laid_side_by_side():
+def test_few_features_are_windows():
     block, signal = make_block([6], blocks_module.SHIFTED_FEATURES - 1, range(2))
     columns = block.on(np.arange(6))
-    assert isinstance(columns, Dense)
-    np.testing.assert_array_equal(columns.X, lagged_by_hand(signal, [6], range(2), range(6)))
+    assert isinstance(columns, Windows)
+    np.testing.assert_array_equal(columns.dense(), lagged_by_hand(signal, [6], range(2), range(6)))
 
 
 def test_the_shifts_of_one_row():

@@ -1,0 +1,173 @@
+"""Columns made of other columns: projected on a basis, or multiplied row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from bayesglm.numerics.rows.columns import (
+    Columns,
+    cross_by_matrix,
+    cross_gram,
+    weighted_gram,
+    written,
+)
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Columns times a basis ``(n, functions)``, as of lags, each function for every feature.
+
+    The inner columns are basis-major, ``n x n_features`` of them, and so are these,
+    ``functions x n_features``.
+
+    >>> from bayesglm.numerics.rows.dense import Dense
+    >>> inner, basis = Dense(np.array([[1.0, 2.0], [3.0, 4.0]])), np.array([[1.0], [1.0]])
+    >>> Projected(inner, basis).dense().tolist()
+    [[3.0], [7.0]]
+    """
+
+    inner: Columns
+    basis: Array
+    n_features: int = 1
+
+    laid_for_one: ClassVar[bool] = True
+    laid_for_many: ClassVar[bool] = True
+    crosses: ClassVar[bool] = False
+
+    @property
+    def n_columns(self) -> int:
+        return self.basis.shape[1] * self.n_features
+
+    @property
+    def width(self) -> int:
+        return self.inner.width
+
+    def times(self, W: Array) -> Array:
+        return self.inner.times(self._along(W, self.basis))
+
+    def adjoint(self, S: Array) -> Array:
+        return self._along(self.inner.adjoint(S), self.basis.T)
+
+    def dense(self, out: Array | None = None) -> Array:
+        return written(self._along(self.inner.dense(), self.basis.T), out)
+
+    def gram(self, weights: Array | None, single: bool = False) -> Array:
+        return weighted_gram(self.dense(), weights, single)
+
+    def cross(self, other: Columns, weights: Array) -> Array:
+        return cross_by_matrix(self.dense(), other, weights)
+
+    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
+        return self._along(self.inner.sums(codes, n_codes, s), self.basis.T)
+
+    def single(self, W: Array) -> Array:
+        basis = self.basis.astype(np.float32, copy=False)
+        return self.inner.single(np.ascontiguousarray(self._along(W.T, basis).T))
+
+    def for_single(self) -> Projected:
+        basis = self.basis.astype(np.float32)
+        return replace(self, inner=self.inner.for_single(), basis=basis)
+
+    def _along(self, W: Array, basis: Array) -> Array:
+        """Return W ``(k, m x features)`` times basis ``(n, m)`` of each feature."""
+        if self.n_features == 1:
+            return W @ basis.T
+        by_feature = W.reshape(len(W), basis.shape[1], self.n_features)
+        return np.matmul(basis, by_feature).reshape(len(W), -1)
+
+
+@dataclass(frozen=True)
+class Products:
+    """All products of a column of one and a column of another, the first-major: x_i z_j.
+
+    Products with them go through one column of the narrower after the other.
+
+    >>> from bayesglm.numerics.rows.dense import Dense
+    >>> one, other = Dense(np.array([[2.0, 3.0]])), Dense(np.array([[5.0, 7.0]]))
+    >>> Products(one, other).dense().tolist()
+    [[10.0, 14.0, 15.0, 21.0]]
+    """
+
+    one: Columns
+    other: Columns
+
+    laid_for_one: ClassVar[bool] = False
+    laid_for_many: ClassVar[bool] = False
+
+    @property
+    def n_columns(self) -> int:
+        return self.one.n_columns * self.other.n_columns
+
+    @property
+    def width(self) -> int:
+        return self.one.width * self.other.width
+
+    def times(self, W: Array) -> Array:
+        narrow, wide = self._sides()
+        pairs = zip(narrow.dense().T, self._apart(W), strict=True)
+        return sum(column * wide.times(part) for column, part in pairs)
+
+    def adjoint(self, S: Array) -> Array:
+        narrow, wide = self._sides()
+        return self._joined([wide.adjoint(S * column) for column in narrow.dense().T])
+
+    def dense(self, out: Array | None = None) -> Array:
+        X = self.one.dense()[:, :, None] * self.other.dense()[:, None, :]
+        return written(X.reshape(len(X), self.n_columns), out)
+
+    def gram(self, weights: Array | None, single: bool = False) -> Array:
+        narrow, wide = self._sides()
+        columns = narrow.dense().T
+        if not self.crosses:
+            return weighted_gram(self.dense(), weights, single)
+        heavy = columns if weights is None else weights * columns
+        return self._joined([self._joined([wide.gram(a * b) for b in columns]).T for a in heavy]).T
+
+    @property
+    def crosses(self) -> bool:
+        return self._sides()[1].crosses
+
+    def cross(self, other: Columns, weights: Array) -> Array:
+        narrow, wide = self._sides()
+        columns = narrow.dense().T
+        return self._joined([cross_gram(wide, other, weights * one).T for one in columns]).T
+
+    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
+        narrow, wide = self._sides()
+        return self._joined([wide.sums(codes, n_codes, s * one) for one in narrow.dense().T])
+
+    def single(self, W: Array) -> Array:
+        narrow, wide = self._sides()
+        columns = narrow.dense().astype(np.float32, copy=False).T
+        parts = self._apart(W.T)
+        return sum(
+            column[:, None] * wide.single(np.ascontiguousarray(part.T))
+            for column, part in zip(columns, parts, strict=True)
+        )
+
+    def for_single(self) -> Products:
+        return Products(self.one.for_single(), self.other.for_single())
+
+    def _sides(self) -> tuple[Columns, Columns]:
+        """Return the narrower and the wider of the two."""
+        return (self.one, self.other) if self._first_is_narrow else (self.other, self.one)
+
+    @property
+    def _first_is_narrow(self) -> bool:
+        return self.one.n_columns <= self.other.n_columns
+
+    def _apart(self, W: Array) -> Array:
+        """Return ``(narrow columns, k, wide columns)`` from W ``(k, columns)``."""
+        by_pair = W.reshape(len(W), self.one.n_columns, self.other.n_columns)
+        return by_pair.transpose((1, 0, 2) if self._first_is_narrow else (2, 0, 1))
+
+    def _joined(self, parts: Sequence[Array]) -> Array:
+        """Return ``(k, columns)`` from ``(k, wide columns)`` of each column of the narrower."""
+        by_pair = np.stack(parts, axis=1 if self._first_is_narrow else 2)
+        return by_pair.reshape(len(by_pair), -1)

@@ -1,0 +1,240 @@
+"""Columns of a signal at several lags, which are never laid side by side to be multiplied.
+
+Columns are lag-major, and the lags a range: those of few features are windows of the signal, read
+in place; with many, one product with the signal serves all lags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from bayesglm.numerics.rows.columns import Columns, cross_by_matrix, sums_of, weighted_gram
+
+Array = np.ndarray
+LEAST = 2  # times the number of lags: rows of a run at least, of which windows beat a copy of each
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A signal of few features at several lags.
+
+    ``runs`` are pieces of the signal ``(rows + lags - 1, features)``, one for each run of
+    neighbouring rows: row r of a run sees the ``n_lags`` samples from r on, of which the last is
+    that at the first lag.
+
+    The windows of every n_lags-th row lie end to end, so that they are a matrix in place: a product
+    with all rows is one with each of so many matrices.
+
+    >>> Windows((np.array([[1.0], [2.0], [4.0]]),), 2).dense()
+    array([[2., 1.],
+           [4., 2.]])
+    """
+
+    runs: Sequence[Array]
+    n_lags: int
+
+    laid_for_one: ClassVar[bool] = False
+    laid_for_many: ClassVar[bool] = True
+    crosses: ClassVar[bool] = False
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows."""
+        return sum(map(len, self.runs)) - len(self.runs) * (self.n_lags - 1)
+
+    @property
+    def n_columns(self) -> int:
+        return self.n_lags * self.runs[0].shape[1]
+
+    @property
+    def width(self) -> int:
+        return self.n_columns
+
+    def times(self, W: Array) -> Array:
+        turned = self._turned(W)
+        if len(self.runs) == 1:
+            return self._times(self.runs[0], turned)
+        return np.concatenate([self._times(run, turned) for run in self.runs], axis=1)
+
+    def adjoint(self, S: Array) -> Array:
+        total: Any = 0.0
+        stop = 0
+        for run in self.runs:
+            start, stop = stop, stop + len(run) - self.n_lags + 1
+            total = total + self._adjoint(run, S[:, start:stop])
+        return self._turned(total)
+
+    def dense(self, out: Array | None = None) -> Array:
+        if out is None:
+            out = np.empty((self.n_rows, self.n_columns))
+        stop = 0
+        for run in self.runs:
+            start, stop = stop, stop + len(run) - self.n_lags + 1
+            step, across = run.strides
+            shape = (stop - start, self.n_lags, run.shape[1])
+            seen = as_strided(run[self.n_lags - 1 :], shape, (step, -step, across))
+            out[start:stop].reshape(shape)[...] = seen  # a view: one axis taken apart
+        return out
+
+    def gram(self, weights: Array | None, single: bool = False) -> Array:
+        return weighted_gram(self.dense(), weights, single)
+
+    def cross(self, other: Columns, weights: Array) -> Array:
+        return cross_by_matrix(self.dense(), other, weights)
+
+    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
+        return sums_of(self.dense(), codes, n_codes, s)
+
+    def single(self, W: Array) -> Array:
+        return self.for_single().times(W.T).T
+
+    def for_single(self) -> Windows:
+        return replace(self, runs=[run.astype(np.float32, copy=False) for run in self.runs])
+
+    def _turned(self, W: Array) -> Array:
+        """Return coefficients with the last lag first, as windows have their samples, or back."""
+        turned = W.reshape(len(W), self.n_lags, self.runs[0].shape[1])[:, ::-1]
+        return np.ascontiguousarray(turned).reshape(W.shape)
+
+    def _in_place(self, run: Array) -> tuple[Array, Array]:
+        """Return the windows of a run ``(n_lags, m, columns)``, and those of the rows left over.
+
+        Window j of group i is that of row i + n_lags j.
+        """
+        run = np.ascontiguousarray(run)
+        n, (size, q), one = len(run) - self.n_lags + 1, (self.n_lags, run.shape[1]), run.itemsize
+        m, step = n // size, q * one
+        together = np.ndarray((size, m, size * q), run.dtype, run, strides=(step, step * size, one))
+        left = np.ndarray(
+            (n - m * size, size * q), run.dtype, run, m * size * step, strides=(step, one)
+        )
+        return together, np.ascontiguousarray(left)
+
+    def _times(self, run: Array, W: Array) -> Array:
+        together, left = self._in_place(run)
+        size, m, _ = together.shape
+        k, n = len(W), len(run) - self.n_lags + 1
+        seen = np.empty((k, n), dtype=np.result_type(run, W))
+        if k == 1:
+            seen[0, : m * size].reshape(m, size)[...] = (together @ W[0]).T
+        else:
+            products = np.matmul(W, together.swapaxes(1, 2))
+            seen[:, : m * size].reshape(k, m, size)[...] = products.transpose(1, 2, 0)
+        seen[:, m * size :] = W @ left.T
+        return seen
+
+    def _adjoint(self, run: Array, S: Array) -> Array:
+        together, left = self._in_place(run)
+        size, m, _ = together.shape
+        grouped = S[:, : m * size].reshape(len(S), m, size).transpose(2, 0, 1)
+        total = np.matmul(np.ascontiguousarray(grouped), together).sum(axis=0)
+        return total + S[:, m * size :] @ left
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A signal of many features at several lags.
+
+    Row t reads ``signal[at[l]][t]`` at lag l, and zero where ``inside[l, t]`` is false. A product
+    with all lags is one product with the signal, followed by sums over shifts.
+    """
+
+    signal: Array  # (times, features)
+    at: Sequence[Any]  # per lag: a slice or an array of the rows' places in the signal
+    inside: Array | None  # (lags, rows), or None where every row sees every lag
+
+    laid_for_one: ClassVar[bool] = True
+    laid_for_many: ClassVar[bool] = False
+    crosses: ClassVar[bool] = False
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.at) * self.signal.shape[1]
+
+    @property
+    def width(self) -> int:
+        return self.n_columns
+
+    def times(self, W: Array) -> Array:
+        k, n_lags = len(W), len(self.at)
+        seen = W.reshape(k * n_lags, self.signal.shape[1]) @ self.signal.T
+        seen = seen.reshape(k, n_lags, len(self.signal))
+        total: Any = 0.0
+        for lag, place in enumerate(self.at):
+            part = seen[:, lag, place]
+            total = total + (part if self.inside is None else part * self.inside[lag])
+        return total
+
+    def adjoint(self, S: Array) -> Array:
+        k, n_lags = len(S), len(self.at)
+        spread = np.zeros((k, n_lags, len(self.signal)))
+        for lag, place in enumerate(self.at):
+            spread[:, lag, place] += S if self.inside is None else S * self.inside[lag]
+        products = spread.reshape(k * n_lags, len(self.signal)) @ self.signal
+        return products.reshape(k, n_lags * self.signal.shape[1])
+
+    def dense(self, out: Array | None = None) -> Array:
+        parts = [self.signal[place] for place in self.at]
+        if self.inside is not None:
+            parts = [
+                np.where(seen[:, None], part, 0.0)
+                for seen, part in zip(self.inside, parts, strict=True)
+            ]
+        return np.concatenate(parts, axis=1, out=out)
+
+    def gram(self, weights: Array | None, single: bool = False) -> Array:
+        return weighted_gram(self.dense(), weights, single)
+
+    def cross(self, other: Columns, weights: Array) -> Array:
+        return cross_by_matrix(self.dense(), other, weights)
+
+    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
+        return sums_of(self.dense(), codes, n_codes, s)
+
+    def single(self, W: Array) -> Array:
+        return self.times(W.T).T.astype(np.float32)
+
+    def for_single(self) -> Shifted:
+        return self
+
+
+def windows(signal: Array, rows: Array, lags: Array, start: Array, stop: Array) -> Windows | None:
+    """Return windows of some samples, or None where they are too scattered for it to pay.
+
+    Each sample lies in its own trial, from ``start`` to before ``stop``, beyond whose ends it sees
+    zeros.
+    """
+    edges = _edges(rows, start)
+    if (len(edges) - 1) * len(lags) * LEAST > len(rows) and len(edges) > 2:
+        return None
+    runs = [
+        _run(signal, rows[a] - lags[-1], rows[b - 1] - lags[0] + 1, start[rows[a]], stop[rows[a]])
+        for a, b in pairwise(edges)
+    ]
+    return Windows(runs, len(lags))
+
+
+def _edges(rows: Array, start: Array) -> Array:
+    """Return where runs of neighbouring samples of one trial begin, and the end of the last."""
+    first, last = int(rows[0]), int(rows[-1])
+    if last - first == len(rows) - 1 and start[first] == start[last]:
+        return np.array([0, len(rows)])
+    begins = (np.diff(rows) != 1) | (np.diff(start[rows]) != 0)
+    return np.concatenate(([0], np.flatnonzero(begins) + 1, [len(rows)]))
+
+
+def _run(signal: Array, first: int, stop: int, begins: int, ends: int) -> Array:
+    """Return a run of the signal, with zeros where it leaves its trial."""
+    inner = slice(max(first, begins), max(min(stop, ends), begins))
+    seen = np.asarray(signal[inner], dtype=np.float64)
+    if len(seen) == stop - first:
+        return seen
+    padded = np.zeros((stop - first, signal.shape[1]))
+    padded[inner.start - first : inner.start - first + len(seen)] = seen
+    return padded

@@ -1,0 +1,91 @@
+"""Columns of every class at random, each with the matrix that it stands for.
+
+`EXAMPLES` has one entry a class: a new class is covered by the tests of all by one more.
+"""
+
+import numpy as np
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from bayesglm.numerics.rows.coded import Coded
+from bayesglm.numerics.rows.composed import Products, Projected
+from bayesglm.numerics.rows.dense import Dense, Ones
+from bayesglm.numerics.rows.lagged import Shifted, Windows
+from bayesglm.numerics.rows.sparse import Sparse
+
+
+def _dense(draw, n, rng):
+    X = rng.normal(size=(n, draw(st.integers(1, 4))))
+    return Dense(X), X
+
+
+def _ones(draw, n, rng):
+    return Ones(n), np.ones((n, 1))
+
+
+def _sparse(draw, n, rng):
+    X = rng.normal(size=(n, draw(st.integers(1, 5))))
+    X[rng.random(X.shape) < 0.6] = 0.0
+    return Sparse(csr_array(X)), X
+
+
+def _coded(draw, n, rng):
+    n_levels, n_effects = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    codes, values = rng.integers(0, n_levels, n), rng.normal(size=(n, n_effects))
+    X = np.zeros((n, n_effects, n_levels))
+    for row, level in enumerate(codes):
+        X[row, :, level] = values[row]
+    return Coded(codes, values, n_levels), X.reshape(n, -1)
+
+
+def _windows(draw, n, rng):
+    n_lags, n_features = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    lengths = [n] if n < 2 or draw(st.booleans()) else [n // 2, n - n // 2]
+    runs = [rng.normal(size=(length + n_lags - 1, n_features)) for length in lengths]
+    X = [run[row : row + n_lags][::-1] for run in runs for row in range(len(run) - n_lags + 1)]
+    return Windows(runs, n_lags), np.reshape(X, (n, -1))
+
+
+def _shifted(draw, n, rng):
+    n_lags, n_features = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    signal = rng.normal(size=(n + 5, n_features))
+    at = [np.sort(rng.permutation(n + 5)[:n]) for _ in range(n_lags)]
+    inside = rng.random((n_lags, n)) < 0.7 if draw(st.booleans()) else None
+    seen = np.ones((n_lags, n), bool) if inside is None else inside
+    X = [[signal[at[lag][row]] * seen[lag, row] for lag in range(n_lags)] for row in range(n)]
+    return Shifted(signal, at, inside), np.reshape(X, (n, -1))
+
+
+def _projected(draw, n, rng):
+    n_lags, n_features = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    run = rng.normal(size=(n + n_lags - 1, n_features))
+    basis = rng.normal(size=(n_lags, draw(st.integers(1, 3))))
+    X = [basis.T @ run[row : row + n_lags][::-1] for row in range(n)]
+    return Projected(Windows((run,), n_lags), basis, n_features), np.reshape(X, (n, -1))
+
+
+def _products(draw, n, rng):
+    (one, X), (other, Z) = (draw(st.sampled_from(SIMPLE))(draw, n, rng) for _ in range(2))
+    both = [np.outer(x, z).ravel() for x, z in zip(X, Z, strict=True)]
+    return Products(one, other), np.array(both)
+
+
+SIMPLE = [_dense, _ones, _sparse, _coded, _windows]
+EXAMPLES = {
+    "dense": _dense,
+    "ones": _ones,
+    "sparse": _sparse,
+    "coded": _coded,
+    "windows": _windows,
+    "shifted": _shifted,
+    "projected": _projected,
+    "products": _products,
+}
+
+
+@st.composite
+def columns(draw, names=tuple(EXAMPLES), count=1):
+    """Return columns of the same rows, ``count`` of them, and the matrix of each."""
+    n = draw(st.integers(1, 14))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    return [EXAMPLES[draw(st.sampled_from(names))](draw, n, rng) for _ in range(count)]
