@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from priors import prior_of
+from terms import EXAMPLES as TERMS
 
 import bayesglm as bg
 from bayesglm.spec.codec import NOUNS
@@ -192,11 +194,12 @@ def test_every_noun_inside_a_model(noun):
     assert eval(repr(noun), vars(bg)) == noun
 
 
+NOUN_OF = {name: every[0].term for name, every in TERMS.items()}
+
+
 @pytest.mark.parametrize("name", NOUNS)
 def test_every_noun_is_frozen(name):
-    examples = {"GLM": ("y", "x"), "Lagged": ("x", 2), "History": (2,), "Flat": ()}
-    examples |= {"Linear": ("x",), "Group": ("g",)}
-    noun = NOUNS[name](*examples.get(name, (1.5,)))
+    noun = bg.GLM("y", "x") if name == "GLM" else NOUN_OF.get(name) or prior_of(NOUNS[name])
     for field in dataclasses.fields(noun) or [None]:
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(noun, field.name if field else "scale", 2.0)
