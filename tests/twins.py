@@ -40,8 +40,7 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
 def gradient(objective, theta):
     """Return the slope of the whole log density, kinks and learned scales included."""
     if not objective.registry.scales:
-        away = np.sign(theta - objective.kink_at)
-        return objective.evaluate(theta).gradient - objective.kink * away
+        return objective.evaluate(theta).gradient - objective.kinks.slope(theta)
     found = objective.rowwise.terms(objective.w(theta), objective.phi(theta))
     slope = objective.prior_slope(theta)[1]
     objective.add_likelihood_slope(theta, found.w, found.phi, slope)

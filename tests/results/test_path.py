@@ -67,7 +67,7 @@ def assert_same_point(found, expected, problem):
     gap = np.abs(one - other)
     assert np.all((gap[:n] <= 1e-5 * sd) | (gap[:n] <= 1e-6 * np.abs(other[:n])))
     assert np.all(gap[n:] <= 1e-6)
-    kinked = objective.kink[:n] > 0
+    kinked = objective.kinks.weight[:n] > 0
     np.testing.assert_array_equal(one[:n][kinked] == 0, other[:n][kinked] == 0)
 
 

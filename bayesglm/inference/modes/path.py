@@ -69,7 +69,7 @@ def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
     if quadratic and objectives[0].n_coefficients <= MOST_KEPT:
         first = with_moments(objectives[0], problems[0].start(objectives[0]))
         objectives = [replace(objective, moments=first.moments) for objective in objectives]
-    if objectives[0].kink.any() and not objectives[0].free:
+    if objectives[0].kinks.any and not objectives[0].free:
         try:
             solutions = (_active if few_rows else _sparse)(problems, objectives)
             for problem, solution in zip(problems, solutions, strict=True):
@@ -92,7 +92,7 @@ def _sparse(problems: Sequence[Problem], objectives: Sequence[Objective]) -> lis
 
 def _active(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     first, found = objectives[0], []
-    x = np.where(first.kink > 0.0, first.kink_at, problems[0].start(first))
+    x = first.kinks.start(problems[0].start(first))
     for objective in objectives:
         found.append(maximise_active(row_function(objective), x))
         x = found[-1].x
@@ -126,7 +126,7 @@ def _one_by_one(
             raise explained(problem, error) from error
         check_mode(problem, solution)
         x, curvature = solution.x, None
-        if objective.n_coefficients <= MOST_KEPT and not objective.kink.any():
+        if objective.n_coefficients <= MOST_KEPT and not objective.kinks.any:
             every = np.arange(objective.n_coefficients)
             curvature = objective.likelihood_curvature(x, every)
         saturated = _saturated(objective, x)
@@ -135,7 +135,7 @@ def _one_by_one(
 
 
 def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | None) -> Solution:
-    if objective.free or objective.kink.any() or not objective.log_concave:
+    if objective.free or objective.kinks.any or not objective.log_concave:
         return judge(objective, x)
     if curvature is None:
         return maximise(problem, objective)
@@ -161,16 +161,18 @@ def _point(
 ) -> Point:
     """Add to a solution what its curvature says; ``curvature`` is the likelihood's, if known."""
     x, p = solution.x, objective.n_coefficients
-    kink = objective.kink[:p]
-    active = np.flatnonzero((kink == 0.0) | (x[:p] != objective.kink_at[:p]))
+    kinks = objective.priors.kinks
+    active = np.flatnonzero(~kinks.held(x[:p] - kinks.at))
     edf, sd = float(len(active)), None
     if len(active) > MOST_KEPT:
         edf = np.nan
-    elif objective.priors.bends() or not kink.any():
+    elif objective.priors.bends() or kinks.groups or not kinks.any:
         prior = objective.priors.curvature(x, active)
+        of_kinks = kinks.bends(x[:p], active)
+        prior = prior if of_kinks is None else prior + of_kinks
         if curvature is None:
             curvature = objective.likelihood_curvature(x, active)
         inverse = inverse_curvature(curvature + prior)
         edf = float(np.sum(inverse * curvature))
-        sd = None if kink.any() else np.sqrt(np.diagonal(centre.raw_covariance(inverse)))
+        sd = None if kinks.any else np.sqrt(np.diagonal(centre.raw_covariance(inverse)))
     return Point(solution, objective.log_prior(x), saturated, edf, sd)

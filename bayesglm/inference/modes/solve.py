@@ -62,7 +62,7 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
     """Return every neuron's mode, or why it has none; neurons that share a design go together."""
     groups: dict[tuple, list[int]] = {}
     for k, problem in enumerate(problems):
-        alone = problem.natural.free or problem.natural.kink.any()
+        alone = problem.natural.free or problem.natural.kinks.any
         key = (id(problem.design.predictors), k if alone else -1)
         groups.setdefault(key, []).append(k)
     found: dict[int, Solution | ConvergenceError] = {}
@@ -102,7 +102,7 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
         return _by_moments
     if objective.free or not objective.log_concave:
         return _by_newton
-    if objective.kink.any():
+    if objective.kinks.any:
         return _by_newton if newton_time < 0.01 and p <= 200 else _by_sparse_path
     if p > MOST_KEPT:
         return _matrix_free
@@ -116,20 +116,19 @@ def _route(problem: Problem, objective: Objective, together: int) -> Route:
 def wide(objective: Objective, n: int) -> bool:
     """Say whether a mode under kinks is for Newton on the active coordinates to find."""
     p = objective.n_coefficients
-    kinked = bool(objective.kink.any()) and objective.log_concave and not objective.free
+    kinked = objective.kinks.any and objective.log_concave and not objective.free
     return kinked and n <= WIDE * p and n * p <= MOST_AT_ONCE
 
 
 def judge(objective: Objective, x0: Array) -> Solution:
     """Newton's method, which says why where there is no maximum."""
-    if objective.kink.any():
+    if objective.kinks.any:
         return proximal_newton(
             objective.evaluate,
             objective.value,
             x0,
             objective.change,
-            objective.kink,
-            objective.kink_at,
+            objective.kinks,
         )
     return newton(objective.evaluate, objective.value, x0, objective.change)
 
@@ -396,7 +395,7 @@ def _arrive(
 def _by_active(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     found = []
     for problem, objective in zip(problems, objectives, strict=True):
-        start = np.where(objective.kink > 0.0, objective.kink_at, problem.start(objective))
+        start = objective.kinks.start(problem.start(objective))
         try:
             found.append(maximise_active(row_function(objective), start))
         except ConvergenceError:
@@ -438,8 +437,7 @@ def path_functions(objectives: Sequence[Objective]) -> Functions:
     return Functions(
         lambda x, who: smooth_slopes([objectives[k] for k in who], x),
         curvature,
-        np.stack([objective.kink for objective in objectives]),
-        first.kink_at,
+        replace(first.kinks, weight=np.stack([one.kinks.weight for one in objectives])),
         None if alike else own,
         exact=first.moments is not None,
     )

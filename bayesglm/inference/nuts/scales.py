@@ -41,7 +41,7 @@ def around_scales(problem: Problem) -> Coordinates:
         of_w = information + diagonal_of_priors(given, theta)
     else:
         of_w = information + given.prior_curvature(theta[:p], every)
-        of_w.flat[:: p + 1] += 0.5 * given.kink**2
+        of_w.flat[:: p + 1] += given.kinks.precision()
         of_w = turned(objective.coefficients, of_w, theta)
     sds, shrunk, centre = np.ones(p), [], theta.copy()
     for part in objective.coefficients:
@@ -80,11 +80,11 @@ def learned_units(problems: list[Problem]) -> dict[str, list[Shrunk]]:
 
 
 def diagonal_of_priors(objective: Objective, theta: Array) -> Array:
-    """Return the precisions ``(p,)`` that the priors of w give, k^2 / 2 that of a kink k |w|.
+    """Return the precisions ``(p,)`` that the priors of w give, each kink being worth its own.
 
     Of coefficients under transforms they are the natural ones in the units of theta.
     """
-    found = 0.5 * objective.kink[: objective.n_coefficients] ** 2
+    found = objective.kinks.precision()[: objective.n_coefficients]
     w = objective.w(theta)
     for part in objective.coefficients:
         found[part.where] += part.typical_precision(w[part.where])

@@ -49,7 +49,7 @@ def whiten(problem: Problem) -> Whitening:
         centre = problem.start(objective)
     if at_mode and objective.size <= MOST_WHITENED:
         precision = -objective.evaluate(centre).hessian
-        precision.flat[:: objective.size + 1] += 0.5 * objective.kink**2
+        precision.flat[:: objective.size + 1] += objective.kinks.precision()
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             precision = _diagonal(objective, centre)
@@ -90,8 +90,8 @@ def _widths(objective: Objective, coordinates: Coordinates) -> Array:
     of about c^3 0.06 (k^2 v)^(5/2) exp(-z^2 / 2), z being the distance of the kink from the mode in
     sds; c is such that they add up to LOST.
     """
-    variance, kink = coordinates.variance(), objective.kink
-    away = (coordinates.centre - objective.kink_at) ** 2 / variance
+    variance, kink = coordinates.variance(), objective.kinks.weight
+    away = (coordinates.centre - objective.kinks.at) ** 2 / variance
     wrong = float((0.06 * (kink**2 * variance) ** 2.5 * np.exp(-0.5 * away)).sum())
     share = min(WIDEST, (LOST / wrong) ** (1.0 / 3.0)) if wrong > 0.0 else WIDEST
     return share * kink * variance

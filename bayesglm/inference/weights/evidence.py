@@ -214,7 +214,7 @@ def _around(
             mode = np.concatenate([nested.centre.mode, nested.outer.mode])
             several = (nested, nested.heavier())
             return Around(mode, lambda: iter(several), np.nan, False, np.nan, None)
-        if objective.kink.any():
+        if objective.kinks.any:
             found = tilted(problem, objective, start, sites)
             pair = (found, found.heavier())
             return Around(found.mode, lambda: iter(pair), np.nan, False, found.last_sd, found.sites)

@@ -24,6 +24,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.solvers.kinks import Kinks
 
 Array = np.ndarray
 LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
@@ -31,7 +32,7 @@ ROUNDS = 5  # of sites, each around the mode that the sites before gave
 SWEEPS = 20  # of expectation propagation around one mode
 DAMPING = 0.7
 SETTLED = 0.02  # posterior standard deviations by which the sites still move a mean
-WEAKEST = 1e-6  # of k^2: a site's least precision
+WEAKEST = 1e-6  # of k^2, or of the posterior's precision at a bare bound: a site's least
 WIDER = 1.03  # times the sds: little is lost by it, and tails that were too light are covered
 FAR = -30.0  # below, a tail's moments come from their series
 
@@ -41,6 +42,8 @@ type Sites = tuple[Array, Array]  # precisions and pulls of the Gaussians that s
 
 class Halves(NamedTuple):
     """exp(-precision v^2 / 2 + pull v - kink |v|): halves of normals on both sides of the kink.
+
+    Of a bound there is no half on the left.
 
     In units of 1/sqrt(precision) the half on the right is that of N(right, 1) above 0, the mirrored
     one on the left that of N(left, 1) above 0, each with its log share of the mass.
@@ -78,8 +81,10 @@ class Halves(NamedTuple):
         return mean, second - mean**2
 
 
-def halves(precision: Array, pull: Array, kink: Array) -> Halves:
+def halves(precision: Array, pull: Array, kink: Array, bound: Array | bool = False) -> Halves:
     """Return the two halves of a normal, of a precision and a pull, that has a kink at 0.
+
+    Where there is a ``bound`` at 0 the left one has no mass.
 
     >>> at = halves(np.array(4.0), np.array(1.0), np.array(2.0))
     >>> v = np.linspace(-9.0, 9.0, 20001)
@@ -88,7 +93,7 @@ def halves(precision: Array, pull: Array, kink: Array) -> Halves:
     """
     root = np.sqrt(precision)
     left, right = -(pull + kink) / root, (pull - kink) / root
-    log_left, log_right = _log_scaled_tail(left), _log_scaled_tail(right)
+    log_left, log_right = np.where(bound, -np.inf, _log_scaled_tail(left)), _log_scaled_tail(right)
     both = np.logaddexp(log_left, log_right)
     log_norm = both + LOG_ROOT_2_PI - np.log(root)
     return Halves(precision, pull, kink, left, right, log_left - both, log_right - both, log_norm)
@@ -117,15 +122,14 @@ class Tilted:
     """The proposal: a Gaussian, and the kinks that stand in it as sites.
 
     ``order`` takes the kinked parameters first; ``root`` is the lower Cholesky factor of the
-    covariance in that order. ``tau`` and ``nu`` are the sites of the kinked ones. ``width`` widens
-    all that is no kink, for tails that cover those of the posterior.
+    covariance in that order. ``kinks`` are those of the kinked ones, ``tau`` and ``nu`` their
+    sites. ``width`` widens all that is no kink, for tails that cover those of the posterior.
     """
 
     mode: Array
     order: Array
     root: Array
-    kink: Array
-    kink_at: Array
+    kinks: Kinks
     tau: Array
     nu: Array
     width: float = 1.0
@@ -146,17 +150,17 @@ class Tilted:
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and their log densities."""
-        size, n_kinked = len(self.mode), len(self.kink)
+        size, n_kinked = len(self.mode), len(self.tau)
         uniform, z = rng.random((n_kinked, n)), np.empty((size, n))
         z[n_kinked:] = rng.standard_normal((size - n_kinked, n))
-        log_q = np.zeros(n)
+        log_q, weight, bound = np.zeros(n), self.kinks.weight, _bounds(self.kinks)
+        least = _least(self.kinks, np.square(np.diagonal(self.root)[:n_kinked]))
         for j in range(n_kinked):
             sd = self.root[j, j]
-            mean = self.mode[self.order[j]] - self.kink_at[j] + self.root[j, :j] @ z[:j]
-            kink = self.kink[j]
-            precision = max(sd**-2.0 - self.tau[j], WEAKEST * kink**2)
+            mean = self.mode[self.order[j]] - self.kinks.at[j] + self.root[j, :j] @ z[:j]
+            precision = max(sd**-2.0 - self.tau[j], least[j])
             pull = mean / sd**2 - self.nu[j]
-            one = halves(precision / self.width**2, pull / self.width**2, kink)
+            one = halves(precision / self.width**2, pull / self.width**2, weight[j], bound[j])
             v = one.quantile(uniform[j])
             log_q += one.log_density(v)
             z[j] = (v - mean) / sd
@@ -175,10 +179,10 @@ def tilted(
     sites: Sites | None = None,
 ) -> Tilted:
     """Find the Gaussian and its sites, from some mode and sites; raises ConvergenceError."""
-    kinked = np.flatnonzero(objective.kink)
-    kink, at = objective.kink[kinked], objective.kink_at[kinked]
+    kinked = np.flatnonzero(objective.kinks.single)
+    kinks = objective.kinks.take(kinked)
     # At first Gaussians as wide as the priors.
-    tau, nu = sites or (0.5 * kink**2, np.zeros(len(kinked)))
+    tau, nu = sites or (kinks.precision(), np.zeros(len(kinked)))
     x = start
     for place in range(ROUNDS):
         surrogate = _with_sites(objective, kinked, tau, nu)
@@ -188,14 +192,14 @@ def tilted(
         if place == ROUNDS - 1:
             break
         tau_new, nu_new, moved = _propagate(
-            precision, covariance, kinked, x[kinked] - at, tau, nu, kink
+            precision, covariance, kinked, x[kinked] - kinks.at, tau, nu, kinks
         )
         if moved < SETTLED:
             break
         tau, nu = tau_new, nu_new
-    order = np.r_[kinked, np.flatnonzero(objective.kink == 0.0)]
+    order = np.r_[kinked, np.flatnonzero(~objective.kinks.single)]
     root = np.linalg.cholesky(0.5 * (covariance + covariance.T)[np.ix_(order, order)])
-    return Tilted(np.array(x), order, root, kink, at, tau, nu)
+    return Tilted(np.array(x), order, root, kinks, tau, nu)
 
 
 def _with_sites(objective: Objective, kinked: Array, tau: Array, nu: Array) -> Objective:
@@ -204,13 +208,22 @@ def _with_sites(objective: Objective, kinked: Array, tau: Array, nu: Array) -> O
     precision[kinked], pull[kinked] = tau, nu
     parts = []
     for part in objective.coefficients:
-        if part.prior.kink is not None:
-            at = objective.kink_at[part.where]
-            total = precision[part.where] - part.prior.curvature(at, **part.parameters)
+        if part.kink_weight() is not None:
+            at = objective.kinks.at[part.where]
+            total = precision[part.where] + part.precision(at)
             normal = {"scale": total**-0.5, "loc": at + pull[part.where] / total}
             part = PriorPart(part.where, PRIORS["Normal"], normal, part.shape)
         parts.append(part)
     return replace(objective, coefficients=tuple(parts))
+
+
+def _bounds(kinks: Kinks) -> Array:
+    return np.zeros(len(kinks.at), dtype=bool) if kinks.one_sided is None else kinks.one_sided
+
+
+def _least(kinks: Kinks, variance: Array) -> Array:
+    """Return the least precisions of sites, of coordinates that have some variance."""
+    return WEAKEST * np.where(kinks.weight > 0.0, kinks.weight**2, 1.0 / variance)
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # told by what comes of it
@@ -221,7 +234,7 @@ def _propagate(
     mode: Array,
     tau: Array,
     nu: Array,
-    kink: Array,
+    kinks: Kinks,
 ) -> tuple[Array, Array, float]:
     """Return better sites around one mode, and by how many sds they move a mean.
 
@@ -232,11 +245,13 @@ def _propagate(
     rest = np.linalg.inv(covariance[own]) - np.diag(tau)
     pull = (rest + np.diag(tau)) @ mode - nu
     inner, mean, first = covariance[own], mode, mode
+    bound = _bounds(kinks)
     for _ in range(SWEEPS):
         variance = np.diagonal(inner)
-        left = np.maximum(1.0 / variance - tau, WEAKEST * kink**2)
-        found, spread = halves(left, mean / variance - nu, kink).moments()
-        wanted = np.maximum(1.0 / spread - left, WEAKEST * kink**2)
+        least = _least(kinks, variance)
+        left = np.maximum(1.0 / variance - tau, least)
+        found, spread = halves(left, mean / variance - nu, kinks.weight, bound).moments()
+        wanted = np.maximum(1.0 / spread - left, least)
         step = DAMPING * (wanted - tau)
         nu = nu + DAMPING * (found / spread - (mean / variance - nu) - nu)
         tau = tau + step

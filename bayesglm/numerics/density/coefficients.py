@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.solvers.kinks import Kinks
 
 Array = np.ndarray
 
@@ -36,28 +37,22 @@ class CoefficientPriors:
         return CoefficientPriors(self.n, tuple(part.given(theta) for part in self.parts))
 
     @cached_property
-    def kink(self) -> Array:
-        """Weights ``(n,)`` of |w_j - kink_at_j| in minus the log density; zero where smooth."""
-        weights = np.zeros(self.n)
+    def kinks(self) -> Kinks:
+        """The kinks of minus the log density, where scales are known."""
+        weight, at = np.zeros((2, self.n))
+        one_sided, groups, of_groups = np.zeros(self.n, dtype=bool), list[Array](), list[float]()
         for part in self.parts:
-            if part.prior.kink is not None and part.learned is None:
-                weights[part.where] = part.prior.kink(**part.parameters)
-        return weights
-
-    @cached_property
-    def kink_at(self) -> Array:
-        """Where the kinks are ``(n,)``."""
-        places = np.zeros(self.n)
-        for part in self.parts:
-            if part.prior.kink is not None:
-                places[part.where] = part.loc
-        return places
-
-    @cached_property
-    def _kinks(self) -> tuple[Array, Array, Array]:
-        """Which coefficients have kinks, the weights of these, and the values of w."""
-        places = np.flatnonzero(self.kink)
-        return places, self.kink[places], self.kink_at[places]
+            own = None if part.learned is not None else part.kink_weight()
+            if own is None:
+                continue
+            at[part.where] = part.loc
+            if part.structure.groups:
+                groups += [part.where.start + members for members in part.structure.groups]
+                of_groups += own.tolist()
+            else:
+                weight[part.where] = own
+                one_sided[part.where] = part.bounded
+        return Kinks(weight, at, one_sided, tuple(groups), np.array(of_groups))
 
     @cached_property
     def _quadratic(self) -> tuple[float, Array, Array]:
@@ -105,11 +100,8 @@ class CoefficientPriors:
         values, p = np.zeros(1), self.n
         self.add_smooth(theta[None, :p], values, gradient[None, :p])
         value = float(values[0])
-        places, weights, at = self._kinks
-        if len(places):
-            away = theta[places] - at
-            value -= float(weights @ np.abs(away))
-            gradient[places] -= weights * np.sign(away)
+        if self.kinks.any:
+            value -= self.kinks.take_off(theta[:p], gradient)
         for part in self.learning:
             value += part.add_slope(theta, gradient)
         return value

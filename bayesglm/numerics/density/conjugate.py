@@ -29,7 +29,7 @@ def is_gaussian_given_sigma(objective: Objective) -> bool:
     """Say whether the coefficients' posterior is a Gaussian, dispersions and scales given."""
     smooth = all(part.prior.quadratic for part in objective.coefficients)
     straight = smooth and objective.registry.straight
-    return objective.family.quadratic and straight and not objective.kink.any()
+    return objective.family.quadratic and straight and not objective.kinks.any
 
 
 @dataclass(frozen=True)

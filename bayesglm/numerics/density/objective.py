@@ -6,8 +6,8 @@ under its transform in the registry:
     value = log likelihood(w, phi) + log p(w | scales) + log p(phi) + log p(scales) [+ Jacobian]
 
 where the bracket is there for densities on the unconstrained scale. With learned scales there is no
-joint mode to look for: solvers see the objective `given` them. Kinks of Laplace and elastic-net
-priors are kept apart: `evaluate` gives the smooth part, `kink` and `kink_at` the rest.
+joint mode to look for: solvers see the objective `given` them. Kinks are
+kept apart: `evaluate` gives the smooth part, `kinks` the rest.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bayesglm.numerics.density.near import Near
 from bayesglm.numerics.families.family import Family
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.rows.source import Source
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation
 from bayesglm.numerics.theta.registry import Parameter, Theta
 
@@ -94,14 +95,9 @@ class Objective:
         )
 
     @cached_property
-    def kink(self) -> Array:
-        """Weights of |theta_j - kink_at_j| in minus the log posterior; zero where smooth."""
-        return np.pad(self.priors.kink, (0, self.size - self.n_coefficients))
-
-    @cached_property
-    def kink_at(self) -> Array:
-        """Where the kinks are."""
-        return np.pad(self.priors.kink_at, (0, self.size - self.n_coefficients))
+    def kinks(self) -> Kinks:
+        """The kinks of minus the log posterior in theta."""
+        return self.priors.kinks.pad(self.size)
 
     def phi(self, theta: Array) -> list[Any]:
         """Return every dispersion at theta, ``(size,)`` or ``(draws, size)``; fixed ones as are."""

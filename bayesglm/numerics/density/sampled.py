@@ -51,9 +51,9 @@ class Density:
     @cached_property
     def _soft(self) -> tuple[Array, Array, Array, Array]:
         """Where softened kinks are: places in theta, weights, values of theta, and widths."""
-        of = self.objective
-        places = np.flatnonzero((of.kink > 0.0) & (self.widths > 0.0))
-        return places, of.kink[places], of.kink_at[places], self.widths[places]
+        kinks = self.objective.kinks
+        places = np.flatnonzero((kinks.weight > 0.0) & (self.widths > 0.0))
+        return places, kinks.weight[places], kinks.at[places], self.widths[places]
 
     def slope(self, theta: Array) -> tuple[float, Array]:
         """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.

@@ -33,6 +33,5 @@ def row_function(objective: Objective) -> RowFunction:
         summed,
         prior,
         objective.priors.curvature,
-        objective.kink,
-        objective.kink_at,
+        objective.kinks,
     )

@@ -33,6 +33,7 @@ class Differences:
 
     diagonal: ClassVar[bool] = False
     name: ClassVar[str] = "random walk"
+    groups: ClassVar[tuple[Array, ...]] = ()
 
     shape: tuple[int, ...]
     axes: tuple[int, ...]
@@ -151,6 +152,10 @@ class Differences:
 
     def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
         """Add nothing."""
+
+    def of_groups(self, parameters: Parameters) -> Parameters:
+        """Return the parameters as they are."""
+        return parameters
 
     def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """-(r / 2) log(2 pi scale^2) + log pdet(Q) / 2 - x'Qx / (2 scale^2), r = rank Q."""

@@ -46,6 +46,22 @@ class PriorPart:
         return self.prior.quadratic and self.structure.diagonal
 
     @property
+    def bounded(self) -> bool:
+        """Whether the coefficients cannot be negative."""
+        return self.prior.support == "positive"
+
+    def kink_weight(self) -> Array | None:
+        """Return the weights of the kinks at `loc`: of coefficients or groups; None if smooth.
+
+        That of a bound is the slope on the side allowed.
+        """
+        if self.bounded:
+            return -self.prior.gradient(np.zeros(self.size), **self.parameters)
+        if self.prior.kink is None:
+            return None
+        return np.asarray(self.prior.kink(**self.structure.of_groups(self.parameters)))
+
+    @property
     def alike(self) -> bool:
         """Whether the prior's numbers are the same for all coefficients."""
         return all(np.size(value) == 1 for value in self.parameters.values())

@@ -44,6 +44,7 @@ class Structure(Protocol):
     - `name`: what to call it in a message.
     - `log_unit`: logarithms of the precisions of the directions where the scale is one, ``(q,)`` or
       one for all.
+    - `groups`: the members of each group of coefficients, where the prior is of groups.
     - `null_space`: columns ``(q, k)`` that a normal prior leaves free; None if it has no say.
 
     Functions that take a `Prior` and its parameters, the scale among them, are of the run of
@@ -60,6 +61,9 @@ class Structure(Protocol):
     def log_unit(self) -> Array | float: ...
 
     @property
+    def groups(self) -> tuple[Array, ...]: ...
+
+    @property
     def null_space(self) -> Array | None: ...
 
     def at(self, theta: Array) -> Structure:
@@ -73,6 +77,9 @@ class Structure(Protocol):
 
     def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
         """Add slope' (dR / dtheta) u to a gradient in theta, where R depends on theta."""
+
+    def of_groups(self, parameters: Parameters) -> Parameters:
+        """Return a prior's parameters for each group, or for each coefficient without groups."""
 
     def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """Return the log density ``(...)``."""
@@ -106,6 +113,7 @@ class Apart:
     diagonal: ClassVar[bool] = True
     name: ClassVar[str] = "prior"
     bases: tuple[Any, ...] = ()
+    groups: tuple[Array, ...] = ()
     log_unit = 0.0
     null_space = None
 
@@ -123,6 +131,10 @@ class Apart:
 
     def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
         """Add nothing."""
+
+    def of_groups(self, parameters: Parameters) -> Parameters:
+        """Return the parameters as they are."""
+        return parameters
 
     def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """Return the sum over the coefficients."""

@@ -25,7 +25,8 @@ from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.rows.columns import weighted_gram
-from bayesglm.numerics.solvers.kinked import Curved, Held, climb, kkt_residual
+from bayesglm.numerics.solvers.kinked import Curved, Held, climb
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Solution, arrived, standardised
 
 Array = np.ndarray
@@ -51,7 +52,7 @@ class RowFunction(NamedTuple):
     - `rowwise(eta)`: the sum over rows at X x = eta, its slopes and minus its bends ``(rows,)``.
     - `prior(x)`: what x itself adds, and its gradient.
     - `prior_curvature(x, members)`: minus the Hessian of that, on some coordinates.
-    - `kink`, `kink_at`: weights of -|x - kink_at|, 0 where smooth, and their places, ``(p,)``.
+    - `kinks`: those of single coordinates, which are taken off.
     """
 
     columns: Callable[[Array], Array]
@@ -59,8 +60,7 @@ class RowFunction(NamedTuple):
     rowwise: Callable[[Array], tuple[float, Array, Array]]
     prior: Callable[[Array], tuple[float, Array]]
     prior_curvature: Callable[[Array, Array], Array]
-    kink: Array
-    kink_at: Array
+    kinks: Kinks
 
 
 class _Point(NamedTuple):
@@ -103,14 +103,15 @@ class _Ascent:
     """Where a search for one maximum is: a point, the model in use, and how far it has come."""
 
     function: RowFunction
-    base: Array  # X kink_at: what linear predictors are where nothing has left its kink
+    base: Array  # X at: what linear predictors are where nothing has left its kink
     point: _Point
     model: _Model | None = None
     n_iter: int = 0
 
     def on(self) -> Array:
         """Say which coordinates are not held by a kink."""
-        return (self.function.kink == 0.0) | (self.point.x != self.function.kink_at)
+        kinks = self.function.kinks
+        return ~kinks.single | (self.point.x != kinks.at)
 
     def look(self, x: Array, model: _Model, offset: Array) -> tuple[_Point, Array]:
         """Return the point at x, of which ``offset`` from the kinks is that of the members.
@@ -127,8 +128,7 @@ class _Ascent:
 
     def objective(self, point: _Point, share: float) -> float:
         """Return the value at a point less its penalties, these times ``share``."""
-        away = np.abs(point.x - self.function.kink_at)
-        return point.value - share * float(self.function.kink @ away)
+        return point.value - share * self.function.kinks.penalty(point.x)
 
     def model_of(self, members: Array) -> _Model:
         """Return a model that knows these coordinates, the last one where it still serves."""
@@ -141,7 +141,7 @@ class _Ascent:
 
     def spread(self, model: _Model, offset: Array) -> Array:
         """Return the x of which the members have this offset from their kinks."""
-        x = self.function.kink_at.copy()
+        x = self.function.kinks.at.copy()
         x[model.members] += offset
         return x
 
@@ -174,17 +174,17 @@ def maximise_active(function: RowFunction, x0: Array) -> Solution:
     ...     rowwise=lambda eta: (-0.5 * float(((y - eta) ** 2).sum()), y - eta, np.ones(2)),
     ...     prior=nothing,
     ...     prior_curvature=lambda x, members: np.zeros((len(members),) * 2),
-    ...     kink=np.ones(2),
-    ...     kink_at=np.zeros(2),
+    ...     kinks=Kinks(np.ones(2), np.zeros(2)),
     ... )
     >>> maximise_active(function, np.zeros(2)).x.round(12).tolist()
     [2.0, 0.0]
     """
-    at = np.flatnonzero(function.kink_at)
-    base = function.columns(at) @ function.kink_at[at]
-    x = np.array(x0, dtype=np.float64)
-    away = np.flatnonzero(x != function.kink_at)
-    eta = base + function.columns(away) @ (x - function.kink_at)[away]
+    places = function.kinks.at
+    at = np.flatnonzero(places)
+    base = function.columns(at) @ places[at]
+    x = function.kinks.inside(np.array(x0, dtype=np.float64))
+    away = np.flatnonzero(x != places)
+    eta = base + function.columns(away) @ (x - places)[away]
     value, slope, bend = function.rowwise(eta)
     own, gradient = function.prior(x)
     ascent = _Ascent(function, base, _Point(x, value + own, gradient, bend))
@@ -201,8 +201,9 @@ def maximise_active(function: RowFunction, x0: Array) -> Solution:
 
 def _penalties(function: RowFunction, gradient: Array) -> list[tuple[float, float | None]]:
     """Return the shares of the penalties, down to one, each with that before it."""
-    kinked = function.kink > 0.0
-    largest = float((np.abs(gradient[kinked]) / function.kink[kinked]).max(initial=0.0))
+    kinks = function.kinks
+    costly = kinks.weight > 0.0
+    largest = float((kinks.push(gradient)[costly] / kinks.weight[costly]).max(initial=0.0))
     if not np.isfinite(largest) or largest <= 1.0:
         return [(1.0, None)]
     n_steps = int(np.clip(np.ceil(np.log(largest) / -np.log(_FACTOR)), 1, _MOST_PENALTIES))
@@ -217,13 +218,14 @@ def _foretell(ascent: _Ascent, before: float, share: float) -> None:
     """
     function, point, on = ascent.function, ascent.point, ascent.on()
     model = ascent.model_of(np.flatnonzero(on))
-    start = (point.x - function.kink_at)[model.members]
-    kink = function.kink[model.members]
-    signs = np.sign(start) * (kink > 0.0)
+    kinks = function.kinks
+    start = (point.x - kinks.at)[model.members]
+    weight = kinks.weight[model.members]
+    signs = np.sign(start) * kinks.single[model.members]
     held = Held(model.curved, np.flatnonzero(~on[model.members]))
     pull = point.gradient[model.members]
     back, along = (
-        held.maximum(held.whole(v)) for v in (pull - before * kink * signs, kink * signs)
+        held.maximum(held.whole(v)) for v in (pull - before * weight * signs, weight * signs)
     )
     best, slope = None, None
     for length in (before - share, before * np.log(before / share)):
@@ -247,7 +249,7 @@ def _settle(ascent: _Ascent, share: float) -> float:
         step, point = _newton_step(ascent, share), ascent.point
         objective = ascent.objective(point, share)
         if share > 1.0:
-            small = _ROUGH * share * float(function.kink @ np.abs(point.x - function.kink_at))
+            small = _ROUGH * share * function.kinks.penalty(point.x)
         else:
             small = float(arrived(np.asarray(objective)))
         last = step.gain <= small and (share > 1.0 or step.complete)
@@ -266,8 +268,9 @@ def _newton_step(ascent: _Ascent, share: float) -> _Step:
     function, point, on = ascent.function, ascent.point, ascent.on()
     if not np.isfinite(point.value) or not np.isfinite(point.gradient).all():
         raise LinAlgError("the gradient is not finite")
-    kink = share * function.kink
-    excess = np.where(on, 0.0, np.abs(point.gradient) - kink * (1.0 + _EXACT))
+    kinks = function.kinks
+    limit = share * kinks.weight * (1.0 + _EXACT)
+    excess = np.where(on, 0.0, kinks.push(point.gradient) - limit)
     joining = np.flatnonzero(excess > 0.0)
     n_rows, n_on = len(point.bend), int(np.count_nonzero(on))
     # About as many as there are; no more than rows can tell apart.
@@ -278,11 +281,11 @@ def _newton_step(ascent: _Ascent, share: float) -> _Step:
     asked = on.copy()
     asked[joining] = True
     model = ascent.model_of(np.flatnonzero(asked))
-    start = (point.x - function.kink_at)[model.members]
-    pull, kink = point.gradient[model.members], kink[model.members]
+    start, own = (point.x - kinks.at)[model.members], kinks.take(model.members)
+    pull = point.gradient[model.members]
     signs = np.where(start != 0.0, np.sign(start), np.sign(pull) * asked[model.members])
-    signs[kink == 0.0] = 0.0
-    end = climb(model.curved, pull, kink, start, signs)
+    signs[~own.single] = 0.0
+    end = climb(model.curved, pull, own.around(1.0, share), start, signs)
     return _Step(model, start, end, model.curved.length(end - start) ** 2, complete)
 
 
@@ -306,13 +309,13 @@ def _walk(ascent: _Ascent, step: _Step, share: float, before: float) -> bool:
 def _level(ascent: _Ascent, model: _Model) -> bool:
     """Say whether next to no slope is left at the point, in units of what the rows can tell."""
     function, point = ascent.function, ascent.point
-    left = kkt_residual(point.gradient, function.kink, point.x - function.kink_at)[model.members]
+    left = function.kinks.residual(point.gradient, point.x - function.kinks.at)[model.members]
     return bool(np.all(np.abs(left) <= _SLOPE * np.sqrt(model.curved.matrix.diagonal())))
 
 
 def _solution(ascent: _Ascent, gain: float) -> Solution:
     function, point = ascent.function, ascent.point
-    left = kkt_residual(point.gradient, function.kink, point.x - function.kink_at)
+    left = function.kinks.residual(point.gradient, point.x - function.kinks.at)
     places = np.flatnonzero(left)
     bends = point.bend @ np.square(function.columns(places))
     bends += np.diagonal(function.prior_curvature(point.x, places))

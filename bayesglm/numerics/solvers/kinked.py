@@ -1,4 +1,6 @@
-"""Quadratics with kinks: argmax_z linear @ z - z' M z / 2 - kink @ |z|, M positive definite.
+"""Quadratics with kinks: argmax_z linear @ z - z' M z / 2 - weight @ |z|, M positive definite.
+
+Some kinks may be one-sided: their coordinates have no sign but +.
 
 The answer is known once it is known which coordinates are zero and the signs of the others: the
 face. `Face` holds the inverse of M on a face and changes it coordinate by coordinate, so that a
@@ -11,13 +13,10 @@ sparse coding algorithms" (the exact solve on a pattern of signs); Gill, Murray,
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 
-type Array = NDArray[np.float64]
-type Indices = NDArray[np.intp]
-type Mask = NDArray[np.bool_]
+from bayesglm.numerics.solvers.kinks import Array, Indices, Kinks, Mask
 
 _MOST_PIVOTS = 60
 _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to compute with
@@ -40,8 +39,8 @@ class Face:
     for those that are not on this one.
     """
 
-    def __init__(self, matrix: Array, kink: Array, start: Array) -> None:
-        self.matrix, self.smooth = matrix, kink == 0.0
+    def __init__(self, matrix: Array, kinks: Kinks, start: Array) -> None:
+        self.matrix, self.smooth = matrix, ~kinks.single
         self.restart(start)
 
     def restart(self, start: Array) -> None:
@@ -55,11 +54,11 @@ class Face:
         half, _ = dpotri(factor[0], lower=True)
         self.inverse = np.tril(half) + np.tril(half, -1).T
 
-    def solve(self, linear: Array, kink: Array) -> Array:
+    def solve(self, linear: Array, weight: Array) -> Array:
         """The maximum on the face, coordinates off it being zero, improved once by its residual."""
         z = np.zeros(len(linear))
         for _ in range(2):
-            pull = (linear - self.matrix @ z - kink * self.signs)[self.members]
+            pull = (linear - self.matrix @ z - weight * self.signs)[self.members]
             z[self.members] += self.inverse @ pull
         return z
 
@@ -86,25 +85,27 @@ class Face:
         self.members = np.concatenate((self.members, new))
 
 
-def pivot(face: Face, linear: Array, kink: Array) -> Array | None:
+def pivot(face: Face, linear: Array, kinks: Kinks) -> Array | None:
     """The maximum, found by changing the face until it is right; None where that does not end."""
-    rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), kink)
-    limit = kink + rounding
+    weight = kinks.weight
+    rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), weight)
+    limit = weight + rounding
     for _ in range(_MOST_PIVOTS):
-        z = face.solve(linear, kink)
+        z = face.solve(linear, weight)
         pull = linear - face.matrix @ z
         signs = face.signs[face.members]
         out = z[face.members] * signs < 0.0
         out |= (z[face.members] == 0.0) & (signs != 0.0)
-        joining = np.abs(pull) > limit
+        push = kinks.push(pull)
+        joining = push > limit
         joining[face.members] = False
         new = np.flatnonzero(joining)
         room = max(20, len(face.members))
         if len(new) > room:
-            excess = np.abs(pull[new]) - kink[new]
+            excess = push[new] - weight[new]
             new = new[np.argpartition(-excess, room)[:room]]
         if not out.any() and not len(new):
-            residual = (pull - kink * face.signs)[face.members]
+            residual = (pull - weight * face.signs)[face.members]
             return z if np.all(np.abs(residual) <= rounding[face.members]) else None
         if out.any():
             face.drop(out)
@@ -113,33 +114,29 @@ def pivot(face: Face, linear: Array, kink: Array) -> Array | None:
     return None
 
 
-def maximise_kinked(matrix: Array, linear: Array, kink: Array, start: Array) -> Array:
-    """argmax_z linear @ z - z' M z / 2 - kink @ |z|, with exact zeros, from a start nearby.
+def maximise_kinked(matrix: Array, linear: Array, kinks: Kinks, start: Array) -> Array:
+    """argmax_z linear @ z - z' M z / 2 - weight @ |z|, with exact zeros, from a start nearby.
 
-    >>> maximise_kinked(np.eye(2), np.array([3.0, 0.5]), np.ones(2), np.zeros(2))
+    >>> kinks = Kinks(np.ones(2), np.zeros(2))
+    >>> maximise_kinked(np.eye(2), np.array([3.0, 0.5]), kinks, np.zeros(2))
     array([2., 0.])
     """
     try:
-        found = pivot(Face(matrix, kink, start), linear, kink)
+        z = pivot(Face(matrix, kinks, start), linear, kinks)
     except LinAlgError:
-        found = None
-    return _by_climbing(matrix, linear, kink, start) if found is None else found
+        z = None
+    return _by_climbing(matrix, linear, kinks, start) if z is None else z
 
 
-def kkt_residual(gradient: Array, kink: Array, offset: Array) -> Array:
-    """Distance from 0 to the superdifferential of the objective, coordinate by coordinate."""
-    at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - kink, 0.0)
-    return np.where(offset == 0.0, at_kink, gradient - kink * np.sign(offset))
-
-
-def _by_climbing(matrix: Array, linear: Array, kink: Array, start: Array) -> Array:
+def _by_climbing(matrix: Array, linear: Array, kinks: Kinks, start: Array) -> Array:
     """Return the same by `climb`, among coordinates that are joined by those that leave zero."""
     z, best, stalled = start.copy(), -np.inf, 0
-    rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), kink)
+    weight, single = kinks.weight, kinks.single
+    rounding = _EXACT * np.maximum(np.abs(linear).max(initial=0.0), weight)
     for _ in range(_MOST_PATTERNS):
         pull = linear - matrix @ z
-        objective = float(0.5 * (linear + pull) @ z - kink @ np.abs(z))
-        excess = np.where((z == 0.0) & (kink > 0.0), np.abs(pull) - kink - rounding, 0.0)
+        objective = float(0.5 * (linear + pull) @ z - weight @ np.abs(z))
+        excess = np.where((z == 0.0) & single, kinks.push(pull) - weight - rounding, 0.0)
         joining = np.flatnonzero(excess > 0.0)
         stalled = 0 if objective > best else stalled + 1
         if stalled > _MOST_STALLED:
@@ -147,11 +144,11 @@ def _by_climbing(matrix: Array, linear: Array, kink: Array, start: Array) -> Arr
         best = max(best, objective)
         room = max(20, np.count_nonzero(z))
         joining = joining[np.argsort(-excess[joining], kind="stable")[:room]]
-        on = np.union1d(np.flatnonzero((z != 0.0) | (kink == 0.0)), joining)
-        signs = np.where(z != 0.0, np.sign(z), np.sign(pull)) * (kink > 0.0)
+        on = np.union1d(np.flatnonzero((z != 0.0) | ~single), joining)
+        signs = np.where(z != 0.0, np.sign(z), np.sign(pull)) * single
         before, z = z, np.zeros(len(z))
         curved = Curved(matrix[np.ix_(on, on)])
-        z[on] = climb(curved, pull[on], kink[on], before[on], signs[on])
+        z[on] = climb(curved, pull[on], kinks.take(on), before[on], signs[on])
         if not len(joining) and np.all(np.abs(z - before) <= _EXACT * np.abs(z)):
             break
     return z
@@ -242,8 +239,8 @@ class Held:
         return found
 
 
-def climb(curved: Curved, pull: Array, kink: Array, z: Array, signs: Array) -> Array:
-    """Return the z' that maximises pull @ (z' - z) - (z' - z)' M (z' - z) / 2 - kink @ |z'|.
+def climb(curved: Curved, pull: Array, kinks: Kinks, z: Array, signs: Array) -> Array:
+    """Return the z' that maximises pull @ (z' - z) - (z' - z)' M (z' - z) / 2 - weight @ |z'|.
 
     ``signs`` are the sides of their kinks on which coordinates start: those of z, of coordinates at
     zero where they are to go, and 0 of those that stay there. It goes to the maximum on the
@@ -251,62 +248,65 @@ def climb(curved: Curved, pull: Array, kink: Array, z: Array, signs: Array) -> A
     the pattern with those that should leave zero. Each round is better than the last, and the
     number of patterns is finite; after 200 it returns where it is.
     """
-    at, push, signs = z, pull, signs.copy()
-    held = Held(curved, np.flatnonzero((kink > 0.0) & (signs == 0.0)))
-    rounding = _EXACT * np.maximum(np.abs(pull).max(initial=0.0), kink)
-    free = at + held.whole(push - kink * signs)
+    at, first, signs, weight = z, pull, signs.copy(), kinks.weight
+    held = Held(curved, np.flatnonzero(kinks.single & (signs == 0.0)))
+    rounding = _EXACT * np.maximum(np.abs(pull).max(initial=0.0), weight)
+    free = at + held.whole(first - weight * signs)
     for _ in range(_MOST_PATTERNS):
         best = held.maximum(free)
         crossing = best * signs < 0.0
         if crossing.any():
-            t, gone, beyond = _best_crossing(z, best, kink, signs, pull, crossing)
-            z, pull = z + t * (best - z), pull + t * (kink * signs - pull)
+            t, gone, beyond = _best_crossing(z, best, kinks, signs, pull, crossing)
+            z, pull = z + t * (best - z), pull + t * (weight * signs - pull)
             z[gone], signs[gone] = 0.0, 0.0
             held.add(gone)
             if len(beyond):
                 signs[beyond] *= -1.0
-                free = at + held.whole(push - kink * signs)
+                free = at + held.whole(first - weight * signs)
             if len(held.out) > _MOST_HELD * len(z) + 20:
-                pull = push - curved.matrix @ (z - at)
-                return _climb_alone(curved, pull, kink, z, signs)
+                pull = first - curved.matrix @ (z - at)
+                return _climb_alone(curved, pull, kinks, z, signs)
             continue
         z = best
-        pull = push - curved.matrix @ (z - at)
-        joining = np.abs(pull[held.out]) > (kink + rounding)[held.out]
+        pull = first - curved.matrix @ (z - at)
+        joining = kinks.push(pull)[held.out] > (weight + rounding)[held.out]
         if not joining.any():
             return z
         signs[held.out[joining]] = np.sign(pull[held.out[joining]])
         held.release(joining)
-        free = at + held.whole(push - kink * signs)
+        free = at + held.whole(first - weight * signs)
     return z
 
 
-def _climb_alone(curved: Curved, pull: Array, kink: Array, z: Array, signs: Array) -> Array:
+def _climb_alone(curved: Curved, pull: Array, kinks: Kinks, z: Array, signs: Array) -> Array:
     """Go on without the coordinates that are at zero now."""
-    on = np.flatnonzero((kink == 0.0) | (signs != 0.0))
+    on = np.flatnonzero(~kinks.single | (signs != 0.0))
     found = np.zeros(len(z))
     some = Curved(curved.matrix[np.ix_(on, on)])
-    found[on] = climb(some, pull[on], kink[on], z[on], signs[on])
+    found[on] = climb(some, pull[on], kinks.take(on), z[on], signs[on])
     return found
 
 
 def _best_crossing(
-    z: Array, best: Array, kink: Array, signs: Array, pull: Array, crossing: Mask
+    z: Array, best: Array, kinks: Kinks, signs: Array, pull: Array, crossing: Mask
 ) -> tuple[float, Indices, Indices]:
     """Return the best part of the way to ``best`` where coordinates reach zero, and which do.
 
     The last are those that came out on the other side of zero before.
 
     On the way the slope of the quadratic falls as that of a parabola does, and each crossing turns
-    the slope of one kink round.
+    the slope of one kink round. Beyond the first bound there is no way.
     """
-    step = best - z
+    step, weight = best - z, kinks.weight
     there = np.full(len(z), np.inf)
     there[crossing] = z[crossing] / (z[crossing] - best[crossing])
     order = np.flatnonzero(crossing)[np.argsort(there[crossing], kind="stable")]
+    if kinks.one_sided is not None and kinks.one_sided[order].any():
+        last = there[order[np.argmax(kinks.one_sided[order])]]
+        order = order[there[order] <= last]
     times = there[order]
-    bend = step @ (pull - kink * signs)
-    lost = 2.0 * np.abs(step[order]) * kink[order]
+    bend = step @ (pull - weight * signs)
+    lost = 2.0 * np.abs(step[order]) * weight[order]
     # The objective at each crossing as if no kink had turned round, less what those behind cost.
     turned = np.concatenate(([0.0], np.cumsum(lost)[:-1]))
     begun = np.concatenate(([0.0], np.cumsum(lost * times)[:-1]))

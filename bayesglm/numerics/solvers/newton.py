@@ -1,4 +1,4 @@
-"""Solvers: the maximum of a smooth function, with or without kinks sum_j kink_j |x_j - kink_at_j|.
+"""Solvers: the maximum of a smooth function, with or without `Kinks`.
 
 Both solvers are one loop: a quadratic model of the smooth part, scaled to a unit diagonal, is
 maximised (by a Cholesky factor, or with kinks as `kinked` does), and a line search keeps the
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtrs
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.solvers.kinked import kkt_residual, maximise_kinked
+from bayesglm.numerics.solvers.kinked import maximise_kinked
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.quadratic import KinkedPart, ScaledModel, scaled_model
 
 type Array = NDArray[np.float64]
@@ -81,15 +82,12 @@ class _Problem(NamedTuple):
     evaluate: Callable[[Array], Evaluation]
     value: Callable[[Array], float]
     change: Callable[[Array], float]
-    kink: Array
-    kink_at: Array
+    kinks: Kinks
     solver: str
     kinked: bool
 
     def objective(self, x: Array, smooth: float) -> float:
-        if not self.kinked:
-            return float(smooth)
-        return float(smooth - self.kink @ np.abs(x - self.kink_at))
+        return float(smooth - self.kinks.penalty(x)) if self.kinked else float(smooth)
 
 
 def newton(
@@ -118,8 +116,8 @@ def newton(
     >>> newton(evaluate, value, np.zeros(1), change=lambda dx: abs(dx[0])).x
     array([3.])
     """
-    none = np.zeros(np.shape(x0))
-    problem = _Problem(evaluate, value, change, none, none, "newton", False)
+    none = Kinks.none(len(x0))
+    problem = _Problem(evaluate, value, change, none, "newton", False)
     return _ascend(problem, x0, max_iter, enough)
 
 
@@ -128,28 +126,25 @@ def proximal_newton(
     value: Callable[[Array], float],
     x0: Array,
     change: Callable[[Array], float],
-    kink: Array,
-    kink_at: Array,
+    kinks: Kinks,
     *,
     max_iter: int = 200,
 ) -> Solution:
-    """The maximum of value(x) - sum_j kink_j |x_j - kink_at_j| with exact x_j == kink_at_j.
+    """The maximum of value(x) - kinks.penalty(x), what the kinks hold being exactly there.
 
-    `evaluate` and `value` are of the smooth part; kink_j = 0 leaves x_j without one. The other
-    arguments, and what is raised, are those of `newton`.
+    `evaluate` and `value` are of the smooth part. The other arguments, and what is raised, are
+    those of `newton`.
 
     >>> def evaluate(x):
     ...     return Evaluation(value(x), np.array([3.0, 0.5]) - x, -np.eye(2))
     >>> def value(x):
     ...     return float(-0.5 * np.sum((np.array([3.0, 0.5]) - x) ** 2))
-    >>> proximal_newton(
-    ...     evaluate, value, np.zeros(2), lambda dx: np.abs(dx).max(), np.ones(2), np.zeros(2)
-    ... ).x
+    >>> kinks = Kinks(np.ones(2), np.zeros(2))
+    >>> proximal_newton(evaluate, value, np.zeros(2), lambda dx: np.abs(dx).max(), kinks).x
     array([2., 0.])
     """
-    kink, kink_at = (np.broadcast_to(a, np.shape(x0)) for a in (kink, kink_at))
-    problem = _Problem(evaluate, value, change, kink, kink_at, "proximal newton", bool(kink.any()))
-    return _ascend(problem, x0, max_iter, 0.0)
+    problem = _Problem(evaluate, value, change, kinks, "proximal newton", kinks.any)
+    return _ascend(problem, kinks.inside(x0), max_iter, 0.0)
 
 
 class _Proposal(NamedTuple):
@@ -221,8 +216,11 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
 
 def _curved(problem: _Problem, x: Array, now: Evaluation) -> bool:
     """Say whether -hessian is positive definite where it counts: kinks hold the rest in place."""
-    free = (problem.kink == 0.0) | (x != problem.kink_at)
-    return scaled_model(-now.hessian[np.ix_(free, free)], 0.0).tau <= _INDEFINITE
+    free = np.flatnonzero(~problem.kinks.held(x - problem.kinks.at))
+    bends = -now.hessian[np.ix_(free, free)]
+    of_kinks = problem.kinks.bends(x, free)
+    bends = bends if of_kinks is None else bends + of_kinks
+    return scaled_model(bends, 0.0).tau <= _INDEFINITE
 
 
 def _propose(
@@ -242,12 +240,12 @@ def _propose(
         )
     model = scaled_model(-now.hessian, last_tau)
     target, decrement = _maximise_model(problem, model, now.gradient, x)
-    if problem.kinked and (model.tau > _INDEFINITE or problem.kink_at.any()):
+    if problem.kinked and (model.tau > _INDEFINITE or problem.kinks.at.any()):
         beside = _on_face(problem, now, x)
         target, decrement, model = (target, decrement, model) if beside is None else beside
     residual = now.gradient
     if problem.kinked:
-        residual = kkt_residual(now.gradient, problem.kink, x - problem.kink_at)
+        residual = problem.kinks.residual(now.gradient, x - problem.kinks.at)
     state = Solution(
         x=x,
         value=problem.objective(x, now.value),
@@ -283,18 +281,20 @@ def _on_face(
     are not, where the rest has no maximum either, or where the step would cross a kink. The step is
     added to x, and so keeps the digits of what lies far from its kink.
     """
-    offset = x - problem.kink_at
-    held = (problem.kink > 0.0) & (offset == 0.0)
-    if np.any(np.abs(now.gradient[held]) > problem.kink[held]):
+    kinks, offset = problem.kinks, x - problem.kinks.at
+    held = kinks.held(offset)
+    if kinks.residual(now.gradient, offset)[held].any():
         return None
     face = np.flatnonzero(~held)
     if not len(face):
         return None
-    model = scaled_model(-now.hessian[np.ix_(face, face)], 0.0)
-    slope = now.gradient[face] - problem.kink[face] * np.sign(offset[face])
+    of_kinks = kinks.bends(x, face)
+    bends = -now.hessian[np.ix_(face, face)]
+    model = scaled_model(bends if of_kinks is None else bends + of_kinks, 0.0)
+    slope = (now.gradient - kinks.slope(x))[face]
     half, _ = dtrtrs(model.factor[0], model.scale * slope, lower=True)
     step = model.scale * dtrtrs(model.factor[0], half, lower=True, trans=1)[0]
-    crosses = (problem.kink[face] > 0.0) & (offset[face] * (offset[face] + step) <= 0.0)
+    crosses = kinks.single[face] & (offset[face] * (offset[face] + step) <= 0.0)
     if model.tau > _INDEFINITE or crosses.any():
         return None
     target = x.copy()
@@ -369,12 +369,11 @@ def _maximise_model(
         half, _ = dtrtrs(model.factor[0], model.scale * gradient, lower=True)
         step, _ = dtrtrs(model.factor[0], half, lower=True, trans=1)
         return x + model.scale * step, float(np.linalg.norm(half))
-    kinked, start = (
-        KinkedPart(model.matrix, problem.kink > 0.0),
-        (x - problem.kink_at) / model.scale,
-    )
+    kinks, start = problem.kinks, (x - problem.kinks.at) / model.scale
+    kinked = KinkedPart(model.matrix, kinks.kinked)
     linear, near = kinked.reduce(start, model.scale * gradient)
-    z = maximise_kinked(kinked.matrix, linear, kinked.weights(model.scale * problem.kink), near)
+    own = kinks.around(model.scale).take(kinked.kinked).around(kinked.scale)
+    z = maximise_kinked(kinked.matrix, linear, own, near)
     step = kinked.whole(z, start, model.scale * gradient) - start
     decrement = float(np.linalg.norm(np.tril(model.factor[0]).T @ step))
     return x + model.scale * step, decrement

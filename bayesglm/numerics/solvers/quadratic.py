@@ -85,10 +85,6 @@ class KinkedPart:
         model = scaled_model(rest, 0.0)
         self.matrix, self.scale = model.matrix, model.scale
 
-    def weights(self, kink: Array) -> Array:
-        """Return the weights of the kinks in the new scale."""
-        return kink[self.kinked] * self.scale
-
     def reduce(self, offset: Array, gradient: Array) -> tuple[Array, Array]:
         """Return the linear term of what is left, and the point where the gradient was taken."""
         pull = gradient[self.kinked]

@@ -28,7 +28,8 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.solvers.kinked import Face, kkt_residual, maximise_kinked, pivot
+from bayesglm.numerics.solvers.kinked import Face, maximise_kinked, pivot
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution, arrived
 from bayesglm.numerics.solvers.quadratic import approximate_model
 
@@ -58,8 +59,7 @@ class Functions(NamedTuple):
     - `evaluate(x, who)`: values ``(m,)`` and gradients ``(m, p)`` of functions ``who``.
     - `curvature(x, k, members, single)`: minus the Hessian of function k at x, on some coordinates,
       without what is `added`; it may be in single precision if said.
-    - `kink`: weights ``(k, p)`` of -|x - kink_at|; 0 where smooth.
-    - `kink_at`: places ``(p,)``.
+    - `kinks`: those of single coordinates, with weights ``(k, p)``.
     - `added(k, members)`: curvature that is function k's own, the same at every x; None where all
       are equally curved.
     - `exact`: whether they are quadratics, with exactly the curvature that these give.
@@ -67,13 +67,12 @@ class Functions(NamedTuple):
 
     evaluate: Callable[[Array, Array], tuple[Array, Array]]
     curvature: Callable[[Array, int, Array, bool], Array]
-    kink: Array
-    kink_at: Array
+    kinks: Kinks
     added: Callable[[int, Array], Array] | None = None
     exact: bool = False
 
     def objective(self, x: Array, smooth: Array, who: Array) -> Array:
-        return smooth - (self.kink[who] * np.abs(x - self.kink_at)).sum(axis=-1)
+        return smooth - self.kinks.of(who).penalties(x)
 
 
 def sparse_path(
@@ -88,14 +87,14 @@ def sparse_path(
 
     >>> def evaluate(x, who):
     ...     return -0.5 * ((x - [3.0, 0.5]) ** 2).sum(1), np.array([3.0, 0.5]) - x
-    >>> kinks = np.array([[4.0, 4.0], [1.0, 1.0], [0.25, 0.25]])
+    >>> kinks = Kinks(np.array([[4.0, 4.0], [1.0, 1.0], [0.25, 0.25]]), np.zeros(2))
     >>> functions = Functions(
-    ...     evaluate, lambda x, k, some, single: np.eye(2)[np.ix_(some, some)], kinks, np.zeros(2)
+    ...     evaluate, lambda x, k, some, single: np.eye(2)[np.ix_(some, some)], kinks
     ... )
     >>> [one.x.round(9).tolist() for one in sparse_path(functions, np.zeros(2))]
     [[0.0, 0.0], [2.0, 0.0], [2.75, 0.25]]
     """
-    k, x = len(functions.kink), np.array(x0, dtype=np.float64)
+    k, x = len(functions.kinks.weight), functions.kinks.inside(np.array(x0, dtype=np.float64))
     found: list[Solution] = []
     size, quadratic = first_batch, None
     while len(found) < k:
@@ -128,8 +127,8 @@ class _Quadratic:
         k, x0 = int(who[middle]), x[middle]
         self.functions = functions
         self.members = _known(functions, who, x, gradient)
-        self.at = functions.kink_at[self.members]
-        self.kink = functions.kink[:, self.members]
+        self.kinks = functions.kinks.take(self.members)
+        self.at, self.kinks_of = self.kinks.at, cache(self.kinks.of)
         self.shared = cache(partial(functions.curvature, x0, k, self.members))
         self.kept: dict[int, _Curved] = {}
 
@@ -143,12 +142,12 @@ class _Quadratic:
             own = 0.0 if added is None else added(k, self.members)
             model = approximate_model(self.shared(True) + own, lambda: self.shared(False) + own)
             self._refuse_hidden(model.matrix, k)
-            face = Face(model.matrix, self.kink[k], start)
+            face = Face(model.matrix, self.kinks_of(k), start)
             self.kept[key] = _Curved(model.matrix, model.scale, face)
         kept = self.kept[key]
-        if not np.array_equal(kept.face.smooth, self.kink[k] == 0.0):
+        if not np.array_equal(kept.face.smooth, ~self.kinks_of(k).single):
             # A face knows no sign, and so no kink, of what was smooth when it was made.
-            self.kept[key] = kept._replace(face=Face(kept.matrix, self.kink[k], start))
+            self.kept[key] = kept._replace(face=Face(kept.matrix, self.kinks_of(k), start))
         return self.kept[key]
 
     def _refuse_hidden(self, matrix: Array, k: int) -> None:
@@ -156,7 +155,7 @@ class _Quadratic:
 
         So it is of columns far from zero beside an intercept; Newton's method then takes more care.
         """
-        smooth = self.kink[k] == 0.0
+        smooth = ~self.kinks_of(k).single
         if not smooth.any() or smooth.all():
             return
         across = matrix[np.ix_(smooth, ~smooth)]
@@ -170,32 +169,33 @@ class _Quadratic:
     def residual_gain(self, k: int, x: Array, gradient: Array) -> float:
         """Return the squared KKT residual in the curvature's units: what is left to be gained."""
         offset = x[self.members] - self.at
-        residual = kkt_residual(gradient[self.members], self.kink[k], offset)
+        residual = self.kinks_of(k).residual(gradient[self.members], offset)
         return float(np.square(residual * self._curved(k, offset).scale).sum())
 
     def residual(self, k: int, x: Array, gradient: Array) -> float:
         """Return the largest KKT residual of one coordinate per its own standard deviation."""
         offset = x[self.members] - self.at
-        residual = kkt_residual(gradient[self.members], self.kink[k], offset)
+        residual = self.kinks_of(k).residual(gradient[self.members], offset)
         return float(np.abs(residual * self._curved(k, offset).scale).max(initial=0.0))
 
     def misses(self, functions: Functions, who: Array, gradient: Array) -> Array:
         """Say of which functions a coordinate that the quadratic does not know leaves its kink."""
         out = np.setdiff1d(np.arange(gradient.shape[1]), self.members)
-        return np.any(np.abs(gradient[:, out]) > functions.kink[np.ix_(who, out)], axis=1)
+        kinks = functions.kinks.take(out)
+        return np.any(kinks.push(gradient[:, out]) > kinks.weight[who], axis=1)
 
     def target(self, k: int, x: Array, gradient: Array) -> tuple[Array, float]:
         """Return where function k's quadratic minus kinks is largest, and the gain on the way."""
         offset = x[self.members] - self.at
         own = self._curved(k, offset)
-        start, kink = offset / own.scale, self.kink[k] * own.scale
+        start, kinks = offset / own.scale, self.kinks_of(k).around(own.scale)
         linear = own.scale * gradient[self.members] + own.matrix @ start
         try:
-            z = pivot(own.face, linear, kink)
+            z = pivot(own.face, linear, kinks)
         except LinAlgError:
             z = None
         if z is None:
-            z = maximise_kinked(own.matrix, linear, kink, start)
+            z = maximise_kinked(own.matrix, linear, kinks, start)
             own.face.restart(z)
         step = z - start
         target = x.copy()
@@ -206,9 +206,9 @@ class _Quadratic:
 def _known(functions: Functions, who: Array, x: Array, gradient: Array) -> Array:
     """The coordinates that are not at their kink, and those that are near to leaving it."""
     p = x.shape[1]
-    kink = functions.kink[who]
-    inside = ((kink == 0.0) | (x != functions.kink_at)).any(axis=0)
-    pressing = (np.abs(gradient) / np.where(kink > 0.0, kink, 1.0)).max(axis=0)
+    kinks = functions.kinks.of(who)
+    inside = (~kinks.single | (x != kinks.at)).any(axis=0)
+    pressing = kinks.pressing(gradient).max(axis=0)
     pressing[inside] = np.inf
     room = max(KNOWN, 2 * int(inside.sum()), int((pressing > _NEAR).sum()))
     if room >= 0.8 * p:
@@ -267,9 +267,8 @@ class _Batch:
 
     def solution(self, functions: Functions, j: int, n_iter: int) -> Solution:
         """Return where one of them is."""
-        residual = kkt_residual(
-            self.gradient[j], functions.kink[self.who[j]], self.x[j] - functions.kink_at
-        )
+        kinks = functions.kinks.of(int(self.who[j]))
+        residual = kinks.residual(self.gradient[j], self.x[j] - kinks.at)
         norm = float(np.linalg.norm(residual))
         decrement = float(np.sqrt(max(self.gain[j], 0.0)))
         value, left = float(self.value[j]), float(self.residual[j])

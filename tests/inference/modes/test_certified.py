@@ -11,7 +11,6 @@ from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.named import thetas_from
 from bayesglm.numerics.density.joint import smooth_slopes
-from bayesglm.numerics.solvers.kinked import kkt_residual
 from bayesglm.numerics.solvers.newton import OPTIMAL
 
 
@@ -24,7 +23,7 @@ def slopes_in_sds(model, data, group):
     objective = centre.problem.natural
     with np.errstate(over="ignore", invalid="ignore"):
         here = objective.evaluate(theta)
-    residual = kkt_residual(here.gradient, objective.kink, theta - objective.kink_at)
+    residual = objective.kinks.residual(here.gradient, theta - objective.kinks.at)
     sd = np.abs(np.diagonal(here.hessian)) ** -0.5
     return float(np.where(residual == 0.0, 0.0, np.abs(residual) * sd).max()), residual
 

@@ -11,7 +11,6 @@ import bayesglm.design.blocks as blocks_module
 import bayesglm.design.design as design_module
 from bayesglm.inference.modes import solve
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.numerics.solvers.kinked import kkt_residual
 
 N = 3000
 FAMILIES = ("bernoulli", "binomial", "poisson", "gaussian")
@@ -88,7 +87,7 @@ def assert_true_attrs(fit, model, data):
         objective = problem.natural
         value += objective.log_density(theta[None])[0]
         slope = objective.evaluate(theta).gradient
-        residual = kkt_residual(slope, objective.kink, theta - objective.kink_at)
+        residual = objective.kinks.residual(slope, theta - objective.kinks.at)
         norm = max(norm, np.linalg.norm(residual))
     assert fit.attrs["log_posterior"] == pytest.approx(value, rel=1e-11)
     # Solvers that go by passes tell it of the point one step before.

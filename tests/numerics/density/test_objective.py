@@ -116,10 +116,10 @@ def test_slopes_in_log_sigma_under_every_prior(dispersion, jacobian):
 def test_kinks_are_kept_apart_and_add_up():
     objective = make(("poisson", "log"), last=LAPLACE)
     several = thetas(objective, 5)
-    np.testing.assert_allclose(objective.kink, [0, 0, 2.5])
-    np.testing.assert_allclose(objective.kink_at, [0, 0, -0.1])
+    np.testing.assert_allclose(objective.kinks.weight, [0, 0, 2.5])
+    np.testing.assert_allclose(objective.kinks.at, [0, 0, -0.1])
     smooth = np.array([objective.value(theta) for theta in several])
-    penalty = np.abs(several - objective.kink_at) @ objective.kink
+    penalty = np.abs(several - objective.kinks.at) @ objective.kinks.weight
     np.testing.assert_allclose(objective.log_density(several), smooth - penalty, rtol=1e-12)
     assert_slopes(objective, several[0])
 

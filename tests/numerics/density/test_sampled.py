@@ -121,7 +121,7 @@ def test_a_softened_kink_turns_within_its_width_and_leaves_the_value(prior):
     objective, width = make(("poisson", "log"), prior), 0.05
     exact = density(objective, np.zeros(P))
     soft = density(objective, np.zeros(P), width * np.array([1.0, 1.0, 0.0, 1.0]))
-    at, weight = objective.kink_at[1], objective.kink[1]
+    at, weight = objective.kinks.at[1], objective.kinks.weight[1]
 
     def lacks(away):
         theta = np.array([0.1, at + away, 0.2, at + 3 * width])

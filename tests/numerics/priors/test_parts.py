@@ -165,19 +165,19 @@ def test_given_the_scales_only_coefficients_are_left(name, which):
         at = np.r_[w, theta[P:]]
         whole = objective.log_density(at[None])[0]
         assert fixed.log_density(w[None])[0] + rest == pytest.approx(whole, rel=1e-12)
-        smooth = fixed.value(w) - fixed.kink @ np.abs(w - fixed.kink_at)
+        smooth = fixed.value(w) - fixed.kinks.weight @ np.abs(w - fixed.kinks.at)
         assert smooth + rest == pytest.approx(whole, rel=1e-12)
-        expected = fixed.evaluate(w).gradient - fixed.kink * np.sign(w - fixed.kink_at)
+        expected = fixed.evaluate(w).gradient - fixed.kinks.weight * np.sign(w - fixed.kinks.at)
         slopes = central_differences(lambda v: float(fixed.log_density(v[None])[0]), w)
         np.testing.assert_allclose(expected, slopes, rtol=1e-6, atol=1e-6)
 
 
 def test_no_kink_is_told_before_the_scale_is_known():
     objective = make(learned_part("Laplace", LEARNED["one scale"]))
-    assert not objective.kink.any()
+    assert not objective.kinks.weight.any()
     theta = draws_of(objective)[0]
-    np.testing.assert_allclose(objective.given(theta).kink, np.exp(-theta[P + 1]))
-    np.testing.assert_allclose(objective.given(theta).kink_at, -0.2)
+    np.testing.assert_allclose(objective.given(theta).kinks.weight, np.exp(-theta[P + 1]))
+    np.testing.assert_allclose(objective.given(theta).kinks.at, -0.2)
 
 
 def test_heavy_tails_are_known_for_what_they_are():

@@ -18,6 +18,7 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.active import RowFunction, maximise_active
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.spec.families import FAMILY_NAMES
 
 CONCAVE = sorted(key for key, family in FAMILIES.items() if family.log_concave)
@@ -39,25 +40,25 @@ def objective_of(key, X, y, priors, **rows):
 
 def largest(objective, x=None):
     """The share of the penalties above which everything stays where it starts."""
-    gradient = objective.evaluate(objective.kink_at if x is None else x).gradient
-    kinked = objective.kink > 0.0
-    return float((np.abs(gradient[kinked]) / objective.kink[kinked]).max())
+    gradient = objective.evaluate(objective.kinks.at if x is None else x).gradient
+    kinked = objective.kinks.weight > 0.0
+    return float((np.abs(gradient[kinked]) / objective.kinks.weight[kinked]).max())
 
 
 def check(objective, start=None, tolerance=1e-6):
     """Find the mode; assert KKT in units of the slope that one posterior sd makes; return it."""
-    start = objective.kink_at if start is None else start
+    start = objective.kinks.at if start is None else start
     found = maximise_active(row_function(objective), start)
     there = objective.evaluate(found.x)
-    away = found.x - objective.kink_at
-    at_kink = np.maximum(np.abs(there.gradient) - objective.kink, 0.0)
-    off_kink = np.abs(there.gradient - objective.kink * np.sign(away))
+    away = found.x - objective.kinks.at
+    at_kink = np.maximum(np.abs(there.gradient) - objective.kinks.weight, 0.0)
+    off_kink = np.abs(there.gradient - objective.kinks.weight * np.sign(away))
     residual = np.where(away == 0.0, at_kink, off_kink)
     with np.errstate(divide="ignore"):
         sd = 1.0 / np.sqrt(-np.diagonal(there.hessian))
     assert np.all(residual[residual > 0.0] * sd[residual > 0.0] < tolerance)
     assert found.gradient_norm == pytest.approx(np.linalg.norm(residual), rel=1e-3, abs=1e-9)
-    assert found.value == pytest.approx(there.value - objective.kink @ np.abs(away), rel=1e-12)
+    assert found.value == pytest.approx(there.value - objective.kinks.penalty(found.x), rel=1e-12)
     return found
 
 
@@ -167,13 +168,15 @@ def test_small_problems_against_bounded_halves(seed, n, p, share, key, start):
     kinks = rng.choice([0.5, 1.0, 2.0], p)
     top = largest(objective_of(key, X, y, [lasso(kinks)])) if X.any() else 1.0
     objective = objective_of(key, X, y, [lasso(max(share * top, 1e-3) * kinks)])
-    x0 = objective.kink_at if start == "kink" else rng.normal(size=p)
+    x0 = objective.kinks.at if start == "kink" else rng.normal(size=p)
     found = check(objective, x0)
 
     def minus(halves):
         there = objective.evaluate(halves[:p] - halves[p:])
-        slope = np.concatenate((-there.gradient, there.gradient)) + np.tile(objective.kink, 2)
-        return -there.value + objective.kink @ (halves[:p] + halves[p:]), slope
+        slope = np.concatenate((-there.gradient, there.gradient)) + np.tile(
+            objective.kinks.weight, 2
+        )
+        return -there.value + objective.kinks.weight @ (halves[:p] + halves[p:]), slope
 
     peer = minimize(
         minus,
@@ -190,7 +193,7 @@ def test_small_problems_against_bounded_halves(seed, n, p, share, key, start):
 def test_warm_starts_go_to_the_same_mode_up_and_down_the_path():
     X, y, _ = simulated(("bernoulli", "logit"), 5, 50, 120)
     start = objective_of(("bernoulli", "logit"), X, y, [lasso(1.0)])
-    x = start.kink_at
+    x = start.kinks.at
     for share in (0.5, 0.01, 1e-4, 0.01, 0.5, 2.0):
         objective = objective_of(("bernoulli", "logit"), X, y, [lasso(share * largest(start))])
         warm, cold = check(objective, x), check(objective)
@@ -206,7 +209,7 @@ def test_a_plateau_is_no_maximum():
     priors = [PriorPart(slice(0, 1), PRIORS["Flat"], {}), lasso(0.1, 1)]
     objective = objective_of(("bernoulli", "logit"), X, y, priors)
     with pytest.raises(ConvergenceError, match="active-set newton"):
-        maximise_active(row_function(objective), objective.kink_at)
+        maximise_active(row_function(objective), objective.kinks.at)
 
 
 def test_what_is_not_finite_is_said():
@@ -216,8 +219,7 @@ def test_what_is_not_finite_is_said():
         rowwise=lambda eta: (0.0, np.ones(2), np.ones(2)),
         prior=lambda x: (0.0, np.zeros(3)),
         prior_curvature=lambda x, members: np.zeros((len(members),) * 2),
-        kink=np.ones(3),
-        kink_at=np.zeros(3),
+        kinks=Kinks(np.ones(3), np.zeros(3)),
     )
     with pytest.raises(ConvergenceError, match="not finite"):
         maximise_active(function, np.zeros(3))

@@ -10,10 +10,10 @@ from bayesglm.numerics.solvers.kinked import (
     Curved,
     Face,
     climb,
-    kkt_residual,
     maximise_kinked,
     pivot,
 )
+from bayesglm.numerics.solvers.kinks import Kinks
 
 
 def gram(seed, n, p, ridge=0.0, correlation=0.0):
@@ -25,13 +25,17 @@ def gram(seed, n, p, ridge=0.0, correlation=0.0):
     return X.T @ X / n + ridge * np.eye(p)
 
 
+def at_zero(kink):
+    return Kinks(kink, np.zeros(len(kink)))
+
+
 def assert_kkt(matrix, linear, kink, z, tolerance=1e-9):
     """0 is in the superdifferential at z, relative to the pulls that balance there."""
     pull = linear - matrix @ z
     away = z != 0.0
     assert np.all(np.abs(pull[away] - kink[away] * np.sign(z[away])) <= tolerance * size(linear))
     assert np.all(np.abs(pull[~away]) <= kink[~away] + tolerance * size(linear))
-    np.testing.assert_allclose(kkt_residual(pull, kink, z), 0.0, atol=tolerance * size(linear))
+    np.testing.assert_allclose(at_zero(kink).residual(pull, z), 0.0, atol=tolerance * size(linear))
 
 
 def size(linear):
@@ -49,7 +53,7 @@ def test_a_face_that_changes_is_a_fresh_one(seed, changes):
     rng = np.random.default_rng(seed)
     matrix = gram(seed, 30, 9, ridge=0.1)
     kink = np.where(np.arange(9) < 2, 0.0, 1.0)
-    face = Face(matrix, kink, rng.normal(size=9) * (rng.random(9) < 0.5))
+    face = Face(matrix, at_zero(kink), rng.normal(size=9) * (rng.random(9) < 0.5))
     for what, which in changes:
         chosen = np.array(sorted(which))
         on = np.isin(face.members, chosen)
@@ -75,16 +79,16 @@ def test_a_face_that_changes_is_a_fresh_one(seed, changes):
 
 
 def test_a_face_starts_with_what_has_no_kink_and_what_is_not_zero():
-    face = Face(np.eye(4), np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.0, 0.0, -2.0, 3.0]))
+    face = Face(np.eye(4), at_zero(np.array([0.0, 1.0, 1.0, 1.0])), np.array([0.0, 0.0, -2.0, 3.0]))
     np.testing.assert_array_equal(face.members, [0, 2, 3])
     np.testing.assert_array_equal(face.signs, [0.0, 0.0, -1.0, 1.0])
-    empty = Face(np.eye(2), np.ones(2), np.zeros(2))
+    empty = Face(np.eye(2), at_zero(np.ones(2)), np.zeros(2))
     np.testing.assert_array_equal(empty.solve(np.ones(2), np.ones(2)), np.zeros(2))
 
 
 def test_a_coordinate_that_repeats_one_of_the_face_is_refused():
     matrix = np.ones((2, 2))
-    face = Face(matrix, np.ones(2), np.array([1.0, 0.0]))
+    face = Face(matrix, at_zero(np.ones(2)), np.array([1.0, 0.0]))
     with pytest.raises(LinAlgError):
         face.add(np.array([1]), np.ones(1))
 
@@ -110,7 +114,7 @@ def test_answers_satisfy_kkt(case, seed, share):
     kink = share * np.sqrt(np.diag(matrix)) * np.abs(linear / np.sqrt(np.diag(matrix))).max()
     kink[rng.random(p) < 0.1] = 0.0
     answers = [
-        maximise_kinked(matrix, linear, kink, start)
+        maximise_kinked(matrix, linear, at_zero(kink), start)
         for start in (np.zeros(p), np.ones(p), rng.normal(size=p), -10.0 * linear)
     ]
     for z in answers:
@@ -140,7 +144,7 @@ def test_a_climb_from_anywhere_ends_at_the_maximum(seed, p, share, zeros):
     for _ in range(3):  # the second corrects what is added to a matrix that is singular
         pull, before = linear - matrix @ z, objective(z)
         signs = np.where(z != 0.0, np.sign(z), np.sign(pull) * (np.abs(pull) > kink))
-        z = climb(Curved(matrix), pull, kink, z, signs * (kink > 0.0))
+        z = climb(Curved(matrix), pull, at_zero(kink), z, signs * (kink > 0.0))
         assert objective(z) >= before - 1e-9 * (1.0 + abs(before))
     assert_kkt(matrix, linear, kink, z, tolerance=1e-6)
 
@@ -163,10 +167,10 @@ def test_no_round_of_a_climb_loses(seed, kink):
     curved = Curved(matrix)
     for _ in range(5):
         before = objective(z)
-        z = climb(curved, linear - matrix @ z, kinks, z, np.sign(z))
+        z = climb(curved, linear - matrix @ z, at_zero(kinks), z, np.sign(z))
         assert objective(z) > before - 1e-8 * abs(before)
-    z = maximise_kinked(matrix, linear, kinks, 300.0 * rng.normal(size=25))
-    residual = kkt_residual(linear - matrix @ z, kinks, z)
+    z = maximise_kinked(matrix, linear, at_zero(kinks), 300.0 * rng.normal(size=25))
+    residual = at_zero(kinks).residual(linear - matrix @ z, z)
     assert np.abs(residual).max() < 1e-9 * np.abs(linear).max()
 
 
@@ -191,10 +195,10 @@ def test_any_start_leads_to_the_same_answer(seed, p, share):
     matrix = gram(seed, 2 * p + 5, p, ridge=0.01)
     linear = rng.normal(size=p)
     kink = share * np.abs(linear).max() * rng.uniform(0.5, 1.0, p)
-    cold = maximise_kinked(matrix, linear, kink, np.zeros(p))
+    cold = maximise_kinked(matrix, linear, at_zero(kink), np.zeros(p))
     assert_kkt(matrix, linear, kink, cold)
     for start in (rng.normal(size=p), -cold, cold, 1e6 * rng.normal(size=p)):
-        warm = maximise_kinked(matrix, linear, kink, start)
+        warm = maximise_kinked(matrix, linear, at_zero(kink), start)
         np.testing.assert_allclose(warm, cold, rtol=1e-8, atol=1e-9)
 
 
@@ -204,11 +208,11 @@ def test_a_path_of_pivots_on_one_face(seed):
     matrix = gram(seed, 80, p, correlation=0.5)
     linear = matrix @ np.random.default_rng(seed).normal(size=p)
     top = np.abs(linear).max()
-    face = Face(matrix, np.full(p, top), np.zeros(p))
+    face = Face(matrix, at_zero(np.full(p, top)), np.zeros(p))
     path = [*np.geomspace(1.0, 1e-3, 15), 0.5, 0.001, 2.0]
     for share in path:
         kink = np.full(p, share * top)
-        z = pivot(face, linear, kink)
+        z = pivot(face, linear, at_zero(kink))
         assert z is not None
         assert_kkt(matrix, linear, kink, z)
         np.testing.assert_array_equal(np.sign(z), face.signs)
@@ -221,7 +225,7 @@ def test_the_lasso_of_orthogonal_columns_is_soft_thresholding():
     diagonal, linear = rng.uniform(0.5, 2.0, 30), rng.normal(size=30)
     kink = rng.uniform(0.0, 1.0, 30)
     expected = np.sign(linear) * np.maximum(np.abs(linear) - kink, 0.0) / diagonal
-    found = maximise_kinked(np.diag(diagonal), linear, kink, np.zeros(30))
+    found = maximise_kinked(np.diag(diagonal), linear, at_zero(kink), np.zeros(30))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_array_equal(found == 0.0, expected == 0.0)
 
@@ -229,5 +233,5 @@ def test_the_lasso_of_orthogonal_columns_is_soft_thresholding():
 def test_no_kinks_at_all_is_a_linear_system():
     matrix, linear = gram(3, 40, 10), np.random.default_rng(3).normal(size=10)
     for start in (np.zeros(10), np.ones(10)):
-        found = maximise_kinked(matrix, linear, np.zeros(10), start)
+        found = maximise_kinked(matrix, linear, at_zero(np.zeros(10)), start)
         np.testing.assert_allclose(found, np.linalg.solve(matrix, linear), rtol=1e-10)

@@ -9,6 +9,7 @@ from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ri
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation, newton, proximal_newton
 
 
@@ -42,11 +43,9 @@ class Problem:
 
     def proximal(self, kink, kink_at=0.0, x0=None, **settings):
         p = self.X.shape[1]
-        kink, kink_at = (np.broadcast_to(np.asarray(a, dtype=float), p) for a in (kink, kink_at))
+        kinks = Kinks(*(np.broadcast_to(np.asarray(a, dtype=float), p) for a in (kink, kink_at)))
         x0 = np.zeros(p) if x0 is None else x0
-        return proximal_newton(
-            self.evaluate, self.value, x0, self.change, kink, kink_at, **settings
-        )
+        return proximal_newton(self.evaluate, self.value, x0, self.change, kinks, **settings)
 
 
 def make_data(key, n=400, p=6, seed=0, intercept=True, correlation=0.0):

@@ -9,6 +9,7 @@ from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.together import slopes
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.rows.source import Source
+from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation, proximal_newton
 from bayesglm.numerics.solvers.sparse import Functions, sparse_path
 
@@ -47,7 +48,8 @@ class Path:
         return bend + self.l2 * np.eye(len(members))
 
     def functions(self, kinks):
-        return Functions(self.evaluate, self.curvature, kinks, self.kink_at, exact=self.exact)
+        own = Kinks(np.asarray(kinks), self.kink_at)
+        return Functions(self.evaluate, self.curvature, own, exact=self.exact)
 
     def kinks(self, shares):
         """Penalties relative to the least that holds all coefficients; none on the intercept."""
@@ -75,8 +77,7 @@ class Path:
             lambda x: float(self.evaluate(x[None], [0])[0][0]),
             np.zeros(self.p) if x0 is None else x0,
             lambda step: float(np.abs(self.X @ step).max()),
-            kink,
-            self.kink_at,
+            Kinks(kink, self.kink_at),
         )
 
     def check(self, kinks, **settings):
@@ -241,8 +242,7 @@ def test_a_function_without_a_maximum_says_so():
     functions = Functions(
         evaluate,
         lambda x, k, members, single: 1e-3 * np.eye(len(members)),
-        np.full((1, 2), 0.5),
-        np.zeros(2),
+        Kinks(np.full((1, 2), 0.5), np.zeros(2)),
     )
     with pytest.raises(ConvergenceError, match="no convergence in 100 passes") as caught:
         sparse_path(functions, np.zeros(2))
@@ -256,8 +256,7 @@ def test_value_and_gradient_that_do_not_belong_together_say_so():
     functions = Functions(
         evaluate,
         lambda x, k, members, single: np.eye(len(members)),
-        np.full((1, 2), 0.1),
-        np.zeros(2),
+        Kinks(np.full((1, 2), 0.1), np.zeros(2)),
     )
     with pytest.raises(ConvergenceError, match="no convergence"):
         sparse_path(functions, np.ones(2))
