@@ -20,7 +20,7 @@ from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM, ROLES
 from bayesglm.spec.terms.table import TERMS
 
-TERM_OF_OPTION = {kind.__name__.lower(): kind for kind in TERMS}
+TERM_OF_OPTION = {kind.__name__.lower(): kind for kind in TERMS}  # --linear, --lagged, ...
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 GONE = 141  # and of one whose reader (head, less) went away
 

@@ -152,6 +152,8 @@ def test_a_mistaken_unit_is_no_array_of_a_billion(term):
         ),
         (lambda: bg.Group("g", prior=bg.HalfNormal(1.0)), "'g': prior must be one of"),
         (lambda: bg.Group("g", levels="ab"), r"levels must be labels .* got 'ab'; write levels=\["),
+        (lambda: bg.Group("g", levels=np.array("ab")), "in an order of their own, got array"),
+        (lambda: bg.Group("g", levels=np.array([["a"]])), r"levels\[0\] is \['a'\]"),
         (lambda: bg.Group("g", levels={"a"}), "levels must be labels in an order of their own"),
         (lambda: bg.Group("g", levels=3), "levels must be labels in an order of their own, got 3"),
         (lambda: bg.Group("g", levels=[]), "levels are empty; name them"),

@@ -26,9 +26,9 @@ def model_of(fit: xr.DataTree) -> GLM:
     return _said_by(text) if isinstance(text, str) else GLM.from_json(text)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # models of fits that are in use at a time; few, since levels may be many
 def _said_by(text: str) -> GLM:
-    """Read a model once, which is frozen: a verb asks several times, and levels may be many."""
+    """Read a model from its text once; a verb asks for it several times, and models are frozen."""
     return GLM.from_json(text)
 
 

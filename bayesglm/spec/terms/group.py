@@ -39,9 +39,9 @@ class Group:
         By default ``Normal(HalfNormal(2.5 sd(y)/sd(x)))`` on the scale of a gaussian response,
         2.5/sd(x) elsewhere, with sd(x) = 1 for intercepts; not the model's ``prior``.
     levels : sequence of str or int, optional
-        The levels in the order in which coefficients lie, among them any that the data do not
-        have. By default those of the data, sorted; the first fit writes them into its model, so
-        that other data are laid by them.
+        Labels of the levels, in the order of the coefficients; levels without data may be among
+        them. By default the sorted labels of the data at the first fit, which the stored model
+        keeps for all other data.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from bayesglm.spec.names import first_repeat, is_storable
 
 type Levels = tuple[str, ...] | tuple[int, ...] | tuple[bool, ...] | None
 
-KINDS = {str, int, bool}
+KINDS = {str, int, bool}  # types of a level
 LARGEST_WHOLE = 2.0**53  # beyond, floats no longer tell whole numbers apart
 OF_64_BITS = ((-(2**63), 2**63), (0, 2**64))  # ranges of signed and of unsigned numbers
 
@@ -24,12 +24,13 @@ def frozen_levels(what: str, given: Any) -> Levels:
     """
     if given is None:
         return None
-    if isinstance(given, str) or not isinstance(given, Iterable) or is_unordered(given):
+    labels = given.tolist() if hasattr(given, "tolist") else given
+    if isinstance(labels, str) or not isinstance(labels, Iterable) or is_unordered(given):
         raise ModelError(
             f"{what}: levels must be labels in an order of their own, got {shown(given)}; write "
             "levels=['a', 'b']."
         )
-    levels = tuple(given.tolist() if hasattr(given, "tolist") else given)
+    levels = tuple(labels)
     if not set(map(type, levels)) <= KINDS:
         levels = tuple(map(_plain, levels))
     _check_levels(what, levels)
