@@ -11,7 +11,15 @@ from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number
 from bayesglm.spec.priors import CoefficientPrior, HalfNormal, Normal, learned_scale
 from bayesglm.spec.terms.levels import Levels, frozen_levels
-from bayesglm.spec.terms.term import FACTOR, SLOPE, Option, check_common, check_name
+from bayesglm.spec.terms.term import (
+    FACTOR,
+    SLOPE,
+    Option,
+    bare_symbol,
+    check_common,
+    check_name,
+    no_lags,
+)
 
 
 @noun
@@ -69,6 +77,8 @@ class Group:
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False
+    lag_range = no_lags
+    symbol = bare_symbol
     option: ClassVar = Option(
         "FACTOR[:X1,X2]", "a factor whose levels have intercepts (and slopes) of their own"
     )
@@ -122,9 +132,6 @@ class Group:
         """Variables of the data that the term reads."""
         return (self.factor, *self.slopes)
 
-    def lag_range(self, step: float | None) -> None:
-        """Return None: it reads each sample's own level."""
-
     def default_prior(self, scale: Number) -> Normal:
         """Return a normal prior whose scale is learned, of each effect."""
         return Normal(HalfNormal(scale))
@@ -134,10 +141,6 @@ class Group:
         level = f"[{self.factor}{index}]"
         slopes = [f"{self.label}.{slope}{level}·{slope}{index}" for slope in self.slopes]
         return " + ".join([f"{self.label}{level}", *slopes])
-
-    def symbol(self) -> str:
-        """Write the coefficients."""
-        return self.label
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Group, ...]:

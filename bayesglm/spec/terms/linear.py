@@ -7,7 +7,15 @@ from typing import ClassVar
 from bayesglm.errors import ModelError
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.priors import CoefficientPrior
-from bayesglm.spec.terms.term import PREDICTOR, Option, check_common, check_name, normal_prior
+from bayesglm.spec.terms.term import (
+    PREDICTOR,
+    Option,
+    bare_symbol,
+    check_common,
+    check_name,
+    no_lags,
+    normal_prior,
+)
 
 
 @noun
@@ -45,6 +53,8 @@ class Linear:
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = True
+    lag_range = no_lags
+    symbol = bare_symbol
     default_prior = normal_prior
     option: ClassVar = Option("X1,X2", "predictors, separated by commas")
 
@@ -84,18 +94,11 @@ class Linear:
         """Variables of the data that the term reads."""
         return self.variable if isinstance(self.variable, tuple) else (self.variable,)
 
-    def lag_range(self, step: float | None) -> None:
-        """Return None: it reads each sample's own predictors."""
-
     def summand(self, response: str, index: str) -> str:
         """Write the product of predictor and coefficient, or the sum of several."""
         if isinstance(self.variable, tuple):
             return f"Σⱼ {self.label}[j]·({', '.join(self.variable)})[j]{index}"
         return f"{self.label}·{self.variable}{index}"
-
-    def symbol(self) -> str:
-        """Write the coefficients."""
-        return self.label
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Linear, ...]:

@@ -87,6 +87,15 @@ def settled[T: Term](term: T, prior: CoefficientPrior | None, facts: Mapping[str
     return dataclasses.replace(term, **fields)  # type: ignore[type-var]
 
 
+def no_lags(term: Term, step: float | None) -> None:
+    """Return no lags: the term reads each sample's own values."""
+
+
+def bare_symbol(term: Term) -> str:
+    """Write coefficients by their name alone."""
+    return term.label
+
+
 def normal_prior(term: Term, scale: Number) -> Normal:
     """Return the default prior of most terms: normal, each coefficient by itself."""
     return Normal(scale)
