@@ -6,7 +6,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from fuzz.oracle import gap
 from tests.families import LOG_DENSITIES, trials_of
+from tests.priors import EXAMPLES, OF_COEFFICIENTS
+from tests.terms import OF_EVERY_KIND
 
 SEED = 20_261_130  # one for all runs, not chosen by its results
 LIMIT = 60.0  # seconds for a verb
@@ -162,6 +164,10 @@ def _predictor(rng: np.random.Generator, n: int, data: Data) -> np.ndarray:
 def _term(rng: np.random.Generator, k: int, n: int, data: Data) -> Any:
     name = f"x{k}"
     prior = _prior(rng) if rng.random() < 0.8 else None
+    if OTHER_TERMS and rng.random() < 0.3:
+        other = replace(_pick(rng, *OTHER_TERMS), name=f"other{k}", prior=prior)
+        data.update({one: _predictor(rng, n, data) for one in other.variables})
+        return other
     kind = rng.integers(8)
     if kind < 3:
         data[name] = _predictor(rng, n, data)
@@ -197,7 +203,22 @@ def _prior(rng: np.random.Generator) -> Any:
         bg.elastic_net(0.5, 0.5),
         bg.StudentT(1.0),
         _pick(rng, bg.Normal(bg.HalfNormal(1.0)), bg.Horseshoe(1.0)),
+        *OTHER_PRIORS,
     )
+
+
+# What the draws above do not name: kinds of priors and terms that were added to the tables.
+NAMED = (bg.Flat, bg.Normal, bg.Laplace, bg.ElasticNet, bg.StudentT, bg.Horseshoe)
+OTHER_PRIORS = [
+    prior
+    for prior in OF_COEFFICIENTS
+    if not isinstance(prior, NAMED) and EXAMPLES[type(prior).__name__].log_density is not None
+]
+OTHER_TERMS = [
+    term
+    for term in OF_EVERY_KIND
+    if not isinstance(term, (bg.Linear, bg.Lagged, bg.History, bg.Group))
+]
 
 
 def try_map(case: Case) -> str:

@@ -1,8 +1,8 @@
 """How far a MAP estimate is from its optimum, told by code that shares nothing with the package.
 
 Columns are laid out from the data by hand, log posteriors are written from their definitions with
-120 digits (those of families in `tests.families`, as addends), and their slopes and curvatures
-taken by differences that so many digits make exact.
+120 digits, and their slopes and curvatures taken by differences that so many digits make exact. The
+columns of terms and the densities of families and priors are those of the tables in `tests`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 import bayesglm as bg
 from bayesglm.spec.families import FAMILY_NAMES
 from tests.families import LINKS, LOG_DENSITIES
+from tests.priors import EXAMPLES, exact_terms
+from tests.terms import columns_of
 
 DIGITS = 120
 STEP = mp.mpf(10) ** -25
@@ -51,57 +53,12 @@ def columns(model: bg.GLM, data: dict[str, Any]) -> tuple[np.ndarray, np.ndarray
         parts.append(np.ones((n, 1)))
         owners.append("intercept")
     for term in model.terms:
-        block, seen = LAYOUTS[type(term).__name__](term, data, model.response)
+        block, seen = columns_of(term, data, model.response)
         parts.append(block)
         owners += [term.label] * block.shape[1]
         complete &= seen
     kept = complete if model.edges == "drop" else np.ones(n, dtype=bool)
     return np.hstack(parts) if parts else np.zeros((n, 0)), kept, owners
-
-
-def _linear(term: Any, data: dict[str, Any], response: str) -> tuple[np.ndarray, np.ndarray]:
-    names = term.variable if isinstance(term.variable, tuple) else (term.variable,)
-    block = np.hstack([_flat(data[name]) for name in names])
-    return block, np.ones(len(block), dtype=bool)
-
-
-def _lagged(term: Any, data: dict[str, Any], response: str) -> tuple[np.ndarray, np.ndarray]:
-    first, stop = term.lags if isinstance(term.lags, tuple) else (0, term.lags)
-    return _shifted(_flat(data[term.variable]), range(first, stop))
-
-
-def _history(term: Any, data: dict[str, Any], response: str) -> tuple[np.ndarray, np.ndarray]:
-    return _shifted(_flat(data[response]), range(1, term.lags + 1))
-
-
-def _group(term: Any, data: dict[str, Any], response: str) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.asarray(data[term.factor])
-    member = (labels[:, None] == np.unique(labels)).astype(float)
-    effects = [np.ones(len(labels)), *(np.asarray(data[name], float) for name in term.slopes)]
-    return np.hstack([member * one[:, None] for one in effects]), np.ones(len(labels), dtype=bool)
-
-
-LAYOUTS: dict[str, Callable] = {
-    "Linear": _linear,
-    "Lagged": _lagged,
-    "History": _history,
-    "Group": _group,
-}
-
-
-def _flat(values: Any) -> np.ndarray:
-    array = np.asarray(values, dtype=float)
-    return array.reshape(len(array), -1)
-
-
-def _shifted(signal: np.ndarray, lags: range) -> tuple[np.ndarray, np.ndarray]:
-    n = len(signal)
-    block, seen = np.zeros((n, len(lags) * signal.shape[1])), np.ones(n, dtype=bool)
-    for t in range(n):
-        past = [signal[t - k] if 0 <= t - k < n else np.zeros(signal.shape[1]) for k in lags]
-        block[t] = np.concatenate(past)
-        seen[t] = all(0 <= t - k < n for k in lags)
-    return block, seen
 
 
 def _gap(model: bg.GLM, data: dict[str, Any], estimate: Any) -> Gap:
@@ -164,12 +121,13 @@ def _density(model: bg.GLM) -> Callable:
 
 
 def _gap_of_dispersion(model: bg.GLM, sums: list, phi: list, k: int) -> Any:
-    density = _density(model)
+    density, kind = _density(model), type(model.dispersion).__name__
+    numbers = {key: getattr(model.dispersion, key) for key in EXAMPLES[kind].numbers}
 
     def value(s: Any) -> Any:
         at = [*phi[:k], s, *phi[k + 1 :]]
         rows = (weight * density(eta, y, at, trials) for weight, eta, y, trials in sums)
-        return mp.fsum(rows) + POSITIVE[type(model.dispersion).__name__](model.dispersion, s)
+        return mp.fsum(rows) + _log_prior(kind, s, numbers)
 
     step = STEP * phi[k]
     at = [value(phi[k] + side * step) for side in (-1, 0, 1)]
@@ -177,16 +135,6 @@ def _gap_of_dispersion(model: bg.GLM, sums: list, phi: list, k: int) -> Any:
     if bend <= 0:
         return mp.inf
     return abs(slope) / mp.sqrt(bend)
-
-
-POSITIVE: dict[str, Callable] = {
-    "Flat": lambda prior, s: 0,
-    "HalfNormal": lambda prior, s: -((s / mp.mpf(prior.scale)) ** 2) / 2,
-    "Exponential": lambda prior, s: -s / mp.mpf(prior.scale),
-    "HalfStudentT": lambda prior, s: (
-        -(mp.mpf(prior.df) + 1) / 2 * mp.log1p((s / mp.mpf(prior.scale)) ** 2 / mp.mpf(prior.df))
-    ),
-}
 
 
 def _add_priors(
@@ -198,40 +146,33 @@ def _add_priors(
     kinks = [(mp.mpf(0), mp.mpf(0))] * len(w)
     for name in dict.fromkeys(owners):
         places = [j for j, owner in enumerate(owners) if owner == name]
-        prior = priors[name]
+        prior, kind = priors[name], type(priors[name]).__name__
         if isinstance(prior, bg.RandomWalk):
             _add_walk(prior, places, w, slope, bend)
             continue
-        scales, locs = (
-            np.broadcast_to(np.ravel(getattr(prior, key, default)), len(places))
-            for key, default in (("scale", 1.0), ("loc", 0.0))
-        )
-        for j, scale, loc in zip(places, scales, locs, strict=True):
-            d, s = w[j] - mp.mpf(float(loc)), mp.mpf(float(scale))
-            first, second, kink = SINGLE[type(prior).__name__](prior, d, s)
+        numbers = {key: getattr(prior, key) for key in EXAMPLES[kind].numbers}
+        each = {key: np.broadcast_to(np.ravel(v), len(places)) for key, v in numbers.items()}
+        for k, j in enumerate(places):
+            own = {key: mp.mpf(float(values[k])) for key, values in each.items()}
+            first, second, kinks[j] = _slopes(kind, w[j], own)
             slope[j] += first
             bend[j] -= second
-            kinks[j] = (kink, d)
     return kinks
 
 
-def _student(prior: Any, d: Any, s: Any) -> tuple:
-    df = mp.mpf(prior.df)
-    z = df * s**2 + d**2
-    return -(df + 1) * d / z, -(df + 1) * (z - 2 * d**2) / z**2, mp.mpf(0)
+def _log_prior(kind: str, x: Any, numbers: dict[str, Any]) -> Any:
+    return mp.fsum(exact_terms(kind, x, **numbers))
 
 
-SINGLE: dict[str, Callable] = {
-    "Flat": lambda prior, d, s: (mp.mpf(0),) * 3,
-    "Normal": lambda prior, d, s: (-d / s**2, -1 / s**2, mp.mpf(0)),
-    "Laplace": lambda prior, d, s: (mp.mpf(0), mp.mpf(0), 1 / s),
-    "ElasticNet": lambda prior, d, s: (
-        -(1 - mp.mpf(prior.ratio)) * d / s**2,
-        -(1 - mp.mpf(prior.ratio)) / s**2,
-        mp.mpf(prior.ratio) / s,
-    ),
-    "StudentT": _student,
-}
+def _slopes(kind: str, x: Any, numbers: dict[str, Any]) -> tuple[Any, Any, tuple[Any, Any]]:
+    """Return slope and curvature beside the kink, and its weight with the distance to it."""
+    d, step = x - numbers.get("loc", 0), STEP * numbers.get("scale", 1)
+    weight = EXAMPLES[kind].kink
+    kink = mp.mpf(0) if weight is None else weight(**numbers)
+    low, here, high = (
+        _log_prior(kind, x + k * step, numbers) + kink * abs(d + k * step) for k in (-1, 0, 1)
+    )
+    return (high - low) / (2 * step), (high - 2 * here + low) / step**2, (kink, d)
 
 
 def _add_walk(prior: Any, places: list[int], w: list, slope: list, bend: list) -> None:

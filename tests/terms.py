@@ -1,25 +1,32 @@
 """Examples of every term, by which the conformance tests run over the package's own table.
 
-Of each kind stands here what its class cannot say of itself: how it is called, how the shell says
-it, and its columns, written out by hand from the data.
+Of each kind stand here what its class cannot say of itself: terms on the variables of
+`sample_data`, the columns of any such term, laid by hand, and how the shell says the first of them.
+The columns share no code with the package.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from conftest import simulate
 
 import bayesglm as bg
 from bayesglm.spec.terms.table import TERMS
 from bayesglm.spec.terms.term import Term
 
-Array = np.ndarray
+type Array = np.ndarray
+type Laid = tuple[Array, Array]
 N = 60
+STEP = 0.01  # seconds between samples
 
 
-def _data() -> xr.Dataset:
+@cache
+def sample_data() -> xr.Dataset:
+    """Return predictors of every kind, two factors, and a response of every family."""
+    from conftest import simulate  # random models, which need no such data, have no conftest
+
     rng = np.random.default_rng(8)
     words = np.array(["lena", "ivan", "Zoé"])[rng.permutation(np.arange(N) % 3)]
     return simulate(N, seed=5).assign(
@@ -27,69 +34,109 @@ def _data() -> xr.Dataset:
     )
 
 
-DATA = _data()  # of which "poisson" is the response
-
-
 class Example(NamedTuple):
-    """A term, its columns ``(N, size)`` before any sample is left out, and the shell's words."""
+    """Terms of one kind, the columns of any such term, and the shell's words for the first.
 
-    term: Term
-    columns: Callable[[], Array]
-    text: str | None = None
+    ``columns(term, data, response)`` returns ``(n, p)`` in the order of the coefficients, with
+    zeros where a sample sees nothing, and which samples see all that they read. ``data`` maps
+    names to arrays with the samples first.
+    """
 
-
-def values(name: str) -> Array:
-    """Return a variable with a row for each sample."""
-    return DATA[name].values.reshape(N, -1)
-
-
-def lagged(name: str, lags: range) -> Array:
-    """Return columns of x[t - k], lag after lag, with zeros before the start and after the end."""
-    own = values(name)
-    X = np.zeros((N, len(lags), own.shape[1]))
-    for t in range(N):
-        for place, lag in enumerate(lags):
-            if 0 <= t - lag < N:
-                X[t, place] = own[t - lag]
-    return X.reshape(N, -1)
+    terms: tuple[Term, ...]
+    columns: Callable[[Any, Mapping[str, Any], str], Laid]
+    text: str
 
 
-def effects(factor: str, *columns: Array, levels: list | None = None) -> Array:
-    """Return the dummies of a factor, times each column in turn."""
-    labels = DATA[factor].values.tolist()
-    levels = levels or sorted(set(labels))
-    dummies = np.array([[label == level for level in levels] for label in labels])
-    return np.hstack([dummies * column for column in (np.ones((N, 1)), *columns)])
+def flat(values: Any) -> Array:
+    """Return a variable as ``(n, features)``."""
+    array = np.asarray(values, dtype=float)
+    return array.reshape(len(array), -1)
 
 
-EXAMPLES: dict[str, list[Example]] = {
-    "Linear": [
-        Example(bg.Linear("x"), lambda: values("x"), "x"),
-        Example(bg.Linear("movie", name="image"), lambda: values("movie")),
-        Example(bg.Linear(("x", "z"), name="both"), lambda: np.hstack([values("x"), values("z")])),
-    ],
-    "Lagged": [
-        Example(bg.Lagged("x", lags=3), lambda: lagged("x", range(3)), "x:3"),
-        Example(bg.Lagged("x", window=0.025, name="k"), lambda: lagged("x", range(2))),
-        Example(bg.Lagged("movie", lags=(-1, 2)), lambda: lagged("movie", range(-1, 2))),
-    ],
-    "History": [
-        Example(bg.History(lags=2), lambda: lagged("poisson", range(1, 3)), "2"),
-        Example(
-            bg.History(window=(0.02, 0.05), name="past"), lambda: lagged("poisson", range(2, 5))
+def all_seen(block: Array) -> Laid:
+    """Return columns of which every sample sees all that it reads."""
+    return block, np.ones(len(block), dtype=bool)
+
+
+def _linear(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    names = term.variable if isinstance(term.variable, tuple) else (term.variable,)
+    return all_seen(np.hstack([flat(data[name]) for name in names]))
+
+
+def _lagged(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    return _shifted(flat(data[term.variable]), _lags(term, 0))
+
+
+def _history(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    return _shifted(flat(data[response]), _lags(term, 1))
+
+
+def _lags(term: Any, first: int) -> range:
+    """Return the lags that a term says, in samples or seconds, from ``first`` on where it does."""
+    said = term.lags if term.window is None else np.round(np.divide(term.window, STEP)).astype(int)
+    start, stop = (first, first + said) if np.ndim(said) == 0 else said
+    return range(start, stop)
+
+
+def _shifted(signal: Array, lags: range) -> Laid:
+    n, width = signal.shape
+    block, seen = np.zeros((n, len(lags) * width)), np.ones(n, dtype=bool)
+    for t in range(n):
+        past = [signal[t - k] if 0 <= t - k < n else np.zeros(width) for k in lags]
+        block[t] = np.concatenate(past)
+        seen[t] = all(0 <= t - k < n for k in lags)
+    return block, seen
+
+
+def _group(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    labels = np.asarray(data[term.factor]).tolist()
+    levels = sorted(set(labels)) if term.levels is None else term.levels
+    member = np.array([[label == level for level in levels] for label in labels], dtype=float)
+    effects = [np.ones(len(labels)), *(np.asarray(data[name], float) for name in term.slopes)]
+    return all_seen(np.hstack([member * one[:, None] for one in effects]))
+
+
+EXAMPLES: dict[str, Example] = {
+    "Linear": Example(
+        (
+            bg.Linear("x"),
+            bg.Linear("movie", name="image"),
+            bg.Linear(("x", "z"), name="both"),
         ),
-    ],
-    "Group": [
-        Example(bg.Group("code"), lambda: effects("code"), "code"),
-        Example(
+        _linear,
+        "x",
+    ),
+    "Lagged": Example(
+        (
+            bg.Lagged("x", lags=3),
+            bg.Lagged("x", window=0.025, name="k"),
+            bg.Lagged("movie", lags=(-1, 2)),
+        ),
+        _lagged,
+        "x:3",
+    ),
+    "History": Example(
+        (
+            bg.History(lags=2),
+            bg.History(window=(0.02, 0.05), name="past"),
+        ),
+        _history,
+        "2",
+    ),
+    "Group": Example(
+        (
+            bg.Group("code"),
             bg.Group("who", slopes=("x", "z"), name="b"),
-            lambda: effects("who", values("x"), values("z")),
-        ),
-        Example(
             bg.Group("who", slopes="x", levels=["lena", "nobody", "Zoé", "ivan"]),
-            lambda: effects("who", values("x"), levels=["lena", "nobody", "Zoé", "ivan"]),
         ),
-    ],
+        _group,
+        "code",
+    ),
 }
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]
-CASES = {repr(example.term): example for every in EXAMPLES.values() for example in every}
+OF_EVERY_KIND = [term for kind in KINDS for term in EXAMPLES[kind.__name__].terms]
+
+
+def columns_of(term: Term, data: Mapping[str, Any], response: str) -> Laid:
+    """Return the columns of a term, and which samples see all that they read."""
+    return EXAMPLES[type(term).__name__].columns(term, data, response)

@@ -4,17 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
-from terms import CASES, DATA, EXAMPLES, KINDS, N
+from terms import EXAMPLES, KINDS, OF_EVERY_KIND, N, columns_of, sample_data
 
 import bayesglm as bg
 from bayesglm.cli import main
 from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import resolve
-from bayesglm.design.terms.table import BUILDERS
 from bayesglm.spec.priors import COEFFICIENT_PRIORS
-from bayesglm.spec.terms.table import TERMS
 from bayesglm.spec.terms.term import settled
 
+DATA = sample_data()
 PRIOR = bg.Normal(0.5)
 
 
@@ -26,20 +25,17 @@ def with_prior(term):
     return dataclasses.replace(term, prior=PRIOR)
 
 
+def by_hand(term):
+    """Return columns, and which samples see all that they read."""
+    return columns_of(term, {name: DATA[name].values for name in DATA.data_vars}, "poisson")
+
+
 def block_of(term):
     return plan_fit(glm(term, edges="zero"), DATA).designs[0].predictors.blocks[0]
 
 
-def test_every_kind_has_examples_and_a_builder():
-    assert list(TERMS) == KINDS, "add examples of the new term to tests/terms.py"
-    assert set(BUILDERS) == set(TERMS)
-    for kind in TERMS:
-        assert getattr(bg, kind.__name__) is kind
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_what_it_is_called(case):
-    term = CASES[case].term
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_what_it_is_called(term):
     assert term.variables == tuple(term.roles)
     assert all(isinstance(word, str) and word for pair in term.roles.items() for word in pair)
     assert dataclasses.replace(term, name="other").label == "other"
@@ -56,18 +52,16 @@ def test_what_it_is_called(case):
     assert term.symbol().startswith(term.label)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_it_is_written_and_read(case):
-    term = CASES[case].term
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_it_is_written_and_read(term):
     for one in (term, with_prior(term), settled(term, PRIOR, {})):
         assert bg.GLM.from_json(glm(one).to_json()) == glm(one)
         assert eval(repr(one), {name: getattr(bg, name) for name in bg.__all__}) == one
         assert hash(one) == hash(dataclasses.replace(one))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_its_prior(case):
-    term = CASES[case].term
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_its_prior(term):
     prior = term.default_prior(2.0)
     assert isinstance(prior, COEFFICIENT_PRIORS)
     assert dataclasses.replace(term, prior=prior).prior == prior
@@ -84,10 +78,9 @@ def test_its_prior(case):
     np.testing.assert_array_equal(one.columns(np.arange(N)), other.columns(np.arange(N)))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_its_columns_are_those_by_hand(case):
-    term, by_hand, _ = CASES[case]
-    block, X = block_of(term), by_hand()
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_its_columns_are_those_by_hand(term):
+    block, (X, _) = block_of(term), by_hand(term)
     assert (block.name, block.size) == (term.label, X.shape[1])
     for rows in (np.arange(N), np.arange(7, 20), np.array([0, 3, 4, 40, N - 1])):
         np.testing.assert_array_equal(block.columns(rows), X[rows])
@@ -95,9 +88,8 @@ def test_its_columns_are_those_by_hand(case):
     assert len({block.label(k) for k in range(block.size)}) == block.size
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_its_coefficients_are_labelled(case):
-    term = CASES[case].term
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_its_coefficients_are_labelled(term):
     block = block_of(term)
     own = {f"{term.label}_{suffix}" for suffix in term.own_dims}
     of_data = {dim for name in term.variables for dim in DATA[name].dims}
@@ -107,24 +99,22 @@ def test_its_coefficients_are_labelled(case):
     assert set(block.settles) <= {field.name for field in dataclasses.fields(term)}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_its_lags(case):
-    term = CASES[case].term
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_its_lags(term):
     block, lags = block_of(term), term.lag_range(0.01)
     assert term.is_lagged == (lags is not None) == (not block.reads_own_rows)
     if lags is None:
         assert block.complete().all()
         return
     assert block.lags.tolist() == list(lags)
-    seen = [all(0 <= t - lag < N for lag in lags) for t in range(N)]
-    assert block.complete().tolist() == seen
+    assert block.complete().tolist() == by_hand(term)[1].tolist()
     if term.reads_response:
         assert lags.start >= 1
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_columns_move_with_the_signal_where_it_says_so(case):
-    block = block_of(CASES[case].term)
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_columns_move_with_the_signal_where_it_says_so(term):
+    block = block_of(term)
     centres = 1.0 + np.arange(block.signal.shape[1])
     moved = dataclasses.replace(block, signal=block.signal + centres)
     for rows in (np.arange(N), np.flatnonzero(block.complete())):
@@ -133,9 +123,9 @@ def test_columns_move_with_the_signal_where_it_says_so(case):
         assert block.is_movable(rows) == moves
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_new_data_are_predicted_as_the_same_samples_of_the_fit(case):
-    fit = bg.fit_map(glm(with_prior(CASES[case].term)), DATA)
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_new_data_are_predicted_as_the_same_samples_of_the_fit(term):
+    fit = bg.fit_map(glm(with_prior(term)), DATA)
     whole = bg.predict(fit)["poisson"]
     part = bg.predict(fit, DATA.isel(time=slice(20, 45)))["poisson"]
     told = np.isfinite(part.values)
@@ -143,11 +133,27 @@ def test_new_data_are_predicted_as_the_same_samples_of_the_fit(case):
     np.testing.assert_allclose(part.values[told], whole.values[20:45][told], rtol=1e-12)
 
 
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_its_columns_times_its_coefficients_are_its_share_of_eta(term):
+    columns, seen = by_hand(term)
+    fitted = bg.fit_map(glm(with_prior(term)), DATA)
+    w = fitted["map"][term.label].values.ravel()
+    eta = columns @ w + float(fitted["map"]["intercept"])
+    linear = bg.predict(fitted, kind="linear")["poisson"]
+    np.testing.assert_allclose(linear[seen], eta[seen], rtol=1e-10, atol=1e-12)
+    assert np.isnan(linear[~seen]).all()
+    # At the mode the prior holds what the residuals pull.
+    pull = columns[seen].T @ (DATA["poisson"].values[seen] - np.exp(eta[seen]))
+    np.testing.assert_allclose(pull, w / PRIOR.scale**2, atol=1e-6)
+    np.testing.assert_allclose(bg.kernels(fitted)[term.label]["link"].values.ravel(), w)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shell_says_it(kind, tmp_path, capsys):
     name = kind.__name__.lower()
-    (example,) = [one for one in EXAMPLES[kind.__name__] if one.text is not None]
-    assert kind.from_text(example.text) == (example.term,)
+    example = EXAMPLES[kind.__name__]
+    term = example.terms[0]
+    assert kind.from_text(example.text) == (term,)
     with pytest.raises(SystemExit):
         main(["fit", "--help"])
     assert f"--{name} {kind.option.metavar}" in capsys.readouterr().out
@@ -156,11 +162,11 @@ def test_the_shell_says_it(kind, tmp_path, capsys):
     asked = ["--response", "poisson", "--family", "poisson", f"--{name}", example.text]
     assert main(["fit", str(table), *asked, "--draws", "50", "--chains", "2"]) == 0
     index = "[t]" if kind.is_lagged else "[i]"
-    assert example.term.summand("poisson", index) in capsys.readouterr().out
+    assert term.summand("poisson", index) in capsys.readouterr().out
 
 
 def test_all_together_in_verbs_and_report(tmp_path):
-    terms = [with_prior(every[0].term) for every in EXAMPLES.values()]
+    terms = [with_prior(one.terms[0]) for one in EXAMPLES.values()]
     names = [f"term_{k}" for k in range(len(terms))]
     terms = [dataclasses.replace(term, name=name) for term, name in zip(terms, names, strict=True)]
     fit = bg.fit_laplace(glm(*terms), DATA, draws=50, chains=2)

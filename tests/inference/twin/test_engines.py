@@ -1,6 +1,6 @@
 """The native engine and PyMC say the same of every family, link, prior and term."""
 
-import dataclasses
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -8,13 +8,15 @@ import pymc as pm
 import pytest
 from conftest import simulate
 from families import EXACT_KEYS, KEYS, exact_terms, model_of, responses_of
-from terms import CASES, DATA
+from priors import OF_SCALES, known, prior_of, with_learned_scale
+from terms import OF_EVERY_KIND, sample_data
 from twins import compare
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.priors import COEFFICIENT_PRIORS
 
 PRIORS = (
     bg.Normal(0.7, loc=0.2),
@@ -43,17 +45,27 @@ def test_every_family_link_prior_and_term(key, turn, data):
     compare(model_of(key, terms, offset="offset", weights="weights"), data)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_every_term_alone(case):
-    term = dataclasses.replace(CASES[case].term, prior=bg.Normal(0.5))
-    compare(model_of(("poisson", "log"), [term]), DATA)
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+def test_every_term_alone(term):
+    term = replace(term, prior=bg.Normal(0.5))
+    compare(model_of(("poisson", "log"), [term]), sample_data())
 
 
-@pytest.mark.parametrize(
-    "dispersion",
-    [bg.HalfNormal(1.0), bg.HalfStudentT(2.0, df=3), bg.Exponential(0.7), bg.Flat(), 0.8, None],
-    ids=repr,
-)
+@pytest.mark.parametrize("kind", known(COEFFICIENT_PRIORS))
+def test_every_prior_with_numbers_and_with_a_learned_scale(kind, data):
+    terms = [bg.Linear("movie", prior=prior_of(kind))]
+    learned = with_learned_scale(kind, bg.HalfNormal(0.7))
+    if learned is not None:
+        terms.append(bg.Lagged("x", lags=3, name="lagged", prior=learned))
+    compare(model_of(("poisson", "log"), terms), data, spread=0.1)
+
+
+@pytest.mark.parametrize("above", OF_SCALES, ids=repr)
+def test_every_prior_of_a_learned_scale(above, data):
+    compare(model_of(("poisson", "log"), [bg.Linear("movie", prior=bg.Normal(above))]), data)
+
+
+@pytest.mark.parametrize("dispersion", [*OF_SCALES, bg.Flat(), 0.8, None], ids=repr)
 @pytest.mark.parametrize("link", FAMILY_NAMES["gaussian"].links)
 def test_every_dispersion(link, dispersion, data):
     model = bg.GLM("gaussian", "x", link=link, prior=bg.Normal(1.0), dispersion=dispersion)
