@@ -292,8 +292,3 @@ def test_an_inverse_gamma_has_no_mass_at_zero_itself():
 def test_a_random_walk_leaves_something_free():
     assert not PRIORS["RandomWalk"].proper
     assert PRIORS["RandomWalk"].log_concave
-
-
-def test_every_prior_has_an_example():
-    lacking = [name for name in PRIORS if name not in EXAMPLES]
-    assert not lacking, f"write examples of {lacking} into EXAMPLES, tests/priors.py"
