@@ -58,6 +58,16 @@ class Block:
         return self.shape if self.codes is None else self.shape[:-1]
 
     @property
+    def scale_dims(self) -> tuple[str, ...]:
+        """Leading dims along which each coefficient has a learned scale of its own: the effects."""
+        return () if self.codes is None else self.dims[:-1]
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
+        return self.shape if self.codes is None else ()
+
+    @property
     def reads_own_rows(self) -> bool:
         """Whether each sample's columns are made of its own signal, and of no other sample's."""
         return self.lags is None

@@ -61,8 +61,8 @@ def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
     above = learned_scale(prior)
     if above is None:
         return {}
-    lead = block.codes is not None and len(block.dims) > 1 and not prior.traits.one_scale
-    common = Positive(*said(above), block.shape[:lead], block.dims[:lead], block.coords)
+    dims = () if prior.traits.one_scale else block.scale_dims
+    common = Positive(*said(above), block.shape[: len(dims)], dims, block.coords)
     others = _arrangement(prior).hyperparameters(prior, block)
     return {f"{block.name}_scale": common} | others
 

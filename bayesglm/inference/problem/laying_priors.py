@@ -43,7 +43,7 @@ def coefficient_priors(
             places[block.name],
             PRIORS[kind],
             numbers,
-            shape=() if block.codes is not None else block.shape,
+            shape=block.grid,
             learned=spectrum_of(term.prior, block, places),
             structure=structure_of(term.prior, block, numbers),
         )
