@@ -37,7 +37,7 @@ class Distribution:
 
     def total(self, x: Array) -> Array:
         """Return the log density of arrays ``(..., q)``, summed over the last axis."""
-        return self.prior.log_density(x, **self.parameters).sum(axis=-1)
+        return np.add.reduce(self.prior.log_density(x, **self.parameters), axis=-1)
 
     def gradient(self, x: Array) -> Array:
         """Return its derivatives at x ``(q,)``."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -185,16 +185,33 @@ class Theta:
 
     @cached_property
     def _of_coefficients(self) -> Runs:
-        return _runs(one for one in self.free if one.role == "coefficients")
+        return _joined(one for one in self.free if one.role == "coefficients")
 
     @cached_property
     def _of_others(self) -> Runs:
-        return _runs(one for one in self.free if one.role != "coefficients")
+        return _joined(one for one in self.free if one.role != "coefficients")
+
+    @cached_property
+    def _runs(self) -> Runs:
+        return (*self._of_coefficients, *self._of_others)
 
     @cached_property
     def _bounded(self) -> tuple[slice, ...]:
-        every = (*self._of_coefficients, *self._of_others)
-        return tuple(place for place, transform in every if transform.bounded)
+        return tuple(place for place, transform in self._runs if transform.bounded)
+
+    @cached_property
+    def _own_priors(self) -> tuple[tuple[slice, Transform, OwnPrior], ...]:
+        return tuple(
+            (one.place, one.transform, one.prior) for one in self.free if one.prior is not None
+        )
+
+    @cached_property
+    def _learned_dispersions(self) -> tuple[tuple[int, slice, Transform], ...]:
+        return tuple(
+            (k, one.place, one.transform)
+            for k, one in enumerate(self.dispersions)
+            if one.fixed is None
+        )
 
     @cached_property
     def moves(self) -> Array:
@@ -211,10 +228,10 @@ class Theta:
 
     def far_out(self, U: Array) -> Array:
         """Say which of many u ``(n, size)`` lie where no probability does."""
-        far = np.zeros(len(U), dtype=bool)
-        for place in self._bounded:
-            far |= np.abs(U[:, place]).max(axis=1) > FAR_OUT
-        return far
+        if not self._bounded:
+            return np.zeros(len(U), dtype=bool)
+        every = (np.abs(U[:, place]).max(axis=1) > FAR_OUT for place in self._bounded)
+        return reduce(np.logical_or, every)
 
     def natural_coefficients(self, U: Array) -> Array:
         """Return u ``(..., size)`` with natural values in place of the coefficients."""
@@ -266,9 +283,8 @@ class Theta:
     def log_prior(self, U: Array) -> Array:
         """Return the log density ``(n,)`` of dispersions and scales at many u ``(n, size)``."""
         total = np.zeros(len(U))
-        for one in self.free:
-            if one.prior is not None:
-                total += one.prior.total(one.natural(U))
+        for place, transform, prior in self._own_priors:
+            total += prior.total(transform.natural(U[..., place]))
         if self.jacobian:
             for place, transform in self._of_others:
                 total += transform.log_jacobian(U[..., place])
@@ -284,24 +300,23 @@ class Theta:
 
     def add_prior_slope(self, u: Array, gradient: Array) -> float:
         """Return the two together at one u, and add their gradient in u, in place."""
-        value = 0.0
-        for one in self.free:
-            if one.prior is not None:
-                own = u[one.place]
-                x = one.transform.natural(own)
-                value += float(one.prior.total(x))
-                gradient[one.place] += one.transform.pull(own, one.prior.gradient(x))
+        value: Any = 0.0
+        for place, transform, prior in self._own_priors:
+            own = u[place]
+            x = transform.natural(own)
+            value += prior.total(x)
+            gradient[place] += transform.pull(own, prior.gradient(x))
         if self.jacobian:
-            for place, transform in (*self._of_coefficients, *self._of_others):
-                value += float(transform.log_jacobian(u[place]))
-                gradient[place] += transform.jacobian_slope(u[place])
-        return value
+            for place, transform in self._runs:
+                own = u[place]
+                value += transform.log_jacobian(own)
+                gradient[place] += transform.jacobian_slope(own)
+        return float(value)
 
     def add_dispersion_slope(self, u: Array, of_phi: Array, gradient: Array) -> None:
         """Add to a gradient in u what derivatives in every dispersion make of it, in place."""
-        for one, slope in zip(self.dispersions, of_phi, strict=True):
-            if one.fixed is None:
-                gradient[one.place] += one.transform.pull(u[one.place], slope)
+        for k, place, transform in self._learned_dispersions:
+            gradient[place] += transform.pull(u[place], of_phi[k])
 
     def coefficient_slopes(self, u: Array) -> Array:
         """Return dx_k/du_k ``(p,)`` of every coefficient: 1 where it stands as it is."""
@@ -321,22 +336,21 @@ class Theta:
 
     def add_prior_derivatives(self, u: Array, gradient: Array, hessian: Array) -> None:
         """Add those of dispersions' and scales' priors, in natural values, in place."""
-        for one in self.free:
-            if one.prior is not None:
-                x = one.natural(u)
-                gradient[one.place] += one.prior.gradient(x)
-                hessian[one.place, one.place] += one.prior.curvature(x)
+        for place, transform, prior in self._own_priors:
+            x = transform.natural(u[place])
+            gradient[place] += prior.gradient(x)
+            hessian[place, place] += prior.curvature(x)
 
     def pull(self, u: Array, gradient: Array, hessian: Array) -> None:
         """Turn gradient and Hessian in natural values into those in u, Jacobian's added."""
-        for place, transform in (*self._of_coefficients, *self._of_others):
+        for place, transform in self._runs:
             _pull(place, transform, u, gradient, hessian)
             if self.jacobian:
                 gradient[place] += transform.jacobian_slope(u[place])
                 hessian[place, place] += transform.jacobian_bend(u[place])
 
 
-def _runs(parameters: Iterable[Parameter]) -> Runs:
+def _joined(parameters: Iterable[Parameter]) -> Runs:
     """Return the runs of u that are not natural values themselves; neighbours alike are one."""
     runs: list[tuple[slice, Transform]] = []
     for one in parameters:

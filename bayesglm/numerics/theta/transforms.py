@@ -36,7 +36,7 @@ class Transform:
     - `pull(u, g)`: J'g, the gradient in u of a function whose gradient in x is g.
     - `bend(u, g)`: the matrix sum_k g_k d2x_k/du du' ``(q, q)``, of one u and one g ``(q,)``.
     - `jacobian_slope(u)`, `jacobian_bend(u)`: the first and second derivatives of `log_jacobian`,
-      ``(..., q)`` and ``(q, q)``.
+      ``(..., q)``, or a number where it is one for all, and ``(q, q)``.
     - `log_natural(u)`, `log_slope(u)`: log x of positive values, and dx_k/du_k / x_k.
     - `elementwise`: whether each x_k is a function of u_k alone, the same for every k.
     - `straight`: whether x is u itself.
@@ -54,7 +54,7 @@ class Transform:
     log_jacobian: Callable[[Array], Array]
     pull: Callable[[Array, Array], Array]
     bend: Callable[[Array, Array], Array]
-    jacobian_slope: Callable[[Array], Array]
+    jacobian_slope: Callable[[Array], Array | float]
     jacobian_bend: Callable[[Array], Array]
     log_natural: Callable[[Array], Array]
     log_slope: Callable[[Array], Array]
@@ -74,7 +74,7 @@ def _elementwise(
     slope: Callable[[Array], Any],
     bend: Callable[[Array], Any],
     logs: tuple[Callable[[Array], Any], ...],
-    **traits: Any,
+    **traits: bool,
 ) -> Transform:
     """Return a transform of single numbers: x, u, x', x'', and log |x'| with two derivatives."""
     log_slope, slope_of_log, bend_of_log = logs
@@ -85,13 +85,11 @@ def _elementwise(
         log_jacobian=lambda u: (log_slope(u) + np.zeros_like(u)).sum(axis=-1),
         pull=lambda u, g: g * slope(u),
         bend=lambda u, g: _diagonal(g * bend(u), u),
-        jacobian_slope=lambda u: slope_of_log(u) + np.zeros_like(u),
+        jacobian_slope=slope_of_log,
         jacobian_bend=lambda u: _diagonal(bend_of_log(u), u),
-        **{
-            "log_natural": lambda u: np.log(natural(u)),
-            "log_slope": lambda u: slope(u) / natural(u),
-            **traits,
-        },
+        log_natural=lambda u: np.log(natural(u)),
+        log_slope=lambda u: slope(u) / natural(u),
+        **traits,
     )
 
 
@@ -170,13 +168,16 @@ def _after_the_first(u: Array) -> Array:
 IDENTITY = _elementwise(
     "{}", _itself, _itself, _one, _zero, (_zero, _zero, _zero), straight=True, bounded=False
 )
-LOG = _elementwise(
+# Written out, for samplers ask for it at every step.
+LOG = Transform(
     "log {}",
     np.exp,
     np.log,
-    np.exp,
-    np.exp,
-    (_itself, _one, _zero),
+    log_jacobian=lambda u: np.add.reduce(u, axis=-1),
+    pull=lambda u, g: g * np.exp(u),
+    bend=lambda u, g: np.diag(g * np.exp(u)),
+    jacobian_slope=_one,
+    jacobian_bend=lambda u: np.zeros((u.shape[-1],) * 2),
     log_natural=_itself,
     log_slope=np.ones_like,
 )
