@@ -157,6 +157,7 @@ CONFORMANCE = (
     "tests/numerics/families/test_families.py",
     "tests/numerics/priors/test_priors.py",
     "tests/numerics/density/test_objective.py",
+    "tests/numerics/solvers/test_active.py",
     "tests/numerics/solvers/test_newton.py",
     "tests/inference/test_map.py",
     "tests/inference/twin/test_engines.py",

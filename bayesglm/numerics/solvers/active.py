@@ -248,10 +248,10 @@ def _settle(ascent: _Ascent, share: float) -> float:
         ascent.n_iter += 1
         step, point = _newton_step(ascent, share), ascent.point
         objective = ascent.objective(point, share)
+        small = float(arrived(np.asarray(objective)))
         if share > 1.0:
-            small = _ROUGH * share * function.kinks.penalty(point.x)
-        else:
-            small = float(arrived(np.asarray(objective)))
+            # Where nothing has left its kink yet there is no penalty to take a share of.
+            small = max(small, _ROUGH * share * function.kinks.penalty(point.x))
         last = step.gain <= small and (share > 1.0 or step.complete)
         if last and share == 1.0:
             last = step.moved() <= _STILL

@@ -96,6 +96,16 @@ def test_every_concave_family_with_all_kinds_of_coefficients(key, share):
     assert held <= 40
 
 
+def test_the_search_ends_under_penalties_that_hold_every_coefficient():
+    key, rng = ("poisson", "log"), np.random.default_rng(1)
+    X, y, _ = simulated(key, 3, 40, 90)
+    X[:, 0] = 1.0
+    rows = {"offset": 0.1 * rng.normal(size=40), "weights": rng.choice([0.0, 0.5, 1.0, 3.0], 40)}
+    ridge = PriorPart(slice(1, 6), PRIORS["Normal"], {"scale": 1.0, "loc": 0.2})
+    priors = [PriorPart(slice(0, 1), PRIORS["Flat"], {}), ridge, lasso(30.0, 6, 90)]
+    assert check(objective_of(key, X, y, priors, **rows)).n_iter < 30
+
+
 def test_weak_lassos_take_few_steps_and_have_no_more_coefficients_than_rows():
     X, y, _ = simulated(("bernoulli", "logit"), 0, 276, 691)
     for lam in (10.0, 1e-4):
