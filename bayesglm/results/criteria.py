@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.errors import ModelError
 from bayesglm.inference.fit import sample
-from bayesglm.inference.modes.solve import MOST_KEPT
+from bayesglm.inference.modes.router import MOST_KEPT
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws

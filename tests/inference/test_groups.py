@@ -7,7 +7,7 @@ from families import drawn
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.inference.modes.solve import MOST_KEPT
+from bayesglm.inference.modes.router import MOST_KEPT
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.opened import thetas_of
 from bayesglm.spec.families import FAMILY_NAMES

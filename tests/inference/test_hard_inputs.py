@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, ndtr
 
 import bayesglm as bg
-from bayesglm.inference.modes import solve
+from bayesglm.inference.modes import matrix_free, router, solve
 from bayesglm.inference.problem.problem import open_problems
 
 BINARY = [(f, link) for f in ("bernoulli", "binomial") for link in ("logit", "probit", "cloglog")]
@@ -50,14 +50,14 @@ def draw(family, link, n=40, p=3, seed=1):
 
 def routes(family, link, prior, sigma, n):
     """Name every route that can take such a model."""
-    names = ["_by_newton"]
+    names = ["newton"]
     if (family, link) == ("gaussian", "identity"):
-        names.append("_by_moments")
+        names.append("moments")
     if family == "gaussian" and (link != "identity" or not isinstance(sigma, float)):
         return names  # where there may be several modes, Newton's method alone is asked
     if isinstance(prior, (bg.Laplace, bg.ElasticNet)):
-        return [*names, "_by_sparse_path", "_by_active"]
-    return [*names, "_matrix_free"] if n < 100 else ["_by_sample", "_matrix_free"]
+        return [*names, "sparse path", "active"]
+    return [*names, "matrix-free"] if n < 100 else ["sample", "matrix-free"]
 
 
 def columns_priors(prior, p):
@@ -71,8 +71,8 @@ def columns_priors(prior, p):
 
 def fit_by(route, model, data):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "_route", lambda *_: getattr(solve, route))
-        patch.setattr(solve, "LEAST_SAMPLE", 50)
+        patch.setattr(solve, "_route", lambda *_: solve.ROUTES[route])
+        patch.setattr(router, "LEAST_SAMPLE", 50)
         return bg.fit_map(model, data)
 
 
@@ -107,7 +107,7 @@ def check(family, link, X, y, prior, intercept=None, sigma=None, error=None, sla
         found = fit["map"]
         theta = np.r_[found["intercept"], found["X"].values.ravel()]
         theta = np.r_[theta, np.log(found["sigma"])] if posterior.free else theta
-        near = 1e-6 if route in ("_by_newton", "_by_moments") else 1e-5
+        near = 1e-6 if route in ("newton", "moments") else 1e-5
         known = hold_against(posterior, theta, fit.attrs["log_posterior"], known, slack, near)
         ended.append(None)
     return ended
@@ -208,13 +208,13 @@ def test_matrix_free_calls_nothing_converged_that_it_cannot_certify(monkeypatch)
     X, y, _ = draw("bernoulli", "logit")
     Z = np.column_stack([X, X[:, 0] + 1e-9 * np.random.default_rng(2).normal(size=len(y))])
     model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(1e6)), "bernoulli")
-    monkeypatch.setattr(solve, "MOST_KEPT", 0)
+    monkeypatch.setattr(matrix_free, "MOST_KEPT", 0)
     problem = open_problems(model, {"y": y, "X": Z})[0]
     with pytest.raises(bg.ConvergenceError, match="nearly dependent columns"):
-        solve._matrix_free([problem], [problem.natural])
+        matrix_free.matrix_free([problem], [problem.natural])
     again = bg.GLM("y", bg.Linear("X", prior=bg.Normal(1.0)), "bernoulli")
     problem = open_problems(again, {"y": y, "X": Z})[0]
-    found = solve._matrix_free([problem], [problem.natural])[0]
+    found = matrix_free.matrix_free([problem], [problem.natural])[0]
     assert found.solver == "quasi-newton, matrix-free"
 
 

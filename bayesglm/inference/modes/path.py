@@ -8,17 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
+from bayesglm.inference.modes.judge import inverse, inverse_curvature, judge
 from bayesglm.inference.modes.optimum import check_existence, check_mode, explained
-from bayesglm.inference.modes.solve import (
-    MOST_KEPT,
-    inverse,
-    inverse_curvature,
-    judge,
-    maximise,
-    path_functions,
-    wide,
-    with_moments,
-)
+from bayesglm.inference.modes.router import MOST_KEPT, work_of
+from bayesglm.inference.modes.solve import maximise, path_functions, with_moments
 from bayesglm.inference.problem.centring import Centred, centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import smooth_slopes
@@ -64,7 +57,7 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
 def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
     check_existence(problems[0])  # which depends on the priors' kind, and not on their scale
     objectives = [problem.natural for problem in problems]
-    few_rows = wide(objectives[0], problems[0].design.n_rows)
+    few_rows = work_of(objectives[0], problems[0].design.n_rows).is_wide
     quadratic = objectives[0].family.quadratic and not few_rows
     if quadratic and objectives[0].n_coefficients <= MOST_KEPT:
         first = with_moments(objectives[0], problems[0].start(objectives[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.modes.solve import judge
+from bayesglm.inference.modes.judge import judge
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import scales_at_mode
 from bayesglm.numerics.density.coordinates import Coordinates, Shrunk, whitened

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.draws import Draws, Gaussian
+from bayesglm.inference.modes.judge import inverse_curvature, judge
 from bayesglm.inference.modes.optimum import (
     can_interpolate,
     check_columns,
@@ -17,7 +18,7 @@ from bayesglm.inference.modes.optimum import (
     find_mode,
     lacks_joint_mode,
 )
-from bayesglm.inference.modes.solve import inverse_curvature, judge, with_moments
+from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import Nested, nested_proposal

@@ -18,13 +18,15 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.modes.judge import judge_from
 from bayesglm.inference.modes.optimum import (
     check_existence,
     check_mode,
     explained,
     lacks_joint_mode,
 )
-from bayesglm.inference.modes.solve import MOST_KEPT, judge_from, maximise, with_moments
+from bayesglm.inference.modes.router import MOST_KEPT
+from bayesglm.inference.modes.solve import maximise, with_moments
 from bayesglm.inference.problem.centring import centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import nested_proposal

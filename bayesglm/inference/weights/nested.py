@@ -23,7 +23,8 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.modes.solve import judge, with_moments
+from bayesglm.inference.modes.judge import judge
+from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.proposals import NARROWEST, WIDEST, SplitNormal
 from bayesglm.numerics.density.likelihood import CELLS

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
-from bayesglm.inference.modes.solve import inverse_curvature, judge_from, maximise
+from bayesglm.inference.modes.judge import inverse_curvature, judge_from
+from bayesglm.inference.modes.solve import maximise
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
-from bayesglm.inference.modes import solve
+from bayesglm.inference.modes import router, solve
 
 LINKS = [
     ("bernoulli", "logit"),
@@ -71,11 +71,11 @@ def test_a_column_of_its_own_in_many_rows(family, beside):
     assert float(bg.fit_map(model, data)["map"]["x"]) < -1.0
 
 
-@pytest.mark.parametrize("way", ["_by_sample", "_matrix_free", "_by_newton", "_by_sparse_path"])
+@pytest.mark.parametrize("way", ["sample", "matrix-free", "newton", "sparse path"])
 def test_whatever_solver_ends(monkeypatch, way):
-    beside = "lasso" if way == "_by_sparse_path" else "ridge"
-    monkeypatch.setattr(solve, "_route", lambda *_: getattr(solve, way))
-    monkeypatch.setattr(solve, "LEAST_SAMPLE", 400)
+    beside = "lasso" if way == "sparse path" else "ridge"
+    monkeypatch.setattr(solve, "_route", lambda *_: solve.ROUTES[way])
+    monkeypatch.setattr(router, "LEAST_SAMPLE", 400)
     model = model_of("bernoulli", "logit", beside)
     with pytest.raises(bg.DataError, match="separated"):
         bg.fit_map(model, events(5000, "bernoulli", True))

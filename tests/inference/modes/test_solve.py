@@ -9,7 +9,7 @@ import xarray as xr
 import bayesglm as bg
 import bayesglm.design.blocks as blocks_module
 import bayesglm.design.design as design_module
-from bayesglm.inference.modes import solve
+from bayesglm.inference.modes import matrix_free, router, solve
 from bayesglm.inference.problem.problem import open_problems
 
 N = 3000
@@ -50,7 +50,7 @@ def model_of(family, terms=None, **options):
 
 def force(monkeypatch, name):
     """Take one way whatever it costs."""
-    monkeypatch.setattr(solve, "_route", lambda problem, objective, together: getattr(solve, name))
+    monkeypatch.setattr(solve, "_route", lambda problem, objective, together: solve.ROUTES[name])
 
 
 def thetas(fit, model, data):
@@ -97,22 +97,22 @@ def assert_true_attrs(fit, model, data):
 
 
 SMOOTH = {
-    "_by_newton": "newton",
-    "_by_sample": "quasi-newton",
-    "_matrix_free": "quasi-newton, matrix-free",
+    "newton": "newton",
+    "sample": "quasi-newton",
+    "matrix-free": "quasi-newton, matrix-free",
 }
 
 
 def ways(*names):
     """Every family by each of those ways, and the gaussian off its moments."""
     pairs = [(family, name) for family in FAMILIES for name in names]
-    return pytest.mark.parametrize(("family", "way"), [*pairs, ("gaussian", "_by_moments")])
+    return pytest.mark.parametrize(("family", "way"), [*pairs, ("gaussian", "moments")])
 
 
 @ways(*SMOOTH)
 def test_every_way_to_a_smooth_mode(family, way, monkeypatch):
     data, model = simulated(), model_of(family)
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     known = bg.fit_map(model, data)
     assert known.attrs["solver"] == "newton"
     force(monkeypatch, way)
@@ -122,12 +122,12 @@ def test_every_way_to_a_smooth_mode(family, way, monkeypatch):
     assert found.attrs["solver"] == SMOOTH.get(way, "newton on moments")
 
 
-@ways("_by_newton", "_by_sparse_path", "_by_active")
+@ways("newton", "sparse path", "active")
 @pytest.mark.parametrize("prior", [bg.lasso(60.0), bg.elastic_net(40.0, 30.0)], ids=repr)
 def test_every_way_to_a_mode_with_kinks(family, prior, way, monkeypatch):
     data = simulated()
     model = model_of(family, [bg.Linear("X", prior=prior), bg.Linear("movie", prior=prior)])
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     known = bg.fit_map(model, data)
     assert known.attrs["solver"] == "proximal newton"
     force(monkeypatch, way)
@@ -137,21 +137,21 @@ def test_every_way_to_a_mode_with_kinks(family, prior, way, monkeypatch):
     for name in ("X", "movie"):
         np.testing.assert_array_equal(found["map"][name] == 0, known["map"][name] == 0)
     assert (found["map"]["movie"] == 0).any()
-    solvers = {"_by_sparse_path": "proximal quasi-newton", "_by_active": "active-set newton"}
-    solvers["_by_moments"] = "proximal newton on moments"
+    solvers = {"sparse path": "proximal quasi-newton", "active": "active-set newton"}
+    solvers["moments"] = "proximal newton on moments"
     assert found.attrs["solver"] == solvers.get(way, "proximal newton")
 
 
-@pytest.mark.parametrize("way", ["_by_sample", "_matrix_free", "_by_moments"])
+@pytest.mark.parametrize("way", ["sample", "matrix-free", "moments"])
 def test_every_way_to_a_random_walk(way, monkeypatch):
     data = simulated()
     terms = [
         bg.Lagged("movie", lags=3, prior=bg.RandomWalk(0.1)),
         bg.Linear("X", prior=bg.RandomWalk(0.3, order=2)),
     ]
-    family = "gaussian" if way == "_by_moments" else "poisson"
+    family = "gaussian" if way == "moments" else "poisson"
     model = model_of(family, terms)
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     known = bg.fit_map(model, data)
     force(monkeypatch, way)
     found = bg.fit_map(model, data)
@@ -163,7 +163,7 @@ def test_a_learned_sigma_off_moments(monkeypatch):
     data, model = simulated(), model_of("gaussian", dispersion=bg.HalfNormal(1.0))
     found = bg.fit_map(model, data)
     assert found.attrs["solver"] == "newton on moments"
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     assert_same(found, bg.fit_map(model, data), model, data)
     assert_true_attrs(found, model, data)
 
@@ -180,11 +180,11 @@ def test_the_costs_choose(monkeypatch):
     assert solver(kinked) == "proximal newton"
     assert solver(kinked, data.isel(time=slice(20))) == "active-set newton"
     assert solver(model_of("gaussian")) == "newton on moments"
-    monkeypatch.setattr(solve, "LEAST_SAMPLE", 200)
-    monkeypatch.setattr(solve, "GRAM", 1e6)
+    monkeypatch.setattr(router, "LEAST_SAMPLE", 200)
+    monkeypatch.setattr(router, "GRAM", 1e6)
     assert solver(smooth) == "quasi-newton"
     assert solver(kinked) == "proximal quasi-newton"
-    monkeypatch.setattr(solve, "MOST_KEPT", 5)
+    monkeypatch.setattr(router, "MOST_KEPT", 5)
     assert solver(smooth) == "quasi-newton, matrix-free"
     assert solver(model_of("gaussian")) == "quasi-newton, matrix-free"
 
@@ -224,11 +224,11 @@ def test_a_population_by_a_sample_is_each_neuron_by_newton(family, own, monkeypa
         return bg.GLM("cells", terms, family, offset="offset", weights="weights", **options)
 
     model = model_with(bg.Normal(scales[:, None], loc=0.1))
-    force(monkeypatch, "_by_sample")
+    force(monkeypatch, "sample")
     together = bg.fit_map(model, data)
     assert together.attrs["solver"] == "quasi-newton"
     assert_true_attrs(together, model, data)
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     assert_same(together, bg.fit_map(model, data), model, data)
     total = 0.0
     for k, scale in enumerate(scales):
@@ -248,19 +248,19 @@ def test_a_sample_of_few_rows_to_a_coefficient(monkeypatch):
     X = rng.normal(size=(600, 40))
     data = {"y": rng.poisson(np.exp(X @ rng.normal(size=40) * 0.1)), "X": X}
     model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(1.0)), "poisson")
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     known = bg.fit_map(model, data)
-    force(monkeypatch, "_by_sample")
+    force(monkeypatch, "sample")
     found = bg.fit_map(model, data)
     assert_same(found, known, model, data)
 
 
 @pytest.mark.parametrize(
     ("way", "kept"),
-    [("_by_sample", 6000), ("_matrix_free", 6000), ("_matrix_free", 0), ("_by_newton", 6000)],
+    [("sample", 6000), ("matrix-free", 6000), ("matrix-free", 0), ("newton", 6000)],
 )
 def test_separated_data_end_in_the_error_that_names_the_columns(way, kept, monkeypatch):
-    monkeypatch.setattr(solve, "MOST_KEPT", kept)
+    monkeypatch.setattr(matrix_free, "MOST_KEPT", kept)
     data = simulated()
     x = data["X"].values.copy()
     x[:, 2] = data["bernoulli"] * (1.0 + x[:, 2] ** 2)
@@ -278,7 +278,7 @@ def test_one_separated_neuron_of_many_is_named(monkeypatch):
     cells[x[:, 4] == 1, 3] = 0
     data = data.assign(cells=(("time", "neuron"), cells), X=(("time", "column"), x))
     model = bg.GLM("cells", bg.Linear("X", prior=bg.Flat()), "poisson")
-    force(monkeypatch, "_by_sample")
+    force(monkeypatch, "sample")
     with pytest.raises(bg.DataError, match=r"separated \(neuron=3\).*'X\[column=4\]'"):
         bg.fit_map(model, data)
 
@@ -302,11 +302,11 @@ def test_float32_predictors_are_the_same_numbers_in_float64(family, small, monke
         assert one.attrs[name] == pytest.approx(other.attrs[name], rel=1e-12)
 
 
-@pytest.mark.parametrize("way", ["_by_sample", "_by_sparse_path", "_by_active"])
+@pytest.mark.parametrize("way", ["sample", "sparse path", "active"])
 @pytest.mark.parametrize("scale", [1e20, 1e39, 1e-39])
 def test_columns_beyond_single_precision(scale, way, monkeypatch):
     data = simulated()
-    prior = bg.Normal if way == "_by_sample" else bg.Laplace
+    prior = bg.Normal if way == "sample" else bg.Laplace
     force(monkeypatch, way)
     found = []
     for s in (scale, 1.0):
@@ -317,7 +317,7 @@ def test_columns_beyond_single_precision(scale, way, monkeypatch):
 
 
 @pytest.mark.parametrize("edges", ["drop", "zero"])
-@pytest.mark.parametrize("way", ["_by_newton", "_by_sample", "_matrix_free"])
+@pytest.mark.parametrize("way", ["newton", "sample", "matrix-free"])
 def test_a_movie_by_shifts_is_the_movie_laid_out(way, edges, monkeypatch):
     data = simulated().assign_coords(
         trial=("time", np.repeat([0, 1, 2], [700, 1300, 1000])),
@@ -328,7 +328,7 @@ def test_a_movie_by_shifts_is_the_movie_laid_out(way, edges, monkeypatch):
     weights = data["weights"].where(data["X"][:, 0] < 1.0, 0.0)
     model = model_of("poisson", [term, bg.Linear("X", prior=bg.Normal(1.0))], edges=edges)
     data = data.assign(weights=weights)
-    force(monkeypatch, "_by_newton")
+    force(monkeypatch, "newton")
     laid_out = bg.fit_map(model, data)
     monkeypatch.setattr(design_module, "SMALL", 0)
     assert not open_problems(model, data)[0].design.predictors._keeps_all

@@ -1,0 +1,91 @@
+"""Quasi-Newton from the mode, and with the curvature, of samples of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from bayesglm.design.design import joint_source
+from bayesglm.inference.modes.judge import Inverse, by_newton, inverse, judge_from, still_moves
+from bayesglm.inference.modes.panel import Panel, designs_of, joint_slopes, samples_of, starts_of
+from bayesglm.inference.modes.router import sample_size
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.joint import rough_curvatures
+from bayesglm.numerics.density.likelihood import block_rows
+from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.solvers.newton import Solution
+from bayesglm.numerics.solvers.quadratic import approximate_model, scaled_model
+from bayesglm.numerics.solvers.quasi import quasi_newton
+
+Array = np.ndarray
+# Rows of the least sample that lie side by side: chosen; scattered rows wait for memory, long runs
+# of neighbours tell less than as many rows apart.
+FEW_TOGETHER = 4
+# Numbers that a pass over the design reads, beyond which a last step of the gain `ENOUGH` is not
+# followed by another: chosen, a pass over fewer takes about a millisecond.
+MANY = 1_000_000
+# Gain in log density (a thousandth of a posterior sd) of a step that is taken and is the last.
+ENOUGH = 1e-6
+
+
+def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
+    """Quasi-Newton, from the mode and with the curvature of samples of the rows.
+
+    A small sample's mode starts a larger one's, and that starts the whole: each pass over all rows
+    is worth more than all that comes before it.
+    """
+    n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
+    every, inverses, sds = np.arange(p), np.empty((k, p, p)), np.empty((k, p))
+
+    def take_curvature(panel: Panel, x: Array) -> bool:
+        resolved = True
+        roughs = rough_curvatures(panel[1], x, joint_source(panel[0]))
+        for j, sample in enumerate(panel[1]):
+            model = approximate_model(roughs[j], partial(sample.curvature, x[j], every))
+            inverses[j], sds[j] = inverse(model), model.scale
+            resolved &= model.resolved
+        return resolved
+
+    def climb(
+        panel: Panel, x: Array, enough: float, sd: Array | None = None
+    ) -> tuple[list[Solution], Array]:
+        return quasi_newton(
+            partial(joint_slopes, *panel),
+            lambda v, who: np.matmul(v[:, None, :], inverses[who])[:, 0, :],
+            x,
+            solver="quasi-newton",
+            enough=enough,
+            sd=sd,
+        )
+
+    # Each sample to a third of an sd of what it can tell.
+    x, least = starts_of(problems, objectives), sample_size(n, p)
+    small = samples_of(problems, objectives, least, FEW_TOGETHER)
+    take_curvature(small, x)
+    x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
+    take_curvature(small, x)
+    run = block_rows(p, k)
+    larger = samples_of(problems, objectives, max(n // 5, least), run)
+    x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
+    # As much of the curvature as takes about as long as two passes over all rows; more where few
+    # rows make up most of it, or it would lead the steps that far astray.
+    told = small[1][0].rowwise.evenness(x[0], small[1][0].phi(x[0])) if k == 1 else 1.0
+    share = min(1.0, (45.0 if k == 1 else 10.0) / (p * max(told, 0.1)))
+    panel = samples_of(problems, objectives, max(int(share * n), least), run)
+    if not take_curvature(panel, x):
+        # Rounding may have made up some of it, and it would say too soon that one has arrived.
+        return by_newton(problems, objectives)
+    enough = ENOUGH if n * p > MANY else 0.0
+    found, converged = climb((designs_of(problems), objectives), x, enough, sds)
+    for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
+        sample, end = panel[1][k], found[k].x
+
+        def curved(of: Objective = sample, at: Array = end) -> Inverse | None:
+            model = scaled_model(-of.evaluate(at).hessian, 0.0)
+            return partial(np.matmul, inverse(model)) if model.resolved else None
+
+        if not converged[k] or still_moves(problem, objective, end, curved):
+            found[k] = judge_from(problem, objective, end)
+    return found

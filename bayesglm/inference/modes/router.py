@@ -1,0 +1,110 @@
+"""Which way to a mode is done first, by a count of its operations.
+
+`benchmarks/router.py` measures speeds and break-even sizes again, on any machine, and prints them
+beside those below. A choice that is wrong by a factor costs time, never digits: wherever a faster
+way fails, Newton's method is the judge.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bayesglm.numerics.density.objective import Objective
+
+# Multiplications a second in products of matrices, as X'WX: measured.
+GRAM = 3e10
+# Multiplications a second in products of a design with one vector, which wait for memory: measured.
+PASS = 1e9
+# Steps, each with a curvature and its factor, of Newton's method: chosen; 5 to 10 are usual.
+NEWTON_STEPS = 8
+# Passes over all rows of a climb that starts at the mode of a sample: chosen; 5 to 15 are usual.
+PASSES = 10
+# Curvatures of the least sample that such a climb takes, larger ones counted in: chosen.
+SAMPLE_CURVATURES = 5
+# Rows, and rows for each column, of the least sample: chosen so that its curvature is right within
+# a tenth or so, (p/n)^1/2; no more than one row in so many, or it is hardly less work than all.
+LEAST_SAMPLE, SAMPLE_PER_COLUMN, LEAST_SPARED = 4000, 40, 4
+# Rows for each column, below which no sample of a quarter tells enough to start from: chosen.
+FEW_ROWS = 10
+# Seconds of Newton's method, and coefficients, up to which proximal Newton is faster under kinks
+# than the path of penalties, which takes some milliseconds to set up: measured.
+QUICK, FEW = 0.01, 200
+# Rows for each column, up to which Newton on the active coordinates is faster under kinks than the
+# path of penalties: measured on correlated columns, where it is 2 to 4.
+WIDE = 3
+# Numbers of a design (8 bytes each) that Newton on the active coordinates holds at once: chosen.
+MOST_AT_ONCE = 5e7
+# Coefficients of which a matrix (of 8 bytes times their square, 288 MB) is formed: chosen.
+MOST_KEPT = 6000
+
+
+class Work(NamedTuple):
+    """What is to be done: the size of a design, and what kind of objective stands on it."""
+
+    n_rows: int
+    n_coefficients: int
+    together: int = 1  # objectives that share the design
+    is_quadratic: bool = False  # whether moments of the data tell the whole likelihood
+    is_log_concave: bool = True
+    is_searched: bool = False  # whether dispersions are found with the coefficients
+    has_kinks: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a mode under kinks is for Newton on the active coordinates to find."""
+        n, p = self.n_rows, self.n_coefficients
+        kinked = self.has_kinks and self.is_log_concave and not self.is_searched
+        return kinked and n <= WIDE * p and n * p <= MOST_AT_ONCE
+
+    @property
+    def newton_seconds(self) -> float:
+        """What Newton's method takes."""
+        n, p = self.n_rows, self.n_coefficients
+        return self.together * NEWTON_STEPS * (n * p * p + p**3 / 3) / GRAM
+
+    @property
+    def sample_seconds(self) -> float:
+        """What a climb from the mode of a sample takes, with its curvature."""
+        n, p, k = self.n_rows, self.n_coefficients, self.together
+        one_pass = 2 * n * p * (1 / PASS if k == 1 else k / GRAM)
+        return PASSES * one_pass + k * SAMPLE_CURVATURES * sample_size(n, p) * p * p / GRAM
+
+
+def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
+    """Return what finding the mode of an objective on some rows is."""
+    return Work(
+        n_rows,
+        objective.n_coefficients,
+        together,
+        objective.family.quadratic,
+        objective.log_concave,
+        bool(objective.free),
+        objective.kinks.any,
+    )
+
+
+def choose(work: Work) -> str:
+    """Return the name of the way that is done first.
+
+    >>> choose(Work(1000, 20)), choose(Work(1_000_000, 200)), choose(Work(1000, 20_000))
+    ('newton', 'sample', 'matrix-free')
+    """
+    n, p = work.n_rows, work.n_coefficients
+    if work.is_wide:
+        return "active"
+    if work.is_quadratic and p <= MOST_KEPT and work.together == 1:
+        return "moments"
+    if work.is_searched or not work.is_log_concave:
+        return "newton"
+    if work.has_kinks:
+        return "newton" if work.newton_seconds < QUICK and p <= FEW else "sparse path"
+    if p > MOST_KEPT:
+        return "matrix-free"
+    if n < FEW_ROWS * p:
+        return "newton"
+    return "sample" if work.sample_seconds < work.newton_seconds else "newton"
+
+
+def sample_size(n: int, p: int) -> int:
+    """Return the number of rows of the least sample of a design."""
+    return min(n // LEAST_SPARED, max(LEAST_SAMPLE, SAMPLE_PER_COLUMN * p))
