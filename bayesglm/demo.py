@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 STIMULUS_ONLY, WITH_HISTORY, CONSTANT = "stimulus", "stimulus + history", "constant rate"
-LAGS, HISTORY_LAGS, FOLDS = 25, 20, 5
-SCALES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+LAGS, HISTORY_LAGS, FOLDS = 25, 20, 5  # milliseconds of sound and of past, blocks of time
+SCALES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of the history's prior, as it widens
 
 
 def models() -> dict[str, GLM]:

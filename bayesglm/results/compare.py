@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray
-MANY = 0.05  # of the common samples: leaving out more is worth a warning
+MANY = 0.05  # of the common samples: leaving out more is worth a warning; chosen
 
 
 def compare(models: Mapping[str, Any]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from bayesglm.results.kfold import held_out
 from bayesglm.results.loo import pointwise_loo, relative_efficiency
 
 Array = np.ndarray
-CHAINS = 4
+CHAINS = 4  # of the draws behind every score, as `fit` has by default: chosen
 
 
 class Score(NamedTuple):

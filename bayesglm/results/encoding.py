@@ -21,7 +21,7 @@ from bayesglm.results.objects import from_text, to_text
 from bayesglm.spec.names import is_storable
 
 Array = np.ndarray
-NOTE = "bayesglm_stored"
+NOTE = "bayesglm_stored"  # the attribute of a variable that says what it was in memory
 UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 CAST = {"?": np.int8, "e": np.float32}  # by the dtype's character

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 KINDS = ("mean", "response", "linear")
-TOGETHER = 2_000_000  # predictions that are made at a time
+TOGETHER = 2_000_000  # predictions (8 bytes each) that are made at a time: chosen
 
 
 def predict(

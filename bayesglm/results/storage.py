@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 SCHEMA = 2  # the number of this layout of groups, names, notes and model
 READABLE = (1, SCHEMA)  # layouts that are read, others refused; in 1 no term held its levels
-SUFFIXES = (".nc", ".zarr")
+SUFFIXES = (".nc", ".zarr")  # of the files that fits are saved in
 MARK = b"\nbayesglm sha256 "  # stands before the checksum at the end of a netCDF file
 SIZE = len(MARK) + 64  # bytes of both
 ROOT = "zarr.json"  # the file of a Zarr store that has the attributes of its root
-LARGEST_ROOT = 1 << 28  # bytes
-PIECE = 1 << 22  # bytes that are read at once
+LARGEST_ROOT = 1 << 28  # bytes of that file; more is no such file: chosen
+PIECE = 1 << 22  # bytes that are read at once: chosen
 OF_ZARR = re.compile(r"(?:.*/)?(?:zarr\.json|c(?:/\d+)*)", re.DOTALL)  # files of a store
 READ: dict[str, Any] = {  # as it is written: `decoded` knows what it was
     "mask_and_scale": False,

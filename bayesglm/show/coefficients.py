@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-MOST_NEURONS = 4
+MOST_NEURONS = 4  # of a population whose kernels are drawn, as lines that can be told apart
 COEFFICIENT = "coefficient (link units\nper unit of predictor)"
 
 

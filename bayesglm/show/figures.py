@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 # Okabe & Ito's palette, told apart by colour-blind readers too.
+# Told apart by the colour-blind, and on paper (Okabe & Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, INK = "#9A9A9A", "#222222"
-WIDTH = 9.0
+WIDTH = 9.0  # inches of every figure: that of the report's page
 MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-PROB = 0.94
+PROB = 0.94  # of the equal-tailed intervals, as everywhere in the package
 # Scales at which mass is looked for.
 GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 20_001)])
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-PREDICTIVE_DRAWS = 200
-BAND = (0.03, 0.97)
-BINS = 12
+PREDICTIVE_DRAWS = 200  # posterior draws that are predicted from: bands need no more; chosen
+BAND = (0.03, 0.97)  # quantiles: 94% equal-tailed, as everywhere in the package
+BINS = 12  # of the predicted mean, with a dot each: chosen
 STRETCH = 300  # samples in the middle of the data that are shown along time
 
 

@@ -20,7 +20,7 @@ from bayesglm.numerics.solvers.newton import OPTIMAL, Solution, arrived
 from bayesglm.numerics.solvers.quasi import least_curvature, newton_step, quasi_newton
 
 Array = np.ndarray
-MOST_STEPS = 10  # of Newton's after a climb without the true curvature: chosen, 1 to 3 are usual
+MOST_STEPS = 10  # of Newton's after a climb without the true curvature: chosen
 # What the posterior sds of coordinates, taken from some hundreds of rows, may be short of, as a
 # factor: chosen.
 SURE = 0.5

@@ -10,8 +10,8 @@ from bayesglm.inference.modes.optimum import NEGLIGIBLE_SIGMA, has_tiny_sigma
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.psis import largest_rhat, smallest_ess
 
-RHAT_LIMIT = 1.01
-ESS_PER_CHAIN = 100
+RHAT_LIMIT = 1.01  # of the rank-normalised r-hat (Vehtari et al. 2021)
+ESS_PER_CHAIN = 100  # effective draws of each chain (Vehtari et al. 2021)
 FEWEST = 4  # draws of a chain, of which r-hat and effective sizes can be told
 
 

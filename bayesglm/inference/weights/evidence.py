@@ -55,7 +55,7 @@ STEP = 0.75  # of the grid of sigma's place, in its sds: for a normal the rule i
 DEPTH = 30.0  # nats below its top at which the integrand ends
 ROUGH_STEP, ROUGH_DEPTH = 1.0, 8.0  # the same where each value is a Monte-Carlo one
 ROUGH_DRAWS = 200  # for shares of the grid that weights will correct
-MOST_STEPS = 200
+MOST_STEPS = 200  # of the grid to a side: a bound, where the integrand does not end
 WEIGHTY = 1e-3  # share of the integral of a value whose k-hat counts
 
 

@@ -36,13 +36,13 @@ Array = np.ndarray
 MOST_SCALES = 4  # parameters beside the coefficients
 MOST_NUMBERS = 50_000_000  # of all polynomials' coefficients
 PROBES = (1.0, 2.0, 3.0)  # steps of one sd along each axis
-CORNER = 1.5
+CORNER = 1.5  # steps along two axes at once, where their interaction is fitted: chosen
 DF = 8.0  # tails of the proposal for psi
 FURTHEST = 3.5  # sd; beyond, the conditional Gaussian is that of the edge
 DEGREE = 3  # of polynomials on each side of the mode, one for each of the PROBES
 LITTLE = 9.0  # nats below the mode, where next to no mass is left
-STRETCH = 1.4
-MOST_REACH = 12.0
+STRETCH = 1.4  # factor by which a reach that leaves out mass grows at a time: chosen
+MOST_REACH = 12.0  # of one side, in steps of one sd: a bound
 FEWEST = 256  # draws that are placed together
 
 

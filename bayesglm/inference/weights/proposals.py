@@ -10,11 +10,11 @@ from scipy.special import gammaln
 
 Array = np.ndarray
 PROBES = (1.0, 2.0, 3.0)  # standard deviations from the mode where the density is probed
-NARROWEST, WIDEST = 0.4, 4.0
+NARROWEST, WIDEST = 0.4, 4.0  # a half's scale, in sds by the curvature at the mode: chosen
 MOST_PROBED = 100  # parameters, of which the probes cost next to nothing beside a pool's draws
 PROBED_AT = 2.0  # sds from the mode, where a density says whether it is a Gaussian ...
 SKEWED = 0.05  # ... by a width on one side that is another by such a share
-HEAVY_TAIL_DF = 5.0
+HEAVY_TAIL_DF = 5.0  # degrees of freedom of the proposal that has to agree: chosen
 FLATTEST = 1e-13  # curvature, relative to the largest, that rounding leaves of none
 
 

@@ -32,16 +32,16 @@ from bayesglm.numerics.solvers.newton import Solution, arrived, standardised
 Array = np.ndarray
 SOLVER = "active-set newton"
 _FACTOR = 0.15  # of one penalty on the way to the next
-_MOST_PENALTIES = 60
+_MOST_PENALTIES = 60  # on the way from one that holds everything: a bound
 _ROUGH = 1e-2  # gain of a step, of the penalty, that is small enough on the way
 _ALIKE = 0.1  # relative change of the rows' weights that a model stands
 _EXACT = 1e-11  # relative to a kink: a slope that exceeds it by less does not
 _HIDDEN = 1e-9  # relative to 1 + |objective|: gains that rounding may hide
 _STILL = 1e-3  # largest change of a linear predictor in a step that may be the last
 _SLOPE = 1e-6  # largest slope left, in posterior standard deviations given the others
-_SHORTEST = 1e-10
-_MOST_STEPS = 400
-_MOST_ON_PLATEAU = 40
+_SHORTEST = 1e-10  # share of a step, below which the search along it has failed
+_MOST_STEPS = 400  # in all: a bound
+_MOST_ON_PLATEAU = 40  # steps that gain nothing and still move: a bound
 
 
 class RowFunction(NamedTuple):

@@ -22,8 +22,8 @@ TOO_LONG = 1.0  # sd; differences over longer steps are taken again over shorter
 FLATTEST = 1e-2  # second derivative, below which a direction is climbed as if it had so much
 SHORT = 0.05  # sd; a Newton step so short is the last
 LONGEST = 2.0  # of any variable, in one step
-MOST_STEPS = 60
-HALVINGS = 8
+MOST_STEPS = 60  # a bound
+HALVINGS = 8  # of a step that does not rise: chosen
 
 
 class Hilltop(NamedTuple):

@@ -18,13 +18,13 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 
 from bayesglm.numerics.solvers.kinks import Array, Indices, Kinks, Mask
 
-_MOST_PIVOTS = 60
+_MOST_PIVOTS = 60  # a bound on changes of the active set, of which each is a factor's update
 _DEPENDENT = 1e10  # times as uncertain given the others: too little is left to compute with
 # Relative to the largest pull, and to its own kink: a dual that exceeds that by less does not.
 # Columns of very different scale have kinks of very different weight, one of which says nothing of
 # the precision of another.
 _EXACT = 1e-11
-_MOST_PATTERNS = 200
+_MOST_PATTERNS = 200  # of signs that are tried: a bound
 _MOST_STALLED = 3  # rounds that correct an answer, though rounding hides by how much
 _MOST_HELD = 0.3  # of the coordinates of a factor: with more out, one of the others alone is faster
 _RESOLVED = 1e-11  # share of a diagonal left by the others, below which it may be rounding ...

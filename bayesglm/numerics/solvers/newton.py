@@ -24,16 +24,17 @@ from bayesglm.numerics.solvers.quadratic import KinkedPart, ScaledModel, scaled_
 type Array = NDArray[np.float64]
 
 # All relative to 1 + |objective|. A gain below _ROUNDING cannot be told from rounding in a sum of
-# log-likelihoods; once a step promises less than _SETTLED, one more quadratic step is exact.
+# log-likelihoods; once a step promises less than _SETTLED, one more quadratic step is exact; a gain
+# below _NEGLIGIBLE is none on a plateau.
 _ROUNDING = 1e-8
 _SETTLED = 1e-14
 _NEGLIGIBLE = 1e-10
 # Largest slope at a maximum, of any coordinate, per one of its own standard deviations.
 OPTIMAL = 1e-5
-# In units of `change`, that is of the linear predictor.
+# Largest change of a linear predictor in a last step, and in one whose gain rounding may hide.
 _STILL = 1e-7
 _NEARLY_STILL = 1e-3
-_PLATEAU_ITERATIONS = 40
+_PLATEAU_ITERATIONS = 40  # steps that gain less than _NEGLIGIBLE and still move: a bound
 # Modifications beyond this (of a unit diagonal) mean negative curvature, not rounding.
 _INDEFINITE = 1e-6
 

@@ -19,8 +19,8 @@ from bayesglm.numerics.solvers.newton import OPTIMAL, Solution, arrived
 Array = np.ndarray
 # Relative to 1 + |objective|: gains below drown in the rounding of a sum over rows, and the slope
 # at the end of a step has to tell whether it was a good one.
-_HIDDEN = 1e-9
-_SHORTEST = 1e-8
+_HIDDEN = 1e-9  # relative to 1 + |objective|: changes that rounding may hide
+_SHORTEST = 1e-8  # share of a step, below which the search along it has failed
 _NEARER = 0.01  # times the gain of a last step that is still taken, at an end that is looked at
 _SURE = 0.7 * OPTIMAL  # by standard deviations that may be those of a sample of rows
 _MADE_UP = 1e-13  # of the largest curvature: less may be rounding

@@ -21,7 +21,8 @@ type Blocks = Callable[[], Iterable[Array]]
 
 # Distance of a unit column from the span of the others, below which it counts as inside.
 _DEPENDENT = 1e-10
-# Rows are scaled to unit length and directions to a unit box before these are applied.
+# Rise of a row's linear predictor along a direction, down to which rounding may have made it, and
+# from which on it is one. Rows are scaled to unit length and directions to a unit box.
 _NEVER_LOWERS = 1e-9
 _RAISES = 1e-7
 

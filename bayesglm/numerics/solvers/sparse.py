@@ -35,20 +35,20 @@ from bayesglm.numerics.solvers.quadratic import approximate_model
 
 Array = np.ndarray
 KNOWN = 60  # coordinates that the quadratic knows at least, if there are so many
-_HIDDEN = 1e-9
+_HIDDEN = 1e-9  # relative to 1 + |objective|: changes that rounding may hide
 _HIDDEN_SHARE = 1e-8  # of a column's curvature
-_SHORTEST = 1e-8
+_SHORTEST = 1e-8  # share of a step, below which the search along it has failed
 _NEARER = 0.01  # times the gain of a step that need not be looked at
-_LEAST = 1e-14
+_LEAST = 1e-14  # gain, in log density, that no step has to be looked at for
 _SURE = 0.7 * OPTIMAL  # by a curvature that may be that of a point nearby
 _MEASURED = 1e-16  # gain of a step, above which rounding does not blur the curvature along it ...
 _ALIKE = 0.1  # ... which must be so much of the quadratic's, or what is left is more than it seems
-_LARGEST_BATCH = 25
+_LARGEST_BATCH = 25  # penalties that share a Hessian: chosen
 _NEAR = 0.8  # of its kink's weight: a gradient beyond may leave soon
-_FAR = 1e-6
+_FAR = 1e-6  # gain, relative to 1 + |objective|, of a step that is far from the last
 _STALE = 6  # passes after which a Hessian that has not settled everything is taken anew
 _FRESH = 4  # passes of a batch after which the next one begins with the same Hessian
-_MOST_PASSES = 100
+_MOST_PASSES = 100  # over the rows, of a batch: a bound
 _KEPT = 3e7  # numbers in the matrices of functions that do not share all their curvature
 SOLVER = "proximal quasi-newton"
 
