@@ -7,6 +7,10 @@ import numpy as np
 from bayesglm.inference.problem.problem import Problem
 
 Array = np.ndarray
+ROWS = 4096  # residuals that are computed at a time: chosen
+# Lag-1 correlation of residuals that is told: in standard errors, n^-1/2 of independent ones, and
+# at least so much, whatever n: chosen.
+TOLD, LEAST_TOLD = 4.0, 0.02
 
 
 def describe_dependence(problems: list[Problem], thetas: list[Array]) -> str:
@@ -21,7 +25,7 @@ def describe_dependence(problems: list[Problem], thetas: list[Array]) -> str:
         return ""
     for problem, theta in zip(problems, thetas, strict=True):
         correlation, n = _residual_autocorrelation(problem, theta)
-        if abs(correlation) > max(4.0 / np.sqrt(n), 0.02):
+        if abs(correlation) > max(TOLD / np.sqrt(n), LEAST_TOLD):
             return (
                 f"residuals of neighbouring samples{problem.where} are correlated "
                 f"({correlation:.2f} at lag 1)"
@@ -33,7 +37,7 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     mean_theta = theta.mean(axis=0)
     objective, predictors = problem.natural, problem.design.predictors
     residuals = []
-    for rows in problem.design.source.ranges(4096):
+    for rows in problem.design.source.ranges(ROWS):
         eta = rows.times(mean_theta[None, : objective.n_coefficients])[0] + rows.offset
         residuals.append(
             rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)

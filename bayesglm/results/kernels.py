@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
+ROWS = 4096  # rows whose linear predictors are averaged at a time: chosen
 
 
 def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
@@ -102,9 +103,9 @@ def _response(problem: Problem, w: Array, centre: Array) -> Array:
 def _average_eta(problem: Problem, theta: Array) -> Array:
     """Return the average linear predictor per draw; a row of weight 2 counts twice."""
     w = theta[:, : problem.natural.n_coefficients]
-    n = sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(4096))
+    n = sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(ROWS))
     average, offset = np.zeros(w.shape[1]), 0.0
-    for rows in problem.design.source.ranges(4096):
+    for rows in problem.design.source.ranges(ROWS):
         shares = _counts(rows) / n  # of the sum, which may be beyond the largest float
         average += rows.adjoint(shares[None])[0]
         offset += float(np.sum(shares * rows.offset))
