@@ -19,6 +19,7 @@ from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError, ModelErro
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM, ROLES
 from bayesglm.spec.terms.table import TERMS
+from bayesglm.spec.terms.term import FACTOR
 
 TERM_OF_OPTION = {kind.__name__.lower(): kind for kind in TERMS}  # --linear, --lagged, ...
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
@@ -241,10 +242,10 @@ def _read(path: Path, model: Any, arguments: argparse.Namespace) -> Any:
     if not path.is_file():
         raise DataError(f"{str(path)!r} does not exist.")
     if is_delimited(path):
-        factors = {getattr(term, "factor", None) for term in model.terms}
+        roles = {name: role for term in model.terms for name, role in term.roles.items()}
         return read_delimited(
             path,
-            [name for name in model.variables if name not in factors],
+            [name for name in model.variables if roles.get(name) != FACTOR],
             arguments.sep,
             "." if arguments.decimal is None else arguments.decimal,
             arguments.encoding,
