@@ -86,6 +86,6 @@ EXAMPLES = {
 @st.composite
 def columns(draw, names=tuple(EXAMPLES), count=1):
     """Return columns of the same rows, ``count`` of them, and the matrix of each."""
-    n = draw(st.integers(1, 14))
+    n = draw(st.integers(1, 14) | st.integers(60, 90))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     return [EXAMPLES[draw(st.sampled_from(names))](draw, n, rng) for _ in range(count)]

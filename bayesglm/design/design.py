@@ -13,7 +13,7 @@ import xarray as xr
 from bayesglm.design.blocks import Block
 from bayesglm.numerics.families.family import FAMILIES, Family
 from bayesglm.numerics.rows.columns import Columns
-from bayesglm.numerics.rows.dense import Dense, Ones
+from bayesglm.numerics.rows.dense import Dense, Ones, side_by_side
 from bayesglm.numerics.rows.rows import Rows, span
 from bayesglm.numerics.rows.source import Source
 from bayesglm.spec.model import GLM
@@ -21,6 +21,7 @@ from bayesglm.spec.model import GLM
 Array = np.ndarray
 SMALL = 2_500_000  # numbers; so small a design is formed once, whatever it is made of
 TINY = 100_000  # numbers; a copy of so few costs less than looking after two parts
+NARROW = 8  # columns; neighbouring blocks of no more are copied side by side, range by range
 MANY_LEVELS = 8  # of a factor; fewer are columns like any others
 
 
@@ -73,10 +74,27 @@ class Predictors:
         if self._keeps_all:
             return [(slice(0, self.n_coefficients), Dense(self._kept[part]))]
         rows, places = self.rows[part], self.places
-        found: list[tuple[slice, Columns]] = []
+        parts: list[tuple[slice, Columns]] = []
         if self.intercept:
-            found.append((places["intercept"], Ones(len(rows))))
-        return found + [(places[block.name], block.on(rows)) for block in self.blocks]
+            parts.append((places["intercept"], Ones(len(rows))))
+        for blocks in self._runs:
+            where = slice(places[blocks[0].name].start, places[blocks[-1].name].stop)
+            parts.append((where, side_by_side([block.on(rows) for block in blocks], len(rows))))
+        return parts
+
+    @cached_property
+    def _runs(self) -> list[list[Block]]:
+        """The blocks in runs that are read as one matrix: neighbours of few columns as they are."""
+        runs: list[list[Block]] = []
+        narrow = False
+        for block in self.blocks:
+            joins = narrow
+            narrow = block.lags is None and block.codes is None and block.size <= NARROW
+            if joins and narrow:
+                runs[-1].append(block)
+            else:
+                runs.append([block])
+        return runs
 
     @cached_property
     def _keeps_all(self) -> bool:

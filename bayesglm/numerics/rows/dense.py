@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,6 +54,21 @@ class Dense:
 
     def for_single(self) -> Dense:
         return Dense(self.X.astype(np.float32))
+
+
+def side_by_side(parts: Sequence[Columns], n: int) -> Columns:
+    """Return several sets of columns of n rows as one matrix, one set as it is.
+
+    >>> side_by_side([Ones(2), Dense(np.array([[3.0], [4.0]]))], 2).dense().tolist()
+    [[1.0, 3.0], [1.0, 4.0]]
+    """
+    if len(parts) == 1:
+        return parts[0]
+    X, stop = np.empty((n, sum(part.n_columns for part in parts)), order="F"), 0
+    for part in parts:
+        start, stop = stop, stop + part.n_columns
+        part.dense(X[:, start:stop])
+    return Dense(X)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesglm.numerics.rows.columns import Columns, cross_gram
-from bayesglm.numerics.rows.dense import Dense
+from bayesglm.numerics.rows.dense import Dense, side_by_side
 from bayesglm.numerics.rows.panel import Panel
 
 Array = np.ndarray
@@ -156,14 +156,11 @@ class Rows:
         """
         apart = [_Piece(part, where) for where, part in self.columns if part.crosses]
         beside = [(where, part) for where, part in self.columns if not part.crosses]
-        if len(beside) < 2:
-            return [*(_Piece(part, where) for where, part in beside), *apart]
+        if not beside:
+            return apart
         places = np.concatenate([np.arange(where.start, where.stop) for where, _ in beside])
-        X, stop = np.empty((len(self), len(places))), 0
-        for _, part in beside:
-            start, stop = stop, stop + part.n_columns
-            part.dense(X[:, start:stop])
-        return [_Piece(Dense(X), span(places)), *apart]
+        columns = side_by_side([part for _, part in beside], len(self))
+        return [_Piece(columns, span(places)), *apart]
 
     def gram(
         self, weights: Array | None, members: Array | None = None, single: bool = False
