@@ -207,17 +207,30 @@ class Kinks:
         return np.where(self.kinked, self.at, x)
 
     def take(self, some: Indices) -> Kinks:
-        """Return the kinks of some coordinates, among which are no members of groups."""
+        """Return the kinks of some coordinates; of groups those of which all members are there."""
         sides = None if self.one_sided is None else self.one_sided[some]
-        return Kinks(self.weight[..., some], self.at[some], sides)
+        weight, at = self.weight[..., some], self.at[some]
+        if self.group_weight is None or not self.groups:
+            return Kinks(weight, at, sides)
+        place = np.full(len(self.at), -1)
+        place[some] = np.arange(len(some))
+        whole = [k for k, group in enumerate(self.groups) if np.all(place[group] >= 0)]
+        groups = tuple(place[self.groups[k]] for k in whole)
+        return Kinks(weight, at, sides, groups, self.group_weight[whole])
 
     def of(self, who: int | Indices) -> Kinks:
         """Return the kinks of one or some of several functions."""
         return replace(self, weight=self.weight[who])
 
     def around(self, scale: Array | float, share: float = 1.0) -> Kinks:
-        """Return the kinks of z = (x - at) / scale, their weights times ``share``."""
-        return Kinks(share * self.weight * scale, np.zeros_like(self.at), self.one_sided)
+        """Return the kinks of z = (x - at) / scale, their weights times ``share``.
+
+        Those of groups too where the scale is one number.
+        """
+        weight, at = share * self.weight * scale, np.zeros_like(self.at)
+        if self.group_weight is None or not self.groups:
+            return Kinks(weight, at, self.one_sided)
+        return Kinks(weight, at, self.one_sided, self.groups, share * scale * self.group_weight)
 
     def pad(self, size: int) -> Kinks:
         """Return the same with smooth coordinates behind."""

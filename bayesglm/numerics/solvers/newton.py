@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtrs
 
 from bayesglm.errors import ConvergenceError
+from bayesglm.numerics.solvers.grouped import maximise_grouped
 from bayesglm.numerics.solvers.kinked import maximise_kinked
 from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.quadratic import KinkedPart, ScaledModel, scaled_model
@@ -373,8 +374,14 @@ def _maximise_model(
     kinks, start = problem.kinks, (x - problem.kinks.at) / model.scale
     kinked = KinkedPart(model.matrix, kinks.kinked)
     linear, near = kinked.reduce(start, model.scale * gradient)
-    own = kinks.around(model.scale).take(kinked.kinked).around(kinked.scale)
-    z = maximise_kinked(kinked.matrix, linear, own, near)
+    if kinks.groups:
+        # A group has a length in the units of x only.
+        unit = model.scale[kinked.kinked] * kinked.scale
+        bends, own = kinked.matrix / np.outer(unit, unit), kinks.take(kinked.kinked).around(1.0)
+        z = maximise_grouped(bends, linear / unit, own, near * unit) / unit
+    else:
+        own = kinks.around(model.scale).take(kinked.kinked).around(kinked.scale)
+        z = maximise_kinked(kinked.matrix, linear, own, near)
     step = kinked.whole(z, start, model.scale * gradient) - start
     decrement = float(np.linalg.norm(np.tril(model.factor[0]).T @ step))
     return x + model.scale * step, decrement
