@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from bayesglm.show.report import report
     from bayesglm.show.tuning import plot_tuning
     from bayesglm.spec.model import GLM
-    from bayesglm.spec.penalties import elastic_net, lasso, ridge, smooth
+    from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.positive import Exponential, HalfNormal, HalfStudentT
-    from bayesglm.spec.prior.together import Horseshoe, RandomWalk
+    from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.lagged import Lagged
@@ -58,6 +58,7 @@ _HOME = {
     "ElasticNet": "spec.prior.apart",
     "RandomWalk": "spec.prior.together",
     "StudentT": "spec.prior.apart",
+    "GroupLasso": "spec.prior.together",
     "Horseshoe": "spec.prior.together",
     "Flat": "spec.prior.apart",
     "HalfNormal": "spec.prior.positive",
@@ -66,6 +67,7 @@ _HOME = {
     "ridge": "spec.penalties",
     "lasso": "spec.penalties",
     "elastic_net": "spec.penalties",
+    "group_lasso": "spec.penalties",
     "smooth": "spec.penalties",
     "as_dataset": "design.door",
     "fit": "inference.fit",
@@ -105,6 +107,7 @@ __all__ = [
     "Exponential",
     "Flat",
     "Group",
+    "GroupLasso",
     "HalfNormal",
     "HalfStudentT",
     "History",
@@ -125,6 +128,7 @@ __all__ = [
     "fit_laplace",
     "fit_map",
     "fit_mcmc",
+    "group_lasso",
     "kernels",
     "kfold",
     "lasso",

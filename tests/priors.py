@@ -89,6 +89,11 @@ EXAMPLES: dict[str, Example] = {
         _elastic_net,
         kink=lambda scale, ratio, loc: ratio / scale,
     ),
+    "GroupLasso": Example(  # of a group of one
+        {"scale": 0.6},
+        lambda x, scale: [-abs(x) / scale, -mp.log(2 * scale)],
+        kink=lambda scale: 1 / scale,
+    ),
     "StudentT": Example({"scale": 0.7, "df": 2.5, "loc": 0.5}, _student_t),
     "Horseshoe": Example({"scale": 0.3}, _normal),  # given the scales of the coefficients
     "RandomWalk": Example({"scale": 0.5}),
@@ -130,6 +135,8 @@ OF_SCALES = [prior_of(kind) for kind in known(SCALE_PRIORS)]
 def with_learned_scale(kind: type, above: Any) -> Any:
     """Return the example of a prior whose scale is a parameter; None where it has none."""
     prior = prior_of(kind)
+    if kind in SCALE_PRIORS:
+        return None
     if not hasattr(prior, "scale") or learned_scale(prior) is not None:
         return prior if hasattr(prior, "scale") else None
     return prior_of(kind, scale=above)

@@ -11,7 +11,7 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
     compiled = bg.to_pymc(model, data)
     problems = open_problems(model, data)
     rng = np.random.default_rng(seed)
-    thetas = [p.start(p.natural) + spread * rng.normal(size=p.natural.size) for p in problems]
+    thetas = [p.start(p.unconstrained) + spread * rng.normal(size=p.natural.size) for p in problems]
     point, order = compiled.initial_point(0), []
     for variable in compiled.value_vars:
         name = variable.name.removesuffix("_log__")
@@ -26,8 +26,12 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
         native, gradients = 0.0, []
         for problem, theta in zip(problems, thetas, strict=True):
             objective = problem.unconstrained if jacobian else problem.natural
-            native += objective.log_density(theta[None])[0]
-            gradients.append(gradient(objective, theta))
+            at = theta if jacobian else problem.natural_thetas(theta)
+            native += objective.log_density(at[None])[0]
+            slope_of = gradient(objective, at)
+            if not jacobian:
+                problem.unconstrained.registry.pull_coefficients(theta, slope_of)
+            gradients.append(slope_of)
         expected = np.concatenate(
             [g[p.places[name]] for name in order for g, p in zip(gradients, problems, strict=True)]
         )

@@ -42,6 +42,11 @@ def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
             f"{', '.join(uncurved)} is not available; tune the learned ones too, or use "
             "method='kfold'."
         )
+    if first[0].natural.kinks.groups:
+        raise ModelError(
+            f"the evidence of {', '.join(uncurved)} is not available: no proposal is known "
+            "under kinks of whole groups; use method='kfold'."
+        )
     size = first[0].natural.n_coefficients
     if size > MOST_KEPT:
         raise ModelError(
@@ -70,7 +75,10 @@ def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
 
 
 def posterior_of(draws: int, seed: int) -> Posterior:
-    """Return what draws from posteriors: by importance weights, else as `fit` does."""
+    """Return what draws from posteriors: by importance weights, else as `fit` does.
+
+    Draws are thetas of the natural densities.
+    """
     each = -(-draws // CHAINS)
 
     def posterior(problems: list[Problem]) -> list[Array]:
@@ -81,7 +89,10 @@ def posterior_of(draws: int, seed: int) -> Posterior:
         ]
         refused = [problem for problem, theta in zip(problems, found, strict=True) if theta is None]
         again = iter(sample(refused, each, CHAINS, seed) if refused else [])
-        return [next(again).theta if theta is None else theta for theta in found]
+        return [
+            problem.natural_thetas(next(again).theta) if theta is None else theta
+            for problem, theta in zip(problems, found, strict=True)
+        ]
 
     return posterior
 

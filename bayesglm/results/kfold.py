@@ -85,7 +85,8 @@ def kfold(
     fold_of = deal_folds(problems[0], data, by, folds, seed)
 
     def posterior(of: list[Problem]) -> list[Array]:
-        return [one.theta for one in sample(of, draws, chains, seed)]
+        made = sample(of, draws, chains, seed)
+        return [one.natural_thetas(own.theta) for one, own in zip(of, made, strict=True)]
 
     elpd_i = held_out(problems, fold_of, posterior)
     everything = np.ones(len(fold_of), dtype=bool)

@@ -80,7 +80,8 @@ def _first_row(node: xr.Dataset, population: str | None) -> xr.Dataset:
 
 def interval(part: PriorPart, size: int) -> tuple[Array, Array]:
     """Return the equal-tailed 94% interval of each entry of a proper prior."""
-    given = {key: np.broadcast_to(value, size) for key, value in part.parameters.items()}
+    numbers = part.structure.of_each(part.parameters)
+    given = {key: np.broadcast_to(value, size) for key, value in numbers.items()}
     scale, loc = given.pop("scale"), given.pop("loc", np.zeros(size))
     units: dict[tuple[float, ...], tuple[float, float]] = {}
     for k in range(size):
@@ -93,7 +94,8 @@ def interval(part: PriorPart, size: int) -> tuple[Array, Array]:
 
 def _unit_interval(part: PriorPart, shape: Mapping[str, Any]) -> tuple[float, float]:
     """Return the interval at scale 1 around 0, from the mass below each point of a grid."""
-    density = np.exp(part.prior.log_density(GRID, scale=1.0, **shape))
+    log_density = part.prior.marginal or part.prior.log_density
+    density = np.exp(log_density(GRID, scale=1.0, **shape))
     mass = np.concatenate([[0.0], np.cumsum(np.diff(GRID) * (density[1:] + density[:-1]) / 2.0)])
     if part.prior.support == "real":  # symmetric
         half = float(np.interp(PROB / 2.0, mass, GRID))

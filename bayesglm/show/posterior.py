@@ -29,10 +29,10 @@ def plot_posterior(
     """Draw the posterior of one term's coefficients as intervals, with the MAP's dots beside them.
 
     One row a coefficient: its posterior mean with the 50% (thick) and 94% (thin) equal-tailed
-    intervals, and below them the MAP. Where the prior has a kink at zero (`Laplace`, `ElasticNet`),
-    the MAP's exact zeros are hollow and a note under the axes counts them: the mode of such a
-    posterior may be sparse; the posterior never is, because a density gives a single point no
-    probability.
+    intervals, and below them the MAP. Where the prior has a kink or a bound at zero (`Laplace`,
+    `HalfNormal`), the MAP's exact zeros are hollow and a note under the axes counts them: the mode
+    of such a posterior may be sparse; the posterior never is, because a density gives a single
+    point no probability.
 
     Parameters
     ----------
@@ -119,8 +119,7 @@ def _checked(fit: Any, map: Any) -> GLM:
 
 def _kinked_at_zero(model: GLM, name: str) -> bool:
     prior = next(one.prior for one in model.terms if one.label == name)
-    kinked = PRIORS[type(prior).__name__].kink is not None
-    return kinked and not np.any(np.asarray(getattr(prior, "loc", 0.0)))
+    return PRIORS[type(prior).__name__].holds and not np.any(np.asarray(getattr(prior, "loc", 0.0)))
 
 
 def _draw_intervals(ax: Axes, values: Array) -> None:

@@ -9,7 +9,7 @@ TYPO = 0.8  # likeness from which a word is a known one misspelt; 'beta_binomial
 LONGEST_SHOWN = 60  # letters of a value in a message
 OF_MODELS = ("fit", "fit_map", "fit_laplace", "fit_mcmc", "to_pymc", "kfold", "tune_prior")
 OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
-PENALTIES = ("ridge", "lasso", "elastic_net", "smooth")
+PENALTIES = ("ridge", "lasso", "elastic_net", "group_lasso", "smooth")
 # Verbs of other packages, and what is written for them.
 VERBS_ELSEWHERE = {
     "summary": "arviz.summary(fit)",

@@ -241,7 +241,7 @@ def _check_priors(model: GLM) -> None:
     if model.intercept is not None and model.intercept.traits.needs_dims:
         raise ModelError(
             f"intercept={model.intercept!r}: a {type(model.intercept).__name__} needs dims, and an "
-            "intercept has none; use Normal, Laplace, StudentT, ElasticNet or Flat."
+            "intercept has none; use Normal, Laplace, StudentT or Flat."
         )
     if learned_scale(model.intercept) is not None:
         raise ModelError(

@@ -136,6 +136,19 @@ def _smooth(symbol: str, prior: Any) -> str:
     return f"smooth({lam}, order={prior.order}) = {lam}/2 · Σ {square}{along}"
 
 
+def _by(prior: Any) -> str:
+    names = (prior.by,) if isinstance(prior.by, str) else prior.by
+    return f", by {', '.join(names)}" if names else ""
+
+
+def _group_lasso(symbol: str, prior: Any) -> str:
+    lam = _weights(prior, 1)
+    size = f"√size·‖{symbol}‖{' of each ' + _by(prior)[5:] if prior.by else ''}"
+    if lam.startswith("["):
+        return f"group_lasso(lam) = Σ lam·{size}, lam = {lam}"
+    return f"group_lasso({lam}) = {lam} · Σ {size}"
+
+
 def _square(symbol: str, prior: Any) -> str:
     return f"penalty {symbol}²/(2·{number_text(prior.scale)}²)"
 
@@ -163,6 +176,10 @@ PRIOR_NOTATION: dict[str, Notation] = {
             f"{number_text(prior.ratio)})"
         ),
         _elastic_net,
+    ),
+    "GroupLasso": (
+        lambda prior: f"GroupLasso({_scale_text(prior)}{_by(prior)})",
+        _group_lasso,
     ),
     "RandomWalk": (
         lambda prior: f"RandomWalk({prior.order}, {_scale_text(prior)}²)",

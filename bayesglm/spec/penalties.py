@@ -6,7 +6,8 @@ import math
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.numbers import frozen_number
-from bayesglm.spec.priors import ElasticNet, Flat, Laplace, Normal, RandomWalk
+from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal
+from bayesglm.spec.prior.together import GroupLasso, RandomWalk
 
 
 def ridge(lam: float) -> Normal | Flat:
@@ -104,6 +105,37 @@ def elastic_net(lam1: float, lam2: float) -> ElasticNet | Laplace | Normal | Fla
     if ratio == 0.0:
         return Normal(lam2**-0.5)
     return ElasticNet(scale, ratio) if ratio < 1.0 else Laplace(1.0 / lam1)
+
+
+def group_lasso(lam: float, by: str | tuple[str, ...] | None = None) -> GroupLasso | Flat:
+    """Say a GroupLasso prior as its penalty: lam * the sum of sqrt(size) |w_g| over groups g.
+
+    Parameters
+    ----------
+    lam : float
+        Penalty weight on the sum of log-likelihoods, at least 0; ``group_lasso(0)`` is `Flat`.
+    by
+        As in `GroupLasso`.
+
+    Returns
+    -------
+    GroupLasso or Flat
+        ``GroupLasso(1/lam, by)``.
+
+    Raises
+    ------
+    ModelError
+        A negative or infinite penalty; a ``by`` that `GroupLasso` refuses.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.group_lasso(2.0)
+    GroupLasso(0.5)
+    """
+    lam = _penalty("group_lasso(lam): lam", lam)
+    prior = GroupLasso(1.0 / lam if lam else 1.0, by)
+    return prior if lam else Flat()
 
 
 def smooth(

@@ -10,12 +10,34 @@ from bayesglm.spec.prior.positive import (
     ScalePrior,
     prior_of,
 )
-from bayesglm.spec.prior.together import Horseshoe, RandomWalk
+from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
 
-type CoefficientPrior = Normal | Laplace | StudentT | ElasticNet | Horseshoe | RandomWalk | Flat
+type CoefficientPrior = (
+    Normal
+    | Laplace
+    | StudentT
+    | ElasticNet
+    | GroupLasso
+    | Horseshoe
+    | RandomWalk
+    | HalfNormal
+    | Exponential
+    | Flat
+)
 type DispersionPrior = ScalePrior | Flat
 
-COEFFICIENT_PRIORS = (Normal, Laplace, StudentT, ElasticNet, Horseshoe, RandomWalk, Flat)
+COEFFICIENT_PRIORS = (
+    Normal,
+    Laplace,
+    StudentT,
+    ElasticNet,
+    GroupLasso,
+    Horseshoe,
+    RandomWalk,
+    HalfNormal,
+    Exponential,
+    Flat,
+)
 DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Flat)
 
 

@@ -269,7 +269,7 @@ FAULTS = {
     "response as its weights": (lambda: glm(weights="y"), "weights='y' is the response itself"),
     "edges": (lambda: glm(edges="wrap"), "edges must be 'drop' or 'zero', got 'wrap'"),
     "prior": (lambda: glm(prior=1.0), "prior must be one of Normal, Laplace, .*Flat, got 1.0"),
-    "prior of a scale": (lambda: glm(prior=bg.HalfNormal(1.0)), "prior must be one of Normal"),
+    "prior of a scale": (lambda: glm(prior=bg.HalfStudentT(1.0)), "prior must be one of Normal"),
     "intercept": (lambda: glm(intercept=0.0), "intercept must be one of .*or None, got 0.0"),
     "walk of an intercept": (
         lambda: glm(intercept=bg.smooth(1.0)),
@@ -285,8 +285,8 @@ FAULTS = {
     ),
     "penalty as a prior": (
         lambda: glm(prior=bg.elastic_net),
-        "prior must be one of Normal, Laplace, StudentT, ElasticNet, Horseshoe, RandomWalk, Flat, "
-        "got <function",
+        "prior must be one of Normal, Laplace, StudentT, ElasticNet, GroupLasso, Horseshoe, "
+        "RandomWalk, HalfNormal, Exponential, Flat, got <function",
     ),
     "no intercept": (lambda: glm(intercept=False), "or None, got False"),
     "dispersion of a poisson": (

@@ -62,7 +62,8 @@ def _path_points(problems: Sequence[Problem], centre: Centred) -> list[Point]:
     if quadratic and objectives[0].n_coefficients <= MOST_KEPT:
         first = with_moments(objectives[0], problems[0].start(objectives[0]))
         objectives = [replace(objective, moments=first.moments) for objective in objectives]
-    if objectives[0].kinks.any and not objectives[0].free:
+    kinks = objectives[0].kinks
+    if kinks.any and not kinks.groups and not objectives[0].free:
         try:
             solutions = (_active if few_rows else _sparse)(problems, objectives)
             for problem, solution in zip(problems, solutions, strict=True):

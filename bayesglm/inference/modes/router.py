@@ -52,13 +52,15 @@ class Work(NamedTuple):
     is_log_concave: bool = True
     is_searched: bool = False  # whether dispersions are found with the coefficients
     has_kinks: bool = False
+    has_groups: bool = False  # whether some kinks are of several coefficients together
 
     @property
     def is_wide(self) -> bool:
         """Whether a mode under kinks is for Newton on the active coordinates to find."""
         n, p = self.n_rows, self.n_coefficients
-        kinked = self.has_kinks and self.is_log_concave and not self.is_searched
-        return kinked and n <= WIDE * p and n * p <= MOST_AT_ONCE
+        kinked = self.has_kinks and not self.has_groups
+        given = self.is_log_concave and not self.is_searched
+        return kinked and given and n <= WIDE * p and n * p <= MOST_AT_ONCE
 
     @property
     def newton_seconds(self) -> float:
@@ -84,6 +86,7 @@ def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
         objective.log_concave,
         bool(objective.free),
         objective.kinks.any,
+        bool(objective.kinks.groups),
     )
 
 
@@ -98,7 +101,7 @@ def choose(work: Work) -> str:
         return "active"
     if work.is_quadratic and p <= MOST_KEPT and work.together == 1:
         return "moments"
-    if work.is_searched or not work.is_log_concave:
+    if work.is_searched or not work.is_log_concave or work.has_groups:
         return "newton"
     if work.has_kinks:
         return "newton" if work.newton_seconds < QUICK and p <= FEW else "sparse path"

@@ -93,7 +93,9 @@ def _one(centred: Centred, settings: Settings, seed: int, watched: bool) -> Samp
             raise ConvergenceError(f"{error}{problem.where}. {REMEDIES}") from error
     x = run.columns["x"]
     lp = run.columns["logp"] - coordinates.log_det(x)
-    return Sampled(centred.raw(coordinates.to_theta(x)), lp, run.stats(), run.interrupted)
+    return Sampled(
+        centred.raw_unconstrained(coordinates.to_theta(x)), lp, run.stats(), run.interrupted
+    )
 
 
 def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:

@@ -16,6 +16,7 @@ from bayesglm.design.blocks import Block
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.positive import Positive
 from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
 from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
 from bayesglm.spec.priors import HalfStudentT, learned_scale
@@ -116,6 +117,31 @@ def _differences(
     return Differences(shape, axes, prior.order)
 
 
+def _groups(prior: Any, block: Block, parameters: Parameters) -> Structure:
+    """Find the groups of a term: the whole of it, or the entries of the dims that are named."""
+    name, shape, dims = block.name, block.shape, block.dims
+    wanted = () if prior.by is None else named_dims(prior.by, name, dims)
+    for dim in wanted:
+        if dim not in dims:
+            known = ", ".join(map(repr, dims)) or "none: it is a single number"
+            raise ModelError(
+                f"the groups of {name!r} are to be by {dim!r}, which is no dim of that "
+                f"coefficient; it has {known}."
+            )
+    own = [dims.index(dim) for dim in wanted]
+    sizes = [shape[axis] if axis in own else 1 for axis in range(len(dims))]
+    labels = np.arange(int(np.prod(sizes))).reshape(sizes)
+    labels = np.broadcast_to(labels, shape).reshape(-1)
+    groups = Groups(labels)
+    scale = np.broadcast_to(parameters.get("scale", 1.0), labels.shape)
+    if any(np.ptp(scale[members]) > 0.0 for members in groups.groups):
+        raise ModelError(
+            f"the group lasso of {name!r} has a scale that changes inside a group; give one scale "
+            "for each group."
+        )
+    return groups
+
+
 def named_dims(said: str | tuple[str, ...], name: str, dims: tuple[str, ...]) -> tuple[str, ...]:
     """Return dims as a prior names them; ``lag`` stands for the term's own lags."""
     several = (said,) if isinstance(said, str) else said
@@ -146,5 +172,6 @@ ARRANGEMENTS = {
         structure=_walk,
         spectrum=lambda block, common, places: LearnedScale(common),
     ),
+    "GroupLasso": Arrangement(numbers=("scale",), structure=_groups),
     "Horseshoe": Arrangement(numbers=(), hyperparameters=_of_horseshoe, spectrum=_horseshoe_scales),
 }

@@ -54,6 +54,14 @@ class Centred:
         moved[..., 0] += self.constant - theta[..., : len(self.shift)] @ self.shift
         return moved
 
+    def raw_unconstrained(self, theta: Array) -> Array:
+        """Return the same of thetas of the unconstrained density."""
+        if self.shift is None:
+            return theta
+        registry = self.problem.unconstrained.registry
+        natural = registry.natural_coefficients(theta)
+        return registry.inner_coefficients(self.raw(natural))
+
     def inner(self, theta: Array) -> Array:
         """Return what `raw` turns into given thetas."""
         if self.shift is None:
@@ -84,11 +92,11 @@ class Centred:
         if gaussian is not None:
             gaussian = replace(
                 gaussian,
-                mode=self.raw(gaussian.mode),
+                mode=self.raw_unconstrained(gaussian.mode),
                 covariance=self.raw_covariance(gaussian.covariance),
-                raw=self.raw(gaussian.raw),
+                raw=self.raw_unconstrained(gaussian.raw),
             )
-        return replace(draws, theta=self.raw(draws.theta), gaussian=gaussian)
+        return replace(draws, theta=self.raw_unconstrained(draws.theta), gaussian=gaussian)
 
 
 class Moved(NamedTuple):

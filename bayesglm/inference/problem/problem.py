@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import bisect, brentq
@@ -15,12 +16,13 @@ from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.family import Family
-from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.families import LINK_NAMES
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+# Of a coefficient, in one over its unit squared: less says nothing of where to start.
+LEAST_INFORMATION = 1e-100
 ENOUGH = 10_000  # rows that tell the mean of all well enough to start from
 
 
@@ -49,6 +51,10 @@ class Problem:
         """Name the neuron for a message."""
         return self.plan.name_of(self.neuron)
 
+    def natural_thetas(self, thetas: Array) -> Array:
+        """Return the natural thetas ``(..., size)`` of those of the unconstrained density."""
+        return self.unconstrained.registry.natural_coefficients(thetas)
+
     def labels(self) -> list[str]:
         """Return a name for every entry of theta, of its natural values."""
         return self.natural.registry.names()
@@ -59,7 +65,7 @@ class Problem:
         return self.natural.log_concave and registry.size == registry.n_coefficients
 
     def uncurved(self) -> list[str]:
-        """Name the terms of whose priors a curvature says nothing: kinks and heavy tails."""
+        """Name the terms of whose priors a curvature says nothing: kinks, bounds, heavy tails."""
         model = self.plan.model
         priors = {
             block.name: term.prior
@@ -67,10 +73,11 @@ class Problem:
         }
         if model.intercept is not None:
             priors["intercept"] = model.intercept
+        curved = {part.where.start: part.tells_width for part in self.natural.coefficients}
         return [
             f"term {name!r} ({type(prior).__name__} prior)"
             for name, prior in priors.items()
-            if not PRIORS[type(prior).__name__].curved
+            if not curved[self.places[name].start]
         ]
 
     def start(self, objective: Objective) -> Array:
@@ -81,7 +88,7 @@ class Problem:
         design, family = self.design, self.natural.family
         rows = design.predictors.rows
         y = design.y[rows]
-        known: dict[str, float] = {}
+        known: dict[str, Any] = {}
         if design.predictors.intercept:
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
@@ -95,7 +102,22 @@ class Problem:
             )
         for one in objective.free:
             known[one.name] = max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max())))
+        if not objective.registry.straight:
+            known |= self._inside(known)
         return objective.registry.start(known)
+
+    def _inside(self, known: dict[str, Any]) -> dict[str, Array]:
+        """Return starts of coefficients with bounds: within what data, or prior, tell from zero."""
+        natural = self.natural
+        theta = natural.registry.start(known)
+        information = natural.likelihood_diagonal(theta)
+        starts = {}
+        for part in natural.coefficients:
+            if part.bounded:
+                name = next(name for name, where in self.places.items() if where == part.where)
+                reach = 1.0 / np.sqrt(np.maximum(information[part.where], LEAST_INFORMATION))
+                starts[name] = np.minimum(part.parameters["scale"], reach)
+        return starts
 
     def flat_directions(self) -> tuple[Array, list[str]]:
         """Return the directions of w that no prior holds, as columns ``(p, k)``, and their names.

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bayesglm.numerics.priors.differences import Differences
-from bayesglm.numerics.priors.laplace import elastic_net_log_norm
+from bayesglm.numerics.priors.groups import Groups
+from bayesglm.numerics.priors.laplace import elastic_net_log_norm, group_lasso_log_norm
 
 type Tensor = Any
 
@@ -102,6 +103,23 @@ def _random_walk(name: str, dims: tuple[str, ...], scale: Any, structure: Differ
     return w
 
 
+def _group_lasso(name: str, dims: tuple[str, ...], scale: Any, structure: Groups) -> Tensor:
+    """Write the density of the groups' lengths as a potential on a flat variable."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    w, q = pm.Flat(name, dims=dims), len(structure.labels)
+    flat, scales = w.reshape((-1, q)), pt.as_tensor(scale).reshape((-1, q))
+    total: Tensor = 0.0
+    for members in structure.groups:
+        size, of_group = float(len(members)), scales[:, members[0]]
+        length = pt.sqrt(pt.sqr(flat[:, members]).sum(axis=-1))
+        norm = np.array(group_lasso_log_norm(1.0, size))
+        total -= (np.sqrt(size) * length / of_group + norm + size * pt.log(of_group)).sum()
+    pm.Potential(f"{name}_groups", total)
+    return w
+
+
 PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Flat": _prior("Flat", {}),
     "Flat > 0": _prior("HalfFlat", {}),
@@ -110,6 +128,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "StudentT": _prior("StudentT", {"scale": "sigma", "df": "nu", "loc": "mu"}),
     "ElasticNet": _elastic_net,
     "Horseshoe": _prior("Normal", {"scale": "sigma"}),
+    "GroupLasso": _group_lasso,
     "RandomWalk": _random_walk,
     "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),

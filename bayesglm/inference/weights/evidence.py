@@ -1,12 +1,13 @@
 """Importance sampling around one neuron's posterior: its evidence, and draws of it.
 
-The evidence is log Z, Z the integral of p(y | theta) p(theta) over theta, on the unconstrained
-scale with the Jacobian. Draws of a proposal q near the posterior give Z as the mean of p/q,
-Pareto-smoothed (Vehtari et al. 2024), and, resampled by these weights, the posterior. A gaussian
-response with the identity link needs no weights under Gaussian priors: its draws are exact, sigma
-first where it is learned. The evidence, and draws under kinks, take a sigma to learn, which no
-Gaussian joint with the coefficients follows, through a grid of its place in theta, over which the
-trapezoidal rule integrates. Priors that are not proper leave out a constant of the evidence.
+The evidence is log Z, Z the integral of p(y | theta) p(theta) over theta, coefficients as they are
+and all else on the unconstrained scale with the Jacobian. Draws of a proposal q near the posterior
+give Z as the mean of p/q, Pareto-smoothed (Vehtari et al. 2024), and, resampled by these weights,
+the posterior. A gaussian response with the identity link needs no weights under Gaussian priors:
+its draws are exact, sigma first where it is learned. The evidence, and draws under kinks, take a
+sigma to learn, which no Gaussian joint with the coefficients follows, through a grid of its place
+in theta, over which the trapezoidal rule integrates. Priors that are not proper leave out a
+constant of the evidence.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def evidence_function(
     def evidence(problem: Problem) -> Evidence:
         nonlocal start
         problem = centre.alike(problem).problem
-        objective = replace(problem.unconstrained, moments=known)
+        objective = replace(_integrand(problem), moments=known)
         with unthreaded_products(objective.size):
             around = _around(problem, objective, start)
             start = around.mode
@@ -157,12 +158,14 @@ def evidence_function(
 def importance_draws(
     problem: Problem, draws: int, chains: int, stream: np.random.SeedSequence
 ) -> Array | None:
-    """Return posterior draws ``(chain, draw, size)``, or None where the weights do not stand.
+    """Return natural draws ``(chain, draw, size)``, or None where the weights do not stand.
 
     They are those of `fit` in less time, and under kinks without NUTS. Posteriors that may have
     several modes, and learned scales, are left to others. Raises as `find_mode`.
     """
     if problem.learned or not (problem.log_concave() or _has_grid(problem)):
+        return None
+    if problem.natural.kinks.groups:
         return None
     centre = centred(problem)
     problem, wanted, rng = centre.problem, draws * chains, np.random.default_rng(stream)
@@ -173,7 +176,7 @@ def importance_draws(
     if lacks_joint_mode(problem):
         return None
     check_existence(problem)
-    objective = replace(problem.unconstrained, moments=_moments(problem))
+    objective = replace(_integrand(problem), moments=_moments(problem))
     density = objective.log_density
     with unthreaded_products(objective.size):
         around = _around(problem, objective, None)
@@ -193,8 +196,14 @@ def importance_draws(
     return centre.raw(kept.reshape(chains, draws, -1))
 
 
+def _integrand(problem: Problem) -> Objective:
+    """Return the density that is integrated: coefficients as they are, all else without bounds."""
+    natural = problem.natural
+    return replace(natural, registry=replace(natural.registry, jacobian=True))
+
+
 def _moments(problem: Problem) -> Moments | None:
-    objective = problem.unconstrained
+    objective = problem.natural
     if not objective.family.quadratic or objective.n_coefficients > MOST_KEPT:
         return None
     return with_moments(objective, problem.start(objective)).moments
@@ -202,7 +211,7 @@ def _moments(problem: Problem) -> Moments | None:
 
 def _has_grid(problem: Problem) -> bool:
     """Say whether there is a sigma to learn, given which likelihood and priors are log-concave."""
-    objective = problem.unconstrained
+    objective = problem.natural
     gaussian_given_sigma = objective.family.quadratic and objective.log_concave
     return bool(objective.free) and gaussian_given_sigma and not problem.learned
 

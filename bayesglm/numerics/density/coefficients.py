@@ -5,7 +5,7 @@ Kinks of Laplace and elastic-net priors are kept apart: the smooth part is that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,12 +20,16 @@ Array = np.ndarray
 class CoefficientPriors:
     """The priors of ``n`` coefficients, each of a run of them.
 
+    Coefficients with bounds may be ``inside`` for good, under a transform: then their density is
+    smooth, and they have no kinks.
+
     Arguments named theta hold the coefficients first, and then what else there may be: the scales
     that are learned, above all.
     """
 
     n: int
     parts: tuple[PriorPart, ...]
+    inside: bool = False
 
     @cached_property
     def log_concave(self) -> bool:
@@ -34,7 +38,7 @@ class CoefficientPriors:
 
     def given(self, theta: Array) -> CoefficientPriors:
         """Return the same with learned scales fixed where they are at theta."""
-        return CoefficientPriors(self.n, tuple(part.given(theta) for part in self.parts))
+        return replace(self, parts=tuple(part.given(theta) for part in self.parts))
 
     @cached_property
     def kinks(self) -> Kinks:
@@ -43,7 +47,7 @@ class CoefficientPriors:
         one_sided, groups, of_groups = np.zeros(self.n, dtype=bool), list[Array](), list[float]()
         for part in self.parts:
             own = None if part.learned is not None else part.kink_weight()
-            if own is None:
+            if own is None or (part.bounded and self.inside):
                 continue
             at[part.where] = part.loc
             if part.structure.groups:
@@ -71,6 +75,15 @@ class CoefficientPriors:
         return constant, centre, precision
 
     @cached_property
+    def _straight(self) -> Array | None:
+        """Slopes of coefficients inside their bounds, as kinks would have them; None if none."""
+        slopes = np.zeros(self.n)
+        for part in self.parts:
+            if part.bounded and self.inside:
+                slopes[part.where] = part.kink_weight()
+        return slopes if slopes.any() else None
+
+    @cached_property
     def _others(self) -> tuple[PriorPart, ...]:
         fixed = (part for part in self.parts if part.learned is None)
         return tuple(part for part in fixed if not part.quadratic)
@@ -87,6 +100,9 @@ class CoefficientPriors:
         pull = precision * away
         values += constant - 0.5 * np.vecdot(pull, away)
         gradients -= pull
+        if self._straight is not None:
+            values -= W @ self._straight
+            gradients -= self._straight
         for part in self._others:
             at = W[:, part.where]
             values += part.total(at)

@@ -78,7 +78,8 @@ class Objective:
     @cached_property
     def priors(self) -> CoefficientPriors:
         """The priors of the coefficients, added up."""
-        return CoefficientPriors(self.n_coefficients, self.coefficients)
+        inside = not self.registry.straight
+        return CoefficientPriors(self.n_coefficients, self.coefficients, inside)
 
     @cached_property
     def log_concave(self) -> bool:

@@ -157,6 +157,10 @@ class Differences:
         """Return the parameters as they are."""
         return parameters
 
+    def of_each(self, parameters: Parameters) -> Parameters:
+        """Return the parameters as they are."""
+        return parameters
+
     def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """-(r / 2) log(2 pi scale^2) + log pdet(Q) / 2 - x'Qx / (2 scale^2), r = rank Q."""
         scale, rank = parameters["scale"], self.rank

@@ -62,6 +62,11 @@ class PriorPart:
         return np.asarray(self.prior.kink(**self.structure.of_groups(self.parameters)))
 
     @property
+    def tells_width(self) -> bool:
+        """Whether a curvature at a mode tells how wide the density is: at no kink, and no bound."""
+        return self.prior.curved and not self.bounded
+
+    @property
     def alike(self) -> bool:
         """Whether the prior's numbers are the same for all coefficients."""
         return all(np.size(value) == 1 for value in self.parameters.values())

@@ -21,7 +21,10 @@ class Prior:
     - `gradient`, `curvature`: its first and second derivative in x. Of a kink the gradient is the
       slope -kink * sign(x - loc), 0 at the kink itself, and the curvature is never its.
     - `kink(**parameters)`: the weight of -|x - loc| in the log density, or None.
-    - `quadratic`: whether the smooth part is a quadratic around `loc`, or zero.
+    - `marginal(x, **parameters)`: the log density of one coefficient, where `log_density` is that
+      of the length of several; None where it is `log_density` itself.
+    - `quadratic`: whether the smooth part, a slope at a bound apart, is a quadratic around `loc`,
+      or zero.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
     - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
@@ -36,10 +39,16 @@ class Prior:
     gradient: Callable[..., Array]
     curvature: Callable[..., Array]
     kink: Callable[..., Array | float] | None = None
+    marginal: Callable[..., Array] | None = None
     proper: bool = True
     log_concave: bool = True
     quadratic: bool = False
     curved: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether the mode of a coefficient can be exactly at `loc`: at a kink, or at a bound."""
+        return self.kink is not None or self.support == "positive"
 
 
 def zeros(x: Array, **parameters: Array | float) -> Array:

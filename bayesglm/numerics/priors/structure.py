@@ -81,6 +81,9 @@ class Structure(Protocol):
     def of_groups(self, parameters: Parameters) -> Parameters:
         """Return a prior's parameters for each group, or for each coefficient without groups."""
 
+    def of_each(self, parameters: Parameters) -> Parameters:
+        """Return the parameters of the density that each coefficient has by itself."""
+
     def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """Return the log density ``(...)``."""
 
@@ -133,6 +136,10 @@ class Apart:
         """Add nothing."""
 
     def of_groups(self, parameters: Parameters) -> Parameters:
+        """Return the parameters as they are."""
+        return parameters
+
+    def of_each(self, parameters: Parameters) -> Parameters:
         """Return the parameters as they are."""
         return parameters
 

@@ -11,7 +11,7 @@ array([-1.6121, -2.1121])
 """
 
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA
-from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, LAPLACE
+from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
 from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
 from bayesglm.numerics.priors.record import FLAT, Prior
 from bayesglm.numerics.priors.student import HALF_STUDENT_T, STUDENT_T
@@ -20,6 +20,7 @@ PRIORS: dict[str, Prior] = {
     "Normal": NORMAL,
     "Laplace": LAPLACE,
     "ElasticNet": ELASTIC_NET,
+    "GroupLasso": GROUP_LASSO,
     "StudentT": STUDENT_T,
     "Horseshoe": HORSESHOE,
     "Flat": FLAT,

@@ -11,15 +11,33 @@ from bayesglm.spec.prior.traits import Traits, check_scale
 
 @noun
 class HalfNormal:
-    """Half-normal prior of a positive parameter: sigma, or the scale of another prior.
+    """Half-normal prior: of sigma, of another prior's scale, or of coefficients not below zero.
 
-    log p(s) = log(2) - s**2/(2 scale**2) - log(scale) - log(2 pi)/2 for s > 0.
+    log p(s) = log(2) - s**2/(2 scale**2) - log(scale) - log(2 pi)/2 for s >= 0. On coefficients it
+    is the non-negative ridge: the penalty lam/2 * sum(w**2) with lam = 1/scale**2, under which no
+    coefficient is negative (Lawson & Hanson 1974, chapter 23; Slawski & Hein 2013). Its mode can be
+    exactly zero; its posterior holds no exact zeros.
+
+    Parameters
+    ----------
+    scale : float or array
+        Standard deviation of the normal that is halved, in units of the parameter; an array must
+        broadcast against the coefficient's dims.
+
+    Raises
+    ------
+    ModelError
+        A scale that is not positive and finite, or is a prior itself.
 
     Examples
     --------
     >>> import bayesglm as bg
     >>> bg.HalfNormal(1.5)
     HalfNormal(1.5)
+    >>> data = {"y": [0.1, 1.2, 1.9, 3.2], "x": [[0, 1], [1, 0], [2, 1], [3, 0]]}
+    >>> model = bg.GLM("y", bg.Linear("x", prior=bg.HalfNormal(1.0)), dispersion=0.1)
+    >>> bg.fit_map(model, data)["map"]["x"].values.round(2).tolist()
+    [1.02, 0.0]
     """
 
     traits: ClassVar[Traits] = Traits(power=2.0)
@@ -55,9 +73,22 @@ class HalfStudentT:
 
 @noun
 class Exponential:
-    """Exponential prior of a positive parameter, as `HalfNormal`; ``scale`` is its mean.
+    """Exponential prior: of sigma, of another prior's scale, or of coefficients not below zero.
 
-    log p(s) = -s/scale - log(scale) for s > 0 (PyMC's ``lam`` is 1/scale).
+    log p(s) = -s/scale - log(scale) for s >= 0; ``scale`` is its mean (PyMC's ``lam`` is 1/scale).
+    On coefficients it is the non-negative lasso: the penalty lam * sum(w) with lam = 1/scale, under
+    which no coefficient is negative (Efron et al. 2004, section 3.4). Its mode can be exactly zero;
+    its posterior holds no exact zeros.
+
+    Parameters
+    ----------
+    scale : float or array
+        Mean, in units of the parameter; an array must broadcast against the coefficient's dims.
+
+    Raises
+    ------
+    ModelError
+        As in `HalfNormal`.
 
     Examples
     --------

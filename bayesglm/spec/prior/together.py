@@ -1,4 +1,4 @@
-"""Priors of coefficients that hang together: a walk along them, one scale above them all."""
+"""Priors of coefficients that hang together: walks, groups, one scale above them all."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class RandomWalk:
 
     def __post_init__(self) -> None:
         check_scale(self, SCALE_PRIORS)
-        put(self, order=_checked_order(self.order), dims=_checked_dims(self.dims))
+        put(
+            self, order=_checked_order(self.order), dims=_checked_dims("RandomWalk dims", self.dims)
+        )
 
 
 @noun
@@ -113,6 +115,52 @@ class Horseshoe:
         return HalfStudentT(self.scale, df=1.0)
 
 
+@noun
+class GroupLasso:
+    """Prior of groups of coefficients: a group is zero as a whole, or its members all enter.
+
+    log p(w_g) = -lam sqrt(q) |w_g| - log Z for every group g of q coefficients, with lam = 1/scale,
+    |w_g| the Euclidean length, and Z = 2 pi**(q/2) Gamma(q)/Gamma(q/2)/(lam sqrt(q))**q. It is the
+    penalty lam * sum over groups of sqrt(q) |w_g| (Yuan & Lin 2006, equation 2.1; as a prior: Kyung
+    et al. 2010); for groups of one it is `Laplace`. Whole groups can be exactly zero at the mode;
+    the posterior holds no exact zeros.
+
+    Parameters
+    ----------
+    scale : float, array or prior
+        1/lam, in units of the coefficients; an array broadcasts against the coefficient's dims (a
+        population's first), and is the same for all members of a group. A `HalfNormal`,
+        `HalfStudentT` or `Exponential` makes it a parameter to be learned, one for the whole term,
+        named ``<term>_scale``.
+    by : str or tuple of str, optional
+        Dims of the coefficient whose entries each are a group of their own, the other dims being
+        its members; without it the whole term is one group. ``"lag"`` is the term's own lag dim,
+        ``<term>_lag``. In a population each neuron has groups of its own.
+
+    Raises
+    ------
+    ModelError
+        A scale as in `Normal`, or ``by`` that is no name of a dim.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.GroupLasso(0.5, by="lag")
+    GroupLasso(0.5, by='lag')
+    >>> bg.GroupLasso(0.5) == bg.group_lasso(2.0)
+    True
+    """
+
+    traits: ClassVar[Traits] = Traits(power=1.0, one_scale=True)
+
+    scale: Number | ScalePrior
+    by: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_scale(self, SCALE_PRIORS)
+        put(self, by=_checked_dims("GroupLasso by", self.by))
+
+
 def _checked_order(order: Any) -> int:
     order = order.tolist() if hasattr(order, "tolist") else order
     if isinstance(order, bool) or not isinstance(order, Integral) or order not in (1, 2, 3, 4):
@@ -120,17 +168,17 @@ def _checked_order(order: Any) -> int:
     return int(order)
 
 
-def _checked_dims(dims: Any) -> str | tuple[str, ...] | None:
+def _checked_dims(what: str, dims: Any) -> str | tuple[str, ...] | None:
     if dims is None:
         return None
     dims = dims.tolist() if hasattr(dims, "tolist") else dims
     names = dims if isinstance(dims, (tuple, list)) else (dims,)
     if not names or not all(isinstance(name, str) and name for name in names):
         raise ModelError(
-            "RandomWalk dims must be a name or several names of the coefficient's dims ('lag' is "
+            f"{what} must be a name or several names of the coefficient's dims ('lag' is "
             f"the term's own lag dim), or None for all of them, got {shown(dims)}."
         )
     kept = tuple(map(str, names))
     if len(set(kept)) < len(kept):
-        raise ModelError(f"RandomWalk dims {kept!r} name a dim twice.")
+        raise ModelError(f"{what} {kept!r} name a dim twice.")
     return kept if len(kept) > 1 else kept[0]

@@ -41,8 +41,8 @@ def check_scale(prior: Any, learned: tuple[type, ...] = ()) -> None:
         )
     if hasattr(scale, "traits"):
         raise ModelError(
-            f"{what} scale is itself a prior ({scale!r}), and that of a scale or dispersion must "
-            "be a number."
+            f"{what} scale is itself a prior ({scale!r}), and that of a scale, of a dispersion or "
+            "of a coefficient with a bound must be a number; tune_prior chooses one."
         )
     try:
         put(prior, scale=frozen_number(f"{what} scale", scale, positive=True))

@@ -116,5 +116,5 @@ def check_common(term: Term) -> None:
         allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
         raise ModelError(
             f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso, elastic_net, "
-            f"smooth), got {shown(term.prior)}{prior_hint(term.prior)}."
+            f"group_lasso, smooth), got {shown(term.prior)}{prior_hint(term.prior)}."
         )

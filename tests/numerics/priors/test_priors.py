@@ -46,7 +46,7 @@ def test_densities_and_derivatives_in_many_digits(name, data):
         found = prior.log_density(np.array([x]), **parameters)[0]
         # 20 covers the constants, the log-gammas of a large df not being among them.
         assert abs(found - here) <= 1e-13 * (20.0 + abs(here))
-        if prior.kink is not None and x == parameters["loc"]:
+        if prior.kink is not None and x == parameters.get("loc", 0.0):
             # The curvature of what is beside the kink, on one side of it.
             gradient, curvature = mp.mpf(0), (here - 2 * high + further) / h**2
         unit = example.unit(x, **parameters)
@@ -102,7 +102,10 @@ def test_log_concave_says_the_sign_of_the_curvature(name):
 def test_a_kink_is_where_the_gradient_jumps(name):
     prior, example = PRIORS[name], EXAMPLES[name]
     assert (prior.kink is None) == (example.kink is None)
-    parameters, loc = example.numbers, example.numbers.get("loc", 1.0)
+    parameters, loc = (
+        example.numbers,
+        example.numbers.get("loc", 1.0 if example.kink is None else 0.0),
+    )
     weight = 0.0 if example.kink is None else example.kink(**parameters)
     h = 1e-9
     left, at, right = prior.gradient(np.array([loc - h, loc, loc + h]), **parameters)

@@ -74,6 +74,7 @@ class Correlated:
     bases: ClassVar[tuple] = ()
     log_unit: ClassVar[float] = 0.0
     null_space: ClassVar[None] = None
+    groups: ClassVar[tuple] = ()
     places: tuple[int, int, int]
     b: np.ndarray | None = None
 
