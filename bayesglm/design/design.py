@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -68,26 +67,39 @@ class Predictors:
     def block(self, part: slice) -> Rows:
         """Return some kept rows for products, without a response."""
         n = len(range(*part.indices(len(self.rows))))
-        return Rows(lambda: self._parts(part), self.n_coefficients, np.zeros(n))
+        return Rows(lambda: self.parts(part), self.n_coefficients, np.zeros(n))
 
-    def _parts(self, part: slice) -> list[tuple[slice, Columns]]:
-        if self._keeps_all:
+    def samples(self, part: slice) -> Any:
+        """Return the samples of some kept rows, as a slice where they leave none out."""
+        if isinstance(self._span, slice):
+            return slice(self._span.start + part.start, self._span.start + part.stop)
+        return span(self._span[part])
+
+    @cached_property
+    def _span(self) -> Any:
+        return span(self.rows)
+
+    def parts(self, part: slice, but: tuple[int, ...] = ()) -> list[tuple[slice, Columns]]:
+        """Return the columns of some kept rows with their places, but those of some blocks."""
+        if self._keeps_all and not but:
             return [(slice(0, self.n_coefficients), Dense(self._kept[part]))]
         rows, places = self.rows[part], self.places
         parts: list[tuple[slice, Columns]] = []
         if self.intercept:
             parts.append((places["intercept"], Ones(len(rows))))
-        for blocks in self._runs:
+        for blocks in self._runs(but):
             where = slice(places[blocks[0].name].start, places[blocks[-1].name].stop)
             parts.append((where, side_by_side([block.on(rows) for block in blocks], len(rows))))
         return parts
 
-    @cached_property
-    def _runs(self) -> list[list[Block]]:
-        """The blocks in runs that are read as one matrix: neighbours of few columns as they are."""
+    def _runs(self, but: tuple[int, ...]) -> list[list[Block]]:
+        """Return blocks in runs that are read as one matrix: neighbours of few columns."""
         runs: list[list[Block]] = []
         narrow = False
-        for block in self.blocks:
+        for k, block in enumerate(self.blocks):
+            if k in but:
+                narrow = False
+                continue
             joins = narrow
             narrow = block.lags is None and block.codes is None and block.size <= NARROW
             if joins and narrow:
@@ -138,67 +150,29 @@ class Design:
     @cached_property
     def source(self) -> Source:
         """Where the kept rows come from; a small design as one range is formed once."""
-        formed_anew = joint_source([self])
-        if self.n_rows * self.predictors.n_coefficients > SMALL:
-            return formed_anew
-        whole = formed_anew.form(slice(0, self.n_rows))
+        predictors = self.predictors
 
         def form(part: slice) -> Rows:
-            return whole if len(whole) == part.stop - part.start else formed_anew.form(part)
+            samples = predictors.samples(part)
+            return Rows(
+                partial(predictors.parts, part),
+                predictors.n_coefficients,
+                self.y[samples],
+                0.0 if predictors.offset is None else predictors.offset[samples],
+                None if self.weights is None else self.weights[samples],
+                None if predictors.trials is None else predictors.trials[samples],
+                first=part.start,
+            )
 
-        return Source(self.n_rows, form)
+        if self.n_rows * predictors.n_coefficients > SMALL:
+            return Source(self.n_rows, form)
+        whole = form(slice(0, self.n_rows))
+        n = self.n_rows
+        return Source(n, lambda part: whole if part.stop - part.start == n else form(part))
 
     def take(self, keep: Array) -> Design:
         """Return the design of those kept rows for which ``keep`` is true, or of their numbers."""
         return replace(self, predictors=replace(self.predictors, rows=self.predictors.rows[keep]))
-
-
-def joint_source(designs: Sequence[Design]) -> Source:
-    """Return where the rows of designs that share their predictors come from.
-
-    One design's arrays have a number for each row; those of several a line for each design.
-    """
-    first = designs[0]
-    predictors, whole = first.predictors, span(first.predictors.rows)
-    responses, lines = _responses(designs)
-
-    def form(part: slice) -> Rows:
-        rows: Any = (
-            slice(whole.start + part.start, whole.start + part.stop)
-            if isinstance(whole, slice)
-            else span(whole[part])
-        )
-        # A view, of which the lines are picked later; or a copy, of no more lines than are meant.
-        picked = lines is not None and not isinstance(rows, slice)
-        return Rows(
-            partial(predictors._parts, part),
-            predictors.n_coefficients,
-            responses[np.ix_(lines, rows)] if picked else responses[..., rows],
-            0.0 if predictors.offset is None else predictors.offset[rows],
-            _joint_weights(designs, rows),
-            None if predictors.trials is None else predictors.trials[rows],
-            None if picked else lines,
-            part.start,
-        )
-
-    return Source(first.n_rows, form)
-
-
-def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:
-    """Return the responses, a line for each of several designs, and which lines are meant."""
-    panel, lines = designs[0].panel, [design.neuron for design in designs]
-    if len(designs) == 1:
-        return designs[0].y, None
-    if panel is None or any(design.panel is not panel for design in designs):
-        return np.stack([design.y for design in designs]), None
-    return panel, None if lines == list(range(len(panel))) else lines
-
-
-def _joint_weights(designs: Sequence[Design], rows: Any) -> Array | None:
-    weights = designs[0].weights
-    if weights is None or all(design.weights is weights for design in designs):
-        return None if weights is None else weights[rows]
-    return np.stack([design.weights[rows] for design in designs if design.weights is not None])
 
 
 @dataclass(frozen=True)

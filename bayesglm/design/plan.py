@@ -11,8 +11,9 @@ from bayesglm.design.checks import check_names
 from bayesglm.design.design import Design, Plan
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
 from bayesglm.design.labels import plainly_labelled
+from bayesglm.design.members import share_columns
 from bayesglm.design.offsets import look_at_offset
-from bayesglm.design.predictors import lay_predictors
+from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of
 from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
@@ -61,21 +62,23 @@ def lay(model: GLM, data: object) -> Plan:
             raise DataError(f"the population dim {population!r} of {model.response!r} is empty.")
         labels = _labels(dataset, population)
     columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
-    shared = not model.has_history and not any(
-        population in dataset.variables[name].dims
-        for name in model.variables
-        if name != model.response
-    )
     counted = counted_samples(model, dataset, dim)
     designs: list[Design] = []
     for neuron, y in enumerate(columns):
         readings = Readings(dataset, dim, clock, population, neuron, y)
-        if designs and shared:
-            designs.append(replace(designs[0], y=y, neuron=neuron))
-        else:
+        if not designs:
             predictors = lay_predictors(model, readings, counted)
-            predictors = replace(predictors, copies=1 if shared else len(columns))
             designs.append(Design(predictors, y, weights_of(model, readings), columns, neuron))
+            continue
+        first = designs[0]
+        predictors = lay_beside(model, readings, first.predictors)
+        own = readings.is_own([model.weights])
+        weights = weights_of(model, readings) if own else first.weights
+        designs.append(Design(predictors, y, weights, columns, neuron))
+    if not share_columns(designs):
+        designs = [
+            replace(one, predictors=replace(one.predictors, copies=len(designs))) for one in designs
+        ]
     plan = Plan(model, dataset, dim, population, labels, tuple(designs), clock.step)
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from bayesglm.design.design import Predictors
@@ -12,6 +15,27 @@ from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+
+
+def lay_beside(model: GLM, readings: Readings, first: Predictors) -> Predictors:
+    """Lay the terms of a model on the data of one more neuron, beside those of the first.
+
+    What is not the neuron's own is the first's: the same samples, and the same blocks.
+    """
+    blocks = tuple(
+        build_block(term, readings)
+        if term.reads_response or readings.is_own(term.variables)
+        else block
+        for term, block in zip(model.terms, first.blocks, strict=True)
+    )
+    changed: dict[str, Any] = {}
+    if any(block is not other for block, other in zip(blocks, first.blocks, strict=True)):
+        changed["blocks"] = blocks
+    if readings.is_own([model.offset, model.exposure]):
+        changed["offset"] = known_part(model, readings)
+    if readings.is_own([model.trials]):
+        changed["trials"] = per_sample(model, readings, "trials")
+    return replace(first, **changed) if changed else first
 
 
 def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Predictors:

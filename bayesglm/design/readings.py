@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,11 @@ class Readings:
             empty = next(dim for dim in dims if not variable.sizes[dim])
             raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")
         return values, dims
+
+    def is_own(self, names: Iterable[str | None]) -> bool:
+        """Say whether one of some variables has numbers of each neuron's own."""
+        known = self.dataset.variables
+        return any(name is not None and self.population in known[name].dims for name in names)
 
     def place(self, bad: Array) -> str:
         """Say where the first sample stands of which something is ``bad``."""

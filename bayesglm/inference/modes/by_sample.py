@@ -7,9 +7,16 @@ from functools import partial
 
 import numpy as np
 
-from bayesglm.design.design import joint_source
+from bayesglm.design.members import joint_source, share_columns
 from bayesglm.inference.modes.judge import Inverse, by_newton, inverse, judge_from, still_moves
-from bayesglm.inference.modes.panel import Panel, designs_of, joint_slopes, samples_of, starts_of
+from bayesglm.inference.modes.panel import (
+    Panel,
+    designs_of,
+    joint_slopes,
+    members_of,
+    samples_of,
+    starts_of,
+)
 from bayesglm.inference.modes.router import sample_size
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import rough_curvatures
@@ -34,18 +41,23 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     """Quasi-Newton, from the mode and with the curvature of samples of the rows.
 
     A small sample's mode starts a larger one's, and that starts the whole: each pass over all rows
-    is worth more than all that comes before it.
+    is worth more than all that comes before it. Members with columns of their own climb together;
+    the curvature of each is taken as if it were alone.
     """
     n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
     every, inverses, sds = np.arange(p), np.empty((k, p, p)), np.empty((k, p))
+    apart = k > 1 and not share_columns(designs_of(problems))
+    in_step = 1 if apart else k
 
-    def take_curvature(panel: Panel, x: Array) -> bool:
-        resolved = True
-        roughs = rough_curvatures(panel[1], x, joint_source(panel[0]))
-        for j, sample in enumerate(panel[1]):
-            model = approximate_model(roughs[j], partial(sample.curvature, x[j], every))
-            inverses[j], sds[j] = inverse(model), model.scale
-            resolved &= model.resolved
+    def take_curvature(panels: Sequence[Panel], x: Array) -> bool:
+        resolved, j = True, 0
+        for designs, samples in panels:
+            here = x[j : j + len(samples)]
+            roughs = rough_curvatures(samples, here, joint_source(designs))
+            for rough, at, sample in zip(roughs, here, samples, strict=True):
+                model = approximate_model(rough, partial(sample.curvature, at, every))
+                inverses[j], sds[j] = inverse(model), model.scale
+                resolved, j = resolved and model.resolved, j + 1
         return resolved
 
     def climb(
@@ -63,24 +75,30 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     # Each sample to a third of an sd of what it can tell.
     x, least = starts_of(problems, objectives), sample_size(n, p)
     small = samples_of(problems, objectives, least, FEW_TOGETHER)
-    take_curvature(small, x)
+    each = members_of(small) if apart else [small]
+    take_curvature(each, x)
     x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
-    take_curvature(small, x)
-    run = block_rows(p, k)
+    take_curvature(each, x)
+    run = block_rows(p, in_step)
     larger = samples_of(problems, objectives, max(n // 5, least), run)
     x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
     # As much of the curvature as takes about as long as two passes over all rows; more where few
     # rows make up most of it, or it would lead the steps that far astray.
-    told = small[1][0].rowwise.evenness(x[0], small[1][0].phi(x[0])) if k == 1 else 1.0
-    share = min(1.0, (45.0 if k == 1 else 10.0) / (p * max(told, 0.1)))
-    panel = samples_of(problems, objectives, max(int(share * n), least), run)
-    if not take_curvature(panel, x):
+    panels = []
+    for j, (_, samples) in enumerate(each):
+        told = samples[0].rowwise.evenness(x[j], samples[0].phi(x[j])) if in_step == 1 else 1.0
+        share = min(1.0, (45.0 if in_step == 1 else 10.0) / (p * max(told, 0.1)))
+        some = slice(j, j + 1) if apart else slice(k)
+        size = max(int(share * n), least)
+        panels.append(samples_of(problems[some], objectives[some], size, run))
+    if not take_curvature(panels, x):
         # Rounding may have made up some of it, and it would say too soon that one has arrived.
         return by_newton(problems, objectives)
     enough = ENOUGH if n * p > MANY else 0.0
     found, converged = climb((designs_of(problems), objectives), x, enough, sds)
+    ends_on = [sample for _, samples in panels for sample in samples]
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        sample, end = panel[1][k], found[k].x
+        sample, end = ends_on[k], found[k].x
 
         def curved(of: Objective = sample, at: Array = end) -> Inverse | None:
             model = scaled_model(-of.evaluate(at).hessian, 0.0)

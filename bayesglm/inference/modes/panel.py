@@ -1,4 +1,4 @@
-"""Objectives of several neurons over the rows they share, or over a sample of these."""
+"""Objectives of several neurons over the rows that they share, or over a sample of these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesglm.design.design import Design, joint_source
+from bayesglm.design.design import Design
+from bayesglm.design.members import joint_source, take
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import smooth_slopes
 from bayesglm.numerics.density.objective import Objective
@@ -38,15 +39,10 @@ def samples_of(
     if wanted >= n_runs:
         return designs_of(problems), objectives
     drawn = np.sort(np.random.default_rng(0).choice(n_runs, wanted, replace=False))
-    taken = first.take((run * drawn[:, None] + np.arange(run)).reshape(-1)).predictors
+    taken = take(designs_of(problems), (run * drawn[:, None] + np.arange(run)).reshape(-1))
     alike = np.full(len(first.y), first.n_rows / (wanted * run))
     designs = [
-        replace(
-            problem.design,
-            predictors=taken,
-            weights=alike if problem.design.weights is None else alike * problem.design.weights,
-        )
-        for problem in problems
+        replace(one, weights=alike if one.weights is None else alike * one.weights) for one in taken
     ]
     sampled = [
         replace(objective, source=design.source)
@@ -55,9 +51,14 @@ def samples_of(
     return designs, sampled
 
 
+def members_of(panel: Panel) -> list[Panel]:
+    """Return a panel of each member alone."""
+    return [([design], [objective]) for design, objective in zip(*panel, strict=True)]
+
+
 def joint_slopes(
     designs: Sequence[Design], objectives: Sequence[Objective], x: Array, who: Array
 ) -> tuple[Array, Array]:
-    """Return values and gradients of some objectives that share their predictors."""
+    """Return values and gradients of some objectives, whose designs go side by side."""
     source = joint_source([designs[k] for k in who])
     return smooth_slopes([objectives[k] for k in who], x, source)

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayesglm.design.members import kinship, share_columns
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.modes.by_sample import by_sample
 from bayesglm.inference.modes.judge import by_newton, judge
@@ -45,17 +46,18 @@ def maximise(problem: Problem, objective: Objective) -> Solution:
 
 
 def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceError]:
-    """Return every neuron's mode, or why it has none; neurons that share a design go together."""
+    """Return every neuron's mode, or why it has none; neurons of the same rows go together."""
     groups: dict[tuple, list[int]] = {}
     for k, problem in enumerate(problems):
         alone = problem.natural.free or problem.natural.kinks.any
-        key = (id(problem.design.predictors), k if alone else -1)
+        key = (kinship(problem.design.predictors), k if alone else -1)
         groups.setdefault(key, []).append(k)
     found: dict[int, Solution | ConvergenceError] = {}
     for members in groups.values():
         some = [problems[k] for k in members]
         objectives = [problem.natural for problem in some]
-        route = _route(some[0], objectives[0], len(some))
+        in_step = len(some) if share_columns([problem.design for problem in some]) else 1
+        route = _route(some[0], objectives[0], in_step)
         size = objectives[0].size
         with unthreaded_products(size), np.errstate(over="ignore", invalid="ignore"):
             try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -115,6 +115,7 @@ def centred(problem: Problem) -> Centred:
 def centred_all(problems: Sequence[Problem]) -> list[Centred]:
     """Return problems centred; those that shared their predictors, or all data, still do."""
     of_predictors: dict[int, tuple[Predictors, Array]] = {}
+    of_parts: dict[tuple[int, int], tuple[Any, Any]] = {}
     of_designs: dict[int, Moved] = {}
     centres = []
     for problem in problems:
@@ -124,7 +125,7 @@ def centred_all(problems: Sequence[Problem]) -> list[Centred]:
             continue
         if id(design) not in of_designs:
             if id(predictors) not in of_predictors:
-                of_predictors[id(predictors)] = _centred_predictors(problem)
+                of_predictors[id(predictors)] = _centred_predictors(problem, of_parts)
             quadratic = problem.natural.family.quadratic
             of_designs[id(design)] = _moved(design, *of_predictors[id(predictors)], quadratic)
         centres.append(_centred(problem, of_designs[id(design)]))
@@ -167,26 +168,39 @@ def _moved(design: Design, predictors: Predictors, shift: Array, quadratic: bool
     return Moved(design, shift, constant + level)
 
 
-def _centred_predictors(problem: Problem) -> tuple[Predictors, Array]:
+def _centred_predictors(
+    problem: Problem, known: dict[tuple[int, int], tuple[Any, Any]]
+) -> tuple[Predictors, Array]:
     """Return predictors with what lies far from zero moved there, and by how much ``(p,)``.
 
-    Columns stay whose coefficients do not stand in theta as they are: the way back is linear.
+    Columns stay whose coefficients do not stand in theta as they are: the way back is linear. What
+    members share is moved once, and ``known`` by what it is and by its rows.
     """
     predictors, registry = problem.design.predictors, problem.unconstrained.registry
-    shift = np.zeros(predictors.n_coefficients)
+    shift, rows = np.zeros(predictors.n_coefficients), predictors.rows
     blocks = []
     for block in predictors.blocks:
-        straight = registry.named(block.name).transform.straight
-        moved, own = _centred_block(block, predictors.rows) if straight else (block, 0.0)
+        moved, own = block, 0.0
+        if registry.named(block.name).transform.straight:
+            if (id(block), id(rows)) not in known:
+                known[id(block), id(rows)] = _centred_block(block, rows)
+            moved, own = known[id(block), id(rows)]
         blocks.append(moved)
         shift[predictors.places[block.name]] = own
     offset = predictors.offset
     if offset is not None:
-        level = _centres(offset[:, None], predictors.rows)[0]
-        offset = offset - level if level != 0.0 else offset
+        if (id(offset), id(rows)) not in known:
+            known[id(offset), id(rows)] = _centred_offset(offset, rows)
+        offset, _ = known[id(offset), id(rows)]
     if offset is predictors.offset and not shift.any():
         return predictors, shift
     return replace(predictors, blocks=tuple(blocks), offset=offset), shift
+
+
+def _centred_offset(offset: Array, rows: Array) -> tuple[Array, float]:
+    """Return an offset from which its centre was taken; as it is where that is near zero."""
+    level = float(_centres(offset[:, None], rows)[0])
+    return (offset, 0.0) if level == 0.0 else (offset - level, level)
 
 
 def _centred_block(block: Block, rows: Array) -> tuple[Block, Array | float]:

@@ -9,7 +9,9 @@ import xarray as xr
 import bayesglm as bg
 import bayesglm.design.blocks as blocks_module
 import bayesglm.design.design as design_module
+from bayesglm.errors import ConvergenceError
 from bayesglm.inference.modes import matrix_free, router, solve
+from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import open_problems
 
 N = 3000
@@ -337,3 +339,45 @@ def test_a_movie_by_shifts_is_the_movie_laid_out(way, edges, monkeypatch):
     found = bg.fit_map(model, data)
     assert_same(found, laid_out, model, data)
     assert_true_attrs(found, model, data)
+
+
+@pytest.mark.parametrize("way", ["newton", "sample", "matrix-free"])
+def test_members_with_a_past_of_their_own_are_those_fitted_apart(way, monkeypatch):
+    """One pass over the rows serves all, and each climbs as it would alone."""
+    rng = np.random.default_rng(2)
+    n, k = 9000, 3
+    x = rng.normal(size=n)
+    spikes = rng.poisson(np.exp(0.3 * x - 1.0)[:, None] * np.ones(k)).astype(float)
+    data = xr.Dataset({"spikes": (("time", "neuron"), spikes), "x": ("time", x)})
+    terms = [bg.Lagged("x", lags=5, prior=bg.Normal(0.5)), bg.History(6, prior=bg.Normal(0.2))]
+    model = bg.GLM("spikes", terms, family="poisson")
+    together = []
+
+    def counted(problems, objectives):
+        together.append(len(problems))
+        return solve.ROUTES[way](problems, objectives)
+
+    monkeypatch.setattr(solve, "_route", lambda *anything: counted)
+    fitted = bg.fit_map(model, data)["map"]
+    assert together == [k]
+    for neuron in range(k):
+        alone = bg.fit_map(model, data.isel(neuron=neuron))["map"]
+        for name in ("intercept", "x", "history"):
+            both = fitted[name][neuron], alone[name]
+            np.testing.assert_allclose(*both, rtol=0, atol=1e-8, err_msg=name)
+
+
+def test_a_member_without_a_mode_leaves_the_others_theirs(monkeypatch):
+    rng = np.random.default_rng(2)
+    spikes = rng.poisson(0.3, (4000, 3)).astype(float)
+    spikes[:, 1] = 0.0
+    spikes[10, 1] = 1.0
+    data = xr.Dataset({"spikes": (("time", "neuron"), spikes)})
+    model = bg.GLM("spikes", bg.History(lags=3, prior=bg.Flat()), family="poisson")
+    problems = [one.problem for one in centred_all(open_problems(model, data))]
+    force(monkeypatch, "sample")
+    found = solve.maximise_all(problems)
+    for which in (0, 2):
+        alone = solve.maximise_all([problems[which]])[0]
+        np.testing.assert_allclose(found[which].x, alone.x, atol=1e-8)
+    assert isinstance(found[1], ConvergenceError)

@@ -1,0 +1,110 @@
+"""Members of a population side by side: the same rows, and columns that are common or their own.
+
+Neurons that differ only in what they read of a panel, each its own past say, are masks of it. One
+pass over the rows serves them all: what they share is multiplied once, with a line of coefficients
+for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bayesglm.design.design import Design, Predictors
+from bayesglm.numerics.rows.panel import Panel
+from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
+
+Array = np.ndarray
+
+
+def kinship(predictors: Predictors) -> Hashable:
+    """Return what predictors that can go side by side have in common: all but their own blocks."""
+    known = (id(predictors.rows), id(predictors.offset), id(predictors.trials))
+    return (known, predictors.intercept, tuple(block.size for block in predictors.blocks))
+
+
+def share_columns(designs: Sequence[Design]) -> bool:
+    """Say whether every column is common to all members."""
+    first = designs[0].predictors
+    return all(design.predictors is first for design in designs)
+
+
+def joint_source(designs: Sequence[Design]) -> Source:
+    """Return where the rows of members that go side by side come from.
+
+    One design's arrays have a number for each row; those of several a line for each design.
+    """
+    if len(designs) == 1:
+        return designs[0].source
+    predictors = designs[0].predictors
+    responses, lines = _responses(designs)
+    own = _own_blocks(designs)
+
+    def form(part: slice) -> Rows:
+        samples = predictors.samples(part)
+        # A view, of which the lines are picked later; or a copy, of no more lines than are meant.
+        picked = lines is not None and not isinstance(samples, slice)
+        return Rows(
+            partial(predictors.parts, part, own),
+            predictors.n_coefficients,
+            responses[np.ix_(lines, samples)] if picked else responses[..., samples],
+            0.0 if predictors.offset is None else predictors.offset[samples],
+            _joint_weights(designs, samples),
+            None if predictors.trials is None else predictors.trials[samples],
+            None if picked else lines,
+            part.start,
+            partial(_panels, designs, own, part) if own else None,
+        )
+
+    return Source(designs[0].n_rows, form)
+
+
+def take(designs: Sequence[Design], keep: Array) -> list[Design]:
+    """Return members with some of their common rows, who go side by side as they did."""
+    rows = designs[0].predictors.rows[keep]
+    taken = {id(one): replace(one, rows=rows) for one in (design.predictors for design in designs)}
+    return [replace(design, predictors=taken[id(design.predictors)]) for design in designs]
+
+
+def _own_blocks(designs: Sequence[Design]) -> tuple[int, ...]:
+    """Return the numbers of the blocks that are each member's own."""
+    if share_columns(designs):
+        return ()
+    by_place = zip(*(design.predictors.blocks for design in designs), strict=True)
+    return tuple(
+        k for k, blocks in enumerate(by_place) if any(block is not blocks[0] for block in blocks)
+    )
+
+
+def _panels(
+    designs: Sequence[Design], own: tuple[int, ...], part: slice
+) -> list[tuple[slice, Panel]]:
+    first = designs[0].predictors
+    rows, reads = first.rows[part], np.eye(len(designs), dtype=bool)
+    return [
+        (
+            first.places[first.blocks[k].name],
+            Panel([design.predictors.blocks[k].on(rows) for design in designs], reads),
+        )
+        for k in own
+    ]
+
+
+def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:
+    """Return the responses, a line for each design, and which lines are meant; None if all."""
+    panel, lines = designs[0].panel, [design.neuron for design in designs]
+    if panel is None or any(design.panel is not panel for design in designs):
+        return np.stack([design.y for design in designs]), None
+    return panel, None if lines == list(range(len(panel))) else lines
+
+
+def _joint_weights(designs: Sequence[Design], rows: Any) -> Array | None:
+    weights = designs[0].weights
+    if weights is None or all(design.weights is weights for design in designs):
+        return None if weights is None else weights[rows]
+    return np.stack([design.weights[rows] for design in designs if design.weights is not None])
