@@ -61,8 +61,8 @@ def fit_laplace(
     Raises
     ------
     ModelError
-        A prior with a kink or heavy tails, of whose uncertainty a Hessian says nothing; a model
-        without a parameter; a posterior of sigma that is improper.
+        A prior with a kink, a bound or heavy tails, of whose uncertainty a Hessian says nothing; a
+        model without a parameter; a posterior of sigma that is improper.
     DataError
         As in `fit_map`; draws, chains or a seed that are no such numbers, or more draws than the
         memory holds.

@@ -32,8 +32,8 @@ def prior_path(
 
     Every scale is a prior, from one that holds the coefficients at zero to one that says almost
     nothing; in the language of penalties, lam = 1/scale**2 of a `Normal` (`ridge`) or a
-    `RandomWalk` (`smooth`), lam = 1/scale of a `Laplace` (`lasso`). Under a Laplace prior the
-    estimates are exactly sparse; the posterior never is (see `fit`).
+    `RandomWalk` (`smooth`), lam = 1/scale of a `Laplace` (`lasso`) or a `GroupLasso`. Under priors
+    with a kink or a bound the estimates are exactly sparse; the posterior never is (see `fit`).
 
     Parameters
     ----------

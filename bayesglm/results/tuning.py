@@ -73,9 +73,10 @@ def tune_prior(
     - ``"evidence"``: log p(y | scale), everything else integrated out (empirical Bayes, type II
       maximum likelihood: MacKay 1992). Exact for gaussian responses with the identity link under
       `Normal` and `RandomWalk` priors, sigma fixed or learned (dispersions are integrated too);
-      elsewhere by Pareto-smoothed importance draws around the mode, under kinked priors (`Laplace`,
-      `ElasticNet`) around a Gaussian into which the kinks are put back one by one. The same random
-      numbers serve every scale.
+      elsewhere by Pareto-smoothed importance draws around the mode, under kinks and bounds
+      (`Laplace`, `ElasticNet`, `HalfNormal`, `Exponential`) around a Gaussian into which these are
+      put back one by one. Not for kinks of groups (`GroupLasso`). The same random numbers serve
+      every scale.
     - ``"kfold"``: the expected log predictive density of held-out folds, as `kfold` has it; one set
       of folds serves every scale.
     - ``"loo"``: the same by leave-one-out with smoothed weights, as `loo` has it.

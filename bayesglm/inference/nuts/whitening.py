@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.modes.optimum import has_tiny_sigma, refuse_improper_sigma
 from bayesglm.inference.modes.solve import maximise
 from bayesglm.inference.nuts.scales import MOST_WHITENED, around_scales, diagonal_of_priors
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.above import Above, inverse
 from bayesglm.numerics.density.coordinates import Coordinates, whitened
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import Solution
@@ -24,7 +26,7 @@ WIDEST = 0.5  # of a softened kink, as a share of its weight times the variance
 class Whitening(NamedTuple):
     """Coordinates, whether their centre is a mode, and the widths of kinks for `Density`."""
 
-    coordinates: Coordinates
+    coordinates: Coordinates | Above
     at_mode: bool
     widths: Array
 
@@ -33,8 +35,9 @@ def whiten(problem: Problem) -> Whitening:
     """Return coordinates in which a neuron's posterior is nearly a standard normal.
 
     They are centred at the mode of the unconstrained density, and scaled by the curvature there, a
-    kink k |w| being worth a precision of k^2 / 2, that of a Laplace density alone. Without a mode
-    they start from the mean response, with the curvature there of each parameter by itself.
+    kink k |w| being worth a precision of k^2 / 2, that of a Laplace density alone. Coefficients
+    above zero have coordinates of their own around the MAP (`Above`). Without a mode they start
+    from the mean response, with the curvature there of each parameter by itself.
 
     Raises
     ------
@@ -43,7 +46,11 @@ def whiten(problem: Problem) -> Whitening:
     """
     if problem.learned:
         return Whitening(around_scales(problem), False, np.zeros(problem.natural.size))
-    objective, centre = problem.unconstrained, _mode(problem)
+    if not problem.unconstrained.registry.straight:
+        above = _above(problem)
+        if above is not None:
+            return above
+    objective, centre = problem.unconstrained, _mode(problem, problem.unconstrained)
     at_mode = centre is not None
     if centre is None:
         centre = problem.start(objective)
@@ -57,9 +64,33 @@ def whiten(problem: Problem) -> Whitening:
     return Whitening(coordinates, at_mode, _widths(objective, coordinates))
 
 
-def _mode(problem: Problem) -> Array | None:
+def _above(problem: Problem) -> Whitening | None:
+    """Return coordinates around the MAP, whose coefficients may be zero; None without a MAP.
+
+    There the slope that holds a coefficient at zero, and its curvature, tell its unit.
+    """
+    natural = problem.natural
+    mode = _mode(problem, natural)
+    if mode is None or natural.size > MOST_WHITENED:
+        return None
+    there, kinks = natural.evaluate(mode), natural.kinks
+    precision = -there.hessian
+    assert kinks.one_sided is not None
+    held = np.where(mode == kinks.at, np.maximum(kinks.weight - there.gradient, 0.0), 0.0)
+    precision.flat[:: natural.size + 1] += np.where(kinks.one_sided, held**2, kinks.precision())
+    places = np.flatnonzero(kinks.one_sided)
+    unit = 1.0 / np.sqrt(np.maximum(np.diagonal(precision)[places], np.finfo(float).tiny))
+    centre, rates = mode.copy(), np.ones(natural.size)
+    centre[places] = inverse(np.maximum(mode[places], np.log(2.0) * unit), unit)
+    rates[places] = unit * expit(centre[places])
+    straight = whitened(centre, precision * np.outer(rates, rates))
+    widths = _widths(problem.unconstrained, straight)
+    return Whitening(Above(straight, places, unit), True, widths)
+
+
+def _mode(problem: Problem, objective: Objective) -> Array | None:
     try:
-        solution: object = maximise(problem, problem.unconstrained)
+        solution: object = maximise(problem, objective)
     except ConvergenceError as error:
         if isinstance(error.solution, Solution):
             refuse_improper_sigma(problem, error.solution.x)

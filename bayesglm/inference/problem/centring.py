@@ -125,7 +125,7 @@ def centred_all(problems: Sequence[Problem]) -> list[Centred]:
             continue
         if id(design) not in of_designs:
             if id(predictors) not in of_predictors:
-                of_predictors[id(predictors)] = _centred_predictors(problem, of_parts)
+                of_predictors[id(predictors)] = _centred_predictors(predictors, of_parts)
             quadratic = problem.natural.family.quadratic
             of_designs[id(design)] = _moved(design, *of_predictors[id(predictors)], quadratic)
         centres.append(_centred(problem, of_designs[id(design)]))
@@ -169,22 +169,18 @@ def _moved(design: Design, predictors: Predictors, shift: Array, quadratic: bool
 
 
 def _centred_predictors(
-    problem: Problem, known: dict[tuple[int, int], tuple[Any, Any]]
+    predictors: Predictors, known: dict[tuple[int, int], tuple[Any, Any]]
 ) -> tuple[Predictors, Array]:
     """Return predictors with what lies far from zero moved there, and by how much ``(p,)``.
 
-    Columns stay whose coefficients do not stand in theta as they are: the way back is linear. What
-    members share is moved once, and ``known`` by what it is and by its rows.
+    What members share is moved once, and ``known`` by what it is and by its rows.
     """
-    predictors, registry = problem.design.predictors, problem.unconstrained.registry
     shift, rows = np.zeros(predictors.n_coefficients), predictors.rows
     blocks = []
     for block in predictors.blocks:
-        moved, own = block, 0.0
-        if registry.named(block.name).transform.straight:
-            if (id(block), id(rows)) not in known:
-                known[id(block), id(rows)] = _centred_block(block, rows)
-            moved, own = known[id(block), id(rows)]
+        if (id(block), id(rows)) not in known:
+            known[id(block), id(rows)] = _centred_block(block, rows)
+        moved, own = known[id(block), id(rows)]
         blocks.append(moved)
         shift[predictors.places[block.name]] = own
     offset = predictors.offset
