@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.positive import Exponential, HalfNormal, HalfStudentT
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
+    from bayesglm.spec.prior.unit import Beta
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.lagged import Lagged
@@ -64,6 +65,7 @@ _HOME = {
     "HalfNormal": "spec.prior.positive",
     "HalfStudentT": "spec.prior.positive",
     "Exponential": "spec.prior.positive",
+    "Beta": "spec.prior.unit",
     "ridge": "spec.penalties",
     "lasso": "spec.penalties",
     "elastic_net": "spec.penalties",
@@ -101,6 +103,7 @@ __all__ = [
     "GLM",
     "BayesGLMError",
     "BayesGLMWarning",
+    "Beta",
     "ConvergenceError",
     "DataError",
     "ElasticNet",

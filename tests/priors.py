@@ -41,6 +41,8 @@ RANGES = {
     "ratio": decimals(0.000001, 0.999999),
     "df": decimals(0.5, 10_000),
     "shape": decimals(0.1, 50),
+    "alpha": decimals(0.1, 50),
+    "beta": decimals(0.1, 50),
 }
 
 
@@ -77,6 +79,11 @@ def _inverse_gamma(x: Any, shape: Any, scale: Any) -> list:
     return [*constants, -(shape + 1) * mp.log(x), -scale / x]
 
 
+def _beta(x: Any, alpha: Any, beta: Any) -> list:
+    constants = mp.loggamma(alpha + beta), -mp.loggamma(alpha), -mp.loggamma(beta)
+    return [*constants, (alpha - 1) * mp.log(x), (beta - 1) * mp.log1p(-x)]
+
+
 EXAMPLES: dict[str, Example] = {
     "Normal": Example({"scale": 2.5, "loc": -0.5}, _normal),
     "Laplace": Example(
@@ -107,6 +114,11 @@ EXAMPLES: dict[str, Example] = {
         {"shape": 2.0, "scale": 8.0},
         _inverse_gamma,
         unit=lambda x, shape, scale: x / (shape + 1.0),
+    ),
+    "Beta": Example(
+        {"alpha": 2.0, "beta": 0.5},
+        _beta,
+        unit=lambda x, alpha, beta: min(x, 1.0 - x) / (1.0 + alpha + beta),
     ),
 }
 

@@ -158,6 +158,13 @@ def _heavy(symbol: str, prior: Any) -> str:
     return f"penalty ({df}+1)/2 · log(1 + {symbol}²/({df}·{number_text(prior.scale)}²))"  # -log t
 
 
+def _of_share(symbol: str, prior: Any) -> str:
+    if prior.alpha == prior.beta == 1.0:
+        return "no penalty"
+    alpha, beta = number_text(prior.alpha), number_text(prior.beta)
+    return f"penalty (1 - {alpha})·log({symbol}) and (1 - {beta})·log(1 - {symbol})"
+
+
 type Notation = tuple[Callable[[Any], str], Callable[[str, Any], str]]
 
 PRIOR_NOTATION: dict[str, Notation] = {
@@ -205,5 +212,9 @@ PRIOR_NOTATION: dict[str, Notation] = {
     "Exponential": (
         lambda prior: f"Exponential({number_text(prior.scale)})",
         lambda symbol, prior: f"penalty {symbol}/{number_text(prior.scale)}",
+    ),
+    "Beta": (
+        lambda prior: f"Beta({number_text(prior.alpha)}, {number_text(prior.beta)})",
+        _of_share,
     ),
 }

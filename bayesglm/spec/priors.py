@@ -11,6 +11,7 @@ from bayesglm.spec.prior.positive import (
     prior_of,
 )
 from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
+from bayesglm.spec.prior.unit import Beta
 
 type CoefficientPrior = (
     Normal
@@ -24,7 +25,7 @@ type CoefficientPrior = (
     | Exponential
     | Flat
 )
-type DispersionPrior = ScalePrior | Flat
+type DispersionPrior = ScalePrior | Beta | Flat
 
 COEFFICIENT_PRIORS = (
     Normal,
@@ -38,7 +39,7 @@ COEFFICIENT_PRIORS = (
     Exponential,
     Flat,
 )
-DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Flat)
+DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Beta, Flat)
 
 
 def learned_scale(prior: object) -> ScalePrior | None:

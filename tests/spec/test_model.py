@@ -299,7 +299,7 @@ FAULTS = {
     "dispersion text": (lambda: glm(dispersion="one"), "positive number or a prior .*HalfNormal"),
     "dispersion normal": (
         lambda: glm(dispersion=bg.Normal(1.0)),
-        r"prior of a positive parameter \(HalfNormal, HalfStudentT, Exponential, Flat\)",
+        r"prior of a positive parameter \(HalfNormal, HalfStudentT, Exponential, .*Flat\)",
     ),
     "dispersion of another name": (
         lambda: glm(dispersion={"shape": 1.0}),

@@ -133,6 +133,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,
+    "Beta": _prior("Beta", {"alpha": "alpha", "beta": "beta"}),
     "InverseGamma": _prior("InverseGamma", {"shape": "alpha", "scale": "beta"}),
 }
 

@@ -16,7 +16,7 @@ type Array = NDArray[np.float64]
 class Prior:
     """One prior: functions of x and of its own parameters, which broadcast against x.
 
-    - `support`: "real" or "positive"; outside it the log density is -inf.
+    - `support`: "real", "positive" or "unit", from 0 to 1; outside it the log density is -inf.
     - `log_density(x, **parameters)`: normalised; 0 for the improper `Flat`.
     - `gradient`, `curvature`: its first and second derivative in x. Of a kink the gradient is the
       slope -kink * sign(x - loc), 0 at the kink itself, and the curvature is never its.

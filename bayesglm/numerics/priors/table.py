@@ -10,6 +10,7 @@ array([-1.6121, -2.1121])
 2.0
 """
 
+from bayesglm.numerics.priors.beta import BETA
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
 from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
@@ -29,4 +30,5 @@ PRIORS: dict[str, Prior] = {
     "HalfStudentT": HALF_STUDENT_T,
     "Exponential": EXPONENTIAL,
     "InverseGamma": INVERSE_GAMMA,
+    "Beta": BETA,
 }

@@ -181,6 +181,7 @@ LOG = Transform(
     log_natural=_itself,
     log_slope=np.ones_like,
 )
+UNIT = logit(0.0, 1.0)
 # Angles: u is any real number, and x the same angle from -pi to pi.
 CIRCULAR = _elementwise(
     "{}",
@@ -207,4 +208,4 @@ ORDERED = Transform(
 )
 
 # The transform under which values stand, by the support of their prior.
-SUPPORTS = {"real": IDENTITY, "positive": LOG}
+SUPPORTS = {"real": IDENTITY, "positive": LOG, "unit": UNIT}

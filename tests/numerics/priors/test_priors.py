@@ -23,7 +23,11 @@ SCIPY = {
     "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
     "Exponential": lambda scale: stats.expon(scale=scale),
     "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
+    "Beta": lambda alpha, beta: stats.beta(alpha, beta),
 }
+# The ends of each support, and numbers in it over which formulas are compared.
+ENDS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
+INSIDE = {"real": (-50.0, 50.0), "positive": (0.001, 50.0), "unit": (0.001, 0.999)}
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -32,9 +36,11 @@ SCIPY = {
 def test_densities_and_derivatives_in_many_digits(name, data):
     prior, example = PRIORS[name], EXAMPLES[name]
     parameters = data.draw(st.fixed_dictionaries({key: RANGES[key] for key in example.numbers}))
-    is_open = prior.support == "positive" and not is_finite(prior, 0.0, parameters)
-    low = 0.001 if is_open else 0 if prior.support == "positive" else -50
-    x = data.draw(decimals(low, 50))
+    low, high = INSIDE[prior.support]
+    end = ENDS[prior.support][0]
+    if np.isfinite(end) and is_finite(prior, end, parameters) and prior.support != "unit":
+        low = end
+    x = data.draw(decimals(low, high))
     with mp.workdps(80):
         h = mp.mpf(10) ** -20
         at = mp.mpf(x)
@@ -67,7 +73,8 @@ def is_finite(prior, x, parameters):
 @pytest.mark.parametrize("name", SCIPY)
 def test_normalised_as_in_scipy(name):
     prior, parameters = PRIORS[name], EXAMPLES[name].numbers
-    x = np.linspace(0.0 if prior.support == "positive" else -9.0, 9.0, 41)
+    low, high = np.clip(ENDS[prior.support], -9.0, 9.0)
+    x = np.linspace(low, high, 41)
     expected = SCIPY[name](**parameters).logpdf(x)
     if name == "HalfStudentT":
         expected = expected + np.log(2.0)
@@ -85,16 +92,17 @@ def test_proper_priors_integrate_to_one(name):
     if not prior.proper:
         assert density(-1e9) == density(1e9) == 1.0
         return
-    above = integrate.quad(density, loc, np.inf)[0]
+    above = integrate.quad(density, loc, ENDS[prior.support][1])[0]
     below = integrate.quad(density, -np.inf, loc)[0]
     assert above + below == pytest.approx(1.0, abs=1e-7)
-    assert (below == 0.0) == (prior.support == "positive")
+    assert (below == 0.0) == (prior.support != "real")
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_log_concave_says_the_sign_of_the_curvature(name):
     prior = PRIORS[name]
-    x = np.linspace(0.05 if prior.support == "positive" else -9.0, 9.0, 181)
+    low, high = np.clip(ENDS[prior.support], -9.0, 9.0)
+    x = np.linspace(low, high, 182)[1:-1]
     assert np.all(prior.curvature(x, **EXAMPLES[name].numbers) <= 0.0) == prior.log_concave
 
 
@@ -104,7 +112,7 @@ def test_a_kink_is_where_the_gradient_jumps(name):
     assert (prior.kink is None) == (example.kink is None)
     parameters, loc = (
         example.numbers,
-        example.numbers.get("loc", 1.0 if example.kink is None else 0.0),
+        example.numbers.get("loc", 0.5 if example.kink is None else 0.0),
     )
     weight = 0.0 if example.kink is None else example.kink(**parameters)
     h = 1e-9
@@ -166,11 +174,19 @@ def test_an_elastic_net_tends_to_laplace_and_to_normal():
         np.testing.assert_allclose(found, PRIORS[name].log_density(x, **where), rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN if PRIORS[name].support == "positive"])
-def test_nothing_below_zero(name):
-    density = PRIORS[name].log_density(np.array([-1e-12, 0.0, 1.0]), **EXAMPLES[name].numbers)
+@pytest.mark.parametrize("name", [name for name in KNOWN if PRIORS[name].support != "real"])
+def test_nothing_beyond_the_ends(name):
+    low, high = ENDS[PRIORS[name].support]
+    x = np.array([low - 1e-12, 0.9, high + 1e-12])
+    density = PRIORS[name].log_density(x, **EXAMPLES[name].numbers)
+    assert density[0] == density[2] == -np.inf or high == np.inf
     assert density[0] == -np.inf
-    assert np.isfinite(density[2])
+    assert np.isfinite(density[1])
+
+
+def test_a_uniform_beta_is_level_up_to_its_ends():
+    density = PRIORS["Beta"].log_density(np.array([0.0, 0.3, 1.0]), alpha=1.0, beta=1.0)
+    np.testing.assert_array_equal(density, 0.0)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -179,7 +195,11 @@ def test_parameters_and_x_broadcast(name):
     parameters = {
         key: np.array([value, 2.0 * value]) for key, value in EXAMPLES[name].numbers.items()
     }
-    x = np.array([[0.3], [1.1], [2.9]])
+    x = (
+        np.array([[0.3], [1.1], [2.9]])
+        if prior.support != "unit"
+        else np.array([[0.1], [0.3], [0.9]])
+    )
     for function in (prior.log_density, prior.gradient, prior.curvature):
         found = function(x, **parameters)
         assert found.shape == ((3, 2) if parameters else (3, 1))

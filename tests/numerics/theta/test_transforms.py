@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pymc.distributions import transforms as pymc_transforms
 
-from bayesglm.numerics.theta.transforms import CIRCULAR, IDENTITY, LOG, ORDERED, SUPPORTS, logit
+from bayesglm.numerics.theta.transforms import (
+    CIRCULAR,
+    IDENTITY,
+    LOG,
+    ORDERED,
+    SUPPORTS,
+    UNIT,
+    logit,
+)
 
 Q = 4
 TRANSFORMS = {
@@ -123,7 +131,7 @@ def test_angles_are_told_in_one_turn():
 
 
 def test_the_transform_of_a_support():
-    assert SUPPORTS == {"real": IDENTITY, "positive": LOG}
+    assert SUPPORTS == {"real": IDENTITY, "positive": LOG, "unit": UNIT}
     assert [one.label.format("x") for one in TRANSFORMS.values()] == [
         "x",
         "log x",
