@@ -1,12 +1,20 @@
-"""The two special functions against arithmetic of many digits."""
+"""The special functions against arithmetic of many digits."""
 
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayesglm.numerics.special import log_choose, log_gamma_half_step
+from bayesglm.numerics.special import (
+    exp_excess,
+    half_step_excess,
+    inverse_less_trigamma,
+    log_choose,
+    log_gamma_half_step,
+    log_less_digamma,
+    stirling_remainder,
+)
 
 
 def exact_log_choose(n, k):
@@ -58,3 +66,48 @@ def test_log_choose_of_none_and_all_is_exactly_zero():
 @pytest.mark.parametrize("a", [1e-6, 0.5, 1.0, 1.4616, 19.99, 20.0, 20.01, 35.0, 1e3, 1e9, 1e300])
 def test_half_step_where_its_formulas_change(a):
     assert log_gamma_half_step(a) == pytest.approx(exact_half_step(a), rel=2e-15, abs=2e-15)
+
+
+EXACT = {
+    "log_less_digamma": (log_less_digamma, lambda a: mp.log(a) - mp.psi(0, a), 1e-14),
+    "inverse_less_trigamma": (inverse_less_trigamma, lambda a: 1 / a - mp.psi(1, a), 1e-14),
+    "stirling_remainder": (
+        stirling_remainder,
+        lambda a: mp.loggamma(a) - (a - 0.5) * mp.log(a) + a - mp.log(2 * mp.pi) / 2,
+        5e-12,  # next to 16 it is 0.005, and right to 1e-14
+    ),
+    "half_step_excess": (
+        lambda a: half_step_excess(a)[0],
+        lambda a: mp.loggamma(a + 0.5) - mp.loggamma(a) - mp.log(a) / 2,
+        2e-15,
+    ),
+    "its slope": (
+        lambda a: half_step_excess(a)[1],
+        lambda a: mp.psi(0, a + 0.5) - mp.psi(0, a) - 1 / (2 * a),
+        2e-15,
+    ),
+    "its bend": (
+        lambda a: half_step_excess(a)[2],
+        lambda a: mp.psi(1, a + 0.5) - mp.psi(1, a) + 1 / (2 * a * a),
+        5e-15,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+@settings(max_examples=30)
+@given(st.floats(1e-8, 1e8))
+def test_what_plain_differences_would_lose(name, a):
+    function, exact, tolerance = EXACT[name]
+    for x in (a, *(1e-8, 0.3, 3.0, 15.9, 16.0, 29.9, 30.0, 1e8)):
+        with mp.workdps(60):
+            number = exact(mp.mpf(x))
+        assert abs(float(function(x)) / number - 1.0) < tolerance, x
+
+
+@given(st.floats(-40.0, 40.0))
+def test_the_excess_of_the_exponential(x):
+    for at in (x, 1e-3 * x, -0.5, 0.5, 0.0):
+        with mp.workdps(120):
+            number = float(mp.exp(mp.mpf(at)) - 1 - mp.mpf(at))
+        assert float(exp_excess(at)) == pytest.approx(number, rel=1e-15, abs=1e-80)

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
+from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.changes import LOG, LOGIT, Changes, weighted
-from bayesglm.numerics.families.links import BINARY_LINKS, LOG_MEANS, MEANS, BinaryLink, Curve
+from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
 from bayesglm.numerics.special import log_choose
+from bayesglm.spec.families import FAMILY_NAMES
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -392,9 +394,13 @@ def _gaussian(link: str) -> Family:
 
 
 _RECORDS = (
-    *(_gaussian(link) for link in MEANS),
-    *(_binomial(name, link) for name in ("bernoulli", "binomial") for link in BINARY_LINKS),
-    *(_poisson(link) for link in LOG_MEANS),
+    *(_gaussian(link) for link in FAMILY_NAMES["gaussian"].links),
+    *(
+        _binomial(name, link)
+        for name in ("bernoulli", "binomial")
+        for link in FAMILY_NAMES[name].links
+    ),
+    *(_poisson(link) for link in FAMILY_NAMES["poisson"].links),
 )
 
 FAMILIES: dict[tuple[str, str], Family] = {
