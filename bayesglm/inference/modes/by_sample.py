@@ -47,7 +47,6 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
     every, inverses, sds = np.arange(p), np.empty((k, p, p)), np.empty((k, p))
     apart = k > 1 and not share_columns(designs_of(problems))
-    in_step = 1 if apart else k
 
     def take_curvature(panels: Sequence[Panel], x: Array) -> bool:
         resolved, j = True, 0
@@ -79,18 +78,15 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     take_curvature(each, x)
     x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
     take_curvature(each, x)
-    run = block_rows(p, in_step)
+    run = block_rows(p, 1 if apart else k)
     larger = samples_of(problems, objectives, max(n // 5, least), run)
     x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
-    # As much of the curvature as takes about as long as two passes over all rows; more where few
-    # rows make up most of it, or it would lead the steps that far astray.
-    panels = []
-    for j, (_, samples) in enumerate(each):
-        told = samples[0].rowwise.evenness(x[j], samples[0].phi(x[j])) if in_step == 1 else 1.0
-        share = min(1.0, (45.0 if in_step == 1 else 10.0) / (p * max(told, 0.1)))
-        some = slice(j, j + 1) if apart else slice(k)
-        size = max(int(share * n), least)
-        panels.append(samples_of(problems[some], objectives[some], size, run))
+    panels, start = [], 0
+    for _, samples in each:
+        stop = start + len(samples)
+        size = max(int(_share(samples, x[start]) * n), least)
+        panels.append(samples_of(problems[start:stop], objectives[start:stop], size, run))
+        start = stop
     if not take_curvature(panels, x):
         # Rounding may have made up some of it, and it would say too soon that one has arrived.
         return by_newton(problems, objectives)
@@ -98,12 +94,25 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     found, converged = climb((designs_of(problems), objectives), x, enough, sds)
     ends_on = [sample for _, samples in panels for sample in samples]
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
-        sample, end = ends_on[k], found[k].x
-
-        def curved(of: Objective = sample, at: Array = end) -> Inverse | None:
-            model = scaled_model(-of.evaluate(at).hessian, 0.0)
-            return partial(np.matmul, inverse(model)) if model.resolved else None
-
+        end = found[k].x
+        curved = partial(_inverse_at, ends_on[k], end)
         if not converged[k] or still_moves(problem, objective, end, curved):
             found[k] = judge_from(problem, objective, end)
     return found
+
+
+def _inverse_at(sample: Objective, x: Array) -> Inverse | None:
+    """Return the inverse of a sample's curvature, if that is told."""
+    model = scaled_model(-sample.evaluate(x).hessian, 0.0)
+    return partial(np.matmul, inverse(model)) if model.resolved else None
+
+
+def _share(samples: Sequence[Objective], x: Array) -> float:
+    """Return the share of all rows that tells the curvature of some objectives on equal columns.
+
+    It takes about as long as two passes over all rows; it is more where few rows make up most of
+    the curvature, or that would lead the steps far astray.
+    """
+    p, alone = samples[0].n_coefficients, len(samples) == 1
+    told = samples[0].rowwise.evenness(x, samples[0].phi(x)) if alone else 1.0
+    return min(1.0, (45.0 if alone else 10.0) / (p * max(told, 0.1)))
