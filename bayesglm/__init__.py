@@ -40,7 +40,12 @@ if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
-    from bayesglm.spec.prior.positive import Exponential, HalfNormal, HalfStudentT
+    from bayesglm.spec.prior.positive import (
+        Exponential,
+        HalfNormal,
+        HalfStudentT,
+        InverseGamma,
+    )
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
     from bayesglm.spec.prior.unit import Beta
     from bayesglm.spec.terms.group import Group
@@ -66,6 +71,7 @@ _HOME = {
     "HalfStudentT": "spec.prior.positive",
     "Exponential": "spec.prior.positive",
     "Beta": "spec.prior.unit",
+    "InverseGamma": "spec.prior.positive",
     "ridge": "spec.penalties",
     "lasso": "spec.penalties",
     "elastic_net": "spec.penalties",
@@ -115,6 +121,7 @@ __all__ = [
     "HalfStudentT",
     "History",
     "Horseshoe",
+    "InverseGamma",
     "Lagged",
     "Laplace",
     "Linear",

@@ -18,7 +18,7 @@ from bayesglm.inference.modes import router
 from bayesglm.inference.modes.solve import ROUTES
 from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.numerics.density.joint import smooth_slopes
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.parallel import unthreaded_products
 from benchmarks.facts import facts
 from benchmarks.work import SEED

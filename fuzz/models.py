@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import bayesglm as bg
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from fuzz.oracle import gap
 from tests.families import LOG_DENSITIES, trials_of

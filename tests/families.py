@@ -12,7 +12,8 @@ import mpmath as mp
 import numpy as np
 
 import bayesglm as bg
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.record import Derivatives
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)
@@ -32,6 +33,45 @@ def trials_of(name: str, trials: Any = TRIALS) -> Any:
     return trials if FAMILY_NAMES[name].needs_trials else None
 
 
+class OneChannel:
+    """A family's record as functions of its one linear predictor, without an axis of channels."""
+
+    def __init__(self, key: tuple[str, str]):
+        self.record = FAMILIES[key]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.record, name)
+
+    def log_likelihood(self, y: Any, eta: Any, phi: Sequence, trials: Any) -> Any:
+        return self.record.log_likelihood(y, eta[None], phi, trials)
+
+    def kernel(self, y: Any, eta: Any, phi: Sequence, trials: Any, order: int) -> Derivatives:
+        return self._plain(self.record.kernel(y, eta[None], phi, trials, order))
+
+    def derivatives(self, y: Any, eta: Any, phi: Sequence, trials: Any) -> Derivatives:
+        return self._plain(self.record.derivatives(y, eta[None], phi, trials))
+
+    def _plain(self, d: Derivatives) -> Derivatives:
+        slope, bend = (None if one is None else one[0] for one in (d.eta, d.eta_eta))
+        bend = None if bend is None else bend[0]
+        return d._replace(eta=slope, eta_eta=bend, eta_phi=tuple(one[0] for one in d.eta_phi))
+
+    def mean(self, eta: Any, phi: Sequence, trials: Any) -> Any:
+        return self.record.mean(eta[None], phi, trials)
+
+    def draw(self, rng: np.random.Generator, eta: Any, phi: Sequence, trials: Any) -> Any:
+        return self.record.draw(rng, eta[None], phi, trials)
+
+    def cdf(self, y: Any, eta: Any, phi: Sequence, trials: Any) -> Any:
+        return self.record.cdf(y, eta[None], phi, trials)
+
+    def survival(self, y: Any, eta: Any, phi: Sequence, trials: Any) -> Any:
+        return self.record.survival(y, eta[None], phi, trials)
+
+    def below(self, y: Any, eta: Any, phi: Sequence, trials: Any) -> Any:
+        return self.record.below(y, eta[None], phi, trials)
+
+
 def responses_of(key: tuple[str, str]) -> tuple[float, ...]:
     """Return a few responses of a family, of `TRIALS` trials where it needs them."""
     family = FAMILIES[key]
@@ -43,7 +83,8 @@ def drawn(name: str, eta: Any, trials: Any = None, seed: int = 0) -> np.ndarray:
     """Draw responses of a family under its own link, at any linear predictors."""
     key = (name, FAMILY_NAMES[name].links[0])
     rng = np.random.default_rng(seed)
-    return FAMILIES[key].draw(rng, eta, phi_of(key), trials_of(name, trials))
+    eta = np.asarray(eta, dtype=float)
+    return OneChannel(key).draw(rng, eta, phi_of(key), trials_of(name, trials))
 
 
 def model_of(key: tuple[str, str], terms: Any, **options: Any) -> bg.GLM:

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.design.blocks import Block
-from bayesglm.numerics.families.family import FAMILIES, Family
+from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.dense import Dense, Ones, side_by_side
 from bayesglm.numerics.rows.rows import Rows, span

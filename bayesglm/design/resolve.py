@@ -2,9 +2,9 @@
 
 A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation of its predictor
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
-a gaussian response whose link keeps its units, else 1. Frequency weights count in both, so that a
-row of weight 2 is the row twice; lagged predictors are measured over all samples. A gaussian sigma
-gets HalfStudentT(s_y, df=4), Bambi's default. The effects of a factor's levels get
+a response with a unit whose link keeps it, else 1. Frequency weights count in both, so that a
+row of weight 2 is the row twice; lagged predictors are measured over all samples. A dispersion gets
+what its family's record says. The effects of a factor's levels get
 Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. Sources:
 Gabry & Goodrich 2020, "Prior distributions for rstanarm models"; Capretto et al. 2022, section 3.
 """
@@ -20,13 +20,14 @@ from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
+from bayesglm.numerics.families.record import Spread
 from bayesglm.numerics.rows.rows import span
-from bayesglm.spec.priors import CoefficientPrior, HalfStudentT
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.priors import DISPERSION_PRIORS, CoefficientPrior, DispersionPrior
 from bayesglm.spec.terms.term import settled
 
 Array = np.ndarray
 DEFAULT_SCALE = 2.5
-LINKS_IN_RESPONSE_UNITS = ("identity", "softplus")
 
 
 def resolve(plan: Plan) -> Plan:
@@ -42,16 +43,23 @@ def resolve(plan: Plan) -> Plan:
     return replace(plan, model=replace(model, terms=terms, prior=None, dispersion=dispersion))
 
 
-def _default_dispersion(plan: Plan) -> HalfStudentT:
-    sds = [_sd_of_response(design) for design in plan.designs]
-    for neuron, sd in enumerate(sds):
-        if sd < 1 / LARGEST:
+def _default_dispersion(plan: Plan) -> DispersionPrior:
+    """Return the default prior of the family's first dispersion."""
+    family = family_of(plan.model)
+    name, record = family.dispersion_names[0], family.dispersions[0]
+    numbers: list[dict[str, float]] = []
+    for neuron, design in enumerate(plan.designs):
+        mean, sd = _mean_of_response(design), _sd_of_response(design)
+        if record.needs_spread and sd < 1 / LARGEST:
             raise DataError(
                 f"response {plan.model.response!r}{plan.name_of(neuron)} varies by too little (sd "
-                f"{sd:.3g}) over the samples in use for sigma to be learnt; rescale the response "
+                f"{sd:.3g}) over the samples in use for {name} to be learnt; rescale the response "
                 "or fix the noise (dispersion=1.0, say)."
             )
-    return HalfStudentT(_for_neurons(plan, sds))
+        kind, of_neuron = record.default(Spread(mean, sd))
+        numbers.append(of_neuron)
+    noun = next(noun for noun in DISPERSION_PRIORS if noun.__name__ == kind)
+    return noun(**{key: _for_neurons(plan, [one[key] for one in numbers]) for key in numbers[0]})
 
 
 def data_scale(plan: Plan, place: int) -> float:
@@ -114,6 +122,12 @@ def _sd_of_response(design: Design) -> float:
     return float(_sds(design.y[:, None], design.predictors.rows, design.weights, False)[0])
 
 
+def _mean_of_response(design: Design) -> float:
+    rows = design.predictors.rows
+    weights = None if design.weights is None else design.weights[rows]
+    return float(np.average(design.y[rows], weights=weights))
+
+
 def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) -> Array:
     """Return the standard deviation of each column of some rows, or of all columns together.
 
@@ -151,7 +165,7 @@ def _mean(values: Array, weights: Array, per_column: bool) -> Array:
 
 
 def _response_scale(plan: Plan, design: Design) -> float:
-    in_units = plan.model.link_name in LINKS_IN_RESPONSE_UNITS
-    if family_of(plan.model).dispersions and in_units:
+    model = plan.model
+    if FAMILY_NAMES[model.family].has_unit and LINK_NAMES[model.link_name].keeps_unit:
         return _sd_of_response(design) or 1.0
     return 1.0

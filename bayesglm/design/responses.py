@@ -7,7 +7,7 @@ import numpy as np
 from bayesglm.design.design import Design, Plan, family_of
 from bayesglm.design.variables import place
 from bayesglm.errors import DataError
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Flat
@@ -45,9 +45,8 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
 
 
 def _needs_variation(model: GLM) -> bool:
-    learned = bool(family_of(model).dispersions) and not isinstance(
-        model.dispersion, (float, tuple)
-    )
+    told = any(record.needs_spread for record in family_of(model).dispersions)
+    learned = told and not isinstance(model.dispersion, (float, tuple))
     return learned or isinstance(model.intercept, Flat)
 
 

@@ -40,7 +40,7 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     for rows in problem.design.source.ranges(ROWS):
         eta = rows.times(mean_theta[None, : objective.n_coefficients])[0] + rows.offset
         residuals.append(
-            rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)
+            rows.y - objective.family.mean(eta[None], objective.phi(mean_theta), rows.trials)
         )
     residual = np.concatenate(residuals)
     residual = residual - residual.mean()

@@ -95,7 +95,8 @@ def _response(problem: Problem, w: Array, centre: Array) -> Array:
     """Return the change of the mean response, per draw and coefficient, from an average eta."""
     mean = problem.natural.family.mean
     with np.errstate(over="ignore", invalid="ignore"):
-        change = mean(centre[:, None] + w, (), None) - mean(centre[:, None], (), None)
+        centre = centre[None, :, None]
+        change = mean(centre + w, (), None) - mean(centre, (), None)
     # Where both are beyond the largest float: the mean rises with eta, whatever the link.
     return np.where(np.isnan(change), np.where(w == 0.0, 0.0, np.copysign(np.inf, w)), change)
 

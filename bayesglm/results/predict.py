@@ -190,9 +190,9 @@ def _blocks(
         if kind == "linear":
             yield part, eta
             continue
-        mean = objective.family.mean(eta, phi, trials)
+        mean = objective.family.mean(eta[None], phi, trials)
         _check_finite(problem, mean, rows, "predicted mean")
-        yield part, mean if kind == "mean" else objective.family.draw(rng, eta, phi, trials)
+        yield part, mean if kind == "mean" else objective.family.draw(rng, eta[None], phi, trials)
 
 
 def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> None:

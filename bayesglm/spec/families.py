@@ -1,6 +1,6 @@
 """What a model may say of its likelihood: families, the links each allows, and how to write them.
 
-The functions that compute them stand under the same names in `bayesglm.numerics.families.family`.
+The records that compute them refer to these by name (`bayesglm.numerics.families`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ class FamilyName:
 
     ``discrete`` says that responses are counted, so that a likelihood is a probability; that of
     other responses is a density. ``counts`` says that they count events without a bound, so that
-    the mean of a sample is a rate. A deviance is proportional to each dispersion to the power that
+    the mean of a sample is a rate. ``has_unit`` says that they are measured in some unit, by which
+    default priors are scaled. A deviance is proportional to each dispersion to the power that
     ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
     """
 
@@ -23,6 +24,7 @@ class FamilyName:
     needs_trials: bool = False
     discrete: bool = False
     counts: bool = False
+    has_unit: bool = False
     deviance_powers: tuple[float, ...] = ()
     notation: str = "{family}({mu})"
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
@@ -30,10 +32,14 @@ class FamilyName:
 
 @dataclass(frozen=True)
 class LinkName:
-    """One link: the mean as a function of eta, the unit of eta, and whether it is its log."""
+    """One link: the mean as a function of eta, the unit of eta, and whether it is its log.
+
+    ``keeps_unit`` says that eta has the unit of the response, if only in the main.
+    """
 
     mean: str
     unit: str
+    keeps_unit: bool = False
     is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
@@ -43,6 +49,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         links=("identity", "log", "softplus"),
         dispersions=("sigma",),
         deviance_powers=(-2.0,),
+        has_unit=True,
         notation="Normal({mu}, sigma²)",
         also=("normal", "norm", "gauss", "linear", "lm", "ols", "least_squares"),
     ),
@@ -69,9 +76,9 @@ FAMILY_NAMES: dict[str, FamilyName] = {
 }
 
 LINK_NAMES: dict[str, LinkName] = {
-    "identity": LinkName("{eta}", "response units", also=("linear", "id", "none")),
+    "identity": LinkName("{eta}", "response units", keeps_unit=True, also=("linear", "id", "none")),
     "log": LinkName("exp({eta})", "log response", is_log=True),
-    "softplus": LinkName("log(1 + exp({eta}))", "softplus response"),
+    "softplus": LinkName("log(1 + exp({eta}))", "softplus response", keeps_unit=True),
     "logit": LinkName("1/(1 + exp(-{eta}))", "log odds", also=("logistic", "sigmoid")),
     "probit": LinkName("Φ({eta})", "probit"),
     "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),

@@ -24,7 +24,7 @@ from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
 
 ROLES = ("trials", "offset", "exposure", "weights")
-RESERVED = frozenset({"intercept", "sigma", "chain", "draw", "sample", "log_p", "log_q", *CARRIED})
+RESERVED = frozenset({"intercept", "chain", "draw", "sample", "log_p", "log_q", *CARRIED})
 DERIVED = (
     *sorted({f"_{suffix}" for kind in TERMS for suffix in kind.own_dims}),
     "_data",

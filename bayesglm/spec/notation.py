@@ -217,4 +217,11 @@ PRIOR_NOTATION: dict[str, Notation] = {
         lambda prior: f"Beta({number_text(prior.alpha)}, {number_text(prior.beta)})",
         _of_share,
     ),
+    "InverseGamma": (
+        lambda prior: f"InverseGamma({number_text(prior.shape)}, {number_text(prior.scale)})",
+        lambda symbol, prior: (
+            f"penalty {number_text(prior.scale)}/{symbol} and ({number_text(prior.shape)} + 1)·"
+            f"log({symbol})"
+        ),
+    ),
 }

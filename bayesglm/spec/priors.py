@@ -7,6 +7,7 @@ from bayesglm.spec.prior.positive import (
     Exponential,
     HalfNormal,
     HalfStudentT,
+    InverseGamma,
     ScalePrior,
     prior_of,
 )
@@ -25,7 +26,7 @@ type CoefficientPrior = (
     | Exponential
     | Flat
 )
-type DispersionPrior = ScalePrior | Beta | Flat
+type DispersionPrior = ScalePrior | InverseGamma | Beta | Flat
 
 COEFFICIENT_PRIORS = (
     Normal,
@@ -39,7 +40,7 @@ COEFFICIENT_PRIORS = (
     Exponential,
     Flat,
 )
-DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Beta, Flat)
+DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, InverseGamma, Beta, Flat)
 
 
 def learned_scale(prior: object) -> ScalePrior | None:

@@ -63,7 +63,7 @@ def still_moves(
     On the plateau of separated data nothing is left to gain, and every step goes on all the same,
     until no curvature is left either: then there is no ``inverse``.
     """
-    if objective.family.separable is None or problem.only_intercept_is_free():
+    if objective.family.push is None or problem.only_intercept_is_free():
         return False
     times = inverse()
     if times is None:

@@ -14,7 +14,6 @@ from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution
 from bayesglm.numerics.solvers.separation import (
     dependent_columns,
-    likelihood_push,
     separating_direction,
 )
 
@@ -75,9 +74,10 @@ def check_columns(problem: Problem) -> None:
 def lacks_joint_mode(problem: Problem) -> bool:
     """Say whether the joint density of all parameters has no mode, its posterior being proper.
 
-    So it is where a scale is learned, or sigma beside a design that can pass through any response.
+    So it is where a scale is learned, or a sigma beside a design that can pass through any
+    response.
     """
-    return bool(problem.learned) or (bool(problem.natural.free) and can_interpolate(problem))
+    return bool(problem.learned) or (bool(problem.collapsing) and can_interpolate(problem))
 
 
 def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
@@ -127,12 +127,12 @@ def _counted(problem: Problem) -> Array | None:
 
 def _push(problem: Problem, some: slice = slice(None)) -> Array:
     """Return where each row that says anything, or some of them, pushes its linear predictor."""
-    design, separable = problem.design, problem.natural.family.separable
-    assert separable is not None
+    design, push = problem.design, problem.natural.family.push
+    assert push is not None
     rows, counted = design.predictors.rows, _counted(problem)
     rows = (rows if counted is None else rows[counted])[some]
     trials = design.predictors.trials
-    return likelihood_push(design.y[rows], None if trials is None else trials[rows], separable)
+    return push(design.y[rows], None if trials is None else trials[rows])
 
 
 def _refuse_dependent(problem: Problem) -> None:
@@ -162,7 +162,7 @@ def _refuse_learned(problem: Problem) -> None:
 
 def _refuse_separated(problem: Problem) -> None:
     directions, labels = problem.flat_directions()
-    if not labels or problem.natural.family.separable is None:
+    if not labels or problem.natural.family.push is None:
         return
     direction = separating_direction(_flat_blocks(problem, directions), _push(problem))
     if direction is not None:
@@ -173,7 +173,7 @@ def _refuse_one_sided(problem: Problem) -> None:
     """Raise where every row pushes an intercept that no prior holds to the same side."""
     flat = [part.where for part in problem.natural.coefficients if not part.prior.proper]
     intercept = problem.places.get("intercept")
-    if intercept not in flat or problem.natural.family.separable is None:
+    if intercept not in flat or problem.natural.family.push is None:
         return
     for few in (slice(SOME), slice(None)):  # which are enough for most data
         push = _push(problem, few)
@@ -248,11 +248,14 @@ def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:
 
 
 def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
-    """Say at which thetas ``(..., size)`` sigma is next to zero, beside the response's sd."""
-    if not problem.natural.free:
+    """Say at which thetas ``(..., size)`` a sigma is next to zero, beside the response's sd.
+
+    Such is any dispersion at which the likelihood grows without bound as it goes there.
+    """
+    if not problem.collapsing:
         return np.zeros(thetas.shape[:-1], dtype=bool)
     spread = float(problem.design.y[problem.design.predictors.rows].std())
-    every = [one.natural(thetas) for one in problem.natural.free]
+    every = [one.natural(thetas) for one in problem.collapsing]
     return (np.concatenate(every, axis=-1) < NEGLIGIBLE_SIGMA * spread).any(axis=-1)
 
 
@@ -268,11 +271,11 @@ def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
 
 def reproduced(problem: Problem, n: float) -> ModelError:
     """Return what to raise where coefficients reproduce ``n`` samples, more than they are."""
-    p = problem.natural.n_coefficients
+    p, name = problem.natural.n_coefficients, problem.collapsing[0].name
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n:g} "
-        "responses exactly, so the posterior is improper: it piles up at sigma = 0. Fix the noise "
-        "(dispersion=1.0, say), or remove the predictor that holds the response."
+        f"responses exactly, so the posterior is improper: it piles up at {name} = 0. Fix the "
+        "noise (dispersion=1.0, say), or remove the predictor that holds the response."
     )
 
 
@@ -286,9 +289,10 @@ def can_interpolate(problem: Problem) -> bool:
 
 def _interpolates(problem: Problem) -> ModelError:
     n, p = problem.design.n_rows, problem.natural.n_coefficients
+    name = problem.collapsing[0].name
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) "
-        "can pass through every response, so the joint density grows without bound as sigma -> 0 "
+        f"can pass through every response, so the joint density grows without bound as {name} -> 0 "
         "and has no mode. Fix the noise (dispersion=1.0, say), use fewer columns, or fit_mcmc with "
-        "a proper prior of sigma that keeps it from zero."
+        f"a proper prior of {name} that keeps it from zero."
     )

@@ -55,8 +55,8 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
         found.append(f"the smallest bulk effective size is {ess:.0f} (take more draws)")
     if has_tiny_sigma(problem, made.theta).any():
         found.append(
-            f"sigma comes within {NEGLIGIBLE_SIGMA:g} sd of the response to its boundary 0 (fix "
-            "the noise by dispersion=, or use fewer columns)"
+            f"{problem.collapsing[0].name} comes within {NEGLIGIBLE_SIGMA:g} sd of the response "
+            "to its boundary 0 (fix the noise by dispersion=, or use fewer columns)"
         )
     return found
 

@@ -15,7 +15,7 @@ from bayesglm.inference.problem.laying_priors import (
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import Parameter, Theta
-from bayesglm.numerics.theta.transforms import LOG, SUPPORTS
+from bayesglm.numerics.theta.transforms import SUPPORTS
 
 
 def lay_theta(plan: Plan, neuron: int, predictors: Predictors) -> Theta:
@@ -73,15 +73,17 @@ def _coefficients(predictors: Predictors) -> list[Parameter]:
 
 def _dispersions(plan: Plan, neuron: int) -> list[Parameter]:
     """Return the family's dispersions, fixed or under the prior that the model states."""
-    stated, parameters = plan.model.dispersion, []
-    for name in family_of(plan.model).dispersions:
+    stated, family, parameters = plan.model.dispersion, family_of(plan.model), []
+    for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
         if isinstance(stated, (float, tuple)):
             value = float(number_of_neuron(plan, neuron, name, "value", stated, ()))
             parameters.append(Parameter(name, "dispersion", fixed=value))
         else:
             kind, numbers = said(stated)
             prior = Distribution(kind, numbers_of_neuron(plan, neuron, name, numbers, ()))
-            parameters.append(Parameter(name, "dispersion", transform=LOG, prior=prior))
+            parameters.append(
+                Parameter(name, "dispersion", transform=record.transform, prior=prior)
+            )
     return parameters
 
 

@@ -15,7 +15,7 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.families.family import Family
+from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.families import LINK_NAMES
 from bayesglm.spec.model import GLM
@@ -40,6 +40,12 @@ class Problem:
     def places(self) -> dict[str, slice]:
         """Where each parameter stands in theta."""
         return self.natural.registry.places
+
+    @property
+    def collapsing(self) -> list[Parameter]:
+        """The free dispersions at which the likelihood of an exact fit grows without bound."""
+        pairs = zip(self.natural.registry.dispersions, self.natural.family.dispersions, strict=True)
+        return [one for one, record in pairs if record.collapses and one.fixed is None]
 
     @property
     def learned(self) -> dict[str, Parameter]:
@@ -100,8 +106,8 @@ class Problem:
                 None if trials is None else trials[rows],
                 None if offset is None else offset[rows],
             )
-        for one in objective.free:
-            known[one.name] = max(float(y.std()), 1e-8 * (1 + float(np.abs(y).max())))
+        for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
+            known[name] = record.start(y)
         if not objective.registry.straight:
             known |= self._inside(known)
         return objective.registry.start(known)
@@ -174,7 +180,22 @@ def open_posteriors(model: GLM, data: object) -> list[Problem]:
             "the model has no parameter, so there is no posterior to draw from; fit_map gives its "
             "log likelihood. Give it an intercept, or a term."
         )
+    _refuse_limits(problems[0])
     return problems
+
+
+def _refuse_limits(problem: Problem) -> None:
+    """Raise ModelError where a flat prior leaves a dispersion's posterior improper."""
+    family = problem.natural.family
+    for one, record in zip(problem.natural.registry.dispersions, family.dispersions, strict=True):
+        if one.prior is not None and not one.prior.proper and record.limits:
+            ends = " and ".join(f"{end:g}" for end in record.limits)
+            raise ModelError(
+                f"under a Flat prior the posterior of {one.name!r} is improper: the likelihood of "
+                f"a {family.name} response keeps a positive limit as it goes to {ends}. Give it a "
+                "proper prior (dispersion=bg.InverseGamma(0.5, 0.5), say), or fix it; fit_map "
+                "finds the mode where there is one."
+            )
 
 
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
@@ -203,7 +224,7 @@ def _eta_of_mean(
 
     def excess(eta: float) -> float:
         with np.errstate(over="ignore"):
-            return float(family.mean(eta + apart, (), tries).mean()) - average
+            return float(family.mean((eta + apart)[None], (), tries).mean()) - average
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):

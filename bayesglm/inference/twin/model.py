@@ -80,7 +80,7 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             eta = eta + _term(problems, k, term.prior, population, own)
         phi = {
             name: dispersion(problems, name, model.dispersion, population)
-            for name in first.natural.family.dispersions
+            for name in first.natural.family.dispersion_names
         }
         dims = (sample, *population)
         if not model.terms:

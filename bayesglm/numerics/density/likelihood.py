@@ -5,6 +5,8 @@ With f the family's log p(y | eta, phi), X the columns of a block and eta = X w 
     value    = sum(weight * f)
     gradient = X' (weight * f_eta)
     Hessian  = X' diag(weight * f_eta_eta) X
+
+and so for each of a family's channels (`channels`).
 """
 
 from __future__ import annotations
@@ -12,11 +14,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.numerics.families.family import Derivatives, Family
+from bayesglm.numerics.density.channels import (
+    adjoint,
+    gram,
+    matrices,
+    moves,
+    predictors,
+    with_offset,
+)
+from bayesglm.numerics.families.record import Derivatives, Family
 from bayesglm.numerics.rows.parallel import n_threads, share_out
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.rows.source import Source
@@ -76,8 +87,7 @@ class Rowwise:
         """Return the log likelihood at one w."""
 
         def work(run: Iterable[Rows]) -> float:
-            kernels = (kernel(self.family, rows, rows.times(w[None])[0], phi, 0) for rows in run)
-            return sum(float(d.value.sum()) for d in kernels)
+            return sum(float(at(self.family, rows, w, phi, 0).value.sum()) for rows in run)
 
         return self.constant + sum(self.source.reduce(work, block_rows(self.width)))
 
@@ -103,14 +113,14 @@ class Rowwise:
 
     def pointwise(self, rows: Rows, W: Array, phi: list) -> Array:
         """Return the weighted log likelihoods ``(k, rows)`` of one range at many w ``(k, p)``."""
-        values = kernel(self.family, rows, rows.times(W), _upright(phi), 0).value
+        values = kernel(self.family, rows, predictors(rows, W), _upright(phi), 0).value
         constant = np.asarray(self.family.constant(rows.y, rows.trials))
         values += _times(constant, rows.weights)
         return values
 
     def derivatives(self, rows: Rows, Xw: Array, phi: list) -> Derivatives:
         """Return the weighted kernels of one range, and their derivatives, from its X w."""
-        return kernel(self.family, rows, Xw, phi, 2)
+        return kernel(self.family, rows, with_offset(rows, Xw[None]), phi, 2)
 
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian in one pass over the rows."""
@@ -118,7 +128,7 @@ class Rowwise:
         def work(run: Iterable[Rows]) -> Terms:
             total = _no_terms(len(w), len(phi))
             for rows in run:
-                d = kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
+                d = at(self.family, rows, w, phi, 2)
                 total = _added(total, _terms_of(rows, d))
             return total
 
@@ -138,8 +148,8 @@ class Rowwise:
         def work(run: Iterable[Rows]) -> Array:
             total = np.zeros((size, size))
             for rows in run:
-                d = kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-                total += rows.gram(-d.eta_eta, members, single)
+                bends = -at(self.family, rows, w, phi, 2).eta_eta
+                total += gram(rows, bends, members, single)
             return total
 
         parts = self.source.reduce(work, block_rows(size), runs_of(size))
@@ -147,7 +157,7 @@ class Rowwise:
 
     def evenness(self, w: Array, phi: list) -> float:
         """Return to how many equal rows, in shares of all, the rows' curvatures come (Kish)."""
-        bends = self._bends(w, phi)
+        bends = self._bends(w, phi)[0, 0]
         most = np.abs(bends).max(initial=0.0)
         if not 0.0 < most < np.inf:
             return 1.0
@@ -160,8 +170,9 @@ class Rowwise:
         def work(run: Iterable[Rows]) -> Array:
             total = np.zeros(len(w))
             for rows in run:
-                d = kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-                total -= d.eta_eta @ np.square(turn(rows.X))
+                bends = at(self.family, rows, w, phi, 2).eta_eta
+                for (c, one), (d, other) in product(enumerate(turned(rows, turn)), repeat=2):
+                    total -= bends[c, d] @ (one * other)
             return total
 
         return sum(self.source.reduce(work, 256), np.zeros(len(w)))
@@ -174,7 +185,9 @@ class Rowwise:
             def work(run: Iterable[Rows]) -> Array:
                 total = np.zeros((1, len(v)))
                 for rows in run:
-                    total += rows.adjoint(bends[rows.place] * rows.times(v[None]))
+                    moved = moves(rows, v[None])[:, 0]
+                    slopes = np.einsum("cdn,dn->cn", bends[..., rows.place], moved)
+                    total += adjoint(rows, slopes[:, None])
                 return total[0]
 
             parts = self.source.reduce(work, block_rows(self.width))
@@ -183,13 +196,13 @@ class Rowwise:
         return times
 
     def _bends(self, w: Array, phi: list) -> Array:
-        """Return the second derivative in each row's linear predictor, weighted ``(rows,)``."""
-        bends = np.empty(self.source.n_rows)
+        """Return the weighted second derivatives in the rows' predictors ``(c, c, rows)``."""
+        c = len(self.family.channels)
+        bends = np.empty((c, c, self.source.n_rows))
 
         def work(run: Iterable[Rows]) -> None:
             for rows in run:
-                d = kernel(self.family, rows, rows.times(w[None])[0], phi, 2)
-                bends[rows.place] = d.eta_eta
+                bends[..., rows.place] = at(self.family, rows, w, phi, 2).eta_eta
 
         self.source.reduce(work, block_rows(self.width))
         return bends
@@ -198,7 +211,7 @@ class Rowwise:
         """Return max |X dw|: how far a step moves any linear predictor."""
 
         def work(run: Iterable[Rows]) -> float:
-            return max((float(np.abs(rows.times(step[None])).max()) for rows in run), default=0.0)
+            return max((float(np.abs(moves(rows, step[None])).max()) for rows in run), default=0.0)
 
         return max(self.source.reduce(work, block_rows(self.width)))
 
@@ -217,22 +230,37 @@ def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -
 
     The linear predictors of some w at a time stay in cache, in the same memory.
     """
-    X, y, trials, weights, offset = rows.X, rows.y, rows.trials, rows.weights, rows.offset
+    y, trials, weights, offset = rows.y, rows.trials, rows.weights, rows.offset
+    counted: Any = slice(None)
     if weights is not None and not np.all(weights > 0):
         # What is counted zero times counts nothing, however infinite.
         counted = np.flatnonzero(weights)
-        X, y, weights = X[counted], y[counted], weights[counted]
+        y, weights = y[counted], weights[counted]
         trials = None if trials is None else trials[counted]
         offset = offset[counted] if isinstance(offset, np.ndarray) else offset
-    turned = np.asarray(X, dtype=np.float64).T
-    eta = np.empty((min(SOME_W, len(W)), len(y)))
+    every = [(run, np.asarray(X[counted], dtype=np.float64).T) for run, X in matrices(rows)]
+    eta = np.empty((len(every), min(SOME_W, len(W)), len(y)))
     for start in range(0, len(W), SOME_W):
         some = slice(start, min(start + SOME_W, len(W)))
-        here = eta[: some.stop - start]
-        np.matmul(W[some], turned, out=here)
+        here = eta[:, : some.stop - start]
+        for channel, (run, columns) in zip(here, every, strict=True):
+            np.matmul(W[some, run], columns, out=channel)
         if isinstance(offset, np.ndarray) or offset != 0.0:
-            here += offset
+            here[0] += offset
         total[some] += family.summed(y, here, _lines(phi, some), trials, weights)
+
+
+def turned(rows: Rows, turn: Callable[[Array], Array]) -> list[Array]:
+    """Return the columns of each channel, in the basis to which ``turn`` takes rows of all."""
+    every = matrices(rows)
+    if len(every) == 1:
+        return [turn(every[0][1])]
+    of_channels = []
+    for run, X in every:
+        whole = np.zeros((len(rows), rows.n_coefficients))
+        whole[:, run] = X
+        of_channels.append(turn(whole))
+    return of_channels
 
 
 def block_rows(p: int, k: int = 1) -> int:
@@ -264,10 +292,10 @@ def _no_terms(p: int, n_phi: int) -> Terms:
 def _terms_of(rows: Rows, d: Derivatives) -> Terms:
     return Terms(
         float(d.value.sum()),
-        rows.adjoint(d.eta[None])[0],
-        -rows.gram(-d.eta_eta),
+        adjoint(rows, d.eta[:, None])[0],
+        -gram(rows, -d.eta_eta),
         np.array([one.sum() for one in d.phi]),
-        rows.adjoint(np.array(d.eta_phi)) if d.eta_phi else np.zeros((0, rows.n_coefficients)),
+        adjoint(rows, np.stack(d.eta_phi, 1)) if d.eta_phi else np.zeros((0, rows.n_coefficients)),
         np.array([[one.sum() for one in line] for line in d.phi_phi]).reshape((len(d.phi),) * 2),
     )
 
@@ -277,9 +305,13 @@ def _added(one: Terms, other: Terms) -> Terms:
     return Terms(*(a + b for a, b in pairs))
 
 
-def kernel(family: Family, rows: Rows, Xw: Array, phi: list, order: int) -> Derivatives:
-    """Return the weighted kernel of log p and its derivatives at eta = X w + offset."""
-    eta = Xw if isinstance(rows.offset, float) and rows.offset == 0.0 else Xw + rows.offset
+def at(family: Family, rows: Rows, w: Array, phi: list, order: int) -> Derivatives:
+    """Return the weighted kernel and its derivatives at one w ``(p,)``."""
+    return kernel(family, rows, predictors(rows, w[None])[:, 0], phi, order)
+
+
+def kernel(family: Family, rows: Rows, eta: Array, phi: list, order: int) -> Derivatives:
+    """Return the weighted kernel of log p and its derivatives at eta ``(channels, ..., rows)``."""
     d = family.kernel(rows.y, eta, phi, rows.trials, order)
     if rows.weights is None:
         return d

@@ -143,7 +143,7 @@ class Near:
 def near(rowwise: Rowwise, anchor: Array) -> Near | None:
     """Return the likelihood near coefficients, or None where a family has no short form.
 
-    >>> from bayesglm.numerics.families.family import FAMILIES
+    >>> from bayesglm.numerics.families.table import FAMILIES
     >>> from bayesglm.numerics.rows.source import Source
     >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
     >>> near(Rowwise(source, FAMILIES["poisson", "log"]), np.zeros(1)).pull.tolist()

@@ -23,7 +23,7 @@ from bayesglm.numerics.density.coefficients import CoefficientPriors
 from bayesglm.numerics.density.likelihood import CELLS, Rowwise
 from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.near import Near
-from bayesglm.numerics.families.family import Family
+from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.kinks import Kinks

@@ -14,11 +14,13 @@ from functools import cached_property
 
 import numpy as np
 
+from bayesglm.numerics.density.channels import matrices
 from bayesglm.numerics.density.likelihood import block_rows
 from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.together import run_slopes
+from bayesglm.numerics.rows.dense import Dense
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.rows.source import Source
 
@@ -106,7 +108,7 @@ def density(
 
     In single precision if that is enough at ``typical`` thetas ``(k, size)``.
 
-    >>> from bayesglm.numerics.families.family import FAMILIES
+    >>> from bayesglm.numerics.families.table import FAMILIES
     >>> from bayesglm.numerics.theta.registry import Parameter, Theta
     >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
     >>> theta = Theta((Parameter("intercept", "coefficients", slice(0, 1)),), jacobian=True)
@@ -141,4 +143,5 @@ def _laid_width(source: Source) -> int:
 def _in_columns(rows: Rows) -> Rows:
     if not all(part.laid_for_one for _, part in rows.columns):
         return rows  # factors are read faster by their codes, and lags in place
-    return Rows.of(np.asfortranarray(rows.X), rows.y, rows.offset, rows.weights, rows.trials)
+    laid = [(run, Dense(np.asfortranarray(X))) for run, X in matrices(rows)]
+    return replace(rows, parts=lambda: laid)

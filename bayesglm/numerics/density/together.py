@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from bayesglm.numerics.density.channels import adjoint, gram, predictors
 from bayesglm.numerics.density.likelihood import block_rows, kernel, runs_of
-from bayesglm.numerics.families.family import Family
+from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.rows import Rows, unpacked
 from bayesglm.numerics.rows.source import Source
 
@@ -25,7 +26,7 @@ def slopes(family: Family, source: Source, W: Array, phi: Sequence[list]) -> tup
     The rows' responses are one array for all, or have a line for each. Of the log likelihoods the
     constants are missing.
 
-    >>> from bayesglm.numerics.families.family import FAMILIES
+    >>> from bayesglm.numerics.families.table import FAMILIES
     >>> source = Source.of(np.array([[1.0], [2.0]]), y=np.array([[1.0, 3.0], [0.0, 1.0]]))
     >>> family, W = FAMILIES["poisson", "log"], np.array([[0.0], [0.5]])
     >>> slopes(family, source, W, [[], []])[1].round(3).tolist()
@@ -51,9 +52,9 @@ def run_slopes(
     k, p = W.shape
     values, gradients, of_phi = np.zeros(k), np.zeros((k, p)), np.zeros((len(phi), k))
     for rows in run:
-        d = kernel(family, rows, rows.times(W), phi, 1)
+        d = kernel(family, rows, predictors(rows, W), phi, 1)
         values += d.value.sum(axis=1)
-        gradients += rows.adjoint(d.eta)
+        gradients += adjoint(rows, d.eta)
         for total, part in zip(of_phi, d.phi, strict=True):
             total += part.sum(axis=1)
     return values, gradients, of_phi
@@ -62,19 +63,20 @@ def run_slopes(
 def curvatures(family: Family, source: Source, W: Array, phi: Sequence[list]) -> Array:
     """Return minus the Hessians ``(k, p, p)`` of the same, in single precision."""
     k, p = W.shape
+    paired = k > 1 and p <= PAIRED and len(family.channels) == 1
     together = [np.array(every)[:, None] for every in zip(*phi, strict=True)]
 
     def work(run: Iterable[Rows]) -> Array:
-        total = np.zeros((k, p, p)) if k == 1 or p > PAIRED else np.zeros((k, p * (p + 1) // 2))
+        total = np.zeros((k, p * (p + 1) // 2)) if paired else np.zeros((k, p, p))
         for rows in run:
-            bends = -kernel(family, rows, rows.times(W), together, 2).eta_eta
-            if total.ndim == 2:
-                total += rows.packed_grams(bends)
+            bends = -kernel(family, rows, predictors(rows, W), together, 2).eta_eta
+            if paired:
+                total += rows.packed_grams(bends[0, 0])
             else:
-                total += [rows.gram(bend, single=True) for bend in bends]
+                total += [gram(rows, bends[:, :, j], single=True) for j in range(k)]
         return total
 
-    size = PAIRS // (p * p) if k > 1 and p <= PAIRED else block_rows(p, k)
+    size = PAIRS // (p * p) if paired else block_rows(p, k)
     parts = source.reduce(work, min(size, block_rows(p, k)), runs_of(p))
     total = sum(parts, np.zeros(1))
     return total if total.ndim == 3 else unpacked(total, p)

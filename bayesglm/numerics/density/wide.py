@@ -20,7 +20,7 @@ def row_function(objective: Objective) -> RowFunction:
 
     def summed(eta: Array) -> tuple[float, Array, Array]:
         d = rowwise.derivatives(rows, eta, phi)
-        return float(d.value.sum()) + rowwise.constant, d.eta, -d.eta_eta
+        return float(d.value.sum()) + rowwise.constant, d.eta[0], -d.eta_eta[0, 0]
 
     def prior(x: Array) -> tuple[float, Array]:
         value, gradient = np.zeros(1), np.zeros((1, size))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +44,8 @@ class Rows:
     responses are those of one model ``(rows,)`` or of many ``(k, rows)``; ``lines`` picks some of
     them each time that they are read, so that no copies pile up. ``first`` is the number of the
     first row among all of its source. With ``panels``, each line of coefficients reads columns of
-    its own as well: all but products are then those of one `member`.
+    its own as well: all but products are then those of one `member`. ``channels`` are the runs of
+    coefficients that belong to each of several linear predictors; None where there is one.
 
     >>> rows = Rows.of(np.array([[1.0, 2.0], [1.0, 4.0]]), y=np.array([0.0, 1.0]))
     >>> rows.times(np.array([[1.0, 0.5]])), rows.adjoint(np.array([[1.0, 1.0]]))
@@ -60,6 +61,7 @@ class Rows:
     lines: Sequence[int] | None = None
     first: int = 0
     panels: Callable[[], Sequence[tuple[slice, Panel]]] | None = None
+    channels: tuple[slice, ...] | None = None
 
     @staticmethod
     def of(
@@ -111,6 +113,23 @@ class Rows:
                 parts.append((slice(start, stop), columns))
         parts.sort(key=lambda part: part[0].start)
         return replace(self, parts=lambda: parts, panels=None)
+
+    @cached_property
+    def by_channel(self) -> list[Rows]:
+        """The rows with the columns of each channel alone."""
+        assert self.channels is not None
+        split = []
+        for run in self.channels:
+            own = [
+                (slice(where.start - run.start, where.stop - run.start), part)
+                for where, part in self.columns
+                if run.start <= where.start and where.stop <= run.stop
+            ]
+            size = run.stop - run.start
+            split.append(
+                replace(self, parts=partial(_given, own), n_coefficients=size, channels=None)
+            )
+        return split
 
     @cached_property
     def X(self) -> Array:
@@ -183,6 +202,16 @@ class Rows:
                 product[_grid(other.places, piece.places)] = across.T
         return product
 
+    def across(self, other: Rows, weights: Array) -> Array:
+        """Return X' diag(weights) Z, Z being the columns that other rows have of the same rows."""
+        product = np.empty((self.n_coefficients, other.n_coefficients))
+        for piece in self._pieces:
+            for theirs in other._pieces:
+                product[_grid(piece.places, theirs.places)] = cross_gram(
+                    piece.columns, theirs.columns, weights
+                )
+        return product
+
     def packed_grams(self, weights: Array) -> Array:
         """Return the lower triangles of X' diag(w) X for each line of weights, in single precision.
 
@@ -196,6 +225,10 @@ class Rows:
                 start, stop = stop, stop + k + 1
                 np.multiply(X[: k + 1], X[k], out=pairs[start:stop])
             return weights.astype(np.float32) @ pairs.T
+
+
+def _given[Parts](parts: Parts) -> Parts:
+    return parts
 
 
 def _picked(pieces: list[_Piece], members: Array, p: int) -> list[_Piece]:

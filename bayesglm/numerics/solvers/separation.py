@@ -41,21 +41,6 @@ def dependent_columns(blocks: Blocks) -> list[int]:
     return _dependent(_triangular_factor(blocks()))
 
 
-def likelihood_push(y: Array, trials: Array | float | None, separable: str) -> Array:
-    """Where the likelihood of each response pushes eta: +1 or -1 without end, 0 to a finite place.
-
-    `separable` is the field of `families.Family`. Set an entry to NaN to leave its row out.
-
-    >>> likelihood_push(np.array([0.0, 1.0, 3.0]), 3.0, "binomial").tolist()
-    [-1.0, 0.0, 1.0]
-    """
-    y = np.asarray(y, dtype=np.float64)
-    push = np.where(y <= 0.0, -1.0, 0.0)
-    if separable == "binomial":
-        push = np.where(y == (1.0 if trials is None else trials), 1.0, push)
-    return push
-
-
 def separating_direction(blocks: Blocks, push: Array) -> Array | None:
     """A direction (p,) of coefficients along which the likelihood never falls and always rises.
 

@@ -105,6 +105,30 @@ class Exponential:
         check_scale(self)
 
 
+@noun
+class InverseGamma:
+    """Inverse gamma prior of a positive parameter: 1/s is gamma, of mean shape/scale.
+
+    log p(s) = shape log(scale) - log(G(shape)) - (shape + 1) log(s) - scale/s for s > 0, G being
+    the gamma function (PyMC's ``alpha`` and ``beta``).
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.InverseGamma(0.5, 0.5)
+    InverseGamma(0.5, 0.5)
+    """
+
+    traits: ClassVar[Traits] = Traits()
+
+    shape: Number
+    scale: Number
+
+    def __post_init__(self) -> None:
+        put(self, shape=frozen_number("InverseGamma shape", self.shape, positive=True))
+        check_scale(self)
+
+
 type ScalePrior = HalfNormal | HalfStudentT | Exponential
 
 SCALE_PRIORS = (HalfNormal, HalfStudentT, Exponential)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from families import KEYS, phi_of, trials_of
+from families import KEYS, OneChannel, phi_of, trials_of
 
 import bayesglm.numerics.density.likelihood as likelihood_module
 import bayesglm.numerics.density.together as together_module
@@ -12,7 +12,7 @@ import bayesglm.numerics.rows.parallel as parallel_module
 from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.moments import moment_slopes, moments
 from bayesglm.numerics.density.together import curvatures, slopes
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.source import Source
 
 N, P = 90, 4
@@ -24,7 +24,7 @@ def draw(key, seed, trials=None):
     """Responses of a family at random."""
     rng = np.random.default_rng(seed)
     eta = X @ (0.4 * rng.normal(size=P))
-    return FAMILIES[key].draw(rng, eta, phi_of(key), trials)
+    return OneChannel(key).draw(rng, eta, phi_of(key), trials)
 
 
 def make(key, seed=0, weights=None, offset=0.0, trials=None, y=None, design=X):
@@ -108,9 +108,9 @@ def test_the_constant_is_what_no_parameter_moves(key):
     rowwise = make(key, weights=weights)
     rows = rowwise.source.form(slice(0, N))
     w, phi = 0.3 * RNG.normal(size=P), phi_of(key)
-    each = FAMILIES[key].log_likelihood(rows.y, X @ w, phi, rows.trials)
+    each = OneChannel(key).log_likelihood(rows.y, X @ w, phi, rows.trials)
     assert rowwise.value(w, phi) == pytest.approx(weights @ each, rel=1e-12)
-    free = FAMILIES[key].kernel(rows.y, X @ w, phi, rows.trials, 0).value
+    free = OneChannel(key).kernel(rows.y, X @ w, phi, rows.trials, 0).value
     assert rowwise.constant == pytest.approx(weights @ (each - free), rel=1e-9, abs=1e-10)
 
 

@@ -13,7 +13,7 @@ from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.near import in_single, near
 from bayesglm.numerics.density.sampled import density
 from bayesglm.numerics.density.together import run_slopes
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.source import Source
 
 N, K = 2500, 900

@@ -13,7 +13,7 @@ from thetas import theta_of
 from bayesglm.numerics.density import likelihood
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS

@@ -10,7 +10,7 @@ from thetas import theta_of
 import bayesglm.numerics.density.sampled as density_module
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.sampled import density
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart

@@ -9,6 +9,7 @@ from families import (
     KEYS,
     LINKS,
     TRIALS,
+    OneChannel,
     exact_terms,
     phi_of,
     responses_of,
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 CASES = [(key, y) for key in EXACT_KEYS for y in responses_of(key)]
@@ -73,7 +74,7 @@ def conditioning(link, eta):
 
 
 def check_against_many_digits(key, y, eta):
-    family = FAMILIES[key]
+    family = OneChannel(key)
     d = call(family.derivatives, key, y, eta)
     # Differences of log p cancel down to p q, which may be as small as exp(-745).
     with mp.workdps(100 if abs(eta) < 20 else 250 if abs(eta) < 50 else 900):
@@ -109,9 +110,9 @@ def any_response(key):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), eta=decimals(-20, 4))
 def test_derivatives_in_the_dispersions(key, data, eta):
-    y, names = data.draw(any_response(key)), FAMILIES[key].dispersions
+    y, names = data.draw(any_response(key)), FAMILIES[key].dispersion_names
     phi = tuple(data.draw(decimals(0.001, 1000), name) for name in names)
-    d = call(FAMILIES[key].derivatives, key, y, eta, phi)
+    d = call(OneChannel(key).derivatives, key, y, eta, phi)
     with mp.workdps(100):
         eta = mp.mpf(eta)
         for k, value in enumerate(phi):
@@ -137,12 +138,50 @@ SCIPY = {
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key[0] in SCIPY])
 def test_the_constants_are_scipys(key):
-    family, eta = FAMILIES[key], np.linspace(-3.0, 1.5, 9)
+    family, eta = OneChannel(key), np.linspace(-3.0, 1.5, 9)
     phi, trials = phi_of(key), trials_of(key[0])
     mu = family.mean(eta, phi, trials)
     for y in responses_of(key):
         found = family.log_likelihood(y, eta, phi, trials)
         np.testing.assert_allclose(found, SCIPY[key[0]](y, mu), rtol=1e-10)
+
+
+DISTRIBUTIONS = {
+    "gaussian": lambda mu: stats.norm(mu, DISPERSION),
+    "bernoulli": stats.bernoulli,
+    "binomial": lambda mu: stats.binom(TRIALS, mu / TRIALS),
+    "poisson": stats.poisson,
+}
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key[0] in DISTRIBUTIONS])
+def test_cumulative_distributions_are_scipys(key):
+    """In both tails, each to its own digits."""
+    family, eta = OneChannel(key), np.linspace(-6.0, 2.5, 18)
+    phi, trials = phi_of(key), trials_of(key[0])
+    theirs = DISTRIBUTIONS[key[0]](family.mean(eta, phi, trials))
+    for y in (-1.0, *responses_of(key), TRIALS + 1.0):
+        given = (y, eta, phi, trials)
+        np.testing.assert_allclose(family.cdf(*given), theirs.cdf(y), rtol=1e-9)
+        np.testing.assert_allclose(family.survival(*given), theirs.sf(y), rtol=1e-9)
+
+
+@pytest.mark.parametrize("key", KEYS, ids="-".join)
+def test_cumulative_distributions_add_up_the_likelihood(key):
+    family, (y, step) = OneChannel(key), all_responses(key)
+    phi, trials = phi_of(key), trials_of(key[0])
+    eta = np.array([[-2.0], [0.1], [0.8]])
+    share = np.exp(family.log_likelihood(y, eta, phi, trials))
+    cdf, below = (f(y, eta, phi, trials) for f in (family.cdf, family.below))
+    np.testing.assert_allclose(cdf + family.survival(y, eta, phi, trials), 1.0, rtol=1e-12)
+    assert np.all(np.diff(cdf, axis=1) >= 0.0)
+    if FAMILY_NAMES[key[0]].discrete:
+        np.testing.assert_allclose(cdf - below, share, rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(below[:, 0], 0.0)
+    else:
+        np.testing.assert_array_equal(cdf, below)
+        grown = 0.5 * step * (share[:, 1:] + share[:, :-1])
+        np.testing.assert_allclose(np.diff(cdf, axis=1), grown, atol=1e-5)
 
 
 def all_responses(key):
@@ -154,7 +193,7 @@ def all_responses(key):
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_log_likelihoods_sum_to_one_and_responses_to_their_mean(key):
-    family, (y, step) = FAMILIES[key], all_responses(key)
+    family, (y, step) = OneChannel(key), all_responses(key)
     eta = np.array([-3.0, -2.0, -0.2, 0.3, 0.9, 1.5, 2.5])
     phi, trials = phi_of(key), trials_of(key[0])
     share = step * np.exp(family.log_likelihood(y[:, None], eta, phi, trials))
@@ -165,7 +204,7 @@ def test_log_likelihoods_sum_to_one_and_responses_to_their_mean(key):
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_log_concave_says_the_sign_of_the_curvature(key):
-    family = FAMILIES[key]
+    family = OneChannel(key)
     eta = np.linspace(-30.0, 6.0, 400)
     bends = np.concatenate(
         [call(family.derivatives, key, y, e).eta_eta for y in responses_of(key) for e in eta]
@@ -175,7 +214,7 @@ def test_log_concave_says_the_sign_of_the_curvature(key):
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_the_saturated_kernel_is_the_largest_of_all(key):
-    family, phi, trials = FAMILIES[key], phi_of(key), trials_of(key[0])
+    family, phi, trials = OneChannel(key), phi_of(key), trials_of(key[0])
     eta = np.linspace(-40.0, 40.0, 16_001)
     mean = family.mean(eta, phi, trials)
     for y in np.array(responses_of(key)):
@@ -188,7 +227,7 @@ def test_the_saturated_kernel_is_the_largest_of_all(key):
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_deviances_are_proportional_to_the_powers_of_dispersions(key):
-    family, powers = FAMILIES[key], FAMILY_NAMES[key[0]].deviance_powers
+    family, powers = OneChannel(key), FAMILY_NAMES[key[0]].deviance_powers
     assert len(powers) == len(family.dispersions)
     y, eta, trials = np.array(responses_of(key)), np.array([[-1.0], [0.5]]), trials_of(key[0])
 
@@ -204,7 +243,7 @@ def test_deviances_are_proportional_to_the_powers_of_dispersions(key):
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_draws_have_the_mean_and_are_admissible(key):
-    family, rng = FAMILIES[key], np.random.default_rng(1)
+    family, rng = OneChannel(key), np.random.default_rng(1)
     eta = np.broadcast_to(np.array([-2.0, 0.1, 1.4]), (40_000, 3))
     phi, trials = phi_of(key), trials_of(key[0], np.array([3.0, 7.0, 11.0]))
     y = family.draw(rng, eta, phi, trials)
@@ -219,7 +258,7 @@ def test_draws_have_the_mean_and_are_admissible(key):
 
 
 def test_gaussian_draws_have_the_standard_deviation_and_the_shape_of_sigma():
-    draw = FAMILIES["gaussian", "identity"].draw
+    draw = OneChannel(("gaussian", "identity")).draw
     sigma = np.array([[0.5], [4.0]])
     y = draw(np.random.default_rng(0), np.zeros(50_000), (sigma,), None)
     np.testing.assert_allclose(y.std(axis=1), sigma[:, 0], rtol=0.02)
@@ -227,7 +266,7 @@ def test_gaussian_draws_have_the_standard_deviation_and_the_shape_of_sigma():
 
 
 def test_poisson_draws_beyond_numpys_range():
-    draw = FAMILIES["poisson", "log"].draw
+    draw = OneChannel(("poisson", "log")).draw
     eta = np.log(np.array([3.0, 1e17, 1e6, 1e22, 1e300]))
     y = np.array([draw(np.random.default_rng(k), eta, (), None) for k in range(400)])
     mu = np.exp(eta)
@@ -237,7 +276,7 @@ def test_poisson_draws_beyond_numpys_range():
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_shapes_broadcast(key):
-    family = FAMILIES[key]
+    family = OneChannel(key)
     y = np.array(responses_of(key))[:, None]
     phi = phi_of(key, np.array([0.5, 1.0, 2.0, 3.0]))
     trials = trials_of(key[0], np.full(len(y), TRIALS)[:, None])
@@ -261,7 +300,7 @@ def test_shapes_broadcast(key):
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_one_eta_for_many_responses(key):
     """An intercept-only model: every derivative still has the shape of y."""
-    family = FAMILIES[key]
+    family = OneChannel(key)
     y = np.array(responses_of(key))
     d = call(family.derivatives, key, y[0], 0.4)
     many = family.derivatives(y, np.array([0.4]), phi_of(key), trials_of(key[0]))
@@ -273,8 +312,8 @@ def test_one_eta_for_many_responses(key):
 def test_bernoulli_is_binomial_with_one_trial():
     y, eta = np.array([[0.0], [1.0]]), np.linspace(-50.0, 50.0, 41)
     for link in ("logit", "probit", "cloglog"):
-        one = FAMILIES["bernoulli", link].derivatives(y, eta, (), None)
-        many = FAMILIES["binomial", link].derivatives(y, eta, (), np.ones((2, 1)))
+        one = OneChannel(("bernoulli", link)).derivatives(y, eta, (), None)
+        many = OneChannel(("binomial", link)).derivatives(y, eta, (), np.ones((2, 1)))
         for a, b in zip(one[:3], many[:3], strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-14)
 

@@ -8,7 +8,7 @@ from scipy import stats
 from thetas import theta_of
 
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart

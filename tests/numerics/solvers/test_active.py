@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from families import phi_of
+from families import OneChannel, phi_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -13,7 +13,7 @@ from thetas import theta_of
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.wide import row_function
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
@@ -67,7 +67,7 @@ def simulated(key, seed, n, p):
     X = rng.normal(size=(n, p))
     trials = rng.integers(1, 5, n) if FAMILY_NAMES[key[0]].needs_trials else None
     eta = 0.7 * X[:, 0] - 0.5 * X[:, 1] + (2.0 if key[1] == "sqrt" else 0.3)
-    return X, FAMILIES[key].draw(rng, eta, phi_of(key, 1.0), trials), trials
+    return X, OneChannel(key).draw(rng, eta, phi_of(key, 1.0), trials), trials
 
 
 @pytest.mark.parametrize("share", SHARES)

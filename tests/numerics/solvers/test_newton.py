@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from families import KEYS, phi_of, trials_of
+from families import KEYS, OneChannel, phi_of, trials_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.families.family import FAMILIES
 from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation, newton, proximal_newton
 
@@ -17,7 +16,7 @@ class Problem:
     """The log posterior of a GLM under independent Normal(0, precision^-1/2) priors."""
 
     def __init__(self, key, X, y, sigma=1.0, precision=0.0):
-        self.family, self.X, self.y = FAMILIES[key], X, y
+        self.family, self.X, self.y = OneChannel(key), X, y
         self.phi = phi_of(key, sigma)
         self.trials = trials_of(key[0], np.full(len(y), 5.0))
         self.precision = np.broadcast_to(np.asarray(precision, dtype=float), X.shape[1])
@@ -57,7 +56,7 @@ def make_data(key, n=400, p=6, seed=0, intercept=True, correlation=0.0):
         X[:, 0] = 1.0
     eta = X @ rng.normal(size=p) * min(1.0, 2.0 / np.sqrt(p)) * 0.5
     trials = trials_of(key[0], np.full(n, 5.0))
-    return X, FAMILIES[key].draw(rng, eta, phi_of(key, 0.3), trials)
+    return X, OneChannel(key).draw(rng, eta, phi_of(key, 0.3), trials)
 
 
 def check_kkt(problem, solution, kink, kink_at=0.0, tolerance=1e-9):

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from families import OneChannel
 
 import bayesglm.numerics.solvers.sparse as sparse_module
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.together import slopes
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation, proximal_newton
@@ -28,7 +29,7 @@ class Path:
         w = np.where(np.arange(p) < 5, 0.5, 0.0) * np.resize([1.0, -1.0], p)
         self.X = np.column_stack([np.ones(n), X])
         phi = (1.0,) if key[0] == "gaussian" else ()
-        self.y = FAMILIES[key].draw(rng, X @ w - 0.2, phi, None)
+        self.y = OneChannel(key).draw(rng, X @ w - 0.2, phi, None)
         self.phi, self.p, self.l2 = list(phi), p + 1, l2
         self.rowwise = Rowwise(Source.of(self.X, self.y), FAMILIES[key])
         self.kink_at = np.full(self.p, kink_at)

@@ -1,0 +1,70 @@
+"""Products of rows with the coefficients of several linear predictors, the channels of a family.
+
+Each channel c has columns X_c of its own, and a run of the coefficients. With f_c and f_cd the
+derivatives of log p in the linear predictors,
+
+    gradient = X_c' f_c             of the run of c
+    Hessian  = X_c' diag(f_cd) X_d  of the runs of c and d
+
+Of one channel all this is a view of what the rows say themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesglm.numerics.rows.rows import Rows
+
+Array = np.ndarray
+
+
+def moves(rows: Rows, W: Array) -> Array:
+    """Return X_c w_c of every channel ``(channels, k, rows)`` at many w ``(k, p)``."""
+    if rows.channels is None:
+        return rows.times(W)[None]
+    pairs = zip(rows.channels, rows.by_channel, strict=True)
+    return np.stack([own.times(W[:, run]) for run, own in pairs])
+
+
+def predictors(rows: Rows, W: Array) -> Array:
+    """Return the linear predictors; the offset is that of the first channel."""
+    return with_offset(rows, moves(rows, W))
+
+
+def with_offset(rows: Rows, eta: Array) -> Array:
+    """Return linear predictors ``(channels, ..., rows)`` from those without an offset."""
+    if isinstance(rows.offset, float) and rows.offset == 0.0:
+        return eta
+    if rows.channels is None:
+        return eta + rows.offset
+    eta[0] += rows.offset
+    return eta
+
+
+def adjoint(rows: Rows, S: Array) -> Array:
+    """Return the gradients ``(k, p)`` that slopes ``(channels, k, rows)`` make."""
+    if rows.channels is None:
+        return rows.adjoint(S[0])
+    return np.concatenate([own.adjoint(s) for own, s in zip(rows.by_channel, S, strict=True)], 1)
+
+
+def gram(rows: Rows, weights: Array, members: Array | None = None, single: bool = False) -> Array:
+    """Return X' diag(weights) X ``(p, p)`` of weights ``(channels, channels, rows)``."""
+    if rows.channels is None:
+        return rows.gram(weights[0, 0], members, single)
+    product = np.empty((rows.n_coefficients,) * 2)
+    for c, (run, own) in enumerate(zip(rows.channels, rows.by_channel, strict=True)):
+        product[run, run] = own.gram(weights[c, c], None, single)
+        for d in range(c):
+            other = rows.channels[d]
+            product[run, other] = own.across(rows.by_channel[d], weights[c, d])
+            product[other, run] = product[run, other].T
+    return product if members is None else product[np.ix_(members, members)]
+
+
+def matrices(rows: Rows) -> list[tuple[slice, Array]]:
+    """Return the columns of every channel as a matrix, and the run of its coefficients."""
+    if rows.channels is None:
+        return [(slice(0, rows.n_coefficients), rows.X)]
+    pairs = zip(rows.channels, rows.by_channel, strict=True)
+    return [(run, own.X) for run, own in pairs]

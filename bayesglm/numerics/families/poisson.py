@@ -1,0 +1,122 @@
+"""Poisson counts.
+
+Source: McCullagh & Nelder (1989), Generalized Linear Models, chapter 6.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from scipy.special import gammainc, gammaincc, gammaln, xlogy
+
+from bayesglm.numerics.families.changes import LOG
+from bayesglm.numerics.families.counts import LARGE_COUNT, is_count, pushed_down
+from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
+from bayesglm.numerics.families.record import (
+    Array,
+    Derivatives,
+    Family,
+    Mask,
+    in_eta,
+    of_one_channel,
+    row_sums,
+)
+from bayesglm.spec.families import FAMILY_NAMES
+
+
+def _kernel(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, mean: Curve, log_mean: Curve
+) -> Derivatives:
+    """log p(y) = y log mu - mu - log y!, with mu = g^-1(eta).
+
+    In large counts the three cancel, and the first two are taken from their maximum at mu = y.
+    """
+    logs, means = log_mean.derivatives(eta, order), mean.derivatives(eta, order)
+    value, *slopes = (y * of_log - of_mean for of_log, of_mean in zip(logs, means, strict=True))
+    if np.max(y, initial=0.0) > LARGE_COUNT:
+        large = np.greater(y, LARGE_COUNT)
+        count = np.where(large, y, 1.0)
+        away = logs[0] - np.log(count)
+        near = count * (away - np.expm1(np.minimum(away, 1.0)))
+        far = count * away - (means[0] - count)
+        value = np.where(large, np.where(np.abs(away) < 0.5, near, far), value)
+    return in_eta([value, *slopes])
+
+
+def _log_fused(y: Array, eta: Array, trials: None, weights: Array | None) -> Array | None:
+    """Sum of weight * (y eta - exp(eta))."""
+    if np.max(y, initial=0.0) > LARGE_COUNT:
+        return None
+    found = eta @ (y if weights is None else weights * y)
+    with np.errstate(over="ignore"):
+        np.exp(eta, out=eta)
+        found -= row_sums(eta, weights)
+    return found
+
+
+def _constant(y: Array, trials: None) -> Array:
+    """-log y!; of large counts less y log y - y, by Stirling's series (Abramowitz & Stegun 1964,
+    6.1.41).
+
+    That is what `_kernel` leaves out of their share.
+    """
+    y = np.asarray(y)
+    largest = np.max(y, initial=0.0)
+    if largest < min(y.size, LARGE_COUNT):  # counts repeat: a table is shorter than the data
+        return -gammaln(np.arange(largest + 1.0) + 1.0)[y.astype(np.intp)]
+    large = np.greater(y, LARGE_COUNT)
+    count = np.where(large, y, 1.0)
+    rest = -0.5 * np.log(2.0 * np.pi * count) - 1.0 / (12.0 * count)
+    return np.where(large, rest, -gammaln(y + 1.0))
+
+
+def _saturated(y: Array, phi: Sequence, trials: None) -> Array:
+    return np.where(np.greater(y, LARGE_COUNT), 0.0, xlogy(y, y) - y)
+
+
+def _draw(
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, mean: Curve
+) -> Array:
+    mu = np.asarray(mean.value(eta))
+    # numpy refuses means beyond 9.2e18; from 1e15 on the normal limit is exact to 1e-8.
+    counts = np.asarray(rng.poisson(np.minimum(mu, 1e15)), dtype=np.float64)
+    large = mu > 1e15
+    if np.any(large):
+        noise = np.sqrt(mu[large]) * rng.standard_normal(np.count_nonzero(large))
+        counts[large] = np.rint(mu[large] + noise)
+    return counts
+
+
+def _valid(y: Array, trials: None) -> Mask:
+    return is_count(y)
+
+
+def _cdf(y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, above: bool) -> Array:
+    """P(Y <= y), or P(Y > y): an incomplete gamma function (Abramowitz & Stegun 1964, 26.4.21)."""
+    k, mu = np.floor(y), mean.value(eta)
+    share = (gammainc if above else gammaincc)(np.maximum(k, 0.0) + 1.0, mu)
+    return np.where(k < 0.0, float(above), share)
+
+
+def _family(link: str) -> Family:
+    mean = MEANS[link]
+    return of_one_channel(
+        partial(_kernel, mean=mean, log_mean=LOG_MEANS[link]),
+        lambda eta, phi, trials: mean.value(eta),
+        name="poisson",
+        link=link,
+        constant=_constant,
+        saturated=_saturated,
+        draw=partial(_draw, mean=mean),
+        cdf=partial(_cdf, mean=mean, above=False),
+        survival=partial(_cdf, mean=mean, above=True),
+        valid=_valid,
+        support="non-negative integers",
+        log_concave=True,
+        push=pushed_down,
+        fused=_log_fused if link == "log" else None,
+        changes=LOG if link == "log" else None,
+    )
+
+
+POISSON = tuple(_family(link) for link in FAMILY_NAMES["poisson"].links)

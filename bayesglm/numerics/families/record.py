@@ -1,0 +1,195 @@
+"""The record of a family with one link: log p(y | eta, phi), its derivatives, and its traits.
+
+eta has an axis of linear predictors in front, the family's channels: ``(channels, ..., rows)``.
+Derivatives in eta are ``(c, ..., rows)`` and ``(c, c, ..., rows)``. Normalising constants are kept,
+so that the numbers equal those of PyMC's distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesglm.numerics.families.changes import Changes
+from bayesglm.numerics.theta.transforms import LOG, Transform
+from bayesglm.spec.families import FAMILY_NAMES, FamilyName
+
+type Array = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+
+class Derivatives(NamedTuple):
+    """log p(y | eta, phi) and its first and second derivatives, each elementwise.
+
+    Beside the channels, arrays have the shape to which y, eta, phi and trials broadcast. `eta_eta`
+    is the observed second derivative, negative where the log-likelihood is concave. The tuples have
+    one entry for each dispersion, on its natural scale, and are empty in families without one; of
+    these `eta_phi` has channels. What was not asked for is None, or empty.
+    """
+
+    value: Array
+    eta: Any = None
+    eta_eta: Any = None
+    phi: tuple[Array, ...] = ()
+    eta_phi: tuple[Array, ...] = ()
+    phi_phi: tuple[tuple[Array, ...], ...] = ()
+
+
+class Spread(NamedTuple):
+    """What a default prior is scaled by: mean and standard deviation of a response."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Dispersion:
+    """One parameter of a family beside its linear predictors; its name stands in the vocabulary.
+
+    - `default(spread)`: its default prior, the name of a noun and its numbers.
+    - `start(y)`: the natural value from which solvers start.
+    - `transform`: how it stands in theta.
+    - `needs_spread`: whether the default says nothing of a response that does not vary.
+    - `collapses`: whether the likelihood grows without bound as it goes to 0, where the mean passes
+      through every response.
+    - `limits`: the ends of its range at which the likelihood keeps a positive limit, so that under
+      a flat prior the posterior is improper.
+    """
+
+    default: Callable[[Spread], tuple[str, dict[str, float]]]
+    start: Callable[[Array], float]
+    transform: Transform = LOG
+    needs_spread: bool = False
+    collapses: bool = False
+    limits: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family with one link: a record of elementwise functions of finite linear predictors.
+
+    y, trials and each channel of eta broadcast against one another, each phi[k] against a channel;
+    `trials=None` means one trial.
+
+    - `kernel(y, eta, phi, trials, order)`: the `Derivatives`, up to the given order, of log p less
+      `constant(y, trials)`, which no parameter moves.
+    - `saturated(y, phi, trials)`: the largest value of the kernel over all eta; twice what a model
+      falls short of it, summed, is its deviance.
+    - `mean(eta, phi, trials)`: E[y]; for binomial the expected count.
+    - `draw(rng, eta, phi, trials)`: responses, as float64.
+    - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits.
+    - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
+    - `dispersions`: their records, in the order of the vocabulary.
+    - `channels`: what each linear predictor is that of; the first is the mean's.
+    - `log_concave`: whether log p is concave in eta, phi being fixed.
+    - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
+    - `push(y, trials)`: where the likelihood of each response pushes the mean's eta: +1 or -1
+      without end, 0 to a finite place; None where it is a finite place for all.
+    - `fused(y, eta, trials, weights)`: `summed` in fewer passes over one channel, which it
+      overwrites; None where it has no short form, and as its answer where these data have none.
+    - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
+
+    >>> from bayesglm.numerics.families.table import FAMILIES
+    >>> family = FAMILIES["poisson", "log"]
+    >>> family.log_likelihood(np.array([0.0, 2.0]), np.zeros((1, 2)), (), None).round(4)
+    array([-1.    , -1.6931])
+    """
+
+    name: str
+    link: str
+    kernel: Callable[..., Derivatives]
+    constant: Callable[..., Array | float]
+    saturated: Callable[..., Array | float]
+    mean: Callable[..., Array]
+    draw: Callable[..., Array]
+    cdf: Callable[..., Array]
+    survival: Callable[..., Array]
+    valid: Callable[..., Mask]
+    support: str
+    dispersions: tuple[Dispersion, ...] = ()
+    channels: tuple[str, ...] = ("mu",)
+    log_concave: bool = False
+    quadratic: bool = False
+    push: Callable[..., Array] | None = None
+    fused: Callable[..., Array | None] | None = None
+    changes: Changes | None = None
+
+    @property
+    def words(self) -> FamilyName:
+        """The family's entry in the vocabulary of models."""
+        return FAMILY_NAMES[self.name]
+
+    @property
+    def dispersion_names(self) -> tuple[str, ...]:
+        """The names of its dispersions."""
+        return self.words.dispersions
+
+    def log_likelihood(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        """log p(y | eta, phi), elementwise."""
+        return self.kernel(y, eta, phi, trials, 0).value + self.constant(y, trials)
+
+    def summed(
+        self, y: Array, eta: Array, phi: Sequence, trials: Array | None, weights: Array | None
+    ) -> Array:
+        """Return the kernel times positive weights, summed over the last axis; overwrites eta."""
+        total = None if self.fused is None else self.fused(y, eta[0], trials, weights)
+        if total is None:
+            total = row_sums(self.kernel(y, eta, phi, trials, 0).value, weights)
+        return total
+
+    def derivatives(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Derivatives:
+        """log p(y | eta, phi) and its derivatives, elementwise."""
+        kernel = self.kernel(y, eta, phi, trials, 2)
+        return kernel._replace(value=kernel.value + self.constant(y, trials))
+
+    def below(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        """P(Y < y): of counted responses the cumulative distribution before its step at y."""
+        return self.cdf(y - 1.0 if self.words.discrete else y, eta, phi, trials)
+
+
+def of_one_channel(
+    kernel: Callable[..., Derivatives], mean: Callable[..., Array], **others: Any
+) -> Family:
+    """Return the record of a family with one linear predictor, of functions of that alone.
+
+    They take and give arrays without an axis of channels, of which the record's are views.
+    """
+
+    def over_channels(
+        y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int
+    ) -> Derivatives:
+        d = kernel(y, eta[0], phi, trials, order)
+        if order == 0:
+            return d
+        if order == 1:
+            return Derivatives(d.value, d.eta[None], None, d.phi)
+        crossed = tuple(one[None] for one in d.eta_phi)
+        return Derivatives(d.value, d.eta[None], d.eta_eta[None, None], d.phi, crossed, d.phi_phi)
+
+    def of_mean(eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        return mean(eta[0], phi, trials)
+
+    draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
+    return Family(
+        kernel=over_channels,
+        mean=of_mean,
+        draw=lambda rng, eta, phi, trials: draw(rng, eta[0], phi, trials),
+        cdf=lambda y, eta, phi, trials: cdf(y, eta[0], phi, trials),
+        survival=lambda y, eta, phi, trials: survival(y, eta[0], phi, trials),
+        **others,
+    )
+
+
+def in_eta(slopes: Sequence[Array]) -> Derivatives:
+    """Return value and derivatives in one linear predictor, as many as are given."""
+    value, slope, bend = (*slopes, None, None)[:3]
+    return Derivatives(value, slope, bend)  # type: ignore[arg-type]
+
+
+def row_sums(values: Array, weights: Array | None) -> Array:
+    """Return the sums over the last axis, each entry times its weight."""
+    return values.sum(axis=-1) if weights is None else values @ weights
