@@ -32,6 +32,7 @@ class Differences:
     """
 
     diagonal: ClassVar[bool] = False
+    turns: ClassVar[bool] = False
     name: ClassVar[str] = "random walk"
     groups: ClassVar[tuple[Array, ...]] = ()
 

@@ -82,13 +82,15 @@ class PriorPart:
     def add_slope(self, theta: Array, gradient: Array) -> float:
         """Return the log density at one theta, its scale learned; add its gradient in place."""
         assert self.learned is not None
-        x, given = theta[self.where], self.given(theta)
-        away, slope = x - self.loc, given.gradient(x)
+        x, structure = theta[self.where], self.structure
+        parameters = {**self.parameters, "scale": np.exp(self.learned.log_scale(theta))}
+        turned = structure.at(theta) if structure.turns else structure
+        away, slope = x - self.loc, turned.gradient(self.prior, x, parameters)
         gradient[self.where] += slope
-        slopes = given.structure.slope_of_log_scale(away, slope)
-        self.learned.add_slope(theta, slopes, gradient)
-        self.structure.add_turn(theta, given.structure.rotate(away), -slope, gradient)
-        return float(given.total(x))
+        self.learned.add_slope(theta, turned.slope_of_log_scale(away, slope), gradient)
+        if structure.turns:
+            structure.add_turn(theta, turned.rotate(away), -slope, gradient)
+        return float(turned.log_density(self.prior, x, parameters))
 
     def waves(self) -> list[Any]:
         """Return what has eigenbases in which the prior is diagonal, and signals nearly are.

@@ -40,6 +40,7 @@ class Structure(Protocol):
     """How q coefficients hang together under a prior; arrays of them are ``(..., q)``.
 
     - `diagonal`: whether the coefficients themselves are the directions.
+    - `turns`: whether the directions depend on theta.
     - `bases`: the rotations that `rotate` consists of, for those who combine them with others.
     - `name`: what to call it in a message.
     - `log_unit`: logarithms of the precisions of the directions where the scale is one, ``(q,)`` or
@@ -52,6 +53,7 @@ class Structure(Protocol):
     """
 
     diagonal: ClassVar[bool]
+    turns: ClassVar[bool]
     name: ClassVar[str]
 
     @property
@@ -114,6 +116,7 @@ class Apart:
     """Coefficients that the prior makes independent as they are."""
 
     diagonal: ClassVar[bool] = True
+    turns: ClassVar[bool] = False
     name: ClassVar[str] = "prior"
     bases: tuple[Any, ...] = ()
     groups: tuple[Array, ...] = ()

@@ -70,6 +70,7 @@ class Correlated:
     """Effects (2, levels): what the slopes are beside b times the intercepts, b = rho s2 / s1."""
 
     diagonal: ClassVar[bool] = False
+    turns: ClassVar[bool] = True
     name: ClassVar[str] = "correlation"
     bases: ClassVar[tuple] = ()
     log_unit: ClassVar[float] = 0.0
