@@ -150,6 +150,9 @@ def _add_priors(
         if isinstance(prior, bg.RandomWalk):
             _add_walk(prior, places, w, slope, bend)
             continue
+        if isinstance(prior, bg.GroupLasso):
+            _add_group(prior, places, w, slope, bend, kinks)
+            continue
         numbers = {key: getattr(prior, key) for key in EXAMPLES[kind].numbers}
         each = {key: np.broadcast_to(np.ravel(v), len(places)) for key, v in numbers.items()}
         for k, j in enumerate(places):
@@ -157,6 +160,9 @@ def _add_priors(
             first, second, kinks[j] = _slopes(kind, w[j], own)
             slope[j] += first
             bend[j] -= second
+            if isinstance(prior, (bg.HalfNormal, bg.Exponential)) and w[j] == 0:
+                # At a bound no slope that leads below it counts.
+                kinks[j] = (max(-slope[j], mp.mpf(0)), mp.mpf(0))
     return kinks
 
 
@@ -173,6 +179,21 @@ def _slopes(kind: str, x: Any, numbers: dict[str, Any]) -> tuple[Any, Any, tuple
         _log_prior(kind, x + k * step, numbers) + kink * abs(d + k * step) for k in (-1, 0, 1)
     )
     return (high - low) / (2 * step), (high - 2 * here + low) / step**2, (kink, d)
+
+
+def _add_group(
+    prior: Any, places: list[int], w: list, slope: list, bend: list, kinks: list
+) -> None:
+    """Add those of a whole term's length; at zero its slopes together are held by the weight."""
+    weight = mp.sqrt(len(places)) / mp.mpf(prior.scale)
+    length = mp.sqrt(mp.fsum(w[j] ** 2 for j in places))
+    together = mp.sqrt(mp.fsum(slope[j] ** 2 for j in places))
+    for j in places:
+        if length:
+            slope[j] -= weight * w[j] / length
+            bend[j] += weight / length * (1 - (w[j] / length) ** 2)
+        elif together:
+            kinks[j] = (weight * abs(slope[j]) / together, mp.mpf(0))
 
 
 def _add_walk(prior: Any, places: list[int], w: list, slope: list, bend: list) -> None:
