@@ -34,6 +34,7 @@ class Entrant:
         self.tried: list[tuple[Setting, Reply, Array | None]] = []
         self.times: list[float] = []
         self.peak_mb = 0.0
+        self.last: Reply | None = None
 
     def gaps(self, best: Array | None) -> list[float]:
         """Return how far above the best each try ended, relative; infinite where it failed."""
@@ -128,6 +129,7 @@ def _time(
             reply = one.worker.fit(one.tried[chosen][0], limit)
             if not reply.fault:
                 one.times.append(reply.seconds)
+                one.last = reply._replace(found=None)
                 one.peak_mb = max(one.peak_mb, reply.peak_mb)
 
 
@@ -164,6 +166,8 @@ def _row(one: Entrant, best: Array | None) -> Row:
         "median_s": median(one.times) if one.times else one.tried[chosen][1].seconds,
         "gap": gaps[chosen],
         "peak_mb": round(one.peak_mb),
+        "cpu_s": (one.last or one.tried[chosen][1]).cpu_s,
+        "above_mb": (one.last or one.tried[chosen][1]).above_mb,
     }
 
 

@@ -4,6 +4,7 @@ Objectives are penalised negative log-likelihoods, summed over samples, with the
 likelihood (log y!, log 2 pi) and without those of the prior.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,9 +24,11 @@ class Spec:
     """What to simulate; `make` gives the same `Work` for it in every process.
 
     - `kind`: "dense" (ridge), "path" (lasso), "wide" (lasso, no intercept), "population" (ridge),
-      "field" (ridge, smooth) or "groups" (an intercept for each group).
-    - `n`, `p`: samples and features; for "field" p is the side of the square stimulus.
-    - `many`: penalties of a path, neurons of a population, lags of a field, groups.
+      "field" (ridge, smooth), "lags" (ridge) or "groups" (an intercept for each group).
+    - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
+      how many of the stimulus there are.
+    - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
+      groups.
     - `penalty`: "ridge", "lasso" or "smooth".
     - `lam`: its strength, of "wide".
     """
@@ -42,7 +45,7 @@ class Spec:
 class Work(NamedTuple):
     """Simulated data.
 
-    - `X`: (n, p); the movie (n, p, p) of a field. C-ordered float64.
+    - `X`: (n, p); the movie (n, p, p) of a field; the stimulus (n,) of lags. C-ordered float64.
     - `y`: (n,); (n, neurons) of a population. float64.
     - `lam`: strength of the penalty on the sum of log-likelihoods, (1,); (many,) of a path.
     - `groups`: the group of each sample, (n,), from 0 to many - 1.
@@ -79,7 +82,8 @@ class Found(NamedTuple):
     """What a solver found, in the shapes of `Work`.
 
     - `intercept`: (1,); (many,) of a path or a population.
-    - `coef`: (1, p); (many, p) of a path or a population; (1, lags, side, side) of a field.
+    - `coef`: (1, p); (many, p) of a path or a population; (1, lags, side, side) of a field; of
+      lags (1, p + many), those of the stimulus from lag 0 on and of the history from lag 1 on.
     - `seconds`: the time that the solver took by its own clock, where ours would count more.
     """
 
@@ -92,7 +96,7 @@ def make(spec: Spec) -> Work:
     """Simulate the data of a spec."""
     rng = np.random.default_rng(SEED)
     kinds = {"dense": _dense, "path": _path, "wide": _wide, "population": _dense}
-    return {**kinds, "field": _field, "groups": _groups}[spec.kind](spec, rng)
+    return {**kinds, "field": _field, "groups": _groups, "lags": _lags}[spec.kind](spec, rng)
 
 
 def tiny(spec: Spec) -> Spec:
@@ -109,6 +113,10 @@ def objective(work: Work, found: Found) -> Array:
     if spec.kind == "field":
         eta, y = _field_eta(work.X, coef[0]) + intercept[0], work.y[spec.many - 1 :]
         return work.lam * _quadratic(coef[0], spec.penalty) + _loss(spec.family, y, eta)
+    if spec.kind == "lags":
+        first = max(spec.p - 1, spec.many)
+        eta, y = _lags_eta(work, coef[0])[first:] + intercept[0], work.y[first:]
+        return work.lam * np.sum(coef**2) / 2 + _loss(spec.family, y, eta)
     eta = work.X @ coef.T + intercept
     if spec.kind in ("path", "wide"):
         losses = [_loss(spec.family, work.y, column) for column in eta.T]
@@ -187,6 +195,33 @@ def _field(spec: Spec, rng: np.random.Generator) -> Work:
     # The penalty under which w is as large as its prior expects: E[w'Qw] = size / lam.
     lam = float(f"{w.size / (2 * _quadratic(w, spec.penalty)):.1e}")
     return Work(spec, movie, y, np.array([lam]))
+
+
+def _lags(spec: Spec, rng: np.random.Generator) -> Work:
+    """Simulate spikes driven by a stimulus's past, and held down by their own for about 8 bins."""
+    stimulus, uniform = rng.normal(size=spec.n), rng.random(spec.n)
+    lags = np.arange(spec.p)
+    kernel = 0.3 * np.exp(-lags / 8) * np.sin(lags / 4 + 0.5)
+    drive = np.convolve(stimulus, kernel)[: spec.n] - 2.5
+    y, past, fade = np.empty(spec.n), 0.0, float(np.exp(-1 / 8))
+    for t, eta in enumerate(drive.tolist()):
+        rate = math.exp(eta - 0.5 * past)
+        count, share = 0, math.exp(-rate)  # the Poisson count at a place of its distribution
+        below = share
+        while uniform[t] > below and count < 20:
+            count += 1
+            share *= rate / count
+            below += share
+        y[t] = count
+        past = fade * (past + count)
+    return Work(spec, stimulus, y, np.ones(1))
+
+
+def _lags_eta(work: Work, coef: Array) -> Array:
+    """Return what the lags add to eta, with zeros before the start."""
+    n, p = work.spec.n, work.spec.p
+    history = np.concatenate(([0.0], coef[p:]))
+    return np.convolve(work.X, coef[:p])[:n] + np.convolve(work.y, history)[:n]
 
 
 def _receptive_field(lags: int, side: int) -> Array:

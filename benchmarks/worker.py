@@ -28,12 +28,18 @@ _STOP_LIMIT_S = 10.0
 
 
 class Reply(NamedTuple):
-    """What one fit gave: `seconds`, `found`, the process's `peak_mb` so far; or a `fault`."""
+    """What one fit gave: `seconds`, `found`, the process's `peak_mb` so far; or a `fault`.
+
+    `cpu_s` are the seconds of all its threads, `above_mb` its peak above what was held before, None
+    where the system does not tell.
+    """
 
     seconds: float
     found: Any
     peak_mb: float
     fault: str = ""
+    cpu_s: float = 0.0
+    above_mb: float | None = None
 
 
 class Worker:
@@ -116,13 +122,26 @@ def peak_mb() -> float:
 
     Linux's VmHWM rather than ru_maxrss, which a child inherits from the process that started it.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
+    told = _told("VmHWM")
+    if told is not None:
+        return told
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 2**20 if sys.platform == "darwin" else most / 1024
+
+
+def _told(name: str) -> float | None:
+    """Return a number of MB that Linux tells of this process."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), None)
+
+
+def _forget_peak() -> float | None:
+    """Let the peak begin anew at what is held now, and return that; None where it cannot."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+        return _told("VmRSS")
+    return None
 
 
 def _serve(pipe: Any, solver: Solver, spec: Spec, warm_up: bool) -> None:
@@ -137,19 +156,24 @@ def _serve(pipe: Any, solver: Solver, spec: Spec, warm_up: bool) -> None:
     except Exception as error:
         pipe.send(_say(error))
         return
+    most = 0.0
     while (setting := pipe.recv()) is not None:
         gc.collect()
+        most = max(most, peak_mb())
+        held = _forget_peak()
         try:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             result = solver.fit(prepared, setting)
-            seconds = time.perf_counter() - began
+            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+            above = None if held is None else peak_mb() - held
             found = solver.read(result)
             del result
         except Exception as error:
-            pipe.send(Reply(time.perf_counter() - began, None, peak_mb(), _say(error)))
+            spent = time.perf_counter() - began
+            pipe.send(Reply(spent, None, max(most, peak_mb()), _say(error)))
             continue
         if found.seconds is None:
-            pipe.send(Reply(seconds, found, peak_mb()))
+            pipe.send(Reply(seconds, found, max(most, peak_mb()), "", cpu, above))
         else:  # the work was done by another process, whose memory is not ours to tell
             pipe.send(Reply(found.seconds, found, 0.0))
 
