@@ -185,7 +185,7 @@ def _beyond(a: Array, n: Array, order: int) -> tuple[Array, ...]:
     if order == 0:
         return (value,)
     total = log + 0.5 * share / low + steps[1]
-    slope = -share / low - 0.5 * share * (low + high) / (low * low * high) + steps[2]
+    slope = steps[2] - share / low - 0.5 * share * (1.0 / low + 1.0 / high) / low
     left = -low * less - 0.5 * share - low * steps[1]
     bend = -log1p_less(-share) - 0.5 * share / high + steps[1] + low * steps[2]
     # The first terms of the series would lose the digits of a square where low is large.
