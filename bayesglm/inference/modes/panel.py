@@ -41,9 +41,10 @@ def samples_of(
     drawn = np.sort(np.random.default_rng(0).choice(n_runs, wanted, replace=False))
     taken = take(designs_of(problems), (run * drawn[:, None] + np.arange(run)).reshape(-1))
     alike = np.full(len(first.y), first.n_rows / (wanted * run))
-    designs = [
-        replace(one, weights=alike if one.weights is None else alike * one.weights) for one in taken
-    ]
+    weights = {  # those that members share, they still do
+        id(one.weights): alike if one.weights is None else alike * one.weights for one in taken
+    }
+    designs = [replace(one, weights=weights[id(one.weights)]) for one in taken]
     sampled = [
         replace(objective, source=design.source)
         for design, objective in zip(designs, objectives, strict=True)
