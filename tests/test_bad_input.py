@@ -371,9 +371,15 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(("values", "message"), KINDS.values(), ids=KINDS.keys())
-def test_values_that_are_no_numbers(values, message):
+OF_LABELS = ("text", "words of pandas", "category")  # of which a response may be, of some family
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_that_are_no_numbers(kind):
+    values, message = KINDS[kind]
     check(bg.DataError, glm(), data(x=values), f"predictor 'x' {message}")
+    of_labels = "holds labels, not numbers .*Did you mean family='bernoulli'"
+    message = of_labels if kind in OF_LABELS else message
     check(bg.DataError, glm("z"), data(y=values, z=Z), f"response 'y' {message}")
 
 

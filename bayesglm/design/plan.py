@@ -15,9 +15,10 @@ from bayesglm.design.members import share_columns
 from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of
+from bayesglm.design.response_levels import read_response, settle_levels, with_plain_labels
 from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
-from bayesglm.design.variables import numbers, require
+from bayesglm.design.variables import require
 from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM, check_is_model
 
@@ -54,7 +55,9 @@ def lay(model: GLM, data: object) -> Plan:
             f"response {model.response!r} has the dims {tuple(response.dims)}; at most one dim "
             f"(neurons) may stand beside {dim!r}. Select one of {extra}."
         )
-    values = numbers(response, dim, "response", dataset)
+    model = settle_levels(model, response, dim, dataset)
+    values = read_response(model, response, dim, dataset)
+    dataset = with_plain_labels(dataset, model.response)
     population = extra[0] if extra else None
     labels = None
     if population is not None:

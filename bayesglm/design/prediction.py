@@ -11,7 +11,8 @@ from bayesglm.design.door import as_dataset, sample_dim_of
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.predictors import lay_predictors
 from bayesglm.design.readings import Readings, clock_of
-from bayesglm.design.variables import numbers, require
+from bayesglm.design.response_levels import read_response
+from bayesglm.design.variables import require
 from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM
 
@@ -44,7 +45,7 @@ def plan_prediction(
             response = require(dataset, model.response, "response (for its history)")
             if population is not None:
                 response = response.isel({population: neuron})
-            y = numbers(response, dim, "response", dataset)
+            y = read_response(model, response, dim, dataset)
         readings = Readings(dataset, dim, clock, population, index, y, is_new=True)
         every.append(lay_predictors(model, readings, None))
     return dataset, dim, tuple(every)

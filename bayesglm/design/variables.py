@@ -107,25 +107,31 @@ def factor_labels(dataset: xr.Dataset, name: str, dim: str) -> Array:
             f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
             f"{dim!r}."
         )
+    return labels_in(variable, "factor", dataset)
+
+
+def labels_in(variable: xr.DataArray, role: str, of: xr.Dataset) -> Array:
+    """Return labels, none of which is missing: whole numbers, bools, or words as numpy's."""
+    name, dims = variable.name, variable.dims
     values = np.asarray(variable.values)
     missing = np.asarray(pd.isna(values))
     if missing.any():
         raise DataError(
-            f"factor {name!r} lacks {int(missing.sum())} labels, the first at "
-            f"{place(missing, (dim,), dataset)}; remove those samples, or give them a label "
+            f"{role} {name!r} lacks {int(missing.sum())} labels, the first at "
+            f"{place(missing, dims, of)}; remove those samples, or give them a label "
             "of their own."
         )
-    wrong = np.zeros(len(values), dtype=bool)
+    wrong = np.zeros(values.shape, dtype=bool)
     if values.dtype.kind in "OT":
         # numpy would turn numbers among words into words.
-        kind = str if any(isinstance(value, str) for value in values) else (Real, np.bool_)
-        wrong = np.array([not isinstance(value, kind) for value in values])
-        if kind is str and not wrong.any() and not is_storable("".join(values.tolist())):
-            bad = np.array([not is_storable(value) for value in values])
+        flat = values.reshape(-1)
+        kind = str if any(isinstance(value, str) for value in flat) else (Real, np.bool_)
+        wrong = np.array([not isinstance(value, kind) for value in flat]).reshape(values.shape)
+        if kind is str and not wrong.any() and not is_storable("".join(flat.tolist())):
+            bad = np.array([not is_storable(value) for value in flat]).reshape(values.shape)
             raise DataError(
-                f"factor {name!r} has {int(bad.sum())} labels that no file can hold (NUL, or half "
-                f"of a surrogate pair), the first at {place(bad, (dim,), dataset)}; rename those "
-                "levels."
+                f"{role} {name!r} has {int(bad.sum())} labels that no file can hold (NUL, or half "
+                f"of a surrogate pair), the first at {place(bad, dims, of)}; rename those levels."
             )
         if not wrong.any():
             values = np.array(values.tolist())
@@ -135,8 +141,8 @@ def factor_labels(dataset: xr.Dataset, name: str, dim: str) -> Array:
     if values.dtype.kind not in "biuU":
         wrong = wrong if wrong.any() else ~wrong
         raise DataError(
-            f"factor {name!r} takes labels that are all words or all whole numbers; "
-            f"{int(wrong.sum())} are not, the first at {place(wrong, (dim,), dataset)} "
+            f"{role} {name!r} takes labels that are all words or all whole numbers; "
+            f"{int(wrong.sum())} are not, the first at {place(wrong, dims, of)} "
             f"({values[wrong][0]}); turn them all into words, or number the levels."
         )
     return values

@@ -252,16 +252,15 @@ def _check_equal(
     first, *rest = known
     for one in rest:
         values, others = (_spread(each, what) for each in (one, first))
-        size = np.maximum(np.abs(values), np.abs(others))
-        wrong = ~(np.abs(values - others) <= EQUAL * size)
+        wrong = _differ(values, others)
         if wrong.any():
             at: tuple[int, ...] = tuple(int(k) for k in np.argwhere(wrong)[0])
             rows = int(wrong.reshape(len(wrong), -1).any(axis=1).sum())
             raise DataError(
                 f"{one.name!r} and {first.name!r} have different {word}s at {rows} of "
-                f"{len(wrong)} common samples, first at {told(at[0])}: {values[at]:.6g} "
-                f"against {others[at]:.6g}. Scores of different {word}s cannot be compared; fit "
-                "both models to the same data, in the same units."
+                f"{len(wrong)} common samples, first at {told(at[0])}: {_written(values[at])} "
+                f"against {_written(others[at])}. Scores of different {word}s cannot be compared; "
+                "fit both models to the same data, in the same units."
             )
 
 
@@ -272,4 +271,17 @@ def _spread(one: Scored, what: str) -> Array:
         carried = np.ones(one.values.shape)
     if carried.ndim < one.values.ndim:
         carried = carried[:, None]
-    return np.broadcast_to(np.asarray(carried, dtype=float), one.values.shape)
+    carried = np.asarray(carried, dtype=float if carried.dtype.kind in "biuf" else object)
+    return np.broadcast_to(carried, one.values.shape)
+
+
+def _differ(values: Array, others: Array) -> Array:
+    """Say where values differ: numbers by more than single precision, labels at all."""
+    if values.dtype.kind == "f" and others.dtype.kind == "f":
+        size = np.maximum(np.abs(values), np.abs(others))
+        return ~(np.abs(values - others) <= EQUAL * size)
+    return np.asarray(values != others, dtype=bool)
+
+
+def _written(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)

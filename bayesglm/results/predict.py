@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.design.design import Predictors
 from bayesglm.design.labels import coords_over, same_labels
 from bayesglm.design.prediction import plan_prediction
+from bayesglm.design.response_levels import as_labels
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
@@ -103,6 +104,8 @@ def predict(
         for part, block in _blocks(problem, every[k], theta[draws], kind, streams[k]):
             told = block if wanted is None else quantiles_of(block, wanted)
             flat[:, k][np.ix_(places, every[k].rows[part])] = told
+    if kind == "response" and wanted is None:
+        values = as_labels(plan.model, values)
     return _as_dataset(values, problems, dataset, dim, coords)
 
 

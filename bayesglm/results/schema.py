@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.design.labels import same_labels
+from bayesglm.design.response_levels import as_labels
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
@@ -93,10 +94,12 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
     response = plan.model.response
     dims = (plan.sample_dim,) if plan.population is None else (plan.sample_dim, plan.population)
     expected = np.stack([one.design.y[predictors.rows] for one in problems], axis=-1)
+    expected = as_labels(plan.model, expected)
     if plan.population is None:
         expected = expected[:, 0]
     own = tree["observed_data"].to_dataset()
-    observed = _variable(own, "observed_data", response, dims)
+    kinds = "biuf" if plan.model.levels is None else "biufOU"
+    observed = _variable(own, "observed_data", response, dims, kinds)
     _check_samples(own, "observed_data", problems)
     if not np.array_equal(observed.transpose(*dims).values, expected):
         raise DataError(
@@ -188,15 +191,17 @@ def _check_numbers(
         )
 
 
-def _variable(own: xr.Dataset, place: str, name: str, dims: Any) -> xr.Variable:
-    """Return a variable of a group, numbers over some dims in any order.
+def _variable(
+    own: xr.Dataset, place: str, name: str, dims: Any, kinds: str = "biuf"
+) -> xr.Variable:
+    """Return a variable of a group, numbers (or labels) over some dims in any order.
 
     Bare: its coordinates would be looked for among all of the group's.
     """
     if name not in own.data_vars:
         raise DataError(f"the group {place!r} lacks the variable {name!r}.")
     variable = own.variables[name]
-    if set(variable.dims) != set(dims) or variable.dtype.kind not in "biuf":
+    if set(variable.dims) != set(dims) or variable.dtype.kind not in kinds:
         raise DataError(
             f"the variable {name!r} of the group {place!r} is of type {variable.dtype} over "
             f"{variable.dims}, not numbers over {tuple(dims)}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesglm.design.clock import seconds
+from bayesglm.design.response_levels import as_numbers
 from bayesglm.inference.tree.opened import model_of, parameter_group, reopen
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
@@ -57,7 +58,8 @@ def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
 
 def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     """Compare a fit's predictions with its observations (the first neuron of a population)."""
-    response = model_of(fit).response
+    model = model_of(fit)
+    response = model.response
     few = thin(fit, PREDICTIVE_DRAWS)
     observed = fit["observed_data"].to_dataset()[response]
     dim = str(observed.dims[0])
@@ -65,6 +67,7 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     mean = _matrix(predict(few)[response], dim)[:, rows]
     drawn = _matrix(predict(few, kind="response", seed=seed)[response], dim)[:, rows]
     y = observed.values if observed.ndim == 1 else observed.values[:, 0]
+    y, drawn = as_numbers(model, y), as_numbers(model, drawn)
     order = equal_bins(mean.mean(axis=0))
     spread = np.array([np.quantile(drawn[:, part].mean(axis=1), BAND) for part in order])
     bins = (

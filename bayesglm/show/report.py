@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.design.clock import seconds
+from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
 from bayesglm.results.compare import check_scores, compare
@@ -168,7 +169,9 @@ class Story:
         model = model_of(first)
         if not FAMILY_NAMES[model.family].discrete:
             return None
-        return float(first["observed_data"][self.response].sum())
+        seen = first["observed_data"].to_dataset()[self.response]
+        counts = as_numbers(model, seen.values)
+        return float(counts.sum())
 
     def models(self) -> Section:
         """Return the models in mathematical notation."""
@@ -190,6 +193,8 @@ class Story:
         factors = {name for name, role in roles.items() if role == FACTOR}
         part = dataset.drop_vars(factors & dataset.data_vars.keys())
         part = part.isel({dim: slice(0, 2 * STRETCH)})
+        seen = as_numbers(model_of(fit), part[self.response].values)
+        part = part.assign({self.response: part[self.response].copy(data=seen)})
         x: Array = np.arange(part.sizes[dim])
         label = "sample"
         time = seconds(part["time"]) if "time" in part.coords else None
@@ -323,7 +328,9 @@ class Story:
         values = {name: one.elpd_i for name, one in self.elpd.items()}
         name, places = next(iter(common_samples(values).items()))
         counts = observed(values[name].isel(places))
-        return self.events if counts is None else float(counts.sum())
+        if counts is None:
+            return self.events
+        return float(as_numbers(model_of(next(iter(self.fits.values()))), counts).sum())
 
     def _row(self, name: str, row: pd.Series, per_event: float | None) -> tuple[str, ...]:
         cells = [

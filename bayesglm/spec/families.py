@@ -9,6 +9,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Labels:
+    """What labels a response may have: how many levels at most, and whether in an order.
+
+    ``symmetric`` says that no level need be the one that the others are held against.
+    """
+
+    most: int | None = None
+    ordered: bool = False
+    symmetric: bool = False
+
+
+@dataclass(frozen=True)
 class FamilyName:
     """One family: its links (the default first), its dispersions, notation and other names.
 
@@ -17,6 +29,7 @@ class FamilyName:
     the mean of a sample is a rate. ``has_unit`` says that they are measured in some unit, by which
     default priors are scaled. A deviance is proportional to each dispersion to the power that
     ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
+    ``labels`` are those that responses may have in place of numbers, if any.
     """
 
     links: tuple[str, ...]
@@ -28,6 +41,7 @@ class FamilyName:
     deviance_powers: tuple[float, ...] = ()
     notation: str = "{family}({mu})"
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         links=("logit", "probit", "cloglog"),
         discrete=True,
         notation="Bernoulli({mu})",
+        labels=Labels(most=2),
         also=("logistic", "logit", "probit", "binary", "bern"),
     ),
     "binomial": FamilyName(

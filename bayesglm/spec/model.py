@@ -20,6 +20,8 @@ from bayesglm.spec.priors import (
     Flat,
     learned_scale,
 )
+from bayesglm.spec.response_levels import FIRST, Reference, check_labels
+from bayesglm.spec.terms.levels import Levels
 from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
 
@@ -76,6 +78,12 @@ class GLM:
         The variable with frequency weights (a weight of 2 is the row twice).
     edges : {"drop", "zero"}
         Samples without a full past (or future, for negative lags) are left out, or see zeros.
+    levels : sequence of str, int or bool, optional
+        Of a response of labels: all its levels, in their order. By default those of the data at
+        the first fit, which the stored model keeps: categories of pandas in their own order, other
+        labels sorted. A bernoulli response is 1 where it is the second of two.
+    reference : label, optional
+        The level that the others are held against, the first by default.
 
     Raises
     ------
@@ -111,12 +119,15 @@ class GLM:
     exposure: str | None = None
     weights: str | None = None
     edges: str = "drop"
+    levels: Levels = None
+    reference: Reference = FIRST
 
     def __post_init__(self) -> None:
         put_plain_strings(self)
         _check_no_formula(self)
         put(self, terms=as_terms(self.terms))
         _check_likelihood(self)
+        check_labels(self)
         _check_priors(self)
         _check_roles(self)
         _check_names(self)

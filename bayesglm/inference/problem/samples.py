@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.design.labels import coords_over
+from bayesglm.design.response_levels import as_labels
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.names import OBSERVED, POSITION, TRIALS, WEIGHTS
@@ -55,7 +56,7 @@ def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
         values = np.stack([column[rows] for column in columns], axis=-1)
         return (dims, values if plan.population is not None else values[..., 0])
 
-    coords[OBSERVED] = per_sample([problem.design.y for problem in problems])
+    coords[OBSERVED] = per_sample([as_labels(plan.model, one.design.y) for one in problems])
     designs = [problem.design for problem in problems]
     counts = {TRIALS: [d.predictors.trials for d in designs], WEIGHTS: [d.weights for d in designs]}
     for name, every in counts.items():

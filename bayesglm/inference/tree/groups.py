@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayesglm.design.design import Plan
 from bayesglm.design.door import SAMPLE_DIM
+from bayesglm.design.response_levels import as_labels
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import (
     pairing_attrs,
@@ -56,6 +57,7 @@ def _observed(problems: list[Problem]) -> xr.Dataset:
     plan: Plan = problems[0].plan
     rows = problems[0].design.predictors.rows
     values = np.stack([problem.design.y[rows] for problem in problems], axis=-1)
+    values = as_labels(plan.model, values)
     name, dim = plan.model.response, plan.sample_dim
     coords = sample_coords(problems)
     if plan.population is None:

@@ -1,0 +1,178 @@
+"""The response as numbers: amounts as they are, labels as the places of their levels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesglm.design.variables import is_category, labels_in, numbers, place
+from bayesglm.errors import DataError
+from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.model import GLM
+from bayesglm.spec.response_levels import FIRST, check_reference, fault_of_levels, told
+
+Array = np.ndarray
+
+
+def read_response(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> Array:
+    """Return the responses ``(sample, ...)`` of a model whose levels are settled, as floats."""
+    if model.levels is None:
+        return numbers(variable, dim, "response", of)
+    labels = _labels(variable, dim, of)
+    places = _places(model)
+    unknown = [label for label in np.unique(labels).tolist() if label not in places]
+    if unknown:
+        first = place(labels == unknown[0], (dim, *_others(variable, dim)), of)
+        raise DataError(
+            f"response {model.response!r} has {unknown[0]!r} at {first}, which is not among the "
+            f"levels of the model ({told(model.levels)}); add it to levels= and fit, or leave "
+            "those samples out."
+        )
+    return as_numbers(model, labels)
+
+
+def settle_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> GLM:
+    """Return the model with the levels that its response has in the data, if it has labels."""
+    labels = FAMILY_NAMES[model.family].labels
+    if labels is None:
+        if _holds_labels(variable):
+            raise DataError(_of_numbers(model, variable))
+        return model
+    asked = model.levels is not None or model.reference != FIRST
+    if labels.most == 2 and not asked and not _holds_labels(variable):
+        return model  # 0 and 1 are the numbers of two levels already
+    levels = _observed_levels(model, variable, dim, of) if model.levels is None else model.levels
+    fault = fault_of_levels(model.family, levels)
+    if fault:
+        raise DataError(f"response {model.response!r}: {fault}")
+    model = replace(model, levels=levels)
+    check_reference(model)
+    return model
+
+
+def _observed_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> tuple:
+    """Return the levels that occur in the data, in their own order where they have one."""
+    observed = tuple(np.unique(_labels(variable, dim, of)).tolist())
+    labels, category = FAMILY_NAMES[model.family].labels, _category(variable)
+    has_order = not isinstance(observed[0], str) if category is None else category.ordered
+    if labels is not None and labels.ordered and not has_order:
+        raise DataError(
+            f"response {model.response!r} has levels without an order ({told(observed)}), and a "
+            f"{model.family} response needs one; say levels=[...] from the least to the most, or "
+            "give an ordered pandas.Categorical."
+        )
+    if category is None:
+        return observed
+    known = map(_plain, category.categories.tolist())
+    return tuple(level for level in known if level in set(observed))
+
+
+def as_labels(model: GLM, values: Array) -> Array:
+    """Return responses as the data have them: the labels of levels in place of their numbers.
+
+    What is missing stays so.
+    """
+    if model.levels is None:
+        return values
+    levels = np.array(_in_order(model))
+    missing = np.isnan(values)
+    labels = levels[np.where(missing, 0.0, values).astype(np.intp)]
+    if missing.any():
+        labels = labels.astype(np.float64 if labels.dtype.kind in "iu" else object)
+        labels[missing] = np.nan
+    return labels
+
+
+def as_numbers(model: GLM, labels: Array) -> Array:
+    """Return responses as the numbers of their levels; what are numbers already stay as they are.
+
+    >>> model = GLM("side", [], family="bernoulli", levels=["left", "right"])
+    >>> as_numbers(model, np.array(["right", "left"]))
+    array([1., 0.])
+    """
+    if model.levels is None:
+        return labels
+    places = _places(model)
+    observed, codes = np.unique(labels, return_inverse=True)
+    numbered = np.array([places[label] for label in observed.tolist()], dtype=np.float64)
+    return numbered[codes].reshape(labels.shape)
+
+
+def with_plain_labels(dataset: xr.Dataset, response: str) -> xr.Dataset:
+    """Return the Dataset with a response of categories as plain labels, which files can hold."""
+    variable = dataset.variables[response]
+    if not is_category(variable.dtype):
+        return dataset
+    return dataset.assign({response: (variable.dims, np.array(variable.to_numpy().tolist()))})
+
+
+def _in_order(model: GLM) -> tuple:
+    """Return the levels in the order of their numbers: of two the reference is the first."""
+    levels, labels = model.levels or (), FAMILY_NAMES[model.family].labels
+    assert labels is not None
+    second = labels.most == 2 and model.reference == levels[-1]
+    return levels[::-1] if second else levels
+
+
+def _places(model: GLM) -> dict:
+    return {level: k for k, level in enumerate(_in_order(model))}
+
+
+def _labels(variable: xr.DataArray, dim: str, of: xr.Dataset) -> Array:
+    name = variable.name
+    if dim not in variable.dims:
+        raise DataError(
+            f"response {name!r} has the dims {tuple(variable.dims)} and not the sample dim "
+            f"{dim!r}; give one label per sample, or say as_dataset(data, sample_dim=...)."
+        )
+    return labels_in(variable.transpose(dim, ...), "response", of)
+
+
+def _others(variable: xr.DataArray, dim: str) -> list:
+    return [other for other in variable.dims if other != dim]
+
+
+def _plain(label: object) -> object:
+    """Return a level of pandas as labels of data are: whole numbers out of floats."""
+    return int(label) if isinstance(label, float) and label.is_integer() else label
+
+
+def _category(variable: xr.DataArray) -> Any:
+    """Return the type that knows the categories of a variable; None where it has none."""
+    return variable.dtype if is_category(variable.dtype) else None
+
+
+def _holds_labels(variable: xr.DataArray) -> bool:
+    """Say whether a variable holds words that are no numbers, or categories, and nothing else."""
+    if is_category(variable.dtype):
+        return True
+    values = np.asarray(variable.values).reshape(-1)
+    if values.dtype.kind not in "OUT":
+        return False
+    present = values[~np.asarray(pd.isna(values))]
+    if not len(present) or not all(isinstance(value, str) for value in present):
+        return False
+    return pd.to_numeric(pd.Series(present), errors="coerce").isna().any()
+
+
+def _of_numbers(model: GLM, variable: xr.DataArray) -> str:
+    """Say which family is meant where a family of numbers is given labels."""
+    values = np.asarray(variable.values).reshape(-1)
+    present = values[~np.asarray(pd.isna(values))]
+    levels = list(dict.fromkeys(present.tolist()))
+    ordered = bool(getattr(_category(variable), "ordered", False))
+    every = {name: of.labels for name, of in FAMILY_NAMES.items() if of.labels}
+    fits = [name for name, of in every.items() if (of.most or len(levels)) >= len(levels)]
+    # Of those that fit, the one that says most: an order where there is one, two levels if two.
+    fits.sort(key=lambda name: (every[name].ordered != ordered, every[name].most is None))
+    meant = f" Did you mean family={fits[0]!r}?" if fits else ""
+    support = FAMILIES[model.family, model.link_name].support
+    return (
+        f"response {model.response!r} holds labels, not numbers ({told(levels)}), and a "
+        f"{model.family} response takes {support}; give such, or take a family of labels.{meant}"
+    )

@@ -1,0 +1,100 @@
+"""The levels of a response of labels: their order, and the one that the others are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.hints import closest, shown
+from bayesglm.spec.noun import put
+from bayesglm.spec.terms.levels import frozen_levels
+
+if TYPE_CHECKING:
+    from bayesglm.spec.model import GLM
+
+
+@dataclass(frozen=True)
+class First:
+    """The level that comes first, whichever it is."""
+
+    def __repr__(self) -> str:
+        return "<first>"
+
+
+FIRST = First()  # the reference where none is named
+MOST_TOLD = 8  # levels in a message: chosen
+type Reference = str | int | bool | First | None
+
+
+def check_labels(model: GLM) -> None:
+    """Freeze the levels of a model's response, or raise ModelError where they cannot be such."""
+    if model.levels is None and model.reference == FIRST:
+        return
+    labels = FAMILY_NAMES[model.family].labels
+    if labels is None:
+        field = "levels" if model.levels is not None else "reference"
+        takers = ", ".join(name for name, of in FAMILY_NAMES.items() if of.labels)
+        raise ModelError(
+            f"{field}={shown(getattr(model, field))}: a {model.family} response is a number and "
+            f"has no levels; leave {field} out. Families of labels are {takers}."
+        )
+    put(model, levels=frozen_levels("response", model.levels))
+    if model.levels is not None:
+        fault = fault_of_levels(model.family, model.levels)
+        if fault:
+            raise ModelError(f"levels={shown(model.levels)}: {fault}")
+    if model.reference == FIRST:
+        return
+    if model.reference is None and not labels.symmetric:
+        raise ModelError(
+            f"reference=None: a {model.family} response has a level that the other is held "
+            "against; name one of its levels, or leave reference out for the first."
+        )
+    if labels.ordered:
+        raise ModelError(
+            f"reference={shown(model.reference)}: the levels of a {model.family} response stand "
+            "in an order, and none is a reference; leave it out."
+        )
+    if model.reference is not None:
+        (label,) = frozen_levels("reference", [model.reference]) or ()
+        put(model, reference=label)
+        check_reference(model)
+
+
+def check_reference(model: GLM) -> None:
+    """Raise ModelError where the reference is none of the levels, as far as these are known."""
+    reference, levels = model.reference, model.levels
+    if levels is None or reference is None or reference == FIRST or reference in levels:
+        return
+    raise ModelError(
+        f"reference={reference!r} is no level of {model.response!r}; the levels are "
+        f"{told(levels)}."
+        f"{closest(reference, [str(one) for one in levels])}"
+    )
+
+
+def fault_of_levels(family: str, levels: Sequence[Any]) -> str | None:
+    """Say what is wrong where there are fewer levels than two, or more than a family takes."""
+    labels = FAMILY_NAMES[family].labels
+    assert labels is not None
+    if len(levels) < 2:
+        return (
+            f"the only level is {levels[0]!r}, and from one there is nothing to learn; give data "
+            "in which two levels occur."
+        )
+    if labels.most is None or len(levels) <= labels.most:
+        return None
+    wider = (name for name, of in FAMILY_NAMES.items() if of.labels and not of.labels.most)
+    meant = "".join(f" Did you mean family={name!r}?" for name in list(wider)[:1])
+    return (
+        f"there are {len(levels)} levels ({told(levels)}), and a {family} response has "
+        f"{labels.most}.{meant}"
+    )
+
+
+def told(levels: Sequence[Any]) -> str:
+    """Write levels for a message, the first few of many."""
+    return ", ".join(map(repr, levels[:MOST_TOLD])) + (", ..." if len(levels) > MOST_TOLD else "")
