@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesglm.design.variables import is_category, labels_in, numbers, place
 from bayesglm.errors import DataError
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.response_levels import FIRST, check_reference, fault_of_levels, told
