@@ -20,7 +20,7 @@ from bayesglm.numerics.density.near import near
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 from bayesglm.numerics.density.together import curvatures, slopes
-from bayesglm.numerics.families.family import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.theta.registry import Parameter, Theta
 
