@@ -52,7 +52,7 @@ def problem_of(n: int, p: int, prior: Any, family: str = "poisson") -> Problem:
     eta = X @ w
     eta *= EFFECT / eta.std()
     link = "log" if family == "poisson" else "logit"
-    y = FAMILIES[family, link].draw(rng, eta, (), None)
+    y = FAMILIES[family, link].draw(rng, eta[None], (), None)
     if prior is bg.Laplace:
         prior = bg.lasso(STRENGTH * float(np.abs(X.T @ (y - y.mean())).max()))
     model = bg.GLM("y", bg.Linear("X", prior=prior), family=family)
