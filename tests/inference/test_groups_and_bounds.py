@@ -8,6 +8,7 @@ from scipy.special import gammaln
 from twins import compare
 
 import bayesglm as bg
+from bayesglm.inference.problem.problem import open_problems
 
 N = 40
 RNG = np.random.default_rng(31)
@@ -179,3 +180,16 @@ def test_the_model_as_it_is_printed():
     assert "penalty b/0.5" in shown["b"]
     assert "penalty c²/(2·0.5²)" in shown["c"]
     assert "GroupLasso(d_scale)" in shown["d"]
+
+
+def test_a_start_within_bounds_is_finite_where_information_is_not():
+    data = {"y": (COUNTS > 0).astype(float), "x": X, "far": np.full(N, 800.0)}
+    term = bg.Linear("x", prior=bg.Exponential(0.3))
+    model = bg.GLM("y", term, "bernoulli", link="cloglog", offset="far", intercept=bg.Normal(1.0))
+    problem = open_problems(model, data)[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        told = problem.natural.likelihood_diagonal(problem.start(problem.natural))
+    assert not np.isfinite(told).all()
+    start = problem.start(problem.unconstrained)
+    assert np.isfinite(start).all()
+    np.testing.assert_array_less(0.0, problem.natural_thetas(start)[1:])

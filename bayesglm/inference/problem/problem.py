@@ -116,7 +116,9 @@ class Problem:
         """Return starts of coefficients with bounds: within what data, or prior, tell from zero."""
         natural = self.natural
         theta = natural.registry.start(known)
-        information = natural.likelihood_diagonal(theta)
+        with np.errstate(over="ignore", invalid="ignore"):
+            information = natural.likelihood_diagonal(theta)
+        information = np.where(np.isfinite(information), information, LEAST_INFORMATION)
         starts = {}
         for part in natural.coefficients:
             if part.bounded:

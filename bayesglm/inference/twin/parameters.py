@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,10 @@ def coefficients(
     Where ``units`` are given, they are a function of a variable in units of `Shrunk`.
     """
     parameters = _parameters(problems, name, population, shape)
-    parameters["structure"] = _part(problems[0], name).structure
     if learned_scale(prior) is not None:
         parameters["scale"] = _learned_scale(problems, name, prior, population, shape, dims)
-    twin, every = PRIOR_TWINS[type(prior).__name__], (*population, *dims)
+    structure, every = _part(problems[0], name).structure, (*population, *dims)
+    twin = partial(PRIOR_TWINS[type(prior).__name__], structure=structure)
     if units is None:
         return twin(name, dims=every, **parameters)
     return _in_units(units, twin, name, every, bool(population), parameters)
