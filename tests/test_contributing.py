@@ -33,7 +33,8 @@ class Step(NamedTuple):
         for pattern, put in PLACES.items():
             said = re.search(pattern, self.words)
             if said:
-                return put(root / said[1], self.code, *said.groups()[1:])
+                named = said.groupdict()
+                return put(root / named.pop("path"), self.code, **named)
         raise AssertionError(f"no place is said for the code block after {self.words!r}")
 
 
@@ -77,12 +78,6 @@ def last_entry(path, code, table):
     path.write_bytes(head + comma + b"\n" + entry + b",\n" + whole[end - 1 :])
 
 
-def ahead_of(path, code, table):
-    text = path.read_text()
-    (line,) = [one.lineno for one in ast.parse(text).body if table in names_of(one)]
-    put_after(path, text, line - 1, f"{code}\n\n")
-
-
 def names_of(statement):
     """Return what an assignment, plain, annotated or of a type, gives its value to."""
     if isinstance(statement, ast.Assign):
@@ -93,11 +88,10 @@ def names_of(statement):
 
 
 PLACES = {
-    r"[Aa] new file, `([^`]+)`:$": new_file,
-    r"[Ii]n `([^`]+)`, among the imports:$": import_lines,
-    r"[Ii]n `([^`]+)`, among the imports for type checkers:$": import_lines_for_type_checkers,
-    r"[Ii]n `([^`]+)`, the last of `(\w+)`:$": last_entry,
-    r"[Ii]n `([^`]+)`, ahead of `(\w+)`:$": ahead_of,
+    r"[Aa] new file, `(?P<path>[^`]+)`:$": new_file,
+    r"mong the imports of `(?P<path>[^`]+)`:$": import_lines,
+    r"mong the imports for type checkers of `(?P<path>[^`]+)`:$": import_lines_for_type_checkers,
+    r"s the last entry of `(?P<table>\w+)` in `(?P<path>[^`]+)`:$": last_entry,
 }
 
 
