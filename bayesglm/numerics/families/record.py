@@ -27,8 +27,8 @@ class Derivatives(NamedTuple):
 
     Beside the channels, arrays have the shape to which y, eta, phi and trials broadcast. `eta_eta`
     is the observed second derivative, negative where the log-likelihood is concave. The tuples have
-    one entry for each dispersion, on its natural scale, and are empty in families without one; of
-    these `eta_phi` has channels. What was not asked for is None, or empty.
+    one entry for each number that dispersions are, on the natural scale, and are empty in families
+    without one; of these `eta_phi` has channels. What was not asked for is None, or empty.
     """
 
     value: Array
@@ -58,14 +58,16 @@ class Dispersion:
       through every response.
     - `limits`: the ends of its range at which the likelihood keeps a positive limit, so that under
       a flat prior the posterior is improper.
+    - `n_entries`: how many numbers it is, in a row; None where it is a single one.
     """
 
-    default: Callable[[Spread], tuple[str, dict[str, float]]]
-    start: Callable[[Array], float]
+    default: Callable[[Spread], tuple[str, dict[str, Any]]]
+    start: Callable[[Array], Any]
     transform: Transform = LOG
     needs_spread: bool = False
     collapses: bool = False
     limits: tuple[float, ...] = ()
+    n_entries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,21 @@ class Family:
     """One family with one link: a record of elementwise functions of finite linear predictors.
 
     y, trials and each channel of eta broadcast against one another, each phi[k] against a channel;
-    `trials=None` means one trial.
+    `trials=None` means one trial. phi holds every number that dispersions are.
 
     - `kernel(y, eta, phi, trials, order)`: the `Derivatives`, up to the given order, of log p less
       `constant(y, trials)`, which no parameter moves.
     - `saturated(y, phi, trials)`: the largest value of the kernel over all eta; twice what a model
       falls short of it, summed, is its deviance.
-    - `mean(eta, phi, trials)`: E[y]; for binomial the expected count.
+    - `mean(eta, phi, trials)`: E[y]; for binomial the expected count. Of a response with `n_levels`
+      that of each level, ``(levels, ..., rows)``: the level's share, or its expected count.
     - `draw(rng, eta, phi, trials)`: responses, as float64.
-    - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits.
+    - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits;
+      None of responses without an order.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `dispersions`: their records, in the order of the vocabulary.
+    - `n_levels`: how many levels the response has; 0 of one that is a number.
+    - `shares_columns`: whether all channels have the columns of the first, each its coefficients.
     - `channels`: what each linear predictor is that of; the first is the mean's.
     - `log_concave`: whether log p is concave in eta, phi being fixed.
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
@@ -106,11 +112,13 @@ class Family:
     saturated: Callable[..., Array | float]
     mean: Callable[..., Array]
     draw: Callable[..., Array]
-    cdf: Callable[..., Array]
-    survival: Callable[..., Array]
+    cdf: Callable[..., Array] | None
+    survival: Callable[..., Array] | None
     valid: Callable[..., Mask]
     support: str
     dispersions: tuple[Dispersion, ...] = ()
+    n_levels: int = 0
+    shares_columns: bool = False
     channels: tuple[str, ...] = ("mu",)
     log_concave: bool = False
     quadratic: bool = False
@@ -148,6 +156,7 @@ class Family:
 
     def below(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """P(Y < y): of counted responses the cumulative distribution before its step at y."""
+        assert self.cdf is not None
         return self.cdf(y - 1.0 if self.words.discrete else y, eta, phi, trials)
 
 
