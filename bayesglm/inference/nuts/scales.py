@@ -10,7 +10,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import scales_at_mode
 from bayesglm.numerics.density.coordinates import Coordinates, Shrunk, whitened
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.priors.shrinkage import shrinkage, turned
+from bayesglm.numerics.priors.shrinkage import in_directions, shrinkage
 from bayesglm.numerics.rows.parallel import unthreaded_products
 
 Array = np.ndarray
@@ -42,7 +42,7 @@ def around_scales(problem: Problem) -> Coordinates:
     else:
         of_w = information + given.prior_curvature(theta[:p], every)
         of_w.flat[:: p + 1] += given.kinks.precision()
-        of_w = turned(objective.coefficients, of_w, theta)
+        of_w = in_directions(objective.coefficients, of_w, theta)
     sds, shrunk, centre = np.ones(p), [], theta.copy()
     for part in objective.coefficients:
         if part.learned is None:

@@ -28,7 +28,7 @@ from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.proposals import NARROWEST, WIDEST, SplitNormal
 from bayesglm.numerics.density.likelihood import CELLS
-from bayesglm.numerics.priors.shrinkage import Shrinkage, shrinkage, turned
+from bayesglm.numerics.priors.shrinkage import Shrinkage, in_directions, shrinkage
 from bayesglm.numerics.rows.parallel import share_out, unthreaded_products
 from bayesglm.numerics.solvers.hilltop import hilltop
 
@@ -216,7 +216,7 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         fixed = replace(objective.given(theta), moments=moments)
         found = judge(fixed, x)
         x = found.x
-        curvature = turned(objective.coefficients, -fixed.evaluate(x).hessian, theta)
+        curvature = in_directions(objective.coefficients, -fixed.evaluate(x).hessian, theta)
         lower, failed = dpotrf(curvature, lower=True, clean=True)
         if failed or not np.isfinite(lower).all():
             raise ConvergenceError("the coefficients' curvature at their mode is not definite")

@@ -171,7 +171,7 @@ class Rowwise:
             total = np.zeros(len(w))
             for rows in run:
                 bends = at(self.family, rows, w, phi, 2).eta_eta
-                for (c, one), (d, other) in product(enumerate(turned(rows, turn)), repeat=2):
+                for (c, one), (d, other) in product(enumerate(rotated_rows(rows, turn)), repeat=2):
                     total -= bends[c, d] @ (one * other)
             return total
 
@@ -250,7 +250,7 @@ def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -
         total[some] += family.summed(y, here, _lines(phi, some), trials, weights)
 
 
-def turned(rows: Rows, turn: Callable[[Array], Array]) -> list[Array]:
+def rotated_rows(rows: Rows, turn: Callable[[Array], Array]) -> list[Array]:
     """Return the columns of each channel, in the basis to which ``turn`` takes rows of all."""
     every = matrices(rows)
     if len(every) == 1:

@@ -67,13 +67,13 @@ def shrinkage(part: PriorPart, information: Array, theta: Array) -> Shrinkage:
         own = (
             np.full(len(own), own.mean())
             if wide
-            else np.diagonal(turned((part,), information, theta))[part.where]
+            else np.diagonal(in_directions((part,), information, theta))[part.where]
         )
     floor = max(LEAST * float(np.abs(every).max()), np.finfo(float).tiny)
     return Shrinkage(part.where, part.loc, part.learned, part.structure, np.maximum(own, floor))
 
 
-def turned(parts: tuple[PriorPart, ...], curvature: Array, theta: Array) -> Array:
+def in_directions(parts: tuple[PriorPart, ...], curvature: Array, theta: Array) -> Array:
     """Return a Hessian ``(p, p)`` along the directions of priors whose scales are learned."""
     for part in parts:
         if part.learned is not None and not part.structure.diagonal:

@@ -5,7 +5,7 @@ import pytest
 
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.priors.shrinkage import shrinkage, turned
+from bayesglm.numerics.priors.shrinkage import in_directions, shrinkage
 from bayesglm.numerics.priors.spectra import LearnedScale
 from bayesglm.numerics.priors.table import PRIORS
 
@@ -45,7 +45,7 @@ def test_information_is_that_in_the_eigenbasis_of_a_walk():
     curvature = root @ root.T
     basis = np.eye(SIZE - 1)
     basis[WHERE, WHERE] = WALK.rotate(np.eye(Q))
-    found = turned(tuple(PARTS.values()), curvature, THETA)
+    found = in_directions(tuple(PARTS.values()), curvature, THETA)
     np.testing.assert_allclose(found, basis.T @ curvature @ basis, rtol=1e-12)
     of = shrinkage(PARTS["RandomWalk"], curvature, THETA)
     np.testing.assert_allclose(of.information, np.diagonal(found)[WHERE])
