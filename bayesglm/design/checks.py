@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.families import dispersion_names
 from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import learned_scale
@@ -18,7 +18,7 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
     """Raise ModelError where dims or coordinates bear names that terms or the fit need."""
     dims = {str(dim) for dim in dataset.dims}
     named = dataset[[name for name in model.variables if name in dataset.variables]]
-    own = RESERVED_DIMS | set(FAMILY_NAMES[model.family].dispersions)
+    own = RESERVED_DIMS | dispersion_names()
     for what, names in (("dim", named.dims), ("coordinate", named.coords)):
         for name in map(str, names):
             fault = "a fit needs the name itself" if name in own else fault_of(name)

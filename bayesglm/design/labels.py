@@ -11,7 +11,7 @@ import xarray as xr
 from pandas.api.types import infer_dtype
 
 from bayesglm.errors import DataError
-from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.families import dispersion_names
 from bayesglm.spec.model import RESERVED
 from bayesglm.spec.names import fault_of, is_storable
 
@@ -53,8 +53,7 @@ def index_labels(index: pd.Index, dim: str, columns: Container[str]) -> dict[str
 
 def _usable(name: Any) -> bool:
     """Say whether a level's name can be a coordinate's; files keep none with a space."""
-    of_families = {one for family in FAMILY_NAMES.values() for one in family.dispersions}
-    if name is None or str(name) in RESERVED | of_families or " " in str(name):
+    if name is None or str(name) in RESERVED | dispersion_names() or " " in str(name):
         return False
     return fault_of(str(name)) is None
 

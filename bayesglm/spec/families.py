@@ -98,3 +98,12 @@ LINK_NAMES: dict[str, LinkName] = {
     "probit": LinkName("Φ({eta})", "probit"),
     "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),
 }
+
+
+def dispersion_names() -> set[str]:
+    """Return the names of all families' dispersions: the same data are fitted by several families.
+
+    >>> "sigma" in dispersion_names()
+    True
+    """
+    return {name for family in FAMILY_NAMES.values() for name in family.dispersions}

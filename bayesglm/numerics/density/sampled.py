@@ -64,7 +64,7 @@ class Density:
         overflow: that is for the caller to ignore, once for all that it does there.
         """
         objective = self.objective
-        if objective.far_out(theta[None])[0]:
+        if objective.registry.is_far_out(theta):
             return -np.inf, np.zeros(objective.size)
         value, of_w, of_phi = self._likelihood(objective.w(theta), objective.phi(theta))
         of_prior, gradient = objective.prior_slope(theta)
