@@ -14,6 +14,7 @@ import numpy as np
 import bayesglm as bg
 from bayesglm.numerics.families.record import Derivatives
 from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.numerics.theta.transforms import LOG
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)
@@ -24,8 +25,9 @@ NUMBERS = (-3.5, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 7.0, 12.25, 40.0)
 
 
 def phi_of(key: tuple[str, str], value: Any = DISPERSION) -> tuple:
-    """Return a value for each dispersion of a family."""
-    return tuple(value for _ in FAMILIES[key].dispersions)
+    """Return a value for each dispersion of a family; where that is a share, v / (1 + v)."""
+    share = value / (1.0 + value)
+    return tuple(value if one.transform is LOG else share for one in FAMILIES[key].dispersions)
 
 
 def trials_of(name: str, trials: Any = TRIALS) -> Any:
@@ -141,11 +143,14 @@ class LogDensity(NamedTuple):
     """log p(y): what depends on parameters, and what does not, each as addends in many digits.
 
     ``kernel(mean, y, phi, n)`` takes a `Mean`, and ``constant(y, n)``; n is the number of trials.
-    Rounding is measured against the sum of the addends' sizes.
+    Rounding is measured against the sum of the addends' sizes. Where it is the logarithm of a sum,
+    ``exponent(mean, phi)`` is that of the smaller addend: exp(x) inherits the rounding of x, and
+    second derivatives cancel against squares of the first.
     """
 
     kernel: Callable[[Mean, Any, Sequence, Any], list]
     constant: Callable[[Any, Any], list]
+    exponent: Callable[[Mean, Sequence], Any] | None = None
 
 
 def _binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
@@ -159,6 +164,77 @@ def _gaussian(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     return [-y * y / (2 * s), y * mean.mu / s, -mean.mu * mean.mu / (2 * s), -mp.log(sigma)]
 
 
+def _negative_binomial(mean: Mean, y: Any, alpha: Any) -> list:
+    return [
+        mp.fsum(mp.log(alpha + j) for j in range(int(y))),
+        y * mean.log if y else mp.mpf(0),
+        -y * mp.log(alpha + mean.mu),
+        -alpha * mp.log1p(mean.mu / alpha),
+    ]
+
+
+def _negative_binomial1(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (spread,) = phi
+    # The first factor alone may leave the digits of a sum.
+    first = [mean.log - mp.log(spread)] if y else []
+    return [
+        *first,
+        mp.fsum(mp.log(mean.mu / spread + j) for j in range(1, int(y))),
+        y * mp.log(spread),
+        -y * mp.log1p(spread),
+        -mean.mu / spread * mp.log1p(spread),
+    ]
+
+
+def _minus_exp(x: Any) -> Any:
+    """exp(-x), and 0 where that is zero in as many digits as are ever asked for."""
+    return mp.mpf(0) if x > 10**6 else mp.exp(-x)
+
+
+def _inflated(terms: list, y: Any, psi: Any) -> list:
+    if y:
+        return [mp.log(psi), *terms]
+    chance = _minus_exp(-mp.fsum(terms))
+    if chance < mp.mpf("1e-20"):
+        return [mp.log(1 - psi), mp.log1p(psi / (1 - psi) * chance)]
+    return [mp.log((1 - psi) + psi * chance)]
+
+
+def _zero_inflated_poisson(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    return _inflated([y * mean.log if y else mp.mpf(0), -mean.mu], y, phi[0])
+
+
+def _hurdle_poisson(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    if not y:
+        return [mp.log(1 - phi[0])]
+    at_all = mp.log(-mp.expm1(-mean.mu)) if mean.mu < 10**6 else mp.mpf(0)
+    return [mp.log(phi[0]), y * mean.log, -mean.mu, -at_all]
+
+
+def _beta_binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (kappa,) = phi
+    terms = [-mp.log(kappa + j) for j in range(int(n))]
+    for log_share, log_rest, count in (
+        (mean.log, mean.log_rest, y),
+        (mean.log_rest, mean.log, n - y),
+    ):
+        if not count:
+            continue
+        terms += [mp.log(kappa), log_share]
+        # From the smaller of the two shares, in which no digits are lost.
+        share, rest = kappa * _minus_exp(-log_share), kappa * _minus_exp(-log_rest)
+        for j in range(1, int(count)):
+            if share < rest:
+                terms += [mp.log(share + j), mp.mpf(0)]
+            else:
+                terms += [mp.log(kappa + j), mp.log1p(-rest / (kappa + j))]
+    return terms
+
+
+def _of_counts(y: Any, n: Any) -> list:
+    return [-mp.loggamma(y + 1)]
+
+
 LOG_DENSITIES: dict[str, LogDensity] = {
     "gaussian": LogDensity(_gaussian, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
     "bernoulli": LogDensity(_binomial, lambda y, n: [mp.mpf(0)]),
@@ -170,6 +246,15 @@ LOG_DENSITIES: dict[str, LogDensity] = {
         lambda mean, y, phi, n: [y * mean.log if y else mp.mpf(0), -mean.mu],
         lambda y, n: [-mp.loggamma(y + 1)],
     ),
+    "negative_binomial": LogDensity(
+        lambda mean, y, phi, n: _negative_binomial(mean, y, phi[0]), _of_counts
+    ),
+    "negative_binomial1": LogDensity(_negative_binomial1, _of_counts),
+    "zero_inflated_poisson": LogDensity(
+        _zero_inflated_poisson, _of_counts, exponent=lambda mean, phi: -mean.mu
+    ),
+    "hurdle_poisson": LogDensity(_hurdle_poisson, _of_counts),
+    "beta_binomial": LogDensity(_beta_binomial, lambda y, n: [mp.log(mp.binomial(n, y))]),
 }
 EXACT_KEYS = [key for key in KEYS if key[0] in LOG_DENSITIES and key[1] in LINKS]
 

@@ -1,5 +1,7 @@
 """The two engines side by side: the native log posterior and PyMC's, value and gradient."""
 
+import re
+
 import numpy as np
 
 import bayesglm as bg
@@ -14,7 +16,7 @@ def compare(model, data, seed=0, rtol=1e-9, gradient_rtol=1e-8, spread=0.3):
     thetas = [p.start(p.unconstrained) + spread * rng.normal(size=p.natural.size) for p in problems]
     point, order = compiled.initial_point(0), []
     for variable in compiled.value_vars:
-        name = variable.name.removesuffix("_log__")
+        name = re.sub("_[a-z]+__$", "", variable.name)  # as PyMC calls what it transforms
         parts = [t[p.places[name]] for t, p in zip(thetas, problems, strict=True)]
         point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
         order.append(name)

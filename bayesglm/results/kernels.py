@@ -80,8 +80,9 @@ def _summarised(
 ) -> dict[str, Array]:
     """Return both units of one neuron's block ``k``, of its draws with bands."""
     link = theta[:, problem.places[problem.design.predictors.blocks[k].name]]
+    phi = [np.reshape(one, (-1, 1)) for one in problem.natural.phi(theta)]
     found: dict[str, Array] = {}
-    for name, values in (("link", link), ("response", _response(problem, link, centre))):
+    for name, values in (("link", link), ("response", _response(problem, link, phi, centre))):
         if not len(values):  # an interruption left this neuron without draws
             values = np.full((1, link.shape[1]), np.nan)
         found[name] = mean_of(values)
@@ -91,12 +92,12 @@ def _summarised(
     return found
 
 
-def _response(problem: Problem, w: Array, centre: Array) -> Array:
+def _response(problem: Problem, w: Array, phi: list[Array], centre: Array) -> Array:
     """Return the change of the mean response, per draw and coefficient, from an average eta."""
     mean = problem.natural.family.mean
     with np.errstate(over="ignore", invalid="ignore"):
         centre = centre[None, :, None]
-        change = mean(centre + w, (), None) - mean(centre, (), None)
+        change = mean(centre + w, phi, None) - mean(centre, phi, None)
     # Where both are beyond the largest float: the mean rises with eta, whatever the link.
     return np.where(np.isnan(change), np.where(w == 0.0, 0.0, np.copysign(np.inf, w)), change)
 

@@ -2,13 +2,16 @@
 
 from textwrap import dedent
 
+import mpmath as mp
 import numpy as np
 import pytest
+import scipy.special
+from families import LINKS
 from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
-from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.families import LINK_NAMES
 from bayesglm.spec.numbers import range_text
 
 ENCODING = bg.GLM(
@@ -257,20 +260,13 @@ def test_text(model, text):
     assert str(model) == dedent(text).strip()
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
-def test_every_link_shows_its_mean(family):
-    import scipy.special
-
+@pytest.mark.parametrize("link", LINK_NAMES)
+def test_every_link_shows_its_mean(link):
     names = {"exp": np.exp, "log": np.log, "Φ": scipy.special.ndtr}
-    from bayesglm.numerics.families.table import FAMILIES
-    from bayesglm.spec.families import LINK_NAMES
-
     eta = np.array([-1.3, 0.2, 0.9])
-    for link in FAMILY_NAMES[family].links:
-        shown = eval(LINK_NAMES[link].mean.format(eta="eta"), {**names, "eta": eta})
-        np.testing.assert_allclose(
-            FAMILIES[family, link].mean(eta[None], (), None), shown, rtol=1e-12
-        )
+    shown = eval(LINK_NAMES[link].mean.format(eta="eta"), {**names, "eta": eta})
+    expected = [float(LINKS[link](mp.mpf(one)).mu) for one in eta]
+    np.testing.assert_allclose(shown, expected, rtol=1e-12)
 
 
 def test_locations_of_an_array_show_their_range():

@@ -19,6 +19,7 @@ from bayesglm.numerics.solvers.separation import (
 
 Array = np.ndarray
 SOME = 1000  # rows, most of which push an intercept to both sides
+AT_AN_END = 12.0  # logarithms from the start: a factor of 160,000
 NEGLIGIBLE_SIGMA = 1e-6  # of the response's sd: the residuals of a design that interpolates
 
 
@@ -84,12 +85,30 @@ def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
     """Return what to raise where no solver came to a maximum; raises DataError on separation."""
     _refuse_separated(problem)
     _refuse_tiny_sigma(problem, error.solution)
+    _refuse_ends(problem, error.solution)
     said = str(error).rstrip(".")
     return ConvergenceError(
         f"response {problem.plan.model.response!r}{problem.where}: {said}. Give the terms proper "
         "priors, or check the scale of the data.",
         error.solution,
     )
+
+
+def _refuse_ends(problem: Problem, solution: Any) -> None:
+    """Raise where a dispersion ran to an end of its range, and found no mode on the way."""
+    if solution is None:
+        return
+    registry, start = problem.natural.registry, problem.start(problem.natural)
+    for one in registry.free_dispersions:
+        if np.abs(solution.x[one.place] - start[one.place]).max() > AT_AN_END:
+            value = one.natural(solution.x)[0]
+            raise ModelError(
+                f"response {problem.plan.model.response!r}{problem.where}: the density has no mode "
+                f"in {one.name!r}, which runs to an end of its range ({value:.3g} where the search "
+                f"was given up): these data ask for a {problem.natural.family.name} response "
+                f"without it. Take a family without {one.name!r}, give it a prior that keeps it "
+                "from there, fix it, or draw from the posterior: fit."
+            )
 
 
 def check_identified(problem: Problem) -> None:

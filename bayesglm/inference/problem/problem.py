@@ -94,8 +94,13 @@ class Problem:
         design, family = self.design, self.natural.family
         rows = design.predictors.rows
         y = design.y[rows]
-        known: dict[str, Any] = {}
+        registry = objective.registry
+        known: dict[str, Any] = {
+            one.name: record.start(y) if one.fixed is None else one.fixed
+            for one, record in zip(registry.dispersions, family.dispersions, strict=True)
+        }
         if design.predictors.intercept:
+            phi = tuple(np.float64(value) for value in known.values())
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
             is_log = LINK_NAMES[self.plan.model.link_name].is_log
@@ -103,14 +108,13 @@ class Problem:
             known["intercept"] = _eta_of_mean(
                 family,
                 y,
+                phi,
                 None if trials is None else trials[rows],
                 None if offset is None else offset[rows],
             )
-        for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
-            known[name] = record.start(y)
-        if not objective.registry.straight:
+        if not registry.straight:
             known |= self._inside(known)
-        return objective.registry.start(known)
+        return registry.start(known)
 
     def _inside(self, known: dict[str, Any]) -> dict[str, Array]:
         """Return starts of coefficients with bounds: within what data, or prior, tell from zero."""
@@ -212,7 +216,11 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
 
 
 def _eta_of_mean(
-    family: Family, y: Array, trials: Array | None, offset: Array | None = None
+    family: Family,
+    y: Array,
+    phi: tuple[Any, ...],
+    trials: Array | None,
+    offset: Array | None = None,
 ) -> float:
     """Return the intercept whose mean is that of y, or the last that still moves the mean.
 
@@ -226,7 +234,7 @@ def _eta_of_mean(
 
     def excess(eta: float) -> float:
         with np.errstate(over="ignore"):
-            return float(family.mean((eta + apart)[None], (), tries).mean()) - average
+            return float(family.mean((eta + apart)[None], phi, tries).mean()) - average
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):

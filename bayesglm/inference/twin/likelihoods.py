@@ -70,9 +70,53 @@ def _poisson(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> 
     return {"distribution": "Poisson", "mu": link(eta)}
 
 
+def _negative_binomial(
+    link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor
+) -> dict[str, Any]:
+    return {"distribution": "NegativeBinomial", "mu": link(eta), "alpha": phi["alpha"]}
+
+
+def _negative_binomial1(
+    link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor
+) -> dict[str, Any]:
+    # PyMC's p is that of the zeros' process: 1 / (1 + phi) for every mean.
+    spread = phi["phi"]
+    return {"distribution": "NegativeBinomial", "n": link(eta) / spread, "p": 1.0 / (1.0 + spread)}
+
+
+def _with_psi(name: str, base: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return the likelihood of a family with zeros of their own, psi being PyMC's psi."""
+
+    def likelihood(
+        link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor
+    ) -> dict[str, Any]:
+        return {**base(link, eta, phi, trials), "distribution": name, "psi": phi["psi"]}
+
+    return likelihood
+
+
+def _beta_binomial(
+    link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor
+) -> dict[str, Any]:
+    kappa, mu = phi["kappa"], link(eta)
+    # The logit's chance of failure has its own digits.
+    rest = link(-eta) if link is _logit else 1.0 - mu
+    return {
+        "distribution": "BetaBinomial",
+        "n": trials,
+        "alpha": mu * kappa,
+        "beta": rest * kappa,
+    }
+
+
 LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "gaussian": _gaussian,
     "bernoulli": _bernoulli,
     "binomial": _binomial,
     "poisson": _poisson,
+    "negative_binomial": _negative_binomial,
+    "negative_binomial1": _negative_binomial1,
+    "zero_inflated_poisson": _with_psi("ZeroInflatedPoisson", _poisson),
+    "hurdle_poisson": _with_psi("HurdlePoisson", _poisson),
+    "beta_binomial": _beta_binomial,
 }

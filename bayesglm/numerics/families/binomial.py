@@ -11,7 +11,7 @@ from scipy.special import betainc, xlogy
 
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.changes import LOGIT, weighted
-from bayesglm.numerics.families.counts import LARGE_COUNT, counted
+from bayesglm.numerics.families.counts import LARGE_COUNT, counted, pushed_to_the_ends
 from bayesglm.numerics.families.record import (
     Array,
     Derivatives,
@@ -128,17 +128,6 @@ def _cdf(
     return np.where(inside, share, np.where(k < 0.0, float(above), float(not above)))
 
 
-def _push(y: Array, trials: Array | None) -> Array:
-    """Where responses push eta: none and all of the trials without end.
-
-    >>> _push(np.array([0.0, 1.0, 3.0]), np.array([3.0])).tolist()
-    [-1.0, 0.0, 1.0]
-    """
-    y = np.asarray(y, dtype=np.float64)
-    all_of_them = y == (1.0 if trials is None else trials)
-    return np.where(all_of_them, 1.0, np.where(y <= 0.0, -1.0, 0.0))
-
-
 def _family(name: str, link: str) -> Family:
     functions = BINARY_LINKS[link]
     return of_one_channel(
@@ -154,7 +143,7 @@ def _family(name: str, link: str) -> Family:
         valid=_valid,
         support="integers from 0 to trials" if FAMILY_NAMES[name].needs_trials else "0 or 1",
         log_concave=True,
-        push=_push,
+        push=pushed_to_the_ends,
         fused=_logit_fused if link == "logit" else None,
         changes=LOGIT if link == "logit" else None,
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 type Array = NDArray[np.float64]
 
@@ -31,3 +32,42 @@ def pushed_down(y: Array, trials: Array | None) -> Array:
     [-1.0, 0.0]
     """
     return np.where(np.asarray(y) <= 0.0, -1.0, 0.0)
+
+
+def constant_of_counts(y: Array, trials: None) -> Array:
+    """-log y!; of large counts less y log y - y, by Stirling's series (Abramowitz & Stegun 1964,
+    6.1.41).
+
+    That is what kernels leave out of their share.
+    """
+    y = np.asarray(y)
+    largest = np.max(y, initial=0.0)
+    if largest < min(y.size, LARGE_COUNT):  # counts repeat: a table is shorter than the data
+        return -gammaln(np.arange(largest + 1.0) + 1.0)[y.astype(np.intp)]
+    large = np.greater(y, LARGE_COUNT)
+    count = np.where(large, y, 1.0)
+    rest = -0.5 * np.log(2.0 * np.pi * count) - 1.0 / (12.0 * count)
+    return np.where(large, rest, -gammaln(y + 1.0))
+
+
+def draw_counts(rng: np.random.Generator, mu: Array) -> Array:
+    """Draw Poisson counts of any means."""
+    mu = np.asarray(mu)
+    # numpy refuses means beyond 9.2e18; from 1e15 on the normal limit is exact to 1e-8.
+    counts = np.asarray(rng.poisson(np.minimum(mu, 1e15)), dtype=np.float64)
+    large = mu > 1e15
+    if np.any(large):
+        noise = np.sqrt(mu[large]) * rng.standard_normal(np.count_nonzero(large))
+        counts[large] = np.rint(mu[large] + noise)
+    return counts
+
+
+def pushed_to_the_ends(y: Array, trials: Array | None) -> Array:
+    """Where responses among trials push eta: none and all of them without end.
+
+    >>> pushed_to_the_ends(np.array([0.0, 1.0, 3.0]), np.array([3.0])).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    y = np.asarray(y, dtype=np.float64)
+    all_of_them = y == (1.0 if trials is None else trials)
+    return np.where(all_of_them, 1.0, np.where(y <= 0.0, -1.0, 0.0))

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from scipy.special import gammainc, gammaincc, gammaln, xlogy
+from scipy.special import gammainc, gammaincc, xlogy
 
 from bayesglm.numerics.families.changes import LOG
-from bayesglm.numerics.families.counts import LARGE_COUNT, is_count, pushed_down
+from bayesglm.numerics.families.counts import (
+    LARGE_COUNT,
+    constant_of_counts,
+    draw_counts,
+    is_count,
+    pushed_down,
+)
 from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
 from bayesglm.numerics.families.record import (
     Array,
@@ -54,22 +60,6 @@ def _log_fused(y: Array, eta: Array, trials: None, weights: Array | None) -> Arr
     return found
 
 
-def _constant(y: Array, trials: None) -> Array:
-    """-log y!; of large counts less y log y - y, by Stirling's series (Abramowitz & Stegun 1964,
-    6.1.41).
-
-    That is what `_kernel` leaves out of their share.
-    """
-    y = np.asarray(y)
-    largest = np.max(y, initial=0.0)
-    if largest < min(y.size, LARGE_COUNT):  # counts repeat: a table is shorter than the data
-        return -gammaln(np.arange(largest + 1.0) + 1.0)[y.astype(np.intp)]
-    large = np.greater(y, LARGE_COUNT)
-    count = np.where(large, y, 1.0)
-    rest = -0.5 * np.log(2.0 * np.pi * count) - 1.0 / (12.0 * count)
-    return np.where(large, rest, -gammaln(y + 1.0))
-
-
 def _saturated(y: Array, phi: Sequence, trials: None) -> Array:
     return np.where(np.greater(y, LARGE_COUNT), 0.0, xlogy(y, y) - y)
 
@@ -77,14 +67,7 @@ def _saturated(y: Array, phi: Sequence, trials: None) -> Array:
 def _draw(
     rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, mean: Curve
 ) -> Array:
-    mu = np.asarray(mean.value(eta))
-    # numpy refuses means beyond 9.2e18; from 1e15 on the normal limit is exact to 1e-8.
-    counts = np.asarray(rng.poisson(np.minimum(mu, 1e15)), dtype=np.float64)
-    large = mu > 1e15
-    if np.any(large):
-        noise = np.sqrt(mu[large]) * rng.standard_normal(np.count_nonzero(large))
-        counts[large] = np.rint(mu[large] + noise)
-    return counts
+    return draw_counts(rng, mean.value(eta))
 
 
 def _valid(y: Array, trials: None) -> Mask:
@@ -105,7 +88,7 @@ def _family(link: str) -> Family:
         lambda eta, phi, trials: mean.value(eta),
         name="poisson",
         link=link,
-        constant=_constant,
+        constant=constant_of_counts,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
         cdf=partial(_cdf, mean=mean, above=False),

@@ -94,7 +94,7 @@ class Family:
     - `log_concave`: whether log p is concave in eta, phi being fixed.
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
     - `push(y, trials)`: where the likelihood of each response pushes the mean's eta: +1 or -1
-      without end, 0 to a finite place; None where it is a finite place for all.
+      without end, 0 to a finite place, nan nowhere; None where it is a finite place for all.
     - `fused(y, eta, trials, weights)`: `summed` in fewer passes over one channel, which it
       overwrites; None where it has no short form, and as its answer where these data have none.
     - `changes`: of canonical links, how the cumulants change as eta moves away from some point.

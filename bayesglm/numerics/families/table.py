@@ -1,15 +1,25 @@
 """The families by the names of family and link, as the vocabulary of models has them."""
 
+from bayesglm.numerics.families.beta_binomial import BETA_BINOMIAL
 from bayesglm.numerics.families.binomial import BERNOULLI, BINOMIAL
 from bayesglm.numerics.families.gaussian import GAUSSIAN
+from bayesglm.numerics.families.hurdle import HURDLE_POISSON
+from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
+from bayesglm.numerics.families.negative_binomial1 import NEGATIVE_BINOMIAL1
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.families.zero_inflated import ZERO_INFLATED_POISSON
 
 RECORDS: tuple[Family, ...] = (
     *GAUSSIAN,
     *BERNOULLI,
     *BINOMIAL,
     *POISSON,
+    *NEGATIVE_BINOMIAL,
+    *NEGATIVE_BINOMIAL1,
+    *ZERO_INFLATED_POISSON,
+    *HURDLE_POISSON,
+    *BETA_BINOMIAL,
 )
 
 FAMILIES: dict[tuple[str, str], Family] = {(one.name, one.link): one for one in RECORDS}

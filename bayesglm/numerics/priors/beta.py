@@ -14,11 +14,18 @@ def _beta_log_density(x: Array, alpha: Array | float, beta: Array | float) -> Ar
     return np.where(np.equal(inside, x), value, -np.inf)
 
 
+def _inside(x: Array) -> Array:
+    """Return numbers that are neither 0 nor 1, as rounding makes of what lies far out."""
+    return np.clip(x, 1e-150, np.nextafter(1.0, 0.0))
+
+
 def _beta_gradient(x: Array, alpha: Array | float, beta: Array | float) -> Array:
+    x = _inside(x)
     return (alpha - 1.0) / x - (beta - 1.0) / (1.0 - x)
 
 
 def _beta_curvature(x: Array, alpha: Array | float, beta: Array | float) -> Array:
+    x = _inside(x)
     return -(alpha - 1.0) / x / x - (beta - 1.0) / (1.0 - x) / (1.0 - x)
 
 

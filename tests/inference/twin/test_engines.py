@@ -7,7 +7,7 @@ import numpy as np
 import pymc as pm
 import pytest
 from conftest import simulate
-from families import EXACT_KEYS, KEYS, exact_terms, model_of, responses_of
+from families import EXACT_KEYS, KEYS, exact_terms, model_of, phi_of, responses_of
 from priors import OF_SCALES, known, prior_of, with_learned_scale
 from terms import OF_EVERY_KIND, sample_data
 from twins import compare
@@ -246,10 +246,10 @@ def test_saturated_log_posteriors_against_mpmath(key):
     y = np.minimum(y, n) if FAMILY_NAMES[family].needs_trials else y
     # A complementary log-log at eta = 30 has exp(30) nats to lose, a logit only 30.
     x = np.array([-30.0, -7.0, 0.5, 3.0, 6.0 if link in ("cloglog", "log") else 30.0])
-    options = {"dispersion": 1.0} if FAMILIES[key].dispersions else {}
+    options = {"dispersion": phi_of(key)[0]} if FAMILIES[key].dispersions else {}
     model = model_of(key, "x", prior=bg.Flat(), intercept=bg.Flat(), **options)
     objective = open_problems(model, {family: y, "x": x, "trials": n})[0].natural
-    theta, phi = np.array([0.25, 1.5]), [mpmath.mpf(1) for _ in FAMILIES[key].dispersions]
+    theta, phi = np.array([0.25, 1.5]), [mpmath.mpf(value) for value in phi_of(key)]
 
     def exact(intercept, slope):
         rows = zip(*(map(mpmath.mpf, map(float, values)) for values in (y, x, n)), strict=True)
