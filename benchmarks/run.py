@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from benchmarks.cases import (
+    families,
     hierarchical,
     import_time,
     l1_path,
@@ -35,6 +36,7 @@ CASES = {
     "posterior": posterior,
     "hierarchical": hierarchical,
     "loo": loo,
+    "families": families,
     "import": import_time,
     "scale": scale,
 }

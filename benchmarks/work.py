@@ -17,6 +17,7 @@ type Array = NDArray[np.float64]
 # Chosen once and never looked at again; every case draws from it.
 SEED = 20_240_229
 FAMILIES = ("gaussian", "bernoulli", "poisson")
+ALPHA = 2.0  # of negative binomial counts, whose variance is mu + mu^2 / alpha
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Spec:
     """What to simulate; `make` gives the same `Work` for it in every process.
 
     - `kind`: "dense" (ridge), "path" (lasso), "wide" (lasso, no intercept), "population" (ridge),
-      "field" (ridge, smooth), "lags" (ridge) or "groups" (an intercept for each group).
+      "field" (ridge, smooth), "lags" (ridge), "groups" (an intercept for each
+      group) or "dispersed" (no penalty, and alpha is to be found too).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
       how many of the stimulus there are.
     - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
@@ -85,24 +87,27 @@ class Found(NamedTuple):
     - `coef`: (1, p); (many, p) of a path or a population; (1, lags, side, side) of a field; of
       lags (1, p + many), those of the stimulus from lag 0 on and of the history from lag 1 on.
     - `seconds`: the time that the solver took by its own clock, where ours would count more.
+    - `alpha`: of negative binomial counts, where that is not known.
     """
 
     intercept: Array
     coef: Array
     seconds: float | None = None
+    alpha: float = ALPHA
 
 
 def make(spec: Spec) -> Work:
     """Simulate the data of a spec."""
     rng = np.random.default_rng(SEED)
     kinds = {"dense": _dense, "path": _path, "wide": _wide, "population": _dense}
-    return {**kinds, "field": _field, "groups": _groups, "lags": _lags}[spec.kind](spec, rng)
+    kinds |= {"field": _field, "groups": _groups, "lags": _lags, "dispersed": _dense}
+    return kinds[spec.kind](spec, rng)
 
 
 def tiny(spec: Spec) -> Spec:
     """Return the small spec of the same kind on which solvers warm up."""
     side = 3 if spec.kind == "field" else 4
-    many = 1 if spec.kind in ("dense", "wide") else 3
+    many = 1 if spec.kind in ("dense", "wide", "dispersed") else 3
     return Spec(spec.kind, spec.family, 300, side, many, spec.penalty)
 
 
@@ -122,15 +127,19 @@ def objective(work: Work, found: Found) -> Array:
         losses = [_loss(spec.family, work.y, column) for column in eta.T]
         return np.array(losses) + work.lam * np.abs(coef).sum(axis=1)
     y = work.y.reshape(eta.shape)
-    return np.array([_loss(spec.family, y, eta)]) + work.lam * np.sum(coef**2) / 2
+    return np.array([_loss(spec.family, y, eta, found.alpha)]) + work.lam * np.sum(coef**2) / 2
 
 
-def _loss(family: str, y: Array, eta: Array) -> float:
+def _loss(family: str, y: Array, eta: Array, alpha: float = ALPHA) -> float:
     if family == "gaussian":
         return float(np.sum((y - eta) ** 2) / 2 + y.size * np.log(2 * np.pi) / 2)
     with np.errstate(over="ignore"):
         if family == "bernoulli":
             return float(np.sum(np.logaddexp(0, eta) - y * eta))
+        if family == "negative_binomial":
+            chosen = gammaln(y + alpha) - gammaln(alpha) - gammaln(y + 1)
+            logs = y * (eta - np.log(alpha)) - (y + alpha) * np.log1p(np.exp(eta) / alpha)
+            return float(-np.sum(chosen + logs))
         return float(np.sum(np.exp(eta) - y * eta + gammaln(y + 1)))
 
 
@@ -146,14 +155,18 @@ def _respond(rng: np.random.Generator, family: str, eta: Array) -> Array:
         return eta + rng.normal(size=eta.shape)
     if family == "bernoulli":
         return (rng.random(eta.shape) < 1 / (1 + np.exp(-eta))).astype(float)
-    return rng.poisson(np.exp(eta)).astype(float)
+    mu = np.exp(eta)
+    if family == "negative_binomial":
+        mu = mu / ALPHA * rng.standard_gamma(ALPHA, size=eta.shape)
+    return rng.poisson(mu).astype(float)
 
 
 def _dense(spec: Spec, rng: np.random.Generator) -> Work:
     X = rng.normal(size=(spec.n, spec.p))
     w = 0.3 / np.sqrt(spec.p / 20) * rng.normal(size=(spec.p, spec.many))
     y = _respond(rng, spec.family, X @ w - 0.5)
-    return Work(spec, X, y if spec.kind == "population" else y[:, 0], np.ones(1))
+    lam = np.zeros(1) if spec.kind == "dispersed" else np.ones(1)
+    return Work(spec, X, y if spec.kind == "population" else y[:, 0], lam)
 
 
 def _groups(spec: Spec, rng: np.random.Generator) -> Work:
