@@ -41,9 +41,16 @@ def _coded(draw, n, rng):
 def _windows(draw, n, rng):
     n_lags, n_features = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     lengths = [n] if n < 2 or draw(st.booleans()) else [n // 2, n - n // 2]
-    runs = [rng.normal(size=(length + n_lags - 1, n_features)) for length in lengths]
+    beside = draw(st.sampled_from([0, 3]))  # rows of each run that are not meant
+    runs = [rng.normal(size=(length + beside + n_lags - 1, n_features)) for length in lengths]
     X = [run[row : row + n_lags][::-1] for run in runs for row in range(len(run) - n_lags + 1)]
-    return Windows(runs, n_lags), np.reshape(X, (n, -1))
+    picked, first = [], 0
+    for length in lengths:
+        picked.append(first + np.sort(rng.permutation(length + beside)[:length]))
+        first += length + beside
+    picked = np.concatenate(picked)
+    X = np.reshape(X, (first, -1))[picked]
+    return Windows(runs, n_lags, picked if beside else None), X
 
 
 def _shifted(draw, n, rng):

@@ -17,8 +17,13 @@ from numpy.lib.stride_tricks import as_strided
 from bayesglm.numerics.rows.columns import Columns, cross_by_matrix, sums_of, weighted_gram
 
 Array = np.ndarray
-TOGETHER = 16  # rows with a common window: of 4 to 32, fastest for both products of 20 to 80 lags
-LEAST = 2  # times the number of lags: rows of a run at least, of which windows beat a copy of each
+# Rows with a common window: measured, of 4 to 32 the fastest for both products of 20 to 80 lags.
+TOGETHER = 16
+# Rows of a run, on average, from which on windows of each run beat a copy of every row: measured at
+# 20 and 50 lags, it lies between 230 and 350.
+LEAST = 256
+# Samples for each row that is meant, up to which windows of all of them are read: chosen.
+SPARSEST = 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Windows:
 
     ``runs`` are pieces of the signal ``(rows + lags - 1, features)``, one for each run of
     neighbouring rows: row r of a run sees the ``n_lags`` samples from r on, of which the last is
-    that at the first lag.
+    that at the first lag. ``picked`` are the numbers of the rows that are meant, if not all.
 
     Windows of neighbouring rows overlap. Those that do not lie in the rows of a matrix, in place: a
     product with all rows is one with each of so many matrices. Some rows are taken together, whose
@@ -40,6 +45,7 @@ class Windows:
 
     runs: Sequence[Array]
     n_lags: int
+    picked: Array | None = None
 
     laid_for_one: ClassVar[bool] = False
     laid_for_many: ClassVar[bool] = True
@@ -47,7 +53,7 @@ class Windows:
 
     @property
     def n_rows(self) -> int:
-        """How many rows."""
+        """How many rows the runs have."""
         return sum(map(len, self.runs)) - len(self.runs) * (self.n_lags - 1)
 
     @property
@@ -61,27 +67,39 @@ class Windows:
     def times(self, W: Array) -> Array:
         turned = self._turned(W)
         if len(self.runs) == 1:
-            return self._times(self.runs[0], turned)
-        return np.concatenate([self._times(run, turned) for run in self.runs], axis=1)
+            products = self._times(self.runs[0], turned)
+        else:
+            products = np.concatenate([self._times(run, turned) for run in self.runs], axis=1)
+        return products if self.picked is None else products[:, self.picked]
 
     def adjoint(self, S: Array) -> Array:
         total: Any = 0.0
         stop = 0
+        if self.picked is not None:
+            of_all = np.zeros((len(S), self.n_rows), dtype=S.dtype)
+            of_all[:, self.picked] = S
+            S = of_all
         for run in self.runs:
             start, stop = stop, stop + len(run) - self.n_lags + 1
             total = total + self._adjoint(run, S[:, start:stop])
         return self._turned(total)
 
     def dense(self, out: Array | None = None) -> Array:
+        n_rows = self.n_rows if self.picked is None else len(self.picked)
         if out is None:
-            out = np.empty((self.n_rows, self.n_columns))
-        stop = 0
+            out = np.empty((n_rows, self.n_columns))
+        first, stop = 0, 0
         for run in self.runs:
-            start, stop = stop, stop + len(run) - self.n_lags + 1
             step, across = run.strides
-            shape = (stop - start, self.n_lags, run.shape[1])
-            seen = as_strided(run[self.n_lags - 1 :], shape, (step, -step, across))
-            out[start:stop].reshape(shape)[...] = seen  # a view: one axis taken apart
+            n = len(run) - self.n_lags + 1
+            seen = as_strided(
+                run[self.n_lags - 1 :], (n, self.n_lags, run.shape[1]), (step, -step, across)
+            )
+            if self.picked is not None:
+                here = slice(*np.searchsorted(self.picked, (first, first + n)))
+                seen = seen[self.picked[here] - first]
+            start, stop, first = stop, stop + len(seen), first + n
+            out[start:stop].reshape(seen.shape)[...] = seen  # a view: one axis taken apart
         return out
 
     def gram(self, weights: Array | None, single: bool = False) -> Array:
@@ -229,13 +247,23 @@ def windows(signal: Array, rows: Array, lags: Array, start: Array, stop: Array) 
     zeros.
     """
     edges = _edges(rows, start)
-    if (len(edges) - 1) * len(lags) * LEAST > len(rows) and len(edges) > 2:
+    first, size = int(rows[0]), int(rows[-1]) - int(rows[0]) + 1
+    if len(edges) > 2 and size <= SPARSEST * len(rows) and _see_all(rows, lags, start, stop):
+        run = np.asarray(signal[first - lags[-1] : rows[-1] - lags[0] + 1], dtype=np.float64)
+        return Windows((run,), len(lags), rows - first)
+    if len(edges) > 2 and (len(edges) - 1) * LEAST > len(rows):
         return None
     runs = [
         _run(signal, rows[a] - lags[-1], rows[b - 1] - lags[0] + 1, start[rows[a]], stop[rows[a]])
         for a, b in pairwise(edges)
     ]
     return Windows(runs, len(lags))
+
+
+def _see_all(rows: Array, lags: Array, start: Array, stop: Array) -> bool:
+    """Say whether every sample sees every lag inside its own trial."""
+    oldest, newest = rows - lags[-1], rows - lags[0]
+    return bool((oldest >= start[rows]).all() and (newest < stop[rows]).all())
 
 
 def _edges(rows: Array, start: Array) -> Array:

@@ -149,7 +149,7 @@ def test_rows_of_any_columns(parts, low, data):
 def test_a_panel_is_what_each_member_reads(first, n_sources, others, data):
     """Of members that read their own source, or all others (as a coupled population does)."""
     ((one, X),) = first
-    sources = [type(one)([run + k for run in one.runs], one.n_lags) for k in range(n_sources)]
+    sources = [replace(one, runs=[run + k for run in one.runs]) for k in range(n_sources)]
     matrices = [X + k for k in range(n_sources)]
     reads = np.eye(n_sources, dtype=bool) ^ others
     some = np.array(data.draw(st.lists(st.integers(0, n_sources - 1), min_size=1, unique=True)))
