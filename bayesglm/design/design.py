@@ -19,10 +19,15 @@ from bayesglm.numerics.rows.source import Source
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
-SMALL = 2_500_000  # numbers; so small a design is formed once, whatever it is made of
-TINY = 100_000  # numbers; a copy of so few costs less than looking after two parts
-NARROW = 8  # columns; neighbouring blocks of no more are copied side by side, range by range
-MANY_LEVELS = 8  # of a factor; fewer are columns like any others
+# Numbers of a design, up to which it is formed once, whatever it is made of: chosen, 20 MB.
+SMALL = 2_500_000
+# Numbers of a single block's design, up to which it is copied once: chosen, a copy of so few costs
+# less than looking after an intercept and a block apart.
+TINY = 100_000
+# Columns of a block at most that is copied beside its neighbours, range by range: chosen; of 15
+# blocks of one column on 200,000 rows a fit took 46 ms so, and 85 ms block by block.
+NARROW = 8
+MANY_LEVELS = 8  # of a factor, from which on it is read by its codes: chosen
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from bayesglm.design.checks import check_names
 from bayesglm.design.design import Predictors
 from bayesglm.design.door import as_dataset, sample_dim_of
 from bayesglm.design.labels import plainly_labelled
-from bayesglm.design.predictors import lay_predictors
+from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of
 from bayesglm.design.response_levels import read_response
 from bayesglm.design.variables import require
@@ -37,7 +37,7 @@ def plan_prediction(
             f"{n_neurons}; give new data of the same {population!r}."
         )
     clock = clock_of(model, dataset, dim)
-    every = []
+    every: list[Predictors] = []
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
         y = None
@@ -47,5 +47,8 @@ def plan_prediction(
                 response = response.isel({population: neuron})
             y = read_response(model, response, dim, dataset)
         readings = Readings(dataset, dim, clock, population, index, y, is_new=True)
-        every.append(lay_predictors(model, readings, None))
+        if every:
+            every.append(lay_beside(model, readings, every[0]))
+        else:
+            every.append(lay_predictors(model, readings, None))
     return dataset, dim, tuple(every)
