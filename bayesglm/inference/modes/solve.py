@@ -86,8 +86,9 @@ def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) ->
     """Newton on the moments; around its answer they are taken again, to lose no digits."""
     found = []
     for problem, objective in zip(problems, objectives, strict=True):
-        around = with_moments(objective, problem.start(objective))
-        first = judge(around, problem.start(objective))
+        start = problem.start(objective)
+        around = with_moments(objective, start)
+        first = judge(around, start)
         assert around.moments is not None
         better = moments(objective.rowwise, objective.w(first.x), around.moments.gram)
         last = judge(replace(objective, moments=better), first.x)

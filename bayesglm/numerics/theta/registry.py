@@ -381,7 +381,13 @@ def _joined(parameters: Iterable[Parameter]) -> Runs:
 def _pull(place: slice, transform: Transform, u: Array, gradient: Array, hessian: Array) -> None:
     """Turn the derivatives in one run of natural values into those in its u, in place."""
     own, slope = u[place], gradient[place].copy()
-    gradient[place] = transform.pull(own, slope)
-    hessian[place, :] = transform.pull(own, hessian[place, :].T).T
-    hessian[:, place] = transform.pull(own, hessian[:, place])
+    if transform.elementwise:
+        rate = transform.pull(own, np.ones(len(own)))
+        gradient[place] *= rate
+        hessian[place, :] *= rate[:, None]
+        hessian[:, place] *= rate
+    else:
+        gradient[place] = transform.pull(own, slope)
+        hessian[place, :] = transform.pull(own, hessian[place, :].T).T
+        hessian[:, place] = transform.pull(own, hessian[:, place])
     hessian[place, place] += transform.bend(own, slope)

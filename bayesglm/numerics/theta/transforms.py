@@ -64,7 +64,9 @@ class Transform:
 
 
 def _diagonal(values: Array, u: Array) -> Array:
-    return np.diag(np.broadcast_to(values, np.shape(u)))
+    matrix = np.zeros((len(u), len(u)))
+    matrix.flat[:: len(u) + 1] = values
+    return matrix
 
 
 def _elementwise(
@@ -175,7 +177,7 @@ LOG = Transform(
     np.log,
     log_jacobian=lambda u: np.add.reduce(u, axis=-1),
     pull=lambda u, g: g * np.exp(u),
-    bend=lambda u, g: np.diag(g * np.exp(u)),
+    bend=lambda u, g: _diagonal(g * np.exp(u), u),
     jacobian_slope=_one,
     jacobian_bend=lambda u: np.zeros((u.shape[-1],) * 2),
     log_natural=_itself,
