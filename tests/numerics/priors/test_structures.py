@@ -17,7 +17,7 @@ from bayesglm.numerics.density.coefficients import CoefficientPriors
 from bayesglm.numerics.density.coordinates import Coordinates, Shrunk
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.priors.shrinkage import shrinkage, turned
+from bayesglm.numerics.priors.shrinkage import in_directions, shrinkage
 from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
 from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
@@ -259,7 +259,7 @@ def test_directions_make_the_prior_diagonal_and_come_back(which):
     own, theta = PARTS[which], theta_of(7)
     given = own.given(theta)
     bends = given.curvature(theta[WHERE], np.arange(Q))
-    along = turned((own,), bends if bends.ndim == 2 else np.diag(bends), theta)
+    along = in_directions((own,), bends if bends.ndim == 2 else np.diag(bends), theta)
     precision = given.precision(theta[WHERE])
     np.testing.assert_allclose(along, np.diag(precision), atol=1e-10 * precision.max())
     of = shrinkage(own, np.eye(Q), theta)
