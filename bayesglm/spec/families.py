@@ -29,11 +29,14 @@ class FamilyName:
     the mean of a sample is a rate. ``has_unit`` says that they are measured in some unit, by which
     default priors are scaled. A deviance is proportional to each dispersion to the power that
     ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
-    ``labels`` are those that responses may have in place of numbers, if any.
+    ``dispersion_links`` are the links of linear predictors of these, empty for one that takes none;
+    log for all where none is said. ``labels`` are those that responses may have in place of
+    numbers, if any.
     """
 
     links: tuple[str, ...]
     dispersions: tuple[str, ...] = ()
+    dispersion_links: tuple[str, ...] = ()
     needs_trials: bool = False
     discrete: bool = False
     counts: bool = False
@@ -42,6 +45,11 @@ class FamilyName:
     notation: str = "{family}({mu})"
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
     labels: Labels | None = None
+
+    def link_of(self, dispersion: str) -> str:
+        """Return the link of a dispersion's linear predictor."""
+        place = self.dispersions.index(dispersion)
+        return self.dispersion_links[place] if self.dispersion_links else "log"
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
     "zero_inflated_poisson": FamilyName(
         links=("log", "softplus"),
         dispersions=("psi",),
+        dispersion_links=("logit",),
         discrete=True,
         counts=True,
         deviance_powers=(0.0,),
@@ -118,6 +127,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
     "hurdle_poisson": FamilyName(
         links=("log", "softplus"),
         dispersions=("psi",),
+        dispersion_links=("logit",),
         discrete=True,
         counts=True,
         deviance_powers=(0.0,),

@@ -79,8 +79,8 @@ class Family:
 
     - `kernel(y, eta, phi, trials, order)`: the `Derivatives`, up to the given order, of log p less
       `constant(y, trials)`, which no parameter moves.
-    - `saturated(y, phi, trials)`: the largest value of the kernel over all eta; twice what a model
-      falls short of it, summed, is its deviance.
+    - `saturated(y, phi, trials)`: the largest value of the kernel over the mean's eta, every phi
+      known; twice what a model falls short of it, summed, is its deviance.
     - `mean(eta, phi, trials)`: E[y]; for binomial the expected count. Of a response with `n_levels`
       that of each level, ``(levels, ..., rows)``: the level's share, or its expected count.
     - `draw(rng, eta, phi, trials)`: responses, as float64.
@@ -98,6 +98,7 @@ class Family:
     - `fused(y, eta, trials, weights)`: `summed` in fewer passes over one channel, which it
       overwrites; None where it has no short form, and as its answer where these data have none.
     - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
+    - `split(eta, phi)`: where channels stand for dispersions (`predicted`), all of these.
 
     >>> from bayesglm.numerics.families.table import FAMILIES
     >>> family = FAMILIES["poisson", "log"]
@@ -125,6 +126,7 @@ class Family:
     push: Callable[..., Array] | None = None
     fused: Callable[..., Array | None] | None = None
     changes: Changes | None = None
+    split: Callable[..., Sequence[Any]] | None = None
 
     @property
     def words(self) -> FamilyName:
@@ -133,8 +135,16 @@ class Family:
 
     @property
     def dispersion_names(self) -> tuple[str, ...]:
-        """The names of its dispersions."""
-        return self.words.dispersions
+        """The names of its dispersions, those that are channels apart."""
+        return tuple(name for name in self.words.dispersions if name not in self.channels)
+
+    def dispersion_named(self, name: str) -> Dispersion:
+        """Return the record of one of its dispersions."""
+        return self.dispersions[self.dispersion_names.index(name)]
+
+    def every_phi(self, eta: Array, phi: Sequence) -> Sequence[Any]:
+        """Return all dispersions of the vocabulary, those that are channels among them."""
+        return phi if self.split is None else self.split(eta, phi)
 
     def log_likelihood(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """log p(y | eta, phi), elementwise."""

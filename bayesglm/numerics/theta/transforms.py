@@ -35,6 +35,7 @@ class Transform:
     - `log_jacobian(u)`: log |det dx/du|, summed over the last axis.
     - `pull(u, g)`: J'g, the gradient in u of a function whose gradient in x is g.
     - `bend(u, g)`: the matrix sum_k g_k d2x_k/du du' ``(q, q)``, of one u and one g ``(q,)``.
+    - `second(u, g)`: its diagonal, of elementwise transforms for arrays of any shape.
     - `jacobian_slope(u)`, `jacobian_bend(u)`: the first and second derivatives of `log_jacobian`,
       ``(..., q)``, or a number where it is one for all, and ``(q, q)``.
     - `log_natural(u)`, `log_slope(u)`: log x of positive values, and dx_k/du_k / x_k.
@@ -52,12 +53,13 @@ class Transform:
     natural: Callable[[Array], Array]
     inner: Callable[[Array], Array]
     log_jacobian: Callable[[Array], Array]
-    pull: Callable[[Array, Array], Array]
+    pull: Callable[[Array, Any], Array]
     bend: Callable[[Array, Array], Array]
     jacobian_slope: Callable[[Array], Array | float]
     jacobian_bend: Callable[[Array], Array]
     log_natural: Callable[[Array], Array]
     log_slope: Callable[[Array], Array]
+    second: Callable[[Array, Any], Array]
     straight: bool = False
     elementwise: bool = True
     bounded: bool = True
@@ -91,6 +93,7 @@ def _elementwise(
         jacobian_bend=lambda u: _diagonal(bend_of_log(u), u),
         log_natural=lambda u: np.log(natural(u)),
         log_slope=lambda u: slope(u) / natural(u),
+        second=lambda u, g: g * bend(u),
         **traits,
     )
 
@@ -155,10 +158,10 @@ def _ordered_pull(u: Array, g: Array) -> Array:
     return _ordered_steps(u) * np.cumsum(g[..., ::-1], axis=-1)[..., ::-1]
 
 
-def _ordered_bend(u: Array, g: Array) -> Array:
+def _ordered_second(u: Array, g: Array) -> Array:
     bend = _ordered_pull(u, g)
     bend[..., 0] = 0.0
-    return np.diag(bend)
+    return bend
 
 
 def _after_the_first(u: Array) -> Array:
@@ -182,6 +185,7 @@ LOG = Transform(
     jacobian_bend=lambda u: np.zeros((u.shape[-1],) * 2),
     log_natural=_itself,
     log_slope=np.ones_like,
+    second=lambda u, g: g * np.exp(u),
 )
 UNIT = logit(0.0, 1.0)
 # Angles: u is any real number, and x the same angle from -pi to pi.
@@ -201,11 +205,12 @@ ORDERED = Transform(
     _ordered_inner,
     log_jacobian=lambda u: u[..., 1:].sum(axis=-1),
     pull=_ordered_pull,
-    bend=_ordered_bend,
+    bend=lambda u, g: np.diag(_ordered_second(u, g)),
     jacobian_slope=_after_the_first,
     jacobian_bend=lambda u: np.zeros((u.shape[-1],) * 2),
     log_natural=lambda u: np.log(_ordered_natural(u)),
     log_slope=lambda u: _ordered_steps(u) / _ordered_natural(u),
+    second=_ordered_second,
     elementwise=False,
 )
 
