@@ -19,6 +19,7 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
     dims = {str(dim) for dim in dataset.dims}
     named = dataset[[name for name in model.variables if name in dataset.variables]]
     own = RESERVED_DIMS | dispersion_names()
+    own |= {f"{name}_intercept" for name in model.predicted}
     for what, names in (("dim", named.dims), ("coordinate", named.coords)):
         for name in map(str, names):
             fault = "a fit needs the name itself" if name in own else fault_of(name)
@@ -27,7 +28,7 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
                     f"the {what} {name!r} of the data cannot keep its name: {fault}; rename it: "
                     f"data.rename({{{name!r}: '...'}})."
                 )
-    for name in (term.label for term in model.terms):
+    for name in (term.label for term in model.every_term):
         if name in dims:
             raise ModelError(
                 f"term {name!r} is named like a dim of the data; give it another name=, for "
@@ -35,7 +36,7 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
             )
     if model.response in dims:
         raise ModelError(f"response {model.response!r} is named like a dim; rename the variable.")
-    for term in model.terms:
+    for term in model.every_term:
         with_lags = [
             name
             for name in term.variables

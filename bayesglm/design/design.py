@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from bayesglm.design.blocks import Block
+from bayesglm.numerics.families.predicted import predicted
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.columns import Columns
@@ -30,11 +31,27 @@ NARROW = 8
 MANY_LEVELS = 8  # of a factor, from which on it is read by its codes: chosen
 
 
+class Beside(NamedTuple):
+    """The linear predictor of a parameter beside the mean: its name, and how many blocks it has."""
+
+    name: str
+    n_blocks: int
+
+
+class Line(NamedTuple):
+    """One linear predictor: its intercept's name, its blocks and their numbers among all."""
+
+    intercept: str | None
+    blocks: tuple[Block, ...]
+    first: int
+
+
 @dataclass(frozen=True)
 class Predictors:
-    """The linear predictor's columns for one neuron, over the kept rows of the data.
+    """The linear predictors' columns for one neuron, over the kept rows of the data.
 
     Column 0 is the intercept where the model has one; the blocks follow in the order of terms.
+    Then follow the intercept and the blocks of each linear predictor ``beside`` the mean's.
     """
 
     blocks: tuple[Block, ...]
@@ -45,26 +62,66 @@ class Predictors:
     offset: Array | None
     trials: Array | None
     copies: int = 1  # how many neurons of the population have predictors of their own
+    beside: tuple[Beside, ...] = ()
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The linear predictors, the mean's first."""
+        stop = len(self.blocks) - sum(one.n_blocks for one in self.beside)
+        lines = [Line("intercept" if self.intercept else None, self.blocks[:stop], 0)]
+        for one in self.beside:
+            start, stop = stop, stop + one.n_blocks
+            lines.append(Line(f"{one.name}_intercept", self.blocks[start:stop], start))
+        return tuple(lines)
 
     @cached_property
     def n_coefficients(self) -> int:
-        """Number of columns, the intercept's included."""
-        return int(self.intercept) + sum(block.size for block in self.blocks)
+        """Number of columns, the intercepts' included."""
+        return self.runs[-1].stop
 
     @cached_property
     def places(self) -> dict[str, slice]:
         """Where each term's coefficients stand, ``intercept`` included."""
-        found = {"intercept": slice(0, 1)} if self.intercept else {}
-        start = int(self.intercept)
-        for block in self.blocks:
-            found[block.name] = slice(start, start + block.size)
-            start += block.size
-        return found
+        places: dict[str, slice] = {}
+        stop = 0
+        for line in self.lines:
+            own = [(line.intercept, 1)] if line.intercept else []
+            for name, size in [*own, *((block.name, block.size) for block in line.blocks)]:
+                start, stop = stop, stop + size
+                places[name] = slice(start, stop)
+        return places
+
+    @cached_property
+    def runs(self) -> tuple[slice, ...]:
+        """Where the coefficients of each linear predictor stand."""
+        runs: list[slice] = []
+        for line in self.lines:
+            start = runs[-1].stop if runs else 0
+            size = (line.intercept is not None) + sum(block.size for block in line.blocks)
+            runs.append(slice(start, start + size))
+        return tuple(runs)
+
+    @property
+    def channels(self) -> tuple[slice, ...] | None:
+        """The same where there are several; None where there is one."""
+        return self.runs if self.beside else None
+
+    @property
+    def of_mean(self) -> tuple[Block, ...]:
+        """The blocks of the mean's linear predictor."""
+        return self.lines[0].blocks
+
+    def line_of(self, k: int) -> int:
+        """Return the number of the linear predictor to which the k-th block belongs."""
+        return max(c for c, line in enumerate(self.lines) if line.first <= k)
 
     def labels(self) -> list[str]:
         """Return a name for every column, for messages."""
-        names = ["intercept"] if self.intercept else []
-        return names + [block.label(k) for block in self.blocks for k in range(block.size)]
+        names = []
+        for line in self.lines:
+            names += [line.intercept] if line.intercept else []
+            names += [block.label(k) for block in line.blocks for k in range(block.size)]
+        return names
 
     def columns(self, part: slice) -> Array:
         """Return the columns of some kept rows, ``(rows, n_coefficients)``."""
@@ -73,7 +130,14 @@ class Predictors:
     def block(self, part: slice) -> Rows:
         """Return some kept rows for products, without a response."""
         n = len(range(*part.indices(len(self.rows))))
-        return Rows(lambda: self.parts(part), self.n_coefficients, np.zeros(n))
+        offset = 0.0 if self.offset is None else self.offset[self.rows[part]]
+        return Rows(
+            lambda: self.parts(part),
+            self.n_coefficients,
+            np.zeros(n),
+            offset,
+            channels=self.channels,
+        )
 
     def samples(self, part: slice) -> Any:
         """Return the samples of some kept rows, as a slice where they leave none out."""
@@ -88,21 +152,24 @@ class Predictors:
     def parts(self, part: slice, but: tuple[int, ...] = ()) -> list[tuple[slice, Columns]]:
         """Return the columns of some kept rows with their places, but those of some blocks."""
         if self._keeps_all and not but:
-            return [(slice(0, self.n_coefficients), Dense(self._kept[part]))]
+            pairs = zip(self.runs, self._kept, strict=True)
+            return [(run, Dense(kept[part])) for run, kept in pairs]
         rows, places = self.rows[part], self.places
         parts: list[tuple[slice, Columns]] = []
-        if self.intercept:
-            parts.append((places["intercept"], Ones(len(rows))))
-        for blocks in self._runs(but):
-            where = slice(places[blocks[0].name].start, places[blocks[-1].name].stop)
-            parts.append((where, side_by_side([block.on(rows) for block in blocks], len(rows))))
+        for line in self.lines:
+            if line.intercept:
+                parts.append((places[line.intercept], Ones(len(rows))))
+            for blocks in self._read_together(line, but):
+                where = slice(places[blocks[0].name].start, places[blocks[-1].name].stop)
+                columns = side_by_side([block.on(rows) for block in blocks], len(rows))
+                parts.append((where, columns))
         return parts
 
-    def _runs(self, but: tuple[int, ...]) -> list[list[Block]]:
+    def _read_together(self, line: Line, but: tuple[int, ...]) -> list[list[Block]]:
         """Return blocks in runs that are read as one matrix: neighbours of few columns."""
         runs: list[list[Block]] = []
         narrow = False
-        for k, block in enumerate(self.blocks):
+        for k, block in enumerate(line.blocks, start=line.first):
             if k in but:
                 narrow = False
                 continue
@@ -129,13 +196,18 @@ class Predictors:
         return numbers * self.copies <= SMALL
 
     @cached_property
-    def _kept(self) -> Array:
-        X = np.empty((len(self.rows), self.n_coefficients))
-        if self.intercept:
-            X[:, 0] = 1.0
-        for block in self.blocks:
-            X[:, self.places[block.name]] = block.columns(self.rows)
-        return X
+    def _kept(self) -> tuple[Array, ...]:
+        """The columns of each linear predictor."""
+        matrices = []
+        for line, run in zip(self.lines, self.runs, strict=True):
+            X = np.empty((len(self.rows), run.stop - run.start))
+            if line.intercept:
+                X[:, 0] = 1.0
+            for block in line.blocks:
+                where = self.places[block.name]
+                X[:, where.start - run.start : where.stop - run.start] = block.columns(self.rows)
+            matrices.append(X)
+        return tuple(matrices)
 
 
 @dataclass(frozen=True)
@@ -168,6 +240,7 @@ class Design:
                 None if self.weights is None else self.weights[samples],
                 None if predictors.trials is None else predictors.trials[samples],
                 first=part.start,
+                channels=predictors.channels,
             )
 
         if self.n_rows * predictors.n_coefficients > SMALL:
@@ -203,6 +276,11 @@ class Plan:
         return "" if self.labels is None else f" ({self.population}={self.labels[neuron]})"
 
 
-def family_of(model: GLM) -> Family:
-    """Return the functions of the model's family and link."""
+def plain_family_of(model: GLM) -> Family:
+    """Return the record of the model's family and link, in which only the mean is predicted."""
     return FAMILIES[model.family, model.link_name]
+
+
+def family_of(model: GLM) -> Family:
+    """Return the functions of the model's family and link, with a channel for each predictor."""
+    return predicted(plain_family_of(model), tuple(model.predicted))

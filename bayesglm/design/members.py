@@ -25,7 +25,8 @@ Array = np.ndarray
 def kinship(predictors: Predictors) -> Hashable:
     """Return what predictors that can go side by side have in common: all but their own blocks."""
     known = (id(predictors.rows), id(predictors.offset), id(predictors.trials))
-    return (known, predictors.intercept, tuple(block.size for block in predictors.blocks))
+    sizes = tuple(block.size for block in predictors.blocks)
+    return (known, predictors.intercept, sizes, predictors.beside)
 
 
 def share_columns(designs: Sequence[Design]) -> bool:
@@ -59,6 +60,7 @@ def joint_source(designs: Sequence[Design]) -> Source:
             None if picked else lines,
             part.start,
             partial(_panels, designs, own, part) if own else None,
+            predictors.channels,
         )
 
     return Source(designs[0].n_rows, form)

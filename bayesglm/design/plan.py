@@ -104,7 +104,7 @@ def _storable(dataset: xr.Dataset) -> xr.Dataset:
 def _roles(model: GLM) -> dict[str, str]:
     """Return what each variable is that the model reads beside the response."""
     roles = {variable: role for role, variable in reversed(model.roles.items())}
-    of_terms = [one for term in reversed(model.terms) for one in term.roles.items()]
+    of_terms = [one for term in reversed(model.every_term) for one in term.roles.items()]
     return dict(of_terms) | roles
 
 

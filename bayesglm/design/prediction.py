@@ -27,7 +27,7 @@ def plan_prediction(
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
     """Lay the predictors of a fitted model on new data, which may lack response and weights."""
     dataset = as_dataset(data)
-    first = next((name for term in model.terms for name in term.variables), model.response)
+    first = next((name for term in model.every_term for name in term.variables), model.response)
     dim = sample_dim_of(dataset, first)
     dataset = plainly_labelled(as_dataset(dataset, dim))
     check_names(model, dataset)

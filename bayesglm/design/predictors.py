@@ -1,4 +1,4 @@
-"""The linear predictor of one neuron: its blocks, its known part, and the samples in use."""
+"""The linear predictors of one neuron: their blocks, the known part, and the samples in use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.design import Predictors
+from bayesglm.design.design import Beside, Predictors
 from bayesglm.design.readings import Readings
 from bayesglm.design.roles import known_part, per_sample
 from bayesglm.design.terms.table import build_block
@@ -26,7 +26,7 @@ def lay_beside(model: GLM, readings: Readings, first: Predictors) -> Predictors:
         build_block(term, readings)
         if term.reads_response or readings.is_own(term.variables)
         else block
-        for term, block in zip(model.terms, first.blocks, strict=True)
+        for term, block in zip(model.every_term, first.blocks, strict=True)
     )
     changed: dict[str, Any] = {}
     if any(block is not other for block, other in zip(blocks, first.blocks, strict=True)):
@@ -42,7 +42,7 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
     """Lay the terms of a model on one neuron's data; ``counted`` samples count for some neuron."""
     offset = known_part(model, readings)
     trials = per_sample(model, readings, "trials")
-    blocks = tuple(build_block(term, readings) for term in model.terms)
+    blocks = tuple(build_block(term, readings) for term in model.every_term)
     n = readings.clock.n_samples
     keep = np.ones(n, dtype=bool)
     if model.edges == "drop":
@@ -66,4 +66,13 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
             if getattr(model, role)
         )
         raise DataError(f"{zero} are zero for every sample in use; no sample counts.")
-    return Predictors(blocks, model.intercept is not None, rows, n, n_incomplete, offset, trials)
+    return Predictors(
+        blocks,
+        model.intercept is not None,
+        rows,
+        n,
+        n_incomplete,
+        offset,
+        trials,
+        beside=tuple(Beside(name, len(one.terms)) for name, one in model.predicted.items()),
+    )

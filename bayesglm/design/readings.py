@@ -57,7 +57,7 @@ class Readings:
 
 def clock_of(model: GLM, dataset: xr.Dataset, dim: str) -> Clock:
     """Read the trials and time of the samples, regular ones where a term of the model has lags."""
-    lagged = next((term.label for term in model.terms if term.is_lagged), None)
+    lagged = next((term.label for term in model.every_term if term.is_lagged), None)
     if lagged is not None:
         ask_for_time(dataset, dim, f"term {lagged!r}", model.variables)
     return read_clock(dataset, dim, lagged)

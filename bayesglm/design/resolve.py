@@ -2,7 +2,8 @@
 
 A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation of its predictor
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
-a response with a unit whose link keeps it, else 1. Frequency weights count in both, so that a
+a response with a unit whose link keeps it, else 1. Terms of other parameters than the mean get
+Normal(1 / s_x) on their link. Frequency weights count in both, so that a
 row of weight 2 is the row twice; lagged predictors are measured over all samples. A dispersion gets
 what its family's record says. The effects of a factor's levels get
 Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. Sources:
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.blocks import Block
-from bayesglm.design.design import Design, Plan, family_of
+from bayesglm.design.design import Design, Plan, plain_family_of
 from bayesglm.design.variables import LARGEST, runs
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.record import Spread
@@ -33,20 +34,29 @@ DEFAULT_SCALE = 2.5
 def resolve(plan: Plan) -> Plan:
     """Return the plan with all that the data decide written into its model: priors, levels."""
     model, blocks = plan.model, plan.designs[0].predictors.blocks
-    terms = tuple(
+    terms = [
         settled(term, model.prior_of(term) or _default_prior(plan, place), block.settles)
-        for place, (term, block) in enumerate(zip(model.terms, blocks, strict=True))
-    )
-    dispersion: Any = model.dispersion
-    if dispersion is None and family_of(model).dispersions:
-        dispersion = _default_dispersion(plan)
-    return replace(plan, model=replace(model, terms=terms, prior=None, dispersion=dispersion))
+        for place, (term, block) in enumerate(zip(model.every_term, blocks, strict=True))
+    ]
+    names = FAMILY_NAMES[model.family].dispersions
+    dispersion = {name: _settled_dispersion(plan, name) for name in names}
+    model = replace(model, dispersion=dispersion or None)
+    return replace(plan, model=model.with_terms(terms, prior=None))
 
 
-def _default_dispersion(plan: Plan) -> DispersionPrior:
-    """Return the default prior of the family's first dispersion."""
-    family = family_of(plan.model)
-    name, record = family.dispersion_names[0], family.dispersions[0]
+def _settled_dispersion(plan: Plan, name: str) -> Any:
+    """Return what is said of a dispersion, its own default prior where that says nothing."""
+    stated = plan.model.dispersion_of(name)
+    if stated is None:
+        return _default_dispersion(plan, name)
+    if name in plan.model.predicted and stated.prior is None:
+        return replace(stated, prior=_default_dispersion(plan, name))
+    return stated
+
+
+def _default_dispersion(plan: Plan, name: str) -> DispersionPrior:
+    """Return the default prior of one of the family's dispersions."""
+    record = plain_family_of(plan.model).dispersion_named(name)
     numbers: list[dict[str, float]] = []
     for neuron, design in enumerate(plan.designs):
         mean, sd = _mean_of_response(design), _sd_of_response(design)
@@ -74,11 +84,14 @@ def data_scale(plan: Plan, place: int) -> float:
 def _default_prior(plan: Plan, place: int) -> CoefficientPrior:
     scales = _default_scales(plan, place)
     block = plan.designs[0].predictors.blocks[place]
-    return plan.model.terms[place].default_prior(_for_neurons(plan, scales, block.unit_shape))
+    return plan.model.every_term[place].default_prior(_for_neurons(plan, scales, block.unit_shape))
 
 
 def _default_scales(plan: Plan, place: int) -> list[Array]:
-    """Return 2.5 s_y / s_x of every neuron, one number or one per column."""
+    """Return 2.5 s_y / s_x of every neuron, one number or one per column.
+
+    On the link of another parameter than the mean, 1 / s_x.
+    """
     scales = []
     for neuron, design in enumerate(plan.designs):
         block = design.predictors.blocks[place]
@@ -91,7 +104,9 @@ def _default_scales(plan: Plan, place: int) -> list[Array]:
                 "in use, so no prior can be scaled by it; remove the term or give it a prior=."
             )
         with np.errstate(over="ignore"):
-            scale = DEFAULT_SCALE * _response_scale(plan, design) / sds
+            of_mean = place < len(plan.model.terms)
+            unit = DEFAULT_SCALE * _response_scale(plan, design) if of_mean else 1.0
+            scale = unit / sds
         if not np.all((scale > 0) & np.isfinite(scale)):
             raise DataError(
                 f"predictor {block.name!r}{plan.name_of(neuron)} varies by too little or too much "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesglm.design.design import Design, Plan, family_of
+from bayesglm.design.design import Design, Plan, family_of, plain_family_of
 from bayesglm.design.variables import place
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Flat
@@ -45,8 +46,10 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
 
 
 def _needs_variation(model: GLM) -> bool:
-    told = any(record.needs_spread for record in family_of(model).dispersions)
-    learned = told and not isinstance(model.dispersion, (float, tuple))
+    family = plain_family_of(model)
+    pairs = zip(family.dispersion_names, family.dispersions, strict=True)
+    told = (name for name, record in pairs if record.needs_spread)
+    learned = any(not is_fixed(model.dispersion_of(name)) for name in told)
     return learned or isinstance(model.intercept, Flat)
 
 

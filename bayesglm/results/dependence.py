@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.channels import predictors as predictors_of
 
 Array = np.ndarray
 ROWS = 4096  # residuals that are computed at a time: chosen
@@ -38,9 +39,9 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     objective, predictors = problem.natural, problem.design.predictors
     residuals = []
     for rows in problem.design.source.ranges(ROWS):
-        eta = rows.times(mean_theta[None, : objective.n_coefficients])[0] + rows.offset
+        eta = predictors_of(rows, objective.w(mean_theta[None]))[:, 0]
         residuals.append(
-            rows.y - objective.family.mean(eta[None], objective.phi(mean_theta), rows.trials)
+            rows.y - objective.family.mean(eta, objective.phi(mean_theta), rows.trials)
         )
     residual = np.concatenate(residuals)
     residual = residual - residual.mean()

@@ -79,10 +79,12 @@ def _summarised(
     problem: Problem, theta: Array, centre: Array, k: int, prob: float | None
 ) -> dict[str, Array]:
     """Return both units of one neuron's block ``k``, of its draws with bands."""
-    link = theta[:, problem.places[problem.design.predictors.blocks[k].name]]
-    phi = [np.reshape(one, (-1, 1)) for one in problem.natural.phi(theta)]
+    predictors = problem.design.predictors
+    link = theta[:, problem.places[predictors.blocks[k].name]]
+    phi = [np.reshape(value, (-1, 1)) for value in problem.natural.phi(theta)]
+    response = _response(problem, link, centre, phi, predictors.line_of(k))
     found: dict[str, Array] = {}
-    for name, values in (("link", link), ("response", _response(problem, link, phi, centre))):
+    for name, values in (("link", link), ("response", response)):
         if not len(values):  # an interruption left this neuron without draws
             values = np.full((1, link.shape[1]), np.nan)
         found[name] = mean_of(values)
@@ -92,18 +94,31 @@ def _summarised(
     return found
 
 
-def _response(problem: Problem, w: Array, phi: list[Array], centre: Array) -> Array:
-    """Return the change of the mean response, per draw and coefficient, from an average eta."""
-    mean = problem.natural.family.mean
+def _response(problem: Problem, w: Array, centre: Array, phi: list[Array], channel: int) -> Array:
+    """Return what a change of one linear predictor by w makes of its parameter, from ``centre``.
+
+    Of the first channel the parameter is the mean response. Arrays are per draw and coefficient;
+    ``centre`` holds the average of each linear predictor per draw.
+    """
+    family = problem.natural.family
+
+    def value(eta: Array) -> Array:
+        if channel == 0:
+            return family.mean(eta, phi, None)
+        place = family.words.dispersions.index(family.channels[channel])
+        return family.every_phi(eta, phi)[place]
+
+    at = np.broadcast_to(centre[..., None], (*centre.shape, w.shape[1]))
+    moved = at.copy()
     with np.errstate(over="ignore", invalid="ignore"):
-        centre = centre[None, :, None]
-        change = mean(centre + w, phi, None) - mean(centre, phi, None)
+        moved[channel] += w
+        change = value(moved) - value(at)
     # Where both are beyond the largest float: the mean rises with eta, whatever the link.
     return np.where(np.isnan(change), np.where(w == 0.0, 0.0, np.copysign(np.inf, w)), change)
 
 
 def _average_eta(problem: Problem, theta: Array) -> Array:
-    """Return the average linear predictor per draw; a row of weight 2 counts twice."""
+    """Return the average linear predictors ``(channels, draws)``; a row counts by its weight."""
     w = theta[:, : problem.natural.n_coefficients]
     n = sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(ROWS))
     average, offset = np.zeros(w.shape[1]), 0.0
@@ -111,8 +126,11 @@ def _average_eta(problem: Problem, theta: Array) -> Array:
         shares = _counts(rows) / n  # of the sum, which may be beyond the largest float
         average += rows.adjoint(shares[None])[0]
         offset += float(np.sum(shares * rows.offset))
+    runs = problem.design.predictors.runs
     with np.errstate(over="ignore"):
-        return w @ average + offset
+        every = np.stack([w[:, run] @ average[run] for run in runs])
+    every[0] += offset
+    return every
 
 
 def _counts(rows: Rows) -> Array:

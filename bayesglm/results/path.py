@@ -43,7 +43,7 @@ def prior_path(
         The scales to go through, in units of the coefficients; any order.
     term : str, optional
         The term whose prior takes these scales, in place of one that is learned too; by default
-        every term whose prior has one.
+        every term of the mean whose prior has one.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def prior_path(
 def scale_coords(model: GLM, chosen: list[str], scales: Array) -> dict[str, Array]:
     """Return scales and, where the chosen terms' priors are penalties of one weight, that."""
     coords = {"scale": scales}
-    kinds = {type(one.prior) for one in model.terms if one.label in chosen}
+    kinds = {type(one.prior) for one in model.every_term if one.label in chosen}
     power = kinds.pop().traits.power if len(kinds) == 1 else None
     if power is not None:
         coords["penalty"] = scales**-power
@@ -135,14 +135,15 @@ def checked_scales(scales: Iterable[float]) -> Array:
 
 
 def terms_with_scale(model: GLM, term: str | None) -> list[str]:
-    """Return the term, or all terms whose prior has a scale; raises ModelError without any."""
-    labels = [one.label for one in model.terms]
+    """Return the term, or all of the mean's whose prior has a scale; ModelError without any."""
+    labels = [one.label for one in model.every_term]
     if term is not None and not is_among(term, labels):
         raise ModelError(
             f"the model has no term {shown(term)}; its terms are {', '.join(labels) or 'none'}."
             f"{closest(term, labels)}"
         )
-    with_scale = [one.label for one in model.terms if _has_scale(one.prior)]
+    some = model.terms if term is None else model.every_term
+    with_scale = [one.label for one in some if _has_scale(one.prior)]
     if term is None and not with_scale:
         raise ModelError(
             "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
@@ -179,6 +180,6 @@ def with_scales(plan: Plan, scales: Mapping[str, float]) -> Plan:
         replace(one, prior=replace(one.prior, scale=scales[one.label]))
         if one.label in scales
         else one
-        for one in plan.model.terms
+        for one in plan.model.every_term
     )
-    return replace(plan, model=replace(plan.model, terms=terms))
+    return replace(plan, model=plan.model.with_terms(terms))

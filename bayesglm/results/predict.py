@@ -14,9 +14,17 @@ from bayesglm.design.response_levels import as_labels
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.opened import parameter_group, reopen, stored_data, thetas_of
+from bayesglm.inference.tree.opened import (
+    model_of,
+    parameter_group,
+    reopen,
+    stored_data,
+    thetas_of,
+)
+from bayesglm.numerics.density.channels import predictors as linear_predictors
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import finished, quantiles_of
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import closest, is_among, shown
 
 if TYPE_CHECKING:
@@ -43,10 +51,11 @@ def predict(
     data : Dataset, DataFrame or mapping, optional
         New data with the predictors, offset, exposure and trials (weights and, without a history
         term, the response are not needed); the data of the fit by default.
-    kind : {"mean", "response", "linear"}
+    kind : {"mean", "response", "linear"} or a dispersion's name
         ``"mean"`` is E[y], the binomial's expected count; ``"response"`` draws new responses;
-        ``"linear"`` is eta. With a history term the predictions are one step ahead, given the
-        recorded past.
+        ``"linear"`` is eta of the mean; ``"sigma"`` is gaussian's sigma of each sample, and so for
+        other dispersions, with or without a linear predictor of their own. With a history term the
+        predictions are one step ahead, given the recorded past.
     seed : int
         Seed of ``"response"``.
     quantiles : sequence of float, optional
@@ -77,9 +86,10 @@ def predict(
     >>> bg.predict(found, {"x": [0.0, 1.0]})["y"].round(2).values
     array([1.34, 3.1 ])
     """
-    if not is_among(kind, KINDS):
+    kinds = (*KINDS, *FAMILY_NAMES[model_of(fit).family].dispersions)
+    if not is_among(kind, kinds):
         raise ModelError(
-            f"unknown kind {shown(kind)}; predict knows {', '.join(KINDS)}.{closest(kind, KINDS)}"
+            f"unknown kind {shown(kind)}; predict knows {', '.join(kinds)}.{closest(kind, kinds)}"
         )
     seed = check_seed(seed)
     problems = reopen(fit)
@@ -185,17 +195,22 @@ def _blocks(
         part = slice(start, start + size)
         rows = predictors.rows[part]
         with np.errstate(over="ignore", invalid="ignore"):
-            eta = predictors.block(part).times(w)
-            if predictors.offset is not None:
-                eta = eta + predictors.offset[rows]
+            eta = linear_predictors(predictors.block(part), w)
         trials = None if predictors.trials is None else predictors.trials[rows]
-        _check_finite(problem, eta, rows, "linear predictor")
+        for of_parameter in eta:
+            _check_finite(problem, of_parameter, rows, "linear predictor")
         if kind == "linear":
-            yield part, eta
+            yield part, eta[0]
             continue
-        mean = objective.family.mean(eta[None], phi, trials)
+        family = objective.family
+        if kind in family.words.dispersions:
+            value = family.every_phi(eta, phi)[family.words.dispersions.index(kind)]
+            _check_finite(problem, value, rows, f"predicted {kind}")
+            yield part, np.broadcast_to(value, eta[0].shape)
+            continue
+        mean = family.mean(eta, phi, trials)
         _check_finite(problem, mean, rows, "predicted mean")
-        yield part, mean if kind == "mean" else objective.family.draw(rng, eta[None], phi, trials)
+        yield part, mean if kind == "mean" else family.draw(rng, eta, phi, trials)
 
 
 def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> None:

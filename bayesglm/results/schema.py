@@ -46,7 +46,7 @@ def check_tree(tree: xr.DataTree) -> None:
     """
     model = model_of(tree)
     if tree.attrs.get("method") == "tuning":
-        return _check_tuning(tree, [term.label for term in model.terms])
+        return _check_tuning(tree, [term.label for term in model.every_term])
     group = next((name for name in LEADS if name in tree.children), None)
     if group is None:
         raise DataError(

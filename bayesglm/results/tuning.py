@@ -209,11 +209,11 @@ def _check_method(method: str, by: str | None) -> None:
 
 def _automatic(plan: Plan, label: str) -> Array:
     """Return the scales to look at first, in order."""
-    place = [one.label for one in plan.model.terms].index(label)
+    place = [one.label for one in plan.model.every_term].index(label)
     try:
         centre = data_scale(plan, place)
     except DataError:  # a predictor that does not vary: its prior's own scale is all there is
-        prior = plan.model.terms[place].prior
+        prior = plan.model.every_term[place].prior
         centre = float(np.exp(np.mean(np.log((learned_scale(prior) or prior).scale))))
     return centre * 10.0**DECADES
 

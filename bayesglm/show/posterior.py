@@ -64,7 +64,7 @@ def plot_posterior(
     'x'
     """
     model = _checked(fit, map)
-    names = [one.label for one in model.terms]
+    names = [one.label for one in model.every_term]
     if term is None and not names:
         raise DataError("the model of this fit has no term to draw, only an intercept.")
     name = names[0] if term is None else term
@@ -118,7 +118,7 @@ def _checked(fit: Any, map: Any) -> GLM:
 
 
 def _kinked_at_zero(model: GLM, name: str) -> bool:
-    prior = next(one.prior for one in model.terms if one.label == name)
+    prior = next(one.prior for one in model.every_term if one.label == name)
     return PRIORS[type(prior).__name__].holds and not np.any(np.asarray(getattr(prior, "loc", 0.0)))
 
 

@@ -188,7 +188,7 @@ class Story:
         fit = next(iter(self.fits.values()))
         dim = fit.attrs["sample_dim"]
         dataset = stored_data(fit)
-        terms = model_of(fit).terms
+        terms = model_of(fit).every_term
         roles = {name: role for term in terms for name, role in term.roles.items()}
         factors = {name for name, role in roles.items() if role == FACTOR}
         part = dataset.drop_vars(factors & dataset.data_vars.keys())

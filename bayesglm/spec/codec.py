@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.dispersions import Dispersions, Predictor
 from bayesglm.spec.hints import closest
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
@@ -14,7 +15,14 @@ from bayesglm.spec.terms.table import TERMS
 
 DEEPEST = 32  # brackets inside brackets; a model has fewer, even with arrays of many dims
 LEAVES = {str, int, float, bool}  # what JSON holds as it is; levels may be very many of them
-KINDS: tuple[Any, ...] = (GLM, *TERMS, *COEFFICIENT_PRIORS, *DISPERSION_PRIORS)
+KINDS: tuple[Any, ...] = (
+    GLM,
+    Dispersions,
+    Predictor,
+    *TERMS,
+    *COEFFICIENT_PRIORS,
+    *DISPERSION_PRIORS,
+)
 NOUNS = {kind.__name__: kind for kind in KINDS}
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.dispersions import (
+    Predictor,
+    Stated,
+    frozen_dispersions,
+    predictors_of,
+    stated_of,
+    with_terms,
+)
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.hints import call_of, is_among, meant, prior_hint, shown, verb_hint
 from bayesglm.spec.names import CARRIED, fault_of, first_repeat
 from bayesglm.spec.noun import noun, put, put_plain_strings
-from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.priors import (
     COEFFICIENT_PRIORS,
-    DISPERSION_PRIORS,
     CoefficientPrior,
-    DispersionPrior,
     Flat,
     learned_scale,
 )
@@ -64,9 +70,14 @@ class GLM:
     intercept : prior or None
         Prior of the raw intercept (no `RandomWalk`, which needs dims); ``Flat()`` by default,
         None removes the intercept.
-    dispersion : prior or number, optional
+    dispersion : prior, number or mapping, optional
         Of gaussian's sigma: a prior of sigma itself (`HalfNormal`, `HalfStudentT`,
-        `Exponential`, `Flat`), or a fixed number. By default HalfStudentT(sd(y)).
+        `Exponential`, `Flat`), or a fixed number. By default HalfStudentT(sd(y)). By the name of
+        the parameter, of which a family may have several, ``{"sigma": HalfNormal(1.0)}``. A list
+        of terms makes the parameter a linear predictor of its own, on its own link:
+        ``{"sigma": ["x", Group("g")]}`` is log(sigma) = sigma_intercept + sigma_x x + sigma_g[g].
+        A prior in the list is that of sigma itself where all terms are zero, by default what it
+        is without terms; terms without one get Normal(1/sd(x)).
     trials : str, optional
         Binomial only, and required there: the variable with the number of trials.
     offset : str, optional
@@ -113,7 +124,7 @@ class GLM:
     link: str | None = None
     prior: CoefficientPrior | None = None
     intercept: CoefficientPrior | None = Flat()
-    dispersion: DispersionPrior | Number | None = None
+    dispersion: Stated | Mapping[str, Any] | None = None
     trials: str | None = None
     offset: str | None = None
     exposure: str | None = None
@@ -138,10 +149,34 @@ class GLM:
         return self.link or FAMILY_NAMES[self.family].links[0]
 
     @property
+    def predicted(self) -> dict[str, Predictor]:
+        """The parameters beside the mean that have a linear predictor of their own, by name."""
+        return predictors_of(self.dispersion)
+
+    @property
+    def every_term(self) -> tuple[Any, ...]:
+        """The terms of all linear predictors, the mean's first."""
+        others = (term for one in self.predicted.values() for term in one.terms)
+        return (*self.terms, *others)
+
+    def with_terms(self, terms: Sequence[Term], **fields: Any) -> GLM:
+        """Return the model with others for `every_term`, in that order, and with other fields."""
+        kept, own = list(terms), {}
+        mean, kept = kept[: len(self.terms)], kept[len(self.terms) :]
+        for name, one in self.predicted.items():
+            own[name], kept = tuple(kept[: len(one.terms)]), kept[len(one.terms) :]
+        dispersion = with_terms(fields.pop("dispersion", self.dispersion), own)
+        return replace(self, terms=tuple(mean), dispersion=dispersion, **fields)
+
+    def dispersion_of(self, name: str) -> Any:
+        """Return what is said of one of the family's dispersions; None where the data decide."""
+        return stated_of(self.dispersion, name)
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Every variable of the data that the model reads, the response first."""
         names = [self.response]
-        for term in self.terms:
+        for term in self.every_term:
             names.extend(term.variables)
         names.extend(self.roles.values())
         return tuple(dict.fromkeys(names))
@@ -154,11 +189,17 @@ class GLM:
     @property
     def has_history(self) -> bool:
         """Whether the response's own past is a predictor."""
-        return any(term.reads_response for term in self.terms)
+        return any(term.reads_response for term in self.every_term)
 
     def prior_of(self, term: Term) -> CoefficientPrior | None:
-        """Return the prior of a term: its own, the model's, or None where the data decide."""
-        return self.prior if term.prior is None and term.takes_model_prior else term.prior
+        """Return the prior of a term: its own, the model's, or None where the data decide.
+
+        The model's is that of the mean's terms.
+        """
+        if term.prior is not None or not term.takes_model_prior:
+            return term.prior
+        others = self.every_term[len(self.terms) :]
+        return None if term.label in [one.label for one in others] else self.prior
 
     def to_json(self) -> str:
         """Write the model as JSON text that `from_json` reads back to an equal model."""
@@ -259,31 +300,7 @@ def _check_priors(model: GLM) -> None:
             f"intercept={model.intercept!r}: a single coefficient says next to nothing of its own "
             "scale; give the intercept's prior a number."
         )
-    names = FAMILY_NAMES[model.family].dispersions
-    if model.dispersion is None:
-        return
-    if not names:
-        raise ModelError(
-            f"family {model.family!r} has no dispersion; remove dispersion={model.dispersion!r}."
-        )
-    dispersion: Any = model.dispersion
-    if isinstance(dispersion, Mapping):
-        unknown = [name for name in dispersion if name not in names]
-        if unknown or not dispersion:
-            raise ModelError(
-                f"dispersion names {unknown}; family {model.family!r} has {', '.join(names)}."
-            )
-        dispersion = dispersion[names[0]]
-    if isinstance(dispersion, (Real, tuple, list)) or hasattr(dispersion, "tolist"):
-        put(model, dispersion=frozen_number(f"dispersion ({names[0]})", dispersion, positive=True))
-    elif isinstance(dispersion, DISPERSION_PRIORS):
-        put(model, dispersion=dispersion)
-    else:
-        kinds = ", ".join(prior.__name__ for prior in DISPERSION_PRIORS)
-        raise ModelError(
-            f"dispersion must be a positive number or a prior of a positive parameter ({kinds}), "
-            f"got {shown(dispersion)}."
-        )
+    put(model, dispersion=frozen_dispersions(model.family, model.dispersion))
 
 
 def _intercept_hint(given: object) -> str:
@@ -334,7 +351,7 @@ def _shown(name: str) -> str:
 
 
 def _check_names(model: GLM) -> None:
-    labels = [term.label for term in model.terms]
+    labels = [term.label for term in model.every_term]
     dispersions = FAMILY_NAMES[model.family].dispersions
     for what, name in [("response", model.response), *(("term", label) for label in labels)]:
         rename = "rename the variable" if what == "response" else "give the term another name="
@@ -358,7 +375,7 @@ def _check_names(model: GLM) -> None:
             f"two terms are named {twice!r}; give one of them another name=, for example "
             f"name='{twice}_2'."
         )
-    for term in model.terms:
+    for term in model.every_term:
         if model.response in term.variables:
             raise ModelError(
                 f"term {term.label!r} predicts {model.response!r} from itself; use History for "
@@ -366,6 +383,7 @@ def _check_names(model: GLM) -> None:
             )
     taken = {model.response, *labels}
     derived = {name + suffix for name in (*taken, *dispersions) for suffix in DERIVED}
+    derived |= {f"{name}_intercept" for name in model.predicted}
     derived |= {f"{name}_data" for name in model.roles.values()}
     derived |= {f"{name}_{role}_data" for role, name in model.roles.items()}
     if model.weights is not None:

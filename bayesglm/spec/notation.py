@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,30 +17,55 @@ if TYPE_CHECKING:
 
 def model_text(model: GLM) -> str:
     """Write a model over several lines: likelihood, linear predictor, priors and penalties."""
-    family = FAMILY_NAMES[model.family]
-    index = "[t]" if any(term.is_lagged for term in model.terms) else "[i]"
-    mean = LINK_NAMES[model.link_name].mean.format(eta=f"eta{index}")
-    likelihood = family.notation.format(mu=mean, trials=f"{model.trials}{index}")
-    weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
+    index = "[t]" if any(term.is_lagged for term in model.every_term) else "[i]"
     parts = [f"{model.offset}{index}"] if model.offset else []
     parts += [f"log({model.exposure}){index}"] if model.exposure else []
     parts += ["intercept"] if model.intercept is not None else []
     parts += [term.summand(model.response, index) for term in model.terms]
     lines = [
-        f"{model.response}{index} ~ {likelihood}{weighted}",
+        f"{model.response}{index} ~ {_likelihood_text(model, index)}",
         f"eta{index} = {' + '.join(parts) or '0'}",
     ]
+    for name, one in model.predicted.items():
+        parts = [f"{name}_intercept"]
+        parts += [term.summand(model.response, index) for term in one.terms]
+        link = FAMILY_NAMES[model.family].link_of(name)
+        lines.append(f"{link}({name}{index}) = {' + '.join(parts)}")
+    lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in _priors(model)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _likelihood_text(model: GLM, index: str) -> str:
+    family = FAMILY_NAMES[model.family]
+    mean = LINK_NAMES[model.link_name].mean.format(eta=f"eta{index}")
+    notation = family.notation
+    for name in model.predicted:
+        # Not a part of another name; to regular expressions ² is a letter.
+        notation = re.sub(rf"(?<![\w{{]){name}(?![A-Za-z0-9_}}])", f"{name}{index}", notation)
+    likelihood = notation.format(mu=mean, trials=f"{model.trials}{index}")
+    weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
+    return likelihood + weighted
+
+
+def _priors(model: GLM) -> list[tuple[str, str, Any]]:
+    """Return every parameter with its symbol and its prior."""
     rows: list[tuple[str, str, Any]] = []
     if model.intercept is not None:
         rows.append(("intercept", "intercept", model.intercept))
     rows += [(term.symbol(), term.label, model.prior_of(term)) for term in model.terms]
-    for term in model.terms:
+    for name, one in model.predicted.items():
+        mean = LINK_NAMES[FAMILY_NAMES[model.family].link_of(name)].mean
+        of_all = mean.format(eta=f"{name}_intercept")
+        rows.append((of_all, of_all, one.prior))
+        rows += [(term.symbol(), term.label, term.prior) for term in one.terms]
+    for term in model.every_term:
         scale = learned_scale(model.prior_of(term))
         if scale is not None:
             rows.append((f"{term.label}_scale", f"{term.label}_scale", scale))
-    rows += [(name, name, model.dispersion) for name in family.dispersions]
-    lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    for name in FAMILY_NAMES[model.family].dispersions:
+        if name not in model.predicted:
+            rows.append((name, name, model.dispersion_of(name)))
+    return rows
 
 
 def _prior_text(symbol: str, prior: Any) -> str:

@@ -10,6 +10,8 @@ from bayesglm.errors import ConvergenceError, DataError, ModelError
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.channels import moves
+from bayesglm.numerics.density.likelihood import rows_beside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution
 from bayesglm.numerics.solvers.separation import (
@@ -99,7 +101,8 @@ def _refuse_ends(problem: Problem, solution: Any) -> None:
     if solution is None:
         return
     registry, start = problem.natural.registry, problem.start(problem.natural)
-    for one in registry.free_dispersions:
+    predicted = [registry.named(f"{name}_intercept") for name in problem.plan.model.predicted]
+    for one in (*registry.free_dispersions, *predicted):
         if np.abs(solution.x[one.place] - start[one.place]).max() > AT_AN_END:
             value = one.natural(solution.x)[0]
             raise ModelError(
@@ -157,9 +160,11 @@ def _push(problem: Problem, some: slice = slice(None)) -> Array:
 def _refuse_dependent(problem: Problem) -> None:
     if problem.only_intercept_is_free():
         return
-    directions, names = problem.flat_directions()
-    dependent = dependent_columns(_flat_blocks(problem, directions))
-    if dependent:
+    for run in problem.design.predictors.runs:
+        directions, names = problem.flat_directions(run)
+        dependent = dependent_columns(_flat_blocks(problem, directions)) if names else []
+        if not dependent:
+            continue
         shown = ", ".join(repr(names[k]) for k in dependent[:5])
         more = f" and {len(dependent) - 5} more" if len(dependent) > 5 else ""
         raise DataError(
@@ -180,7 +185,7 @@ def _refuse_learned(problem: Problem) -> None:
 
 
 def _refuse_separated(problem: Problem) -> None:
-    directions, labels = problem.flat_directions()
+    directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
     if not labels or problem.natural.family.push is None:
         return
     direction = separating_direction(_flat_blocks(problem, directions), _push(problem))
@@ -267,15 +272,33 @@ def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:
 
 
 def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
-    """Say at which thetas ``(..., size)`` a sigma is next to zero, beside the response's sd.
+    """Say at which natural thetas ``(..., size)`` sigma is next to zero, beside the response's sd.
 
-    Such is any dispersion at which the likelihood grows without bound as it goes there.
+    Such is any dispersion at which the likelihood grows without bound as it goes there; of one with
+    a linear predictor the least over the rows.
     """
-    if not problem.collapsing:
-        return np.zeros(thetas.shape[:-1], dtype=bool)
+    tiny, collapsing = np.zeros(thetas.shape[:-1], dtype=bool), problem.collapsing
+    if not collapsing:
+        return tiny
     spread = float(problem.design.y[problem.design.predictors.rows].std())
-    every = [one.natural(thetas) for one in problem.collapsing]
-    return (np.concatenate(every, axis=-1) < NEGLIGIBLE_SIGMA * spread).any(axis=-1)
+    for name in collapsing:
+        tiny |= _least(problem, name, thetas) < NEGLIGIBLE_SIGMA * spread
+    return tiny
+
+
+def _least(problem: Problem, name: str, thetas: Array) -> Array:
+    """Return the least value ``(...)`` of a dispersion over the rows, at natural thetas."""
+    objective = problem.natural
+    if name not in objective.family.channels:
+        return objective.registry.named(name).natural(thetas)[..., 0]
+    flat = thetas.reshape(-1, thetas.shape[-1])
+    w, phi = flat[:, : objective.n_coefficients], objective.phi(flat)
+    place, least = objective.family.words.dispersions.index(name), np.full(len(flat), np.inf)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in problem.design.source.ranges(rows_beside(len(flat))):
+            values = objective.family.every_phi(moves(rows, w), phi)[place]
+            least = np.fmin(least, values.min(axis=1))
+    return least.reshape(thetas.shape[:-1])
 
 
 def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
@@ -290,7 +313,7 @@ def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
 
 def reproduced(problem: Problem, n: float) -> ModelError:
     """Return what to raise where coefficients reproduce ``n`` samples, more than they are."""
-    p, name = problem.natural.n_coefficients, problem.collapsing[0].name
+    p, name = _n_of_mean(problem), problem.collapsing[0]
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n:g} "
         f"responses exactly, so the posterior is improper: it piles up at {name} = 0. Fix the "
@@ -300,15 +323,21 @@ def reproduced(problem: Problem, n: float) -> ModelError:
 
 def can_interpolate(problem: Problem) -> bool:
     """Say whether some coefficients reproduce any response of so many samples exactly."""
-    n, p = problem.design.n_rows, problem.natural.n_coefficients
+    n, p = problem.design.n_rows, _n_of_mean(problem)
     if n > p:
         return False
-    return int(np.linalg.matrix_rank(problem.design.predictors.columns(slice(0, n)))) >= n
+    columns = problem.design.predictors.columns(slice(0, n))[:, :p]
+    return int(np.linalg.matrix_rank(columns)) >= n
+
+
+def _n_of_mean(problem: Problem) -> int:
+    """Return the number of coefficients of the mean."""
+    return problem.design.predictors.runs[0].stop
 
 
 def _interpolates(problem: Problem) -> ModelError:
-    n, p = problem.design.n_rows, problem.natural.n_coefficients
-    name = problem.collapsing[0].name
+    n, p = problem.design.n_rows, _n_of_mean(problem)
+    name = problem.collapsing[0]
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) "
         f"can pass through every response, so the joint density grows without bound as {name} -> 0 "

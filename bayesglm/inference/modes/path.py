@@ -104,7 +104,7 @@ def _points(
 
 
 def _saturated(objective: Objective, x: Array) -> float:
-    return objective.rowwise.saturated(objective.phi(x))
+    return objective.rowwise.saturated(objective.w(x), objective.phi(x))
 
 
 def _one_by_one(

@@ -49,7 +49,8 @@ def maximise_all(problems: Sequence[Problem]) -> list[Solution | ConvergenceErro
     """Return every neuron's mode, or why it has none; neurons of the same rows go together."""
     groups: dict[tuple, list[int]] = {}
     for k, problem in enumerate(problems):
-        alone = problem.natural.free or problem.natural.kinks.any
+        several = len(problem.natural.family.channels) > 1
+        alone = several or problem.natural.free or problem.natural.kinks.any
         key = (kinship(problem.design.predictors), k if alone else -1)
         groups.setdefault(key, []).append(k)
     found: dict[int, Solution | ConvergenceError] = {}

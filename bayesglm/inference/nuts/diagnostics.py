@@ -53,9 +53,9 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
     ess = checks.get("min_ess", np.inf)
     if not ess >= ESS_PER_CHAIN * chains and draws >= ESS_PER_CHAIN:
         found.append(f"the smallest bulk effective size is {ess:.0f} (take more draws)")
-    if has_tiny_sigma(problem, made.theta).any():
+    if has_tiny_sigma(problem, problem.natural_thetas(made.theta)).any():
         found.append(
-            f"{problem.collapsing[0].name} comes within {NEGLIGIBLE_SIGMA:g} sd of the response "
+            f"{problem.collapsing[0]} comes within {NEGLIGIBLE_SIGMA:g} sd of the response "
             "to its boundary 0 (fix the noise by dispersion=, or use fewer columns)"
         )
     return found

@@ -89,15 +89,16 @@ def _above(problem: Problem) -> Whitening | None:
 
 
 def _mode(problem: Problem, objective: Objective) -> Array | None:
+    natural = objective.registry.natural_coefficients
     try:
         solution: object = maximise(problem, objective)
     except ConvergenceError as error:
         if isinstance(error.solution, Solution):
-            refuse_improper_sigma(problem, error.solution.x)
+            refuse_improper_sigma(problem, natural(error.solution.x))
         return None
     assert isinstance(solution, Solution)
-    refuse_improper_sigma(problem, solution.x)
-    return None if has_tiny_sigma(problem, solution.x) else np.array(solution.x)
+    refuse_improper_sigma(problem, natural(solution.x))
+    return None if has_tiny_sigma(problem, natural(solution.x)) else np.array(solution.x)
 
 
 def _diagonal(objective: Objective, theta: Array) -> Array:

@@ -173,11 +173,12 @@ def _centred_predictors(
 ) -> tuple[Predictors, Array]:
     """Return predictors with what lies far from zero moved there, and by how much ``(p,)``.
 
-    What members share is moved once, and ``known`` by what it is and by its rows.
+    What members share is moved once, and ``known`` by what it is and by its rows. Only the mean's
+    linear predictor is moved: no flat intercept takes up what is subtracted from the others.
     """
     shift, rows = np.zeros(predictors.n_coefficients), predictors.rows
     blocks = []
-    for block in predictors.blocks:
+    for block in predictors.of_mean:
         if (id(block), id(rows)) not in known:
             known[id(block), id(rows)] = _centred_block(block, rows)
         moved, own = known[id(block), id(rows)]
@@ -190,6 +191,7 @@ def _centred_predictors(
         offset, _ = known[id(offset), id(rows)]
     if offset is predictors.offset and not shift.any():
         return predictors, shift
+    blocks += predictors.blocks[len(blocks) :]
     return replace(predictors, blocks=tuple(blocks), offset=offset), shift
 
 

@@ -16,6 +16,7 @@ from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import Parameter, Theta
 from bayesglm.numerics.theta.transforms import SUPPORTS
+from bayesglm.spec.dispersions import is_fixed
 
 
 def lay_theta(plan: Plan, neuron: int, predictors: Predictors) -> Theta:
@@ -52,30 +53,32 @@ def unconstrained(natural: Theta, priors: tuple[PriorPart, ...]) -> Theta:
 
 
 def _coefficients(predictors: Predictors) -> list[Parameter]:
-    """Return one parameter for the intercept, and one for each term."""
+    """Return one parameter for the intercept of each linear predictor, and one for each term."""
     places = predictors.places
     parameters = []
-    if predictors.intercept:
-        parameters.append(Parameter("intercept", "coefficients", places["intercept"]))
-    for block in predictors.blocks:
-        own = Parameter(
-            block.name,
-            "coefficients",
-            places[block.name],
-            shape=block.shape,
-            dims=block.dims,
-            coords=block.coords,
-            entries=block.column_names,
-        )
-        parameters.append(own)
+    for line in predictors.lines:
+        if line.intercept:
+            parameters.append(Parameter(line.intercept, "coefficients", places[line.intercept]))
+        for block in line.blocks:
+            own = Parameter(
+                block.name,
+                "coefficients",
+                places[block.name],
+                shape=block.shape,
+                dims=block.dims,
+                coords=block.coords,
+                entries=block.column_names,
+            )
+            parameters.append(own)
     return parameters
 
 
 def _dispersions(plan: Plan, neuron: int) -> list[Parameter]:
     """Return the family's dispersions, fixed or under the prior that the model states."""
-    stated, family, parameters = plan.model.dispersion, family_of(plan.model), []
+    family, parameters = family_of(plan.model), []
     for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
-        if isinstance(stated, (float, tuple)):
+        stated = plan.model.dispersion_of(name)
+        if is_fixed(stated):
             value = float(number_of_neuron(plan, neuron, name, "value", stated, ()))
             parameters.append(Parameter(name, "dispersion", fixed=value))
         else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.design import Plan, Predictors
+from bayesglm.design.design import Plan, Predictors, plain_family_of
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.arrangements import (
     hyperparameters_of,
@@ -15,6 +15,7 @@ from bayesglm.inference.problem.arrangements import (
     spectrum_of,
     structure_of,
 )
+from bayesglm.numerics.priors.carried import carried
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
@@ -37,7 +38,7 @@ def coefficient_priors(
     if model.intercept is not None:
         kind, numbers = laid("intercept", model.intercept, ())
         parts.append(PriorPart(places["intercept"], PRIORS[kind], numbers))
-    for term, block in zip(model.terms, predictors.blocks, strict=True):
+    for term, block in zip(model.every_term, predictors.blocks, strict=True):
         kind, numbers = laid(block.name, term.prior, block.shape)
         part = PriorPart(
             places[block.name],
@@ -48,6 +49,11 @@ def coefficient_priors(
             structure=structure_of(term.prior, block, numbers),
         )
         parts.append(part)
+    family = plain_family_of(model)
+    for name, one in model.predicted.items():
+        place, (kind, numbers) = f"{name}_intercept", laid(f"{name}_intercept", one.prior, ())
+        of_link = carried(PRIORS[kind], family.dispersion_named(name).transform)
+        parts.append(PriorPart(places[place], of_link, numbers))
     return tuple(parts)
 
 
@@ -57,7 +63,7 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
     They start at the middle of their priors, the scale of a half-normal say.
     """
     scales = []
-    for term, block in zip(plan.model.terms, predictors.blocks, strict=True):
+    for term, block in zip(plan.model.every_term, predictors.blocks, strict=True):
         for name, one in hyperparameters_of(term.prior, block).items():
             given = numbers_of_neuron(plan, neuron, name, one.numbers, one.shape)
             prior = Distribution(one.kind, given)

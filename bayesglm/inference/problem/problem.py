@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import bisect, brentq
 
-from bayesglm.design.design import Design, Plan, family_of
+from bayesglm.design.design import Design, Plan, family_of, plain_family_of
 from bayesglm.design.plan import lay, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
@@ -16,7 +16,9 @@ from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.families import LINK_NAMES
 from bayesglm.spec.model import GLM
 
@@ -42,10 +44,13 @@ class Problem:
         return self.natural.registry.places
 
     @property
-    def collapsing(self) -> list[Parameter]:
-        """The free dispersions at which the likelihood of an exact fit grows without bound."""
-        pairs = zip(self.natural.registry.dispersions, self.natural.family.dispersions, strict=True)
-        return [one for one, record in pairs if record.collapses and one.fixed is None]
+    def collapsing(self) -> list[str]:
+        """The dispersions to be learned at which an exact fit's likelihood is without bound."""
+        model = self.plan.model
+        family = plain_family_of(model)
+        pairs = zip(family.dispersion_names, family.dispersions, strict=True)
+        collapsing = [name for name, record in pairs if record.collapses]
+        return [name for name in collapsing if not is_fixed(model.dispersion_of(name))]
 
     @property
     def learned(self) -> dict[str, Parameter]:
@@ -73,12 +78,13 @@ class Problem:
     def uncurved(self) -> list[str]:
         """Name the terms of whose priors a curvature says nothing: kinks, bounds, heavy tails."""
         model = self.plan.model
-        priors = {
+        priors: dict[str, Any] = {
             block.name: term.prior
-            for term, block in zip(model.terms, self.design.predictors.blocks, strict=True)
+            for term, block in zip(model.every_term, self.design.predictors.blocks, strict=True)
         }
         if model.intercept is not None:
             priors["intercept"] = model.intercept
+        priors |= {f"{name}_intercept": one.prior for name, one in model.predicted.items()}
         curved = {part.where.start: part.tells_width for part in self.natural.coefficients}
         return [
             f"term {name!r} ({type(prior).__name__} prior)"
@@ -91,16 +97,20 @@ class Problem:
 
         Learned scales start at the middle of their priors, the scale of a half-normal say.
         """
-        design, family = self.design, self.natural.family
+        design, family = self.design, plain_family_of(self.plan.model)
         rows = design.predictors.rows
         y = design.y[rows]
         registry = objective.registry
-        known: dict[str, Any] = {
-            one.name: record.start(y) if one.fixed is None else one.fixed
-            for one, record in zip(registry.dispersions, family.dispersions, strict=True)
-        }
+        fixed = {one.name: one.fixed for one in registry.dispersions}
+        known: dict[str, Any] = {}
+        for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
+            value = fixed.get(name)
+            known[name] = record.start(y) if value is None else value
+        phi = tuple(np.float64(value) for value in known.values())
+        for name in self.plan.model.predicted:
+            transform = family.dispersion_named(name).transform
+            known[f"{name}_intercept"] = transform.inner(np.array([known[name]]))
         if design.predictors.intercept:
-            phi = tuple(np.float64(value) for value in known.values())
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
             is_log = LINK_NAMES[self.plan.model.link_name].is_log
@@ -131,17 +141,19 @@ class Problem:
                 starts[name] = np.minimum(part.parameters["scale"], reach)
         return starts
 
-    def flat_directions(self) -> tuple[Array, list[str]]:
+    def flat_directions(self, run: slice) -> tuple[Array, list[str]]:
         """Return the directions of w that no prior holds, as columns ``(p, k)``, and their names.
 
-        A flat prior leaves its coefficients free, a random walk its polynomials.
+        Those of one linear predictor, the ``run`` of whose coefficients is told. A flat prior
+        leaves its coefficients free, a random walk its polynomials.
         """
         p, labels = self.natural.n_coefficients, self.labels()
         columns: list[Array] = []
         names: list[str] = []
         for part in self.natural.coefficients:
+            inside = run.start <= part.where.start and part.where.stop <= run.stop
             free = part.free_directions()
-            if not free.size:
+            if not free.size or not inside:
                 continue
             block = np.zeros((p, free.shape[1]))
             block[part.where] = free
@@ -192,12 +204,14 @@ def open_posteriors(model: GLM, data: object) -> list[Problem]:
 
 def _refuse_limits(problem: Problem) -> None:
     """Raise ModelError where a flat prior leaves a dispersion's posterior improper."""
-    family = problem.natural.family
-    for one, record in zip(problem.natural.registry.dispersions, family.dispersions, strict=True):
-        if one.prior is not None and not one.prior.proper and record.limits:
+    model, family = problem.plan.model, plain_family_of(problem.plan.model)
+    for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
+        stated = model.dispersion_of(name)
+        prior = model.predicted[name].prior if name in model.predicted else stated
+        if not is_fixed(prior) and not PRIORS[type(prior).__name__].proper and record.limits:
             ends = " and ".join(f"{end:g}" for end in record.limits)
             raise ModelError(
-                f"under a Flat prior the posterior of {one.name!r} is improper: the likelihood of "
+                f"under a Flat prior the posterior of {name!r} is improper: the likelihood of "
                 f"a {family.name} response keeps a positive limit as it goes to {ends}. Give it a "
                 "proper prior (dispersion=bg.InverseGamma(0.5, 0.5), say), or fix it; fit_map "
                 "finds the mode where there is one."

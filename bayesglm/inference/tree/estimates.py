@@ -54,8 +54,11 @@ def path_tree(
 
 def _path_statistics(problems: list[Problem], points: list[list[Point]]) -> xr.Dataset:
     population = problems[0].plan.population
-    first = int(problems[0].design.predictors.intercept)
-    n = problems[0].natural.n_coefficients
+    predictors, n = problems[0].design.predictors, problems[0].natural.n_coefficients
+    intercepts = [
+        predictors.places[line.intercept].start for line in predictors.lines if line.intercept
+    ]
+    effects = np.setdiff1d(np.arange(n), intercepts)
 
     def along(value: Callable[[Point], float]) -> Any:
         values = np.array([[value(point) for point in own] for own in points])
@@ -69,7 +72,7 @@ def _path_statistics(problems: list[Problem], points: list[list[Point]]) -> xr.D
         "log_likelihood": along(log_likelihood),
         "deviance": along(lambda point: 2.0 * (point.saturated - log_likelihood(point))),
         "edf": along(lambda point: point.edf),
-        "n_nonzero": along(lambda point: int(np.count_nonzero(point.solution.x[first:n]))),
+        "n_nonzero": along(lambda point: int(np.count_nonzero(point.solution.x[effects]))),
         "gradient_norm": along(lambda point: point.solution.gradient_norm),
         "n_iter": along(lambda point: point.solution.n_iter),
     }

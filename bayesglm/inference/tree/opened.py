@@ -68,7 +68,7 @@ def parameter_group(fit: xr.DataTree) -> xr.Dataset:
             "what fit, fit_map, ... return, not what prior_path or tune_prior do."
         )
     group = fit[name].to_dataset()
-    missing = [term.label for term in model.terms if term.label not in group]
+    missing = [term.label for term in model.every_term if term.label not in group]
     if missing:
         raise DataError(f"the {name} lacks the term {missing[0]!r}; give the fit whole.")
     for dim in ("chain", "draw") if name == "posterior" else ():

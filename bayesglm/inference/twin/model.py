@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.design.blocks import Block
+from bayesglm.design.design import Line
 from bayesglm.design.variables import numbers
 from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.inference.problem.samples import labels_of, sample_coords
 from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
-from bayesglm.inference.twin.parameters import coefficients, dispersion
+from bayesglm.inference.twin.parameters import carried_intercept, coefficients, dispersion
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
@@ -79,9 +80,11 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             own = None if units is None else units.get(first.design.predictors.blocks[k].name)
             eta = eta + _term(problems, k, term.prior, population, own)
         phi = {
-            name: dispersion(problems, name, model.dispersion, population)
+            name: dispersion(problems, name, model.dispersion_of(name), population)
             for name in first.natural.family.dispersion_names
         }
+        for name, line in zip(model.predicted, first.design.predictors.lines[1:], strict=True):
+            phi[name] = _predicted(problems, name, line, population, units or {})
         dims = (sample, *population)
         if not model.terms:
             # Without terms nothing gives eta the samples' length.
@@ -99,6 +102,22 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
             pm.Potential(f"{model.response}_weights", extra.sum())
     return made
+
+
+def _predicted(
+    problems: list[Problem],
+    name: str,
+    line: Line,
+    population: tuple[str, ...],
+    units: dict[str, list[Shrunk]],
+) -> Tensor:
+    """Return a dispersion that has a linear predictor, ``(sample[, neuron])``."""
+    model = problems[0].plan.model
+    stated, link = model.predicted[name], MEANS[FAMILY_NAMES[model.family].link_of(name)]
+    eta = carried_intercept(problems, name, stated.prior, population, link)
+    for k, (term, block) in enumerate(zip(stated.terms, line.blocks, strict=True), line.first):
+        eta = eta + _term(problems, k, term.prior, population, units.get(block.name))
+    return link(eta)
 
 
 def _coords(problems: list[Problem]) -> dict[str, Any]:
@@ -184,7 +203,7 @@ def _row_data(problems: list[Problem], role: str) -> Tensor:
 
     plan = problems[0].plan
     name = getattr(plan.model, role)
-    taken = [term.label for term in plan.model.terms]
+    taken = [term.label for term in plan.model.every_term]
     taken += [other for key, other in plan.model.roles.items() if key != role]
     data_name = f"{name}_{role}_data" if name in taken else f"{name}_data"
     own = plan.population is not None and plan.population in plan.dataset[name].dims

@@ -110,9 +110,39 @@ def dispersion(
         # Arrays, even of no dims: PyTensor takes a float that float32 can hold for a float32.
         values = np.array([one.fixed for one in every])
         return values if population else np.array(values[0])
-    return PRIOR_TWINS[f"{type(prior).__name__} > 0" if not vars(prior) else type(prior).__name__](
-        name, dims=population, **_parameters(problems, name, population, ())
-    )
+    twin = _positive_twin(prior)
+    return twin(name, dims=population, **_parameters(problems, name, population, ()))
+
+
+def carried_intercept(
+    problems: list[Problem],
+    parameter: str,
+    prior: Any,
+    population: tuple[str, ...],
+    inverse_link: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Return the intercept of a dispersion's predictor, ``([neuron])``.
+
+    A flat variable and the potential that gives the dispersion itself its prior, where every term
+    is zero.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    name = f"{parameter}_intercept"
+    u = pm.Flat(name, dims=population)
+    x, model = inverse_link(u), pm.modelcontext(None)
+    with pm.Model(coords=model.coords, model=None):
+        twin = _positive_twin(prior)
+        density = twin(name, dims=population, **_parameters(problems, name, population, ()))
+    log_slope = pt.log(pt.grad(x.sum(), u))
+    pm.Potential(f"{name}_prior", (pm.logp(density, x) + log_slope).sum())
+    return u
+
+
+def _positive_twin(prior: Any) -> Callable[..., Tensor]:
+    kind = type(prior).__name__
+    return PRIOR_TWINS[kind if vars(prior) else f"{kind} > 0"]
 
 
 def _parameters(

@@ -75,11 +75,17 @@ class Rowwise:
 
         return sum(self.source.reduce(work, CELLS))
 
-    def saturated(self, phi: list) -> float:
-        """Return the largest log likelihood that any linear predictors reach."""
-        total = self.constant
+    def saturated(self, w: Array, phi: list) -> float:
+        """Return the largest log likelihood that any linear predictors of the mean reach.
+
+        Those of other parameters are as they are at one w.
+        """
+        total, every = self.constant, phi
         for rows in self.source.ranges(ROWS):
-            values = np.broadcast_to(self.family.saturated(rows.y, phi, rows.trials), rows.y.shape)
+            if len(self.family.channels) > 1:
+                every = list(self.family.every_phi(predictors(rows, w[None])[:, 0], phi))
+            values = self.family.saturated(rows.y, every, rows.trials)
+            values = np.broadcast_to(values, rows.y.shape)
             total += float(_times(values, rows.weights).sum())
         return total
 

@@ -1,0 +1,204 @@
+"""What a model says of its family's parameters beside the mean: priors, numbers, or predictors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from bayesglm.errors import ModelError
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.hints import closest, shown
+from bayesglm.spec.numbers import Number, frozen_number
+from bayesglm.spec.priors import DISPERSION_PRIORS, DispersionPrior
+from bayesglm.spec.terms.table import TERMS, as_terms
+from bayesglm.spec.terms.term import Term
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A linear predictor of a parameter of the family, on that parameter's own link.
+
+    The labels of its terms start with the name of the parameter: ``sigma_x``. ``prior`` is that of
+    the parameter itself where every term is zero; None where the data decide.
+    """
+
+    terms: tuple[Term, ...]
+    prior: DispersionPrior | None = None
+
+    def __repr__(self) -> str:
+        said = [] if self.prior is None else [repr(self.prior)]
+        return f"[{', '.join([*said, *map(repr, self.terms)])}]"
+
+
+type Stated = DispersionPrior | Number | Predictor
+
+
+@dataclass(frozen=True)
+class Dispersions(Mapping[str, Stated]):
+    """What is said of several parameters, or of one that has a predictor, by their names."""
+
+    entries: tuple[tuple[str, Stated], ...]
+
+    def __getitem__(self, name: str) -> Stated:
+        return dict(self.entries)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(name for name, _ in self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __hash__(self) -> int:
+        return hash(self.entries)
+
+    def __repr__(self) -> str:
+        return repr(dict(self.entries))
+
+
+def frozen_dispersions(family: str, given: Any) -> Stated | Dispersions | None:
+    """Return what is said of a family's dispersions in the one form in which models keep it.
+
+    That of a family with one dispersion is its prior or number; by name stand those of several, and
+    predictors. Parameters of which nothing is said are left out.
+    """
+    names = FAMILY_NAMES[family].dispersions
+    if given is None:
+        return None
+    if not names:
+        raise ModelError(f"family {family!r} has no dispersion; remove dispersion={shown(given)}.")
+    by_name = given if isinstance(given, Mapping) else _for_the_only(family, given)
+    unknown = [name for name in by_name if name not in names]
+    if unknown or not by_name:
+        raise ModelError(
+            f"dispersion names {unknown}; family {family!r} has {', '.join(names)}."
+            f"{_unknown_hint(unknown, names)}"
+        )
+    stated = {name: _stated(name, by_name[name]) for name in names if by_name.get(name) is not None}
+    for name, one in stated.items():
+        if isinstance(one, Predictor) and not FAMILY_NAMES[family].link_of(name):
+            raise ModelError(
+                f"{name!r} of family {family!r} takes no linear predictor; give it a prior."
+            )
+    several = len(names) > 1 or any(isinstance(one, Predictor) for one in stated.values())
+    if several and stated:
+        return Dispersions(tuple(stated.items()))
+    return next(iter(stated.values()), None)
+
+
+def stated_of(dispersion: Any, name: str) -> Any:
+    """Return what is said of one parameter, None where nothing is."""
+    return dispersion.get(name) if isinstance(dispersion, Dispersions) else dispersion
+
+
+def predictors_of(dispersion: Any) -> dict[str, Predictor]:
+    """Return the predictors of parameters beside the mean, by name."""
+    if not isinstance(dispersion, Dispersions):
+        return {}
+    return {name: one for name, one in dispersion.entries if isinstance(one, Predictor)}
+
+
+def is_fixed(stated: Any) -> bool:
+    """Say whether a parameter is known: one number, or one of each neuron."""
+    return isinstance(stated, (float, tuple))
+
+
+def with_terms(dispersion: Any, terms: Mapping[str, tuple[Term, ...]]) -> Any:
+    """Return the same with other terms in the predictors that ``terms`` names."""
+    if not terms:
+        return dispersion
+    entries = (
+        (name, dataclasses.replace(one, terms=terms[name]) if name in terms else one)
+        for name, one in dispersion.entries
+    )
+    return Dispersions(tuple(entries))
+
+
+def _for_the_only(family: str, given: Any) -> dict[str, Any]:
+    """Return by name what was given without one, which says enough of a single parameter."""
+    names = FAMILY_NAMES[family].dispersions
+    if _has_terms(given):
+        raise ModelError(
+            f"dispersion={shown(given)} has terms, and does not say of which parameter; write "
+            f"dispersion={{{names[0]!r}: [...]}}."
+        )
+    if len(names) > 1:
+        raise ModelError(
+            f"family {family!r} has the parameters {', '.join(names)}; say by name what holds for "
+            f"which: dispersion={{{names[0]!r}: {shown(given)}}}."
+        )
+    return {names[0]: given}
+
+
+def _has_terms(given: Any) -> bool:
+    return _is_list_of_terms(given) or isinstance(given, (Predictor, *TERMS))
+
+
+def _unknown_hint(unknown: list, names: tuple[str, ...]) -> str:
+    if "mu" in unknown:
+        return " The terms of the mean are the model's own."
+    return closest(unknown[0], names) if unknown else ""
+
+
+def _stated(name: str, given: Any) -> Stated:
+    """Return what is said of one parameter: a prior, a number, or a linear predictor."""
+    if isinstance(given, Predictor):
+        return _predictor(name, [given.prior] if given.prior is not None else [], given.terms)
+    if isinstance(given, DISPERSION_PRIORS):
+        return given
+    if isinstance(given, TERMS) or _is_list_of_terms(given):
+        return _of_parts(name, given if isinstance(given, (list, tuple)) else [given])
+    if isinstance(given, (Real, tuple, list)) or hasattr(given, "tolist"):
+        return frozen_number(f"dispersion ({name})", given, positive=True)
+    kinds = ", ".join(prior.__name__ for prior in DISPERSION_PRIORS)
+    hint = ""
+    if isinstance(given, str):
+        hint = f"; write dispersion={{{name!r}: [{given!r}]}} for a predictor of {name}"
+    raise ModelError(
+        f"dispersion of {name!r} must be a positive number or a prior of a positive parameter "
+        f"({kinds}), or a list of terms, got {shown(given)}{hint}."
+    )
+
+
+def _is_list_of_terms(given: Any) -> bool:
+    if not isinstance(given, (list, tuple)):
+        return False
+    return not given or any(isinstance(part, (str, *TERMS)) for part in given)
+
+
+def _of_parts(name: str, parts: Sequence[Any]) -> Predictor:
+    """Return the predictor that a list says, of terms and perhaps a prior."""
+    numbers = [part for part in parts if isinstance(part, Real)]
+    if numbers:
+        raise ModelError(
+            f"dispersion of {name!r}: {numbers[0]!r} fixes it, and it has terms as well; give a "
+            "number or terms, not both."
+        )
+    priors = [part for part in parts if isinstance(part, DISPERSION_PRIORS)]
+    return _predictor(
+        name, priors, [part for part in parts if not isinstance(part, DISPERSION_PRIORS)]
+    )
+
+
+def _predictor(name: str, priors: list[Any], terms: Any) -> Predictor:
+    """Return a predictor whose terms bear the parameter's name."""
+    if len(priors) > 1:
+        raise ModelError(
+            f"dispersion of {name!r} has the priors {shown(priors)} beside its terms; give one, "
+            f"that of {name} where all terms are zero."
+        )
+    kept = as_terms(terms)
+    if not kept:
+        raise ModelError(
+            f"dispersion of {name!r} is a list without terms; name a predictor in it, or give a "
+            "prior or a number."
+        )
+    return Predictor(tuple(_named(name, term) for term in kept), *priors)
+
+
+def _named(name: str, term: Term) -> Term:
+    if term.label.startswith(f"{name}_"):
+        return term
+    return dataclasses.replace(term, name=f"{name}_{term.label}")  # type: ignore[type-var]

@@ -1,0 +1,117 @@
+"""What a model says of parameters beside the mean: priors, numbers, linear predictors."""
+
+import pytest
+
+import bayesglm as bg
+
+GROUPED = {"sigma": ["x", bg.Group("g"), bg.Lagged("s", lags=3)]}
+
+
+def glm(dispersion, terms="x", **options):
+    return bg.GLM("y", terms, dispersion=dispersion, **options)
+
+
+def test_terms_bear_the_parameters_name():
+    model = glm(GROUPED)
+    assert [term.label for term in model.every_term] == ["x", "sigma_x", "sigma_g", "sigma_s"]
+    assert [term.label for term in model.terms] == ["x"]
+    assert model.variables == ("y", "x", "g", "s")
+    named = glm({"sigma": bg.Linear("z", name="sigma_of_z")})
+    assert named.every_term[-1].label == "sigma_of_z"
+    assert glm(bg.HalfNormal(1.0)).predicted == {}
+
+
+@pytest.mark.parametrize(
+    "dispersion",
+    [
+        GROUPED,
+        {"sigma": [bg.HalfNormal(2.0), bg.Linear("x", prior=bg.ridge(3.0))]},
+        {"sigma": bg.HalfNormal(1.0)},
+        {"sigma": 2.0},
+        {"sigma": (bg.Linear("z"),)},
+        {"sigma": None},
+    ],
+)
+def test_it_is_written_and_read(dispersion):
+    model = glm(dispersion)
+    assert bg.GLM.from_json(model.to_json()) == model
+    assert hash(bg.GLM.from_json(model.to_json())) == hash(model)
+    assert eval(repr(model), {name: getattr(bg, name) for name in bg.__all__}) == model
+    assert glm(model.dispersion) == model
+
+
+def test_one_dispersion_by_name_is_the_same_as_without():
+    assert glm({"sigma": bg.HalfNormal(1.0)}) == glm(bg.HalfNormal(1.0))
+    assert glm({"sigma": 2}) == glm(2.0)
+    assert glm({"sigma": None}) == glm(None)
+
+
+def test_the_models_prior_is_of_the_means_terms():
+    model = glm({"sigma": ["x"]}, prior=bg.ridge(1.0))
+    mean, of_sigma = model.every_term
+    assert model.prior_of(mean) == bg.ridge(1.0)
+    assert model.prior_of(of_sigma) is None
+
+
+def test_other_terms_are_put_in_their_places():
+    model = glm(GROUPED)
+    others = [bg.Linear("z"), *model.every_term[1:-1], bg.Linear("w", name="sigma_w")]
+    changed = model.with_terms(others)
+    assert list(changed.every_term) == others
+    assert changed.with_terms(model.every_term) == model
+
+
+def test_notation():
+    lines = str(glm({"sigma": ["x", bg.Group("g")]}, offset="o")).splitlines()
+    assert lines[0] == "y[i] ~ Normal(eta[i], sigma[i]²)"
+    assert lines[2] == "log(sigma[i]) = sigma_intercept + sigma_x·x[i] + sigma_g[g[i]]"
+    text = str(glm({"sigma": [bg.HalfNormal(2.0), bg.Linear("x", prior=bg.ridge(4.0))]}))
+    assert "exp(sigma_intercept)  ~ HalfNormal(2)" in text
+    assert "sigma_x               ~ Normal(0, 0.5²)" in text
+    assert "\nsigma " not in text
+    lagged = str(glm({"sigma": [bg.History(lags=2)]}))
+    assert "log(sigma[t]) = sigma_intercept + Σₖ sigma_history[k]·y[t-k]" in lagged
+
+
+FAULTS = {
+    "the mean": ({"mu": ["x"]}, r"\['mu'\].*The terms of the mean are the model's own"),
+    "a typo": ({"sigm": ["x"]}, "Did you mean 'sigma'"),
+    "no term": ({"sigma": []}, "without terms"),
+    "a number and terms": ({"sigma": [1.0, "x"]}, "1.0 fixes it, and it has terms as well"),
+    "two priors": ({"sigma": [bg.HalfNormal(1.0), bg.HalfNormal(2.0), "x"]}, "give one"),
+    "a name alone": ({"sigma": "x"}, r"write dispersion=\{'sigma': \['x'\]\}"),
+    "terms without a name": (["x"], r"does not say of which parameter.*'sigma'"),
+    "a term without a name": (bg.Linear("x"), "does not say of which parameter"),
+    "a coefficient's prior": ({"sigma": ["x", bg.Normal(1.0)]}, "a term must be one of"),
+    "the intercept's name": ({"sigma": ["intercept"]}, "'sigma_intercept' collides"),
+    "the response": ({"sigma": ["y"]}, "predicts 'y' from itself"),
+    "twice": ({"sigma": ["x", "x"]}, "two terms are named 'sigma_x'"),
+    "nothing": ({}, "family 'gaussian' has sigma"),
+    "a mapping": ({"sigma": {"x": 1}}, "or a list of terms, got"),
+}
+
+
+@pytest.mark.parametrize(("dispersion", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_no_model(dispersion, message):
+    with pytest.raises(bg.ModelError, match=message):
+        glm(dispersion)
+
+
+def test_names_that_clash():
+    with pytest.raises(bg.ModelError, match="two terms are named 'sigma_x'"):
+        glm({"sigma": ["x"]}, terms=bg.Linear("z", name="sigma_x"))
+    with pytest.raises(bg.ModelError, match="'sigma_intercept' collides"):
+        glm({"sigma": ["x"]}, terms=bg.Linear("z", name="sigma_intercept"))
+    assert glm(None, terms=bg.Linear("z", name="sigma_intercept")).terms[0].label
+
+
+def test_a_family_without_dispersion_has_nothing_to_predict():
+    with pytest.raises(bg.ModelError, match="has no dispersion"):
+        glm({"sigma": ["x"]}, family="poisson")
+
+
+def test_json_that_says_no_predictor():
+    text = glm({"sigma": ["x"]}).to_json().replace('"name": "sigma_x"', '"name": "sigma_y"')
+    assert bg.GLM.from_json(text).every_term[-1].label == "sigma_y"
+    with pytest.raises(bg.ModelError, match="dispersion names"):
+        bg.GLM.from_json(glm({"sigma": ["x"]}).to_json().replace('"sigma",', '"nu",'))
