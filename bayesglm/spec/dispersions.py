@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -11,8 +12,8 @@ from typing import Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import closest, shown
-from bayesglm.spec.numbers import Number, frozen_number
-from bayesglm.spec.priors import DISPERSION_PRIORS, DispersionPrior
+from bayesglm.spec.numbers import Number, entries, frozen_number
+from bayesglm.spec.priors import DISPERSION_PRIORS, DispersionPrior, Flat
 from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
 
@@ -76,7 +77,11 @@ def frozen_dispersions(family: str, given: Any) -> Stated | Dispersions | None:
             f"dispersion names {unknown}; family {family!r} has {', '.join(names)}."
             f"{_unknown_hint(unknown, names)}"
         )
-    stated = {name: _stated(name, by_name[name]) for name in names if by_name.get(name) is not None}
+    stated = {
+        name: _stated(family, name, by_name[name])
+        for name in names
+        if by_name.get(name) is not None
+    }
     for name, one in stated.items():
         if isinstance(one, Predictor) and not FAMILY_NAMES[family].link_of(name):
             raise ModelError(
@@ -142,24 +147,52 @@ def _unknown_hint(unknown: list, names: tuple[str, ...]) -> str:
     return closest(unknown[0], names) if unknown else ""
 
 
-def _stated(name: str, given: Any) -> Stated:
+def _stated(family: str, name: str, given: Any) -> Stated:
     """Return what is said of one parameter: a prior, a number, or a linear predictor."""
-    if isinstance(given, Predictor):
-        return _predictor(name, [given.prior] if given.prior is not None else [], given.terms)
-    if isinstance(given, DISPERSION_PRIORS):
+    low, high = FAMILY_NAMES[family].range_of(name)
+    kinds = tuple(kind for kind in DISPERSION_PRIORS if _suits(kind, high))
+    if isinstance(given, kinds):
         return given
+    if isinstance(given, Predictor):
+        given = [*([] if given.prior is None else [given.prior]), *given.terms]
     if isinstance(given, TERMS) or _is_list_of_terms(given):
-        return _of_parts(name, given if isinstance(given, (list, tuple)) else [given])
+        return _of_parts(name, given if isinstance(given, (list, tuple)) else [given], kinds)
     if isinstance(given, (Real, tuple, list)) or hasattr(given, "tolist"):
-        return frozen_number(f"dispersion ({name})", given, positive=True)
-    kinds = ", ".join(prior.__name__ for prior in DISPERSION_PRIORS)
-    hint = ""
-    if isinstance(given, str):
-        hint = f"; write dispersion={{{name!r}: [{given!r}]}} for a predictor of {name}"
+        number = frozen_number(f"dispersion ({name})", given, positive=low == 0.0)
+        outside = [one for one in entries(number) if not low < one < high]
+        if outside:
+            raise ModelError(
+                f"dispersion ({name}) must lie between {low:g} and {high:g}, got {outside[0]:g}."
+            )
+        return number
     raise ModelError(
-        f"dispersion of {name!r} must be a positive number or a prior of a positive parameter "
-        f"({kinds}), or a list of terms, got {shown(given)}{hint}."
+        f"dispersion of {name!r} must be a {_kind_of_number(low, high)} or a "
+        f"{_kind_of_prior(high)} ({_names(kinds)}), or a list of terms, got "
+        f"{shown(given)}{_predictor_hint(name, given)}."
     )
+
+
+def _suits(kind: Any, high: float) -> bool:
+    """Say whether a kind of prior is one of parameters up to so much; none at all suits all."""
+    return kind is Flat or kind.traits.of_shares == (high < math.inf)
+
+
+def _kind_of_number(low: float, high: float) -> str:
+    return "positive number" if high == math.inf else f"number between {low:g} and {high:g}"
+
+
+def _kind_of_prior(high: float) -> str:
+    return "prior of a positive parameter" if high == math.inf else "prior of a share"
+
+
+def _names(kinds: tuple[Any, ...]) -> str:
+    return ", ".join(kind.__name__ for kind in kinds)
+
+
+def _predictor_hint(name: str, given: Any) -> str:
+    if not isinstance(given, str):
+        return ""
+    return f"; write dispersion={{{name!r}: [{given!r}]}} for a predictor of {name}"
 
 
 def _is_list_of_terms(given: Any) -> bool:
@@ -168,28 +201,27 @@ def _is_list_of_terms(given: Any) -> bool:
     return not given or any(isinstance(part, (str, *TERMS)) for part in given)
 
 
-def _of_parts(name: str, parts: Sequence[Any]) -> Predictor:
-    """Return the predictor that a list says, of terms and perhaps a prior."""
+def _of_parts(name: str, parts: Sequence[Any], kinds: tuple[Any, ...]) -> Predictor:
+    """Return the predictor that a list says, of terms and perhaps a prior of some kinds."""
     numbers = [part for part in parts if isinstance(part, Real)]
     if numbers:
         raise ModelError(
             f"dispersion of {name!r}: {numbers[0]!r} fixes it, and it has terms as well; give a "
             "number or terms, not both."
         )
-    priors = [part for part in parts if isinstance(part, DISPERSION_PRIORS)]
-    return _predictor(
-        name, priors, [part for part in parts if not isinstance(part, DISPERSION_PRIORS)]
-    )
-
-
-def _predictor(name: str, priors: list[Any], terms: Any) -> Predictor:
-    """Return a predictor whose terms bear the parameter's name."""
+    priors = [part for part in parts if hasattr(part, "traits")]
+    unfit = [prior for prior in priors if not isinstance(prior, kinds)]
+    if unfit:
+        raise ModelError(
+            f"dispersion of {name!r}: {unfit[0]!r} beside the terms is no prior of {name} itself; "
+            f"give one of {_names(kinds)}, and terms their own by prior=."
+        )
     if len(priors) > 1:
         raise ModelError(
             f"dispersion of {name!r} has the priors {shown(priors)} beside its terms; give one, "
             f"that of {name} where all terms are zero."
         )
-    kept = as_terms(terms)
+    kept = as_terms([part for part in parts if not hasattr(part, "traits")])
     if not kept:
         raise ModelError(
             f"dispersion of {name!r} is a list without terms; name a predictor in it, or give a "

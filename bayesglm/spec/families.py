@@ -5,6 +5,7 @@ The records that compute them refer to these by name (`bayesglm.numerics.familie
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -20,6 +21,10 @@ class Labels:
     symmetric: bool = False
 
 
+# The ends between which a parameter lies that a link takes to all real numbers.
+RANGES = {"log": (0.0, math.inf), "logit": (0.0, 1.0), "": (-math.inf, math.inf)}
+
+
 @dataclass(frozen=True)
 class FamilyName:
     """One family: its links (the default first), its dispersions, notation and other names.
@@ -30,13 +35,15 @@ class FamilyName:
     default priors are scaled. A deviance is proportional to each dispersion to the power that
     ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
     ``dispersion_links`` are the links of linear predictors of these, empty for one that takes none;
-    log for all where none is said. ``labels`` are those that responses may have in place of
+    log for all where none is said. ``dispersion_ranges`` are the ends between which they lie, those
+    of their links where none are said. ``labels`` are those that responses may have in place of
     numbers, if any.
     """
 
     links: tuple[str, ...]
     dispersions: tuple[str, ...] = ()
     dispersion_links: tuple[str, ...] = ()
+    dispersion_ranges: tuple[tuple[float, float], ...] = ()
     needs_trials: bool = False
     discrete: bool = False
     counts: bool = False
@@ -50,6 +57,12 @@ class FamilyName:
         """Return the link of a dispersion's linear predictor."""
         place = self.dispersions.index(dispersion)
         return self.dispersion_links[place] if self.dispersion_links else "log"
+
+    def range_of(self, dispersion: str) -> tuple[float, float]:
+        """Return the ends between which a dispersion lies, both left out."""
+        if self.dispersion_ranges:
+            return self.dispersion_ranges[self.dispersions.index(dispersion)]
+        return RANGES[self.link_of(dispersion)]
 
 
 @dataclass(frozen=True)

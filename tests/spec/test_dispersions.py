@@ -82,7 +82,9 @@ FAULTS = {
     "a name alone": ({"sigma": "x"}, r"write dispersion=\{'sigma': \['x'\]\}"),
     "terms without a name": (["x"], r"does not say of which parameter.*'sigma'"),
     "a term without a name": (bg.Linear("x"), "does not say of which parameter"),
-    "a coefficient's prior": ({"sigma": ["x", bg.Normal(1.0)]}, "a term must be one of"),
+    "a coefficient's prior": ({"sigma": ["x", bg.Normal(1.0)]}, "is no prior of sigma itself"),
+    "a share's prior beside terms": ({"sigma": ["x", bg.Beta(1.0, 1.0)]}, "is no prior of sigma"),
+    "a share's prior": (bg.Beta(1.0, 1.0), "prior of a positive parameter"),
     "the intercept's name": ({"sigma": ["intercept"]}, "'sigma_intercept' collides"),
     "the response": ({"sigma": ["y"]}, "predicts 'y' from itself"),
     "twice": ({"sigma": ["x", "x"]}, "two terms are named 'sigma_x'"),
@@ -115,3 +117,20 @@ def test_json_that_says_no_predictor():
     assert bg.GLM.from_json(text).every_term[-1].label == "sigma_y"
     with pytest.raises(bg.ModelError, match="dispersion names"):
         bg.GLM.from_json(glm({"sigma": ["x"]}).to_json().replace('"sigma",', '"nu",'))
+
+
+def test_shares_lie_between_0_and_1():
+    def of_psi(dispersion):
+        return bg.GLM("y", "x", family="zero_inflated_poisson", dispersion=dispersion)
+
+    assert of_psi(bg.Beta(2.0, 1.0)).dispersion == bg.Beta(2.0, 1.0)
+    assert of_psi({"psi": [bg.Beta(2.0, 1.0), "x"]}).predicted["psi"].prior == bg.Beta(2.0, 1.0)
+    text = str(of_psi({"psi": ["x"]}))
+    assert "logit(psi[i]) = psi_intercept + psi_x·x[i]" in text
+    assert "y[i] ~ 0 with 1 - psi[i], else" in text
+    with pytest.raises(bg.ModelError, match=r"psi.*between 0 and 1, got 3"):
+        of_psi(3.0)
+    with pytest.raises(bg.ModelError, match=r"prior of a share \(Beta, Flat\)"):
+        of_psi(bg.HalfNormal(1.0))
+    with pytest.raises(bg.ModelError, match="is no prior of psi itself"):
+        of_psi({"psi": [bg.HalfNormal(1.0), "x"]})

@@ -17,12 +17,14 @@ class Traits(NamedTuple):
     - `power`: the scale's in the weight of the one penalty that it is; None where there are more.
     - `one_scale`: whether a scale that is learned is one for the whole term.
     - `needs_dims`: whether it says nothing of a single number.
+    - `of_shares`: whether it is one of numbers between 0 and 1.
     """
 
     has_scale: bool = True
     power: float | None = None
     one_scale: bool = False
     needs_dims: bool = False
+    of_shares: bool = False
 
 
 def check_scale(prior: Any, learned: tuple[type, ...] = ()) -> None:

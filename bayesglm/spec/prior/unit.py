@@ -23,7 +23,7 @@ class Beta:
     Beta(2.0, 1.0)
     """
 
-    traits: ClassVar[Traits] = Traits(has_scale=False)
+    traits: ClassVar[Traits] = Traits(has_scale=False, of_shares=True)
 
     alpha: Number
     beta: Number
