@@ -46,11 +46,10 @@ class Problem:
     @property
     def collapsing(self) -> list[str]:
         """The dispersions to be learned at which an exact fit's likelihood is without bound."""
-        model = self.plan.model
-        family = plain_family_of(model)
+        fixed = {one.name for one in self.natural.registry.dispersions if one.fixed is not None}
+        family = plain_family_of(self.plan.model)
         pairs = zip(family.dispersion_names, family.dispersions, strict=True)
-        collapsing = [name for name, record in pairs if record.collapses]
-        return [name for name in collapsing if not is_fixed(model.dispersion_of(name))]
+        return [name for name, record in pairs if record.collapses and name not in fixed]
 
     @property
     def learned(self) -> dict[str, Parameter]:
