@@ -204,6 +204,10 @@ def _zero_inflated_poisson(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     return _inflated([y * mean.log if y else mp.mpf(0), -mean.mu], y, phi[0])
 
 
+def _zero_inflated_negative_binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    return _inflated(_negative_binomial(mean, y, phi[1]), y, phi[0])
+
+
 def _hurdle_poisson(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     if not y:
         return [mp.log(1 - phi[0])]
@@ -252,6 +256,11 @@ LOG_DENSITIES: dict[str, LogDensity] = {
     "negative_binomial1": LogDensity(_negative_binomial1, _of_counts),
     "zero_inflated_poisson": LogDensity(
         _zero_inflated_poisson, _of_counts, exponent=lambda mean, phi: -mean.mu
+    ),
+    "zero_inflated_negative_binomial": LogDensity(
+        _zero_inflated_negative_binomial,
+        _of_counts,
+        exponent=lambda mean, phi: -phi[1] * mp.log1p(mean.mu / phi[1]),
     ),
     "hurdle_poisson": LogDensity(_hurdle_poisson, _of_counts),
     "beta_binomial": LogDensity(_beta_binomial, lambda y, n: [mp.log(mp.binomial(n, y))]),

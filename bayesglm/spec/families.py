@@ -125,7 +125,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         counts=True,
         deviance_powers=(0.0,),
         notation="NegativeBinomial({mu}, variance μ·(1 + phi))",
-        also=("nb1", "nbinom1", "negbin1", "quasipoisson"),
+        also=("nb1", "nbinom1", "negbin1"),
     ),
     "zero_inflated_poisson": FamilyName(
         links=("log", "softplus"),
@@ -136,6 +136,16 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         deviance_powers=(0.0,),
         notation="0 with 1 - psi, else Poisson({mu})",
         also=("zip", "zeroinfl", "zipoisson", "zipf"),
+    ),
+    "zero_inflated_negative_binomial": FamilyName(
+        links=("log", "softplus"),
+        dispersions=("psi", "alpha"),
+        dispersion_links=("logit", "log"),
+        discrete=True,
+        counts=True,
+        deviance_powers=(0.0, 0.0),
+        notation="0 with 1 - psi, else NegativeBinomial({mu}, variance μ + μ²/alpha)",
+        also=("zinb", "zero_inflated_negbinomial", "zinbinom2"),
     ),
     "hurdle_poisson": FamilyName(
         links=("log", "softplus"),

@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, stats
-from statsmodels.discrete.count_model import ZeroInflatedPoisson
+from statsmodels.discrete.count_model import (
+    ZeroInflatedNegativeBinomialP,
+    ZeroInflatedPoisson,
+)
 from statsmodels.discrete.discrete_model import NegativeBinomialP
 from statsmodels.discrete.truncated_model import TruncatedLFPoisson
 
 import bayesglm as bg
+from bayesglm.spec.families import FAMILY_NAMES
 
 REFERENCES = Path(__file__).parents[1] / "references"
 
@@ -28,9 +32,8 @@ def data():
 
 def likeliest(response, family, data, **options):
     """Return the maximum of the likelihood: the MAP under flat priors."""
-    model = bg.GLM(
-        response, ["x", "z"], family=family, prior=bg.Flat(), dispersion=bg.Flat(), **options
-    )
+    flat = dict.fromkeys(FAMILY_NAMES[family].dispersions, bg.Flat())
+    model = bg.GLM(response, ["x", "z"], family=family, prior=bg.Flat(), dispersion=flat, **options)
     return bg.fit_map(model, data)
 
 
@@ -85,6 +88,17 @@ def test_a_zero_inflated_poisson_is_statsmodels(data):
     expected = [*w, 1.0 / (1.0 + np.exp(inflated))]
     fit = likeliest("zeros", "zero_inflated_poisson", data)
     check(fit, ["intercept", "x", "z", "psi"], expected, peer.llf)
+
+
+def test_a_zero_inflated_negative_binomial_is_statsmodels(data):
+    rng = np.random.default_rng(11)
+    y = np.where(rng.random(400) < 0.6, data["mixed"], 0)
+    peer = ZeroInflatedNegativeBinomialP(y, columns(data), p=2)
+    peer = peer.fit(disp=0, method="bfgs", maxiter=5000, gtol=1e-9)
+    inflated, *w, spread = peer.params
+    fit = likeliest("y", "zero_inflated_negative_binomial", {**data, "y": y})
+    expected = [*w, 1.0 / (1.0 + np.exp(inflated)), 1.0 / spread]
+    check(fit, ["intercept", "x", "z", "psi", "alpha"], expected, peer.llf)
 
 
 def test_a_hurdle_is_a_share_and_a_truncated_poisson(data):

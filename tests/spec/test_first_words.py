@@ -106,9 +106,12 @@ def test_lags_by_position_are_samples():
 @pytest.mark.parametrize(
     "family",
     [
-        *("negative_binomial", "beta_binomial", "quasipoisson", "quasibinomial", "multinomial"),
-        *("zero_inflated_poisson", "hurdle_poisson", "gamma", "beta", "tweedie", "student_t"),
-        *("inverse_gaussian", "weibull", "ordinal"),
+        name
+        for name in (
+            *("quasipoisson", "quasibinomial", "multinomial", "gamma", "beta", "tweedie"),
+            *("student_t", "inverse_gaussian", "weibull", "ordinal"),
+        )
+        if name not in FAMILY_NAMES
     ],
 )
 def test_a_family_that_is_not_there_is_no_other_misspelt(family):

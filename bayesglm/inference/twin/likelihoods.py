@@ -117,6 +117,9 @@ LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "negative_binomial": _negative_binomial,
     "negative_binomial1": _negative_binomial1,
     "zero_inflated_poisson": _with_psi("ZeroInflatedPoisson", _poisson),
+    "zero_inflated_negative_binomial": _with_psi(
+        "ZeroInflatedNegativeBinomial", _negative_binomial
+    ),
     "hurdle_poisson": _with_psi("HurdlePoisson", _poisson),
     "beta_binomial": _beta_binomial,
 }

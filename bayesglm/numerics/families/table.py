@@ -8,7 +8,10 @@ from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.negative_binomial1 import NEGATIVE_BINOMIAL1
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Family
-from bayesglm.numerics.families.zero_inflated import ZERO_INFLATED_POISSON
+from bayesglm.numerics.families.zero_inflated import (
+    ZERO_INFLATED_NEGATIVE_BINOMIAL,
+    ZERO_INFLATED_POISSON,
+)
 
 RECORDS: tuple[Family, ...] = (
     *GAUSSIAN,
@@ -18,6 +21,7 @@ RECORDS: tuple[Family, ...] = (
     *NEGATIVE_BINOMIAL,
     *NEGATIVE_BINOMIAL1,
     *ZERO_INFLATED_POISSON,
+    *ZERO_INFLATED_NEGATIVE_BINOMIAL,
     *HURDLE_POISSON,
     *BETA_BINOMIAL,
 )

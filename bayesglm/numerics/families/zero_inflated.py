@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 
+from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Array, Derivatives, Family
 from bayesglm.numerics.families.shares import inside, share_of_counts
@@ -99,6 +100,8 @@ def _share(
     y: Array, eta: Array, phi: Sequence, trials: None, *, base: Family, above: bool
 ) -> Array:
     psi, *others = phi
+    assert base.cdf is not None
+    assert base.survival is not None
     if above:
         return np.where(np.less(y, 0.0), 1.0, psi * base.survival(y, eta, others, trials))
     chance = (1.0 - psi) + psi * base.cdf(y, eta, others, trials)
@@ -128,3 +131,4 @@ def _inflated(base: Family) -> Family:
 
 
 ZERO_INFLATED_POISSON = tuple(_inflated(base) for base in POISSON)
+ZERO_INFLATED_NEGATIVE_BINOMIAL = tuple(_inflated(base) for base in NEGATIVE_BINOMIAL)

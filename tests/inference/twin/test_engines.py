@@ -246,7 +246,8 @@ def test_saturated_log_posteriors_against_mpmath(key):
     y = np.minimum(y, n) if FAMILY_NAMES[family].needs_trials else y
     # A complementary log-log at eta = 30 has exp(30) nats to lose, a logit only 30.
     x = np.array([-30.0, -7.0, 0.5, 3.0, 6.0 if link in ("cloglog", "log") else 30.0])
-    options = {"dispersion": phi_of(key)[0]} if FAMILIES[key].dispersions else {}
+    names = FAMILY_NAMES[family].dispersions
+    options = {"dispersion": dict(zip(names, phi_of(key), strict=True))} if names else {}
     model = model_of(key, "x", prior=bg.Flat(), intercept=bg.Flat(), **options)
     objective = open_problems(model, {family: y, "x": x, "trials": n})[0].natural
     theta, phi = np.array([0.25, 1.5]), [mpmath.mpf(value) for value in phi_of(key)]
