@@ -7,10 +7,11 @@ from bayesglm.numerics.theta.registry import Parameter, Theta
 from bayesglm.numerics.theta.transforms import IDENTITY, LOG
 
 
-def theta_of(p, dispersions=(), scales=(), jacobian=False, transforms=()):
+def theta_of(p, dispersions=(), scales=(), jacobian=False, transforms=(), family=None):
     """Return p coefficients, then dispersions and scales.
 
-    Dispersions are numbers, or priors of free ones; ``scales`` are pairs of a shape and a prior.
+    Dispersions are numbers, or priors of free ones, which stand as those of the ``family`` do where
+    one is given, else under their logarithms; ``scales`` are pairs of a shape and a prior.
     ``transforms`` are pairs of a run of coefficients and how it stands; the rest stand as they are.
     """
     ends = sorted({0, p, *(end for run, _ in transforms for end in (run.start, run.stop))})
@@ -23,7 +24,8 @@ def theta_of(p, dispersions=(), scales=(), jacobian=False, transforms=()):
     for k, one in enumerate(dispersions):
         if isinstance(one, Distribution):
             place, at = slice(at, at + 1), at + 1
-            parameters.append(Parameter(f"phi{k}", "dispersion", place, LOG, prior=one))
+            stands = LOG if family is None else family.dispersions[k].transform
+            parameters.append(Parameter(f"phi{k}", "dispersion", place, stands, prior=one))
         else:
             parameters.append(Parameter(f"phi{k}", "dispersion", fixed=one))
     for k, (shape, prior) in enumerate(scales):

@@ -14,7 +14,13 @@ from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
 
-KEYS = [(f, link) for f, name in FAMILY_NAMES.items() for link in name.links]
+# Of two dispersions 200 rows tell so little that their posterior is far from a normal one.
+KEYS = [
+    (f, link)
+    for f, name in FAMILY_NAMES.items()
+    for link in name.links
+    if len(name.dispersions) < 2
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +43,10 @@ def test_laplace_serves_every_family_and_link(family, link, data):
     xr.testing.assert_identical(fitted["posterior"].to_dataset(), alone["posterior"].to_dataset())
     # Every draw stands where the log density is that which PyMC's twin gives.
     objective = open_problems(model, given)[0].unconstrained
-    theta = np.stack([fitted["posterior"][name] for name in ("intercept", "x", "z")], axis=-1)
-    if "sigma" in fitted["posterior"]:
-        theta = np.concatenate([theta, np.log(fitted["posterior"]["sigma"].values)[..., None]], -1)
+    stands = {one.name: one.transform for one in objective.registry.free}
+    theta = np.stack(
+        [stands[name].inner(fitted["posterior"][name].values) for name in stands], axis=-1
+    )
     expected = objective.log_density(theta.reshape(-1, theta.shape[-1])).reshape(4, 500)
     np.testing.assert_allclose(fitted["sample_stats"]["lp"], expected, rtol=1e-10)
 

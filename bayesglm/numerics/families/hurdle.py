@@ -90,7 +90,7 @@ def _kernel(
         return Derivatives(value)
     more = excess(mu)
     slope = np.where(zero, 0.0, rest - more)
-    of_psi = np.where(zero, -1.0 / (1.0 - psi), 1.0 / psi)
+    of_psi = np.where(zero, -1.0 / (1.0 - psi), 1.0 / psi) + np.zeros(np.shape(value))
     if order == 1:
         return Derivatives(value, slope * logs[1], phi=(of_psi,))
     # d excess / d log mu = mu - left * more, with left = mu / (exp(mu) - 1) = 1 + excess - mu.
@@ -105,7 +105,7 @@ def _kernel(
     bend = np.where(zero, 0.0, np.where(mu < _NEAR, small, large))
     nothing = np.zeros(np.shape(value))
     second = -of_psi * of_psi
-    return Derivatives(value, slope * logs[1], bend, (of_psi,), (nothing,), ((second + nothing,),))
+    return Derivatives(value, slope * logs[1], bend, (of_psi,), (nothing,), ((second,),))
 
 
 def _saturated(y: Array, phi: Sequence, trials: None) -> Array:

@@ -18,6 +18,7 @@ from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
+from bayesglm.numerics.theta.transforms import LOG
 from bayesglm.spec.families import FAMILY_NAMES
 
 N, P = 23, 3
@@ -45,7 +46,8 @@ def make(key, jacobian=False, last=FLAT, dispersion="HalfStudentT", weights=WEIG
 
     source = Source.of(design, RESPONSES[key[0]], OFFSET, weights, trials)
     free = Distribution(dispersion, DISPERSIONS[dispersion])
-    theta = theta_of(P, (free,) if family.dispersions else (), jacobian=jacobian)
+    every = (free,) * len(family.dispersions)
+    theta = theta_of(P, every, jacobian=jacobian, family=family)
     return Objective(source, family, theta, (NORMAL, last))
 
 
@@ -55,7 +57,7 @@ def thetas(objective, n=1, seed=0):
 
 def log_likelihood_by_hand(key, theta):
     y, eta = RESPONSES[key[0]], X @ theta[:P] + OFFSET
-    phi = [mp.mpf(value) for value in np.exp(theta[P:])]
+    phi = [mp.mpf(float(value)) for value in make(key).phi(theta)]
     rows = zip(*(map(mp.mpf, values) for values in (y, eta, TRIALS)), strict=True)
     return np.array([float(mp.fsum(exact_terms(key, a, b, phi, n))) for a, b, n in rows])
 
@@ -66,12 +68,13 @@ def test_the_value_is_a_sum_of_textbook_densities(key):
     theta = thetas(objective)[0]
     expected = WEIGHTS @ log_likelihood_by_hand(key, theta)
     expected += stats.norm.logpdf(theta[:2], 0.3, [0.5, 2.0]).sum()
-    if objective.free:
-        sigma = np.exp(theta[P])
-        expected += np.log(2) + stats.t.logpdf(sigma, 3, scale=0.7)
-        registry = replace(objective.registry, jacobian=True)
-        with_jacobian = replace(objective, registry=registry).value(theta)
-        assert with_jacobian == pytest.approx(expected + theta[P], rel=1e-12)
+    jacobian = 0.0
+    for one, value in zip(objective.free, objective.phi(theta), strict=True):
+        expected += np.log(2) + stats.t.logpdf(value, 3, scale=0.7)
+        jacobian += np.log(value) + (0.0 if one.transform is LOG else np.log1p(-value))
+    registry = replace(objective.registry, jacobian=True)
+    with_jacobian = replace(objective, registry=registry).value(theta)
+    assert with_jacobian == pytest.approx(expected + jacobian, rel=1e-12)
     assert objective.value(theta) == pytest.approx(expected, rel=1e-12)
     assert objective.log_density(theta[None])[0] == pytest.approx(expected, rel=1e-12)
     assert objective.evaluate(theta).value == pytest.approx(expected, rel=1e-12)

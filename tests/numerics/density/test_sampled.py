@@ -50,7 +50,8 @@ def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
     three = PriorPart(slice(1, P), PRIORS[prior], COEFFICIENTS[prior], (3,), structure=structure)
     parts = (PriorPart(slice(0, 1), PRIORS["Flat"], {}), three)
     free = Distribution(dispersion, DISPERSIONS[dispersion])
-    theta = theta_of(P, (free,) if family.dispersions else (), jacobian=jacobian)
+    every = (free,) * len(family.dispersions)
+    theta = theta_of(P, every, jacobian=jacobian, family=family)
     return Objective(source, family, theta, parts)
 
 
