@@ -3,6 +3,7 @@
 import pytest
 
 import bayesglm as bg
+from bayesglm.spec.families import FAMILY_NAMES, FamilyName
 
 GROUPED = {"sigma": ["x", bg.Group("g"), bg.Lagged("s", lags=3)]}
 
@@ -134,3 +135,36 @@ def test_shares_lie_between_0_and_1():
         of_psi(bg.HalfNormal(1.0))
     with pytest.raises(bg.ModelError, match="is no prior of psi itself"):
         of_psi({"psi": [bg.HalfNormal(1.0), "x"]})
+
+
+def test_several_dispersions_are_said_by_name(monkeypatch):
+    words = FamilyName(links=("identity",), dispersions=("width", "nu"), notation="T({mu}, width)")
+    monkeypatch.setitem(FAMILY_NAMES, "wide", words)
+
+    def wide(dispersion):
+        return bg.GLM("y", "x", family="wide", dispersion=dispersion)
+
+    model = wide({"nu": ["x"], "width": bg.HalfNormal(1.0)})
+    assert list(model.dispersion) == ["width", "nu"]
+    assert model == wide({"width": bg.HalfNormal(1.0), "nu": ["x"]})
+    assert bg.GLM.from_json(model.to_json()) == model
+    lines = str(model).splitlines()
+    assert lines[0] == "y[i] ~ T(eta[i], width)"
+    assert lines[2] == "log(nu[i]) = nu_intercept + nu_x·x[i]"
+    assert lines[-1].startswith("width                 ~ HalfNormal(1)")
+    fixed = wide({"nu": 4})
+    assert fixed.dispersion_of("nu") == 4.0
+    assert fixed.dispersion_of("width") is None
+    assert "nu                    = 4" in str(fixed).splitlines()
+    assert wide({"nu": None}).dispersion is None
+    with pytest.raises(bg.ModelError, match=r"the parameters width, nu; say by name.*'width'"):
+        wide(bg.HalfNormal(1.0))
+    with pytest.raises(bg.ModelError, match=r"the parameters width, nu; say by name"):
+        wide(2.0)
+
+
+def test_a_parameter_that_takes_no_predictor(monkeypatch):
+    words = FamilyName(links=("logit",), dispersions=("cutpoint",), dispersion_links=("",))
+    monkeypatch.setitem(FAMILY_NAMES, "cut", words)
+    with pytest.raises(bg.ModelError, match=r"'cutpoint'.*takes no linear predictor"):
+        bg.GLM("y", "x", family="cut", dispersion={"cutpoint": ["x"]})
