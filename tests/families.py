@@ -14,20 +14,26 @@ import numpy as np
 import bayesglm as bg
 from bayesglm.numerics.families.record import Derivatives
 from bayesglm.numerics.families.table import FAMILIES
-from bayesglm.numerics.theta.transforms import LOG
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)
 DISPERSION = 0.7  # of every dispersion, where nothing else is asked for
 TRIALS = 7.0
 # Of these, a family's examples are the first and the last two that are responses of it.
-NUMBERS = (-3.5, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 7.0, 12.25, 40.0)
+NUMBERS = (-3.5, 0.0, 0.001, 0.25, 0.5, 0.75, 0.999, 1.0, 2.0, 7.0, 12.25, 40.0)
 
 
-def phi_of(key: tuple[str, str], value: Any = DISPERSION) -> tuple:
-    """Return a value for each dispersion of a family; where that is a share, v / (1 + v)."""
-    share = value / (1.0 + value)
-    return tuple(value if one.transform is LOG else share for one in FAMILIES[key].dispersions)
+# Of families whose responses have no mean, or crowd at the ends of their range, at `DISPERSION`.
+DISPERSIONS = {"beta": (40.0,)}
+
+
+def phi_of(key: tuple[str, str], value: Any = None) -> tuple:
+    """Return a value for each dispersion of a family; of one with bounds, one between them."""
+    if value is None and key[0] in DISPERSIONS:
+        return DISPERSIONS[key[0]]
+    value = DISPERSION if value is None else value
+    values = [one.transform.natural(np.log(value)) for one in FAMILIES[key].dispersions]
+    return tuple(float(one) if np.ndim(one) == 0 else one for one in values)
 
 
 def trials_of(name: str, trials: Any = TRIALS) -> Any:
@@ -81,6 +87,30 @@ def responses_of(key: tuple[str, str]) -> tuple[float, ...]:
     return tuple(dict.fromkeys([*valid[:2], *valid[-2:]]))
 
 
+def inside(key: tuple[str, str], eta: Any) -> np.ndarray:
+    """Return those linear predictors at which a family's link is defined."""
+    eta = np.asarray(eta)
+    return eta[FAMILIES[key].domain.holds(eta)]
+
+
+# Families whose density is right even where their mean is no float.
+WITHOUT_ENDS = ("gaussian", *(name for name, words in FAMILY_NAMES.items() if words.discrete))
+
+
+def exact_etas(key: tuple[str, str], etas: Any) -> np.ndarray:
+    """Return those linear predictors at which a density has all its digits."""
+    etas = inside(key, etas)
+    if key[0] in WITHOUT_ENDS:
+        return etas
+    if FAMILY_NAMES[key[0]].circular:
+        # Angles of many turns, or next to half a turn, lose their digits.
+        return etas[np.abs(etas) < (10.0 if key[1] == "identity" else 50.0)]
+    family = OneChannel(key)
+    mean = np.abs(family.mean(etas, phi_of(key), None))
+    is_share = not family.valid(np.array([1.5]), None)[0]
+    return etas[(mean > 1e-100) & (mean < (1.0 - 1e-9 if is_share else 1e100))]
+
+
 def drawn(name: str, eta: Any, trials: Any = None, seed: int = 0) -> np.ndarray:
     """Draw responses of a family under its own link, at any linear predictors."""
     key = (name, FAMILY_NAMES[name].links[0])
@@ -129,13 +159,36 @@ def _softplus(eta: Any) -> Mean:
     return Mean(mu, mp.log(mu))
 
 
+def _loglog(eta: Any) -> Mean:
+    mirrored = _cloglog(-eta)
+    return Mean(1 - mirrored.mu, mirrored.log_rest, mirrored.log)
+
+
+def _cauchit(eta: Any) -> Mean:
+    p, q = (mp.mpf(1) / 2 + side * mp.atan(eta) / mp.pi for side in (1, -1))
+    return Mean(p, mp.log(p), mp.log(q))
+
+
+def _log(eta: Any) -> Mean:
+    return Mean(mp.exp(eta), eta, mp.log(-mp.expm1(eta)) if eta < 0 else None)
+
+
+def _identity(eta: Any) -> Mean:
+    return Mean(eta, mp.log(eta) if eta > 0 else None, mp.log1p(-eta) if 0 < eta < 1 else None)
+
+
 LINKS: dict[str, Callable[[Any], Mean]] = {
-    "identity": lambda eta: Mean(eta, None),
-    "log": lambda eta: Mean(mp.exp(eta), eta),
+    "identity": _identity,
+    "log": _log,
     "softplus": _softplus,
     "logit": _logit,
     "probit": _probit,
     "cloglog": _cloglog,
+    "loglog": _loglog,
+    "cauchit": _cauchit,
+    "sqrt": lambda eta: Mean(eta * eta, 2 * mp.log(eta)),
+    "inverse": lambda eta: Mean(1 / eta, -mp.log(eta)),
+    "tan_half": lambda eta: Mean(2 * mp.atan(eta), None),
 }
 
 
@@ -239,6 +292,36 @@ def _of_counts(y: Any, n: Any) -> list:
     return [-mp.loggamma(y + 1)]
 
 
+def _gamma(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (alpha,) = phi
+    gammas = [alpha * mp.log(alpha), -mp.loggamma(alpha), alpha * mp.log(y)]
+    return [*gammas, -alpha * mean.log, -alpha * y / mean.mu]
+
+
+def _inverse_gaussian(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (lam,) = phi
+    parts = [-lam * y / (2 * mean.mu**2), lam / mean.mu, -lam / (2 * y)]
+    return [mp.log(lam) / 2, *parts]
+
+
+def _weibull(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (alpha,) = phi
+    gamma, log_ratio = alpha * mp.loggamma(1 + 1 / alpha), alpha * (mp.log(y) - mean.log)
+    return [mp.log(alpha), gamma, log_ratio, -mp.exp(gamma + log_ratio)]
+
+
+def _beta(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (kappa,) = phi
+    p, q = mp.exp(mean.log), mp.exp(mean.log_rest)
+    gammas = [mp.loggamma(kappa), -mp.loggamma(p * kappa), -mp.loggamma(q * kappa)]
+    return [*gammas, p * kappa * mp.log(y), q * kappa * mp.log1p(-y)]
+
+
+def _von_mises(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    (kappa,) = phi
+    return [kappa * mp.cos(y - mean.mu), -mp.log(mp.besseli(0, kappa))]
+
+
 LOG_DENSITIES: dict[str, LogDensity] = {
     "gaussian": LogDensity(_gaussian, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
     "bernoulli": LogDensity(_binomial, lambda y, n: [mp.mpf(0)]),
@@ -264,8 +347,19 @@ LOG_DENSITIES: dict[str, LogDensity] = {
     ),
     "hurdle_poisson": LogDensity(_hurdle_poisson, _of_counts),
     "beta_binomial": LogDensity(_beta_binomial, lambda y, n: [mp.log(mp.binomial(n, y))]),
+    "gamma": LogDensity(_gamma, lambda y, n: [-mp.log(y)]),
+    "inverse_gaussian": LogDensity(
+        _inverse_gaussian, lambda y, n: [-mp.log(2 * mp.pi) / 2, -3 * mp.log(y) / 2]
+    ),
+    "exponential": LogDensity(
+        lambda mean, y, phi, n: [-mean.log, -y / mean.mu], lambda y, n: [mp.mpf(0)]
+    ),
+    "weibull": LogDensity(_weibull, lambda y, n: [-mp.log(y)]),
+    "beta": LogDensity(_beta, lambda y, n: [-mp.log(y), -mp.log1p(-y)]),
+    "von_mises": LogDensity(_von_mises, lambda y, n: [-mp.log(2 * mp.pi)]),
 }
 EXACT_KEYS = [key for key in KEYS if key[0] in LOG_DENSITIES and key[1] in LINKS]
+DISPERSED_KEYS = [key for key in EXACT_KEYS if FAMILIES[key].dispersions]
 
 
 def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -> list:

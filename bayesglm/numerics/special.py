@@ -48,7 +48,8 @@ def stirling_remainder(k: Array) -> Array:
     """
     few = np.minimum(k, 16.0)
     exact = gammaln(few + 1.0) - (few * np.log(few) - few + 0.5 * np.log(2.0 * np.pi * few))
-    return np.where(k < 16.0, exact, polyval(k**-2.0, _STIRLING) / k)
+    many = np.maximum(k, 16.0)
+    return np.where(k < 16.0, exact, polyval(many**-2.0, _STIRLING) / many)
 
 
 def log_gamma_half_step(a: Array | float) -> Array:

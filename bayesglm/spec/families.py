@@ -31,7 +31,8 @@ class FamilyName:
 
     ``discrete`` says that responses are counted, so that a likelihood is a probability; that of
     other responses is a density. ``counts`` says that they count events without a bound, so that
-    the mean of a sample is a rate. ``has_unit`` says that they are measured in some unit, by which
+    the mean of a sample is a rate. ``circular`` says that responses are angles, whose mean is a
+    direction. ``has_unit`` says that they are measured in some unit, by which
     default priors are scaled. A deviance is proportional to each dispersion to the power that
     ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
     ``dispersion_links`` are the links of linear predictors of these, empty for one that takes none;
@@ -47,6 +48,7 @@ class FamilyName:
     needs_trials: bool = False
     discrete: bool = False
     counts: bool = False
+    circular: bool = False
     has_unit: bool = False
     deviance_powers: tuple[float, ...] = ()
     notation: str = "{family}({mu})"
@@ -79,6 +81,9 @@ class LinkName:
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
 
+BINARY = ("logit", "probit", "cauchit", "cloglog", "loglog")
+POSITIVE = ("log", "softplus")
+
 FAMILY_NAMES: dict[str, FamilyName] = {
     "gaussian": FamilyName(
         links=("identity", "log", "softplus"),
@@ -89,14 +94,14 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("normal", "norm", "gauss", "linear", "lm", "ols", "least_squares"),
     ),
     "bernoulli": FamilyName(
-        links=("logit", "probit", "cloglog"),
+        links=BINARY,
         discrete=True,
         notation="Bernoulli({mu})",
         labels=Labels(most=2),
         also=("logistic", "logit", "probit", "binary", "bern"),
     ),
     "binomial": FamilyName(
-        links=("logit", "probit", "cloglog"),
+        links=BINARY,
         needs_trials=True,
         discrete=True,
         notation="Binomial({trials}, {mu})",
@@ -166,6 +171,51 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         notation="BetaBinomial({trials}, {mu}, kappa)",
         also=("betabinom", "betabinomial", "beta_binom", "bb"),
     ),
+    "gamma": FamilyName(
+        links=POSITIVE,
+        has_unit=True,
+        dispersions=("alpha",),
+        deviance_powers=(1.0,),
+        notation="Gamma(alpha, rate = alpha / {mu})",
+        also=("gam",),
+    ),
+    "inverse_gaussian": FamilyName(
+        links=POSITIVE,
+        has_unit=True,
+        dispersions=("lam",),
+        deviance_powers=(1.0,),
+        notation="InverseGaussian({mu}, lam)",
+        also=("wald", "inversegaussian", "inverse.gaussian", "invgauss", "ig"),
+    ),
+    "exponential": FamilyName(
+        links=POSITIVE,
+        has_unit=True,
+        notation="Exponential(mean = {mu})",
+        also=("expon", "exp"),
+    ),
+    "weibull": FamilyName(
+        links=POSITIVE,
+        has_unit=True,
+        dispersions=("alpha",),
+        deviance_powers=(0.0,),
+        notation="Weibull(alpha, scale = {mu} / Γ(1 + 1/alpha))",
+        also=("weibull_min",),
+    ),
+    "beta": FamilyName(
+        links=BINARY,
+        dispersions=("kappa",),
+        deviance_powers=(0.0,),
+        notation="Beta({mu} kappa, (1 - {mu}) kappa)",
+        also=("betareg", "proportion"),
+    ),
+    "von_mises": FamilyName(
+        links=("tan_half", "identity"),
+        dispersions=("kappa",),
+        circular=True,
+        deviance_powers=(1.0,),
+        notation="VonMises({mu}, kappa)",
+        also=("vonmises", "von-mises", "circular"),
+    ),
 }
 
 LINK_NAMES: dict[str, LinkName] = {
@@ -175,6 +225,9 @@ LINK_NAMES: dict[str, LinkName] = {
     "logit": LinkName("1/(1 + exp(-{eta}))", "log odds", also=("logistic", "sigmoid")),
     "probit": LinkName("Φ({eta})", "probit"),
     "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),
+    "loglog": LinkName("exp(-exp(-{eta}))", "log-log"),
+    "cauchit": LinkName("1/2 + arctan({eta})/π", "cauchit"),
+    "tan_half": LinkName("2 * arctan({eta})", "tangent of half the angle", also=("tan",)),
 }
 
 

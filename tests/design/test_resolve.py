@@ -15,6 +15,7 @@ from bayesglm.spec.families import FAMILY_NAMES
 
 DATA = simulate(60, seed=2)
 LIKELIHOODS = [(name, link) for name, family in FAMILY_NAMES.items() for link in family.links]
+MEASURED = ("gaussian", "gamma", "inverse_gaussian", "exponential", "weibull")
 ROWS = slice(4, 59)  # kept by lags from -1 to 4
 
 
@@ -49,7 +50,7 @@ def test_the_rule_by_hand(family, link, term):
     reach = bg.Lagged("x", lags=(-1, 5), name="reach", prior=bg.Flat())  # fixes the kept rows
     sd_x = np.array(by_hand(data) if by_hand else data[family].std().item())
     sd_y = data[family][ROWS].std().item()
-    in_units = family == "gaussian" and link in ("identity", "softplus")
+    in_units = family in MEASURED and link in ("identity", "softplus")
     made = resolved(glm([noun, reach], family, link=link), data)
     prior = made.terms[0].prior
     assert isinstance(prior, bg.Normal)

@@ -263,6 +263,7 @@ def test_text(model, text):
 @pytest.mark.parametrize("link", LINK_NAMES)
 def test_every_link_shows_its_mean(link):
     names = {"exp": np.exp, "log": np.log, "Φ": scipy.special.ndtr}
+    names |= {"arctan": np.arctan, "π": np.pi}
     eta = np.array([-1.3, 0.2, 0.9])
     shown = eval(LINK_NAMES[link].mean.format(eta="eta"), {**names, "eta": eta})
     expected = [float(LINKS[link](mp.mpf(one)).mu) for one in eta]

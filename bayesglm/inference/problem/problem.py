@@ -113,7 +113,8 @@ class Problem:
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
             is_log = LINK_NAMES[self.plan.model.link_name].is_log
-            offset = design.predictors.offset if is_log else None
+            told = is_log or not family.domain.is_real_line
+            offset = design.predictors.offset if told else None
             known["intercept"] = _eta_of_mean(
                 family,
                 y,
@@ -241,22 +242,33 @@ def _eta_of_mean(
     """
     average = float(y.mean())
     tries = None if trials is None else np.float64(trials.mean())
+    domain = family.domain
     some = np.zeros(1) if offset is None else offset[:: max(1, len(offset) // ENOUGH)]
-    centre = float(some.mean())
+    centre = float(some.mean()) if offset is None else domain.nearest(offset)
     apart = some - centre
+    # Of a link whose means fall as eta grows, both sides change their sign.
+    sign = -1.0 if _mean_falls(family, tries) else 1.0
 
-    def excess(eta: float) -> float:
+    def excess(u: float) -> float:
         with np.errstate(over="ignore"):
-            return float(family.mean((eta + apart)[None], phi, tries).mean()) - average
+            mean = family.mean((domain.place(u) + apart)[None], phi, tries).mean()
+        return sign * (float(mean) - average)
 
     edges = []
     for edge, side in ((-1.0, 1.0), (1.0, -1.0)):
         little = 1e-3 * abs(excess(edge))
         while side * excess(edge) > 0:
             if abs(excess(2 * edge) - excess(edge)) < little:
-                return edge - centre
+                return domain.place(edge) - centre
             edge *= 2
         edges.append(edge)
     # Means that overflow, as offsets may make them, leave only their sign to go by.
     root = brentq if np.isfinite([excess(edge) for edge in edges]).all() else bisect
-    return float(root(excess, *edges, xtol=1e-3, rtol=1e-6)) - centre
+    return domain.place(float(root(excess, *edges, xtol=1e-3, rtol=1e-6))) - centre
+
+
+def _mean_falls(family: Family, trials: Any) -> bool:
+    """Say whether means fall as eta grows."""
+    domain = family.domain
+    low, high = (family.mean(np.array([[domain.place(u)]]), (), trials) for u in (-1.0, 1.0))
+    return float(low[0]) > float(high[0])

@@ -41,6 +41,25 @@ def _cloglog(eta: Tensor) -> Tensor:
     return -pt.expm1(-pt.exp(eta))
 
 
+def _loglog(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return pt.exp(-pt.exp(-eta))
+
+
+def _cauchit(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    # The angle that keeps the digits of a small probability.
+    return pt.arctan2(1.0, -eta) / np.pi
+
+
+def _tan_half(eta: Tensor) -> Tensor:
+    import pytensor.tensor as pt
+
+    return 2.0 * pt.arctan(eta)
+
+
 MEANS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda eta: eta,
     "log": _exp,
@@ -48,6 +67,9 @@ MEANS: dict[str, Callable[[Tensor], Tensor]] = {
     "logit": _logit,
     "probit": _probit,
     "cloglog": _cloglog,
+    "loglog": _loglog,
+    "cauchit": _cauchit,
+    "tan_half": _tan_half,
 }
 
 
@@ -109,6 +131,37 @@ def _beta_binomial(
     }
 
 
+def _gamma(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    alpha = phi["alpha"]
+    return {"distribution": "Gamma", "alpha": alpha, "beta": alpha / link(eta)}
+
+
+def _inverse_gaussian(
+    link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor
+) -> dict[str, Any]:
+    return {"distribution": "Wald", "mu": link(eta), "lam": phi["lam"]}
+
+
+def _exponential(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Exponential", "scale": link(eta)}
+
+
+def _weibull(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    import pytensor.tensor as pt
+
+    alpha = phi["alpha"]
+    scale = link(eta) * pt.exp(-pt.gammaln(1.0 + 1.0 / alpha))
+    return {"distribution": "Weibull", "alpha": alpha, "beta": scale}
+
+
+def _beta(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Beta", "mu": link(eta), "nu": phi["kappa"]}
+
+
+def _von_mises(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "VonMises", "mu": link(eta), "kappa": phi["kappa"]}
+
+
 LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "gaussian": _gaussian,
     "bernoulli": _bernoulli,
@@ -122,4 +175,10 @@ LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     ),
     "hurdle_poisson": _with_psi("HurdlePoisson", _poisson),
     "beta_binomial": _beta_binomial,
+    "gamma": _gamma,
+    "inverse_gaussian": _inverse_gaussian,
+    "exponential": _exponential,
+    "weibull": _weibull,
+    "beta": _beta,
+    "von_mises": _von_mises,
 }

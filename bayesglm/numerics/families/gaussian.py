@@ -89,6 +89,7 @@ def _family(link: str) -> Family:
         lambda eta, phi, trials: mean.value(eta),
         name="gaussian",
         link=link,
+        domain=mean.domain,
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),

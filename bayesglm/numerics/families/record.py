@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesglm.numerics.families.changes import Changes
+from bayesglm.numerics.families.domains import within
+from bayesglm.numerics.families.links import REAL_LINE, Domain
 from bayesglm.numerics.theta.transforms import LOG, Transform
 from bayesglm.spec.families import FAMILY_NAMES, FamilyName
 
@@ -91,6 +93,8 @@ class Family:
     - `n_levels`: how many levels the response has; 0 of one that is a number.
     - `shares_columns`: whether all channels have the columns of the first, each its coefficients.
     - `channels`: what each linear predictor is that of; the first is the mean's.
+    - `domain`: the linear predictors of the mean at which its link is defined; elsewhere the
+      density is zero.
     - `log_concave`: whether log p is concave in eta, phi being fixed.
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
     - `push(y, trials)`: where the likelihood of each response pushes the mean's eta: +1 or -1
@@ -121,6 +125,7 @@ class Family:
     n_levels: int = 0
     shares_columns: bool = False
     channels: tuple[str, ...] = ("mu",)
+    domain: Domain = REAL_LINE
     log_concave: bool = False
     quadratic: bool = False
     push: Callable[..., Array] | None = None
@@ -178,16 +183,17 @@ def of_one_channel(
     They take and give arrays without an axis of channels, of which the record's are views.
     """
 
+    kernel = within(kernel, others.get("domain", REAL_LINE))
+
     def over_channels(
         y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int
     ) -> Derivatives:
         d = kernel(y, eta[0], phi, trials, order)
         if order == 0:
             return d
-        if order == 1:
-            return Derivatives(d.value, d.eta[None], None, d.phi)
+        bends = None if order == 1 else d.eta_eta[None, None]
         crossed = tuple(one[None] for one in d.eta_phi)
-        return Derivatives(d.value, d.eta[None], d.eta_eta[None, None], d.phi, crossed, d.phi_phi)
+        return Derivatives(d.value, d.eta[None], bends, d.phi, crossed, d.phi_phi)
 
     def of_mean(eta: Array, phi: Sequence, trials: Array | None) -> Array:
         return mean(eta[0], phi, trials)

@@ -1,13 +1,19 @@
 """The families by the names of family and link, as the vocabulary of models has them."""
 
+from bayesglm.numerics.families.beta import BETA
 from bayesglm.numerics.families.beta_binomial import BETA_BINOMIAL
 from bayesglm.numerics.families.binomial import BERNOULLI, BINOMIAL
+from bayesglm.numerics.families.exponential import EXPONENTIAL
+from bayesglm.numerics.families.gamma import GAMMA
 from bayesglm.numerics.families.gaussian import GAUSSIAN
 from bayesglm.numerics.families.hurdle import HURDLE_POISSON
+from bayesglm.numerics.families.inverse_gaussian import INVERSE_GAUSSIAN
 from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.negative_binomial1 import NEGATIVE_BINOMIAL1
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.families.von_mises import VON_MISES
+from bayesglm.numerics.families.weibull import WEIBULL
 from bayesglm.numerics.families.zero_inflated import (
     ZERO_INFLATED_NEGATIVE_BINOMIAL,
     ZERO_INFLATED_POISSON,
@@ -24,6 +30,12 @@ RECORDS: tuple[Family, ...] = (
     *ZERO_INFLATED_NEGATIVE_BINOMIAL,
     *HURDLE_POISSON,
     *BETA_BINOMIAL,
+    *GAMMA,
+    *INVERSE_GAUSSIAN,
+    *EXPONENTIAL,
+    *WEIBULL,
+    *BETA,
+    *VON_MISES,
 )
 
 FAMILIES: dict[tuple[str, str], Family] = {(one.name, one.link): one for one in RECORDS}

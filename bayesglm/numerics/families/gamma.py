@@ -1,0 +1,117 @@
+"""Gamma responses; alpha is their shape, mu^2 / alpha their variance.
+
+Source: McCullagh & Nelder (1989), Generalized Linear Models, chapter 8.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from scipy.special import gammainc, gammaincc
+
+from bayesglm.numerics.families.links import LOG_MEANS, Curve
+from bayesglm.numerics.families.positive import in_mean, is_positive, mean_of
+from bayesglm.numerics.families.record import (
+    Array,
+    Derivatives,
+    Dispersion,
+    Family,
+    of_one_channel,
+)
+from bayesglm.numerics.special import (
+    exp_excess,
+    inverse_less_trigamma,
+    log_less_digamma,
+    stirling_remainder,
+)
+from bayesglm.spec.families import FAMILY_NAMES
+
+# Links with which log p is concave in eta.
+CONCAVE = ("log", "inverse")
+
+
+def _kernel(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, log_mean: Curve
+) -> Derivatives:
+    """log p(y) = -alpha d + log(alpha) / 2 - r - log y - log(2 pi) / 2, with t = y / mu.
+
+    d = t - 1 - log t is a unit deviance, and r the remainder of Stirling's formula for log
+    Gamma(alpha): no part is larger than what their sum may be.
+    """
+    (alpha,) = phi
+    log_mu, *slopes = log_mean.derivatives(eta, order)
+    log_t = np.log(y) - log_mu
+    d = exp_excess(log_t)
+    value = -alpha * d + _normaliser(alpha)
+    if order == 0:
+        return Derivatives(value)
+    t = mean_of(log_t)
+    unit = in_mean(slopes, -1.0, [(-t, -1.0)])
+    of_phi = log_less_digamma(alpha) - d
+    if order == 1:
+        return Derivatives(value, alpha * unit[0], phi=(of_phi,))
+    return Derivatives(
+        value,
+        alpha * unit[0],
+        alpha * unit[1],
+        phi=(of_phi,),
+        eta_phi=(unit[0] + np.zeros_like(value),),
+        phi_phi=((inverse_less_trigamma(alpha) + np.zeros_like(value),),),
+    )
+
+
+def _normaliser(alpha: Array) -> Array:
+    return 0.5 * np.log(alpha) - stirling_remainder(alpha)
+
+
+def _constant(y: Array, trials: None) -> Array:
+    return -np.log(y) - 0.5 * float(np.log(2.0 * np.pi))
+
+
+def _saturated(y: Array, phi: Sequence, trials: None) -> Array:
+    return np.zeros_like(y) + _normaliser(phi[0])
+
+
+def _draw(
+    rng: np.random.Generator, eta: Array, phi: Sequence, trials: None, *, log_mean: Curve
+) -> Array:
+    mu, alpha = np.broadcast_arrays(mean_of(log_mean.value(eta)), phi[0])
+    return np.maximum(rng.standard_gamma(alpha) * (mu / alpha), np.finfo(float).tiny)
+
+
+def _cdf(
+    y: Array, eta: Array, phi: Sequence, trials: None, *, log_mean: Curve, above: bool
+) -> Array:
+    """P(Y <= y), or P(Y > y)."""
+    t = np.maximum(y, 0.0) / mean_of(log_mean.value(eta))
+    return (gammaincc if above else gammainc)(phi[0], phi[0] * t)
+
+
+ALPHA = Dispersion(
+    default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
+    start=lambda y: 1.0,
+    collapses=False,
+)
+
+
+def _family(link: str) -> Family:
+    log_mean = LOG_MEANS[link]
+    return of_one_channel(
+        partial(_kernel, log_mean=log_mean),
+        lambda eta, phi, trials: mean_of(log_mean.value(eta)),
+        name="gamma",
+        link=link,
+        domain=log_mean.domain,
+        constant=_constant,
+        saturated=_saturated,
+        draw=partial(_draw, log_mean=log_mean),
+        cdf=partial(_cdf, log_mean=log_mean, above=False),
+        survival=partial(_cdf, log_mean=log_mean, above=True),
+        valid=is_positive,
+        support="positive numbers",
+        dispersions=(ALPHA,),
+        log_concave=link in CONCAVE,
+    )
+
+
+GAMMA = tuple(_family(link) for link in FAMILY_NAMES["gamma"].links)
