@@ -149,7 +149,11 @@ def test_repr_gives_an_equal_model_back(model):
 @given(models())
 def test_any_model_prints(model):
     lines = str(model).splitlines()
-    n_rows = (model.intercept is not None) + len(model.terms) + len(model.dispersions)
+    n_rows = (
+        (model.intercept is not None)
+        + len(model.terms)
+        + len(FAMILY_NAMES[model.family].dispersions)
+    )
     n_rows += sum(learned_scale(model.prior_of(term)) is not None for term in model.terms)
     assert len(lines) == 2 + n_rows
     assert all(line == line.rstrip() for line in lines)
