@@ -72,10 +72,10 @@ def draw_case(index: int) -> Case:
     if rng.random() < 0.25:
         data["o"] = rng.normal(size=n) * 10.0 ** rng.choice([0, 0, 1, 3, 6])
         options["offset"] = "o"
-    if FAMILY_NAMES[family].dispersions:
-        options["dispersion"] = _pick(
-            rng, None, None, 1.0, 1e-6, 1e6, bg.HalfNormal(1.0), bg.Exponential(2.0), bg.Flat()
-        )
+    names = FAMILY_NAMES[family].dispersions
+    stated = {name: _dispersion(rng, FAMILY_NAMES[family].range_of(name)) for name in names}
+    if any(one is not None for one in stated.values()):
+        options["dispersion"] = stated
     model = bg.GLM(
         "y",
         terms,
@@ -87,6 +87,16 @@ def draw_case(index: int) -> Case:
         **options,
     )
     return Case(index, model, data)
+
+
+def _dispersion(rng: np.random.Generator, ends: tuple[float, float]) -> Any:
+    """Draw a number or a prior of a parameter, or leave it to its default."""
+    if ends[1] < np.inf:
+        low, high = ends[0] + 1e-6, ends[1] - 1e-6
+        return _pick(rng, None, None, 0.5 * sum(ends), low, high, bg.Beta(2.0, 0.5), bg.Flat())
+    return _pick(
+        rng, None, None, 1.0, 1e-6, 1e6, bg.HalfNormal(1.0), bg.Exponential(2.0), bg.Flat()
+    )
 
 
 def _pick(rng: np.random.Generator, *choices: Any) -> Any:

@@ -67,7 +67,7 @@ def _gap(model: bg.GLM, data: dict[str, Any], estimate: Any) -> Gap:
     rows = np.flatnonzero(kept & (weights > 0))
     w = [mp.mpf(float(v)) for name in dict.fromkeys(owners) for v in np.ravel(estimate[name])]
     names = FAMILY_NAMES[model.family].dispersions
-    phi = [mp.mpf(float(estimate[one])) if one in estimate else _fixed(model) for one in names]
+    phi = [mp.mpf(float(estimate[one])) if one in estimate else _fixed(model, one) for one in names]
     density = _density(model)
     p = len(w)
     slope, bend, error = [[mp.mpf(0)] * p for _ in range(3)]
@@ -106,12 +106,13 @@ def _gap(model: bg.GLM, data: dict[str, Any], estimate: Any) -> Gap:
             rounding = max(rounding, 8 * EPSILON * own / unit)
     for k, name in enumerate(names):
         if name in estimate:
-            worst = max(worst, _gap_of_dispersion(model, sums, phi, k))
+            worst = max(worst, _gap_of_dispersion(model, name, sums, phi, k))
     return Gap(float(worst), float(rounding))
 
 
-def _fixed(model: bg.GLM) -> Any:
-    return mp.mpf(model.dispersion) if isinstance(model.dispersion, float) else mp.mpf(1)
+def _fixed(model: bg.GLM, name: str) -> Any:
+    stated = model.dispersion_of(name)
+    return mp.mpf(stated) if isinstance(stated, float) else mp.mpf(1)
 
 
 def _density(model: bg.GLM) -> Callable:
@@ -120,9 +121,10 @@ def _density(model: bg.GLM) -> Callable:
     return lambda eta, y, phi, trials: mp.fsum(kernel(mean(eta), y, phi, trials))
 
 
-def _gap_of_dispersion(model: bg.GLM, sums: list, phi: list, k: int) -> Any:
-    density, kind = _density(model), type(model.dispersion).__name__
-    numbers = {key: getattr(model.dispersion, key) for key in EXAMPLES[kind].numbers}
+def _gap_of_dispersion(model: bg.GLM, name: str, sums: list, phi: list, k: int) -> Any:
+    density, stated = _density(model), model.dispersion_of(name)
+    kind = type(stated).__name__
+    numbers = {key: getattr(stated, key) for key in EXAMPLES[kind].numbers}
 
     def value(s: Any) -> Any:
         at = [*phi[:k], s, *phi[k + 1 :]]

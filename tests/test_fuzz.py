@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from families import EXACT_KEYS
+from families import EXACT_KEYS, drawn
 
 import bayesglm as bg
 from bayesglm.spec.families import FAMILY_NAMES
@@ -34,7 +34,8 @@ def test_random_models_go_through_verbs_drawn_at_random(start):
 @pytest.mark.parametrize(("family", "link"), EXACT_KEYS)
 def test_the_oracle_knows_an_optimum_from_a_point_beside_it(family, link, prior):
     rng = np.random.default_rng(0)
-    data = {"x": rng.normal(size=30), "tries": np.full(30, 4.0), "y": rng.integers(0, 2, 30) + 0.0}
+    x, tries = rng.normal(size=30), np.full(30, 4.0)
+    data = {"x": x, "tries": tries, "y": drawn(family, 0.6 + 0.5 * x, tries, seed=1)}
     options = {"trials": "tries"} if FAMILY_NAMES[family].needs_trials else {}
     model = bg.GLM("y", bg.Linear("x", prior=prior), family=family, link=link, **options)
     fitted = bg.fit_map(model, data)
