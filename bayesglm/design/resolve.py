@@ -5,7 +5,8 @@ A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation
 a response with a unit whose link keeps it, else 1. Terms of other parameters than the mean get
 Normal(1 / s_x) on their link. Frequency weights count in both, so that a
 row of weight 2 is the row twice; lagged predictors are measured over all samples. A dispersion gets
-what its family's record says. The effects of a factor's levels get
+what its family's record says. A flat intercept of a direction is flat on the circle, Cauchy(0, 1)
+on the tangent of half the angle. The effects of a factor's levels get
 Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. Sources:
 Gabry & Goodrich 2020, "Prior distributions for rstanarm models"; Capretto et al. 2022, section 3.
 """
@@ -24,7 +25,13 @@ from bayesglm.errors import DataError
 from bayesglm.numerics.families.record import Spread
 from bayesglm.numerics.rows.rows import span
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.priors import DISPERSION_PRIORS, CoefficientPrior, DispersionPrior
+from bayesglm.spec.priors import (
+    DISPERSION_PRIORS,
+    CoefficientPrior,
+    DispersionPrior,
+    Flat,
+    StudentT,
+)
 from bayesglm.spec.terms.term import settled
 
 Array = np.ndarray
@@ -40,7 +47,10 @@ def resolve(plan: Plan) -> Plan:
     ]
     names = FAMILY_NAMES[model.family].dispersions
     dispersion = {name: _settled_dispersion(plan, name) for name in names}
-    model = replace(model, dispersion=dispersion or None)
+    intercept = model.intercept
+    if isinstance(intercept, Flat) and LINK_NAMES[model.link_name].is_turn:
+        intercept = StudentT(1.0, df=1.0)
+    model = replace(model, dispersion=dispersion or None, intercept=intercept)
     return replace(plan, model=model.with_terms(terms, prior=None))
 
 

@@ -72,11 +72,14 @@ class LinkName:
     """One link: the mean as a function of eta, the unit of eta, and whether it is its log.
 
     ``keeps_unit`` says that eta has the unit of the response, if only in the main.
+    ``is_turn`` says that eta goes once around a circle, which it leaves at neither end: there a
+    flat prior is improper, and one that is flat on the circle is a Cauchy prior of eta.
     """
 
     mean: str
     unit: str
     keeps_unit: bool = False
+    is_turn: bool = False
     is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
@@ -227,7 +230,9 @@ LINK_NAMES: dict[str, LinkName] = {
     "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),
     "loglog": LinkName("exp(-exp(-{eta}))", "log-log"),
     "cauchit": LinkName("1/2 + arctan({eta})/π", "cauchit"),
-    "tan_half": LinkName("2 * arctan({eta})", "tangent of half the angle", also=("tan",)),
+    "tan_half": LinkName(
+        "2 * arctan({eta})", "tangent of half the angle", is_turn=True, also=("tan",)
+    ),
 }
 
 

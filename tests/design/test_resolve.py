@@ -259,3 +259,10 @@ def test_a_response_that_does_not_vary_scales_nothing():
     fixed = glm("x", intercept=bg.Normal(1.0), dispersion=1.0)
     scale = resolved(fixed, data).terms[0].prior.scale
     assert scale == pytest.approx(2.5 / DATA["x"].values.std())
+
+
+def test_a_flat_intercept_of_a_direction_is_flat_on_the_circle():
+    """The density of 2 arctan(eta) under a Cauchy eta is 1 / (2 pi) everywhere."""
+    assert resolved(glm("x", "von_mises")).intercept == bg.StudentT(1.0, df=1.0)
+    assert resolved(glm("x", "von_mises", link="identity")).intercept == bg.Flat()
+    assert resolved(glm("x", "von_mises", intercept=bg.Normal(2.0))).intercept == bg.Normal(2.0)

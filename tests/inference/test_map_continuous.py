@@ -1,0 +1,86 @@
+"""MAP estimates of continuous families against the libraries that have them, flat or ridge."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from families import drawn
+from scipy import optimize, special, stats
+from statsmodels.othermod.betareg import BetaModel
+
+import bayesglm as bg
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(400, 2))
+ETA = 0.3 + X @ [0.5, -0.3]
+
+
+def estimate(name, y, prior=None, **options):
+    """Return intercept, two coefficients and dispersions of the MAP of a family."""
+    terms = bg.Linear("x", prior=prior or bg.Flat())
+    tree = bg.fit_map(bg.GLM("y", terms, family=name, **options), {"y": y, "x": X})
+    found = tree["map"]
+    w = np.r_[float(found["intercept"]), found["x"].values]
+    return w, {k: float(v) for k, v in found.data_vars.items() if k not in ("intercept", "x")}
+
+
+@pytest.mark.parametrize("name", ["gamma", "inverse_gaussian"])
+def test_fixed_dispersions_leave_the_estimates_of_statsmodels(name):
+    y = drawn(name, ETA)
+    theirs = {"gamma": sm.families.Gamma, "inverse_gaussian": sm.families.InverseGaussian}[name]
+    fit = sm.GLM(y, sm.add_constant(X), family=theirs(sm.families.links.Log())).fit(tol=1e-12)
+    w, _ = estimate(name, y, dispersion=1.7)
+    np.testing.assert_allclose(w, fit.params, rtol=1e-7, atol=1e-8)
+
+
+def test_the_ridge_of_scikit_learns_gamma_regressor():
+    """Its penalty is on half the mean of deviances: alpha n on our sum at alpha = 1."""
+    from sklearn.linear_model import GammaRegressor
+
+    y = drawn("gamma", ETA)
+    theirs = GammaRegressor(alpha=0.2, tol=1e-10, max_iter=5000).fit(X, y)
+    w, _ = estimate("gamma", y, bg.ridge(0.2 * len(y)), dispersion=1.0)
+    np.testing.assert_allclose(w, np.r_[theirs.intercept_, theirs.coef_], rtol=1e-5, atol=1e-6)
+
+
+def test_beta_is_at_the_maximum_of_statsmodels_beta_model():
+    y = drawn("beta", ETA)
+    w, dispersions = estimate("beta", y, dispersion=bg.Flat())
+    theirs = BetaModel(y, sm.add_constant(X))
+    best = np.r_[w, np.log(dispersions["kappa"])]
+    np.testing.assert_allclose(theirs.score(best), 0.0, atol=1e-6)
+    assert np.all(np.linalg.eigvalsh(theirs.hessian(best)) < 0.0)
+
+
+def by_search(log_density, start):
+    """Return the maximum of a sum of scipy's log densities, by a search that knows no slopes."""
+    options = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 20000, "maxfev": 20000}
+    found = optimize.minimize(
+        lambda v: -log_density(v), start, method="Nelder-Mead", options=options
+    )
+    return found.x
+
+
+def test_weibull_is_scipys_with_the_link_on_the_mean():
+    y = drawn("weibull", ETA)
+    w, dispersions = estimate("weibull", y, dispersion=bg.Flat())
+
+    def log_density(v):
+        alpha = np.exp(v[3])
+        scale = np.exp(v[0] + X @ v[1:3]) / special.gamma(1.0 + 1.0 / alpha)
+        return stats.weibull_min.logpdf(y, alpha, scale=scale).sum()
+
+    best = by_search(log_density, np.r_[w, np.log(dispersions["alpha"])] + 0.05)
+    np.testing.assert_allclose([*w, np.log(dispersions["alpha"])], best, atol=2e-6)
+
+
+def test_von_mises_is_scipys_with_half_the_angle_in_the_link():
+    y = drawn("von_mises", ETA)
+    w, dispersions = estimate("von_mises", y, dispersion=bg.Flat())
+
+    def log_density(v):
+        mu = 2.0 * np.arctan(v[0] + X @ v[1:3])
+        # An intercept that is flat on the circle is Cauchy on the tangent of half the angle.
+        return stats.vonmises.logpdf(y, np.exp(v[3]), mu).sum() + stats.cauchy.logpdf(v[0])
+
+    best = by_search(log_density, np.r_[w, np.log(dispersions["kappa"])] + 0.05)
+    np.testing.assert_allclose([*w, np.log(dispersions["kappa"])], best, atol=2e-6)
