@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.positive import (
         Exponential,
+        Gamma,
         HalfNormal,
         HalfStudentT,
         InverseGamma,
@@ -71,6 +72,7 @@ _HOME = {
     "HalfStudentT": "spec.prior.positive",
     "Exponential": "spec.prior.positive",
     "Beta": "spec.prior.unit",
+    "Gamma": "spec.prior.positive",
     "InverseGamma": "spec.prior.positive",
     "ridge": "spec.penalties",
     "lasso": "spec.penalties",
@@ -115,6 +117,7 @@ __all__ = [
     "ElasticNet",
     "Exponential",
     "Flat",
+    "Gamma",
     "Group",
     "GroupLasso",
     "HalfNormal",

@@ -41,6 +41,7 @@ RANGES = {
     "ratio": decimals(0.000001, 0.999999),
     "df": decimals(0.5, 10_000),
     "shape": decimals(0.1, 50),
+    "rate": decimals(0.1, 50),
     "alpha": decimals(0.1, 50),
     "beta": decimals(0.1, 50),
 }
@@ -110,6 +111,16 @@ EXAMPLES: dict[str, Example] = {
         {"scale": 0.8, "df": 3.5}, lambda x, scale, df: [mp.log(2), *_student_t(x, scale, df)]
     ),
     "Exponential": Example({"scale": 2.2}, lambda x, scale: [-x / scale, -mp.log(scale)]),
+    "Gamma": Example(
+        {"shape": 0.6, "rate": 0.7},
+        lambda x, shape, rate: [
+            shape * mp.log(rate),
+            -mp.loggamma(shape),
+            (shape - 1) * mp.log(x),
+            -rate * x,
+        ],
+        unit=lambda x, shape, rate: min(x, 1.0 / rate),
+    ),
     "InverseGamma": Example(
         {"shape": 2.0, "scale": 8.0},
         _inverse_gamma,

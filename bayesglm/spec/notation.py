@@ -243,6 +243,13 @@ PRIOR_NOTATION: dict[str, Notation] = {
         lambda prior: f"Beta({number_text(prior.alpha)}, {number_text(prior.beta)})",
         _of_share,
     ),
+    "Gamma": (
+        lambda prior: f"Gamma({number_text(prior.shape)}, {number_text(prior.rate)})",
+        lambda symbol, prior: (
+            f"penalty {number_text(prior.rate)}·{symbol} and (1 - {number_text(prior.shape)})·"
+            f"log({symbol})"
+        ),
+    ),
     "InverseGamma": (
         lambda prior: f"InverseGamma({number_text(prior.shape)}, {number_text(prior.scale)})",
         lambda symbol, prior: (

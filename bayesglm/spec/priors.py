@@ -5,6 +5,7 @@ from __future__ import annotations
 from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
 from bayesglm.spec.prior.positive import (
     Exponential,
+    Gamma,
     HalfNormal,
     HalfStudentT,
     InverseGamma,
@@ -26,7 +27,7 @@ type CoefficientPrior = (
     | Exponential
     | Flat
 )
-type DispersionPrior = ScalePrior | InverseGamma | Beta | Flat
+type DispersionPrior = ScalePrior | Gamma | InverseGamma | Beta | Flat
 
 COEFFICIENT_PRIORS = (
     Normal,
@@ -40,7 +41,7 @@ COEFFICIENT_PRIORS = (
     Exponential,
     Flat,
 )
-DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, InverseGamma, Beta, Flat)
+DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Gamma, InverseGamma, Beta, Flat)
 
 
 def learned_scale(prior: object) -> ScalePrior | None:

@@ -134,6 +134,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,
     "Beta": _prior("Beta", {"alpha": "alpha", "beta": "beta"}),
+    "Gamma": _prior("Gamma", {"shape": "alpha", "rate": "beta"}),
     "InverseGamma": _prior("InverseGamma", {"shape": "alpha", "scale": "beta"}),
 }
 

@@ -11,6 +11,7 @@ array([-1.6121, -2.1121])
 """
 
 from bayesglm.numerics.priors.beta import BETA
+from bayesglm.numerics.priors.gamma import GAMMA
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
 from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
@@ -29,6 +30,7 @@ PRIORS: dict[str, Prior] = {
     "HalfNormal": HALF_NORMAL,
     "HalfStudentT": HALF_STUDENT_T,
     "Exponential": EXPONENTIAL,
+    "Gamma": GAMMA,
     "InverseGamma": INVERSE_GAMMA,
     "Beta": BETA,
 }

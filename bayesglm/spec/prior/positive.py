@@ -106,6 +106,30 @@ class Exponential:
 
 
 @noun
+class Gamma:
+    """Gamma prior of a positive parameter, of mean shape/rate.
+
+    log p(s) = shape log(rate) - log(G(shape)) + (shape - 1) log(s) - rate s for s > 0, G being the
+    gamma function (PyMC's ``alpha`` and ``beta``).
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Gamma(2.0, 0.1)
+    Gamma(2.0, 0.1)
+    """
+
+    traits: ClassVar[Traits] = Traits()
+
+    shape: Number
+    rate: Number
+
+    def __post_init__(self) -> None:
+        put(self, shape=frozen_number("Gamma shape", self.shape, positive=True))
+        put(self, rate=frozen_number("Gamma rate", self.rate, positive=True))
+
+
+@noun
 class InverseGamma:
     """Inverse gamma prior of a positive parameter: 1/s is gamma, of mean shape/scale.
 

@@ -22,6 +22,7 @@ SCIPY = {
     "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
     "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
     "Exponential": lambda scale: stats.expon(scale=scale),
+    "Gamma": lambda shape, rate: stats.gamma(shape, scale=1.0 / rate),
     "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
     "Beta": lambda alpha, beta: stats.beta(alpha, beta),
 }
