@@ -185,6 +185,17 @@ def test_a_response_that_is_reproduced_is_refused():
             verb(MODEL, data)
 
 
+def test_a_sigma_of_many_decades_is_not_next_to_zero():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=400)
+    data = {"x": x, "y": 1.0 + np.exp(6.0 * x) * rng.normal(size=400)}
+    wide = bg.Linear("x", prior=bg.Normal(10.0))
+    fit = bg.fit_map(bg.GLM("y", [], dispersion={"sigma": [wide]}), data)
+    assert float(fit["map"]["sigma_x"]) == pytest.approx(6.0, abs=0.2)
+    sigma = bg.predict(fit, kind="sigma")["y"]
+    assert float(sigma.min()) < 1e-6 * data["y"].std()
+
+
 def test_flat_columns_of_each_predictor_are_judged_by_themselves():
     flat = bg.Linear("x", prior=bg.Flat())
     fit = bg.fit_map(bg.GLM("y", flat, dispersion={"sigma": [flat]}), DATA)

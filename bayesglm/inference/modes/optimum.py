@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ConvergenceError, DataError, ModelError
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.numerics.density.channels import moves
 from bayesglm.numerics.density.likelihood import rows_beside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution
@@ -274,31 +274,35 @@ def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:
 def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
     """Say at which natural thetas ``(..., size)`` sigma is next to zero, beside the response's sd.
 
-    Such is any dispersion at which the likelihood grows without bound as it goes there; of one with
-    a linear predictor the least over the rows.
+    Such is any dispersion at which the likelihood grows without bound as it goes there.
     """
     tiny, collapsing = np.zeros(thetas.shape[:-1], dtype=bool), problem.collapsing
     if not collapsing:
         return tiny
     spread = float(problem.design.y[problem.design.predictors.rows].std())
     for name in collapsing:
-        tiny |= _least(problem, name, thetas) < NEGLIGIBLE_SIGMA * spread
+        tiny |= _greatest(problem, name, thetas) < NEGLIGIBLE_SIGMA * spread
     return tiny
 
 
-def _least(problem: Problem, name: str, thetas: Array) -> Array:
-    """Return the least value ``(...)`` of a dispersion over the rows, at natural thetas."""
-    objective = problem.natural
-    if name not in objective.family.channels:
-        return objective.registry.named(name).natural(thetas)[..., 0]
-    flat = thetas.reshape(-1, thetas.shape[-1])
-    w, phi = flat[:, : objective.n_coefficients], objective.phi(flat)
-    place, least = objective.family.words.dispersions.index(name), np.full(len(flat), np.inf)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for rows in problem.design.source.ranges(rows_beside(len(flat))):
-            values = objective.family.every_phi(moves(rows, w), phi)[place]
-            least = np.fmin(least, values.min(axis=1))
-    return least.reshape(thetas.shape[:-1])
+def _greatest(problem: Problem, name: str, thetas: Array) -> Array:
+    """Return the greatest value ``(...)`` of a dispersion over the rows, at natural thetas.
+
+    Effects on its link may well make it small for some of them, beside a response whose sd is that
+    of the others.
+    """
+    family, registry = problem.natural.family, problem.natural.registry
+    if name not in family.channels:
+        return registry.named(name).natural(thetas)[..., 0]
+    flat, channel = thetas.reshape(-1, thetas.shape[-1]), family.channels.index(name)
+    w = flat[:, problem.design.predictors.runs[channel]]
+    greatest = np.full(len(flat), -np.inf)
+    for rows in problem.design.source.ranges(rows_beside(len(flat))):
+        eta = rows.by_channel[channel].times(w)
+        greatest = np.fmax(greatest, eta.max(axis=1))
+    transform = plain_family_of(problem.plan.model).dispersion_named(name).transform
+    with np.errstate(over="ignore"):
+        return transform.natural(greatest).reshape(thetas.shape[:-1])
 
 
 def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
