@@ -247,7 +247,7 @@ def _eta_of_mean(
     centre = float(some.mean()) if offset is None else domain.nearest(offset)
     apart = some - centre
     # Of a link whose means fall as eta grows, both sides change their sign.
-    sign = -1.0 if _mean_falls(family, tries) else 1.0
+    sign = -1.0 if _mean_falls(family, phi, tries) else 1.0
 
     def excess(u: float) -> float:
         with np.errstate(over="ignore"):
@@ -267,8 +267,8 @@ def _eta_of_mean(
     return domain.place(float(root(excess, *edges, xtol=1e-3, rtol=1e-6))) - centre
 
 
-def _mean_falls(family: Family, trials: Any) -> bool:
+def _mean_falls(family: Family, phi: tuple[Any, ...], trials: Any) -> bool:
     """Say whether means fall as eta grows."""
     domain = family.domain
-    low, high = (family.mean(np.array([[domain.place(u)]]), (), trials) for u in (-1.0, 1.0))
+    low, high = (family.mean(np.array([[domain.place(u)]]), phi, trials) for u in (-1.0, 1.0))
     return float(low[0]) > float(high[0])
