@@ -77,7 +77,8 @@ class GLM:
         of terms makes the parameter a linear predictor of its own, on its own link:
         ``{"sigma": ["x", Group("g")]}`` is log(sigma) = sigma_intercept + sigma_x x + sigma_g[g].
         A prior in the list is that of sigma itself where all terms are zero, by default what it
-        is without terms; terms without one get Normal(1/sd(x)).
+        is without terms (`Flat` is no penalty on sigma_intercept); terms without one get
+        Normal(1/sd(x)).
     trials : str, optional
         Binomial only, and required there: the variable with the number of trials.
     offset : str, optional

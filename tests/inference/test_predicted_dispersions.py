@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 import xarray as xr
 from scipy.optimize import minimize
 from scipy.stats import norm, t
+from statsmodels.othermod.betareg import BetaModel
 
 import bayesglm as bg
 from bayesglm.design.plan import plan_fit
@@ -50,6 +52,20 @@ def test_the_map_is_scipys():
     assert fit.attrs["log_posterior"] == pytest.approx(log_posterior(ours, DATA), rel=1e-12)
     assert fit.attrs["mode"] == "local"
     assert "sigma" not in fit["map"]
+
+
+def test_without_penalties_it_is_statsmodels_beta_regression():
+    rng = np.random.default_rng(6)
+    x, z = rng.normal(size=(2, 400))
+    mu, kappa = 1.0 / (1.0 + np.exp(-0.3 - 0.5 * x)), np.exp(2.0 + 0.6 * z)
+    y = rng.beta(mu * kappa, (1.0 - mu) * kappa)
+    theirs = BetaModel(y, sm.add_constant(x), exog_precision=sm.add_constant(z)).fit(disp=0)
+    of_x, of_z = (bg.Linear(name, prior=bg.Flat()) for name in ("x", "z"))
+    model = bg.GLM("y", of_x, family="beta", dispersion={"kappa": [bg.Flat(), of_z]})
+    fit = bg.fit_map(model, {"y": y, "x": x, "z": z})
+    names = ("intercept", "x", "kappa_intercept", "kappa_z")
+    np.testing.assert_allclose([float(fit["map"][n]) for n in names], theirs.params, atol=1e-4)
+    assert fit.attrs["log_posterior"] == pytest.approx(theirs.llf, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -131,6 +131,8 @@ def carried_intercept(
 
     name = f"{parameter}_intercept"
     u = pm.Flat(name, dims=population)
+    if not _part(problems[0], name).prior.proper:
+        return u
     x, model = inverse_link(u), pm.modelcontext(None)
     with pm.Model(coords=model.coords, model=None):
         twin = _positive_twin(prior)

@@ -17,12 +17,16 @@ from bayesglm.numerics.theta.transforms import Transform
 def carried(prior: Prior, transform: Transform) -> Prior:
     """Return the record of u, of which ``prior`` is that of x = T(u), elementwise.
 
+    One that says nothing of x says nothing of u: the mode is that of the likelihood.
+
     >>> from bayesglm.numerics.priors.table import PRIORS
     >>> from bayesglm.numerics.theta.transforms import LOG
     >>> carried(PRIORS["Exponential"], LOG).log_density(np.zeros(1), scale=1.0)
     array([-1.])
     """
 
+    if not prior.proper:
+        return prior
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # far out
 
     @quiet

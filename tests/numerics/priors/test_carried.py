@@ -15,7 +15,6 @@ CASES = [
     ("InverseGamma", LOG, {"shape": 0.5, "scale": 0.5}),
     ("Beta", UNIT, {"alpha": 1.0, "beta": 1.0}),
     ("Beta", UNIT, {"alpha": 2.5, "beta": 0.7}),
-    ("Flat", LOG, {}),
 ]
 U = np.linspace(-3.0, 2.0, 7)
 STEP = 1e-5
@@ -39,9 +38,7 @@ def test_density_and_derivatives(kind, transform, numbers):
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "transform", "numbers"), [case for case in CASES if PRIORS[case[0]].proper]
-)
+@pytest.mark.parametrize(("kind", "transform", "numbers"), CASES)
 def test_it_integrates_to_one(kind, transform, numbers):
     record = carried(PRIORS[kind], transform)
     reach = 80.0 if transform is LOG else 30.0  # beyond, a share is 1 to the last digit
@@ -61,3 +58,7 @@ def test_far_out_is_no_number_and_no_warning():
     far = record.log_density(np.array([-800.0, 800.0]), scale=1.0, df=4.0)
     assert far[0] == pytest.approx(-800.0, abs=1.0)
     assert far[1] == -np.inf
+
+
+def test_no_prior_is_none_on_the_link_either():
+    assert carried(PRIORS["Flat"], LOG) is PRIORS["Flat"]
