@@ -17,6 +17,8 @@ from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
 KEYS = sorted(FAMILIES)
+# Families whose responses are numbers, or may be: their records need no levels.
+OF_NUMBERS = {name: of for name, of in FAMILY_NAMES.items() if (name, of.links[0]) in FAMILIES}
 DISPERSION = 0.7  # of every dispersion, where nothing else is asked for
 TRIALS = 7.0
 # Of these, a family's examples are the first and the last two that are responses of it.

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from families import OF_NUMBERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -631,7 +632,7 @@ TERM = st.sampled_from(
         bg.History(window=0.5, prior=bg.ridge(3.0)),
     ]
 )
-LIKELIHOODS = [(name, link) for name, family in FAMILY_NAMES.items() for link in family.links]
+LIKELIHOODS = [(name, link) for name, family in OF_NUMBERS.items() for link in family.links]
 
 
 @st.composite

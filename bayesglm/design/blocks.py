@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,8 @@ class Block:
     lag-major, in the order of the coefficient array of shape ``shape``. The first ``n_ones``
     columns of the signal are ones, whose sd counts as one where priors are scaled by that.
     ``settles`` holds what the data decided of the term's fields, for the model that is stored.
+    ``across`` are leading dims along which coefficients are of several linear predictors, each with
+    these columns.
     """
 
     name: str
@@ -46,11 +48,25 @@ class Block:
     column_names: tuple[str, ...] = field(default=())
     n_ones: int = 0
     settles: Mapping[str, Any] = field(default_factory=dict)
+    across: tuple[str, ...] = ()
 
     @cached_property
     def size(self) -> int:
         """Number of coefficients."""
         return int(np.prod(self.shape, dtype=int))
+
+    def across_channels(self, dim: str, labels: Array) -> Block:
+        """Return the block as its coefficients are named where each channel has its own."""
+        return replace(
+            self,
+            shape=(len(labels), *self.shape),
+            dims=(dim, *self.dims),
+            coords={dim: labels, **self.coords},
+            column_names=tuple(
+                f"{name}[{dim}={label}]" for label in labels for name in self.column_names
+            ),
+            across=(dim,),
+        )
 
     @property
     def unit_shape(self) -> tuple[int, ...]:

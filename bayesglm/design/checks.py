@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.families import dispersion_names
+from bayesglm.spec.families import FAMILY_NAMES, dispersion_names
 from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import learned_scale
@@ -20,6 +20,9 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
     named = dataset[[name for name in model.variables if name in dataset.variables]]
     own = RESERVED_DIMS | dispersion_names()
     own |= {f"{name}_intercept" for name in model.predicted}
+    family = FAMILY_NAMES[model.family]
+    if family.labels and (family.labels.each or family.labels.ordered):
+        own |= {f"{model.response}_{suffix}" for suffix in ("level", *family.increasing)}
     for what, names in (("dim", named.dims), ("coordinate", named.coords)):
         for name in map(str, names):
             fault = "a fit needs the name itself" if name in own else fault_of(name)

@@ -8,16 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy.linalg import helmert
 
 from bayesglm.design.blocks import Block
 from bayesglm.numerics.families.predicted import predicted
 from bayesglm.numerics.families.record import Family
-from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES, OF_LEVELS
 from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.dense import Dense, Ones, side_by_side
 from bayesglm.numerics.rows.rows import Rows, span
+from bayesglm.numerics.rows.sharing import Sharing
 from bayesglm.numerics.rows.source import Source
 from bayesglm.spec.model import GLM
+from bayesglm.spec.priors import Flat
+from bayesglm.spec.response_levels import n_and_reference
 
 Array = np.ndarray
 # Numbers of a design, up to which it is formed once, whatever it is made of: chosen, 20 MB.
@@ -46,6 +50,18 @@ class Line(NamedTuple):
     first: int
 
 
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Linear predictors that share all columns: their labels, and the dim that holds these.
+
+    With ``contrasts`` their intercepts are that matrix times fewer numbers: they sum to zero.
+    """
+
+    dim: str
+    labels: Array
+    contrasts: Array | None = None
+
+
 @dataclass(frozen=True)
 class Predictors:
     """The linear predictors' columns for one neuron, over the kept rows of the data.
@@ -63,6 +79,7 @@ class Predictors:
     trials: Array | None
     copies: int = 1  # how many neurons of the population have predictors of their own
     beside: tuple[Beside, ...] = ()
+    levels: Levels | None = None
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -75,13 +92,50 @@ class Predictors:
         return tuple(lines)
 
     @cached_property
-    def n_coefficients(self) -> int:
+    def n_columns(self) -> int:
         """Number of columns, the intercepts' included."""
-        return self.runs[-1].stop
+        return self._column_runs[-1].stop
+
+    @cached_property
+    def n_coefficients(self) -> int:
+        """Number of coefficients: one of each column, and of each channel where these are several.
+
+        Intercepts that sum to zero are one fewer.
+        """
+        return self.n_columns if self.sharing is None else self.sharing.size
+
+    @cached_property
+    def sharing(self) -> Sharing | None:
+        """How the coefficients of several channels stand; None where there is one."""
+        if self.levels is None:
+            return None
+        runs = (*((1,) if self.intercept else ()), *(block.size for block in self.blocks))
+        return Sharing(len(self.levels.labels), runs, self.levels.contrasts)
+
+    @cached_property
+    def named(self) -> tuple[Block, ...]:
+        """The blocks as their coefficients are named: those of several channels with their dim."""
+        if self.levels is None:
+            return self.blocks
+        dim, labels = self.levels.dim, self.levels.labels
+        return tuple(block.across_channels(dim, labels) for block in self.blocks)
 
     @cached_property
     def places(self) -> dict[str, slice]:
         """Where each term's coefficients stand, ``intercept`` included."""
+        if self.levels is None:
+            return self._column_places
+        size = self.n_coefficients - sum(block.size for block in self.named)
+        places = {"intercept": slice(0, size)} if self.intercept else {}
+        start = size
+        for block in self.named:
+            places[block.name] = slice(start, start + block.size)
+            start += block.size
+        return places
+
+    @cached_property
+    def _column_places(self) -> dict[str, slice]:
+        """Where each term's columns stand."""
         places: dict[str, slice] = {}
         stop = 0
         for line in self.lines:
@@ -93,7 +147,12 @@ class Predictors:
 
     @cached_property
     def runs(self) -> tuple[slice, ...]:
-        """Where the coefficients of each linear predictor stand."""
+        """Where the coefficients of each linear predictor stand; of levels those of all of them."""
+        return self._column_runs if self.levels is None else (slice(0, self.n_coefficients),)
+
+    @cached_property
+    def _column_runs(self) -> tuple[slice, ...]:
+        """Where the columns of each linear predictor stand."""
         runs: list[slice] = []
         for line in self.lines:
             start = runs[-1].stop if runs else 0
@@ -124,7 +183,7 @@ class Predictors:
         return names
 
     def columns(self, part: slice) -> Array:
-        """Return the columns of some kept rows, ``(rows, n_coefficients)``."""
+        """Return the columns of some kept rows, ``(rows, n_columns)``."""
         return self.block(part).X
 
     def block(self, part: slice) -> Rows:
@@ -133,10 +192,11 @@ class Predictors:
         offset = 0.0 if self.offset is None else self.offset[self.rows[part]]
         return Rows(
             lambda: self.parts(part),
-            self.n_coefficients,
+            self.n_columns,
             np.zeros(n),
             offset,
             channels=self.channels,
+            sharing=self.sharing,
         )
 
     def samples(self, part: slice) -> Any:
@@ -152,9 +212,9 @@ class Predictors:
     def parts(self, part: slice, but: tuple[int, ...] = ()) -> list[tuple[slice, Columns]]:
         """Return the columns of some kept rows with their places, but those of some blocks."""
         if self._keeps_all and not but:
-            pairs = zip(self.runs, self._kept, strict=True)
+            pairs = zip(self._column_runs, self._kept, strict=True)
             return [(run, Dense(kept[part])) for run, kept in pairs]
-        rows, places = self.rows[part], self.places
+        rows, places = self.rows[part], self._column_places
         parts: list[tuple[slice, Columns]] = []
         for line in self.lines:
             if line.intercept:
@@ -187,7 +247,7 @@ class Predictors:
 
         One plain matrix is read where it lies, unless its rows are scattered or very few.
         """
-        numbers = len(self.rows) * self.n_coefficients
+        numbers = len(self.rows) * self.n_columns
         if any(block.codes is not None and block.size >= MANY_LEVELS for block in self.blocks):
             return False
         if len(self.blocks) == 1 and self.blocks[0].lags is None:
@@ -199,12 +259,12 @@ class Predictors:
     def _kept(self) -> tuple[Array, ...]:
         """The columns of each linear predictor."""
         matrices = []
-        for line, run in zip(self.lines, self.runs, strict=True):
+        for line, run in zip(self.lines, self._column_runs, strict=True):
             X = np.empty((len(self.rows), run.stop - run.start))
             if line.intercept:
                 X[:, 0] = 1.0
             for block in line.blocks:
-                where = self.places[block.name]
+                where = self._column_places[block.name]
                 X[:, where.start - run.start : where.stop - run.start] = block.columns(self.rows)
             matrices.append(X)
         return tuple(matrices)
@@ -234,16 +294,17 @@ class Design:
             samples = predictors.samples(part)
             return Rows(
                 partial(predictors.parts, part),
-                predictors.n_coefficients,
-                self.y[samples],
+                predictors.n_columns,
+                self.y[..., samples],
                 0.0 if predictors.offset is None else predictors.offset[samples],
                 None if self.weights is None else self.weights[samples],
                 None if predictors.trials is None else predictors.trials[samples],
                 first=part.start,
                 channels=predictors.channels,
+                sharing=predictors.sharing,
             )
 
-        if self.n_rows * predictors.n_coefficients > SMALL:
+        if self.n_rows * predictors.n_columns > SMALL:
             return Source(self.n_rows, form)
         whole = form(slice(0, self.n_rows))
         n = self.n_rows
@@ -276,9 +337,25 @@ class Plan:
         return "" if self.labels is None else f" ({self.population}={self.labels[neuron]})"
 
 
+def levels_of(model: GLM) -> Levels | None:
+    """Return the linear predictors of a model whose levels each have one, but for a reference."""
+    if not family_of(model).shares_columns:
+        return None
+    levels, (n, reference) = model.levels or (), n_and_reference(model)
+    labels = np.array([level for k, level in enumerate(levels) if k != reference])
+    sums_to_zero = reference is None and isinstance(model.intercept, Flat)
+    # Orthonormal, so that no level stands apart from the others.
+    contrasts = helmert(n).T if sums_to_zero else None
+    return Levels(f"{model.response}_level", labels, contrasts)
+
+
 def plain_family_of(model: GLM) -> Family:
-    """Return the record of the model's family and link, in which only the mean is predicted."""
-    return FAMILIES[model.family, model.link_name]
+    """Return the record of the model's family and link, in which only the mean is predicted.
+
+    That of a response with levels is for these.
+    """
+    key = model.family, model.link_name
+    return FAMILIES[key] if key in FAMILIES else OF_LEVELS[key](*n_and_reference(model))
 
 
 def family_of(model: GLM) -> Family:

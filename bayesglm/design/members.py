@@ -52,7 +52,7 @@ def joint_source(designs: Sequence[Design]) -> Source:
         picked = lines is not None and not isinstance(samples, slice)
         return Rows(
             partial(predictors.parts, part, own),
-            predictors.n_coefficients,
+            predictors.n_columns,
             responses[np.ix_(lines, samples)] if picked else responses[..., samples],
             0.0 if predictors.offset is None else predictors.offset[samples],
             _joint_weights(designs, samples),
@@ -61,6 +61,7 @@ def joint_source(designs: Sequence[Design]) -> Source:
             part.start,
             partial(_panels, designs, own, part) if own else None,
             predictors.channels,
+            sharing=predictors.sharing,
         )
 
     return Source(designs[0].n_rows, form)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.design import Beside, Predictors
+from bayesglm.design.design import Beside, Predictors, levels_of
 from bayesglm.design.readings import Readings
 from bayesglm.design.roles import known_part, per_sample
 from bayesglm.design.terms.table import build_block
@@ -75,4 +75,5 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
         offset,
         trials,
         beside=tuple(Beside(name, len(one.terms)) for name, one in model.predicted.items()),
+        levels=levels_of(model),
     )

@@ -26,6 +26,7 @@ from bayesglm.numerics.families.record import Spread
 from bayesglm.numerics.rows.rows import span
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.priors import (
+    CUTPOINT_PRIORS,
     DISPERSION_PRIORS,
     CoefficientPrior,
     DispersionPrior,
@@ -78,7 +79,7 @@ def _default_dispersion(plan: Plan, name: str) -> DispersionPrior:
             )
         kind, of_neuron = record.default(Spread(mean, sd))
         numbers.append(of_neuron)
-    noun = next(noun for noun in DISPERSION_PRIORS if noun.__name__ == kind)
+    noun = next(noun for noun in (*DISPERSION_PRIORS, *CUTPOINT_PRIORS) if noun.__name__ == kind)
     return noun(**{key: _for_neurons(plan, [one[key] for one in numbers]) for key in numbers[0]})
 
 

@@ -13,6 +13,7 @@ from bayesglm.design.variables import is_category, labels_in, numbers, place
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.hints import an
 from bayesglm.spec.model import GLM
 from bayesglm.spec.response_levels import FIRST, check_reference, fault_of_levels, told
 
@@ -62,9 +63,9 @@ def _observed_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Datase
     has_order = not isinstance(observed[0], str) if category is None else category.ordered
     if labels is not None and labels.ordered and not has_order:
         raise DataError(
-            f"response {model.response!r} has levels without an order ({told(observed)}), and a "
-            f"{model.family} response needs one; say levels=[...] from the least to the most, or "
-            "give an ordered pandas.Categorical."
+            f"response {model.response!r} has levels without an order ({told(observed)}), and "
+            f"{an(model.family)} response needs one; say levels=[...] from the least to the "
+            "most, or give an ordered pandas.Categorical."
         )
     if category is None:
         return observed
@@ -173,6 +174,7 @@ def _of_numbers(model: GLM, variable: xr.DataArray) -> str:
     meant = f" Did you mean family={fits[0]!r}?" if fits else ""
     support = FAMILIES[model.family, model.link_name].support
     return (
-        f"response {model.response!r} holds labels, not numbers ({told(levels)}), and a "
-        f"{model.family} response takes {support}; give such, or take a family of labels.{meant}"
+        f"response {model.response!r} holds labels, not numbers ({told(levels)}), and "
+        f"{an(model.family)} response takes {support}; give such, or take a family of "
+        f"labels.{meant}"
     )

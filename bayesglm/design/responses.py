@@ -37,11 +37,33 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
         raise DataError(
             f"weights {model.weights!r}{where} are zero for every sample in use; no sample counts."
         )
+    if family.n_levels and _is_flat_in_levels(model):
+        _refuse_absent(plan, neuron, y[rows][counted])
     if np.ptp(shares[counted]) == 0 and _needs_variation(model):
         raise DataError(
             f"response {model.response!r}{where} does not vary: all {int(counted.sum())} samples "
             f"in use are {shares[counted][0]:g}, so nothing can be learnt with a flat intercept or "
             "an unknown dispersion. Give more data, or a proper prior (intercept=Normal(...))."
+        )
+
+
+def _is_flat_in_levels(model: GLM) -> bool:
+    """Say whether no prior tells how likely a level is that never occurs."""
+    of_levels = model.dispersion if FAMILY_NAMES[model.family].increasing else model.intercept
+    return isinstance(of_levels, Flat)
+
+
+def _refuse_absent(plan: Plan, neuron: int, y: Array) -> None:
+    """Raise DataError where a level never occurs, of which only a prior could say something."""
+    levels = plan.model.levels or ()
+    absent = np.flatnonzero(np.bincount(y.astype(np.intp), minlength=len(levels)) == 0)
+    if len(absent):
+        raise DataError(
+            f"response {plan.model.response!r}{plan.name_of(neuron)}: the level "
+            f"{levels[absent[0]]!r} never occurs in the samples in use, so under a Flat prior "
+            "there is no estimate of its share. Leave it out of levels=, or give a proper prior "
+            f"({'dispersion' if FAMILY_NAMES[plan.model.family].increasing else 'intercept'}="
+            "bg.Normal(2.5))."
         )
 
 

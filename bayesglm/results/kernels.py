@@ -11,6 +11,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import parameter_group, reopen, thetas_of
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.summaries import finished, mean_of, quantiles_of
+from bayesglm.spec.response_levels import n_and_reference
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +64,7 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     centres = [_average_eta(*pair) for pair in zip(problems, thetas, strict=True)]
     drawn = "draw" in group.dims
     nodes = {}
-    for k, block in enumerate(problems[0].design.predictors.blocks):
+    for k, block in enumerate(problems[0].design.predictors.named):
         told = [
             _summarised(problem, theta, centre, k, prob if drawn else None)
             for problem, theta, centre in zip(problems, thetas, centres, strict=True)
@@ -104,10 +105,12 @@ def _response(problem: Problem, w: Array, centre: Array, phi: list[Array], chann
 
     def value(eta: Array) -> Array:
         if channel == 0:
-            return family.mean(eta, phi, None)
+            return family.expected(eta, phi, None)
         place = family.words.dispersions.index(family.channels[channel])
         return family.every_phi(eta, phi)[place]
 
+    if problem.design.predictors.levels is not None:
+        return _changes_of_shares(problem, w, centre[..., None])
     at = np.broadcast_to(centre[..., None], (*centre.shape, w.shape[1]))
     moved = at.copy()
     with np.errstate(over="ignore", invalid="ignore"):
@@ -117,24 +120,40 @@ def _response(problem: Problem, w: Array, centre: Array, phi: list[Array], chann
     return np.where(np.isnan(change), np.where(w == 0.0, 0.0, np.copysign(np.inf, w)), change)
 
 
+def _changes_of_shares(problem: Problem, w: Array, centre: Array) -> Array:
+    """Return the change of each level's share as its own coefficients move its linear predictor."""
+    n, reference = n_and_reference(problem.plan.model)
+    levels = [k for k in range(n) if k != reference]
+    mean, changes = problem.natural.family.mean, []
+    before = mean(centre, (), None)
+    for channel, own in enumerate(np.split(w, len(levels), axis=1)):
+        eta = np.repeat(centre, own.shape[1], axis=2)
+        eta[channel] += own
+        changes.append(mean(eta, (), None)[levels[channel]] - before[levels[channel]])
+    return np.concatenate(changes, axis=1)
+
+
 def _average_eta(problem: Problem, theta: Array) -> Array:
     """Return the average linear predictors ``(channels, draws)``; a row counts by its weight."""
     w = theta[:, : problem.natural.n_coefficients]
     n = sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(ROWS))
-    average, offset = np.zeros(w.shape[1]), 0.0
+    average, offset = np.zeros(problem.design.predictors.n_columns), 0.0
     for rows in problem.design.source.ranges(ROWS):
         shares = _counts(rows) / n  # of the sum, which may be beyond the largest float
         average += rows.adjoint(shares[None])[0]
         offset += float(np.sum(shares * rows.offset))
     runs = problem.design.predictors.runs
     with np.errstate(over="ignore"):
+        sharing = problem.design.predictors.sharing
+        if sharing is not None:
+            return (sharing.spread(w) @ average).T
         every = np.stack([w[:, run] @ average[run] for run in runs])
     every[0] += offset
     return every
 
 
 def _counts(rows: Rows) -> Array:
-    return np.ones(len(rows.y)) if rows.weights is None else rows.weights
+    return np.ones(len(rows)) if rows.weights is None else rows.weights
 
 
 def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> xr.Dataset:

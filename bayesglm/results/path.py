@@ -160,7 +160,7 @@ def _has_scale(prior: Any) -> bool:
 
 
 def _check_names(plan: Plan) -> None:
-    blocks = plan.designs[0].predictors.blocks
+    blocks = plan.designs[0].predictors.named
     dims = {dim for block in blocks for dim in block.dims} | {plan.population}
     for name in ("scale", "penalty"):
         if name in dims:

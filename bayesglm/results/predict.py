@@ -52,7 +52,8 @@ def predict(
         New data with the predictors, offset, exposure and trials (weights and, without a history
         term, the response are not needed); the data of the fit by default.
     kind : {"mean", "response", "linear"} or a dispersion's name
-        ``"mean"`` is E[y], the binomial's expected count; ``"response"`` draws new responses;
+        ``"mean"`` is E[y], the binomial's expected count, of labels the probability of
+        each level along ``<response>_level``; ``"response"`` draws new responses;
         ``"linear"`` is eta of the mean; ``"sigma"`` is gaussian's sigma of each sample, and so for
         other dispersions, with or without a linear predictor of their own. With a history term the
         predictions are one step ahead, given the recorded past.
@@ -103,8 +104,10 @@ def predict(
     coords: dict[str, Any] = {d: group[d] for d in ("chain", "draw") if d in group.dims}
     if wanted is not None:
         coords = {"quantile": wanted}
-    values = _room(tuple(map(len, coords.values())), len(problems), dataset.sizes[dim], wanted)
-    flat = values.reshape(-1, *values.shape[-2:])
+    levels = _levels_of(problems[0], kind)
+    shape = (len(problems), dataset.sizes[dim], *map(len, levels.values()))
+    values = _room(tuple(map(len, coords.values())), shape, wanted)
+    flat = values.reshape(-1, *shape)
     streams = np.random.default_rng(seed).spawn(len(problems))
     for k, (problem, theta) in enumerate(zip(problems, thetas_of(fit, problems), strict=True)):
         draws = finished(theta)
@@ -116,7 +119,7 @@ def predict(
             flat[:, k][np.ix_(places, every[k].rows[part])] = told
     if kind == "response" and wanted is None:
         values = as_labels(plan.model, values)
-    return _as_dataset(values, problems, dataset, dim, coords)
+    return _as_dataset(values, problems, dataset, dim, coords, levels)
 
 
 def _wanted(quantiles: Iterable[float] | None, group: xr.Dataset) -> Array | None:
@@ -142,9 +145,22 @@ def _wanted(quantiles: Iterable[float] | None, group: xr.Dataset) -> Array | Non
     return values
 
 
-def _room(lead: tuple[int, ...], n_neurons: int, n_samples: int, quantiles: Array | None) -> Array:
-    """Return the array of the predictions, not yet made; raises DataError if it is too large."""
-    shape = (*lead, n_neurons, n_samples)
+def _levels_of(problem: Problem, kind: str) -> dict[str, Array]:
+    """Return the dim and labels along which a prediction has a number for each level, if any."""
+    plan, channels = problem.plan, problem.design.predictors.levels
+    if kind == "linear" and channels is not None:
+        return {channels.dim: channels.labels}
+    if kind == "mean" and problem.natural.family.n_levels:
+        return {f"{plan.model.response}_level": np.array(plan.model.levels)}
+    return {}
+
+
+def _room(lead: tuple[int, ...], own: tuple[int, ...], quantiles: Array | None) -> Array:
+    """Return the array of the predictions, not yet made; raises DataError if it is too large.
+
+    ``own`` are the numbers of neurons, of samples, and of levels where each has its own.
+    """
+    shape = (*lead, *own)
     size = float(np.prod(shape, dtype=float))
     if 8.0 * (size + 4 * TOGETHER) <= free_memory():
         try:
@@ -157,7 +173,7 @@ def _room(lead: tuple[int, ...], n_neurons: int, n_samples: int, quantiles: Arra
         else "Ask for quantiles=(0.03, 0.5, 0.97), which are made in blocks, predict for a part of "
         "the samples at a time, or fit with fewer draws."
     )
-    numbers = " x ".join(f"{n:,}" for n in (*lead, *((n_neurons,) * (n_neurons > 1)), n_samples))
+    numbers = " x ".join(f"{n:,}" for n in (*lead, *own[own[0] == 1 :]))
     raise DataError(
         f"the predictions are {numbers} numbers, {8e-9 * size:.3g} GB, more than the memory that "
         f"is free. {remedy}"
@@ -170,15 +186,17 @@ def _as_dataset(
     dataset: xr.Dataset,
     dim: str,
     coords: dict[str, Any],
+    levels: dict[str, Array],
 ) -> xr.Dataset:
     import xarray as xr
 
     plan, lead = problems[0].plan, tuple(coords)
-    coords |= coords_over(dataset, dim)
+    coords |= coords_over(dataset, dim) | levels
     if plan.population is None:
-        values, dims = values[..., 0, :], (*lead, dim)
+        values, dims = values.squeeze(axis=len(lead)), (*lead, dim, *levels)
     else:
-        values, dims = np.swapaxes(values, -1, -2), (*lead, dim, plan.population)
+        values = values.swapaxes(len(lead), len(lead) + 1)
+        dims = (*lead, dim, plan.population, *levels)
         coords[plan.population] = plan.labels
     return xr.Dataset({plan.model.response: (dims, values)}, coords=coords)
 
@@ -186,7 +204,7 @@ def _as_dataset(
 def _blocks(
     problem: Problem, predictors: Predictors, theta: Array, kind: str, rng: np.random.Generator
 ) -> Iterator[tuple[slice, Array]]:
-    """Run through the kept rows: which they are, and their predictions ``(draws, rows)``."""
+    """Run through the kept rows: which they are, and predictions ``(draws, rows[, levels])``."""
     objective = problem.natural
     w = theta[:, : objective.n_coefficients]
     phi = [np.atleast_1d(value)[:, None] for value in objective.phi(theta)]
@@ -200,7 +218,7 @@ def _blocks(
         for of_parameter in eta:
             _check_finite(problem, of_parameter, rows, "linear predictor")
         if kind == "linear":
-            yield part, eta[0]
+            yield part, np.moveaxis(eta, 0, -1) if predictors.levels else eta[0]
             continue
         family = objective.family
         if kind in family.words.dispersions:
@@ -209,6 +227,7 @@ def _blocks(
             yield part, np.broadcast_to(value, eta[0].shape)
             continue
         mean = family.mean(eta, phi, trials)
+        mean = np.moveaxis(mean, 0, -1) if family.n_levels else mean
         _check_finite(problem, mean, rows, "predicted mean")
         yield part, mean if kind == "mean" else family.draw(rng, eta, phi, trials)
 
@@ -217,6 +236,7 @@ def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> No
     lost = ~np.isfinite(values)
     if not lost.any():
         return
+    lost = lost.any(axis=0 if what == "linear predictor" else tuple(range(2, lost.ndim)))
     first, plan = int(rows[np.argmax(lost.any(axis=0))]), problem.plan
     raise DataError(
         f"the {what} of {plan.model.response!r}{problem.where} is beyond the largest float in "
@@ -240,7 +260,7 @@ def _check_same_neurons(problems: list[Problem], dataset: xr.Dataset) -> None:
 
 def _check_same_coefficients(problems: list[Problem], every: tuple[Predictors, ...]) -> None:
     for problem, predictors in zip(problems, every, strict=True):
-        for old, new in zip(problem.design.predictors.blocks, predictors.blocks, strict=True):
+        for old, new in zip(problem.design.predictors.named, predictors.named, strict=True):
             if old.shape != new.shape:
                 raise DataError(
                     f"predictor {old.name!r} of the new data has coefficients of shape "

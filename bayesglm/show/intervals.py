@@ -32,7 +32,7 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
     problem, found = reopen(fit)[0], {}
     parts = {part.where.start: part for part in problem.natural.coefficients}
     tree = kernels(fit, PROB)
-    for block in problem.design.predictors.blocks:
+    for block in problem.design.predictors.named:
         part = parts[problem.places[block.name].start]
         if part.learned is not None:
             name = f"{block.name}_scale"

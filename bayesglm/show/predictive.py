@@ -64,10 +64,20 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     observed = fit["observed_data"].to_dataset()[response]
     dim = str(observed.dims[0])
     rows = fit_rows(fit)
-    mean = _matrix(predict(few)[response], dim)[:, rows]
+    predicted = predict(few)[response]
     drawn = _matrix(predict(few, kind="response", seed=seed)[response], dim)[:, rows]
     y = observed.values if observed.ndim == 1 else observed.values[:, 0]
     y, drawn = as_numbers(model, y), as_numbers(model, drawn)
+    level = f"{response}_level"
+    has_levels = level in predicted.dims
+    if has_levels:  # each level's share, and whether it is this that occurs
+        k = np.arange(predicted.sizes[level])[:, None]
+        each = [_matrix(predicted.isel({level: j}), dim)[:, rows] for j in k[:, 0]]
+        mean = np.concatenate(each, axis=1)
+        y = (y == k).astype(float).reshape(-1)
+        drawn = (drawn[:, None] == k).astype(float).reshape(len(drawn), -1)
+    else:
+        mean = _matrix(predicted, dim)[:, rows]
     order = equal_bins(mean.mean(axis=0))
     spread = np.array([np.quantile(drawn[:, part].mean(axis=1), BAND) for part in order])
     bins = (
@@ -77,10 +87,10 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
         spread[:, 1],
     )
     step = fit.attrs.get("sample_step_s")
-    plain = step is not None and "trial" not in observed.coords and len(y) > 50
+    plain = step is not None and "trial" not in observed.coords and len(y) > 50 and not has_levels
     middle = max(0, (len(y) - STRETCH) // 2)
     part = slice(middle, middle + STRETCH)
-    scale, unit = 1.0, f"mean {response}"
+    scale, unit = 1.0, f"share of each {response}" if has_levels else f"mean {response}"
     if step is not None and plain and FAMILY_NAMES[model_of(fit).family].counts:
         name, size = unit_of_step(step)
         scale, unit = size / step, f"predicted rate ({response} per {ONE_OF.get(name, name)})"

@@ -167,7 +167,8 @@ class Story:
         """The number of events, for responses whose information is told per event."""
         first = next(iter(self.fits.values()))
         model = model_of(first)
-        if not FAMILY_NAMES[model.family].discrete:
+        family = FAMILY_NAMES[model.family]
+        if not family.discrete or (family.labels and family.labels.most != 2):
             return None
         seen = first["observed_data"].to_dataset()[self.response]
         counts = as_numbers(model, seen.values)

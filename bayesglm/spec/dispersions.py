@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -13,7 +14,13 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import closest, shown
 from bayesglm.spec.numbers import Number, entries, frozen_number
-from bayesglm.spec.priors import DISPERSION_PRIORS, DispersionPrior, Flat
+from bayesglm.spec.priors import (
+    CUTPOINT_PRIORS,
+    DISPERSION_PRIORS,
+    DispersionPrior,
+    Flat,
+    learned_scale,
+)
 from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
 
@@ -149,6 +156,8 @@ def _unknown_hint(unknown: list, names: tuple[str, ...]) -> str:
 
 def _stated(family: str, name: str, given: Any) -> Stated:
     """Return what is said of one parameter: a prior, a number, or a linear predictor."""
+    if name in FAMILY_NAMES[family].increasing:
+        return _several(name, given)
     low, high = FAMILY_NAMES[family].range_of(name)
     kinds = tuple(kind for kind in DISPERSION_PRIORS if _suits(kind, high))
     if isinstance(given, kinds):
@@ -170,6 +179,32 @@ def _stated(family: str, name: str, given: Any) -> Stated:
         f"{_kind_of_prior(high)} ({_names(kinds)}), or a list of terms, got "
         f"{shown(given)}{_predictor_hint(name, given)}."
     )
+
+
+def _several(name: str, given: Any) -> Stated:
+    """Return what is said of a parameter that is several numbers, each above the last."""
+    if isinstance(given, CUTPOINT_PRIORS) and learned_scale(given) is None:
+        return given
+    if isinstance(given, (tuple, list)) or hasattr(given, "tolist"):
+        numbers = frozen_number(f"dispersion ({name})", given)
+        if not _increases(numbers):
+            raise ModelError(
+                f"dispersion ({name}): fixed numbers must increase, got {shown(given)}."
+            )
+        return numbers
+    raise ModelError(
+        f"dispersion of {name!r} must be increasing numbers or a prior of real numbers "
+        f"({_names(CUTPOINT_PRIORS)}), got {shown(given)}."
+    )
+
+
+def _increases(values: Any) -> bool:
+    """Say whether fixed numbers are several in a row, or of several neurons, that increase."""
+    if not isinstance(values, tuple):
+        return False
+    if isinstance(values[0], tuple):
+        return all(map(_increases, values))
+    return all(below < above for below, above in pairwise(values))
 
 
 def _suits(kind: Any, high: float) -> bool:

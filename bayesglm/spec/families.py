@@ -13,12 +13,15 @@ from dataclasses import dataclass
 class Labels:
     """What labels a response may have: how many levels at most, and whether in an order.
 
-    ``symmetric`` says that no level need be the one that the others are held against.
+    ``each`` says that each has a linear predictor of its own, but for the one that the others are
+    held against, if there is such a one. ``counted`` says that responses are counts of each level,
+    along a dim of the levels.
     """
 
     most: int | None = None
     ordered: bool = False
-    symmetric: bool = False
+    each: bool = False
+    counted: bool = False
 
 
 # The ends between which a parameter lies that a link takes to all real numbers.
@@ -38,7 +41,8 @@ class FamilyName:
     ``dispersion_links`` are the links of linear predictors of these, empty for one that takes none;
     log for all where none is said. ``dispersion_ranges`` are the ends between which they lie, those
     of their links where none are said. ``labels`` are those that responses may have in place of
-    numbers, if any.
+    numbers, if any. ``increasing`` are the dispersions that are several numbers, each above the
+    last, in place of an intercept. ``eta`` is how the argument of the link's inverse is written.
     """
 
     links: tuple[str, ...]
@@ -54,6 +58,8 @@ class FamilyName:
     notation: str = "{family}({mu})"
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
     labels: Labels | None = None
+    increasing: tuple[str, ...] = ()
+    eta: str = "eta{index}"
 
     def link_of(self, dispersion: str) -> str:
         """Return the link of a dispersion's linear predictor."""
@@ -218,6 +224,25 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         deviance_powers=(1.0,),
         notation="VonMises({mu}, kappa)",
         also=("vonmises", "von-mises", "circular"),
+    ),
+    "categorical": FamilyName(
+        links=("logit",),
+        discrete=True,
+        notation="Categorical(softmax(eta{index}))",
+        labels=Labels(each=True),
+        also=("softmax", "multinomial_logit", "multinom", "mnlogit", "multiclass"),
+    ),
+    "ordinal": FamilyName(
+        links=("logit", "probit", "cloglog", "cauchit", "loglog"),
+        dispersions=("cutpoint",),
+        discrete=True,
+        deviance_powers=(0.0,),
+        notation="Ordinal, P(up to level k) = {mu}",
+        labels=Labels(ordered=True),
+        dispersion_links=("",),
+        increasing=("cutpoint",),
+        eta="(cutpoint[k] - eta{index})",
+        also=("cumulative", "ordered", "polr", "clm", "ordered_logit", "ordered_logistic"),
     ),
 }
 

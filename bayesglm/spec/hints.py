@@ -134,6 +134,15 @@ def is_unordered(names: object) -> bool:
     return isinstance(names, (Mapping, Set)) or hasattr(names, "columns")
 
 
+def an(word: str) -> str:
+    """Write a word with its article.
+
+    >>> an("ordinal"), an("poisson")
+    ('an ordinal', 'a poisson')
+    """
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def shown(given: object) -> str:
     """Write a value for a message: on one line, and cut short.
 

@@ -17,7 +17,7 @@ from bayesglm.spec.dispersions import (
     with_terms,
 )
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.hints import call_of, is_among, meant, prior_hint, shown, verb_hint
+from bayesglm.spec.hints import an, call_of, is_among, meant, prior_hint, shown, verb_hint
 from bayesglm.spec.names import CARRIED, fault_of, first_repeat
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.priors import (
@@ -281,6 +281,15 @@ def _check_likelihood(model: GLM) -> None:
 
 
 def _check_priors(model: GLM) -> None:
+    increasing = FAMILY_NAMES[model.family].increasing
+    if increasing and model.intercept is not None:
+        if model.intercept != Flat():
+            raise ModelError(
+                f"intercept={model.intercept!r}: {an(model.family)} response has none, since its "
+                f"{increasing[0]}s are; leave it out, and give those a prior: "
+                f"dispersion={model.intercept!r}."
+            )
+        put(model, intercept=None)
     allowed = ", ".join(prior.__name__ for prior in COEFFICIENT_PRIORS)
     if model.prior is not None and not isinstance(model.prior, COEFFICIENT_PRIORS):
         raise ModelError(

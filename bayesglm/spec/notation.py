@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, range_text
 from bayesglm.spec.priors import learned_scale
+from bayesglm.spec.response_levels import FIRST
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -32,17 +33,18 @@ def model_text(model: GLM) -> str:
         link = FAMILY_NAMES[model.family].link_of(name)
         lines.append(f"{link}({name}{index}) = {' + '.join(parts)}")
     lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in _priors(model)]
+    lines += _levels_text(model)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _likelihood_text(model: GLM, index: str) -> str:
     family = FAMILY_NAMES[model.family]
-    mean = LINK_NAMES[model.link_name].mean.format(eta=f"eta{index}")
+    mean = LINK_NAMES[model.link_name].mean.format(eta=family.eta.format(index=index))
     notation = family.notation
     for name in model.predicted:
         # Not a part of another name; to regular expressions ² is a letter.
         notation = re.sub(rf"(?<![\w{{]){name}(?![A-Za-z0-9_}}])", f"{name}{index}", notation)
-    likelihood = notation.format(mu=mean, trials=f"{model.trials}{index}")
+    likelihood = notation.format(mu=mean, trials=f"{model.trials}{index}", index=index)
     weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
     return likelihood + weighted
 
@@ -66,6 +68,23 @@ def _priors(model: GLM) -> list[tuple[str, str, Any]]:
         if name not in model.predicted:
             rows.append((name, name, model.dispersion_of(name)))
     return rows
+
+
+def _levels_text(model: GLM) -> list[str]:
+    """Write the levels of a response: in their order, or each with coefficients of its own."""
+    labels = FAMILY_NAMES[model.family].labels
+    if labels is None or (labels.most and model.levels is None):
+        return []
+    between = " < " if labels.ordered else ", "
+    names = "of the data" if model.levels is None else between.join(map(str, model.levels))
+    text = f"{'levels':<21} {names}"
+    if not labels.each:
+        return [text]
+    if model.reference is None:
+        return [text, f"{'':<21} each with its own eta; flat intercepts sum to zero"]
+    first = "the first" if model.levels is None else f"{model.levels[0]}"
+    name = first if model.reference == FIRST else str(model.reference)
+    return [text, f"{'':<21} each with its own eta, but for {name}, whose eta is 0"]
 
 
 def _prior_text(symbol: str, prior: Any) -> str:

@@ -27,7 +27,7 @@ type CoefficientPrior = (
     | Exponential
     | Flat
 )
-type DispersionPrior = ScalePrior | Gamma | InverseGamma | Beta | Flat
+type DispersionPrior = ScalePrior | Gamma | InverseGamma | Beta | Normal | StudentT | Laplace | Flat
 
 COEFFICIENT_PRIORS = (
     Normal,
@@ -42,6 +42,7 @@ COEFFICIENT_PRIORS = (
     Flat,
 )
 DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Gamma, InverseGamma, Beta, Flat)
+CUTPOINT_PRIORS = (Normal, StudentT, Laplace, Flat)
 
 
 def learned_scale(prior: object) -> ScalePrior | None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 import xarray as xr
+from families import OF_NUMBERS
 from scipy.optimize import brentq
 from sklearn.linear_model import Ridge
 
@@ -150,7 +151,7 @@ def test_predictions_of_weighted_rows_are_those_of_repeated_ones(many):
 
 
 @pytest.mark.parametrize(
-    ("family", "link"), [(f, link) for f, name in FAMILY_NAMES.items() for link in name.links]
+    ("family", "link"), [(f, link) for f, name in OF_NUMBERS.items() for link in name.links]
 )
 def test_log_posterior_is_pymcs_for_every_family(family, link, data):
     options = {"trials": "trials"} if FAMILY_NAMES[family].needs_trials else {}

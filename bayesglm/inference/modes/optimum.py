@@ -128,11 +128,12 @@ def _flat_blocks(problem: Problem, directions: Array) -> Any:
 
     def blocks() -> Any:
         for rows in problem.design.source.ranges(4096):
-            if plain and len(chosen) > 8:
-                moves = rows.X[:, chosen]
+            if plain and len(chosen) > 8 and rows.sharing is None:
+                every = rows.X[None, :, chosen]
             else:
-                moves = rows.times(np.ascontiguousarray(directions.T)).T
-            yield moves if counted is None else moves[counted[rows.place]]
+                every = moves(rows, np.ascontiguousarray(directions.T)).swapaxes(1, 2)
+            every = every if counted is None else every[:, counted[rows.place]]
+            yield every.reshape(-1, every.shape[-1])
 
     return blocks
 
@@ -184,7 +185,45 @@ def _refuse_learned(problem: Problem) -> None:
         )
 
 
+def _rising_blocks(problem: Problem, directions: Array, of_phi: Array) -> Any:
+    """Return what may not fall along any direction, block by block, afresh at each call."""
+    rises, counted = problem.natural.family.rises, _counted(problem)
+    assert rises is not None
+
+    def blocks() -> Any:
+        for rows in problem.design.source.ranges(4096):
+            kept = slice(None) if counted is None else counted[rows.place]
+            every = moves(rows, np.ascontiguousarray(directions.T)).swapaxes(1, 2)
+            yield rises(rows.y[kept], every[:, kept], of_phi)
+
+    return blocks
+
+
+def _refuse_separated_levels(problem: Problem) -> None:
+    """Raise where flat priors leave responses with levels separated, cutpoints among them."""
+    directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
+    registry = problem.natural.registry
+    flat = [one for one in registry.free_dispersions if one.prior and not one.prior.proper]
+    n_phi = sum(one.n_natural for one in registry.dispersions)
+    n_flat = n_phi if flat else 0
+    if not len(labels) + n_flat:
+        return
+    k = len(labels)
+    directions = np.hstack([directions, np.zeros((len(directions), n_flat))])
+    of_phi = np.zeros((n_phi, k + n_flat))
+    of_phi[:, k:] = np.eye(n_phi, n_flat)
+    blocks = _rising_blocks(problem, directions, of_phi)
+    push = np.ones(sum(len(block) for block in blocks()))
+    direction = separating_direction(blocks, push)
+    if direction is not None:
+        names = [*labels, *(name for one in flat for name in one.names())]
+        raise _separated(problem, [names[j] for j in np.flatnonzero(direction)])
+
+
 def _refuse_separated(problem: Problem) -> None:
+    if problem.natural.family.rises is not None:
+        _refuse_separated_levels(problem)
+        return
     directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
     if not labels or problem.natural.family.push is None:
         return

@@ -53,13 +53,14 @@ class Work(NamedTuple):
     is_searched: bool = False  # whether dispersions are found with the coefficients
     has_kinks: bool = False
     has_groups: bool = False  # whether some kinks are of several coefficients together
+    n_channels: int = 1  # linear predictors of each row
 
     @property
     def is_wide(self) -> bool:
         """Whether a mode under kinks is for Newton on the active coordinates to find."""
         n, p = self.n_rows, self.n_coefficients
         kinked = self.has_kinks and not self.has_groups
-        given = self.is_log_concave and not self.is_searched
+        given = self.is_log_concave and not self.is_searched and self.n_channels == 1
         return kinked and given and n <= WIDE * p and n * p <= MOST_AT_ONCE
 
     @property
@@ -87,6 +88,7 @@ def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
         bool(objective.free),
         objective.kinks.any,
         bool(objective.kinks.groups),
+        len(objective.family.channels),
     )
 
 

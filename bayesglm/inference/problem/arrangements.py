@@ -81,7 +81,7 @@ def _arrangement(prior: Any) -> Arrangement:
 
 
 def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
-    structure = _differences(prior, block.name, block.shape, block.dims)
+    structure = _differences(prior, block)
     scale = parameters.get("scale", 1.0)
     if structure.varies_along(np.reshape(scale, block.shape if np.ndim(scale) else ())):
         raise ModelError(
@@ -91,16 +91,16 @@ def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
     return structure
 
 
-def _differences(
-    prior: Any, name: str, shape: tuple[int, ...], dims: tuple[str, ...]
-) -> Differences:
-    """Find the axes that a random walk smooths along."""
-    if not dims:
+def _differences(prior: Any, block: Block) -> Differences:
+    """Find the axes that a random walk smooths along: of channels only where it is told to."""
+    name, shape, dims = block.name, block.shape, block.dims
+    own = dims[len(block.across) :]
+    if not own:
         raise ModelError(
             f"the coefficient {name!r} is a single number, and a random walk needs a dim to smooth "
             "along; use it on a Lagged or History term, or on a predictor with further dims."
         )
-    wanted = dims if prior.dims is None else named_dims(prior.dims, name, dims)
+    wanted = own if prior.dims is None else named_dims(prior.dims, name, dims)
     for dim in wanted:
         if dim not in dims:
             raise ModelError(

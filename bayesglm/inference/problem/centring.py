@@ -135,6 +135,8 @@ def centred_all(problems: Sequence[Problem]) -> list[Centred]:
 def _has_flat_intercept(problem: Problem) -> bool:
     intercept = problem.places.get("intercept")
     parts = problem.natural.coefficients
+    if problem.design.predictors.levels is not None:
+        return False
     return any(part.where == intercept and not part.prior.proper for part in parts)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from bayesglm.design.design import Plan, Predictors, family_of
 from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.laying_priors import (
@@ -15,8 +17,9 @@ from bayesglm.inference.problem.laying_priors import (
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import Parameter, Theta
-from bayesglm.numerics.theta.transforms import SUPPORTS
+from bayesglm.numerics.theta.transforms import SUPPORTS, linear
 from bayesglm.spec.dispersions import is_fixed
+from bayesglm.spec.response_levels import between_levels
 
 
 def lay_theta(plan: Plan, neuron: int, predictors: Predictors) -> Theta:
@@ -44,7 +47,7 @@ def unconstrained(natural: Theta, priors: tuple[PriorPart, ...]) -> Theta:
     return Theta(
         tuple(
             replace(one, transform=transforms[one.place.start])
-            if one.role == "coefficients" and one.size
+            if one.role == "coefficients" and one.size and not transforms[one.place.start].straight
             else one
             for one in natural.parameters
         ),
@@ -58,8 +61,8 @@ def _coefficients(predictors: Predictors) -> list[Parameter]:
     parameters = []
     for line in predictors.lines:
         if line.intercept:
-            parameters.append(Parameter(line.intercept, "coefficients", places[line.intercept]))
-        for block in line.blocks:
+            parameters.append(_intercept(predictors, line.intercept))
+        for block in predictors.named[line.first : line.first + len(line.blocks)]:
             own = Parameter(
                 block.name,
                 "coefficients",
@@ -73,20 +76,41 @@ def _coefficients(predictors: Predictors) -> list[Parameter]:
     return parameters
 
 
+def _intercept(predictors: Predictors, name: str) -> Parameter:
+    """Return an intercept: a number, or one for each of several levels."""
+    plain = Parameter(name, "coefficients", predictors.places[name])
+    channels = predictors.levels
+    if channels is None:
+        return plain
+    own = replace(
+        plain,
+        shape=(len(channels.labels),),
+        dims=(channels.dim,),
+        coords={channels.dim: channels.labels},
+    )
+    if channels.contrasts is None:
+        return own
+    names = tuple(f"contrast {k} of intercepts" for k in range(own.size))
+    return replace(own, transform=linear(channels.contrasts), entries=names)
+
+
 def _dispersions(plan: Plan, neuron: int) -> list[Parameter]:
     """Return the family's dispersions, fixed or under the prior that the model states."""
     family, parameters = family_of(plan.model), []
     for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
         stated = plan.model.dispersion_of(name)
+        own = Parameter(name, "dispersion", transform=record.transform)
+        if record.n_entries is not None:
+            dim = f"{plan.model.response}_{name}"
+            labels = np.array(between_levels(plan.model.levels or ()))
+            own = replace(own, shape=(record.n_entries,), dims=(dim,), coords={dim: labels})
         if is_fixed(stated):
-            value = float(number_of_neuron(plan, neuron, name, "value", stated, ()))
-            parameters.append(Parameter(name, "dispersion", fixed=value))
+            value = number_of_neuron(plan, neuron, name, "value", stated, own.shape)
+            parameters.append(replace(own, fixed=value if own.shape else float(value)))
         else:
             kind, numbers = said(stated)
-            prior = Distribution(kind, numbers_of_neuron(plan, neuron, name, numbers, ()))
-            parameters.append(
-                Parameter(name, "dispersion", transform=record.transform, prior=prior)
-            )
+            given = numbers_of_neuron(plan, neuron, name, numbers, own.shape)
+            parameters.append(replace(own, prior=Distribution(kind, given)))
     return parameters
 
 

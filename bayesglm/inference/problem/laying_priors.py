@@ -36,9 +36,11 @@ def coefficient_priors(
         return kind, numbers_of_neuron(plan, neuron, name, numbers, shape)
 
     if model.intercept is not None:
-        kind, numbers = laid("intercept", model.intercept, ())
+        channels = predictors.levels
+        shape = () if channels is None else (len(channels.labels),)
+        kind, numbers = laid("intercept", model.intercept, shape)
         parts.append(PriorPart(places["intercept"], PRIORS[kind], numbers))
-    for term, block in zip(model.every_term, predictors.blocks, strict=True):
+    for term, block in zip(model.every_term, predictors.named, strict=True):
         kind, numbers = laid(block.name, term.prior, block.shape)
         part = PriorPart(
             places[block.name],
@@ -63,7 +65,7 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
     They start at the middle of their priors, the scale of a half-normal say.
     """
     scales = []
-    for term, block in zip(plan.model.every_term, predictors.blocks, strict=True):
+    for term, block in zip(plan.model.every_term, predictors.named, strict=True):
         for name, one in hyperparameters_of(term.prior, block).items():
             given = numbers_of_neuron(plan, neuron, name, one.numbers, one.shape)
             prior = Distribution(one.kind, given)

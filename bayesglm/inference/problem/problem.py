@@ -98,18 +98,20 @@ class Problem:
         """
         design, family = self.design, plain_family_of(self.plan.model)
         rows = design.predictors.rows
-        y = design.y[rows]
+        y = design.y[..., rows]
         registry = objective.registry
         fixed = {one.name: one.fixed for one in registry.dispersions}
         known: dict[str, Any] = {}
         for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
             value = fixed.get(name)
             known[name] = record.start(y) if value is None else value
-        phi = tuple(np.float64(value) for value in known.values())
+        phi = tuple(np.float64(value) for value in known.values() if np.ndim(value) == 0)
         for name in self.plan.model.predicted:
             transform = family.dispersion_named(name).transform
             known[f"{name}_intercept"] = transform.inner(np.array([known[name]]))
-        if design.predictors.intercept:
+        if family.starts is not None:
+            known["intercept"] = family.starts(y)
+        elif design.predictors.intercept:
             trials = design.predictors.trials
             # Elsewhere means level off, and an offset may hold a start where nothing moves them.
             is_log = LINK_NAMES[self.plan.model.link_name].is_log

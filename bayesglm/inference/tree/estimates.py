@@ -54,11 +54,14 @@ def path_tree(
 
 def _path_statistics(problems: list[Problem], points: list[list[Point]]) -> xr.Dataset:
     population = problems[0].plan.population
-    predictors, n = problems[0].design.predictors, problems[0].natural.n_coefficients
+    n = problems[0].natural.n_coefficients
+    predictors = problems[0].design.predictors
     intercepts = [
-        predictors.places[line.intercept].start for line in predictors.lines if line.intercept
+        np.arange(n)[predictors.places[line.intercept]]
+        for line in predictors.lines
+        if line.intercept
     ]
-    effects = np.setdiff1d(np.arange(n), intercepts)
+    effects = np.setdiff1d(np.arange(n), np.concatenate([np.arange(0), *intercepts]))
 
     def along(value: Callable[[Point], float]) -> Any:
         values = np.array([[value(point) for point in own] for own in points])

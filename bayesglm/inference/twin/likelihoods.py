@@ -73,6 +73,15 @@ MEANS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+# 1 - p of the inverse links of a probability p, where cutpoints stand between levels.
+RESTS: dict[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] = {
+    _probit: lambda eta: _probit(-eta),
+    _cauchit: lambda eta: _cauchit(-eta),
+    _cloglog: lambda eta: _loglog(-eta),
+    _loglog: lambda eta: _cloglog(-eta),
+}
+
+
 def _gaussian(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
     return {"distribution": "Normal", "mu": link(eta), "sigma": phi["sigma"]}
 
@@ -162,6 +171,31 @@ def _von_mises(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -
     return {"distribution": "VonMises", "mu": link(eta), "kappa": phi["kappa"]}
 
 
+def _categorical(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"distribution": "Categorical", "logit_p": eta}
+
+
+def _ordinal(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    import pytensor.tensor as pt
+
+    cuts = phi["cutpoint"]
+    if link is _logit:
+        return {
+            "distribution": "OrderedLogistic",
+            "eta": eta,
+            "cutpoints": cuts,
+            "compute_p": False,
+        }
+    away = cuts - eta[..., None]
+    below, above = link(away), RESTS[link](away)
+    nothing, whole = pt.zeros_like(below[..., :1]), pt.ones_like(below[..., :1])
+    # From the nearer end, where no digit is lost beside 1.
+    rising = pt.diff(pt.concatenate([nothing, below, whole], axis=-1), axis=-1)
+    falling = -pt.diff(pt.concatenate([whole, above, nothing], axis=-1), axis=-1)
+    is_low = pt.concatenate([below < 0.5, pt.zeros_like(nothing, dtype=bool)], axis=-1)
+    return {"distribution": "Categorical", "p": pt.switch(is_low, rising, falling)}
+
+
 LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "gaussian": _gaussian,
     "bernoulli": _bernoulli,
@@ -181,4 +215,6 @@ LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "weibull": _weibull,
     "beta": _beta,
     "von_mises": _von_mises,
+    "categorical": _categorical,
+    "ordinal": _ordinal,
 }

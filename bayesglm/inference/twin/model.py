@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,16 @@ from bayesglm.design.variables import numbers
 from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.inference.problem.samples import labels_of, sample_coords
 from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
-from bayesglm.inference.twin.parameters import carried_intercept, coefficients, dispersion
+from bayesglm.inference.twin.parameters import (
+    carried_intercept,
+    coefficients,
+    dispersion,
+    intercepts,
+)
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
+from bayesglm.spec.response_levels import n_and_reference
 
 if TYPE_CHECKING:
     import pymc
@@ -75,7 +82,7 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         if model.exposure:
             eta = eta + pm.math.log(_row_data(problems, "exposure"))
         if model.intercept is not None:
-            eta = eta + coefficients(problems, "intercept", model.intercept, population, ())
+            eta = eta + intercepts(problems, model.intercept, population)
         for k, term in enumerate(model.terms):
             own = None if units is None else units.get(first.design.predictors.blocks[k].name)
             eta = eta + _term(problems, k, term.prior, population, own)
@@ -86,9 +93,13 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         for name, line in zip(model.predicted, first.design.predictors.lines[1:], strict=True):
             phi[name] = _predicted(problems, name, line, population, units or {})
         dims = (sample, *population)
+        channels = first.design.predictors.levels
         if not model.terms:
             # Without terms nothing gives eta the samples' length.
-            eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in dims))
+            every = (*dims, channels.dim) if channels else dims
+            eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in every))
+        if channels is not None:
+            eta = _with_reference(model, eta)
         trials = _row_data(problems, "trials") if model.trials else None
         link = MEANS[model.link_name]
         observed = pm.Data(f"{model.response}_data", _responses(problems), dims=dims)
@@ -127,9 +138,20 @@ def _coords(problems: list[Problem]) -> dict[str, Any]:
     }
     if plan.population is not None:
         coords[plan.population] = labels_of(problems)
-    for block in problems[0].design.predictors.blocks:
-        coords.update(block.coords)
+    for one in problems[0].natural.registry.free:
+        coords.update(one.coords)
     return coords
+
+
+def _with_reference(model: GLM, eta: Tensor) -> Tensor:
+    """Return the linear predictors of all levels, the last axis, that of a reference being zero."""
+    import pytensor.tensor as pt
+
+    _, reference = n_and_reference(model)
+    if reference is None:
+        return eta
+    nothing = pt.zeros_like(eta[..., :1])
+    return pt.concatenate([eta[..., :reference], nothing, eta[..., reference:]], axis=-1)
 
 
 def _plain(coordinate: Any) -> Any:
@@ -143,7 +165,7 @@ def _term(
     population: tuple[str, ...],
     units: list[Shrunk] | None,
 ) -> Tensor:
-    """Return a term's part of eta, ``(sample[, neuron])``."""
+    """Return a term's part of eta, ``(sample[, neuron][, channels])``."""
     import pymc as pm
 
     plan = problems[0].plan
@@ -151,7 +173,8 @@ def _term(
     block, size = blocks[0], blocks[0].size
     own = len({id(problem.design.predictors) for problem in problems}) > 1
     if block.codes is not None:
-        return _effects(problems, blocks if own else blocks[:1], prior, population, units)
+        w = _coefficients(problems, k, prior, population, units)
+        return _effects(problems, blocks if own else blocks[:1], w, population)
     columns = [
         one.columns(problem.design.predictors.rows).reshape(-1, *block.shape)
         for one, problem in zip(blocks if own else blocks[:1], problems, strict=False)
@@ -159,25 +182,50 @@ def _term(
     dims = (plan.sample_dim, *(population if own else ()), *block.dims)
     values = np.stack(columns, axis=1) if own and population else columns[0]
     data = pm.Data(f"{block.name}_data", values, dims=dims)
-    w = coefficients(problems, block.name, prior, population, block.shape, block.dims, units)
+    w = _coefficients(problems, k, prior, population, units)
     n = data.shape[0]
-    if not population:
-        return data.reshape((n, size)) @ w.reshape((size,)) if size > 1 or block.shape else data * w
-    neurons = len(problems)
-    flat = w.reshape((neurons, size))
-    if own:
-        return (data.reshape((n, neurons, size)) * flat).sum(axis=-1)
-    return data.reshape((n, size)) @ flat.T
+
+    def product(w: Tensor) -> Tensor:
+        if not population:
+            if size == 1 and not block.shape:
+                return data * w
+            return data.reshape((n, size)) @ w.reshape((size,))
+        neurons = len(problems)
+        flat = w.reshape((neurons, size))
+        if own:
+            return (data.reshape((n, neurons, size)) * flat).sum(axis=-1)
+        return data.reshape((n, size)) @ flat.T
+
+    return _each_channel(problems, w, product)
 
 
-def _effects(
+def _coefficients(
     problems: list[Problem],
-    blocks: list[Block],
+    k: int,
     prior: Any,
     population: tuple[str, ...],
     units: list[Shrunk] | None,
 ) -> Tensor:
-    """Return the effects of each sample's level, ``(sample[, neuron])``: looked up, not summed."""
+    named = problems[0].design.predictors.named[k]
+    return coefficients(problems, named.name, prior, population, named.shape, named.dims, units)
+
+
+def _each_channel(problems: list[Problem], w: Tensor, product: Callable[..., Tensor]) -> Tensor:
+    """Return a product of coefficients; of several channels theirs, side by side in a last axis."""
+    import pytensor.tensor as pt
+
+    channels = problems[0].design.predictors.levels
+    if channels is None:
+        return product(w)
+    axis = int(problems[0].plan.population is not None)
+    each = [product(w.take(c, axis=axis)) for c in range(len(channels.labels))]
+    return pt.stack(each, axis=-1)
+
+
+def _effects(
+    problems: list[Problem], blocks: list[Block], w: Tensor, population: tuple[str, ...]
+) -> Tensor:
+    """Return the effects of each sample's level: looked up, not summed."""
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -185,16 +233,19 @@ def _effects(
     assert block.codes is not None
     sample = problems[0].plan.sample_dim
     codes = pm.Data(f"{block.name}_data", block.codes[rows], dims=(sample,))
-    w = coefficients(problems, block.name, prior, population, block.shape, block.dims, units)
-    of_row = pt.moveaxis(w[..., codes], -1, 0)
-    if len(block.dims) == 1:
-        return of_row
-    values = np.stack([one.signal[rows] for one in blocks], axis=1)
-    own = population if len(blocks) > 1 else ()
-    dims = (sample, *own, block.dims[0])
-    values = values if own else values[:, 0]
-    data = pm.Data(f"{block.name}_effect_data", values, dims=dims)
-    return (of_row * (data[:, None] if population and not own else data)).sum(axis=-1)
+    data = None
+    if len(block.dims) > 1:
+        values = np.stack([one.signal[rows] for one in blocks], axis=1)
+        own = population if len(blocks) > 1 else ()
+        values = values if own else values[:, 0]
+        data = pm.Data(f"{block.name}_effect_data", values, dims=(sample, *own, block.dims[0]))
+        data = data[:, None] if population and not own else data
+
+    def looked_up(w: Tensor) -> Tensor:
+        of_row = pt.moveaxis(w[..., codes], -1, 0)
+        return of_row if data is None else (of_row * data).sum(axis=-1)
+
+    return _each_channel(problems, w, looked_up)
 
 
 def _row_data(problems: list[Problem], role: str) -> Tensor:

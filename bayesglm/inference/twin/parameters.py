@@ -12,6 +12,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.priors import learned_scale
 
 type Tensor = Any
@@ -110,6 +111,11 @@ def dispersion(
         # Arrays, even of no dims: PyTensor takes a float that float32 can hold for a float32.
         values = np.array([one.fixed for one in every])
         return values if population else np.array(values[0])
+    own = every[0]
+    if own.shape:
+        parameters = _parameters(problems, name, population, own.shape)
+        several, dims = PRIOR_TWINS[type(prior).__name__], (*population, *own.dims)
+        return several(name, dims=dims, bounds=_increasing(problems, own), **parameters)
     twin = _positive_twin(prior)
     return twin(name, dims=population, **_parameters(problems, name, population, ()))
 
@@ -145,6 +151,26 @@ def carried_intercept(
 def _positive_twin(prior: Any) -> Callable[..., Tensor]:
     kind = type(prior).__name__
     return PRIOR_TWINS[kind if vars(prior) else f"{kind} > 0"]
+
+
+def _increasing(problems: list[Problem], own: Parameter) -> dict[str, Any]:
+    """Return what keeps the numbers of a dispersion in their order, and where they start."""
+    from pymc.distributions.transforms import ordered
+
+    start = np.linspace(-1.0, 1.0, own.size) if own.size > 1 else np.zeros(1)
+    shape = (len(problems), own.size) if problems[0].plan.population else (own.size,)
+    return {"transform": ordered, "initval": np.broadcast_to(start, shape)}
+
+
+def intercepts(problems: list[Problem], prior: Any, population: tuple[str, ...]) -> Tensor:
+    """Return the intercept ``([neuron])``, or those of channels ``([neuron,] channels)``."""
+    own = problems[0].natural.registry.named("intercept")
+    if own.size == own.n_natural:
+        return coefficients(problems, "intercept", prior, population, own.shape, own.dims)
+    from pymc.distributions.transforms import ZeroSumTransform
+
+    bounds = {"transform": ZeroSumTransform([-1])}
+    return PRIOR_TWINS["Flat"]("intercept", dims=(*population, *own.dims), bounds=bounds)
 
 
 def _parameters(

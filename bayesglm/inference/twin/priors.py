@@ -18,11 +18,17 @@ NEWTON_STEPS = 5
 
 
 def _prior(name_in_pymc: str, rename: dict[str, str]) -> Callable[..., Tensor]:
-    def make(name: str, dims: tuple[str, ...], structure: Any = None, **parameters: Any) -> Tensor:
+    def make(
+        name: str,
+        dims: tuple[str, ...],
+        structure: Any = None,
+        bounds: dict[str, Any] | None = None,
+        **parameters: Any,
+    ) -> Tensor:
         import pymc as pm
 
         renamed = {rename[key]: value for key, value in parameters.items()}
-        return getattr(pm, name_in_pymc)(name, dims=dims, **renamed)
+        return getattr(pm, name_in_pymc)(name, dims=dims, **renamed, **(bounds or {}))
 
     return make
 

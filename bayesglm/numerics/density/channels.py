@@ -6,7 +6,8 @@ derivatives of log p in the linear predictors,
     gradient = X_c' f_c             of the run of c
     Hessian  = X_c' diag(f_cd) X_d  of the runs of c and d
 
-Of one channel all this is a view of what the rows say themselves.
+Of one channel all this is a view of what the rows say themselves. Where the channels share their
+columns (`Sharing`), each product with these serves all of them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ Array = np.ndarray
 
 def moves(rows: Rows, W: Array) -> Array:
     """Return X_c w_c of every channel ``(channels, k, rows)`` at many w ``(k, p)``."""
+    if rows.sharing is not None:
+        own = rows.sharing.spread(W)
+        products = rows.times(own.reshape(-1, own.shape[-1]))
+        return np.ascontiguousarray(products.reshape(*own.shape[:2], -1).swapaxes(0, 1))
     if rows.channels is None:
         return rows.times(W)[None]
     pairs = zip(rows.channels, rows.by_channel, strict=True)
@@ -43,6 +48,10 @@ def with_offset(rows: Rows, eta: Array) -> Array:
 
 def adjoint(rows: Rows, S: Array) -> Array:
     """Return the gradients ``(k, p)`` that slopes ``(channels, k, rows)`` make."""
+    if rows.sharing is not None:
+        own = np.ascontiguousarray(S.swapaxes(0, 1))
+        products = rows.adjoint(own.reshape(-1, own.shape[-1]))
+        return rows.sharing.collect(products.reshape(*own.shape[:2], -1))
     if rows.channels is None:
         return rows.adjoint(S[0])
     return np.concatenate([own.adjoint(s) for own, s in zip(rows.by_channel, S, strict=True)], 1)
@@ -50,6 +59,13 @@ def adjoint(rows: Rows, S: Array) -> Array:
 
 def gram(rows: Rows, weights: Array, members: Array | None = None, single: bool = False) -> Array:
     """Return X' diag(weights) X ``(p, p)`` of weights ``(channels, channels, rows)``."""
+    if rows.sharing is not None:
+        blocks = [
+            [rows.gram(weights[c, d], None, single) for d in range(c + 1)]
+            for c in range(rows.sharing.n_channels)
+        ]
+        whole = rows.sharing.collect_square(blocks)
+        return whole if members is None else whole[np.ix_(members, members)]
     if rows.channels is None:
         return rows.gram(weights[0, 0], members, single)
     product = np.empty((rows.n_coefficients,) * 2)
@@ -62,8 +78,16 @@ def gram(rows: Rows, weights: Array, members: Array | None = None, single: bool 
     return product if members is None else product[np.ix_(members, members)]
 
 
+def lines(rows: Rows, W: Array) -> Array:
+    """Return w ``(k, p)`` with each channel's coefficients in a run, as `matrices` has them."""
+    return W if rows.sharing is None else rows.sharing.spread(W).reshape(len(W), -1)
+
+
 def matrices(rows: Rows) -> list[tuple[slice, Array]]:
     """Return the columns of every channel as a matrix, and the run of its coefficients."""
+    if rows.sharing is not None:
+        n = rows.sharing.n_columns
+        return [(slice(c * n, c * n + n), rows.X) for c in range(rows.sharing.n_channels)]
     if rows.channels is None:
         return [(slice(0, rows.n_coefficients), rows.X)]
     pairs = zip(rows.channels, rows.by_channel, strict=True)

@@ -22,6 +22,7 @@ import numpy as np
 from bayesglm.numerics.density.channels import (
     adjoint,
     gram,
+    lines,
     matrices,
     moves,
     predictors,
@@ -244,6 +245,7 @@ def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -
         y, weights = y[counted], weights[counted]
         trials = None if trials is None else trials[counted]
         offset = offset[counted] if isinstance(offset, np.ndarray) else offset
+    W = lines(rows, W)
     every = [(run, np.asarray(X[counted], dtype=np.float64).T) for run, X in matrices(rows)]
     eta = np.empty((len(every), min(SOME_W, len(W)), len(y)))
     for start in range(0, len(W), SOME_W):
@@ -261,6 +263,8 @@ def rotated_rows(rows: Rows, turn: Callable[[Array], Array]) -> list[Array]:
     every = matrices(rows)
     if len(every) == 1:
         return [turn(every[0][1])]
+    if rows.sharing is not None:
+        return [turn(rows.sharing.columns_of(c, X)) for c, (_, X) in enumerate(every)]
     of_channels = []
     for run, X in every:
         whole = np.zeros((len(rows), rows.n_coefficients))
@@ -301,7 +305,7 @@ def _terms_of(rows: Rows, d: Derivatives) -> Terms:
         adjoint(rows, d.eta[:, None])[0],
         -gram(rows, -d.eta_eta),
         np.array([one.sum() for one in d.phi]),
-        adjoint(rows, np.stack(d.eta_phi, 1)) if d.eta_phi else np.zeros((0, rows.n_coefficients)),
+        adjoint(rows, np.stack(d.eta_phi, 1)) if d.eta_phi else np.zeros((0, rows.size)),
         np.array([[one.sum() for one in line] for line in d.phi_phi]).reshape((len(d.phi),) * 2),
     )
 

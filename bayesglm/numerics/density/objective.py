@@ -146,7 +146,7 @@ class Objective:
             largest = self.rowwise.change(w)
         else:
             fixed = [one.fixed for one in self.registry.dispersions if one.fixed is not None]
-            largest = self.moments.change(w, max(fixed, default=0.0))
+            largest = self.moments.change(w, float(np.max(fixed, initial=0.0)))
         return max(largest, float(np.abs(step[~moves]).max(initial=0.0)))
 
     def evaluate(self, theta: Array) -> Evaluation:
@@ -158,7 +158,7 @@ class Objective:
         found = self._likelihood.terms(v[:p], self.phi(theta))
         gradient, hessian = np.zeros(self.size), np.zeros((self.size, self.size))
         gradient[:p], hessian[:p, :p] = found.w, found.w_w
-        learned = [k for k, one in enumerate(self.registry.dispersions) if one.fixed is None]
+        learned = self.registry.learned_phi
         for i, k in enumerate(learned, start=p):
             gradient[i] = found.phi[k]
             hessian[:p, i] = hessian[i, :p] = found.w_phi[k]

@@ -93,8 +93,37 @@ def _draw(
     return np.asarray((uniform > below).sum(axis=0), dtype=np.float64)
 
 
+def _cdf(
+    y: Array, eta: Array, phi: Sequence, trials: None, *, reference: int | None, above: bool
+) -> Array:
+    """P(Y <= y), or P(Y > y), of the levels' numbers."""
+    share = softmax(eta, reference).share
+    k = np.arange(len(share)).reshape(-1, *(1,) * (share.ndim - 1))
+    return np.where((k > y) if above else (k <= y), share, 0.0).sum(axis=0)
+
+
 def _valid(y: Array, trials: None, *, n_levels: int) -> Mask:
     return np.greater_equal(y, 0.0) & np.less(y, n_levels) & np.equal(y, np.floor(y))
+
+
+def log_shares(counts: Array, channels: Array, reference: int | None) -> Array:
+    """Return linear predictors of shares, each level counted half a time more than it is."""
+    logs = np.log(counts + 0.5)
+    return logs[channels] - (logs.mean() if reference is None else logs[reference])
+
+
+def _starts(y: Array, *, n_levels: int, channels: Array, reference: int | None) -> Array:
+    counts = np.bincount(y.astype(np.intp), minlength=n_levels).astype(np.float64)
+    return log_shares(counts, channels, reference)
+
+
+def _rises(y: Array, moved: Array, of_phi: Array, *, reference: int | None) -> Array:
+    """Return by how much each response's own level gains on every other level."""
+    every = moved if reference is None else np.insert(moved, reference, 0.0, axis=0)
+    code = y.astype(np.intp)
+    own = every[code, np.arange(len(y))]
+    gains = [(own - other)[code != k] for k, other in enumerate(every)]
+    return np.concatenate(gains)
 
 
 @cache
@@ -114,12 +143,14 @@ def categorical(n_levels: int, reference: int | None = 0) -> Family:
         saturated=lambda y, phi, trials: np.zeros_like(y),
         mean=partial(_mean, reference=reference),
         draw=partial(_draw, reference=reference),
-        cdf=None,
-        survival=None,
+        cdf=partial(_cdf, reference=reference, above=False),
+        survival=partial(_cdf, reference=reference, above=True),
         valid=partial(_valid, n_levels=n_levels),
         support=f"one of {n_levels} levels",
         n_levels=n_levels,
         shares_columns=True,
+        starts=partial(_starts, n_levels=n_levels, channels=channels, reference=reference),
         channels=tuple(f"level {c}" for c in channels),
         log_concave=True,
+        rises=partial(_rises, reference=reference),
     )

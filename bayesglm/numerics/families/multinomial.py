@@ -16,7 +16,7 @@ from functools import cache, partial
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from bayesglm.numerics.families.categorical import bends_of_one, softmax
+from bayesglm.numerics.families.categorical import bends_of_one, log_shares, softmax
 from bayesglm.numerics.families.counts import counted, is_count
 from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
 
@@ -76,6 +76,11 @@ def _draw(
     )
 
 
+def _no_order(y: Array, eta: Array, phi: Sequence, trials: None) -> Array:
+    """Return no number: counts of several levels have no order."""
+    return np.full(eta.shape[1:], np.nan)
+
+
 def _valid(y: Array, trials: None) -> Mask:
     return is_count(y)
 
@@ -92,12 +97,13 @@ def multinomial(n_levels: int, reference: int | None = 0) -> Family:
         saturated=_saturated,
         mean=partial(_mean, reference=reference),
         draw=partial(_draw, reference=reference),
-        cdf=None,
-        survival=None,
+        cdf=_no_order,
+        survival=_no_order,
         valid=_valid,
         support="non-negative integers, one of each level",
         n_levels=n_levels,
         shares_columns=True,
+        starts=lambda y: log_shares(y.sum(axis=-1), channels, reference),
         channels=tuple(f"level {c}" for c in channels),
         log_concave=True,
     )

@@ -121,8 +121,8 @@ def _at(cuts: Array, places: NDArray[np.intp]) -> Array:
 def _below(code: Array, eta: Array, phi: Sequence, link: BinaryLink) -> tuple[Array, Array]:
     """Return P(y <= code) and P(y > code) at linear predictors."""
     cuts = _cuts(phi)
-    code = np.broadcast_to(code, eta.shape[1:]).astype(np.intp)
-    inside = np.clip(code, 0, len(phi) - 1)
+    code = np.broadcast_to(code, eta.shape[1:])
+    inside = np.clip(code, 0, len(phi) - 1).astype(np.intp)
     logs = link.logs(_at(cuts, inside) - eta[0], 0)[0]
     below, above = np.exp(logs[0]), np.exp(logs[1])
     low, high = code < 0, code >= len(phi)
@@ -184,9 +184,19 @@ def _default(spread: Spread, *, n_levels: int, link: BinaryLink) -> tuple[str, d
     return "Normal", {"loc": equal, "scale": PRIOR_SCALE}
 
 
+def _rises(y: Array, moved: Array, of_phi: Array) -> Array:
+    """Return by how much each response's interval grows above its place, and below it."""
+    code, eta = y.astype(np.intp), moved[0]
+    has_upper, has_lower = code < len(of_phi), code > 0
+    above = of_phi[code[has_upper]] - eta[has_upper]
+    return np.concatenate([above, eta[has_lower] - of_phi[code[has_lower] - 1]])
+
+
 @cache
-def ordinal(link: str, n_levels: int) -> Family:
+def ordinal(link: str, n_levels: int, reference: int | None = None) -> Family:
     """Return the record of one label out of so many in an order, whose numbers are the responses.
+
+    None is a reference.
 
     >>> family = ordinal("logit", 3)
     >>> family.log_likelihood(np.ones(1), np.zeros((1, 1)), (-1.0, 1.0), None).round(4).tolist()
@@ -213,5 +223,6 @@ def ordinal(link: str, n_levels: int) -> Family:
         support=f"one of {n_levels} levels",
         dispersions=(cutpoint,),
         n_levels=n_levels,
+        rises=_rises,
         log_concave=functions.log_concave,
     )

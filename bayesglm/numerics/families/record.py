@@ -87,11 +87,13 @@ class Family:
       that of each level, ``(levels, ..., rows)``: the level's share, or its expected count.
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits;
-      None of responses without an order.
+      of levels without an order, by their numbers.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `dispersions`: their records, in the order of the vocabulary.
     - `n_levels`: how many levels the response has; 0 of one that is a number.
     - `shares_columns`: whether all channels have the columns of the first, each its coefficients.
+    - `starts(y)`: the linear predictors ``(channels,)`` from which solvers start, where channels
+      share their columns; None elsewhere.
     - `channels`: what each linear predictor is that of; the first is the mean's.
     - `domain`: the linear predictors of the mean at which its link is defined; elsewhere the
       density is zero.
@@ -99,6 +101,9 @@ class Family:
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
     - `push(y, trials)`: where the likelihood of each response pushes the mean's eta: +1 or -1
       without end, 0 to a finite place, nan nowhere; None where it is a finite place for all.
+    - `rises(y, moved, of_phi)`: of responses with levels, changes ``(m, k)`` none of which may fall
+      if the likelihood never falls along k directions, which change the linear predictors by
+      ``moved (channels, rows, k)`` and the dispersions by ``of_phi (n_phi, k)``.
     - `fused(y, eta, trials, weights)`: `summed` in fewer passes over one channel, which it
       overwrites; None where it has no short form, and as its answer where these data have none.
     - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
@@ -124,11 +129,13 @@ class Family:
     dispersions: tuple[Dispersion, ...] = ()
     n_levels: int = 0
     shares_columns: bool = False
+    starts: Callable[[Array], Array] | None = None
     channels: tuple[str, ...] = ("mu",)
     domain: Domain = REAL_LINE
     log_concave: bool = False
     quadratic: bool = False
     push: Callable[..., Array] | None = None
+    rises: Callable[..., Array] | None = None
     fused: Callable[..., Array | None] | None = None
     changes: Changes | None = None
     split: Callable[..., Sequence[Any]] | None = None
@@ -168,6 +175,11 @@ class Family:
         """log p(y | eta, phi) and its derivatives, elementwise."""
         kernel = self.kernel(y, eta, phi, trials, 2)
         return kernel._replace(value=kernel.value + self.constant(y, trials))
+
+    def expected(self, eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        """E[y] ``(..., rows)``, of a response with levels that of their numbers."""
+        mean = self.mean(eta, phi, trials)
+        return np.tensordot(np.arange(self.n_levels), mean, 1) if self.n_levels else mean
 
     def below(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """P(Y < y): of counted responses the cumulative distribution before its step at y."""

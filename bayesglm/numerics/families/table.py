@@ -1,8 +1,12 @@
 """The families by the names of family and link, as the vocabulary of models has them."""
 
+from collections.abc import Callable
+from functools import partial
+
 from bayesglm.numerics.families.beta import BETA
 from bayesglm.numerics.families.beta_binomial import BETA_BINOMIAL
 from bayesglm.numerics.families.binomial import BERNOULLI, BINOMIAL
+from bayesglm.numerics.families.categorical import categorical
 from bayesglm.numerics.families.exponential import EXPONENTIAL
 from bayesglm.numerics.families.gamma import GAMMA
 from bayesglm.numerics.families.gaussian import GAUSSIAN
@@ -10,6 +14,7 @@ from bayesglm.numerics.families.hurdle import HURDLE_POISSON
 from bayesglm.numerics.families.inverse_gaussian import INVERSE_GAUSSIAN
 from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.negative_binomial1 import NEGATIVE_BINOMIAL1
+from bayesglm.numerics.families.ordinal import ordinal
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.families.von_mises import VON_MISES
@@ -18,6 +23,7 @@ from bayesglm.numerics.families.zero_inflated import (
     ZERO_INFLATED_NEGATIVE_BINOMIAL,
     ZERO_INFLATED_POISSON,
 )
+from bayesglm.spec.families import FAMILY_NAMES
 
 RECORDS: tuple[Family, ...] = (
     *GAUSSIAN,
@@ -39,3 +45,9 @@ RECORDS: tuple[Family, ...] = (
 )
 
 FAMILIES: dict[tuple[str, str], Family] = {(one.name, one.link): one for one in RECORDS}
+
+# Records of responses with levels: made for a number of levels, and the number of the reference.
+OF_LEVELS: dict[tuple[str, str], Callable[[int, int | None], Family]] = {
+    ("categorical", "logit"): categorical,
+    **{("ordinal", link): partial(ordinal, link) for link in FAMILY_NAMES["ordinal"].links},
+}

@@ -17,6 +17,7 @@ import numpy as np
 from bayesglm.numerics.rows.columns import Columns, cross_gram
 from bayesglm.numerics.rows.dense import Dense, side_by_side
 from bayesglm.numerics.rows.panel import Panel
+from bayesglm.numerics.rows.sharing import Sharing
 
 Array = np.ndarray
 
@@ -45,7 +46,9 @@ class Rows:
     them each time that they are read, so that no copies pile up. ``first`` is the number of the
     first row among all of its source. With ``panels``, each line of coefficients reads columns of
     its own as well: all but products are then those of one `member`. ``channels`` are the runs of
-    coefficients that belong to each of several linear predictors; None where there is one.
+    coefficients that belong to each of several linear predictors; None where there is one. With
+    ``sharing``, the columns are those of each of several linear predictors: to the rows'
+    own products coefficients are then lines, one for each of these.
 
     >>> rows = Rows.of(np.array([[1.0, 2.0], [1.0, 4.0]]), y=np.array([0.0, 1.0]))
     >>> rows.times(np.array([[1.0, 0.5]])), rows.adjoint(np.array([[1.0, 1.0]]))
@@ -62,6 +65,7 @@ class Rows:
     first: int = 0
     panels: Callable[[], Sequence[tuple[slice, Panel]]] | None = None
     channels: tuple[slice, ...] | None = None
+    sharing: Sharing | None = None
 
     @staticmethod
     def of(
@@ -77,6 +81,11 @@ class Rows:
 
     def __len__(self) -> int:
         return self.responses.shape[-1]
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients of all linear predictors."""
+        return self.n_coefficients if self.sharing is None else self.sharing.size
 
     @property
     def place(self) -> slice:

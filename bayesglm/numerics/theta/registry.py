@@ -67,7 +67,7 @@ class Parameter:
     coords: Mapping[str, Array] = field(default_factory=dict)
     prior: OwnPrior | None = None
     start: Array | float = 0.0
-    fixed: float | None = None
+    fixed: Array | float | None = None
     entries: tuple[str, ...] = ()
 
     @property
@@ -83,6 +83,13 @@ class Parameter:
     def natural(self, U: Array) -> Array:
         """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
         return self.transform.natural(U[..., self.place])
+
+    def value_at(self, u: Array) -> Array | float:
+        """Return the natural value at one u ``(size of theta,)``, or what it is fixed at."""
+        if self.fixed is not None:
+            return self.fixed
+        values = self.natural(u)
+        return values if self.shape else float(values[0])
 
     def log_natural(self, own: Array) -> Array:
         """Return the logarithms of positive natural values at its own runs of u ``(..., q)``."""
@@ -200,7 +207,8 @@ class Theta:
 
     @cached_property
     def _bounded(self) -> tuple[slice, ...]:
-        return tuple(place for place, transform in self._runs if transform.bounded)
+        bounded = ((place, transform) for place, transform in self._runs if transform.bounded)
+        return tuple(slice(place.start + by.n_unbounded, place.stop) for place, by in bounded)
 
     @cached_property
     def _own_priors(self) -> tuple[tuple[slice, Transform, OwnPrior], ...]:
@@ -209,12 +217,22 @@ class Theta:
         )
 
     @cached_property
-    def _learned_dispersions(self) -> tuple[tuple[int, slice, Transform], ...]:
-        return tuple(
-            (k, one.place, one.transform)
-            for k, one in enumerate(self.dispersions)
-            if one.fixed is None
-        )
+    def _learned_dispersions(self) -> tuple[tuple[int | slice, slice, Transform], ...]:
+        """Which numbers of phi the learned dispersions are, with their places and transforms."""
+        runs: list[tuple[int | slice, slice, Transform]] = []
+        start = 0
+        for one in self.dispersions:
+            numbers = slice(start, start + one.n_natural) if one.shape else start
+            start += one.n_natural
+            if one.fixed is None:
+                runs.append((numbers, one.place, one.transform))
+        return tuple(runs)
+
+    @cached_property
+    def learned_phi(self) -> list[int]:
+        """Which numbers of phi are learned, in the order of theta."""
+        free = [one.fixed is None for one in self.dispersions for _ in range(one.n_natural)]
+        return [k for k, is_free in enumerate(free) if is_free]
 
     @cached_property
     def moves(self) -> Array:
@@ -233,7 +251,7 @@ class Theta:
         """Say which of many u ``(n, size)`` lie where no probability does."""
         if not self._bounded:
             return np.zeros(len(U), dtype=bool)
-        every = (np.abs(U[:, place]).max(axis=1) > FAR_OUT for place in self._bounded)
+        every = (np.abs(U[:, place]).max(axis=1, initial=0.0) > FAR_OUT for place in self._bounded)
         return reduce(np.logical_or, every)
 
     def is_far_out(self, u: Array) -> bool:
@@ -265,30 +283,27 @@ class Theta:
         return moved
 
     def phi(self, U: Array) -> list[Any]:
-        """Return every dispersion at u ``(..., size)``: its value, or the number it is fixed at."""
-        return [
-            one.fixed
-            if one.fixed is not None
-            else one.natural(U)
-            if one.shape
-            else one.natural(U)[..., 0]
-            for one in self.dispersions
-        ]
+        """Return every number of the dispersions at u ``(..., size)``, or what it is fixed at."""
+        phi: list[Any] = []
+        for one in self.dispersions:
+            if one.fixed is None:
+                values = one.natural(U)
+                phi.extend(values[..., k] for k in range(one.n_natural))
+            else:
+                phi.extend([one.fixed] if not one.shape else np.asarray(one.fixed).tolist())
+        return phi
 
     def given(self, u: Array) -> Theta:
         """Return the coefficients alone, dispersions fixed where they are at one u."""
         kept = [one for one in self.parameters if one.role == "coefficients"]
-        fixed = (
-            replace(one, fixed=float(value), place=slice(0, 0))
-            for one, value in zip(self.dispersions, self.phi(u), strict=True)
-        )
+        fixed = (replace(one, fixed=one.value_at(u), place=slice(0, 0)) for one in self.dispersions)
         return replace(self, parameters=(*kept, *fixed))
 
     def start(self, known: Mapping[str, Array | float]) -> Array:
         """Return the u from which solvers start; natural values that are ``known`` go first."""
         u = np.empty(self.size)
         for one in self.free:
-            values = np.empty(one.size)
+            values = np.empty(one.n_natural if one.shape else one.size)
             values[:] = known.get(one.name, one.start)
             u[one.place] = one.transform.inner(values)
         return u

@@ -14,7 +14,7 @@ says exp, log or Jacobian of a parameter.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ class Transform:
     - `log_natural(u)`, `log_slope(u)`: log x of positive values, and dx_k/du_k / x_k.
     - `elementwise`: whether each x_k is a function of u_k alone, the same for every k.
     - `straight`: whether x is u itself.
-    - `bounded`: whether u with entries beyond ``FAR_OUT`` stand for impossible values.
+    - `bounded`: whether u with entries beyond ``FAR_OUT`` stand for impossible values; the first
+      `n_unbounded` are not among them.
 
     >>> LOG.natural(np.zeros(2)).tolist(), LOG.label.format("sigma")
     ([1.0, 1.0], 'log sigma')
@@ -63,6 +64,7 @@ class Transform:
     straight: bool = False
     elementwise: bool = True
     bounded: bool = True
+    n_unbounded: int = 0
 
 
 def _diagonal(values: Array, u: Array) -> Array:
@@ -212,7 +214,20 @@ ORDERED = Transform(
     log_slope=lambda u: _ordered_steps(u) / _ordered_natural(u),
     second=_ordered_second,
     elementwise=False,
+    n_unbounded=1,
 )
+
+
+def linear(matrix: Array) -> Transform:
+    """Return x = matrix u, of orthonormal columns, fewer than rows: natural values in a subspace.
+
+    u stands in theta as it is, and densities are those of u.
+
+    >>> linear(np.array([[0.6], [0.8]])).natural(np.array([5.0])).tolist()
+    [3.0, 4.0]
+    """
+    return replace(IDENTITY, natural=lambda u: u @ matrix.T, inner=lambda x: x @ matrix)
+
 
 # The transform under which values stand, by the support of their prior.
 SUPPORTS = {"real": IDENTITY, "positive": LOG, "unit": UNIT}

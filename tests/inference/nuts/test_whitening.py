@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import simulate
+from families import OF_NUMBERS
 
 import bayesglm as bg
 from bayesglm.inference.nuts import whitening
@@ -12,7 +13,7 @@ from bayesglm.inference.nuts.whitening import whiten
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.spec.families import FAMILY_NAMES
 
-KEYS = [(family, link) for family, name in FAMILY_NAMES.items() for link in name.links]
+KEYS = [(family, link) for family, name in OF_NUMBERS.items() for link in name.links]
 
 
 def problem_of(model, data):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import mpmath as mp
 import numpy as np
 import pytest
-from families import EXACT_KEYS, KEYS, drawn, exact_terms, trials_of
+from families import EXACT_KEYS, KEYS, OF_NUMBERS, drawn, exact_terms, trials_of
 from scipy import stats
 from thetas import theta_of
 
@@ -19,7 +19,6 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.theta.transforms import LOG
-from bayesglm.spec.families import FAMILY_NAMES
 
 N, P = 23, 3
 RNG = np.random.default_rng(3)
@@ -27,7 +26,7 @@ X = np.column_stack([np.ones(N), RNG.normal(size=(N, P - 1))])
 OFFSET = 0.2 * RNG.normal(size=N)
 WEIGHTS = RNG.choice([0.0, 0.5, 1.0, 3.0], N)
 TRIALS = RNG.integers(1, 6, N).astype(float)
-RESPONSES = {name: drawn(name, np.full(N, 0.3), TRIALS) for name in FAMILY_NAMES}
+RESPONSES = {name: drawn(name, np.full(N, 0.3), TRIALS) for name in OF_NUMBERS}
 DISPERSIONS = {
     "HalfNormal": {"scale": 1.5},
     "HalfStudentT": {"scale": 0.7, "df": 3.0},

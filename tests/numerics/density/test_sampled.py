@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from families import KEYS, drawn, trials_of
+from families import KEYS, OF_NUMBERS, drawn, trials_of
 from thetas import theta_of
 
 import bayesglm.numerics.density.sampled as density_module
@@ -17,13 +17,12 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
-from bayesglm.spec.families import FAMILY_NAMES
 
 N, P = 37, 4
 RNG = np.random.default_rng(5)
 X = np.column_stack([np.ones(N), RNG.normal(size=(N, P - 1))])
 TRIALS = RNG.integers(1, 6, N).astype(float)
-RESPONSES = {name: drawn(name, np.full(N, 0.3), TRIALS) for name in FAMILY_NAMES}
+RESPONSES = {name: drawn(name, np.full(N, 0.3), TRIALS) for name in OF_NUMBERS}
 ROWS = {"offset": 0.2 * RNG.normal(size=N), "weights": RNG.choice([0.0, 0.5, 1.0, 3.0], N)}
 COEFFICIENTS = {
     "Normal": {"scale": np.array([0.5, 1.0, 2.0]), "loc": 0.3},

@@ -1,0 +1,146 @@
+"""Responses with levels, all the way: MAP against other libraries, posteriors, predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+import bayesglm as bg
+from bayesglm.inference.problem.problem import open_problems
+
+N = 300
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, 3))
+SLOPES = np.array([[0.0, 0.0, 0.0], [0.5, -1.0, 0.2], [1.0, 0.3, -0.7]])
+ETA = X @ SLOPES.T + [0.0, 0.3, -0.2]
+LABELS = np.array(["a", "b", "c"])[(ETA + RNG.gumbel(size=(N, 3))).argmax(axis=1)]
+ORDER = np.digitize(X @ SLOPES[1] + RNG.logistic(size=N), [-1.0, 0.5, 2.0])
+DATA = pd.DataFrame(X, columns=["u", "v", "w"]).assign(label=LABELS, grade=ORDER)
+RIDGE = bg.Linear(("u", "v", "w"), name="x", prior=bg.ridge(1.0))
+FLAT = bg.Linear(("u", "v", "w"), name="x", prior=bg.Flat())
+
+
+def test_without_a_reference_it_is_the_penalty_of_scikit_learn():
+    fit = bg.fit_map(bg.GLM("label", [RIDGE], family="categorical", reference=None), DATA)
+    theirs = LogisticRegression(C=1.0, tol=1e-12, max_iter=10_000).fit(X, LABELS)
+    np.testing.assert_allclose(fit["map"]["x"], theirs.coef_, atol=1e-6)
+    centred = theirs.intercept_ - theirs.intercept_.mean()
+    np.testing.assert_allclose(fit["map"]["intercept"], centred, atol=1e-6)
+
+
+@pytest.mark.parametrize("reference", ["a", "c"])
+def test_under_flat_priors_the_reference_does_not_matter(reference):
+    first = bg.fit_map(bg.GLM("label", [FLAT], family="categorical"), DATA)
+    other = bg.fit_map(bg.GLM("label", [FLAT], family="categorical", reference=reference), DATA)
+    shares = bg.predict(first)["label"]
+    assert shares.dims == ("obs", "label_level")
+    np.testing.assert_allclose(shares.sum("label_level"), 1.0)
+    np.testing.assert_allclose(shares, bg.predict(other)["label"], atol=1e-6)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_under_flat_priors_cutpoints_are_those_of_statsmodels(link):
+    model = bg.GLM("grade", [FLAT], family="ordinal", link=link, dispersion=bg.Flat())
+    fit = bg.fit_map(model, DATA)
+    theirs = OrderedModel(ORDER, X, distr=link).fit(method="bfgs", disp=False, gtol=1e-6)
+    np.testing.assert_allclose(fit["map"]["x"], theirs.params[:3], atol=1e-5)
+    cutpoints = theirs.model.transform_threshold_params(theirs.params)[1:-1]
+    np.testing.assert_allclose(fit["map"]["cutpoint"], cutpoints, atol=1e-5)
+    assert fit["map"]["grade_cutpoint"].values.tolist() == ["0|1", "1|2", "2|3"]
+
+
+MODELS = {
+    "categorical": bg.GLM("label", [RIDGE], family="categorical", reference="b"),
+    "symmetric": bg.GLM("label", [RIDGE], family="categorical", reference=None),
+    "walk": bg.GLM("label", [bg.Lagged("u", 4, prior=bg.smooth(2.0))], family="categorical"),
+    **{
+        link: bg.GLM("grade", [RIDGE], family="ordinal", link=link)
+        for link in ("logit", "probit", "cloglog", "cauchit", "loglog")
+    },
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradient_and_hessian_by_finite_differences(name):
+    problem = open_problems(MODELS[name], DATA)[0]
+    for objective in (problem.natural, problem.unconstrained):
+        theta = 0.2 * np.random.default_rng(1).normal(size=objective.size)
+        steps = 1e-5 * np.eye(objective.size)
+        now = objective.evaluate(theta)
+        rises = [objective.value(theta + h) - objective.value(theta - h) for h in steps]
+        np.testing.assert_allclose(now.gradient, np.array(rises) / 2e-5, rtol=1e-5, atol=1e-5)
+        bends = [
+            objective.evaluate(theta + h).gradient - objective.evaluate(theta - h).gradient
+            for h in steps
+        ]
+        np.testing.assert_allclose(now.hessian, np.array(bends) / 2e-5, rtol=1e-5, atol=1e-4)
+        several = objective.log_density(theta + np.zeros((2, 1)))
+        np.testing.assert_allclose(several, objective.value(theta), rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["categorical", "symmetric", "logit"])
+def test_posteriors_by_both_ways_agree_and_predict_labels(name, tmp_path):
+    fit = bg.fit(MODELS[name], DATA, draws=500)
+    nuts = bg.fit_mcmc(MODELS[name], DATA, draws=500, engine="native")
+    over = ("chain", "draw")
+    for parameter in fit["posterior"].data_vars:
+        one, other = fit["posterior"][parameter], nuts["posterior"][parameter]
+        assert np.all(np.abs(one.mean(over) - other.mean(over)) < 0.2 * other.std(over))
+    bg.save(fit, tmp_path / "fit.nc")
+    again = bg.load(tmp_path / "fit.nc")
+    response = MODELS[name].response
+    drawn = bg.predict(again, kind="response")[response].isel(chain=0, draw=0)
+    assert set(drawn.values.tolist()) <= set(DATA[response].tolist())
+
+
+def test_intercepts_without_a_reference_sum_to_zero():
+    fit = bg.fit_laplace(MODELS["symmetric"], DATA, draws=200)
+    np.testing.assert_allclose(fit["posterior"]["intercept"].sum("label_level"), 0.0, atol=1e-12)
+
+
+SEPARATED = {"x": np.arange(12.0), "y": ["a"] * 4 + ["b"] * 4 + ["c"] * 4}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"family": "categorical"},
+        {"family": "categorical", "reference": None},
+        {"family": "ordinal", "levels": ["a", "b", "c"], "dispersion": bg.Flat()},
+    ],
+)
+def test_separated_levels_are_told(options):
+    with pytest.raises(bg.DataError, match="the data are separated"):
+        bg.fit_map(bg.GLM("y", "x", prior=bg.Flat(), **options), SEPARATED)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"family": "ordinal"}, "levels without an order"),
+        ({"family": "categorical", "levels": ["a", "b", "c", "d"]}, "'d' never occurs"),
+        ({"family": "bernoulli"}, "Did you mean family='categorical'"),
+        ({"family": "gaussian"}, "Did you mean family='categorical'"),
+    ],
+)
+def test_labels_that_no_estimate_comes_of_are_refused(options, message):
+    with pytest.raises(bg.DataError, match=message):
+        bg.fit_map(bg.GLM("y", "x", **options), SEPARATED)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"terms": bg.History(lags=2), "family": "categorical"}, "as amounts"),
+        ({"terms": "x", "family": "categorical", "offset": "o"}, "linear predictor of its own"),
+        ({"terms": "x", "family": "ordinal", "intercept": bg.Normal(1.0)}, "cutpoints are"),
+        ({"terms": "x", "family": "ordinal", "dispersion": bg.HalfNormal(1.0)}, "increasing"),
+        ({"terms": "x", "family": "ordinal", "dispersion": (1.0, 0.5)}, "must increase"),
+        ({"terms": "x", "family": "ordinal", "reference": "a"}, "none is a reference"),
+    ],
+)
+def test_what_responses_with_levels_do_not_have_is_refused(options, message):
+    with pytest.raises(bg.ModelError, match=message):
+        bg.GLM("y", **options)
