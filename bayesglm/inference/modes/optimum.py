@@ -11,6 +11,7 @@ from bayesglm.errors import ConvergenceError, DataError, ModelError
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.numerics.density.channels import moves
 from bayesglm.numerics.density.likelihood import rows_beside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution
