@@ -8,7 +8,7 @@ import bayesglm as bg
 from bayesglm.design.terms.table import BUILDERS
 from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
 from bayesglm.inference.twin.priors import PRIOR_TWINS
-from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.numerics.families.table import FAMILIES, OF_LEVELS
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.notation import PRIOR_NOTATION
@@ -21,8 +21,10 @@ KINDS_OF_PRIORS = dict.fromkeys([*COEFFICIENT_PRIORS, *SCALE_PRIORS])
 
 def test_every_family_is_computed_under_each_of_its_links():
     said = {(name, link) for name, family in FAMILY_NAMES.items() for link in family.links}
-    assert set(FAMILIES) == said
-    for (name, link), family in FAMILIES.items():
+    assert set(FAMILIES) | set(OF_LEVELS) == said
+    assert not set(FAMILIES) & set(OF_LEVELS)
+    made = {key: make(3, 0) for key, make in OF_LEVELS.items()}
+    for (name, link), family in (FAMILIES | made).items():
         assert (family.name, family.link) == (name, link)
         assert len(family.dispersions) == len(FAMILY_NAMES[name].dispersions)
         assert len(FAMILY_NAMES[name].deviance_powers) == len(family.dispersions)
@@ -52,7 +54,8 @@ def test_every_prior_and_term_is_exported():
 
 
 def test_every_family_has_its_log_density_in_many_digits():
-    lacking = [name for name in FAMILY_NAMES if name not in families.LOG_DENSITIES]
+    # Those of responses with levels are in numerics/families/test_levels.py.
+    lacking = [name for name in families.OF_NUMBERS if name not in families.LOG_DENSITIES]
     assert not lacking, f"write log densities of {lacking} into LOG_DENSITIES, tests/families.py"
     lacking = [link for link in LINK_NAMES if link not in families.LINKS]
     assert not lacking, f"write the means under {lacking} into LINKS, tests/families.py"
