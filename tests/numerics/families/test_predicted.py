@@ -14,7 +14,7 @@ CASES = [
     (key, names)
     for key in OF_ONE_MEAN
     for every in [FAMILIES[key].dispersion_names]
-    for names in {every, every[:1], every[-1:]}
+    for names in dict.fromkeys((every, every[:1], every[-1:]))
     if names and all(FAMILY_NAMES[key[0]].link_of(name) for name in names)
 ]
 STEP = 1e-5
