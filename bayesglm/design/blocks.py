@@ -15,7 +15,7 @@ from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.dense import Dense
 from bayesglm.numerics.rows.lagged import Shifted, windows
 from bayesglm.numerics.rows.rows import span
-from bayesglm.numerics.theta.registry import entry_label
+from bayesglm.numerics.theta.labels import entry_label
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag

@@ -20,7 +20,8 @@ from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
-from bayesglm.spec.model import GLM, check_is_model
+from bayesglm.spec.given import check_is_model
+from bayesglm.spec.model import GLM
 
 Array = np.ndarray
 

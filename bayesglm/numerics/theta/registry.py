@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.transforms import FAR_OUT, IDENTITY, Transform
 
 Array = np.ndarray
@@ -111,17 +112,6 @@ class Parameter:
     def labels(self) -> list[str]:
         """Return a name for every entry of u: ``log sigma``."""
         return [self.transform.label.format(name) for name in self.names()]
-
-
-def entry_label(
-    name: str, shape: tuple[int, ...], dims: tuple[str, ...], coords: Mapping[str, Array], k: int
-) -> str:
-    """Name the k-th entry of an array by its labels."""
-    if not shape:
-        return name
-    index = np.unravel_index(k, shape)
-    places = [f"{dim}={coords[dim][at]}" for dim, at in zip(dims, index, strict=True)]
-    return f"{name}[{', '.join(places)}]"
 
 
 @dataclass(frozen=True, eq=False)
