@@ -57,6 +57,12 @@ def with_dummies(data, factor, slopes=()):
     return {**data, "dummies": np.hstack([dummies, *columns])}
 
 
+# Directions, and mixtures, may have several modes, of which two designs of one model find any.
+OF_ONE_MODE = [
+    family
+    for family in FAMILIES
+    if family not in ("von_mises", "zero_inflated_poisson", "zero_inflated_negative_binomial")
+]
 PRIORS = {
     "Normal": bg.Normal([[0.5], [0.3]], loc=0.1),
     "Laplace": bg.Laplace([[0.2], [0.1]]),
@@ -72,7 +78,7 @@ def flattened(prior):
 
 
 @pytest.mark.parametrize("prior", PRIORS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OF_ONE_MODE)
 def test_the_map_of_a_group_is_that_of_its_dummies(family, prior):
     group = bg.Group("g", slopes="x", prior=PRIORS[prior])
     dummies = bg.Linear("dummies", prior=flattened(PRIORS[prior]))
@@ -87,7 +93,7 @@ def test_the_map_of_a_group_is_that_of_its_dummies(family, prior):
         np.testing.assert_allclose(one["map"][name], two["map"][name], atol=1e-8)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OF_ONE_MODE)
 def test_the_posterior_of_a_group_is_that_of_its_dummies(family):
     group, dummies = (
         bg.Group("g", prior=bg.Normal(0.5)),
@@ -143,7 +149,7 @@ def test_rows_in_any_order_and_levels_by_any_name(family):
     np.testing.assert_allclose(three["g"], one["g"], atol=1e-9)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OF_ONE_MODE)
 def test_a_weight_is_the_row_that_often(family):
     terms = ["x", bg.Group("g", slopes="x", prior=bg.Normal(0.5))]
     counts = DATA["w"].astype(int)

@@ -89,6 +89,11 @@ def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
     _refuse_separated(problem)
     _refuse_tiny_sigma(problem, error.solution)
     _refuse_ends(problem, error.solution)
+    return _told(problem, error)
+
+
+def _told(problem: Problem, error: ConvergenceError) -> ConvergenceError:
+    """Return an error with the response it is of, and what helps."""
     said = str(error).rstrip(".")
     return ConvergenceError(
         f"response {problem.plan.model.response!r}{problem.where}: {said}. Give the terms proper "
@@ -303,7 +308,8 @@ def _refuse_plateau(problem: Problem, solution: Solution) -> None:
                 f"plateau, where {name!r}, under a Flat prior, moves the log posterior not at all",
                 solution,
             )
-            raise explained(problem, stopped) from stopped
+            _refuse_separated(problem)
+            raise _told(problem, stopped) from stopped
 
 
 def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:

@@ -37,7 +37,7 @@ class HalfNormal:
     >>> data = {"y": [0.1, 1.2, 1.9, 3.2], "x": [[0, 1], [1, 0], [2, 1], [3, 0]]}
     >>> model = bg.GLM("y", bg.Linear("x", prior=bg.HalfNormal(1.0)), dispersion=0.1)
     >>> bg.fit_map(model, data)["map"]["x"].values.round(2).tolist()
-    [1.02, 0.0]
+    [1.0, 0.0]
     """
 
     traits: ClassVar[Traits] = Traits(power=2.0)

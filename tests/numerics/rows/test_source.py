@@ -75,7 +75,7 @@ def everything(source):
     return {
         "value": lambda: rowwise.value(w, []),
         "constant": lambda: Rowwise(source, poisson).constant,
-        "saturated": lambda: rowwise.saturated([]),
+        "saturated": lambda: rowwise.saturated(w, []),
         "values": lambda: rowwise.values(W, []),
         "terms": lambda: rowwise.terms(w, []),
         "curvature": lambda: rowwise.curvature(w, []),
