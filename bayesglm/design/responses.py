@@ -80,7 +80,10 @@ def _of_trials(trials: Array | None, bad: Array) -> str:
 
 
 def _better_family(family: str, y: Array) -> str:
-    others = {name: of for name, of in FAMILY_NAMES.items() if not of.needs_trials}
+    of_numbers = {name for name, _ in FAMILIES}
+    others = {
+        name: of for name, of in FAMILY_NAMES.items() if name in of_numbers and not of.needs_trials
+    }
     # Of those that fit, one of counts says more.
     for other in sorted(others, key=lambda name: not others[name].discrete):
         if other != family and np.all(FAMILIES[other, others[other].links[0]].valid(y, None)):

@@ -115,6 +115,10 @@ def models(draw):
         )
     )
     family, link = draw(st.sampled_from(LIKELIHOODS))
+    labels = FAMILY_NAMES[family].labels
+    of_levels = (labels is not None and labels.each) or bool(FAMILY_NAMES[family].increasing)
+    if of_levels:  # which are no amounts, and have a predictor each, or cutpoints for an intercept
+        terms = [term for term in terms if not term.reads_response]
     link = draw(st.sampled_from([None, link]))
     is_log = LINK_NAMES[link or FAMILY_NAMES[family].links[0]].is_log
     return bg.GLM(
@@ -123,10 +127,10 @@ def models(draw):
         family=family,
         link=link,
         prior=draw(optional),
-        intercept=draw(st.none() | POINTWISE),
+        intercept=bg.Flat() if of_levels else draw(st.none() | POINTWISE),
         dispersion=draw(st.none() | DISPERSIONS) if family == "gaussian" else None,
         trials=names[5] if FAMILY_NAMES[family].needs_trials else None,
-        offset=draw(st.none() | st.just(names[6])),
+        offset=None if of_levels else draw(st.none() | st.just(names[6])),
         exposure=draw(st.none() | st.just(names[10])) if is_log else None,
         weights=draw(st.none() | st.just(names[7])),
         edges=draw(st.sampled_from(["drop", "zero"])),
@@ -155,6 +159,9 @@ def test_any_model_prints(model):
         + len(FAMILY_NAMES[model.family].dispersions)
     )
     n_rows += sum(learned_scale(model.prior_of(term)) is not None for term in model.terms)
+    labels = FAMILY_NAMES[model.family].labels
+    if labels is not None and labels.most is None:  # the levels, and what each has of its own
+        n_rows += 1 + labels.each
     assert len(lines) == 2 + n_rows
     assert all(line == line.rstrip() for line in lines)
 
