@@ -16,7 +16,7 @@ import bayesglm as bg
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from fuzz.oracle import gap
-from tests.families import LOG_DENSITIES, trials_of
+from tests.families import trials_of
 from tests.priors import EXAMPLES, OF_COEFFICIENTS
 from tests.terms import OF_EVERY_KIND
 
@@ -50,13 +50,14 @@ class Outcome:
     model: str
 
 
+TRIED = ("gaussian", "bernoulli", "binomial", "poisson")  # families that models are drawn of
 FINE = ("right", "refused")
 
 
 def draw_case(index: int) -> Case:
     """Draw the case of a number: any family, link, prior and term, on ordinary or hostile data."""
     rng = np.random.default_rng([SEED, index])
-    family = rng.choice([name for name in FAMILY_NAMES if name in LOG_DENSITIES]).item()
+    family = rng.choice(TRIED).item()
     link = rng.choice(FAMILY_NAMES[family].links).item()
     n = int(rng.integers(1, MOST_ROWS + 1))
     data: Data = {"y": _responses((family, link))(rng, n)}

@@ -219,9 +219,17 @@ def _gaussian(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     return [-y * y / (2 * s), y * mean.mu / s, -mean.mu * mean.mu / (2 * s), -mp.log(sigma)]
 
 
+def _log_rising(first: Any, count: int) -> Any:
+    """log of first (first + 1) ... of so many factors."""
+    if count <= 200:
+        return mp.fsum(mp.log(first + j) for j in range(count))
+    with mp.extradps(40):  # which the difference of two larger logarithms may cost
+        return mp.loggamma(first + count) - mp.loggamma(first)
+
+
 def _negative_binomial(mean: Mean, y: Any, alpha: Any) -> list:
     return [
-        mp.fsum(mp.log(alpha + j) for j in range(int(y))),
+        _log_rising(alpha, int(y)),
         y * mean.log if y else mp.mpf(0),
         -y * mp.log(alpha + mean.mu),
         -alpha * mp.log1p(mean.mu / alpha),
@@ -234,7 +242,7 @@ def _negative_binomial1(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     first = [mean.log - mp.log(spread)] if y else []
     return [
         *first,
-        mp.fsum(mp.log(mean.mu / spread + j) for j in range(1, int(y))),
+        _log_rising(mean.mu / spread + 1, max(int(y) - 1, 0)),
         y * mp.log(spread),
         -y * mp.log1p(spread),
         -mean.mu / spread * mp.log1p(spread),
@@ -272,7 +280,9 @@ def _hurdle_poisson(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
 
 def _beta_binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     (kappa,) = phi
-    terms = [-mp.log(kappa + j) for j in range(int(n))]
+    few = n <= 200
+    every = [-mp.log(kappa + j) for j in range(int(n))] if few else [-_log_rising(kappa, int(n))]
+    terms = every
     for log_share, log_rest, count in (
         (mean.log, mean.log_rest, y),
         (mean.log_rest, mean.log, n - y),
@@ -282,6 +292,9 @@ def _beta_binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
         terms += [mp.log(kappa), log_share]
         # From the smaller of the two shares, in which no digits are lost.
         share, rest = kappa * _minus_exp(-log_share), kappa * _minus_exp(-log_rest)
+        if not few:
+            terms.append(_log_rising(share + 1, int(count) - 1))
+            continue
         for j in range(1, int(count)):
             if share < rest:
                 terms += [mp.log(share + j), mp.mpf(0)]

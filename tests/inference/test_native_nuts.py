@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
-from families import OF_NUMBERS
 
 import bayesglm as bg
 from bayesglm.inference.nuts import guard, posterior, sampler
@@ -72,7 +71,9 @@ PRIORS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", OF_NUMBERS)
+@pytest.mark.parametrize(
+    "family", ["gaussian", "bernoulli", "binomial", "poisson", "negative_binomial", "gamma"]
+)
 def test_it_agrees_with_pymc_under_every_prior(family):
     options = {"trials": "trials"} if FAMILY_NAMES[family].needs_trials else {}
     model = bg.GLM(family, [make() for make in PRIORS.values()], family=family, **options)
