@@ -58,10 +58,12 @@ class GLM:
         The variable of the data to explain.
     terms : term, str, or sequence of them
         `Linear`, `Lagged`, `History`, `Group`; a bare string is ``Linear(name)``.
-    family : {"gaussian", "bernoulli", "binomial", "poisson"}
+    family : str
+        gaussian, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
+        zero_inflated_poisson, zero_inflated_negative_binomial, hurdle_poisson, beta_binomial;
+        gamma, inverse_gaussian, exponential, weibull, beta, von_mises; categorical, ordinal.
     link : str, optional
-        The family's canonical link by default. gaussian: identity, log, softplus; bernoulli and
-        binomial: logit, probit, cloglog; poisson: log, softplus.
+        The family's default by default; an unknown one is answered with those that it takes.
     prior : prior, optional
         Prior of terms that have none of their own (`Group` apart). Without either, a weakly
         informative Normal scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian
