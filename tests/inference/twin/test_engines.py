@@ -233,7 +233,8 @@ def test_saturated_probabilities_against_mpmath(link, y, eta):
     np.testing.assert_allclose(found[0], float(exact), rtol=1e-12)
 
 
-@pytest.mark.parametrize("key", EXACT_KEYS, ids="-".join)
+# A flat intercept of a direction is uniform on the circle, and no longer flat.
+@pytest.mark.parametrize("key", [key for key in EXACT_KEYS if key[1] != "tan_half"], ids="-".join)
 def test_saturated_log_posteriors_against_mpmath(key):
     family, link = key
     n = np.array([3, 4, 2, 1, 3])
