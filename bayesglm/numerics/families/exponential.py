@@ -4,13 +4,12 @@ Source: McCullagh & Nelder (1989), Generalized Linear Models, chapter 8 (gamma o
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
-from bayesglm.numerics.families.links import LOG_MEANS, Curve
-from bayesglm.numerics.families.positive import in_mean, is_positive, mean_of
-from bayesglm.numerics.families.record import Array, Derivatives, Family, in_eta, of_one_channel
+from bayesglm.numerics.families.links import Curve
+from bayesglm.numerics.families.positive import in_mean, mean_of, positive_family
+from bayesglm.numerics.families.record import Array, Derivatives, Family, in_eta
 from bayesglm.spec.families import FAMILY_NAMES
 
 # Links with which log p is concave in eta.
@@ -46,20 +45,14 @@ def _cdf(
 
 
 def _family(link: str) -> Family:
-    log_mean = LOG_MEANS[link]
-    return of_one_channel(
-        partial(_kernel, log_mean=log_mean),
-        lambda eta, phi, trials: mean_of(log_mean.value(eta)),
-        name="exponential",
-        link=link,
-        domain=log_mean.domain,
+    return positive_family(
+        "exponential",
+        link,
+        _kernel,
+        _draw,
+        _cdf,
         constant=lambda y, trials: 0.0,
         saturated=_saturated,
-        draw=partial(_draw, log_mean=log_mean),
-        cdf=partial(_cdf, log_mean=log_mean, above=False),
-        survival=partial(_cdf, log_mean=log_mean, above=True),
-        valid=is_positive,
-        support="positive numbers",
         log_concave=link in CONCAVE,
     )
 

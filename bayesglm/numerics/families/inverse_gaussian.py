@@ -4,19 +4,17 @@ Source: Johnson, Kotz & Balakrishnan (1994), Continuous Univariate Distributions
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
-from bayesglm.numerics.families.links import LOG_MEANS, Curve
-from bayesglm.numerics.families.positive import is_positive, mean_of
+from bayesglm.numerics.families.links import Curve
+from bayesglm.numerics.families.positive import mean_of, positive_family
 from bayesglm.numerics.families.record import (
     Array,
     Derivatives,
     Dispersion,
     Family,
-    of_one_channel,
 )
 from bayesglm.spec.families import FAMILY_NAMES
 
@@ -92,20 +90,14 @@ LAM = Dispersion(
 
 
 def _family(link: str) -> Family:
-    log_mean = LOG_MEANS[link]
-    return of_one_channel(
-        partial(_kernel, log_mean=log_mean),
-        lambda eta, phi, trials: mean_of(log_mean.value(eta)),
-        name="inverse_gaussian",
-        link=link,
-        domain=log_mean.domain,
+    return positive_family(
+        "inverse_gaussian",
+        link,
+        _kernel,
+        _draw,
+        _cdf,
         constant=_constant,
         saturated=_saturated,
-        draw=partial(_draw, log_mean=log_mean),
-        cdf=partial(_cdf, log_mean=log_mean, above=False),
-        survival=partial(_cdf, log_mean=log_mean, above=True),
-        valid=is_positive,
-        support="positive numbers",
         dispersions=(LAM,),
         log_concave=link == "inverse",
     )

@@ -1,10 +1,14 @@
 """Positive means: a log-likelihood that is linear in log mu and in powers of mu."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bayesglm.numerics.families.links import LOG_MEANS
+from bayesglm.numerics.families.record import Family, of_one_channel
 
 type Array = NDArray[np.float64]
 
@@ -44,3 +48,31 @@ def in_mean(
         for term, a in powers:
             second = second + (a * term) * (a * square + slopes[1])
     return [first, second]
+
+
+def positive_family(
+    name: str,
+    link: str,
+    kernel: Callable[..., Any],
+    draw: Callable[..., Array],
+    share: Callable[..., Array],
+    **facts: Any,
+) -> Family:
+    """Make the record of a family of positive responses, whose functions take ``log_mean``.
+
+    ``share`` is P(Y <= y), or with ``above`` P(Y > y); ``facts`` are further fields of the record.
+    """
+    log_mean = LOG_MEANS[link]
+    return of_one_channel(
+        partial(kernel, log_mean=log_mean),
+        lambda eta, phi, trials: mean_of(log_mean.value(eta)),
+        name=name,
+        link=link,
+        domain=log_mean.domain,
+        draw=partial(draw, log_mean=log_mean),
+        cdf=partial(share, log_mean=log_mean, above=False),
+        survival=partial(share, log_mean=log_mean, above=True),
+        valid=is_positive,
+        support="positive numbers",
+        **facts,
+    )

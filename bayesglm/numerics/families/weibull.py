@@ -5,19 +5,17 @@ Univariate Distributions 1, chapter 21.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from scipy.special import gammaln, psi, zeta
 
-from bayesglm.numerics.families.links import LOG_MEANS, Curve
-from bayesglm.numerics.families.positive import in_mean, is_positive, mean_of
+from bayesglm.numerics.families.links import Curve
+from bayesglm.numerics.families.positive import in_mean, mean_of, positive_family
 from bayesglm.numerics.families.record import (
     Array,
     Derivatives,
     Dispersion,
     Family,
-    of_one_channel,
 )
 from bayesglm.numerics.special import log_less_digamma, stirling_remainder
 from bayesglm.spec.families import FAMILY_NAMES
@@ -102,20 +100,14 @@ ALPHA = Dispersion(
 
 
 def _family(link: str) -> Family:
-    log_mean = LOG_MEANS[link]
-    return of_one_channel(
-        partial(_kernel, log_mean=log_mean),
-        lambda eta, phi, trials: mean_of(log_mean.value(eta)),
-        name="weibull",
-        link=link,
-        domain=log_mean.domain,
+    return positive_family(
+        "weibull",
+        link,
+        _kernel,
+        _draw,
+        _cdf,
         constant=lambda y, trials: -np.log(y),
         saturated=_saturated,
-        draw=partial(_draw, log_mean=log_mean),
-        cdf=partial(_cdf, log_mean=log_mean, above=False),
-        survival=partial(_cdf, log_mean=log_mean, above=True),
-        valid=is_positive,
-        support="positive numbers",
         dispersions=(ALPHA,),
         log_concave=link == "log",
     )
