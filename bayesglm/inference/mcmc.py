@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.draws import Draws
-from bayesglm.inference.modes.optimum import check_identified
+from bayesglm.inference.modes.identified import check_identified
 from bayesglm.inference.nuts.diagnostics import diagnose, stand_still, warn
 from bayesglm.inference.nuts.posterior import REMEDIES, Sampled, by_native, by_pymc
 from bayesglm.inference.nuts.sampler import Settings

@@ -107,7 +107,6 @@ SEPARATED = {"x": np.arange(12.0), "y": ["a"] * 4 + ["b"] * 4 + ["c"] * 4}
     "options",
     [
         {"family": "categorical"},
-        {"family": "categorical", "reference": None},
         {"family": "ordinal", "levels": ["a", "b", "c"], "dispersion": bg.Flat()},
     ],
 )
@@ -144,3 +143,18 @@ def test_labels_that_no_estimate_comes_of_are_refused(options, message):
 def test_what_responses_with_levels_do_not_have_is_refused(options, message):
     with pytest.raises(bg.ModelError, match=message):
         bg.GLM("y", **options)
+
+
+@pytest.mark.parametrize("intercept", [bg.Flat(), bg.Normal(1.0), None])
+def test_flat_coefficients_of_every_level_are_refused(intercept):
+    model = bg.GLM("label", [FLAT], family="categorical", reference=None, intercept=intercept)
+    with pytest.raises(bg.ModelError, match="every level of 'label' has coefficients of 'x'"):
+        bg.fit_map(model, DATA)
+
+
+@pytest.mark.parametrize("third", [X[:, 0] - X[:, 1], np.ones(N)])
+def test_columns_that_channels_share_are_told_once(third):
+    term = bg.Linear(("u", "v", "z"), name="x", prior=bg.Flat())
+    with pytest.raises(bg.DataError, match="linear combinations of other columns") as error:
+        bg.fit_map(bg.GLM("label", [term], family="categorical"), DATA.assign(z=third))
+    assert str(error.value).count("label_level") == 1

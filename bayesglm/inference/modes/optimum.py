@@ -7,21 +7,16 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.design import plain_family_of
-from bayesglm.errors import ConvergenceError, DataError, ModelError
+from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.modes.identified import check_columns, refuse_separated
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.numerics.density.channels import moves
 from bayesglm.numerics.density.likelihood import rows_beside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution
-from bayesglm.numerics.solvers.separation import (
-    dependent_columns,
-    separating_direction,
-)
 
 Array = np.ndarray
-SOME = 1000  # rows, most of which push an intercept to both sides
 AT_AN_END = 12.0  # logarithms from the start: a factor of 160,000
 NEGLIGIBLE_SIGMA = 1e-6  # of the response's sd: the residuals of a design that interpolates
 
@@ -69,12 +64,6 @@ def check_existence(problem: Problem) -> None:
     _refuse_interpolation(problem)
 
 
-def check_columns(problem: Problem) -> None:
-    """Raise DataError on dependent columns under flat priors, and on responses all at one end."""
-    _refuse_dependent(problem)
-    _refuse_one_sided(problem)
-
-
 def lacks_joint_mode(problem: Problem) -> bool:
     """Say whether the joint density of all parameters has no mode, its posterior being proper.
 
@@ -86,7 +75,7 @@ def lacks_joint_mode(problem: Problem) -> bool:
 
 def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
     """Return what to raise where no solver came to a maximum; raises DataError on separation."""
-    _refuse_separated(problem)
+    refuse_separated(problem)
     _refuse_tiny_sigma(problem, error.solution)
     _refuse_ends(problem, error.solution)
     return _told(problem, error)
@@ -120,67 +109,6 @@ def _refuse_ends(problem: Problem, solution: Any) -> None:
             )
 
 
-def check_identified(problem: Problem) -> None:
-    """Raise DataError where flat priors leave the posterior improper: collinear or separated."""
-    _refuse_dependent(problem)
-    _refuse_separated(problem)
-
-
-def _flat_blocks(problem: Problem, directions: Array) -> Any:
-    """Return the rows' moves along each direction, block by block, afresh at each call."""
-    chosen = directions.argmax(axis=0)
-    plain = np.count_nonzero(directions) == len(chosen) == directions.max(axis=0).sum()
-    counted = _counted(problem)
-
-    def blocks() -> Any:
-        for rows in problem.design.source.ranges(4096):
-            if plain and len(chosen) > 8 and rows.sharing is None:
-                every = rows.X[None, :, chosen]
-            else:
-                every = moves(rows, np.ascontiguousarray(directions.T)).swapaxes(1, 2)
-            every = every if counted is None else every[:, counted[rows.place]]
-            yield every.reshape(-1, every.shape[-1])
-
-    return blocks
-
-
-def _counted(problem: Problem) -> Array | None:
-    """Say which rows say anything: none has a weight or a number of trials of zero; None if all."""
-    design = problem.design
-    rows, counts = design.predictors.rows, (design.weights, design.predictors.trials)
-    masks = [count[rows] > 0 for count in counts if count is not None]
-    if all(mask.all() for mask in masks):
-        return None
-    return np.logical_and.reduce(masks)
-
-
-def _push(problem: Problem, some: slice = slice(None)) -> Array:
-    """Return where each row that says anything, or some of them, pushes its linear predictor."""
-    design, push = problem.design, problem.natural.family.push
-    assert push is not None
-    rows, counted = design.predictors.rows, _counted(problem)
-    rows = (rows if counted is None else rows[counted])[some]
-    trials = design.predictors.trials
-    return push(design.y[rows], None if trials is None else trials[rows])
-
-
-def _refuse_dependent(problem: Problem) -> None:
-    if problem.only_intercept_is_free():
-        return
-    for run in problem.design.predictors.runs:
-        directions, names = problem.flat_directions(run)
-        dependent = dependent_columns(_flat_blocks(problem, directions)) if names else []
-        if not dependent:
-            continue
-        shown = ", ".join(repr(names[k]) for k in dependent[:5])
-        more = f" and {len(dependent) - 5} more" if len(dependent) > 5 else ""
-        raise DataError(
-            f"under Flat priors the columns {shown}{more}{problem.where} are constant beside the "
-            "intercept, or linear combinations of other columns, so no estimate of them exists. "
-            "Remove them, or give their terms a proper prior (prior=ridge(1.0), say)."
-        )
-
-
 def _refuse_learned(problem: Problem) -> None:
     if problem.learned:
         names = ", ".join(map(repr, problem.learned))
@@ -189,77 +117,6 @@ def _refuse_learned(problem: Problem) -> None:
             "without bound as the scale goes to 0, so there is no joint mode. Use fit for the "
             "posterior, tune_prior to choose the scales, or a number as the prior's scale."
         )
-
-
-def _rising_blocks(problem: Problem, directions: Array, of_phi: Array) -> Any:
-    """Return what may not fall along any direction, block by block, afresh at each call."""
-    rises, counted = problem.natural.family.rises, _counted(problem)
-    assert rises is not None
-
-    def blocks() -> Any:
-        for rows in problem.design.source.ranges(4096):
-            kept = slice(None) if counted is None else counted[rows.place]
-            every = moves(rows, np.ascontiguousarray(directions.T)).swapaxes(1, 2)
-            yield rises(rows.y[kept], every[:, kept], of_phi)
-
-    return blocks
-
-
-def _refuse_separated_levels(problem: Problem) -> None:
-    """Raise where flat priors leave responses with levels separated, cutpoints among them."""
-    directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
-    registry = problem.natural.registry
-    flat = [one for one in registry.free_dispersions if one.prior and not one.prior.proper]
-    n_phi = sum(one.n_natural for one in registry.dispersions)
-    n_flat = n_phi if flat else 0
-    if not len(labels) + n_flat:
-        return
-    k = len(labels)
-    directions = np.hstack([directions, np.zeros((len(directions), n_flat))])
-    of_phi = np.zeros((n_phi, k + n_flat))
-    of_phi[:, k:] = np.eye(n_phi, n_flat)
-    blocks = _rising_blocks(problem, directions, of_phi)
-    push = np.ones(sum(len(block) for block in blocks()))
-    direction = separating_direction(blocks, push)
-    if direction is not None:
-        names = [*labels, *(name for one in flat for name in one.names())]
-        raise _separated(problem, [names[j] for j in np.flatnonzero(direction)])
-
-
-def _refuse_separated(problem: Problem) -> None:
-    if problem.natural.family.rises is not None:
-        _refuse_separated_levels(problem)
-        return
-    directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
-    if not labels or problem.natural.family.push is None:
-        return
-    direction = separating_direction(_flat_blocks(problem, directions), _push(problem))
-    if direction is not None:
-        raise _separated(problem, [labels[k] for k in np.flatnonzero(direction)])
-
-
-def _refuse_one_sided(problem: Problem) -> None:
-    """Raise where every row pushes an intercept that no prior holds to the same side."""
-    flat = [part.where for part in problem.natural.coefficients if not part.prior.proper]
-    intercept = problem.places.get("intercept")
-    if intercept not in flat or problem.natural.family.push is None:
-        return
-    for few in (slice(SOME), slice(None)):  # which are enough for most data
-        push = _push(problem, few)
-        if not len(push) or push[0] == 0.0 or (push != push[0]).any():
-            return
-    raise _separated(problem, ["intercept"])
-
-
-def _separated(problem: Problem, labels: list[str]) -> DataError:
-    names = list(dict.fromkeys(labels))
-    shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if names[5:] else "")
-    return DataError(
-        f"the data are separated{problem.where}: the likelihood of {problem.plan.model.response!r} "
-        f"keeps rising as the coefficients of {shown} go to infinity, so with Flat priors there is "
-        "no maximum likelihood estimate. Give the term a proper prior, for example "
-        "prior=bg.Normal(2.5) or prior=bg.ridge(1.0)."
-    )
 
 
 def _refuse_interpolation(problem: Problem) -> None:
@@ -271,7 +128,7 @@ def check_mode(problem: Problem, solution: Solution) -> None:
     """Raise where what a solver took for a mode is none, as `find_mode` does."""
     if not solution.resolved and not problem.only_intercept_is_free():
         # Separated data leave no slope on their plateau, and in some direction no curvature.
-        _refuse_separated(problem)
+        refuse_separated(problem)
     _refuse_tiny_sigma(problem, solution)
     if not solution.resolved:
         _refuse_plateau(problem, solution)
@@ -308,7 +165,7 @@ def _refuse_plateau(problem: Problem, solution: Solution) -> None:
                 f"plateau, where {name!r}, under a Flat prior, moves the log posterior not at all",
                 solution,
             )
-            _refuse_separated(problem)
+            refuse_separated(problem)
             raise _told(problem, stopped) from stopped
 
 

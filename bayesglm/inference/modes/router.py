@@ -54,6 +54,7 @@ class Work(NamedTuple):
     has_kinks: bool = False
     has_groups: bool = False  # whether some kinks are of several coefficients together
     n_channels: int = 1  # linear predictors of each row
+    sharing: int = 1  # those of them that read the same columns
 
     @property
     def is_wide(self) -> bool:
@@ -66,15 +67,22 @@ class Work(NamedTuple):
     @property
     def newton_seconds(self) -> float:
         """What Newton's method takes."""
-        n, p = self.n_rows, self.n_coefficients
-        return self.together * NEWTON_STEPS * (n * p * p + p**3 / 3) / GRAM
+        p = self.n_coefficients
+        return self.together * NEWTON_STEPS * (self._gram(self.n_rows) + p**3 / 3) / GRAM
 
     @property
     def sample_seconds(self) -> float:
         """What a climb from the mode of a sample takes, with its curvature."""
         n, p, k = self.n_rows, self.n_coefficients, self.together
-        one_pass = 2 * n * p * (1 / PASS if k == 1 else k / GRAM)
-        return PASSES * one_pass + k * SAMPLE_CURVATURES * sample_size(n, p) * p * p / GRAM
+        one_pass = 2 * n * p * (1 / PASS / self.sharing if k == 1 else k / GRAM)
+        return PASSES * one_pass + k * SAMPLE_CURVATURES * self._gram(sample_size(n, p)) / GRAM
+
+    def _gram(self, n: int) -> float:
+        """Return the multiplications in the curvature of some rows.
+
+        Of channels c that share their columns it has a block for each pair c and d <= c.
+        """
+        return n * self.n_coefficients**2 * (1 + 1 / self.sharing) / 2
 
 
 def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
@@ -89,6 +97,7 @@ def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
         objective.kinks.any,
         bool(objective.kinks.groups),
         len(objective.family.channels),
+        len(objective.family.channels) if objective.family.shares_columns else 1,
     )
 
 

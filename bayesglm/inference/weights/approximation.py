@@ -10,14 +10,9 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.draws import Draws, Gaussian
+from bayesglm.inference.modes.identified import check_columns, check_identified
 from bayesglm.inference.modes.judge import inverse_curvature, judge
-from bayesglm.inference.modes.optimum import (
-    can_interpolate,
-    check_columns,
-    check_identified,
-    find_mode,
-    lacks_joint_mode,
-)
+from bayesglm.inference.modes.optimum import can_interpolate, find_mode, lacks_joint_mode
 from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem

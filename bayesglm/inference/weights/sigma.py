@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglm.errors import ModelError
-from bayesglm.inference.modes.optimum import check_identified, has_tiny_sigma, reproduced
+from bayesglm.inference.modes.identified import check_identified
+from bayesglm.inference.modes.optimum import has_tiny_sigma, reproduced
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
 from bayesglm.numerics.density.moments import Moments, moments

@@ -11,20 +11,22 @@ Source: Agresti (2013), Categorical Data Analysis, section 8.1.
 """
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
 
+# Largest eta whose exponential, a few thousand of them added, is a float.
+LARGEST_ETA = 700.0
+
 
 class Softmax(NamedTuple):
-    """Shares of the levels: their logarithms, and each share and its rest, to their own digits."""
+    """Shares of the levels, and their logarithms, to their own digits."""
 
     log_share: Array
     share: Array
-    rest: Array
 
 
 def softmax(eta: Array, reference: int | None) -> Softmax:
@@ -40,21 +42,105 @@ def softmax(eta: Array, reference: int | None) -> Softmax:
     sizes = np.exp(moved)
     np.put_along_axis(sizes, top, 0.0, axis=0)
     others = sizes.sum(axis=0)  # beside the largest, which is 1
-    total = 1.0 + others
     np.put_along_axis(sizes, top, 1.0, axis=0)
-    share = sizes / total
-    rest = 1.0 - share
-    np.put_along_axis(rest, top, (others / total)[None], axis=0)
-    return Softmax(moved - np.log1p(others), share, rest)
+    return Softmax(moved - np.log1p(others), sizes / (1.0 + others))
 
 
-def bends_of_one(softmax: Softmax, channels: Array) -> Array:
-    """Return d2 log p / d eta_c d eta_d of one response: p_c p_d - [c = d] p_c."""
-    share = softmax.share[channels]
-    bends = share[:, None] * share[None]
-    for k, c in enumerate(channels):
-        bends[k, k] = -share[k] * softmax.rest[c]
+def bends_of_one(share: Array, channels: Array) -> Array:
+    """Return d2 log p / d eta_c d eta_d of one response: p_c p_d - [c = d] p_c.
+
+    On the diagonal is minus p_c times the sum of all other shares, in which no digit is lost.
+    """
+    bends = np.empty((len(channels), *share[channels].shape))
+    for i, c in enumerate(channels):
+        for j, d in enumerate(channels[:i]):
+            np.multiply(share[c], share[d], out=bends[i, j])
+            bends[j, i] = bends[i, j]
+        rest = reduce(np.add, (other for k, other in enumerate(share) if k != c))
+        np.multiply(rest, share[c], out=bends[i, i])
+        np.negative(bends[i, i], out=bends[i, i])
     return bends
+
+
+def summed(
+    counts: Sequence[Array],
+    total: Array | None,
+    eta: Array,
+    *,
+    channels: Array,
+    reference: int | None,
+) -> Array | None:
+    """Return the sum over rows of counts_c eta_c - total log(sum exp eta); overwrites eta.
+
+    A total of None stands for one of each row. None is returned where exponentials leave the
+    floats.
+    """
+    low = -np.inf if reference is not None else -LARGEST_ETA
+    if not (eta.size and eta.max() < LARGEST_ETA and eta.min() > low):
+        return None
+    value = reduce(np.add, (one @ counts[c] for one, c in zip(eta, channels, strict=True)))
+    np.exp(eta, out=eta)
+    sizes = eta[0]
+    for other in eta[1:]:
+        sizes += other
+    (np.log if reference is None else np.log1p)(sizes, out=sizes)
+    return value - (sizes.sum(axis=-1) if total is None else sizes @ total)
+
+
+def _fused(
+    y: Array,
+    eta: Array,
+    phi: Sequence,
+    trials: None,
+    weights: Array | None,
+    *,
+    channels: Array,
+    reference: int | None,
+) -> Array | None:
+    counted = np.ones_like(y) if weights is None else weights
+    levels = range(len(channels) + (reference is not None))
+    counts = [np.where(y == k, counted, 0.0) for k in levels]
+    return summed(counts, weights, eta, channels=channels, reference=reference)
+
+
+class Own(NamedTuple):
+    """Of each response: which level it is, the log of its share, its rest, and every share."""
+
+    is_level: list[Mask]
+    log_share: Array
+    rest: Array
+    share: Array
+
+
+def _own(y: Array, eta: Array, channels: Array, reference: int | None) -> Own:
+    """Return what a response's own level has, measured against it: one exponential of each other.
+
+    Where others lie too far above it for that, they are measured against the largest.
+    """
+    n_levels = len(channels) + (reference is not None)
+    is_level = [y == k for k in range(n_levels)]
+    own = np.zeros(eta.shape[1:])
+    for one, c in zip(eta, channels, strict=True):
+        np.copyto(own, one, where=is_level[c])
+    share = np.empty((n_levels, *own.shape))
+    for one, c in zip(eta, channels, strict=True):
+        np.subtract(one, own, out=share[c])
+    if reference is not None:
+        np.negative(own, out=share[reference])
+    if share.max(initial=0.0) > LARGEST_ETA:
+        found = softmax(eta, reference)
+        log_share = reduce(np.add, map(np.where, is_level, found.log_share, np.zeros(n_levels)))
+        rest = reduce(np.add, map(np.where, is_level, np.zeros(n_levels), found.share))
+        return Own(is_level, log_share, rest, found.share)
+    np.exp(share, out=share)
+    for one, mask in zip(share, is_level, strict=True):
+        np.copyto(one, 0.0, where=mask)
+    others = reduce(np.add, share)
+    total = 1.0 + others
+    for one, mask in zip(share, is_level, strict=True):
+        np.copyto(one, 1.0, where=mask)
+    share /= total
+    return Own(is_level, -np.log1p(others), others / total, share)
 
 
 def _kernel(
@@ -67,17 +153,14 @@ def _kernel(
     channels: Array,
     reference: int | None,
 ) -> Derivatives:
-    y = np.asarray(y)
-    code = np.broadcast_to(y, eta.shape[1:]).astype(np.intp)[None]
-    found = softmax(eta, reference)
-    value = np.take_along_axis(found.log_share, code, axis=0)[0]
+    found = _own(np.asarray(y), eta, channels, reference)
     if order == 0:
-        return Derivatives(value)
-    slopes = -found.share
-    np.put_along_axis(slopes, code, np.take_along_axis(found.rest, code, axis=0), axis=0)
-    return Derivatives(
-        value, slopes[channels], None if order == 1 else bends_of_one(found, channels)
-    )
+        return Derivatives(found.log_share)
+    slopes = -found.share[channels]
+    for one, c in zip(slopes, channels, strict=True):
+        np.copyto(one, found.rest, where=found.is_level[c])
+    bends = None if order == 1 else bends_of_one(found.share, channels)
+    return Derivatives(found.log_share, slopes, bends)
 
 
 def _mean(eta: Array, phi: Sequence, trials: None, *, reference: int | None) -> Array:
@@ -153,4 +236,5 @@ def categorical(n_levels: int, reference: int | None = 0) -> Family:
         channels=tuple(f"level {c}" for c in channels),
         log_concave=True,
         rises=partial(_rises, reference=reference),
+        fused=partial(_fused, channels=channels, reference=reference),
     )

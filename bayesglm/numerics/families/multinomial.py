@@ -16,7 +16,7 @@ from functools import cache, partial
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from bayesglm.numerics.families.categorical import bends_of_one, log_shares, softmax
+from bayesglm.numerics.families.categorical import bends_of_one, log_shares, softmax, summed
 from bayesglm.numerics.families.counts import counted, is_count
 from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
 
@@ -42,7 +42,23 @@ def _kernel(
         return Derivatives(value)
     n = y.sum(axis=0)
     slopes = (y - n * found.share)[channels]
-    return Derivatives(value, slopes, None if order == 1 else n * bends_of_one(found, channels))
+    return Derivatives(
+        value, slopes, None if order == 1 else n * bends_of_one(found.share, channels)
+    )
+
+
+def _fused(
+    y: Array,
+    eta: Array,
+    phi: Sequence,
+    trials: None,
+    weights: Array | None,
+    *,
+    channels: Array,
+    reference: int | None,
+) -> Array | None:
+    y = np.asarray(y) if weights is None else y * weights
+    return summed(list(y), y.sum(axis=0), eta, channels=channels, reference=reference)
 
 
 def _constant(y: Array, trials: None) -> Array:
@@ -106,4 +122,5 @@ def multinomial(n_levels: int, reference: int | None = 0) -> Family:
         starts=lambda y: log_shares(y.sum(axis=-1), channels, reference),
         channels=tuple(f"level {c}" for c in channels),
         log_concave=True,
+        fused=partial(_fused, channels=channels, reference=reference),
     )

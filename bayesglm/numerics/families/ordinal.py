@@ -28,11 +28,13 @@ from bayesglm.numerics.families.record import (
     Family,
     Mask,
     Spread,
+    row_sums,
 )
 from bayesglm.numerics.theta.transforms import ORDERED
 
 PRIOR_SCALE = 2.5  # of cutpoints, on the link: as wide as that of the effect of a predictor's sd
 LOG_2 = float(np.log(2.0))
+LARGEST_ETA = 350.0  # up to which exponentials, and products of two, are floats
 
 
 class Edge(NamedTuple):
@@ -103,6 +105,35 @@ def _kernel(
         of_eta,
         tuple(map(tuple, bends)),
     )
+
+
+def _logit_fused(
+    y: Array, eta: Array, phi: Sequence, trials: None, weights: Array | None
+) -> Array | None:
+    """Sum of weight * log p, with F(a) - F(b) = F(a) (1 - F(b)) (1 - exp(b - a)) of the logit.
+
+    With u = exp(eta), A = exp(-c_(k+1)) and B = exp(c_k), which are zero beyond the ends,
+
+        log p = log(1 - A B) - log(1 + A B + A u + B / u)
+    """
+    cuts = np.atleast_2d(_cuts(phi))
+    furthest = max(np.abs(eta).max(initial=0.0), np.abs(cuts).max(initial=0.0))
+    if not furthest < LARGEST_ETA:
+        return None
+    code = y.astype(np.intp)
+    nothing = np.zeros((len(cuts), 1))
+    A = np.concatenate([np.exp(-cuts), nothing], axis=1)
+    B = np.concatenate([nothing, np.exp(cuts)], axis=1)
+    counts = np.bincount(code, weights, minlength=A.shape[1])
+    widths = -np.diff(cuts, axis=1)
+    u = np.exp(eta[0], out=eta[0])
+    spread = B[:, code]
+    spread /= u
+    u *= A[:, code]
+    u += spread
+    u += (A * B)[:, code]
+    np.log1p(u, out=u)
+    return np.log(-np.expm1(widths)) @ counts[1:-1] - row_sums(u, weights)
 
 
 def _cuts(phi: Sequence) -> Array:
@@ -225,4 +256,5 @@ def ordinal(link: str, n_levels: int, reference: int | None = None) -> Family:
         n_levels=n_levels,
         rises=_rises,
         log_concave=functions.log_concave,
+        fused=_logit_fused if link == "logit" else None,
     )

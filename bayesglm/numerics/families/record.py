@@ -104,8 +104,8 @@ class Family:
     - `rises(y, moved, of_phi)`: of responses with levels, changes ``(m, k)`` none of which may fall
       if the likelihood never falls along k directions, which change the linear predictors by
       ``moved (channels, rows, k)`` and the dispersions by ``of_phi (n_phi, k)``.
-    - `fused(y, eta, trials, weights)`: `summed` in fewer passes over one channel, which it
-      overwrites; None where it has no short form, and as its answer where these data have none.
+    - `fused(y, eta, phi, trials, weights)`: `summed` in fewer passes over eta, which it overwrites;
+      None where it has no short form, and as its answer, eta untouched, where these data have none.
     - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
     - `split(eta, phi)`: where channels stand for dispersions (`predicted`), all of these.
 
@@ -166,7 +166,7 @@ class Family:
         self, y: Array, eta: Array, phi: Sequence, trials: Array | None, weights: Array | None
     ) -> Array:
         """Return the kernel times positive weights, summed over the last axis; overwrites eta."""
-        total = None if self.fused is None else self.fused(y, eta[0], trials, weights)
+        total = None if self.fused is None else self.fused(y, eta, phi, trials, weights)
         if total is None:
             total = row_sums(self.kernel(y, eta, phi, trials, 0).value, weights)
         return total
@@ -211,12 +211,14 @@ def of_one_channel(
         return mean(eta[0], phi, trials)
 
     draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
+    fused = others.pop("fused", None)
     return Family(
         kernel=over_channels,
         mean=of_mean,
         draw=lambda rng, eta, phi, trials: draw(rng, eta[0], phi, trials),
         cdf=lambda y, eta, phi, trials: cdf(y, eta[0], phi, trials),
         survival=lambda y, eta, phi, trials: survival(y, eta[0], phi, trials),
+        fused=fused and (lambda y, eta, phi, trials, weights: fused(y, eta[0], trials, weights)),
         **others,
     )
 

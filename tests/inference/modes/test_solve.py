@@ -381,3 +381,22 @@ def test_a_member_without_a_mode_leaves_the_others_theirs(monkeypatch):
         alone = solve.maximise_all([problems[which]])[0]
         np.testing.assert_allclose(found[which].x, alone.x, atol=1e-8)
     assert isinstance(found[1], ConvergenceError)
+
+
+@pytest.mark.parametrize("reference", ["a", None])
+def test_a_sample_leads_to_the_mode_of_levels(reference, monkeypatch):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(N, 4))
+    eta = X @ rng.normal(size=(4, 3))
+    label = np.array(["a", "b", "c"])[(eta + rng.gumbel(size=eta.shape)).argmax(axis=1)]
+    data = {"label": label, "X": X, "w": rng.choice([0.5, 1.0, 3.0], N)}
+    terms = bg.Linear("X", prior=bg.Normal(1.0))
+    model = bg.GLM("label", terms, family="categorical", reference=reference, weights="w")
+    force(monkeypatch, "newton")
+    known = bg.fit_map(model, data)
+    force(monkeypatch, "sample")
+    found = bg.fit_map(model, data)
+    assert found.attrs["solver"] == "quasi-newton"
+    for name in ("intercept", "X"):
+        np.testing.assert_allclose(found["map"][name], known["map"][name], atol=1e-6)
+    assert found.attrs["log_posterior"] == pytest.approx(known.attrs["log_posterior"], rel=1e-12)

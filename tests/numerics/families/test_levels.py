@@ -17,6 +17,8 @@ from bayesglm.numerics.families.ordinal import at_share, ordinal
 DIGITS = 60
 LINKS = ("logit", "probit", "cloglog", "cauchit", "loglog")
 REFERENCES = (0, 1, 3, None)
+LABELS = np.array([0.0, 1.0, 2.0, 3.0, 1.0, 1.0, 0.0, 3.0, 2.0])
+COUNTS = np.random.default_rng(6).integers(0, 5, (4, 9)).astype(float)
 
 F: dict[str, Callable[[Any], Any]] = {
     "logit": lambda x: 1 / (1 + mp.exp(-x)),
@@ -219,3 +221,29 @@ def test_linear_predictors_far_out_leave_no_nan():
         d = family.derivatives(np.full(3, y), far, (), None)
         assert all(np.isfinite(one).all() for one in (d.value, d.eta, d.eta_eta))
     np.testing.assert_allclose(softmax(far, 0).share.sum(axis=0), 1.0)
+
+
+@pytest.mark.parametrize("far", [1.0, 900.0])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("family", "y", "cuts"),
+    [
+        (categorical(4, 0), LABELS, ()),
+        (categorical(4, 2), LABELS, ()),
+        (categorical(4, None), LABELS, ()),
+        (multinomial(4, 1), COUNTS, ()),
+        (multinomial(4, None), COUNTS, ()),
+        (ordinal("logit", 4), LABELS, np.array([[-0.8, 0.1, 1.1], [-2.0, 0.3, 0.31]])),
+        (ordinal("probit", 4), LABELS, np.array([[-0.8, 0.1, 1.1], [-2.0, 0.3, 0.31]])),
+    ],
+)
+def test_sums_over_rows_are_those_of_the_rows(family, y, cuts, weighted, far):
+    rng = np.random.default_rng(8)
+    eta = rng.normal(size=(len(family.channels), 2, 9))
+    eta[0, 0, 3] = far
+    phi = [one[:, None] for one in np.transpose(cuts)] if len(cuts) else []
+    weights = rng.choice([0.5, 1.0, 2.0], 9) if weighted else None
+    of_rows = family.kernel(y, eta, phi, None, 0).value
+    exact = (of_rows * (1.0 if weights is None else weights)).sum(axis=-1)
+    found = family.summed(y, eta.copy(), phi, None, weights)
+    np.testing.assert_allclose(found, exact, rtol=1e-13, atol=1e-13)
