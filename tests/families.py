@@ -26,7 +26,7 @@ NUMBERS = (-3.5, 0.0, 0.001, 0.25, 0.5, 0.75, 0.999, 1.0, 2.0, 7.0, 12.25, 40.0)
 
 
 # Of families whose responses have no mean, or crowd at the ends of their range, at `DISPERSION`.
-DISPERSIONS = {"beta": (40.0,)}
+DISPERSIONS = {"student_t": (DISPERSION, 9.0), "beta": (40.0,)}
 
 
 def phi_of(key: tuple[str, str], value: Any = None) -> tuple:
@@ -38,9 +38,18 @@ def phi_of(key: tuple[str, str], value: Any = None) -> tuple:
     return tuple(float(one) if np.ndim(one) == 0 else one for one in values)
 
 
+def _takes_any_number(name: str) -> bool:
+    family = FAMILIES[name, FAMILY_NAMES[name].links[0]]
+    return bool(family.valid(np.array([-100.0]), trials_of(name))[0])
+
+
 def trials_of(name: str, trials: Any = TRIALS) -> Any:
     """Return the trials where a family needs them, and None elsewhere."""
     return trials if FAMILY_NAMES[name].needs_trials else None
+
+
+# Families whose responses are any real numbers, whatever their mean.
+OF_REALS = [name for name in OF_NUMBERS if _takes_any_number(name)]
 
 
 class OneChannel:
@@ -219,6 +228,14 @@ def _gaussian(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     return [-y * y / (2 * s), y * mean.mu / s, -mean.mu * mean.mu / (2 * s), -mp.log(sigma)]
 
 
+def _student_t(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    sigma, nu = phi
+    r = (y - mean.mu) / sigma
+    gammas = [mp.loggamma((nu + 1) / 2), -mp.loggamma(nu / 2), -mp.log(nu / 2) / 2]
+    tail = mp.log1p(r * r / nu)
+    return [*gammas, -mp.log(sigma), -nu / 2 * tail, -tail / 2]
+
+
 def _log_rising(first: Any, count: int) -> Any:
     """log of first (first + 1) ... of so many factors."""
     if count <= 200:
@@ -339,6 +356,7 @@ def _von_mises(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
 
 LOG_DENSITIES: dict[str, LogDensity] = {
     "gaussian": LogDensity(_gaussian, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
+    "student_t": LogDensity(_student_t, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
     "bernoulli": LogDensity(_binomial, lambda y, n: [mp.mpf(0)]),
     "binomial": LogDensity(
         _binomial,

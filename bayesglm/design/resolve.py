@@ -71,11 +71,12 @@ def _default_dispersion(plan: Plan, name: str) -> DispersionPrior:
     numbers: list[dict[str, float]] = []
     for neuron, design in enumerate(plan.designs):
         mean, sd = _mean_of_response(design), _sd_of_response(design)
+        fixed = FAMILY_NAMES[plan.model.family].option_of(name, "1.0")
         if record.needs_spread and sd < 1 / LARGEST:
             raise DataError(
                 f"response {plan.model.response!r}{plan.name_of(neuron)} varies by too little (sd "
                 f"{sd:.3g}) over the samples in use for {name} to be learnt; rescale the response "
-                "or fix the noise (dispersion=1.0, say)."
+                f"or fix the noise ({fixed}, say)."
             )
         kind, of_neuron = record.default(Spread(mean, sd))
         numbers.append(of_neuron)

@@ -5,6 +5,7 @@ The logarithms are of gamma functions, whose differences err by 1e-16 n log n. S
 formula); the series are those of log Gamma (Abramowitz & Stegun 1964, 6.1.40).
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -19,6 +20,7 @@ _HALF_STEP = (1 / 8, -1 / 192, 1 / 640, -17 / 14336, 31 / 18432)
 _HALF_STEP_SLOPE = tuple((2 * k + 1) * c for k, c in enumerate(_HALF_STEP))
 _HALF_STEP_BEND = tuple((2 * k + 2) * c for k, c in enumerate(_HALF_STEP_SLOPE))
 _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760)
+_STEPS = np.arange(30.0)  # of one, beyond which the series of half a step is right to 1e-16
 _TRIGAMMA = tuple((2 * k + 2) * c for k, c in enumerate(_DIGAMMA))
 
 
@@ -92,31 +94,35 @@ def inverse_less_trigamma(a: Array | float) -> Array:
     return np.where(a < 16.0, 1.0 / few - zeta(2.0, few), series)
 
 
-def half_step_excess(a: Array | float) -> tuple[Array, Array, Array]:
-    """Return log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2 and its first two derivatives.
+def half_step_excess(a: Array | float, order: int) -> tuple[Array, ...]:
+    """Return log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2 and up to two of its derivatives.
 
     It is -1 / (8 a) and less of large numbers. Below 30 it is reached by steps of one, each of
     which adds -log(1 + 1 / (4 a (a + 1))) / 2: none of their sums cancels.
     """
     a = np.asarray(a, dtype=np.float64)
-    value, slope, bend = np.zeros_like(a), np.zeros_like(a), np.zeros_like(a)
     is_few = a < 30.0
-    x = np.where(is_few, a, 30.0)
-    if np.any(is_few):
-        for _ in range(30):
-            product, odd = x * (x + 1.0), 2.0 * x + 1.0
-            rate = 0.5 / (product * odd)
-            value -= 0.5 * np.log1p(0.25 / product)
-            slope += rate
-            bend -= rate * (1.0 / x + 1.0 / (x + 1.0) + 2.0 / odd)
-            x = x + 1.0
-    value, slope, bend = (np.where(is_few, one, 0.0) for one in (value, slope, bend))
-    x = np.where(is_few, x, a)
+    x = np.where(is_few, a + 30.0, a)
     square = x**-2.0
-    value -= polyval(square, _HALF_STEP) / x
-    slope += polyval(square, _HALF_STEP_SLOPE) * square
-    bend -= polyval(square, _HALF_STEP_BEND) * square / x
-    return value, slope, bend
+    parts = [np.asarray(-polyval(square, _HALF_STEP) / x)]
+    if order > 0:
+        parts.append(np.asarray(polyval(square, _HALF_STEP_SLOPE) * square))
+    if order > 1:
+        parts.append(np.asarray(-polyval(square, _HALF_STEP_BEND) * square / x))
+    if np.any(is_few):
+        for part, of_steps in zip(parts, _steps(a[is_few][..., None] + _STEPS), strict=False):
+            part[is_few] += of_steps.sum(axis=-1)
+    return tuple(parts)
+
+
+def _steps(x: Array) -> Iterator[Array]:
+    """Yield what a step of one from x adds to `half_step_excess`, and then to its derivatives."""
+    product = x * (x + 1.0)
+    yield -0.5 * np.log1p(0.25 / product)
+    odd = 2.0 * x + 1.0
+    rate = 0.5 / (product * odd)
+    yield rate
+    yield -rate * (odd / product + 2.0 / odd)
 
 
 # exp(x) - 1 - x is x^2 times the sum of x^k / (k + 2)!; at |x| = 0.5 the first term left out is

@@ -66,6 +66,15 @@ class FamilyName:
         place = self.dispersions.index(dispersion)
         return self.dispersion_links[place] if self.dispersion_links else "log"
 
+    def option_of(self, dispersion: str, value: str) -> str:
+        """Write the option of a model that says so of a dispersion: by name, of several.
+
+        >>> FAMILY_NAMES["gaussian"].option_of("sigma", "1.0")
+        'dispersion=1.0'
+        """
+        several = len(self.dispersions) > 1
+        return f"dispersion={{{dispersion!r}: {value}}}" if several else f"dispersion={value}"
+
     def range_of(self, dispersion: str) -> tuple[float, float]:
         """Return the ends between which a dispersion lies, both left out."""
         if self.dispersion_ranges:
@@ -179,6 +188,14 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         deviance_powers=(0.0,),
         notation="BetaBinomial({trials}, {mu}, kappa)",
         also=("betabinom", "betabinomial", "beta_binom", "bb"),
+    ),
+    "student_t": FamilyName(
+        links=("identity", "log", "softplus"),
+        dispersions=("sigma", "nu"),
+        deviance_powers=(0.0, 0.0),
+        has_unit=True,
+        notation="StudentT({mu}, sigma, nu)",
+        also=("student", "studentt", "student-t", "t", "robust"),
     ),
     "gamma": FamilyName(
         links=POSITIVE,

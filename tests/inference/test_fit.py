@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
-from families import OF_NUMBERS
+from families import OF_NUMBERS, OF_REALS
 
 import bayesglm as bg
 import bayesglm.inference.fit as fit_module
@@ -16,8 +16,12 @@ from bayesglm.inference.weights.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
 
 # Of two dispersions 200 rows tell so little that their posterior is far from a normal one.
+STANDING = ("student_t",)  # families of two dispersions of which these data say enough
 KEYS = [
-    (f, link) for f, name in OF_NUMBERS.items() for link in name.links if len(name.dispersions) < 2
+    (f, link)
+    for f, name in OF_NUMBERS.items()
+    for link in name.links
+    if len(name.dispersions) < 2 or f in STANDING or f in STANDING
 ]
 
 
@@ -34,7 +38,7 @@ def test_laplace_serves_every_family_and_link(family, link, data):
         options["intercept"] = bg.Normal(2.0)
     model = bg.GLM(family, ["x", "z"], family, link, **options)
     # A log mean of a response that is negative at times is a hard case of its own.
-    given = data.assign(gaussian=data["gaussian"] + 3.0)
+    given = data.assign({name: data[name] + 3.0 for name in OF_REALS})
     fitted = bg.fit(model, given, draws=500)
     assert fitted.attrs["method"] == "laplace"
     assert fitted.attrs["khat"] < khat_limit(8000)

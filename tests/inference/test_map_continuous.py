@@ -5,6 +5,7 @@ import pytest
 import statsmodels.api as sm
 from families import drawn
 from scipy import optimize, special, stats
+from statsmodels.miscmodels.tmodel import TLinearModel
 from statsmodels.othermod.betareg import BetaModel
 
 import bayesglm as bg
@@ -49,6 +50,32 @@ def test_beta_is_at_the_maximum_of_statsmodels_beta_model():
     best = np.r_[w, np.log(dispersions["kappa"])]
     np.testing.assert_allclose(theirs.score(best), 0.0, atol=1e-6)
     assert np.all(np.linalg.eigvalsh(theirs.hessian(best)) < 0.0)
+
+
+def test_student_t_is_at_the_maximum_of_statsmodels_linear_model(capsys):
+    y = drawn("student_t", ETA)
+    w, dispersions = estimate("student_t", y, dispersion={"sigma": bg.Flat(), "nu": bg.Flat()})
+    theirs = TLinearModel(y, sm.add_constant(X))  # which prints that it is there
+    best = np.r_[w, dispersions["nu"], dispersions["sigma"]]
+    np.testing.assert_allclose(theirs.score(best), 0.0, atol=1e-5)
+    assert np.all(np.linalg.eigvalsh(theirs.hessian(best)) < 0.0)
+
+
+def test_a_flat_prior_of_nu_has_a_mode_but_no_posterior():
+    y, flat = drawn("student_t", ETA), {"nu": bg.Flat()}
+    _, dispersions = estimate("student_t", y, dispersion=flat)
+    assert 1.0 < dispersions["nu"] < 100.0
+    model = bg.GLM("y", "x", family="student_t", dispersion=flat)
+    for verb in (bg.fit, bg.fit_mcmc):
+        with pytest.raises(bg.ModelError, match=r"'nu' is improper.* \(dispersion=\{'nu': bg\."):
+            verb(model, {"y": y, "x": X})
+
+
+def test_outliers_move_a_student_t_less_than_a_gaussian():
+    y = 0.3 + X @ [0.5, -0.3] + 0.5 * np.random.default_rng(5).normal(size=400)
+    y[:20] += 30.0
+    gaussian, robust = (estimate(name, y)[0] for name in ("gaussian", "student_t"))
+    assert np.abs(robust - [0.3, 0.5, -0.3]).max() < 0.1 < np.abs(gaussian - [0.3, 0.5, -0.3]).max()
 
 
 def by_search(log_density, start):

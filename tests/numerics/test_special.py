@@ -77,17 +77,17 @@ EXACT = {
         5e-12,  # next to 16 it is 0.005, and right to 1e-14
     ),
     "half_step_excess": (
-        lambda a: half_step_excess(a)[0],
+        lambda a: half_step_excess(a, 2)[0],
         lambda a: mp.loggamma(a + 0.5) - mp.loggamma(a) - mp.log(a) / 2,
         2e-15,
     ),
     "its slope": (
-        lambda a: half_step_excess(a)[1],
+        lambda a: half_step_excess(a, 2)[1],
         lambda a: mp.psi(0, a + 0.5) - mp.psi(0, a) - 1 / (2 * a),
         2e-15,
     ),
     "its bend": (
-        lambda a: half_step_excess(a)[2],
+        lambda a: half_step_excess(a, 2)[2],
         lambda a: mp.psi(1, a + 0.5) - mp.psi(1, a) + 1 / (2 * a * a),
         5e-15,
     ),

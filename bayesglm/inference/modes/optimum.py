@@ -224,7 +224,8 @@ def reproduced(problem: Problem, n: float) -> ModelError:
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n:g} "
         f"responses exactly, so the posterior is improper: it piles up at {name} = 0. Fix the "
-        "noise (dispersion=1.0, say), or remove the predictor that holds the response."
+        f"noise ({problem.natural.family.words.option_of(name, '1.0')}, say), or remove the "
+        "predictor that holds the response."
     )
 
 
@@ -248,6 +249,7 @@ def _interpolates(problem: Problem) -> ModelError:
     return ModelError(
         f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) "
         f"can pass through every response, so the joint density grows without bound as {name} -> 0 "
-        "and has no mode. Fix the noise (dispersion=1.0, say), use fewer columns, or fit_mcmc with "
-        f"a proper prior of {name} that keeps it from zero."
+        f"and has no mode. Fix the noise ({problem.natural.family.words.option_of(name, '1.0')}, "
+        f"say), use fewer columns, or fit_mcmc with a proper prior of {name} that keeps it from "
+        "zero."
     )

@@ -211,12 +211,13 @@ def _refuse_limits(problem: Problem) -> None:
         stated = model.dispersion_of(name)
         prior = model.predicted[name].prior if name in model.predicted else stated
         if not is_fixed(prior) and not PRIORS[type(prior).__name__].proper and record.limits:
+            proper = family.words.option_of(name, "bg.InverseGamma(0.5, 0.5)")
             ends = " and ".join(f"{end:g}" for end in record.limits)
             raise ModelError(
                 f"under a Flat prior the posterior of {name!r} is improper: the likelihood of "
                 f"a {family.name} response keeps a positive limit as it goes to {ends}. Give it a "
-                "proper prior (dispersion=bg.InverseGamma(0.5, 0.5), say), or fix it; fit_map "
-                "finds the mode where there is one."
+                f"proper prior ({proper}, say), or fix it; fit_map finds the mode where there is "
+                "one."
             )
 
 

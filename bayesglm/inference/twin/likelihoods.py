@@ -86,6 +86,10 @@ def _gaussian(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) ->
     return {"distribution": "Normal", "mu": link(eta), "sigma": phi["sigma"]}
 
 
+def _student_t(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {**_gaussian(link, eta, phi, trials), "distribution": "StudentT", "nu": phi["nu"]}
+
+
 def _bernoulli(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
     # PyMC's own form for the logit keeps its digits where a probability has none left.
     if link is _logit:
@@ -198,6 +202,7 @@ def _ordinal(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> 
 
 LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "gaussian": _gaussian,
+    "student_t": _student_t,
     "bernoulli": _bernoulli,
     "binomial": _binomial,
     "poisson": _poisson,

@@ -17,6 +17,7 @@ from bayesglm.numerics.families.negative_binomial1 import NEGATIVE_BINOMIAL1
 from bayesglm.numerics.families.ordinal import ordinal
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.families.student_t import STUDENT_T
 from bayesglm.numerics.families.von_mises import VON_MISES
 from bayesglm.numerics.families.weibull import WEIBULL
 from bayesglm.numerics.families.zero_inflated import (
@@ -36,6 +37,7 @@ RECORDS: tuple[Family, ...] = (
     *ZERO_INFLATED_NEGATIVE_BINOMIAL,
     *HURDLE_POISSON,
     *BETA_BINOMIAL,
+    *STUDENT_T,
     *GAMMA,
     *INVERSE_GAUSSIAN,
     *EXPONENTIAL,

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import simulate
-from families import OF_NUMBERS
+from families import OF_NUMBERS, OF_REALS
 
 import bayesglm as bg
 from bayesglm.inference.nuts import whitening
@@ -24,7 +24,7 @@ def problem_of(model, data):
 def test_they_are_those_of_the_laplace_approximation(family, link):
     options = {"trials": "trials"} if FAMILY_NAMES[family].needs_trials else {}
     data = simulate(200, seed=4)
-    data["gaussian"] = data["gaussian"] + 3.0
+    data = data.assign({name: data[name] + 3.0 for name in OF_REALS})
     if link == "tan_half":
         # By default uniform on the circle, which is heavy-tailed on the line.
         options["intercept"] = bg.Normal(2.0)

@@ -50,6 +50,7 @@ OF_MANY_OPERANDS = (
     "hurdle_poisson",
     "zero_inflated_poisson",
     "zero_inflated_negative_binomial",
+    "student_t",
     "von_mises",
 )
 

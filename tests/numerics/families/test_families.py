@@ -166,6 +166,7 @@ def test_derivatives_in_the_dispersions(key, data):
 
 DISTRIBUTIONS = {
     "gaussian": lambda mu: stats.norm(mu, DISPERSION),
+    "student_t": lambda mu: stats.t(DISPERSIONS["student_t"][1], mu, DISPERSION),
     "bernoulli": stats.bernoulli,
     "binomial": lambda mu: stats.binom(TRIALS, mu / TRIALS),
     "poisson": stats.poisson,
@@ -419,6 +420,7 @@ def test_binomial_probabilities_of_large_counts(n, share):
 
 VALIDITY = [
     ("gaussian", "identity", None, [0.0, -1e300, np.inf, np.nan], [True, True, False, False]),
+    ("student_t", "log", None, [0.0, -1e300, np.inf, np.nan], [True, True, False, False]),
     ("bernoulli", "logit", None, [0, 1, 2, -1, 0.5, np.nan], [True, True, *[False] * 4]),
     ("binomial", "logit", 3.0, [0, 3, 4, -1, 1.5, np.inf], [True, True, *[False] * 4]),
     ("poisson", "log", None, [0, 1e9, -1, 0.5, np.inf, np.nan], [True, True, *[False] * 4]),
