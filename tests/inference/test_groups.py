@@ -57,12 +57,9 @@ def with_dummies(data, factor, slopes=()):
     return {**data, "dummies": np.hstack([dummies, *columns])}
 
 
-# Directions, and mixtures, may have several modes, of which two designs of one model find any.
-OF_ONE_MODE = [
-    family
-    for family in FAMILIES
-    if family not in ("von_mises", "zero_inflated_poisson", "zero_inflated_negative_binomial")
-]
+# Directions may have several modes; which one is found depends on where the search starts, and that
+# on how often each row is there.
+OF_ONE_MODE = [family for family in FAMILIES if not FAMILY_NAMES[family].circular]
 PRIORS = {
     "Normal": bg.Normal([[0.5], [0.3]], loc=0.1),
     "Laplace": bg.Laplace([[0.2], [0.1]]),
@@ -78,7 +75,7 @@ def flattened(prior):
 
 
 @pytest.mark.parametrize("prior", PRIORS)
-@pytest.mark.parametrize("family", OF_ONE_MODE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_map_of_a_group_is_that_of_its_dummies(family, prior):
     group = bg.Group("g", slopes="x", prior=PRIORS[prior])
     dummies = bg.Linear("dummies", prior=flattened(PRIORS[prior]))
@@ -93,14 +90,19 @@ def test_the_map_of_a_group_is_that_of_its_dummies(family, prior):
         np.testing.assert_allclose(one["map"][name], two["map"][name], atol=1e-8)
 
 
-@pytest.mark.parametrize("family", OF_ONE_MODE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_posterior_of_a_group_is_that_of_its_dummies(family):
     group, dummies = (
         bg.Group("g", prior=bg.Normal(0.5)),
         bg.Linear("dummies", prior=bg.Normal(0.5)),
     )
-    one = bg.fit_laplace(glm(family, ["x", group]), DATA, draws=200, chains=2)
-    two = bg.fit_laplace(glm(family, ["x", dummies]), with_dummies(DATA, "g"), draws=200, chains=2)
+    # Directions of little concentration say so little that only priors make a posterior normal.
+    tight = {"intercept": bg.Normal(0.3), "prior": bg.Normal(0.3)}
+    options = tight if FAMILY_NAMES[family].circular else {}
+    settings = {"draws": 200, "chains": 2}
+    one = bg.fit_laplace(glm(family, ["x", group], **options), DATA, **settings)
+    data = with_dummies(DATA, "g")
+    two = bg.fit_laplace(glm(family, ["x", dummies], **options), data, **settings)
     np.testing.assert_allclose(one["laplace"]["sd"], two["laplace"]["sd"], rtol=1e-7)
     np.testing.assert_allclose(one["posterior"]["g"], two["posterior"]["dummies"], atol=1e-6)
 

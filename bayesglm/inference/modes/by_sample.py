@@ -103,7 +103,7 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
 
 def _inverse_at(sample: Objective, x: Array) -> Inverse | None:
     """Return the inverse of a sample's curvature, if that is told."""
-    model = scaled_model(-sample.evaluate(x).hessian, 0.0)
+    model = scaled_model(-sample.evaluate(x).hessian)
     return partial(np.matmul, inverse(model)) if model.resolved else None
 
 

@@ -74,7 +74,7 @@ def still_moves(
 
 def inverse_curvature(curvature: Array) -> Array:
     """Return the inverse, of what is near singular with its scaled diagonal raised a little."""
-    return inverse(scaled_model(curvature, 0.0))
+    return inverse(scaled_model(curvature))
 
 
 def inverse(model: ScaledModel) -> Array:

@@ -134,7 +134,7 @@ def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | N
     if curvature is None:
         return maximise(problem, objective)
     every = np.arange(objective.n_coefficients)
-    model = scaled_model(curvature + objective.priors.curvature(x, every), 0.0)
+    model = scaled_model(curvature + objective.priors.curvature(x, every))
     inverted = inverse(model)
     found, converged = quasi_newton(
         lambda at, who: smooth_slopes([objective], at),

@@ -149,7 +149,7 @@ def whitened(centre: Array, precision: Array, shrunk: tuple[Shrunk, ...] = ()) -
     """
     if precision.ndim == 1:
         return Coordinates(centre, 1.0 / np.sqrt(precision), shrunk)
-    model = scaled_model(precision, 0.0)
+    model = scaled_model(precision)
     identity = np.eye(len(centre))
     inverse = solve_triangular(model.factor[0], identity, lower=True, check_finite=False)
     factor = np.ascontiguousarray(model.scale[:, None] * inverse.T)

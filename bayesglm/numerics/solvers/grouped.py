@@ -121,7 +121,7 @@ def _newton(matrix: Array, linear: Array, kinks: Kinks, z: Array) -> tuple[Array
         free = np.flatnonzero(~kinks.held(z))
         slope = (linear - matrix @ z - kinks.slope(z))[free]
         bends, block = kinks.bends(z, free), matrix[np.ix_(free, free)]
-        model = scaled_model(block if bends is None else block + bends, 0.0)
+        model = scaled_model(block if bends is None else block + bends)
         step = model.scale * cho_solve(model.factor, model.scale * slope, check_finite=False)
         gain, size = float(slope @ step), 1.0 + abs(value)
         if gain <= _ARRIVED * size or (last <= _ROUNDING * size and gain >= 0.5 * last):

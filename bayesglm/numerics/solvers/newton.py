@@ -168,11 +168,9 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
         )
     previous: Solution | None = None
     settled = full_step = False
-    tau = 0.0
     plateau = 0
     for n_iter in range(max_iter + 1):
-        state, target, model = _propose(problem, x, now, n_iter, tau, previous)
-        tau = model.tau
+        state, target, model = _propose(problem, x, now, n_iter, previous)
         if settled and previous is not None:
             return min(previous, state, key=lambda solution: solution.decrement)
 
@@ -193,7 +191,7 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
             and model.resolved
             and state.decrement > 0.9 * previous.decrement
         )
-        if (settled or at_rounding) and tau > _INDEFINITE and not _curved(problem, x, now):
+        if (settled or at_rounding) and model.tau > _INDEFINITE and not _curved(problem, x, now):
             raise ConvergenceError(
                 f"the {problem.solver} solver met a stationary point that is not a maximum after "
                 f"{n_iter} iterations; there may be several maxima, or none.",
@@ -222,7 +220,7 @@ def _curved(problem: _Problem, x: Array, now: Evaluation) -> bool:
     bends = -now.hessian[np.ix_(free, free)]
     of_kinks = problem.kinks.bends(x, free)
     bends = bends if of_kinks is None else bends + of_kinks
-    return scaled_model(bends, 0.0).tau <= _INDEFINITE
+    return scaled_model(bends).tau <= _INDEFINITE
 
 
 def _propose(
@@ -230,7 +228,6 @@ def _propose(
     x: Array,
     now: Evaluation,
     n_iter: int,
-    last_tau: float,
     previous: Solution | None,
 ) -> _Proposal:
     if not (np.isfinite(now.gradient).all() and np.isfinite(now.hessian).all()):
@@ -240,7 +237,7 @@ def _propose(
             "predictors.",
             previous,
         )
-    model = scaled_model(-now.hessian, last_tau)
+    model = scaled_model(-now.hessian)
     target, decrement = _maximise_model(problem, model, now.gradient, x)
     if problem.kinked and (model.tau > _INDEFINITE or problem.kinks.at.any()):
         beside = _on_face(problem, now, x)
@@ -292,7 +289,7 @@ def _on_face(
         return None
     of_kinks = kinks.bends(x, face)
     bends = -now.hessian[np.ix_(face, face)]
-    model = scaled_model(bends if of_kinks is None else bends + of_kinks, 0.0)
+    model = scaled_model(bends if of_kinks is None else bends + of_kinks)
     slope = (now.gradient - kinks.slope(x))[face]
     half, _ = dtrtrs(model.factor[0], model.scale * slope, lower=True)
     step = model.scale * dtrtrs(model.factor[0], half, lower=True, trans=1)[0]

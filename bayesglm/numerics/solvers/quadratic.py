@@ -13,13 +13,16 @@ type Array = NDArray[np.float64]
 _EPSILON = float(np.finfo(np.float64).eps)
 # Pivots beyond are far above the rounding of single precision.
 _SINGLE = 1e-4
+# Of a unit diagonal: what an eigenvalue may be by rounding, in matrices of thousands of rows.
+_NOISE = 1e-9
 # Pivots below so many times p * epsilon may be nothing but rounding.
 _RESOLVED = 100.0
 
 
 class ScaledModel(NamedTuple):
-    """-hessian scaled to a unit diagonal, D (-hessian) D + tau I, with its Cholesky factor.
+    """-hessian scaled to a unit diagonal, D (-hessian) D, made definite, with its Cholesky factor.
 
+    ``tau`` is the most by which that changed any direction's curvature.
     `resolved` is false where rounding may have made up the curvature of some direction: there
     Newton's method is slow, and a step that gets no smaller does not mean that it is at the end.
     """
@@ -37,33 +40,46 @@ def approximate_model(rough: Array, exact: Callable[[], Array]) -> ScaledModel:
     That will do unless it leaves too little of some direction; then ``exact()`` is asked for.
     """
     if np.isfinite(rough).all():
-        model = scaled_model(rough, 0.0)
+        model = scaled_model(rough)
         if model.factor[0].diagonal().min(initial=1.0) ** 2 > _SINGLE:
             return model
-    return scaled_model(exact(), 0.0)
+    return scaled_model(exact())
 
 
-def scaled_model(curvature: Array, last_tau: float) -> ScaledModel:
-    """Scale to a unit diagonal, then add to it until the Cholesky factor exists.
+def scaled_model(curvature: Array) -> ScaledModel:
+    """Scale to a unit diagonal, then change what is not positive definite so that it is.
 
     The first addition, p * epsilon, is there from the start: it removes the noise in directions
-    without curvature, and leaves the maximum where it is, since it acts on the step alone.
+    without curvature, and leaves the maximum where it is, since it acts on the step alone. Where
+    more than rounding bends the wrong way, every direction is taken to bend down as much as it
+    bends (Nocedal & Wright 2006, section 3.4): a step is then neither without end nor, as with one
+    addition to all, next to nothing in directions that have little to do with it.
     """
     size = np.abs(np.diagonal(curvature))
     scale = 1.0 / np.sqrt(np.where(size > 0.0, size, 1.0))
     scaled = scale[:, None] * curvature * scale
     floor = max(len(scale), 1) * _EPSILON
-    tau = floor
-    while True:
-        matrix = scaled.copy()
-        matrix.flat[:: len(scale) + 1] += tau
-        factor, failed = dpotrf(matrix, lower=True) if len(scale) else (matrix, 0)
-        if failed:
-            tau = max(10.0 * tau, 0.1 * last_tau)
-            continue
-        pivot = factor.diagonal().min(initial=1.0) ** 2
-        resolved = bool(pivot > _RESOLVED * floor)
-        return ScaledModel(matrix, scale, tau, (factor, True), resolved)
+    tau, matrix = floor, scaled.copy()
+    matrix.flat[:: len(scale) + 1] += tau
+    factor, failed = dpotrf(matrix, lower=True) if len(scale) else (matrix, 0)
+    while failed:
+        tau *= 10.0
+        if tau > _NOISE:
+            matrix, tau = _turned_down(scaled)
+        else:
+            matrix = scaled.copy()
+            matrix.flat[:: len(scale) + 1] += tau
+        factor, failed = dpotrf(matrix, lower=True)
+    pivot = factor.diagonal().min(initial=1.0) ** 2
+    resolved = bool(pivot > _RESOLVED * floor)
+    return ScaledModel(matrix, scale, tau, (factor, True), resolved)
+
+
+def _turned_down(scaled: Array) -> tuple[Array, float]:
+    """Return a matrix with the sizes of all eigenvalues, and the most that one was changed by."""
+    values, vectors = np.linalg.eigh(scaled)
+    sizes = np.maximum(np.abs(values), _NOISE * np.abs(values).max())
+    return (vectors * sizes) @ vectors.T, float((sizes - values).max())
 
 
 class KinkedPart:
@@ -82,7 +98,7 @@ class KinkedPart:
             self.reach = cho_solve(self.factor, across, check_finite=False)
             rest = rest - across.T @ self.reach
             rest = 0.5 * (rest + rest.T)  # next to nothing is left, and what is, is not symmetric
-        model = scaled_model(rest, 0.0)
+        model = scaled_model(rest)
         self.matrix, self.scale = model.matrix, model.scale
 
     def reduce(self, offset: Array, gradient: Array) -> tuple[Array, Array]:

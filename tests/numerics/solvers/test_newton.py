@@ -10,6 +10,7 @@ from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ri
 from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation, newton, proximal_newton
+from bayesglm.numerics.solvers.quadratic import scaled_model
 
 
 class Problem:
@@ -302,6 +303,21 @@ TWO_HILLS = (
 def test_a_start_with_negative_curvature_still_climbs():
     np.testing.assert_allclose(plain(*TWO_HILLS, [0.01, 1.0]).x, [1.0, 0.0], atol=1e-12)
     np.testing.assert_allclose(plain(*TWO_HILLS, [-0.01, 1.0]).x, [-1.0, 0.0], atol=1e-12)
+
+
+def test_what_bends_the_wrong_way_is_turned_down_by_as_much():
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    curvature = (rotation * [3.0, 1.0, 0.5, -0.25]) @ rotation.T
+    model = scaled_model(curvature)
+    scaled = model.scale[:, None] * curvature * model.scale
+    values, vectors = np.linalg.eigh(scaled)
+    np.testing.assert_allclose(model.matrix, (vectors * np.abs(values)) @ vectors.T, atol=1e-12)
+    np.testing.assert_allclose(model.tau, -2.0 * values[0], rtol=1e-12)
+    # A definite one is left as it is, but for rounding.
+    definite = scaled_model(curvature + 0.3 * np.eye(4))
+    assert definite.tau < 1e-14
+    scaled = definite.scale[:, None] * (curvature + 0.3 * np.eye(4)) * definite.scale
+    np.testing.assert_allclose(definite.matrix, scaled, atol=1e-14)
 
 
 def test_a_saddle_is_not_taken_for_a_maximum():
