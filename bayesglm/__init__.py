@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.map import fit_map
     from bayesglm.inference.mcmc import fit_mcmc
     from bayesglm.inference.twin.model import to_pymc
+    from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.compare import compare
     from bayesglm.results.kernels import kernels
     from bayesglm.results.kfold import kfold
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bayesglm.show.report import report
     from bayesglm.show.tuning import plot_tuning
     from bayesglm.spec.model import GLM
+    from bayesglm.spec.own import OwnDispersion, OwnFamily, OwnLink
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.positive import (
@@ -74,6 +76,11 @@ _HOME = {
     "Beta": "spec.prior.unit",
     "Gamma": "spec.prior.positive",
     "InverseGamma": "spec.prior.positive",
+    "OwnFamily": "spec.own",
+    "OwnLink": "spec.own",
+    "OwnDispersion": "spec.own",
+    "register_family": "inference.twin.own",
+    "register_link": "inference.twin.own",
     "ridge": "spec.penalties",
     "lasso": "spec.penalties",
     "elastic_net": "spec.penalties",
@@ -130,6 +137,9 @@ __all__ = [
     "Linear",
     "ModelError",
     "Normal",
+    "OwnDispersion",
+    "OwnFamily",
+    "OwnLink",
     "RandomWalk",
     "StudentT",
     "add_log_likelihood",
@@ -152,6 +162,8 @@ __all__ = [
     "plot_tuning",
     "predict",
     "prior_path",
+    "register_family",
+    "register_link",
     "report",
     "ridge",
     "save",

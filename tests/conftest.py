@@ -6,9 +6,28 @@ import xarray as xr
 from families import OF_NUMBERS, OF_REALS, drawn
 from hypothesis import settings
 
+from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
+from bayesglm.inference.twin.own import OWN_FAMILIES, OWN_LINKS
+from bayesglm.numerics.families.own import CURVES
+from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+
 # The same examples in every run: a failure seen once can be seen again.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
+
+# What is registered goes into these; every test starts with the package's own entries.
+TABLES = (FAMILY_NAMES, LINK_NAMES, FAMILIES, CURVES, LIKELIHOODS, MEANS, OWN_FAMILIES, OWN_LINKS)
+ENTRIES = [dict(table) for table in TABLES]
+
+
+@pytest.fixture(autouse=True)
+def only_the_packages_own():
+    """Forget what tests and examples have registered."""
+    for table, entries in zip(TABLES, ENTRIES, strict=True):
+        if table != entries:
+            table.clear()
+            table.update(entries)
 
 
 def simulate(n=40, seed=0):

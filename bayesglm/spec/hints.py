@@ -112,7 +112,7 @@ def name_hint(name: str, known: Iterable[str]) -> str:
     if name in VERBS_ELSEWHERE:
         return f"; write {VERBS_ELSEWHERE[name]}."
     folded = {one.casefold(): one for one in known}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1)
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=TYPO)
     return f". Did you mean {folded[close[0]]!r}?" if close else ""
 
 
@@ -140,7 +140,7 @@ def an(word: str) -> str:
     >>> an("ordinal"), an("poisson")
     ('an ordinal', 'a poisson')
     """
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+    return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
 
 
 def shown(given: object) -> str:

@@ -247,7 +247,10 @@ def _check_likelihood(model: GLM) -> None:
     if not is_among(model.family, FAMILY_NAMES):
         raise ModelError(
             f"unknown family {shown(model.family)}; the families are {', '.join(FAMILY_NAMES)}."
-            + meant("family", model.family, {name: of.also for name, of in FAMILY_NAMES.items()})
+            + (
+                meant("family", model.family, {name: of.also for name, of in FAMILY_NAMES.items()})
+                or " One of your own is made known by register_family first."
+            )
         )
     family = FAMILY_NAMES[model.family]
     if model.link is not None and not is_among(model.link, family.links):

@@ -118,7 +118,10 @@ def test_a_family_that_is_not_there_is_no_other_misspelt(family):
     with pytest.raises(bg.ModelError) as told:
         glm(family=family)
     listed = ", ".join(FAMILY_NAMES)
-    assert str(told.value) == f"unknown family {family!r}; the families are {listed}."
+    assert str(told.value) == (
+        f"unknown family {family!r}; the families are {listed}. One of your own is made known by "
+        "register_family first."
+    )
 
 
 def test_other_names_are_no_names():

@@ -103,9 +103,8 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         trials = _row_data(problems, "trials") if model.trials else None
         link = MEANS[model.link_name]
         observed = pm.Data(f"{model.response}_data", _responses(problems), dims=dims)
-        keywords = LIKELIHOODS[model.family](link, eta, phi, trials)
-        distribution = getattr(pm, keywords.pop("distribution"))
-        likelihood = distribution(model.response, **keywords, observed=observed, dims=dims)
+        stated = LIKELIHOODS[model.family](link, eta, phi, trials)
+        likelihood = _observed(made, stated, model.response, observed=observed, dims=dims)
         if model.weights is not None:
             weights = _row_data(problems, "weights")
             # The likelihood counts every row once; the rest of its weight is added here.
@@ -113,6 +112,15 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
             pm.Potential(f"{model.response}_weights", extra.sum())
     return made
+
+
+def _observed(made: Any, stated: dict[str, Any], name: str, **options: Any) -> Tensor:
+    """Return the response as a variable: of a distribution by its name, or of one made already."""
+    import pymc as pm
+
+    if "made" in stated:
+        return made.register_rv(stated["made"], name, **options)
+    return getattr(pm, stated.pop("distribution"))(name, **stated, **options)
 
 
 def _predicted(

@@ -36,19 +36,19 @@ class Domain(NamedTuple):
         """
         return np.greater(eta, self.low) & np.less(eta, self.high)
 
-    def place(self, u: float) -> float:
-        """Return the place in it of a number without bounds; growing, and itself on the real line.
+    def place(self, u: Any) -> Any:
+        """Return the place in it of numbers without bounds; growing, and itself on the real line.
 
-        >>> POSITIVE.place(0.0), REAL_LINE.place(0.5)
+        >>> float(POSITIVE.place(0.0)), REAL_LINE.place(0.5)
         (1.0, 0.5)
         """
         if self.is_real_line:
             return u
         if self.high == np.inf:
-            return self.low + float(np.exp(np.clip(u, -300.0, 300.0)))
+            return self.low + np.exp(np.clip(u, -300.0, 300.0))
         if self.low == -np.inf:
-            return self.high - float(np.exp(np.clip(-u, -300.0, 300.0)))
-        return self.low + (self.high - self.low) / (1.0 + float(np.exp(np.clip(-u, -300.0, 300.0))))
+            return self.high - np.exp(np.clip(-u, -300.0, 300.0))
+        return self.low + (self.high - self.low) / (1.0 + np.exp(np.clip(-u, -300.0, 300.0)))
 
     def nearest(self, offset: Array) -> float:
         """Return the offset that is nearest to leaving it; their mean on the real line."""

@@ -210,14 +210,19 @@ def of_one_channel(
     def of_mean(eta: Array, phi: Sequence, trials: Array | None) -> Array:
         return mean(eta[0], phi, trials)
 
+    def of_response(function: Callable[..., Array] | None) -> Callable[..., Array] | None:
+        if function is None:
+            return None
+        return lambda y, eta, phi, trials: function(y, eta[0], phi, trials)
+
     draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
     fused = others.pop("fused", None)
     return Family(
         kernel=over_channels,
         mean=of_mean,
         draw=lambda rng, eta, phi, trials: draw(rng, eta[0], phi, trials),
-        cdf=lambda y, eta, phi, trials: cdf(y, eta[0], phi, trials),
-        survival=lambda y, eta, phi, trials: survival(y, eta[0], phi, trials),
+        cdf=of_response(cdf),
+        survival=of_response(survival),
         fused=fused and (lambda y, eta, phi, trials, weights: fused(y, eta[0], trials, weights)),
         **others,
     )

@@ -1,4 +1,4 @@
-"""A family with a dispersion of its own kind, added as one record a table, works in every verb."""
+"""A family of one's own, registered as one record, works in every verb as the package's do."""
 
 import re
 from functools import partial
@@ -6,96 +6,69 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import betainc, digamma, gammaln, polygamma
+from scipy.special import betainc, gammaln, xlogy
 from twins import compare
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.twin.likelihoods import LIKELIHOODS
-from bayesglm.numerics.families.counts import is_count, pushed_down
-from bayesglm.numerics.families.record import Derivatives, Dispersion, of_one_channel
+from bayesglm.numerics.families.own import family_records
 from bayesglm.numerics.families.table import FAMILIES
-from bayesglm.spec.families import FAMILY_NAMES, FamilyName
 
 NAME = "counts_of_mine"  # none that the package knows
 
 
-def kernel(y, eta, phi, trials, order):
-    """log p(y) = log G(y + a) / G(a) + a log a + y eta - (y + a) log(a + mu), of variance
-    mu + mu^2 / a.
-    """
-    a, mu = phi[0], np.exp(eta)
-    total, log_total = a + mu, np.logaddexp(np.log(a), eta)
-    value = gammaln(y + a) - gammaln(a) + a * np.log(a) + y * eta - (y + a) * log_total
-    slope = (y - mu) * a / total
-    bend = -(y + a) * a * mu / total**2
-    of_a = digamma(y + a) - digamma(a) + np.log(a) + 1.0 - log_total - (y + a) / total
-    crossed = (y - mu) * mu / total**2
-    bend_of_a = polygamma(1, y + a) - polygamma(1, a) + 1.0 / a - 2.0 / total + (y + a) / total**2
-    whole = Derivatives(value, slope, bend, (of_a,), (crossed,), ((bend_of_a,),))
-    return Derivatives(value) if order == 0 else whole
+def log_density(y, mu, alpha):
+    """Of negative binomial counts, of variance mu + mu^2 / alpha."""
+    chance = gammaln(y + alpha) - gammaln(alpha) - gammaln(y + 1.0)
+    return chance + xlogy(y, mu / (mu + alpha)) - alpha * np.log1p(mu / alpha)
 
 
-def saturated(y, phi, trials):
-    return np.where(y > 0, kernel(y, np.log(np.maximum(y, 1.0)), phi, None, 0).value, 0.0)
+def twin(mu, alpha):
+    import pymc as pm
+
+    return pm.NegativeBinomial.dist(mu=mu, alpha=alpha)
 
 
-def cdf(y, eta, phi, trials, above=False):
-    share = phi[0] / (phi[0] + np.exp(eta))
-    return betainc(y + 1.0, phi[0], 1.0 - share) if above else betainc(phi[0], y + 1.0, share)
+def cdf(y, mu, alpha, above=False):
+    share = alpha / (alpha + mu)
+    return betainc(y + 1.0, alpha, 1.0 - share) if above else betainc(alpha, y + 1.0, share)
 
 
-def draw(rng, eta, phi, trials):
-    mean = np.exp(eta) + np.zeros_like(phi[0])
-    return rng.poisson(rng.gamma(phi[0] + np.zeros_like(mean)) * mean / phi[0]).astype(float)
+def draw(rng, mu, alpha):
+    mean = mu + np.zeros_like(alpha)
+    return rng.poisson(rng.gamma(alpha + np.zeros_like(mean)) * mean / alpha)
 
 
-ALPHA = Dispersion(
-    default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
-    start=lambda y: float(y.mean() ** 2 / max(y.var() - y.mean(), 0.1 * y.mean())),
-    limits=(np.inf,),
-)
-RECORD = of_one_channel(
-    kernel,
-    lambda eta, phi, trials: np.exp(eta),
-    name=NAME,
-    link="log",
-    constant=lambda y, trials: -gammaln(y + 1.0),
-    saturated=saturated,
-    draw=draw,
+def is_count(y):
+    return (y >= 0) & (y == np.floor(y))
+
+
+OWN = bg.OwnFamily(
+    NAME,
+    ("log", "softplus"),
+    log_density,
+    twin,
+    draw,
+    is_count,
+    "non-negative integers",
+    dispersions=bg.OwnDispersion("alpha", bg.InverseGamma(0.5, 0.5), limits=(np.inf,)),
+    mu_range=(0, np.inf),
+    discrete=True,
+    concave_links="log",
     cdf=cdf,
     survival=partial(cdf, above=True),
-    valid=lambda y, trials: is_count(y),
-    support="non-negative integers",
-    dispersions=(ALPHA,),
-    log_concave=True,
-    push=pushed_down,
-)
-WORDS = FamilyName(
-    links=("log",),
-    dispersions=("alpha",),
-    discrete=True,
-    counts=True,
-    deviance_powers=(0.0,),
     notation="NegativeBinomial({mu}, alpha)",
 )
+RECORD = family_records(OWN)[NAME, "log"]
 RNG = np.random.default_rng(1)
 N = 300
 X = RNG.normal(size=(N, 2))
-DATA = {"X": X, "y": draw(RNG, 0.8 + X @ [0.4, -0.3], (2.5,), None)}
+DATA = {"X": X, "y": draw(RNG, np.exp(0.8 + X @ [0.4, -0.3]), 2.5).astype(float)}
 
 
 @pytest.fixture(autouse=True)
-def known(monkeypatch):
-    """Register the family: one entry a table."""
-    monkeypatch.setitem(FAMILY_NAMES, NAME, WORDS)
-    monkeypatch.setitem(FAMILIES, (NAME, "log"), RECORD)
-    likelihood = {"distribution": "NegativeBinomial"}
-    monkeypatch.setitem(
-        LIKELIHOODS,
-        NAME,
-        lambda link, eta, phi, trials: {**likelihood, "mu": link(eta), "alpha": phi["alpha"]},
-    )
+def known():
+    bg.register_family(OWN)
 
 
 def model(terms="X", **options):
@@ -112,10 +85,28 @@ def test_the_record_is_scipys_density():
     np.testing.assert_allclose(below, theirs.cdf(y - 1), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("link", OWN.links)
+def test_derivatives_and_deviances_are_those_written_by_hand(link):
+    mine, theirs = FAMILIES[NAME, link], FAMILIES["negative_binomial", link]
+    y, eta, phi = np.arange(6.0), np.linspace(-5.0, 5.0, 7)[None, :, None], (np.array(0.7),)
+    one, other = (family.derivatives(y, eta, phi, None) for family in (mine, theirs))
+    parts = [
+        (d.value, d.eta, d.eta_eta, d.phi[0], d.eta_phi[0], d.phi_phi[0][0]) for d in (one, other)
+    ]
+    for found, expected in zip(*parts, strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+    whole = theirs.saturated(y, phi, None) + theirs.constant(y, None)
+    np.testing.assert_allclose(mine.saturated(y, phi, None), whole, atol=1e-13)
+    np.testing.assert_array_equal(mine.push(y, None), theirs.push(y, None))
+    first = mine.kernel(y, eta, phi, None, 1)
+    np.testing.assert_array_equal(first.eta, one.eta)
+    assert first.eta_eta is None
+
+
 def test_alpha_has_its_own_start_and_default_and_is_stored_with_them():
     problem = open_problems(model(), DATA)[0]
-    start = problem.start(problem.natural)
-    assert np.exp(start[-1]) == pytest.approx(ALPHA.start(DATA["y"]))
+    assert np.exp(problem.start(problem.natural)[-1]) == 1.0
     assert problem.labels()[-1] == "alpha"
     assert problem.unconstrained.registry.labels()[-1] == "log alpha"
     found = bg.fit_map(model(), DATA)
@@ -200,6 +191,6 @@ def test_predictions_scores_files_and_report(tmp_path):
 
 @pytest.mark.slow
 def test_the_twin_in_pymc_has_the_same_density():
-    compare(model(), DATA)
+    compare(model(dispersion={"alpha": ["X"]}), DATA)
     compare(model(dispersion=2.0), DATA)
     compare(model(dispersion=bg.HalfNormal(3.0)), DATA)
