@@ -18,11 +18,15 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
     """Raise ModelError where dims or coordinates bear names that terms or the fit need."""
     dims = {str(dim) for dim in dataset.dims}
     named = dataset[[name for name in model.variables if name in dataset.variables]]
-    own = RESERVED_DIMS | dispersion_names()
+    own = {*RESERVED_DIMS, *dispersion_names()}
     own |= {f"{name}_intercept" for name in model.predicted}
     family = FAMILY_NAMES[model.family]
     if family.labels and (family.labels.each or family.labels.ordered):
         own |= {f"{model.response}_{suffix}" for suffix in ("level", *family.increasing)}
+    if family.counts_levels:
+        own.add(f"{model.response}_counted")
+    if _is_dim_of_response_alone(model, named, f"{model.response}_level"):
+        own.remove(f"{model.response}_level")
     for what, names in (("dim", named.dims), ("coordinate", named.coords)):
         for name in map(str, names):
             fault = "a fit needs the name itself" if name in own else fault_of(name)
@@ -59,3 +63,9 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
                 f"term {term.label!r} needs the {own_names[name]} {name!r}, which the data have "
                 "already; give the term another name=."
             )
+
+
+def _is_dim_of_response_alone(model: GLM, named: xr.Dataset, dim: str) -> bool:
+    """Say whether a dim is that of the levels that a response counts, and no predictor's."""
+    readers = [str(name) for name, one in named.data_vars.items() if dim in one.dims]
+    return FAMILY_NAMES[model.family].counts_levels and readers == [model.response]

@@ -20,6 +20,7 @@ from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.given import check_is_model
 from bayesglm.spec.model import GLM
 
@@ -50,8 +51,9 @@ def lay(model: GLM, data: object) -> Plan:
             require(dataset, name, roles[name])
     clock = clock_of(model, dataset, dim)
     dataset = _storable(samples_first(dataset[list(model.variables)], dim))
+    of_levels = FAMILY_NAMES[model.family].counts_levels
     extra = [str(other) for other in response.dims if other != dim]
-    if len(extra) > 1:
+    if len(extra) > 1 and not of_levels:
         raise DataError(
             f"response {model.response!r} has the dims {tuple(response.dims)}; at most one dim "
             f"(neurons) may stand beside {dim!r}. Select one of {extra}."
@@ -59,13 +61,14 @@ def lay(model: GLM, data: object) -> Plan:
     model = settle_levels(model, response, dim, dataset)
     values = read_response(model, response, dim, dataset)
     dataset = with_plain_labels(dataset, model.response)
-    population = extra[0] if extra else None
+    population = extra[0] if extra and not of_levels else None
     labels = None
     if population is not None:
         if not response.sizes[population]:
             raise DataError(f"the population dim {population!r} of {model.response!r} is empty.")
         labels = _labels(dataset, population)
-    columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
+    columns = values[None] if of_levels else values.reshape(len(values), -1).T
+    columns = np.ascontiguousarray(columns)
     counted = counted_samples(model, dataset, dim)
     designs: list[Design] = []
     for neuron, y in enumerate(columns):

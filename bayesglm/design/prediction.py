@@ -14,9 +14,16 @@ from bayesglm.design.readings import Readings, clock_of
 from bayesglm.design.response_levels import read_response
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+
+
+def _counts_are_trials(model: GLM, dataset: xr.Dataset) -> bool:
+    """Say whether new data tell the numbers of trials by the counts of levels in them."""
+    of_levels = FAMILY_NAMES[model.family].counts_levels
+    return of_levels and model.trials is None and model.response in dataset.variables
 
 
 def plan_prediction(
@@ -41,7 +48,7 @@ def plan_prediction(
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
         y = None
-        if model.has_history:
+        if model.has_history or _counts_are_trials(model, dataset):
             response = require(dataset, model.response, "response (for its history)")
             if population is not None:
                 response = response.isel({population: neuron})

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.design.design import Beside, Predictors, levels_of
 from bayesglm.design.readings import Readings
-from bayesglm.design.roles import known_part, per_sample
+from bayesglm.design.roles import known_part, per_sample, trials_of
 from bayesglm.design.terms.table import build_block
 from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM
@@ -41,7 +41,7 @@ def lay_beside(model: GLM, readings: Readings, first: Predictors) -> Predictors:
 def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Predictors:
     """Lay the terms of a model on one neuron's data; ``counted`` samples count for some neuron."""
     offset = known_part(model, readings)
-    trials = per_sample(model, readings, "trials")
+    trials = trials_of(model, readings)
     blocks = tuple(build_block(term, readings) for term in model.every_term)
     n = readings.clock.n_samples
     keep = np.ones(n, dtype=bool)

@@ -15,15 +15,28 @@ from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import an
 from bayesglm.spec.model import GLM
-from bayesglm.spec.response_levels import FIRST, check_reference, fault_of_levels, told
+from bayesglm.spec.response_levels import (
+    COUNTS_OF_LEVELS,
+    FIRST,
+    check_reference,
+    fault_of_levels,
+    told,
+)
 
 Array = np.ndarray
 
 
 def read_response(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> Array:
-    """Return the responses ``(sample, ...)`` of a model whose levels are settled, as floats."""
+    """Return the responses ``(sample, ...)`` of a model whose levels are settled, as floats.
+
+    Counts of levels are ``(levels, sample)``.
+    """
     if model.levels is None:
         return numbers(variable, dim, "response", of)
+    if FAMILY_NAMES[model.family].counts_levels:
+        known = _counted_levels(model, variable, dim, of)
+        columns = [known.index(level) for level in model.levels]
+        return np.ascontiguousarray(numbers(variable, dim, "response", of)[:, columns].T)
     labels = _labels(variable, dim, of)
     places = _places(model)
     unknown = [label for label in np.unique(labels).tolist() if label not in places]
@@ -47,7 +60,8 @@ def settle_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) 
     asked = model.levels is not None or model.reference != FIRST
     if labels.most == 2 and not asked and not _holds_labels(variable):
         return model  # 0 and 1 are the numbers of two levels already
-    levels = _observed_levels(model, variable, dim, of) if model.levels is None else model.levels
+    look = _counted_levels if labels.counted else _observed_levels
+    levels = model.levels or look(model, variable, dim, of)
     fault = fault_of_levels(model.family, levels)
     if fault:
         raise DataError(f"response {model.response!r}: {fault}")
@@ -73,12 +87,34 @@ def _observed_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Datase
     return tuple(level for level in known if level in set(observed))
 
 
+def _counted_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> tuple:
+    """Return the labels along the dim of a response whose levels are counted."""
+    others = [other for other in variable.dims if other != dim]
+    if len(others) != 1:
+        raise DataError(
+            f"response {model.response!r} has the dims {tuple(variable.dims)}, and "
+            f"{an(model.family)} response has a count of each level: the sample dim {dim!r} and "
+            f"one dim of the levels. {COUNTS_OF_LEVELS}"
+        )
+    (own,) = others
+    known = of[own].values if own in of.coords else np.arange(variable.sizes[own])
+    labels = tuple(_plain(label) for label in known.tolist())
+    absent = [level for level in model.levels or () if level not in labels]
+    if absent or len(set(labels)) < len(labels):
+        told_of = f"no level {absent[0]!r}" if absent else "a level twice"
+        raise DataError(
+            f"response {model.response!r} has {told_of} along {own!r}, whose labels are "
+            f"{told(labels)}; levels= takes some of these, each of which stands there once."
+        )
+    return labels
+
+
 def as_labels(model: GLM, values: Array) -> Array:
     """Return responses as the data have them: the labels of levels in place of their numbers.
 
-    What is missing stays so.
+    What is missing stays so; counts of levels do.
     """
-    if model.levels is None:
+    if _are_amounts(model):
         return values
     levels = np.array(_in_order(model))
     missing = np.isnan(values)
@@ -96,12 +132,28 @@ def as_numbers(model: GLM, labels: Array) -> Array:
     >>> as_numbers(model, np.array(["right", "left"]))
     array([1., 0.])
     """
-    if model.levels is None:
+    if _are_amounts(model):
         return labels
     places = _places(model)
     observed, codes = np.unique(labels, return_inverse=True)
     numbered = np.array([places[label] for label in observed.tolist()], dtype=np.float64)
     return numbered[codes].reshape(labels.shape)
+
+
+def told_apart(model: GLM, values: Array) -> Array:
+    """Return responses ``(..., sample)`` as one label of each sample: counts of levels in words.
+
+    >>> model = GLM("side", [], family="multinomial", levels=["left", "right"])
+    >>> told_apart(model, np.array([[3.0, 0.0], [1.0, 2.0]])).tolist()
+    ['3, 1', '0, 2']
+    """
+    if not FAMILY_NAMES[model.family].counts_levels:
+        return as_labels(model, values)
+    return np.array([", ".join(f"{count:g}" for count in row) for row in values.T.tolist()])
+
+
+def _are_amounts(model: GLM) -> bool:
+    return model.levels is None or FAMILY_NAMES[model.family].counts_levels
 
 
 def with_plain_labels(dataset: xr.Dataset, response: str) -> xr.Dataset:

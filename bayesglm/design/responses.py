@@ -23,22 +23,25 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
     where = plan.name_of(neuron)
     bad = ~np.broadcast_to(family.valid(y, trials), y.shape)
     if bad.any():
-        other = _better_family(model.family, y)
+        counts_levels = family.words.counts_levels
+        other = "" if counts_levels else _better_family(model.family, y)
         raise DataError(
             f"response {model.response!r}{where}: a {model.family} response takes "
             f"{family.support}; {int(bad.sum())} values are not, the first at "
-            f"{place(bad, (plan.sample_dim,), plan.dataset)} ({y[bad][0]:g})"
-            f"{_of_trials(trials, bad)}.{other}"
+            f"{_place(plan, bad)} ({y.T[bad.T][0]:g})"
+            f"{_of_trials(None if counts_levels else trials, bad)}.{other}"
         )
     rows = design.predictors.rows
-    shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)
     counted = np.ones(len(rows), bool) if design.weights is None else design.weights[rows] > 0
     if not counted.any():
         raise DataError(
             f"weights {model.weights!r}{where} are zero for every sample in use; no sample counts."
         )
     if family.n_levels and _is_flat_in_levels(model):
-        _refuse_absent(plan, neuron, y[rows][counted])
+        _refuse_absent(plan, neuron, family.tally(y[..., rows][..., counted]))
+    if family.words.counts_levels:
+        return
+    shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)
     if np.ptp(shares[counted]) == 0 and _needs_variation(model):
         raise DataError(
             f"response {model.response!r}{where} does not vary: all {int(counted.sum())} samples "
@@ -53,10 +56,19 @@ def _is_flat_in_levels(model: GLM) -> bool:
     return isinstance(of_levels, Flat)
 
 
-def _refuse_absent(plan: Plan, neuron: int, y: Array) -> None:
+def _place(plan: Plan, bad: Array) -> str:
+    """Say where the first response is that is ``bad``, and of which level if these are counted."""
+    if bad.ndim == 1:
+        return place(bad, (plan.sample_dim,), plan.dataset)
+    first = int(np.argmax(bad[:, bad.any(axis=0)][:, 0]))
+    where = place(bad.any(axis=0), (plan.sample_dim,), plan.dataset)
+    return f"{where}, level {(plan.model.levels or ())[first]!r}"
+
+
+def _refuse_absent(plan: Plan, neuron: int, tally: Array) -> None:
     """Raise DataError where a level never occurs, of which only a prior could say something."""
     levels = plan.model.levels or ()
-    absent = np.flatnonzero(np.bincount(y.astype(np.intp), minlength=len(levels)) == 0)
+    absent = np.flatnonzero(tally == 0.0)
     if len(absent):
         raise DataError(
             f"response {plan.model.response!r}{plan.name_of(neuron)}: the level "

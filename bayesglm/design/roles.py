@@ -8,6 +8,7 @@ import xarray as xr
 from bayesglm.design.readings import Readings
 from bayesglm.design.variables import numbers, require
 from bayesglm.errors import DataError
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -29,6 +30,24 @@ def per_sample(model: GLM, readings: Readings, role: str) -> Array | None:
                 f"the first at {readings.place(bad)} ({values[bad][0]:g})."
             )
     return values
+
+
+def trials_of(model: GLM, readings: Readings) -> Array | None:
+    """Return the numbers of trials; where levels are counted, what their counts add up to."""
+    given = per_sample(model, readings, "trials")
+    if readings.response is None or not FAMILY_NAMES[model.family].counts_levels:
+        return given
+    counted = readings.response.sum(axis=0)
+    bad = np.zeros(len(counted), bool) if given is None else given != counted
+    if bad.any():
+        assert given is not None
+        raise DataError(
+            f"trials {model.trials!r} are not what the counts of {model.response!r} add up to at "
+            f"{int(bad.sum())} samples, the first at {readings.place(bad)} ({given[bad][0]:g}, and "
+            f"the counts add up to {counted[bad][0]:g}). Leave trials= out, which takes the sums, "
+            "or count the other levels, too."
+        )
+    return counted
 
 
 def known_part(model: GLM, readings: Readings) -> Array | None:

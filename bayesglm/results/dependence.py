@@ -41,7 +41,7 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     for rows in problem.design.source.ranges(ROWS):
         eta = predictors_of(rows, objective.w(mean_theta[None]))[:, 0]
         expected = objective.family.expected(eta, objective.phi(mean_theta), rows.trials)
-        residuals.append(rows.y - expected)
+        residuals.append(objective.family.numbered(rows.y) - expected)
     residual = np.concatenate(residuals)
     residual = residual - residual.mean()
     adjacent = np.diff(predictors.rows) == 1

@@ -53,10 +53,11 @@ def predict(
         term, the response are not needed); the data of the fit by default.
     kind : {"mean", "response", "linear"} or a dispersion's name
         ``"mean"`` is E[y], the binomial's expected count, of labels the probability of
-        each level along ``<response>_level``; ``"response"`` draws new responses;
-        ``"linear"`` is eta of the mean; ``"sigma"`` is gaussian's sigma of each sample, and so for
-        other dispersions, with or without a linear predictor of their own. With a history term the
-        predictions are one step ahead, given the recorded past.
+        each level along ``<response>_level``, of counts of levels the expected count of each;
+        ``"response"`` draws new responses; ``"linear"`` is eta of the mean; ``"sigma"`` is
+        gaussian's sigma of each sample, and so for other dispersions, with or without a linear
+        predictor of their own. With a history term the predictions are one step ahead, given the
+        recorded past.
     seed : int
         Seed of ``"response"``.
     quantiles : sequence of float, optional
@@ -99,6 +100,7 @@ def predict(
     dataset, dim, every = plan_prediction(plan.model, given, plan.population, len(problems))
     _check_same_neurons(problems, dataset)
     _check_same_coefficients(problems, every)
+    _check_trials(problems[0], every[0], kind)
     group = parameter_group(fit)
     wanted = _wanted(quantiles, group)
     coords: dict[str, Any] = {d: group[d] for d in ("chain", "draw") if d in group.dims}
@@ -150,7 +152,8 @@ def _levels_of(problem: Problem, kind: str) -> dict[str, Array]:
     plan, channels = problem.plan, problem.design.predictors.levels
     if kind == "linear" and channels is not None:
         return {channels.dim: channels.labels}
-    if kind == "mean" and problem.natural.family.n_levels:
+    counted = kind == "response" and problem.natural.family.words.counts_levels
+    if counted or (kind == "mean" and problem.natural.family.n_levels):
         return {f"{plan.model.response}_level": np.array(plan.model.levels)}
     return {}
 
@@ -229,7 +232,11 @@ def _blocks(
         mean = family.mean(eta, phi, trials)
         mean = np.moveaxis(mean, 0, -1) if family.n_levels else mean
         _check_finite(problem, mean, rows, "predicted mean")
-        yield part, mean if kind == "mean" else family.draw(rng, eta, phi, trials)
+        if kind == "mean":
+            yield part, mean
+            continue
+        drawn = family.draw(rng, eta, phi, trials)
+        yield part, np.moveaxis(drawn, 0, -1) if family.words.counts_levels else drawn
 
 
 def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> None:
@@ -245,6 +252,19 @@ def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> No
         "fitted to. Predict nearer to it, rescale the predictors"
         + (", or take kind='linear'." if what == "predicted mean" else ".")
     )
+
+
+def _check_trials(problem: Problem, predictors: Predictors, kind: str) -> None:
+    """Raise DataError where counts are to be expected of no one knows how many trials."""
+    model = problem.plan.model
+    counted = FAMILY_NAMES[model.family].counts_levels and kind in ("mean", "response")
+    if counted and predictors.trials is None:
+        raise DataError(
+            f"the new data lack the counts {model.response!r}, whose sums are the numbers of "
+            "trials, and without these no count is expected; give counts that add up to them (of "
+            f"one trial each for shares), name their number in the model, trials='n', or take "
+            "kind='linear'."
+        )
 
 
 def _check_same_neurons(problems: list[Problem], dataset: xr.Dataset) -> None:

@@ -13,10 +13,9 @@ import xarray as xr
 
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.design.labels import same_labels
-from bayesglm.design.response_levels import as_labels
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.samples import sample_coords
+from bayesglm.inference.problem.samples import responses_of, sample_coords
 from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.tree.opened import model_of, reopen
 
@@ -93,15 +92,12 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
             )
     response = plan.model.response
     dims = (plan.sample_dim,) if plan.population is None else (plan.sample_dim, plan.population)
-    expected = np.stack([one.design.y[predictors.rows] for one in problems], axis=-1)
-    expected = as_labels(plan.model, expected)
-    if plan.population is None:
-        expected = expected[:, 0]
+    own_dims, expected, _ = responses_of(problems)
     own = tree["observed_data"].to_dataset()
     kinds = "biuf" if plan.model.levels is None else "biufOU"
-    observed = _variable(own, "observed_data", response, dims, kinds)
+    observed = _variable(own, "observed_data", response, own_dims, kinds)
     _check_samples(own, "observed_data", problems)
-    if not np.array_equal(observed.transpose(*dims).values, expected):
+    if not np.array_equal(observed.transpose(*own_dims).values, expected):
         raise DataError(
             f"the response {response!r} differs between 'observed_data' and 'constant_data'."
         )

@@ -65,19 +65,20 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     dim = str(observed.dims[0])
     rows = fit_rows(fit)
     predicted = predict(few)[response]
-    drawn = _matrix(predict(few, kind="response", seed=seed)[response], dim)[:, rows]
-    y = observed.values if observed.ndim == 1 else observed.values[:, 0]
-    y, drawn = as_numbers(model, y), as_numbers(model, drawn)
+    simulated = predict(few, kind="response", seed=seed)[response]
     level = f"{response}_level"
     has_levels = level in predicted.dims
-    if has_levels:  # each level's share, and whether it is this that occurs
-        k = np.arange(predicted.sizes[level])[:, None]
-        each = [_matrix(predicted.isel({level: j}), dim)[:, rows] for j in k[:, 0]]
-        mean = np.concatenate(each, axis=1)
-        y = (y == k).astype(float).reshape(-1)
-        drawn = (drawn[:, None] == k).astype(float).reshape(len(drawn), -1)
+    mean = _level_by_level(predicted, level, dim, rows)
+    drawn = _level_by_level(simulated, level, dim, rows)
+    if level in observed.dims:
+        y = observed.transpose(level, dim).values.reshape(-1)
     else:
-        mean = _matrix(predicted, dim)[:, rows]
+        y = observed.values if observed.ndim == 1 else observed.values[:, 0]
+        y, drawn = as_numbers(model, y), as_numbers(model, drawn)
+        if has_levels:  # each level's share, and whether it is this that occurs
+            k = np.arange(predicted.sizes[level])[:, None]
+            y = (y == k).astype(float).reshape(-1)
+            drawn = (drawn[:, None] == k).astype(float).reshape(len(drawn), -1)
     order = equal_bins(mean.mean(axis=0))
     spread = np.array([np.quantile(drawn[:, part].mean(axis=1), BAND) for part in order])
     bins = (
@@ -109,6 +110,14 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
 def fit_rows(fit: xr.DataTree) -> Array:
     """Return the positions, among all samples, of those in use."""
     return reopen(fit)[0].design.predictors.rows
+
+
+def _level_by_level(predicted: xr.DataArray, level: str, dim: str, rows: Array) -> Array:
+    """Return predictions for some samples as ``(draws, samples)``, one level after the other."""
+    if level not in predicted.dims:
+        return _matrix(predicted, dim)[:, rows]
+    each = [predicted.isel({level: k}) for k in range(predicted.sizes[level])]
+    return np.concatenate([_matrix(one, dim)[:, rows] for one in each], axis=1)
 
 
 def _matrix(predicted: xr.DataArray, dim: str) -> Array:

@@ -61,6 +61,11 @@ class FamilyName:
     increasing: tuple[str, ...] = ()
     eta: str = "eta{index}"
 
+    @property
+    def counts_levels(self) -> bool:
+        """Whether responses are counts of each of several levels, along a dim of theirs."""
+        return self.labels is not None and self.labels.counted
+
     def link_of(self, dispersion: str) -> str:
         """Return the link of a dispersion's linear predictor."""
         place = self.dispersions.index(dispersion)
@@ -248,6 +253,12 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         notation="Categorical(softmax(eta{index}))",
         labels=Labels(each=True),
         also=("softmax", "multinomial_logit", "multinom", "mnlogit", "multiclass"),
+    ),
+    "multinomial": FamilyName(
+        links=("logit",),
+        discrete=True,
+        notation="Multinomial({trials}, softmax(eta{index}))",
+        labels=Labels(each=True, counted=True),
     ),
     "ordinal": FamilyName(
         links=("logit", "probit", "cloglog", "cauchit", "loglog"),

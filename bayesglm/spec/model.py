@@ -26,7 +26,7 @@ from bayesglm.spec.priors import (
     Flat,
     learned_scale,
 )
-from bayesglm.spec.response_levels import FIRST, Reference, check_labels
+from bayesglm.spec.response_levels import COUNTS_OF_LEVELS, FIRST, Reference, check_labels
 from bayesglm.spec.terms.levels import Levels
 from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
@@ -61,7 +61,8 @@ class GLM:
     family : str
         gaussian, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
         zero_inflated_poisson, zero_inflated_negative_binomial, hurdle_poisson, beta_binomial;
-        gamma, inverse_gaussian, exponential, weibull, beta, von_mises; categorical, ordinal.
+        gamma, inverse_gaussian, exponential, weibull, beta, von_mises; categorical, multinomial,
+        ordinal.
     link : str, optional
         The family's default by default; an unknown one is answered with those that it takes.
     prior : prior, optional
@@ -82,7 +83,9 @@ class GLM:
         is without terms (`Flat` is no penalty on sigma_intercept); terms without one get
         Normal(1/sd(x)).
     trials : str, optional
-        Binomial only, and required there: the variable with the number of trials.
+        Binomial only, and required there: the variable with the number of trials. Those of a
+        multinomial are the sums of its counts, which such a variable may say once more: new data
+        without counts then have it.
     offset : str, optional
         The variable with a known part of eta.
     exposure : str, optional
@@ -95,7 +98,9 @@ class GLM:
     levels : sequence of str, int or bool, optional
         Of a response of labels: all its levels, in their order. By default those of the data at
         the first fit, which the stored model keeps: categories of pandas in their own order, other
-        labels sorted. A bernoulli response is 1 where it is the second of two.
+        labels sorted. A bernoulli response is 1 where it is the second of two. Of a multinomial
+        response, whose counts have a dim of the levels beside the samples', those of its labels
+        that are counted, in their order.
     reference : label, optional
         The level that the others are held against, the first by default.
 
@@ -307,7 +312,11 @@ def _intercept_hint(given: object) -> str:
 
 def _check_roles(model: GLM) -> None:
     if not isinstance(model.response, str) or not model.response:
-        raise ModelError(f"response must be the name of a variable, got {shown(model.response)}.")
+        several = isinstance(model.response, (list, tuple))
+        raise ModelError(
+            f"response must be the name of a variable, got {shown(model.response)}."
+            + (f" {COUNTS_OF_LEVELS}" if several else "")
+        )
     for role in ROLES:
         name = getattr(model, role)
         if name is not None and (not isinstance(name, str) or not name):
@@ -320,7 +329,8 @@ def _check_roles(model: GLM) -> None:
             f"family {model.family!r} needs trials=, the variable with the number of trials of "
             "each sample; for 0/1 responses use family 'bernoulli'."
         )
-    if model.trials is not None and not needs_trials:
+    counts_levels = FAMILY_NAMES[model.family].counts_levels
+    if model.trials is not None and not (needs_trials or counts_levels):
         raise ModelError(
             f"trials={model.trials!r} is the count variable of a binomial, and family "
             f"{model.family!r} has none. To mark trials in time, give the data a 'trial' "

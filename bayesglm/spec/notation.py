@@ -44,7 +44,8 @@ def _likelihood_text(model: GLM, index: str) -> str:
     for name in model.predicted:
         # Not a part of another name; to regular expressions ² is a letter.
         notation = re.sub(rf"(?<![\w{{]){name}(?![A-Za-z0-9_}}])", f"{name}{index}", notation)
-    likelihood = notation.format(mu=mean, trials=f"{model.trials}{index}", index=index)
+    trials = f"{model.trials}{index}" if model.trials else f"Σₖ {model.response}{index}[k]"
+    likelihood = notation.format(mu=mean, trials=trials, index=index)
     weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
     return likelihood + weighted
 

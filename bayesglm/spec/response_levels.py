@@ -27,6 +27,10 @@ class First:
 
 FIRST = First()  # the reference where none is named
 MOST_TOLD = 8  # levels in a message: chosen
+COUNTS_OF_LEVELS = (
+    "Counts of several levels are one variable with a dim of the levels, the columns of a "
+    "DataFrame say: {'y': frame[['left', 'right']], 'x': frame['x']}."
+)
 type Reference = str | int | bool | First | None
 
 

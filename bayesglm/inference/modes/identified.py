@@ -71,7 +71,7 @@ def _rising_blocks(problem: Problem, directions: Array, of_phi: Array) -> Any:
         for rows in problem.design.source.ranges(4096):
             kept = slice(None) if counted is None else counted[rows.place]
             every = moves(rows, np.ascontiguousarray(directions.T)).swapaxes(1, 2)
-            yield rises(rows.y[kept], every[:, kept], of_phi)
+            yield rises(rows.y[..., kept], every[:, kept], of_phi)
 
     return blocks
 

@@ -40,7 +40,7 @@ def samples_of(
         return designs_of(problems), objectives
     drawn = np.sort(np.random.default_rng(0).choice(n_runs, wanted, replace=False))
     taken = take(designs_of(problems), (run * drawn[:, None] + np.arange(run)).reshape(-1))
-    alike = np.full(len(first.y), first.n_rows / (wanted * run))
+    alike = np.full(first.y.shape[-1], first.n_rows / (wanted * run))
     weights = {  # those that members share, they still do
         id(one.weights): alike if one.weights is None else alike * one.weights for one in taken
     }

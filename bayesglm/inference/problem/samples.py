@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.design.labels import coords_over
-from bayesglm.design.response_levels import as_labels
+from bayesglm.design.response_levels import as_labels, told_apart
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.names import OBSERVED, POSITION, TRIALS, WEIGHTS
@@ -56,7 +56,7 @@ def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
         values = np.stack([column[rows] for column in columns], axis=-1)
         return (dims, values if plan.population is not None else values[..., 0])
 
-    coords[OBSERVED] = per_sample([as_labels(plan.model, one.design.y) for one in problems])
+    coords[OBSERVED] = per_sample([told_apart(plan.model, one.design.y) for one in problems])
     designs = [problem.design for problem in problems]
     counts = {TRIALS: [d.predictors.trials for d in designs], WEIGHTS: [d.weights for d in designs]}
     for name, every in counts.items():
@@ -66,6 +66,19 @@ def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
     if dim in plan.dataset.coords and not pd.Index(coords[dim][1]).is_unique:
         coords[POSITION] = (dim, rows)
     return coords
+
+
+def responses_of(problems: list[Problem]) -> tuple[tuple[str, ...], Array, dict[str, Array]]:
+    """Return dims and values of the responses in use, as the data have them, and their levels."""
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    if FAMILY_NAMES[plan.model.family].counts_levels:
+        dim = f"{plan.model.response}_level"
+        levels = np.array(plan.model.levels)
+        return (plan.sample_dim, dim), problems[0].design.y[:, rows].T, {dim: levels}
+    values = as_labels(plan.model, np.stack([one.design.y[rows] for one in problems], axis=-1))
+    if plan.population is None:
+        return (plan.sample_dim,), values[:, 0], {}
+    return (plan.sample_dim, plan.population), values, {}
 
 
 def pairing_attrs(problems: list[Problem]) -> dict[str, Any]:

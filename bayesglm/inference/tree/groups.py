@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.design import Plan
 from bayesglm.design.door import SAMPLE_DIM
-from bayesglm.design.response_levels import as_labels
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import (
     pairing_attrs,
     pairing_coords,
+    responses_of,
     sample_coords,
 )
 from bayesglm.inference.tree.named import lead_coords, named_dataset
@@ -54,15 +53,9 @@ def _version() -> str:
 
 
 def _observed(problems: list[Problem]) -> xr.Dataset:
-    plan: Plan = problems[0].plan
-    rows = problems[0].design.predictors.rows
-    values = np.stack([problem.design.y[rows] for problem in problems], axis=-1)
-    values = as_labels(plan.model, values)
-    name, dim = plan.model.response, plan.sample_dim
-    coords = sample_coords(problems)
-    if plan.population is None:
-        return named_dataset({name: (dim, values[:, 0])}, coords)
-    return named_dataset({name: ((dim, plan.population), values)}, coords)
+    dims, values, levels = responses_of(problems)
+    name = problems[0].plan.model.response
+    return named_dataset({name: (dims, values)}, sample_coords(problems) | levels)
 
 
 def _kept(dataset: xr.Dataset) -> xr.Dataset:

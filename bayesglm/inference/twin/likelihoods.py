@@ -179,6 +179,12 @@ def _categorical(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor)
     return {"distribution": "Categorical", "logit_p": eta}
 
 
+def _multinomial(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    import pytensor.tensor as pt
+
+    return {"distribution": "Multinomial", "n": trials, "p": pt.special.softmax(eta, axis=-1)}
+
+
 def _ordinal(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
     import pytensor.tensor as pt
 
@@ -221,5 +227,6 @@ LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "beta": _beta,
     "von_mises": _von_mises,
     "categorical": _categorical,
+    "multinomial": _multinomial,
     "ordinal": _ordinal,
 }

@@ -92,7 +92,7 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         }
         for name, line in zip(model.predicted, first.design.predictors.lines[1:], strict=True):
             phi[name] = _predicted(problems, name, line, population, units or {})
-        dims = (sample, *population)
+        dims: tuple[str, ...] = (sample, *population)
         channels = first.design.predictors.levels
         if not model.terms:
             # Without terms nothing gives eta the samples' length.
@@ -100,9 +100,13 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in every))
         if channels is not None:
             eta = _with_reference(model, eta)
-        trials = _row_data(problems, "trials") if model.trials else None
         link = MEANS[model.link_name]
+        if FAMILY_NAMES[model.family].counts_levels:
+            # A dim of all levels, beside that of coefficients, which the reference may lack.
+            dims = (*dims, f"{model.response}_counted")
+            made.add_coord(dims[-1], np.array(model.levels))
         observed = pm.Data(f"{model.response}_data", _responses(problems), dims=dims)
+        trials = _row_data(problems, "trials") if model.trials else observed.sum(axis=-1)
         stated = LIKELIHOODS[model.family](link, eta, phi, trials)
         likelihood = _observed(made, stated, model.response, observed=observed, dims=dims)
         if model.weights is not None:
@@ -279,7 +283,8 @@ def _row_data(problems: list[Problem], role: str) -> Tensor:
 
 
 def _responses(problems: list[Problem]) -> np.ndarray:
-    values = [problem.design.y[problem.design.predictors.rows] for problem in problems]
+    """Return the responses ``(sample[, neuron])``, or counts ``(sample, level)``."""
+    values = [problem.design.y[..., problem.design.predictors.rows].T for problem in problems]
     if FAMILY_NAMES[problems[0].plan.model.family].discrete:
         values = [value.astype(np.int64) for value in values]
     return values[0] if problems[0].plan.population is None else np.stack(values, axis=-1)

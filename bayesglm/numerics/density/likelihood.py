@@ -70,7 +70,7 @@ class Rowwise:
         def work(run: Iterable[Rows]) -> float:
             total = 0.0
             for rows in run:
-                values = np.broadcast_to(self.family.constant(rows.y, rows.trials), rows.y.shape)
+                values = np.broadcast_to(self.family.constant(rows.y, rows.trials), len(rows))
                 total += float(_times(values, rows.weights).sum())
             return total
 
@@ -86,7 +86,7 @@ class Rowwise:
             if len(self.family.channels) > 1:
                 every = list(self.family.every_phi(predictors(rows, w[None])[:, 0], phi))
             values = self.family.saturated(rows.y, every, rows.trials)
-            values = np.broadcast_to(values, rows.y.shape)
+            values = np.broadcast_to(values, len(rows))
             total += float(_times(values, rows.weights).sum())
         return total
 
@@ -242,12 +242,12 @@ def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -
     if weights is not None and not np.all(weights > 0):
         # What is counted zero times counts nothing, however infinite.
         counted = np.flatnonzero(weights)
-        y, weights = y[counted], weights[counted]
+        y, weights = y[..., counted], weights[counted]
         trials = None if trials is None else trials[counted]
         offset = offset[counted] if isinstance(offset, np.ndarray) else offset
     W = lines(rows, W)
     every = [(run, np.asarray(X[counted], dtype=np.float64).T) for run, X in matrices(rows)]
-    eta = np.empty((len(every), min(SOME_W, len(W)), len(y)))
+    eta = np.empty((len(every), min(SOME_W, len(W)), y.shape[-1]))
     for start in range(0, len(W), SOME_W):
         some = slice(start, min(start + SOME_W, len(W)))
         here = eta[:, : some.stop - start]

@@ -116,7 +116,7 @@ def multinomial(n_levels: int, reference: int | None = 0) -> Family:
         cdf=_no_order,
         survival=_no_order,
         valid=_valid,
-        support="non-negative integers, one of each level",
+        support="non-negative integers, a count of each level",
         n_levels=n_levels,
         shares_columns=True,
         starts=lambda y: log_shares(y.sum(axis=-1), channels, reference),

@@ -90,7 +90,8 @@ class Family:
       of levels without an order, by their numbers.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `dispersions`: their records, in the order of the vocabulary.
-    - `n_levels`: how many levels the response has; 0 of one that is a number.
+    - `n_levels`: how many levels the response has; 0 of one that is a number. Counts of levels are
+      ``(levels, ..., rows)``.
     - `shares_columns`: whether all channels have the columns of the first, each its coefficients.
     - `starts(y)`: the linear predictors ``(channels,)`` from which solvers start, where channels
       share their columns; None elsewhere.
@@ -175,6 +176,16 @@ class Family:
         """log p(y | eta, phi) and its derivatives, elementwise."""
         kernel = self.kernel(y, eta, phi, trials, 2)
         return kernel._replace(value=kernel.value + self.constant(y, trials))
+
+    def numbered(self, y: Array) -> Array:
+        """Return responses as the numbers ``(..., rows)`` of which `expected` is the mean."""
+        return np.tensordot(np.arange(self.n_levels), y, 1) if self.words.counts_levels else y
+
+    def tally(self, y: Array) -> Array:
+        """Return how often each level occurs in responses ``(..., rows)`` with levels."""
+        if self.words.counts_levels:
+            return y.sum(axis=-1)
+        return np.bincount(y.astype(np.intp), minlength=self.n_levels).astype(np.float64)
 
     def expected(self, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """E[y] ``(..., rows)``, of a response with levels that of their numbers."""

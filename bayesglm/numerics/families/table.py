@@ -12,6 +12,7 @@ from bayesglm.numerics.families.gamma import GAMMA
 from bayesglm.numerics.families.gaussian import GAUSSIAN
 from bayesglm.numerics.families.hurdle import HURDLE_POISSON
 from bayesglm.numerics.families.inverse_gaussian import INVERSE_GAUSSIAN
+from bayesglm.numerics.families.multinomial import multinomial
 from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.negative_binomial1 import NEGATIVE_BINOMIAL1
 from bayesglm.numerics.families.ordinal import ordinal
@@ -51,5 +52,6 @@ FAMILIES: dict[tuple[str, str], Family] = {(one.name, one.link): one for one in 
 # Records of responses with levels: made for a number of levels, and the number of the reference.
 OF_LEVELS: dict[tuple[str, str], Callable[[int, int | None], Family]] = {
     ("categorical", "logit"): categorical,
+    ("multinomial", "logit"): multinomial,
     **{("ordinal", link): partial(ordinal, link) for link in FAMILY_NAMES["ordinal"].links},
 }

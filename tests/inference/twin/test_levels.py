@@ -17,6 +17,8 @@ DATA = pd.DataFrame(RNG.normal(size=(N, 2)), columns=["u", "v"]).assign(
     g=RNG.integers(0, 3, N),
     wt=RNG.choice([0.5, 1.0, 2.0], N),
 )
+COUNTS = RNG.integers(0, 4, (N, 3))
+MAPPING = {"y": COUNTS, **{name: DATA[name].to_numpy() for name in DATA}}
 COLUMNS = bg.Linear(("u", "v"), name="x", prior=bg.ridge(1.0))
 MODELS = {
     "weights": bg.GLM("label", COLUMNS, family="categorical", weights="wt"),
@@ -24,6 +26,8 @@ MODELS = {
         "label", [COLUMNS, bg.Group("g", slopes="u")], family="categorical", reference="b"
     ),
     "symmetric": bg.GLM("label", COLUMNS, family="categorical", reference=None),
+    "counts": bg.GLM("y", ["u", "v"], family="multinomial", weights="wt", prior=bg.ridge(1.0)),
+    "symmetric counts": bg.GLM("y", bg.Group("g"), family="multinomial", reference=None),
     "flat cutpoints": bg.GLM("grade", COLUMNS, family="ordinal", dispersion=bg.Flat()),
     **{
         link: bg.GLM("grade", COLUMNS, family="ordinal", link=link)
@@ -35,7 +39,8 @@ MODELS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_twin_has_the_same_density_and_gradient(name):
-    problem, twin = open_problems(MODELS[name], DATA)[0], bg.to_pymc(MODELS[name], DATA)
+    data = MAPPING if MODELS[name].response == "y" else DATA
+    problem, twin = open_problems(MODELS[name], data)[0], bg.to_pymc(MODELS[name], data)
     objective, registry = problem.unconstrained, problem.natural.registry
     theta = 0.3 * np.random.default_rng(1).normal(size=objective.size)
     point, order = {}, []
