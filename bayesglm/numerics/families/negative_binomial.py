@@ -54,17 +54,21 @@ def large_counts(value: Array, y: Array, log_mu: Array, alpha: Array | float) ->
 
     The share of mu is its distance from the maximum at mu = y. With u = log(mu / y), p = alpha /
     (alpha + y) and q = 1 - p, the log of (alpha + mu) / (alpha + y) is log(1 + q (e^u - 1)), or
-    u + log(1 + p (e^-u - 1)), of which one is the smaller.
+    u + log(1 + p (e^-u - 1)), of which one is the smaller. Where next to nothing is left of the 1,
+    that is log(p + q e^u), or u + log(q + p e^-u), a sum of two exponentials.
     """
     if np.max(y, initial=0.0) <= LARGE_COUNT:
         return value
     large = np.greater(y, LARGE_COUNT)
     count = np.where(large, y, 1.0)
     total, u = alpha + count, log_mu - np.log(count)
-    upward = np.where(np.less(alpha, count), u > -30.0, u > 30.0)
-    with np.errstate(over="ignore", invalid="ignore"):
+    log_p, log_q = -np.log1p(count / alpha), -np.log1p(alpha / count)
+    upward = np.where(np.less(alpha, count), u > log_p - 30.0, u > 30.0 - log_q)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         rise = np.where(upward, alpha * np.expm1(-u), count * np.expm1(u)) / total
-        fall = np.where(upward, -alpha * u, count * u) - total * np.log1p(rise)
+        summed = np.logaddexp(*np.where(upward, (log_q, log_p - u), (log_p, log_q + u)))
+        log_rise = np.where(rise < -0.5, summed, np.log1p(rise))
+        fall = np.where(upward, -alpha * u, count * u) - total * log_rise
     return np.where(large, of_alpha(np.asarray(alpha), count, 0)[0] + fall, value)
 
 

@@ -405,6 +405,20 @@ def test_bernoulli_is_binomial_with_one_trial():
             np.testing.assert_allclose(a, b, rtol=1e-14)
 
 
+@pytest.mark.parametrize("y", [11_080.0, 6e8])
+@pytest.mark.parametrize("eta", [-80.0, -3.0, 60.0, 124.6, 290.0])
+@pytest.mark.parametrize("log_alpha", [-28.0, -9.0, 25.0, 62.0, 103.0])
+def test_large_counts_keep_their_digits_however_far_their_mean(y, eta, log_alpha):
+    alpha = float(np.exp(log_alpha))
+    family = FAMILIES["negative_binomial", "log"]
+    found = family.log_likelihood(np.array([y]), np.array([[eta]]), (alpha,), None)[0]
+    with mp.workdps(200):
+        total, mu = mp.mpf(alpha) + y, mp.exp(mp.mpf(eta))
+        expected = mp.loggamma(total) - mp.loggamma(alpha) - mp.loggamma(y + 1.0)
+        expected += y * mp.mpf(eta) + alpha * mp.log(alpha) - total * mp.log(alpha + mu)
+    assert found == pytest.approx(float(expected), rel=1e-9)
+
+
 @pytest.mark.parametrize("n", [16.0, 40.0, 5e3, 1e6, 1e12])
 @pytest.mark.parametrize("share", [0.0, 1e-9, 0.01, 0.5, 0.99, 1.0])
 def test_binomial_probabilities_of_large_counts(n, share):
