@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bayesglm as bg
+from calibration.likelihoods import LIKELIHOODS, Likelihood
 
 Array = np.ndarray
 type Parameters = dict[str, Any]  # arrays, or floats for the truth's scalars
@@ -20,16 +21,21 @@ COLUMNS = ("x1", "x2", "x3")
 N_ROWS = 60
 N_LEVELS, ROWS_PER_LEVEL = 8, 10
 MOST_TRIALS = 8
-INTERCEPT = bg.Normal(1.0, loc=0.5)
 SIGMA_DF = 4.0
 
 
 class World(NamedTuple):
-    """How parameters are drawn, and the model that says so."""
+    """How coefficients are drawn, and the model that says so.
+
+    A `draw` also gives a sigma, which a family without one does not take. Of a `predicted` world
+    the family's first dispersion has a linear predictor, of x1 under ``predicted`` as a prior.
+    """
 
     draw: Callable[[np.random.Generator], Parameters]
     terms: tuple[bg.Linear | bg.Group, ...]
-    dispersion: bg.HalfStudentT | bg.HalfNormal
+    sigma: bg.HalfStudentT | bg.HalfNormal
+    intercept: bg.Normal = bg.Normal(1.0, loc=0.5)
+    predicted: bg.Normal | None = None
 
 
 class Simulated(NamedTuple):
@@ -52,28 +58,52 @@ class Cell:
         """The cell's name on the command line and in the table."""
         return f"{self.family}-{self.prior}-{self.method}"
 
+    @property
+    def has_sigma(self) -> bool:
+        """Whether its dispersion is the world's sigma."""
+        return self.family == "gaussian"
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """How its responses are drawn, and how likely they are."""
+        return LIKELIHOODS[self.family]
+
     def model(self) -> bg.GLM:
         """Return the model whose posterior is checked, proper in every parameter."""
         world = WORLDS[self.prior]
-        return bg.GLM(
-            "y",
-            world.terms,
-            family=self.family,
-            intercept=INTERCEPT,
-            dispersion=world.dispersion if self.family == "gaussian" else None,
-            trials="trials" if self.family == "binomial" else None,
-        )
+        stated = {name: one.prior for name, one in self.likelihood.dispersions.items()}
+        if self.has_sigma:
+            stated["sigma"] = world.sigma
+        if world.predicted is not None:
+            first = next(iter(stated))
+            # Its intercept has the family's default prior, the one that stands here.
+            stated[first] = [bg.Linear("x1", prior=world.predicted)]
+        options = {"intercept": world.intercept, **self.likelihood.options}
+        return bg.GLM("y", world.terms, family=self.family, dispersion=stated or None, **options)
 
     def simulate(self, rng: np.random.Generator) -> Simulated:
         """Draw parameters from the prior, predictors, and responses given both."""
-        truth = WORLDS[self.prior].draw(rng)
-        if self.family != "gaussian":
-            del truth["sigma"]
+        likelihood, world = self.likelihood, WORLDS[self.prior]
+        each = [world.draw(rng) for _ in range(likelihood.n_predictors)]
+        truth = (
+            each[0] if len(each) == 1 else {k: np.stack([one[k] for one in each]) for k in each[0]}
+        )
+        sigma = truth.pop("sigma")
+        if likelihood.options.get("intercept", world.intercept) is None:
+            del truth["intercept"]
+        if self.has_sigma:
+            truth["sigma"] = sigma
+        truth |= {name: one.draw(rng) for name, one in likelihood.dispersions.items()}
+        if world.predicted is not None:
+            first = next(iter(likelihood.dispersions))
+            truth[f"{first}_intercept"] = np.log(truth.pop(first))
+            truth[f"{first}_x1"] = world.predicted.scale * rng.normal()
         data = _predictors(rng, self.prior)
-        eta = linear_predictor(data, truth)
-        if self.family == "binomial":
-            data["trials"] = rng.integers(1, MOST_TRIALS + 1, len(eta))
-        return Simulated({**data, "y": _respond(rng, self.family, eta, data, truth)}, truth)
+        n_rows = len(data["x1"])
+        if "trials" in likelihood.options:
+            data["trials"] = rng.integers(1, MOST_TRIALS + 1, n_rows)
+        eta, phi = linear_predictor(data, truth), dispersions(self.family, data, truth)
+        return Simulated({**data, "y": likelihood.respond(rng, eta, data, phi)}, truth)
 
     def fit(self, data: dict[str, Array], draws: int, chains: int, seed: int) -> Any:
         """Sample the posterior by the cell's method."""
@@ -102,6 +132,11 @@ def _group(rng: np.random.Generator) -> Parameters:
     }
 
 
+def _few(rng: np.random.Generator, scale: float) -> Parameters:
+    intercept, *w = scale * rng.normal(size=4)
+    return {"intercept": intercept, "w": np.array(w), "sigma": abs(rng.normal())}
+
+
 def _linear(columns: tuple[str, ...], prior: bg.Normal | bg.Laplace) -> bg.Linear:
     return bg.Linear(columns, name="w", prior=prior)
 
@@ -125,55 +160,93 @@ WORLDS = {
         ),
         bg.HalfNormal(1.0),
     ),
+    "predicted": World(
+        partial(_few, scale=0.5),
+        (_linear(COLUMNS, bg.Normal(0.5)),),
+        bg.HalfNormal(1.0),
+        bg.Normal(0.5),
+        predicted=bg.Normal(0.5),
+    ),
+    "mild": World(
+        partial(_few, scale=0.3),
+        (_linear(COLUMNS, bg.Normal(0.3)),),
+        bg.HalfNormal(1.0),
+        bg.Normal(0.3),
+    ),
 }
-FAMILIES = ("gaussian", "bernoulli", "binomial", "poisson")
 METHODS: dict[str, Callable[..., Any]] = {
     "fit": bg.fit,
     "nuts": partial(bg.fit_mcmc, engine="native"),
 }
-CELLS = {
-    cell.name: cell
-    for cell in (
-        Cell(family, prior, method) for method in METHODS for prior in WORLDS for family in FAMILIES
-    )
-}
+# Families that are simulated under every prior; of the others one says most.
+THOROUGH = ("gaussian", "bernoulli", "binomial", "poisson")
+# Responses next to the ends of their range are no floats of their own, where effects are large.
+MILD = ("beta",)
+BESIDE = (
+    ("negative_binomial", "group"),
+    ("gamma", "group"),
+    ("negative_binomial", "predicted"),
+    ("weibull", "predicted"),
+)
+PAIRS = (
+    *((family, prior) for prior in ("normal", "laplace", "group") for family in THOROUGH),
+    *(
+        (family, "mild" if family in MILD else "normal")
+        for family in LIKELIHOODS
+        if family not in THOROUGH
+    ),
+    *BESIDE,
+)
+CELLS = {cell.name: cell for cell in (Cell(*pair, method) for method in METHODS for pair in PAIRS)}
 
 
 def linear_predictor(data: dict[str, Array], parameters: Parameters) -> Array:
     """Return eta, ``(..., rows)``, for parameters with any leading dims."""
     w = parameters["w"]
     X = np.stack([data[name] for name in COLUMNS[: w.shape[-1]]])
-    eta = np.asarray(parameters["intercept"])[..., None] + w @ X
+    eta = np.asarray(parameters.get("intercept", 0.0))[..., None] + w @ X
     return eta + parameters["g"][..., data["g"]] if "g" in parameters else eta
+
+
+def dispersions(family: str, data: dict[str, Array], parameters: Parameters) -> Parameters:
+    """Return every dispersion of a family, each with an axis for the rows behind."""
+    names = ("sigma",) if family == "gaussian" else tuple(LIKELIHOODS[family].dispersions)
+    return {name: _along_rows(name, data, parameters) for name in names}
+
+
+def _along_rows(name: str, data: dict[str, Array], parameters: Parameters) -> Array:
+    if name in parameters:
+        return np.asarray(parameters[name])[..., None]
+    first, slope = (
+        np.asarray(parameters[f"{name}_{part}"])[..., None] for part in ("intercept", "x1")
+    )
+    return np.exp(first + slope * data["x1"])
 
 
 def quantities(cell: Cell, data: dict[str, Array], parameters: Parameters) -> dict[str, Array]:
     """Return every scalar whose rank is taken, each with the parameters' leading dims.
 
-    All parameters, of the levels the first only; and the log-likelihood, which looks at all of
-    them and the data at once (Modrák et al. 2025), up to a constant in the data.
+    All parameters, of the levels the first only, of a group and of a response; and the
+    log-likelihood, which looks at all of them and the data at once (Modrák et al. 2025), up to a
+    constant in the data.
     """
-    found = {"intercept": np.asarray(parameters["intercept"])}
-    w = parameters["w"]
-    found |= {name: w[..., k] for k, name in enumerate(COLUMNS[: w.shape[-1]])}
-    for name in ("sigma", "g_scale"):
-        if name in parameters:
-            found[name] = np.asarray(parameters[name])
-    if "g" in parameters:
-        found["g[0]"] = parameters["g"][..., 0]
-    return found | {"log_likelihood": _log_likelihood(cell.family, data, parameters)}
-
-
-def _log_likelihood(family: str, data: dict[str, Array], parameters: Parameters) -> Array:
-    y, eta = data["y"], linear_predictor(data, parameters)
-    if family == "gaussian":
-        sigma = np.asarray(parameters["sigma"])[..., None]
-        each = -0.5 * ((y - eta) / sigma) ** 2 - np.log(sigma)
-    elif family == "poisson":
-        each = y * eta - np.exp(eta)
-    else:
-        each = y * eta - data.get("trials", 1) * np.logaddexp(0.0, eta)
-    return each.sum(axis=-1)
+    several = cell.likelihood.n_predictors > 1
+    found = {}
+    for name, value in parameters.items():
+        value = np.asarray(value)
+        if several:  # of the first linear predictor
+            value = value[..., 0, :] if name == "w" else value[..., 0]
+        if name == "w":
+            found |= {one: value[..., k] for k, one in enumerate(COLUMNS[: value.shape[-1]])}
+        elif name == "g":
+            found["g[0]"] = value[..., 0]
+        elif name == "cutpoint":
+            found |= {f"cutpoint[{k}]": value[..., k] for k in range(value.shape[-1])}
+        else:
+            found[name] = value
+    eta, phi = linear_predictor(data, parameters), dispersions(cell.family, data, parameters)
+    each = cell.likelihood.log_density(data["y"], eta, data, phi)
+    return found | {"log_likelihood": each.sum(axis=-1)}
 
 
 def _predictors(rng: np.random.Generator, prior: str) -> dict[str, Array]:
@@ -183,17 +256,3 @@ def _predictors(rng: np.random.Generator, prior: str) -> dict[str, Array]:
         return {"x1": rng.normal(size=len(level)), "g": level}
     z = rng.normal(size=(3, N_ROWS))
     return {"x1": z[0], "x2": 0.6 * z[0] + 0.8 * z[1], "x3": 1.0 + 0.7 * z[2]}
-
-
-def _respond(
-    rng: np.random.Generator,
-    family: str,
-    eta: Array,
-    data: dict[str, Array],
-    truth: Parameters,
-) -> Array:
-    if family == "gaussian":
-        return eta + truth["sigma"] * rng.normal(size=len(eta))
-    if family == "poisson":
-        return rng.poisson(np.exp(eta))
-    return rng.binomial(data.get("trials", 1), 1.0 / (1.0 + np.exp(-eta)))

@@ -6,22 +6,26 @@ from typing import Any
 import numpy as np
 
 from calibration.bands import bands, count_below
-from calibration.cells import CELLS, FAMILIES
+from calibration.cells import CELLS
 from calibration.simulation import RANKED
 from calibration.verdict import LEVEL, POINTS, Record
 
+ACROSS = 4  # panels in a row
+
 
 def draw(records: list[Record], path: Path) -> None:
-    """Write one panel for every cell that was run: families across, priors and methods down."""
+    """Write one panel for every cell, filled where it was run, in the order of the table."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = len(CELLS) // len(FAMILIES)
-    figure = Figure(figsize=(2.6 * len(FAMILIES), 1.7 * rows + 0.6), layout="constrained")
+    rows = -(-len(CELLS) // ACROSS)
+    figure = Figure(figsize=(2.6 * ACROSS, 1.7 * rows + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, len(FAMILIES), sharex=True, sharey=True)
+    axes = figure.subplots(rows, ACROSS, sharex=True, sharey=True).ravel()
     run = {record["cell"]: record for record in records}
-    for axis, name in zip(axes.ravel(), CELLS, strict=True):
+    for axis in axes[len(CELLS) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes, CELLS, strict=False):
         axis.set_title(name, fontsize=8)
         axis.tick_params(labelsize=7)
         if name in run and run[name]["ranks"]:

@@ -6,9 +6,10 @@ from matplotlib.image import imread
 from scipy.stats import binomtest, norm
 
 import bayesglm as bg
+from bayesglm.spec.families import FAMILY_NAMES
 from benchmarks.facts import facts
 from calibration.bands import bands, count_below, p_value
-from calibration.cells import CELLS, METHODS, Cell, quantities
+from calibration.cells import CELLS, METHODS, THOROUGH, Cell, quantities
 from calibration.figure import draw
 from calibration.simulation import CHAINS, ENOUGH, LONGER, RANKED, simulate
 from calibration.table import render
@@ -88,6 +89,22 @@ def test_wrong_posteriors_leave_the_bands(wrong):
 def small(cell, n=50):
     """Return the record of a small calibration."""
     return judge(cell.name, [simulate(cell, index, draws=250) for index in range(n)])
+
+
+# A cell of every family, of so few simulations that only what is plainly wrong is seen.
+OTHERS = [
+    name
+    for name, cell in CELLS.items()
+    if cell.method == "fit" and cell.prior in ("normal", "mild") and cell.family not in THOROUGH
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_posterior_of_any_family_is_plainly_wrong(name):
+    record = small(CELLS[name], 15)
+    assert not record["failures"]
+    assert record["p"] > RARELY
 
 
 @pytest.mark.slow
@@ -171,12 +188,15 @@ def test_truths_have_the_models_parameters(name):
     cell = CELLS[name]
     simulated = cell.simulate(np.random.default_rng(0))
     best = quantities(cell, simulated.data, simulated.truth)
-    assert set(best) >= {"intercept", "x1", "log_likelihood"}
-    assert ("sigma" in best) == (cell.family == "gaussian")
+    assert set(best) >= {"x1", "log_likelihood"}
+    has_cutpoints = bool(FAMILY_NAMES[cell.family].increasing)
+    assert ("intercept" in best) != has_cutpoints
+    parts = {name.split("_")[0].split("[")[0] for name in best}
+    assert parts >= set(FAMILY_NAMES[cell.family].dispersions)
     assert ("g_scale" in best) == (cell.prior == "group")
     # Leading dims are those of draws, and each draw is looked at for itself.
     stacked = {
-        key: np.stack([[value, value + 1.0]] * CHAINS) for key, value in simulated.truth.items()
+        key: np.stack([[value, value + 0.01]] * CHAINS) for key, value in simulated.truth.items()
     }
     drawn = quantities(cell, simulated.data, stacked)
     for key, value in best.items():
