@@ -5,7 +5,8 @@ A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation
 a response with a unit whose link keeps it, else 1. Terms of other parameters than the mean get
 Normal(1 / s_x) on their link. Frequency weights count in both, so that a
 row of weight 2 is the row twice; lagged predictors are measured over all samples. A dispersion gets
-what its family's record says. A flat intercept of a direction is flat on the circle, Cauchy(0, 1)
+what its family's record says; that of cutpoints is said of predictors at their means, and carried
+to where they are zero. A flat intercept of a direction is flat on the circle, Cauchy(0, 1)
 on the tangent of half the angle. The effects of a factor's levels get
 Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. Sources:
 Gabry & Goodrich 2020, "Prior distributions for rstanarm models"; Capretto et al. 2022, section 3.
@@ -32,6 +33,7 @@ from bayesglm.spec.priors import (
     DispersionPrior,
     Flat,
     StudentT,
+    learned_scale,
 )
 from bayesglm.spec.terms.term import settled
 
@@ -47,7 +49,7 @@ def resolve(plan: Plan) -> Plan:
         for place, (term, block) in enumerate(zip(model.every_term, blocks, strict=True))
     ]
     names = FAMILY_NAMES[model.family].dispersions
-    dispersion = {name: _settled_dispersion(plan, name) for name in names}
+    dispersion = {name: _settled_dispersion(plan, name, terms) for name in names}
     intercept = model.intercept
     if isinstance(intercept, Flat) and LINK_NAMES[model.link_name].is_turn:
         intercept = StudentT(1.0, df=1.0)
@@ -55,17 +57,20 @@ def resolve(plan: Plan) -> Plan:
     return replace(plan, model=model.with_terms(terms, prior=None))
 
 
-def _settled_dispersion(plan: Plan, name: str) -> Any:
-    """Return what is said of a dispersion, its own default prior where that says nothing."""
+def _settled_dispersion(plan: Plan, name: str, terms: list[Any]) -> Any:
+    """Return what is said of a dispersion, its own default prior where that says nothing.
+
+    The terms are those of the model, with their priors.
+    """
     stated = plan.model.dispersion_of(name)
     if stated is None:
-        return _default_dispersion(plan, name)
+        return _default_dispersion(plan, name, terms)
     if name in plan.model.predicted and stated.prior is None:
-        return replace(stated, prior=_default_dispersion(plan, name))
+        return replace(stated, prior=_default_dispersion(plan, name, terms))
     return stated
 
 
-def _default_dispersion(plan: Plan, name: str) -> DispersionPrior:
+def _default_dispersion(plan: Plan, name: str, terms: list[Any]) -> DispersionPrior:
     """Return the default prior of one of the family's dispersions."""
     record = plain_family_of(plan.model).dispersion_named(name)
     numbers: list[dict[str, float]] = []
@@ -79,9 +84,36 @@ def _default_dispersion(plan: Plan, name: str) -> DispersionPrior:
                 f"or fix the noise ({fixed}, say)."
             )
         kind, of_neuron = record.default(Spread(mean, sd))
+        if name in FAMILY_NAMES[plan.model.family].increasing:
+            of_neuron = _carried_from_means(design, of_neuron, terms)
         numbers.append(of_neuron)
     noun = next(noun for noun in (*DISPERSION_PRIORS, *CUTPOINT_PRIORS) if noun.__name__ == kind)
     return noun(**{key: _for_neurons(plan, [one[key] for one in numbers]) for key in numbers[0]})
+
+
+def _carried_from_means(design: Design, numbers: dict[str, Any], terms: list[Any]) -> dict:
+    """Return numbers of a prior of cutpoints, said of predictors at their means.
+
+    From there to where predictors are zero cutpoints move by mean(o) + mean(x)'w, o being the
+    offset: their centres go along with the one, and the scales grow by the other's.
+    """
+    predictors, moved = design.predictors, 0.0
+    weights = None if design.weights is None else design.weights[predictors.rows]
+    if predictors.offset is not None:
+        moved = float(np.average(predictors.offset[predictors.rows], weights=weights))
+    variance = numbers["scale"] ** 2
+    for term, block in zip(terms, predictors.of_mean, strict=False):
+        if block.codes is not None:  # effects of levels lie around zero
+            continue
+        values = np.asarray(block.signal)[predictors.rows]
+        means = np.average(values, axis=0, weights=weights)
+        sds = _sd_of_predictor(block, design)
+        own = DEFAULT_SCALE / np.where(sds > 0.0, sds, np.inf)
+        stated = vars(term.prior).get("scale")
+        if stated is not None and learned_scale(term.prior) is None:
+            own = np.maximum(own, np.max(stated))
+        variance += float(np.sum((means * own) ** 2)) * (block.size // len(means))
+    return {**numbers, "loc": numbers["loc"] + moved, "scale": float(np.sqrt(variance))}
 
 
 def data_scale(plan: Plan, place: int) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
@@ -158,3 +159,37 @@ def test_columns_that_channels_share_are_told_once(third):
     with pytest.raises(bg.DataError, match="linear combinations of other columns") as error:
         bg.fit_map(bg.GLM("label", [term], family="categorical"), DATA.assign(z=third))
     assert str(error.value).count("label_level") == 1
+
+
+@pytest.mark.parametrize("prior", [None, bg.Normal(3.0)])
+def test_default_cutpoints_are_said_of_predictors_at_their_means(prior):
+    terms = [bg.Linear("u", prior=prior), bg.Lagged("v", lags=2, prior=prior)]
+    far = DATA.assign(u=DATA["u"] + 300.0, v=DATA["v"] - 50.0, o=7.0)
+    model = bg.GLM("grade", terms, family="ordinal", offset="o")
+    fit = bg.fit_map(model, far)
+    stored = vars(bg.GLM.from_json(fit.attrs["model"]).dispersion)
+    np.testing.assert_allclose(stored["loc"], 7.0 + np.log([1 / 3, 1.0, 3.0]), atol=1e-9)
+    u, v = far["u"].to_numpy()[1:], far["v"].to_numpy()
+    of_u, of_v = (max(2.5 / x.std(), 0.0 if prior is None else 3.0) for x in (u, v))
+    reach = (u.mean() * of_u) ** 2 + 2 * (v[1:].mean() * of_v) ** 2
+    assert stored["scale"] == pytest.approx(np.sqrt(2.5**2 + reach), rel=1e-12)
+    near = bg.fit_map(model, DATA.assign(o=0.0))["map"]
+    for name in ("u", "v"):
+        np.testing.assert_allclose(fit["map"][name], near[name], atol=0.02)
+
+
+def test_the_density_of_cutpoints_has_the_probability_of_their_order():
+    data = {"grade": np.repeat([0, 1, 2], [3, 4, 2])}
+    prior = bg.Normal(1.5, loc=(-0.5, 0.3))
+    fit = bg.fit_map(bg.GLM("grade", [], family="ordinal", dispersion=prior), data)
+    cuts = fit["map"]["cutpoint"].values
+    shares = np.diff(np.r_[0.0, 1 / (1 + np.exp(-cuts)), 1.0])
+    known = [3, 4, 2] @ np.log(shares) + norm.logpdf(cuts, [-0.5, 0.3], 1.5).sum()
+    known -= norm.logcdf(0.8 / (1.5 * np.sqrt(2.0)))
+    assert fit.attrs["log_posterior"] == pytest.approx(known, rel=1e-12)
+
+
+def test_cutpoints_that_cannot_increase_are_refused():
+    prior = bg.Normal(0.1, loc=(5.0, 0.0, -5.0))
+    with pytest.raises(bg.ModelError, match="give cutpoints a loc that increases"):
+        bg.fit_map(bg.GLM("grade", [RIDGE], family="ordinal", dispersion=prior), DATA)

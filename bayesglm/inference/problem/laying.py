@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayesglm.design.design import Plan, Predictors, family_of
+from bayesglm.errors import ModelError
 from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.laying_priors import (
     learned_scales,
@@ -15,11 +16,16 @@ from bayesglm.inference.problem.laying_priors import (
     numbers_of_neuron,
 )
 from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.theta.registry import Parameter, Theta
+from bayesglm.numerics.theta.registry import OwnPrior, Parameter, Theta
 from bayesglm.numerics.theta.transforms import SUPPORTS, linear
 from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.response_levels import between_levels
+
+# Logarithm of the probability that independent numbers increase, down to which it is computed well;
+# where two normal centres fall by 20 scales it is -104.
+LEAST_LOG_SHARE = -110.0
 
 
 def lay_theta(plan: Plan, neuron: int, predictors: Predictors) -> Theta:
@@ -110,8 +116,22 @@ def _dispersions(plan: Plan, neuron: int) -> list[Parameter]:
         else:
             kind, numbers = said(stated)
             given = numbers_of_neuron(plan, neuron, name, numbers, own.shape)
-            parameters.append(replace(own, prior=Distribution(kind, given)))
+            prior: OwnPrior = Distribution(kind, given)
+            if name in family.words.increasing:
+                prior = _increasing(plan, neuron, own, Distribution(kind, given))
+            parameters.append(replace(own, prior=prior))
     return parameters
+
+
+def _increasing(plan: Plan, neuron: int, own: Parameter, apart: Distribution) -> Increasing:
+    """Return a prior of numbers that increase, or raise ModelError where it says they fall."""
+    prior = Increasing(apart, own.n_natural)
+    if prior.log_share < LEAST_LOG_SHARE:
+        raise ModelError(
+            f"the prior of {own.name!r}{plan.name_of(neuron)} has a loc that falls, and a scale "
+            f"that leaves no room for values that increase; give {own.name}s a loc that increases."
+        )
+    return prior
 
 
 def _placed(parameters: Iterable[Parameter], start: int) -> list[Parameter]:

@@ -11,6 +11,8 @@ import numpy as np
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
+from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.priors import learned_scale
@@ -115,9 +117,25 @@ def dispersion(
     if own.shape:
         parameters = _parameters(problems, name, population, own.shape)
         several, dims = PRIOR_TWINS[type(prior).__name__], (*population, *own.dims)
-        return several(name, dims=dims, bounds=_increasing(problems, own), **parameters)
+        made = several(name, dims=dims, bounds=_increasing(problems, own), **parameters)
+        _add_increasing(name, every)
+        return made
     twin = _positive_twin(prior)
     return twin(name, dims=population, **_parameters(problems, name, population, ()))
+
+
+def _add_increasing(name: str, every: list[Parameter]) -> None:
+    """Make PyMC's density, which is one of numbers in any order, that of increasing ones."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    log_share = 0.0
+    for one in every:
+        assert one.prior is not None
+        apart = Distribution(one.prior.kind, one.prior.parameters)
+        log_share += Increasing(apart, one.n_natural).log_share
+    if log_share:
+        pm.Potential(f"{name}_increasing", pt.constant(-log_share, dtype="float64"))
 
 
 def carried_intercept(

@@ -1,0 +1,114 @@
+"""Priors of increasing numbers: independent ones, given that each is above the last.
+
+With densities f_1, ..., f_q the density is f_1(x_1) ... f_q(x_q) / P where x increases and 0
+elsewhere, P being the probability that independent numbers increase:
+
+    G_1(x) = integral of f_1 up to x
+    G_k(x) = integral of f_k G_(k-1) up to x
+    P      = G_q(infinity)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import legendre
+
+from bayesglm.numerics.priors.distribution import Distribution
+
+Array = np.ndarray
+NODES = 16  # of Gauss and Legendre in each panel: normal densities to the last digits
+# Edges of panels, in scales from each centre: as far as normal densities are floats, and doubled
+# further out, where of Cauchy's, with the heaviest tails of all, 1e-15 are left out.
+REACH = np.concatenate([[0.0, 0.5], np.arange(1.0, 40.0), 40.0 * 2.0 ** np.arange(46)])
+
+
+@dataclass(frozen=True, eq=False)
+class Increasing:
+    """Independent priors of numbers that increase; improper ones are left as they are.
+
+    >>> alike = Distribution("Normal", {"loc": np.zeros(3), "scale": 2.0})
+    >>> float(np.exp(Increasing(alike, 3).log_share).round(12) * 6)  # one order of six
+    1.0
+    """
+
+    apart: Distribution
+    size: int
+
+    @property
+    def kind(self) -> str:
+        """The name of the record of each number's prior."""
+        return self.apart.kind
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The numbers that these take."""
+        return self.apart.parameters
+
+    @property
+    def proper(self) -> bool:
+        """Whether the density integrates to one."""
+        return self.apart.proper
+
+    @cached_property
+    def log_share(self) -> float:
+        """The logarithm of the probability that independent numbers increase; 0 if improper."""
+        if not self.proper or self.size == 1:
+            return 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.nan_to_num(_log_share(self.apart, self.size), nan=-np.inf))
+
+    def total(self, x: Array) -> Array:
+        """Return the log density of increasing numbers ``(..., q)``."""
+        return self.apart.total(x) - self.log_share
+
+    def gradient(self, x: Array) -> Array:
+        """Return its derivatives at x ``(q,)``."""
+        return self.apart.gradient(x)
+
+    def curvature(self, x: Array) -> Array:
+        """Return its second derivatives at x ``(q,)``, as a matrix."""
+        return self.apart.curvature(x)
+
+
+def _log_share(apart: Distribution, size: int) -> float:
+    numbers = {
+        key: np.broadcast_to(np.asarray(value, dtype=np.float64), size)
+        for key, value in apart.parameters.items()
+    }
+    centre, scale = numbers["loc"], numbers["scale"]
+    either = np.concatenate([-REACH[:0:-1], REACH])
+    edges = np.unique(centre[:, None] + scale[:, None] * either)
+    half = 0.5 * np.diff(edges)
+    nodes, weights = legendre.leggauss(NODES)
+    x = edges[:-1, None] + half[:, None] * (1.0 + nodes)
+    to_node, log_total = _up_to_nodes(nodes, weights), 0.0
+    below: Array = np.ones_like(x)
+    for k in range(size):
+        own = {key: value[k] for key, value in numbers.items()}
+        mass = half[:, None] * np.exp(apart.prior.log_density(x, **own)) * below
+        of_panels = mass @ weights
+        before = np.concatenate([[0.0], np.cumsum(of_panels)])
+        # In units of the whole, which may be very little.
+        log_total += np.log(before[-1])
+        within = np.maximum(mass @ to_node.T, 0.0)  # where it is rounding
+        below = (before[:-1, None] + within) / before[-1]
+    return float(log_total)
+
+
+def _up_to_nodes(nodes: Array, weights: Array) -> Array:
+    """Return the matrix of integrals from -1 up to each node of a function's values at the nodes.
+
+    Through the series of Legendre polynomials that has these values.
+    """
+    degrees = np.arange(len(nodes))
+    values = legendre.legvander(nodes, len(nodes))
+    to_series = (degrees[:, None] + 0.5) * values[:, :-1].T * weights
+    rising = np.empty((len(nodes), len(nodes)))
+    rising[:, 0] = nodes + 1.0
+    rising[:, 1:] = (values[:, 2:] - values[:, :-2]) / (2.0 * degrees[1:] + 1.0)
+    return rising @ to_series
