@@ -10,11 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesglm import datasets
+    from bayesglm import datasets, testing
     from bayesglm.design.door import as_dataset
     from bayesglm.errors import (
         BayesGLMError,
         BayesGLMWarning,
+        ConformanceError,
         ConvergenceError,
         DataError,
         ModelError,
@@ -107,10 +108,12 @@ _HOME = {
     "plot_tuning": "show.tuning",
     "report": "show.report",
     "datasets": "datasets",
+    "testing": "testing",
     "BayesGLMError": "errors",
     "DataError": "errors",
     "ModelError": "errors",
     "ConvergenceError": "errors",
+    "ConformanceError": "errors",
     "BayesGLMWarning": "errors",
 }
 
@@ -119,6 +122,7 @@ __all__ = [
     "BayesGLMError",
     "BayesGLMWarning",
     "Beta",
+    "ConformanceError",
     "ConvergenceError",
     "DataError",
     "ElasticNet",
@@ -168,6 +172,7 @@ __all__ = [
     "ridge",
     "save",
     "smooth",
+    "testing",
     "to_pymc",
     "tune_prior",
 ]

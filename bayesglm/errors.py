@@ -32,6 +32,10 @@ class ConvergenceError(BayesGLMError):
         self.solution = solution
 
 
+class ConformanceError(BayesGLMError, AssertionError):
+    """A family does not pass its conformance test: each check that failed, and by how much."""
+
+
 class BayesGLMWarning(UserWarning):
     """A result stands, but something about it must be known before it is used."""
 

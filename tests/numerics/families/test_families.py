@@ -1,4 +1,7 @@
-"""Every family against arithmetic of many digits: values, derivatives, means, draws, responses."""
+"""Every family against arithmetic of many digits and scipy: values, derivatives, draws, responses.
+
+That its parts agree with one another is in tests/testing/test_check_family.py.
+"""
 
 import mpmath as mp
 import numpy as np
@@ -209,50 +212,6 @@ def test_cumulative_distributions_are_scipys(key):
         np.testing.assert_allclose(family.survival(*given), theirs.sf(y), rtol=1e-9)
 
 
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_cumulative_distributions_add_up_the_likelihood(key):
-    family, (y, step) = OneChannel(key), all_responses(key)
-    phi, trials = phi_of(key), trials_of(key[0])
-    eta = moderate(key, [-2.0, -0.5, 0.1, 0.8])[:, None]
-    share = np.exp(family.log_likelihood(y, eta, phi, trials))
-    cdf, below = (f(y, eta, phi, trials) for f in (family.cdf, family.below))
-    np.testing.assert_allclose(cdf + family.survival(y, eta, phi, trials), 1.0, rtol=1e-12)
-    assert np.all(np.diff(cdf, axis=1) >= -1e-15)
-    if FAMILY_NAMES[key[0]].discrete:
-        np.testing.assert_allclose(cdf - below, share, rtol=1e-9, atol=1e-12)
-        np.testing.assert_array_equal(below[:, 0], 0.0)
-    else:
-        np.testing.assert_array_equal(cdf, below)
-        grown = 0.5 * (step * share)[:, 1:] + 0.5 * (step * share)[:, :-1]
-        np.testing.assert_allclose(np.diff(cdf, axis=1)[:, 1:-1], grown[:, 1:-1], atol=3e-5)
-
-
-def all_responses(key):
-    """Every response of a family that is not all but impossible, and the step between two."""
-    words, trials = FAMILY_NAMES[key[0]], trials_of(key[0])
-
-    def is_valid(y):
-        return FAMILIES[key].valid(np.atleast_1d(y), trials)
-
-    if words.discrete:
-        y = np.arange(4000.0)
-        return y[is_valid(y)], np.ones(is_valid(y).sum())
-    if words.circular:
-        y = np.linspace(-np.pi, np.pi, 20001)
-        return y, np.r_[0.5, np.ones(19999), 0.5] * (y[1] - y[0])
-    t = np.arange(-10240, 5120) / 128.0
-    if is_valid(-1.0):
-        y, rate = np.sinh(0.2 * t + 4.0), 0.2 * np.cosh(0.2 * t + 4.0)
-    elif is_valid(40.0):
-        t = np.arange(-20480, 3328) / 256.0
-        y = rate = np.exp(t)
-    else:
-        y, rate = special.expit(t), special.expit(t) * special.expit(-t)
-    keep, weight = is_valid(y), rate * (t[1] - t[0])
-    y, weight = y[keep], weight[keep]
-    return (np.r_[0.0, y], np.r_[1.0, weight]) if is_valid(0.0) and y[0] > 0.0 else (y, weight)
-
-
 def moderate(key, eta):
     """Those linear predictors at which a link is defined, and no mean is next to an end."""
     eta = inside(key, eta)
@@ -261,21 +220,6 @@ def moderate(key, eta):
         return eta
     is_share = not FAMILIES[key].valid(np.array([1.5]), None)[0]
     return eta[np.abs(mean - 0.5) < 0.46] if is_share else eta[mean < 15.0]
-
-
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_log_likelihoods_sum_to_one_and_responses_to_their_mean(key):
-    family, (y, step) = OneChannel(key), all_responses(key)
-    eta = moderate(key, [-3.0, -2.0, -0.2, 0.3, 0.9, 1.5, 2.5])
-    phi, trials = phi_of(key), trials_of(key[0])
-    share = step[:, None] * np.exp(family.log_likelihood(y[:, None], eta, phi, trials))
-    mean = family.mean(eta, phi, trials)
-    np.testing.assert_allclose(share.sum(axis=0), 1.0, rtol=1e-12)
-    if FAMILY_NAMES[key[0]].circular:
-        direction = np.exp(1j * (y[:, None] - mean)) * share
-        np.testing.assert_allclose(direction.sum(axis=0).imag, 0.0, atol=1e-12)
-    else:
-        np.testing.assert_allclose(y @ share, mean, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
@@ -293,56 +237,6 @@ def test_log_concave_says_the_sign_of_the_curvature(key):
     assert np.all(bends <= 0.0) == family.log_concave
 
 
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_the_saturated_kernel_is_the_largest_of_all(key):
-    family, phi, trials = OneChannel(key), phi_of(key), trials_of(key[0])
-    far = np.geomspace(1e-3, 100.0, 16_001)
-    eta = inside(key, np.r_[-far[::-1], far])
-    mean = family.mean(eta, phi, trials)
-    for y in np.array(responses_of(key)):
-        kernel = family.kernel(y, eta, phi, trials, 0).value
-        left = float(family.saturated(y, phi, trials)) - np.max(kernel)
-        assert left > -1e-9
-        if mean.min() <= y <= mean.max():
-            assert left < 1e-2
-
-
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_deviances_are_proportional_to_the_powers_of_dispersions(key):
-    family, powers = OneChannel(key), FAMILY_NAMES[key[0]].deviance_powers
-    assert len(powers) == len(family.dispersions)
-    y, trials = np.array(responses_of(key)), trials_of(key[0])
-    eta = inside(key, [-1.0, 0.5])[:, None]
-
-    def deviance(phi):
-        return family.saturated(y, phi, trials) - family.kernel(y, eta, phi, trials, 0).value
-
-    for k, power in enumerate(powers):
-        phi, others = list(phi_of(key, 1.0)), phi_of(key, 3.0)
-        one, ratio = deviance(phi), others[k] / phi[k]
-        phi[k] = others[k]
-        assert power == 0.0 or np.allclose(deviance(phi), one * ratio**power, rtol=1e-10)
-
-
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_draws_have_the_mean_and_are_admissible(key):
-    family, rng = OneChannel(key), np.random.default_rng(1)
-    eta = moderate(key, [-2.0, -0.5, 0.1, 1.4])[:3]
-    eta = np.broadcast_to(eta, (40_000, len(eta)))
-    phi, trials = phi_of(key), trials_of(key[0], np.array([3.0, 7.0, 11.0])[: eta.shape[1]])
-    y = family.draw(rng, eta, phi, trials)
-    assert y.shape == eta.shape
-    assert y.dtype == np.float64
-    assert np.all(family.valid(y, trials))
-    mean = family.mean(eta[0], phi, trials)
-    away = np.sin(y - mean) if FAMILY_NAMES[key[0]].circular else y - mean
-    standard_error = y.std(axis=0) / np.sqrt(len(y))
-    error = np.abs(away.mean(axis=0))
-    assert np.all(error < 4.5 * standard_error)
-    again = family.draw(np.random.default_rng(1), eta, phi, trials)
-    np.testing.assert_array_equal(y, again)
-
-
 def test_gaussian_draws_have_the_standard_deviation_and_the_shape_of_sigma():
     draw = OneChannel(("gaussian", "identity")).draw
     sigma = np.array([[0.5], [4.0]])
@@ -358,42 +252,6 @@ def test_poisson_draws_beyond_numpys_range():
     mu = np.exp(eta)
     assert np.all(np.abs(y.mean(axis=0) - mu) < 5 * np.sqrt(mu / 400) + 1e-12 * mu)
     np.testing.assert_allclose(y[:, 1].std(), np.sqrt(mu[1]), rtol=0.15)
-
-
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_shapes_broadcast(key):
-    family = OneChannel(key)
-    y = np.array(responses_of(key))[:, None]
-    phi = phi_of(key, np.array([0.5, 1.0, 2.0, 3.0]))
-    trials = trials_of(key[0], np.full(len(y), TRIALS)[:, None])
-    eta = np.resize(inside(key, [-1.0, 0.0, 0.6, 1.0, 2.0]), 4)
-    both = family.derivatives(y, eta, phi, trials)
-    shape = (len(y), 4)
-    assert family.log_likelihood(y, eta, phi, trials).shape == shape
-    for part in (*both[:3], *both.phi, *both.eta_phi, *(p for row in both.phi_phi for p in row)):
-        assert part.shape == shape
-    for i, j in np.ndindex(shape):
-        one = family.derivatives(
-            y[i],
-            eta[[j]],
-            tuple(p[[j]] for p in phi),
-            None if trials is None else trials[i],
-        )
-        for part, single in zip(both[:3], one[:3], strict=True):
-            assert part[i, j] == single[0]
-
-
-@pytest.mark.parametrize("key", KEYS, ids="-".join)
-def test_one_eta_for_many_responses(key):
-    """An intercept-only model: every derivative still has the shape of y."""
-    family = OneChannel(key)
-    y = np.array(responses_of(key))
-    eta = inside(key, [0.4, -0.4])[0]
-    d = call(family.derivatives, key, y[0], eta)
-    many = family.derivatives(y, np.array([eta]), phi_of(key), trials_of(key[0]))
-    for part, first in zip(many[:3], d[:3], strict=True):
-        assert part.shape == y.shape
-        assert part[0] == first[0]
 
 
 def test_bernoulli_is_binomial_with_one_trial():
