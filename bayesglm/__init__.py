@@ -52,10 +52,12 @@ if TYPE_CHECKING:
     )
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
     from bayesglm.spec.prior.unit import Beta
+    from bayesglm.spec.terms.basis import Basis
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.lagged import Lagged
     from bayesglm.spec.terms.linear import Linear
+    from bayesglm.spec.terms.spline import Spline
 
 _HOME = {
     "GLM": "spec.model",
@@ -63,6 +65,8 @@ _HOME = {
     "Lagged": "spec.terms.lagged",
     "History": "spec.terms.history",
     "Group": "spec.terms.group",
+    "Spline": "spec.terms.spline",
+    "Basis": "spec.terms.basis",
     "Normal": "spec.prior.apart",
     "Laplace": "spec.prior.apart",
     "ElasticNet": "spec.prior.apart",
@@ -119,6 +123,7 @@ _HOME = {
 
 __all__ = [
     "GLM",
+    "Basis",
     "BayesGLMError",
     "BayesGLMWarning",
     "Beta",
@@ -145,6 +150,7 @@ __all__ = [
     "OwnFamily",
     "OwnLink",
     "RandomWalk",
+    "Spline",
     "StudentT",
     "add_log_likelihood",
     "as_dataset",

@@ -20,7 +20,7 @@ from bayesglm.results.kernels import kernels
 from bayesglm.results.kfold import kfold
 from bayesglm.results.predict import predict
 from bayesglm.show import figures
-from bayesglm.show.coefficients import lag_axis
+from bayesglm.show.coefficients import axis_of
 from bayesglm.show.page import Picture, Section, write_page
 from bayesglm.show.predictive import PREDICTIVE_DRAWS, thin
 from bayesglm.show.report import Story
@@ -151,7 +151,7 @@ def map_and_maximum_likelihood(
         kernels(fit_map(one, data))["stimulus"].to_dataset() for one in (model, flat)
     )
     node = kernels(posterior)["stimulus"].to_dataset()
-    x, xlabel = lag_axis(node)
+    x, xlabel = axis_of(node)
     change = (flat_score.elpd_i - score.elpd_i).values
     lost, error, _ = summed(change, np.zeros(change.size))
     rough = [float(np.abs(np.diff(one["link"].values)).sum()) for one in (penalised, likely)]

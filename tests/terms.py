@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy.interpolate import CubicSpline
+from scipy.linalg import qr
 
 import bayesglm as bg
 from bayesglm.spec.terms.table import TERMS
@@ -39,12 +41,16 @@ class Example(NamedTuple):
 
     ``columns(term, data, response)`` returns ``(n, p)`` in the order of the coefficients, with
     zeros where a sample sees nothing, and which samples see all that they read. ``data`` maps
-    names to arrays with the samples first.
+    names to arrays with the samples first. Where the columns are functions of one variable,
+    ``curve(term, data, x)`` returns them at any x. ``rounding`` is what sums in another order may
+    differ by.
     """
 
     terms: tuple[Term, ...]
     columns: Callable[[Any, Mapping[str, Any], str], Laid]
     text: str
+    curve: Callable[[Any, Mapping[str, Any], Array], Array] | None = None
+    rounding: float = 0.0
 
 
 def flat(values: Any) -> Array:
@@ -96,6 +102,102 @@ def _group(term: Any, data: Mapping[str, Any], response: str) -> Laid:
     return all_seen(np.hstack([member * one[:, None] for one in effects]))
 
 
+def _b_splines(x: Array, knots: Array, degree: int) -> Array:
+    """Return B-splines ``(n, number)`` by the recursion of Cox and de Boor."""
+    last = np.flatnonzero(np.diff(knots))[-1]
+    columns = [(knots[k] <= x) & (x < knots[k + 1]) for k in range(len(knots) - 1)]
+    columns[last] |= x == knots[last + 1]
+    rising = [column.astype(float) for column in columns]
+    for d in range(1, degree + 1):
+        up = [_share(x - knots[k], knots[k + d] - knots[k]) for k in range(len(knots) - d)]
+        rising = [
+            up[k] * rising[k] + (1.0 - up[k + 1]) * rising[k + 1] for k in range(len(rising) - 1)
+        ]
+    return np.column_stack(rising)
+
+
+def _share(part: Array, whole: float) -> Array:
+    return part / whole if whole else np.zeros_like(part)
+
+
+def _spline(term: Any, data: Mapping[str, Any], x: Array) -> Array:
+    """Return the line and the bends, each as the spline of the differences that one is of."""
+    observed = np.unique(data[term.variable])
+    low, high = term.bounds or (observed[0], observed[-1])
+    n_knots, p = (term.df if term.cyclic else term.df - term.degree), term.degree
+    if term.cyclic:
+        x = low + (x - low) % (high - low)
+        observed = np.unique(low + (observed - low) % (high - low))
+    inner = np.quantile(observed, (1.0 + np.arange(n_knots)) / (n_knots + 1))
+    if term.cyclic:
+        once = np.r_[low, inner]
+        turns = [once + k * (high - low) for k in range(-p, p + 2)]
+        around = np.concatenate(turns)
+        first = p * len(once) - p
+        knots = around[first : first + len(once) + 2 * p + 1]
+    else:
+        knots = np.r_[[low] * (p + 1), inner, [high] * (p + 1)]
+    n = len(inner) + 1 if term.cyclic else len(inner) + p + 1
+    place = np.array([knots[k + 1 : k + 1 + p].mean() for k in range(len(knots) - p - 1)])
+    unit = (high - low) / n if term.cyclic else (place[-1] - place[0]) / (n - 1)
+    if term.cyclic:
+        place = np.r_[place[n - 1] - (high - low), place[:n], place[0] + (high - low)]
+    rows, roots = [], []
+    for k in range(1, len(place) - 1):
+        before, after = place[k] - place[k - 1], place[k + 1] - place[k]
+        root = np.sqrt(0.5 * (before + after) / unit)
+        row = np.zeros(len(place))
+        row[k - 1 : k + 2] = unit / before / root, -unit * (1 / before + 1 / after) / root, 0.0
+        row[k + 1] = unit / after / root
+        rows.append(row)
+        roots.append(root)
+    D = np.array(rows)
+    if term.cyclic:
+        wrapped = D[:, 1:-1].copy()
+        wrapped[:, -1] += D[:, 0]
+        wrapped[:, 0] += D[:, -1]
+        Q = np.linalg.qr(np.array(roots)[:, None], mode="complete")[0][:, 1:]
+        made_of = np.linalg.pinv(wrapped, rcond=1e-9) @ Q
+    else:
+        made_of = np.linalg.pinv(D)
+
+    def raw(at: Array) -> Array:
+        every = _b_splines(at, knots, p)
+        if term.cyclic:
+            every[:, :p] += every[:, n : n + p]
+        return every[:, :n] @ made_of
+
+    bends = raw(x)
+    if term.cyclic:
+        return bends - raw(observed).mean(axis=0)
+    fits = np.polynomial.polynomial.polyfit(observed, raw(observed), 1)
+    return np.column_stack([x - observed.mean(), bends - fits[0] - np.outer(x, fits[1])])
+
+
+def _basis(term: Any, data: Mapping[str, Any], x: Array) -> Array:
+    observed = np.asarray(data[term.variable])
+    low, high = observed.min(), observed.max()
+    if term.kind == "poly":
+        centre = observed.mean()
+        R = np.linalg.qr(np.vander(observed - centre, term.df + 1, increasing=True), mode="r")
+        every = np.vander(x - centre, term.df + 1, increasing=True) @ np.linalg.inv(R)
+        return (every * np.sign(np.diagonal(R)))[:, 1:]
+    n_knots = term.df - term.degree if term.kind == "bs" else term.df - 1
+    shares = (1.0 + np.arange(n_knots)) / (n_knots + 1)
+    if term.kind == "bs":
+        inner = np.quantile(observed, shares)
+        knots = np.r_[[low] * (term.degree + 1), inner, [high] * (term.degree + 1)]
+        return _b_splines(x, knots, term.degree)[:, 1:]
+    knots = np.r_[low, np.quantile(np.unique(observed), shares), high]
+    cubic = CubicSpline(knots, np.eye(len(knots)), bc_type="natural")
+    means = cubic(observed).mean(axis=0)
+    return cubic(x) @ qr(means[:, None])[0][:, 1:]
+
+
+def _of_curve(curve: Callable[..., Array]) -> Callable[..., Laid]:
+    return lambda term, data, response: all_seen(curve(term, data, data[term.variable]))
+
+
 EXAMPLES: dict[str, Example] = {
     "Linear": Example(
         (
@@ -131,6 +233,28 @@ EXAMPLES: dict[str, Example] = {
         ),
         _group,
         "code",
+    ),
+    "Spline": Example(
+        (
+            bg.Spline("x"),
+            bg.Spline("z", df=6, degree=2, name="bent"),
+            bg.Spline("x", df=5, bounds=(-4.0, 4.0), cyclic=True),
+        ),
+        _of_curve(_spline),
+        "x",
+        curve=_spline,
+        rounding=1e-11,
+    ),
+    "Basis": Example(
+        (
+            bg.Basis("x", df=5),
+            bg.Basis("z", "cr", df=4, name="natural"),
+            bg.Basis("x", "poly", df=3),
+        ),
+        _of_curve(_basis),
+        "x:bs:5",
+        curve=_basis,
+        rounding=1e-12,
     ),
 }
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]

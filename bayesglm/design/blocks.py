@@ -22,6 +22,16 @@ SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one p
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A term as a curve over its predictor: places ``x (n,)`` and its columns there ``(n, p)``."""
+
+    variable: str
+    x: Array
+    columns: Array
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
 class Block:
     """The columns of one term and how its coefficients are named.
 
@@ -32,7 +42,9 @@ class Block:
     columns of the signal are ones, whose sd counts as one where priors are scaled by that.
     ``settles`` holds what the data decided of the term's fields, for the model that is stored.
     ``across`` are leading dims along which coefficients are of several linear predictors, each with
-    these columns.
+    these columns. ``curve`` is that of a term of functions of one predictor; of a smooth one the
+    first ``n_straight`` columns are those of a straight line, and the others of bends, which share
+    a unit.
     """
 
     name: str
@@ -49,6 +61,8 @@ class Block:
     n_ones: int = 0
     settles: Mapping[str, Any] = field(default_factory=dict)
     across: tuple[str, ...] = ()
+    curve: Curve | None = None
+    n_straight: int | None = None
 
     @cached_property
     def size(self) -> int:
@@ -71,6 +85,8 @@ class Block:
     @property
     def unit_shape(self) -> tuple[int, ...]:
         """Shape of the coefficients that may differ in units, as levels of a factor do not."""
+        if self.n_straight is not None:
+            return ()
         return self.shape if self.codes is None else self.shape[:-1]
 
     @property

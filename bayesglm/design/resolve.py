@@ -8,7 +8,8 @@ row of weight 2 is the row twice; lagged predictors are measured over all sample
 what its family's record says; that of cutpoints is said of predictors at their means, and carried
 to where they are zero. A flat intercept of a direction is flat on the circle, Cauchy(0, 1)
 on the tangent of half the angle. The effects of a factor's levels get
-Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. Sources:
+Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. The line of
+a smooth curve gets Normal(2.5 s_y / s_x), its bends a learned scale of the same rule. Sources:
 Gabry & Goodrich 2020, "Prior distributions for rstanarm models"; Capretto et al. 2022, section 3.
 """
 
@@ -32,6 +33,7 @@ from bayesglm.spec.priors import (
     CoefficientPrior,
     DispersionPrior,
     Flat,
+    Normal,
     StudentT,
     learned_scale,
 )
@@ -45,7 +47,7 @@ def resolve(plan: Plan) -> Plan:
     """Return the plan with all that the data decide written into its model: priors, levels."""
     model, blocks = plan.model, plan.designs[0].predictors.blocks
     terms = [
-        settled(term, model.prior_of(term) or _default_prior(plan, place), block.settles)
+        settled(term, _settled_prior(plan, place), block.settles)
         for place, (term, block) in enumerate(zip(model.every_term, blocks, strict=True))
     ]
     names = FAMILY_NAMES[model.family].dispersions
@@ -55,6 +57,17 @@ def resolve(plan: Plan) -> Plan:
         intercept = StudentT(1.0, df=1.0)
     model = replace(model, dispersion=dispersion or None, intercept=intercept)
     return replace(plan, model=model.with_terms(terms, prior=None))
+
+
+def _settled_prior(plan: Plan, place: int) -> CoefficientPrior:
+    """Return the prior of a term: the default where it has none, of a curve's line as of others."""
+    given = plan.model.prior_of(plan.model.every_term[place])
+    prior: Any = given or _default_prior(plan, place)
+    block = plan.designs[0].predictors.blocks[place]
+    if not block.n_straight or not prior.traits.has_free or prior.free is not None:
+        return prior
+    line = slice(0, block.n_straight)
+    return replace(prior, free=Normal(_for_neurons(plan, _default_scales(plan, place, line), (1,))))
 
 
 def _settled_dispersion(plan: Plan, name: str, terms: list[Any]) -> Any:
@@ -131,14 +144,18 @@ def _default_prior(plan: Plan, place: int) -> CoefficientPrior:
     return plan.model.every_term[place].default_prior(_for_neurons(plan, scales, block.unit_shape))
 
 
-def _default_scales(plan: Plan, place: int) -> list[Array]:
+def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> list[Array]:
     """Return 2.5 s_y / s_x of every neuron, one number or one per column.
 
-    On the link of another parameter than the mean, 1 / s_x.
+    On the link of another parameter than the mean, 1 / s_x. Of a smooth curve ``columns`` are its
+    bends, unless those of its line are asked for.
     """
     scales = []
     for neuron, design in enumerate(plan.designs):
         block = design.predictors.blocks[place]
+        if block.n_straight is not None:
+            some = slice(block.n_straight, None) if columns is None else columns
+            block = replace(block, signal=block.signal[:, some])
         sds = _sd_of_predictor(block, design)
         sds[: block.n_ones] = 1.0
         if not np.all(sds > 0):

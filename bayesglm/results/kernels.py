@@ -35,7 +35,9 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     xarray.DataTree
         One node per term. Lagged terms lie on ``lag`` (samples; positive: the predictor comes
         first) with ``lag_time`` in seconds where the data have time; other dims as in the fit,
-        the levels and effects of a `Group` among them.
+        the levels and effects of a `Group` among them. A `Spline` or a `Basis` is a curve on 201
+        values of its predictor between its bounds, along ``value``: ``link`` is the curve itself
+        (link units), and ``response`` the change of the mean response that it makes. Elsewhere
         ``link`` is the coefficient (link units per unit of the predictor) and ``response`` the
         change of the mean response when the predictor rises by one unit at that place, from the
         average linear predictor: g^-1(eta_mean + w) - g^-1(eta_mean), infinite where it is beyond
@@ -81,7 +83,11 @@ def _summarised(
 ) -> dict[str, Array]:
     """Return both units of one neuron's block ``k``, of its draws with bands."""
     predictors = problem.design.predictors
-    link = theta[:, problem.places[predictors.blocks[k].name]]
+    block = predictors.blocks[k]
+    link = theta[:, problem.places[block.name]]
+    if block.curve is not None:
+        of_each = link.reshape(len(link), -1, block.size)
+        link = (of_each @ block.curve.columns.T).reshape(len(link), -1)
     phi = [np.reshape(value, (-1, 1)) for value in problem.natural.phi(theta)]
     response = _response(problem, link, centre, phi, predictors.line_of(k))
     found: dict[str, Array] = {}
@@ -168,6 +174,12 @@ def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> x
     if block.lags is not None and block.step is not None:
         coords["lag_time"] = ("lag", block.lags * block.step, {"units": "s"})
     shape = block.shape
+    if block.curve is not None:
+        curve = block.curve
+        coords.pop(dims[-1])
+        dims, shape = (*dims[:-1], "value"), (*shape[:-1], len(curve.x))
+        units = {} if curve.unit is None else {"units": curve.unit}
+        coords["value"] = ("value", curve.x, {"long_name": curve.variable, **units})
     if plan.population is not None:
         dims, shape = (plan.population, *dims), (len(problems), *shape)
         coords[plan.population] = plan.labels

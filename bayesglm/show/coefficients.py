@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 MOST_NEURONS = 4  # of a population whose kernels are drawn, as lines that can be told apart
 COEFFICIENT = "coefficient (link units\nper unit of predictor)"
+CURVE = "curve (link units)"
+LINES = ("lag", "value")  # dims along which neighbours are joined: lags, and values of a predictor
 
 
 def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
@@ -79,7 +81,7 @@ def _shared_panels(
 def is_picture(node: xr.Dataset) -> bool:
     """Say whether coefficients are drawn as a picture, as which they have no bands."""
     link = node["link"]
-    return link.ndim > 2 or (link.ndim == 2 and link.dims[1] != "lag")
+    return link.ndim > 2 or (link.ndim == 2 and link.dims[1] not in LINES)
 
 
 def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
@@ -97,23 +99,24 @@ def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
 
 
 def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
-    """Draw one term of one model: a line with its band over lags, points with bars elsewhere.
+    """Draw one term of one model: a line with its band over lags or values, else points with bars.
 
     Coefficients of two dims or more (lags by pixels, an image) are drawn as a picture, but for
-    the lagged kernels of a population, which are lines. ``shift`` moves points to the side.
+    the kernels and curves of a population, which are lines. ``shift`` moves points to the side.
     """
     node = _few_neurons(node)
     if is_picture(node):
         _draw_picture(ax, node)
         return
-    ax.set_ylabel(COEFFICIENT, fontsize=10)
+    ax.set_ylabel(CURVE if "value" in node.dims else COEFFICIENT, fontsize=10)
     ax.axhline(0, color=INK, linewidth=0.8)
-    x, xlabel = lag_axis(node)
+    x, xlabel = axis_of(node)
+    joined = any(dim in node.dims for dim in LINES)
     values = {str(name): np.atleast_2d(v.values) for name, v in node.data_vars.items()}
     for k in range(values["link"].shape[0]):
         pick = {name: value[k] for name, value in values.items()}
         name = label if k == 0 else None
-        if "lag" in node.dims:
+        if joined:
             ax.plot(x, pick["link"], color=colour, linewidth=1.8, label=name)
             if "link_lower" in pick:
                 ax.fill_between(
@@ -121,7 +124,7 @@ def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: floa
                 )
         else:
             _points(ax, x + shift, pick, colour, name)
-    if "lag" not in node.dims:
+    if not joined:
         name_positions(ax, node)
     if len(x) > 1 or x.any() or not ax.get_xlabel():  # lag 0 alone tells no unit
         ax.set_xlabel(xlabel, fontsize=10)
@@ -160,9 +163,13 @@ def _name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
             label.set(horizontalalignment="right", rotation_mode="anchor")
 
 
-def lag_axis(node: xr.Dataset) -> tuple[Array, str]:
-    """Return where to draw a kernel's coefficients: at times where there are, else positions."""
+def axis_of(node: xr.Dataset) -> tuple[Array, str]:
+    """Return where to draw: a curve at its values, a kernel at times if it can be, or positions."""
     link = node["link"]
+    if "value" in node.dims:
+        unit = node["value"].attrs.get("units")
+        label = plain(node["value"].attrs["long_name"])
+        return node["value"].values, f"{label} ({plain(unit)})" if unit else label
     dim = "lag" if "lag" in node.dims else str(link.dims[-1]) if link.ndim else ""
     if dim == "lag":
         places = node["lag"].values
@@ -212,7 +219,8 @@ def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
 def _few_neurons(node: xr.Dataset) -> xr.Dataset:
     """Keep the lines of the first neurons of a population; captions say that there are more."""
     dims = node["link"].dims
-    return node.isel({dims[0]: slice(0, MOST_NEURONS)}) if dims[1:] == ("lag",) else node
+    lines = len(dims) == 2 and dims[1] in LINES
+    return node.isel({dims[0]: slice(0, MOST_NEURONS)}) if lines else node
 
 
 def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:
@@ -226,7 +234,7 @@ def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:
     for ax in axes.flat[len(nodes) :]:
         ax.set_visible(False)
     for ax, (term, node) in zip(axes.flat, nodes.items(), strict=False):
-        x, xlabel = lag_axis(node)
+        x, xlabel = axis_of(node)
         link = {key: np.atleast_1d(value.values) for key, value in node.data_vars.items()}
         lower, upper = link["prior_lower"], link["prior_upper"]
         step = float(np.diff(x).min()) if len(x) > 1 else 1.0

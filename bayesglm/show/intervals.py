@@ -42,7 +42,9 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
             prior = PriorPart(own.place, record, numbers, own.shape)
             found[name] = _node(_posterior(fit, name), prior, own.shape, own.dims)
         elif part.prior.proper:
-            node = tree[block.name].to_dataset()
+            # Of a curve the coefficients, whose priors these are.
+            is_curve = block.curve is not None
+            node = _posterior(fit, block.name) if is_curve else tree[block.name].to_dataset()
             dims = tuple("lag" if dim == f"{block.name}_lag" else dim for dim in block.dims)
             found |= panels({block.name: _node(node, part, block.shape, dims)})
     population = problem.plan.population

@@ -104,6 +104,13 @@ def _scale_text(prior: Any) -> str:
     return "{}" if learned_scale(prior) is not None else number_text(prior.scale)
 
 
+def _free_text(prior: Any) -> str:
+    """Write the prior of what a walk leaves free, where it has one."""
+    if prior.free is None:
+        return ""
+    return f", free {PRIOR_NOTATION[type(prior.free).__name__][0](prior.free)}"
+
+
 def _deviation(symbol: str, loc: Number) -> str:
     if not any(entries(loc)):
         return symbol
@@ -235,7 +242,7 @@ PRIOR_NOTATION: dict[str, Notation] = {
         _group_lasso,
     ),
     "RandomWalk": (
-        lambda prior: f"RandomWalk({prior.order}, {_scale_text(prior)}²)",
+        lambda prior: f"RandomWalk({prior.order}, {_scale_text(prior)}²{_free_text(prior)})",
         _smooth,
     ),
     "StudentT": (

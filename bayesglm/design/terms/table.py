@@ -7,13 +7,17 @@ from typing import Any
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
+from bayesglm.design.terms.basis import basis_block
 from bayesglm.design.terms.group import group_block
 from bayesglm.design.terms.lagged import history_block, lagged_block
 from bayesglm.design.terms.linear import linear_block
+from bayesglm.design.terms.spline import spline_block
+from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import Term
 
 BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
@@ -21,6 +25,8 @@ BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
     Lagged: lagged_block,
     History: history_block,
     Group: group_block,
+    Spline: spline_block,
+    Basis: basis_block,
 }
 
 

@@ -2,7 +2,8 @@
 
 Beside its numbers a prior may have a structure, and hyperparameters that make its scales. Each kind
 that has any says so in `ARRANGEMENTS`; the others are laid on single coefficients, under one scale
-for all if that is learned, or for each effect of a factor's levels.
+for all if that is learned, or for each effect of a factor's levels. On curves, whose columns are
+those of a straight line and of bends, a kind may be laid in a way of its own: `ON_CURVES`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.problem.positive import Positive
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.groups import Groups
-from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
+from bayesglm.numerics.priors.spectra import BesideKnown, HorseshoeScale, LearnedScale
 from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
-from bayesglm.spec.priors import HalfStudentT, learned_scale
+from bayesglm.spec.priors import HalfStudentT, learned_scale, prior_of
 
 type Parameters = Mapping[str, Any]
 type Places = Mapping[str, slice]
@@ -28,33 +29,37 @@ type Places = Mapping[str, slice]
 class Arrangement(NamedTuple):
     """What a kind of prior makes of a term's block of coefficients.
 
-    - `numbers`: the fields that are the parameters of its record; None for all of them.
+    - `numbers(prior, block)`: the parameters of its record, by name; its own fields where None.
     - `structure(prior, block, parameters)`: of the coefficients, the record's parameters as laid.
     - `hyperparameters(prior, block)`: beside the scale, by name.
-    - `spectrum(block, common, places)`: the scales, from the places of the common one and others.
+    - `spectrum(block, common, places, parameters)`: the scales, from the places of the common one
+      and others.
+    - `record`: the name of its record, where that is not its own.
     """
 
-    numbers: tuple[str, ...] | None = None
+    numbers: Callable[[Any, Block | None], dict[str, Any]] = lambda prior, block: dict(vars(prior))
     structure: Callable[[Any, Block, Parameters], Structure] = lambda prior, block, numbers: APART
     hyperparameters: Callable[[Any, Block], dict[str, Positive]] = lambda prior, block: {}
-    spectrum: Callable[[Block, np.ndarray, Places], Spectrum] = lambda block, common, places: (
-        LearnedScale(np.repeat(common, block.size // len(common)))
+    spectrum: Callable[[Block, np.ndarray, Places, Parameters], Spectrum] = (
+        lambda block, common, places, parameters: LearnedScale(
+            np.repeat(common, block.size // len(common))
+        )
     )
+    record: str | None = None
 
 
-def said(prior: Any) -> tuple[str, dict[str, Any]]:
+def said(prior: Any, block: Block | None = None) -> tuple[str, dict[str, Any]]:
     """Return the name of a prior's record, and its numbers but for a scale that is learned."""
-    numbers, kept = dict(vars(prior)), _arrangement(prior).numbers
-    if kept is not None:
-        numbers = {key: numbers[key] for key in kept}
-    if learned_scale(prior) is not None:
-        numbers.pop("scale", None)
-    return type(prior).__name__, numbers
+    own = _arrangement(prior, block)
+    numbers = own.numbers(prior, block)
+    if prior_of(numbers.get("scale")) is not None:
+        del numbers["scale"]
+    return own.record or type(prior).__name__, numbers
 
 
 def structure_of(prior: Any, block: Block, parameters: Parameters) -> Structure:
     """Return how a prior holds a block's coefficients together; ModelError where it cannot."""
-    return _arrangement(prior).structure(prior, block, parameters)
+    return _arrangement(prior, block).structure(prior, block, parameters)
 
 
 def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
@@ -64,20 +69,31 @@ def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
         return {}
     dims = () if prior.traits.one_scale else block.scale_dims
     common = Positive(*said(above), block.shape[: len(dims)], dims, block.coords)
-    others = _arrangement(prior).hyperparameters(prior, block)
+    others = _arrangement(prior, block).hyperparameters(prior, block)
     return {f"{block.name}_scale": common} | others
 
 
-def spectrum_of(prior: Any, block: Block, places: Places) -> Spectrum | None:
+def spectrum_of(
+    prior: Any, block: Block, places: Places, parameters: Parameters
+) -> Spectrum | None:
     """Say where the scales of a term's coefficients stand; None where they are numbers."""
     if learned_scale(prior) is None:
         return None
     where = places[f"{block.name}_scale"]
-    return _arrangement(prior).spectrum(block, np.arange(where.start, where.stop), places)
+    common = np.arange(where.start, where.stop)
+    return _arrangement(prior, block).spectrum(block, common, places, parameters)
 
 
-def _arrangement(prior: Any) -> Arrangement:
-    return ARRANGEMENTS.get(type(prior).__name__, PLAIN)
+def _arrangement(prior: Any, block: Block | None) -> Arrangement:
+    kind = type(prior).__name__
+    if block is not None and block.n_straight is not None and kind in ON_CURVES:
+        return ON_CURVES[kind]
+    return ARRANGEMENTS.get(kind, PLAIN)
+
+
+def _fields(*names: str) -> Callable[[Any, Block | None], dict[str, Any]]:
+    """Return the function that reads some fields of a prior."""
+    return lambda prior, block: {name: getattr(prior, name) for name in names}
 
 
 def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
@@ -94,6 +110,11 @@ def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
 def _differences(prior: Any, block: Block) -> Differences:
     """Find the axes that a random walk smooths along: of channels only where it is told to."""
     name, shape, dims = block.name, block.shape, block.dims
+    if prior.free is not None:
+        raise ModelError(
+            f"the random walk of {name!r} has a prior free= of a straight line, and only a Spline "
+            "has one; leave it out."
+        )
     own = dims[len(block.across) :]
     if not own:
         raise ModelError(
@@ -159,19 +180,74 @@ def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive]:
     }
 
 
-def _horseshoe_scales(block: Block, common: np.ndarray, places: Places) -> Spectrum:
+def _horseshoe_scales(
+    block: Block, common: np.ndarray, places: Places, parameters: Parameters
+) -> Spectrum:
     every = LearnedScale(np.repeat(common, block.size // len(common)))
     slab = places[f"{block.name}_slab"].start
     return HorseshoeScale(every, places[f"{block.name}_local"], slab)
 
 
+def _line_and_bends(prior: Any, block: Block | None) -> dict[str, Any]:
+    """Return scales and centres along a curve: of its line those of ``free``, NaN if learned."""
+    assert block is not None
+    is_line = np.arange(block.shape[-1]) < (block.n_straight or 0)
+    own = np.nan if learned_scale(prior) is not None else np.array(prior.scale)
+    if prior.free is None:
+        return {"scale": _nested(np.where(is_line, np.nan, own))}
+    scale, loc = np.array(prior.free.scale), np.array(prior.free.loc)
+    return {
+        "scale": _nested(np.where(is_line, scale, own)),
+        "loc": _nested(np.where(is_line, loc, 0.0)),
+    }
+
+
+def _nested(array: Any) -> Any:
+    """Return an array as the nested tuples that hold a prior's numbers."""
+    return tuple(map(_nested, array)) if np.ndim(array) else float(array)
+
+
+def _bends_apart(prior: Any, block: Block, parameters: Parameters) -> Structure:
+    """Return that of single coefficients: bends are the differences themselves."""
+    name, (dim,) = block.name, block.dims[len(block.across) :]
+    if prior.order != 2 or not {dim} >= set(named_dims(prior.dims or dim, name, block.dims)):
+        raise ModelError(
+            f"the curve of {name!r} is smoothed by its second differences, along {dim!r} alone; "
+            f"write RandomWalk(scale, order=2), or smooth(lam, order=2)."
+        )
+    if prior.free is not None and not block.n_straight:
+        raise ModelError(
+            f"the curve of {name!r} is cyclic and has no straight line, of which free= is the "
+            "prior; leave it out."
+        )
+    scale = np.reshape(parameters["scale"], (-1, block.shape[-1]))[:, block.n_straight or 0 :]
+    if np.any(scale != scale[:, :1]) and not np.isnan(scale).all():
+        raise ModelError(
+            f"the random walk of {name!r} has a scale that changes along {dim!r}, which it "
+            "smooths; give one scale for the whole curve."
+        )
+    return APART
+
+
 PLAIN = Arrangement()
 ARRANGEMENTS = {
     "RandomWalk": Arrangement(
-        numbers=("scale",),
+        numbers=_fields("scale"),
         structure=_walk,
-        spectrum=lambda block, common, places: LearnedScale(common),
+        spectrum=lambda block, common, places, parameters: LearnedScale(common),
     ),
-    "GroupLasso": Arrangement(numbers=("scale",), structure=_groups),
-    "Horseshoe": Arrangement(numbers=(), hyperparameters=_of_horseshoe, spectrum=_horseshoe_scales),
+    "GroupLasso": Arrangement(numbers=_fields("scale"), structure=_groups),
+    "Horseshoe": Arrangement(
+        numbers=_fields(), hyperparameters=_of_horseshoe, spectrum=_horseshoe_scales
+    ),
+}
+ON_CURVES = {
+    "RandomWalk": Arrangement(
+        numbers=_line_and_bends,
+        structure=_bends_apart,
+        spectrum=lambda block, common, places, parameters: BesideKnown(
+            LearnedScale(common), np.log(parameters["scale"])
+        ),
+        record="Normal",
+    ),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.design.blocks import Block
 from bayesglm.design.design import Plan, Predictors, plain_family_of
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.arrangements import (
@@ -31,8 +32,10 @@ def coefficient_priors(
     """Return the priors of one neuron's coefficients; ``places`` are those of all parameters."""
     model, parts = plan.model, []
 
-    def laid(name: str, prior: Any, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
-        kind, numbers = said(prior)
+    def laid(
+        name: str, prior: Any, shape: tuple[int, ...], block: Block | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        kind, numbers = said(prior, block)
         return kind, numbers_of_neuron(plan, neuron, name, numbers, shape)
 
     if model.intercept is not None:
@@ -41,14 +44,18 @@ def coefficient_priors(
         kind, numbers = laid("intercept", model.intercept, shape)
         parts.append(PriorPart(places["intercept"], PRIORS[kind], numbers))
     for term, block in zip(model.every_term, predictors.named, strict=True):
-        kind, numbers = laid(block.name, term.prior, block.shape)
+        kind, numbers = laid(block.name, term.prior, block.shape, block)
+        structure = structure_of(term.prior, block, numbers)
+        learned = spectrum_of(term.prior, block, places, numbers)
+        if learned is not None:
+            numbers.pop("scale", None)
         part = PriorPart(
             places[block.name],
             PRIORS[kind],
             numbers,
             shape=block.grid,
-            learned=spectrum_of(term.prior, block, places),
-            structure=structure_of(term.prior, block, numbers),
+            learned=learned,
+            structure=structure,
         )
         parts.append(part)
     family = plain_family_of(model)

@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.design.blocks import Block
 from bayesglm.design.design import Line
 from bayesglm.design.variables import numbers
+from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.inference.problem.samples import labels_of, sample_coords
 from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
@@ -219,7 +220,8 @@ def _coefficients(
     units: list[Shrunk] | None,
 ) -> Tensor:
     named = problems[0].design.predictors.named[k]
-    return coefficients(problems, named.name, prior, population, named.shape, named.dims, units)
+    kind, _ = said(prior, named)
+    return coefficients(problems, named.name, kind, population, named.shape, named.dims, units)
 
 
 def _each_channel(problems: list[Problem], w: Tensor, product: Callable[..., Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
@@ -15,7 +16,6 @@ from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import Parameter
-from bayesglm.spec.priors import learned_scale
 
 type Tensor = Any
 
@@ -23,7 +23,7 @@ type Tensor = Any
 def coefficients(
     problems: list[Problem],
     name: str,
-    prior: Any,
+    kind: str,
     population: tuple[str, ...],
     shape: tuple[int, ...],
     dims: tuple[str, ...] = (),
@@ -31,13 +31,15 @@ def coefficients(
 ) -> Tensor:
     """Return a term's coefficients or the intercept, ``([neuron,] *shape)``.
 
-    Where ``units`` are given, they are a function of a variable in units of `Shrunk`.
+    ``kind`` names the record of their prior. Where ``units`` are given, they are a function of a
+    variable in units of `Shrunk`.
     """
     parameters = _parameters(problems, name, population, shape)
-    if learned_scale(prior) is not None:
-        parameters["scale"] = _learned_scale(problems, name, prior, population, shape, dims)
-    structure, every = _part(problems[0], name).structure, (*population, *dims)
-    twin = partial(PRIOR_TWINS[type(prior).__name__], structure=structure)
+    part = _part(problems[0], name)
+    if part.learned is not None:
+        parameters["scale"] = _learned_scale(problems, name, kind, population, shape, dims)
+    every = (*population, *dims)
+    twin = partial(PRIOR_TWINS[kind], structure=part.structure)
     if units is None:
         return twin(name, dims=every, **parameters)
     return _in_units(units, twin, name, every, bool(population), parameters)
@@ -84,12 +86,15 @@ def _in_units(
 def _learned_scale(
     problems: list[Problem],
     name: str,
-    prior: Any,
+    kind: str,
     population: tuple[str, ...],
     shape: tuple[int, ...],
     dims: tuple[str, ...],
 ) -> Tensor:
     """Return the scale of every coefficient, ``(neuron, *coefficient dims)``, as a variable."""
+    import pytensor.tensor as pt
+
+    parts = [_part(problem, name) for problem in problems]
 
     def variable(suffix: str) -> Tensor:
         own = problems[0].learned[f"{name}_{suffix}"]
@@ -100,8 +105,14 @@ def _learned_scale(
         made = twin(f"{name}_{suffix}", dims=every, **parameters)
         return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
 
-    special = SCALE_TWINS.get(type(prior).__name__)
-    return variable("scale") * np.ones(shape) if special is None else special(variable)
+    special = SCALE_TWINS.get(kind)
+    scale = variable("scale") * np.ones(shape) if special is None else special(variable)
+    known = [part.learned.log_known for part in parts if part.learned is not None]
+    if any(one is None for one in known):
+        return scale
+    lead = (len(problems),) if population else ()
+    numbers = np.exp(np.array(known)).reshape((*lead, *shape))
+    return pt.where(np.isnan(numbers), scale, np.nan_to_num(numbers))
 
 
 def dispersion(
@@ -184,7 +195,8 @@ def intercepts(problems: list[Problem], prior: Any, population: tuple[str, ...])
     """Return the intercept ``([neuron])``, or those of channels ``([neuron,] channels)``."""
     own = problems[0].natural.registry.named("intercept")
     if own.size == own.n_natural:
-        return coefficients(problems, "intercept", prior, population, own.shape, own.dims)
+        kind, _ = said(prior)
+        return coefficients(problems, "intercept", kind, population, own.shape, own.dims)
     from pymc.distributions.transforms import ZeroSumTransform
 
     bounds = {"transform": ZeroSumTransform([-1])}

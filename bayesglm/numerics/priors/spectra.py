@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
@@ -14,6 +15,8 @@ Array = np.ndarray
 @dataclass(frozen=True)
 class LearnedScale:
     """For each coefficient, or once for all of them, the place of its log scale in theta."""
+
+    log_known: ClassVar[None] = None
 
     places: Array
 
@@ -36,11 +39,36 @@ class LearnedScale:
 
 
 @dataclass(frozen=True)
+class BesideKnown:
+    """Learned scales of some coefficients, beside numbers that are those of others.
+
+    ``log_known (q,)`` holds the logarithms of these, and NaN where the scale is learned.
+    """
+
+    learned: LearnedScale
+    log_known: Array
+
+    @cached_property
+    def _is_learned(self) -> Array:
+        return np.isnan(self.log_known)
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales."""
+        return np.where(self._is_learned, self.learned.log_scale(theta), self.log_known)
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        self.learned.add_slope(theta, np.where(self._is_learned, slopes, 0.0), gradient)
+
+
+@dataclass(frozen=True)
 class HorseshoeScale:
     """Of a regularised horseshoe: a common scale, one of each coefficient, and the slab's variance.
 
     log scale = -log(exp(-2 wide) + 1/slab) / 2 with wide = log(tau local).
     """
+
+    log_known: ClassVar[None] = None
 
     common: LearnedScale
     local: slice

@@ -24,7 +24,14 @@ type Parameters = dict[str, Any]
 
 
 class Spectrum(Protocol):
-    """Scales as functions of hyperparameters, which stand somewhere in theta."""
+    """Scales as functions of hyperparameters, which stand somewhere in theta.
+
+    Those that are numbers stand in `log_known` ``(q,)``, NaN where one is learned; None where all
+    are.
+    """
+
+    @property
+    def log_known(self) -> Array | None: ...
 
     def log_scale(self, theta: Array) -> Array:
         """Return the logarithms of the scales ``(..., q)`` at theta ``(..., size)``.

@@ -9,7 +9,8 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.hints import shown
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, frozen_number
-from bayesglm.spec.prior.positive import SCALE_PRIORS, HalfStudentT, ScalePrior
+from bayesglm.spec.prior.apart import Normal
+from bayesglm.spec.prior.positive import SCALE_PRIORS, HalfStudentT, ScalePrior, prior_of
 from bayesglm.spec.prior.traits import Traits, check_scale
 
 
@@ -35,11 +36,15 @@ class RandomWalk:
     dims : str or tuple of str, optional
         Dims of the coefficient to smooth along; all of them by default. ``"lag"`` is the term's
         own lag dim, ``<term>_lag``.
+    free : Normal, optional
+        Of a `Spline` alone, whose differences are penalised with order 2: the prior of the straight
+        line that these leave free; scaled by the data at the first fit where it is not given.
 
     Raises
     ------
     ModelError
-        A scale as in `Normal`, an order that is not 1, 2, 3 or 4, or dims that are no names.
+        A scale as in `Normal`, an order that is not 1, 2, 3 or 4, dims that are no names, or a
+        ``free`` that is no Normal of given scale.
 
     Examples
     --------
@@ -52,14 +57,20 @@ class RandomWalk:
     RandomWalk(HalfNormal(1.0))
     """
 
-    traits: ClassVar[Traits] = Traits(power=2.0, one_scale=True, needs_dims=True)
+    traits: ClassVar[Traits] = Traits(power=2.0, one_scale=True, needs_dims=True, has_free=True)
 
     scale: Number | ScalePrior
     order: int = 1
     dims: str | tuple[str, ...] | None = None
+    free: Normal | None = None
 
     def __post_init__(self) -> None:
         check_scale(self, SCALE_PRIORS)
+        free = self.free
+        if free is not None and not (isinstance(free, Normal) and prior_of(free.scale) is None):
+            raise ModelError(
+                f"RandomWalk free must be a Normal whose scale is a number, got {shown(free)}."
+            )
         put(
             self, order=_checked_order(self.order), dims=_checked_dims("RandomWalk dims", self.dims)
         )

@@ -17,6 +17,7 @@ class Traits(NamedTuple):
     - `power`: the scale's in the weight of the one penalty that it is; None where there are more.
     - `one_scale`: whether a scale that is learned is one for the whole term.
     - `needs_dims`: whether it says nothing of a single number.
+    - `has_free`: whether it leaves directions free, for which it may hold a prior ``free``.
     - `of_shares`: whether it is one of numbers between 0 and 1.
     """
 
@@ -24,6 +25,7 @@ class Traits(NamedTuple):
     power: float | None = None
     one_scale: bool = False
     needs_dims: bool = False
+    has_free: bool = False
     of_shares: bool = False
 
 
