@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.storage import load, save
+    from bayesglm.results.summary import summary
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
     from bayesglm.show.posterior import plot_posterior
@@ -99,6 +100,7 @@ _HOME = {
     "to_pymc": "inference.twin.model",
     "predict": "results.predict",
     "prior_path": "results.path",
+    "summary": "results.summary",
     "tune_prior": "results.tuning",
     "kernels": "results.kernels",
     "loo": "results.loo",
@@ -178,6 +180,7 @@ __all__ = [
     "ridge",
     "save",
     "smooth",
+    "summary",
     "testing",
     "to_pymc",
     "tune_prior",

@@ -276,7 +276,8 @@ def _summarise(fitted: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bayesglm.inference.tree.opened import model_of, parameter_group
+    from bayesglm.inference.tree.opened import model_of
+    from bayesglm.results.summary import summary
 
     console = Console(highlight=False, markup=False)
     print(model_of(fitted), end="\n\n")
@@ -285,34 +286,14 @@ def _summarise(fitted: Any) -> None:
     print(f"{fitted.attrs['n_samples']} samples{left_out}; method: {fitted.attrs['method']}")
     if "why" in fitted.attrs:
         print(fitted.attrs["why"])
-    group = parameter_group(fitted)
-    has_draws = "draw" in group.dims
+    told = summary(fitted).drop(columns="prior")
     table = Table(box=box.SIMPLE)
-    for head in ("parameter", "mean", "3%", "97%") if has_draws else ("parameter", "MAP"):
-        table.add_column(head, justify="left" if head == "parameter" else "right")
-    for row in _rows(group, has_draws):
-        table.add_row(*row)
+    table.add_column(str(told.index.name))
+    for head in told.columns:
+        table.add_column(head, justify="right")
+    for words, numbers in zip(told.index, told.to_numpy(), strict=True):
+        table.add_row(words, *(f"{number:.4g}" for number in numbers))
     console.print(table)
-
-
-def _rows(group: Any, has_draws: bool) -> list[tuple[str, ...]]:
-    import numpy as np
-
-    rows = []
-    for name, variable in group.data_vars.items():
-        flat = variable.transpose("chain", "draw", ...) if has_draws else variable
-        values = flat.values.reshape(-1, int(np.prod(flat.shape[2:]))) if has_draws else flat.values
-        columns = values.T if has_draws else np.ravel(values)
-        shape = flat.shape[2:] if has_draws else flat.shape
-        dims = flat.dims[2:] if has_draws else flat.dims
-        for place, index in zip(columns, np.ndindex(*shape), strict=True):
-            at = [str(flat[dim].values[k]) for dim, k in zip(dims, index, strict=True)]
-            label = f"{name}[{', '.join(at)}]" if at else str(name)
-            numbers = (
-                (place.mean(), *np.quantile(place, [0.03, 0.97])) if has_draws else (float(place),)
-            )
-            rows.append((label, *(f"{number:.4g}" for number in numbers)))
-    return rows
 
 
 def _say_warning(message: Any, category: type[Warning], *rest: Any, **ignored: Any) -> None:

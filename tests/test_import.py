@@ -108,7 +108,7 @@ def test_errors_form_one_family():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("summary", r"no attribute 'summary'; write arviz.summary\(fit\)"),
+        ("waic", r"no attribute 'waic'; write bayesglm.loo\(fit\)"),
         ("glm", "Did you mean 'GLM'"),
         ("Poisson", "no attribute 'Poisson'$"),
         ("fit_mcm", "Did you mean 'fit_mcmc'"),

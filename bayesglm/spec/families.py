@@ -66,6 +66,12 @@ class FamilyName:
         """Whether responses are counts of each of several levels, along a dim of theirs."""
         return self.labels is not None and self.labels.counted
 
+    @property
+    def log_ratio(self) -> str:
+        """What exp of a coefficient is on a log link, where that has a name of its own."""
+        of_chances = self.discrete and not self.counts
+        return "rate ratio" if self.counts else "risk ratio" if of_chances else ""
+
     def link_of(self, dispersion: str) -> str:
         """Return the link of a dispersion's linear predictor."""
         place = self.dispersions.index(dispersion)
@@ -101,6 +107,8 @@ class LinkName:
     keeps_unit: bool = False
     is_turn: bool = False
     is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
+    ratio: str = ""  # what exp of a coefficient is, where it multiplies something
+    latent_variance: float | None = None  # of the variable whose threshold a response is
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
 
@@ -276,12 +284,23 @@ FAMILY_NAMES: dict[str, FamilyName] = {
 
 LINK_NAMES: dict[str, LinkName] = {
     "identity": LinkName("{eta}", "response units", keeps_unit=True, also=("linear", "id", "none")),
-    "log": LinkName("exp({eta})", "log response", is_log=True),
+    "log": LinkName("exp({eta})", "log response", is_log=True, ratio="ratio of means"),
     "softplus": LinkName("log(1 + exp({eta}))", "softplus response", keeps_unit=True),
-    "logit": LinkName("1/(1 + exp(-{eta}))", "log odds", also=("logistic", "sigmoid")),
-    "probit": LinkName("Φ({eta})", "probit"),
-    "cloglog": LinkName("1 - exp(-exp({eta}))", "complementary log-log"),
-    "loglog": LinkName("exp(-exp(-{eta}))", "log-log"),
+    "logit": LinkName(
+        "1/(1 + exp(-{eta}))",
+        "log odds",
+        ratio="odds ratio",
+        latent_variance=math.pi**2 / 3,
+        also=("logistic", "sigmoid"),
+    ),
+    "probit": LinkName("Φ({eta})", "probit", latent_variance=1.0),
+    "cloglog": LinkName(
+        "1 - exp(-exp({eta}))",
+        "complementary log-log",
+        ratio="hazard ratio",
+        latent_variance=math.pi**2 / 6,
+    ),
+    "loglog": LinkName("exp(-exp(-{eta}))", "log-log", latent_variance=math.pi**2 / 6),
     "cauchit": LinkName("1/2 + arctan({eta})/π", "cauchit"),
     "tan_half": LinkName(
         "2 * arctan({eta})", "tangent of half the angle", is_turn=True, also=("tan",)

@@ -12,7 +12,6 @@ OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
 PENALTIES = ("ridge", "lasso", "elastic_net", "group_lasso", "smooth")
 # Verbs of other packages, and what is written for them.
 VERBS_ELSEWHERE = {
-    "summary": "arviz.summary(fit)",
     "plot_forest": "arviz.plot_forest(fit)",
     "plot_trace": "arviz.plot_trace(fit)",
     "posterior_predictive": "bayesglm.predict(fit, kind='response')",
@@ -106,8 +105,8 @@ def meant(what: str, given: object, known: Mapping[str, tuple[str, ...]]) -> str
 def name_hint(name: str, known: Iterable[str]) -> str:
     """Say what is written for a name that the package does not have.
 
-    >>> name_hint("summary", ()), name_hint("glm", ["GLM"])
-    ('; write arviz.summary(fit).', ". Did you mean 'GLM'?")
+    >>> name_hint("waic", ()), name_hint("glm", ["GLM"])
+    ('; write bayesglm.loo(fit).', ". Did you mean 'GLM'?")
     """
     if name in VERBS_ELSEWHERE:
         return f"; write {VERBS_ELSEWHERE[name]}."

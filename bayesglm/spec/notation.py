@@ -71,6 +71,18 @@ def _priors(model: GLM) -> list[tuple[str, str, Any]]:
     return rows
 
 
+def priors_by_name(model: GLM) -> dict[str, Any]:
+    """Return the prior of each parameter, or the number at which it is fixed, by its name."""
+    rows: list[tuple[str, Any]] = [("intercept", model.intercept)]
+    rows += [(term.label, model.prior_of(term)) for term in model.every_term]
+    rows += [(f"{t.label}_scale", learned_scale(model.prior_of(t))) for t in model.every_term]
+    for name in FAMILY_NAMES[model.family].dispersions:
+        stated = model.dispersion_of(name)
+        is_predicted = name in model.predicted
+        rows.append((f"{name}_intercept", stated.prior) if is_predicted else (name, stated))
+    return {name: prior for name, prior in rows if prior is not None}
+
+
 def _levels_text(model: GLM) -> list[str]:
     """Write the levels of a response: in their order, or each with coefficients of its own."""
     labels = FAMILY_NAMES[model.family].labels
@@ -93,10 +105,21 @@ def _prior_text(symbol: str, prior: Any) -> str:
         return "~ weakly informative, scaled by the data at the first fit"
     if isinstance(prior, (float, tuple)):
         return f"= {number_text(prior)}"
-    density, penalty = PRIOR_NOTATION[type(prior).__name__]
+    density = density_text(prior, f"{symbol}_scale")
     if learned_scale(prior) is not None:
-        return f"~ {density(prior).format(f'{symbol}_scale'):<19} its scale is learned"
-    return f"~ {density(prior):<19} {penalty(symbol, prior)}"
+        return f"~ {density:<19} its scale is learned"
+    return f"~ {density:<19} {PRIOR_NOTATION[type(prior).__name__][1](symbol, prior)}"
+
+
+def density_text(prior: Any, scale: str = "scale") -> str:
+    """Write the density of a prior; a scale that is learned by its name.
+
+    >>> from bayesglm.spec.priors import HalfNormal, Normal
+    >>> density_text(Normal(HalfNormal(1.0)), "g_scale")
+    'Normal(0, g_scale²)'
+    """
+    density = PRIOR_NOTATION[type(prior).__name__][0](prior)
+    return density.format(scale) if learned_scale(prior) is not None else density
 
 
 def _scale_text(prior: Any) -> str:

@@ -146,30 +146,38 @@ def khat_limit(n_draws: int) -> float:
     return min(1.0 - 1.0 / np.log10(n_draws), 0.7) if n_draws > 10 else 0.0
 
 
-def smallest_ess(draws: Array) -> float:
-    """Return the smallest bulk effective size over parameters, draws ``(chain, draw, size)``.
+def effective_sizes(draws: Array) -> Array:
+    """Return the bulk effective sizes of draws ``(chain, draw, size)``.
 
-    Infinite where there is no parameter, or a chain too short to tell.
+    Infinite where a chain is too short to tell.
     """
     from arviz_stats.base import array_stats
 
     if draws.shape[1] < FEWEST_DRAWS:
-        return np.inf
+        return np.full(draws.shape[-1], np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
-        every = [float(array_stats.ess(draws[..., k])) for k in range(draws.shape[-1])]
-    return float(np.min(every, initial=np.inf))
+        return np.array([float(array_stats.ess(one)) for one in np.moveaxis(draws, -1, 0)])
 
 
-def largest_rhat(draws: Array) -> float:
-    """Return the largest rank-normalised r-hat over parameters, draws ``(chain, draw, size)``.
+def rank_rhats(draws: Array) -> Array:
+    """Return the rank-normalised r-hats of draws ``(chain, draw, size)``.
 
-    NaN where a parameter's chains stand still, so that it cannot be told.
+    NaN where chains stand still, so that it cannot be told.
     """
     from arviz_stats.base import array_stats
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        every = [float(array_stats.rhat(draws[..., k])) for k in range(draws.shape[-1])]
-    return float(np.max(every, initial=1.0))
+        return np.array([float(array_stats.rhat(one)) for one in np.moveaxis(draws, -1, 0)])
+
+
+def smallest_ess(draws: Array) -> float:
+    """Return the smallest bulk effective size over parameters, infinite where there is none."""
+    return float(np.min(effective_sizes(draws), initial=np.inf))
+
+
+def largest_rhat(draws: Array) -> float:
+    """Return the largest rank-normalised r-hat over parameters."""
+    return float(np.max(rank_rhats(draws), initial=1.0))
 
 
 def resample(rng: np.random.Generator, log_weights: Array, n_draws: int) -> Array:

@@ -1,0 +1,152 @@
+"""The table of a fit: a row per coefficient, with its prior beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import ModelError
+from bayesglm.inference.problem.asked import check_between_0_and_1
+from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.weights.psis import effective_sizes, rank_rhats
+from bayesglm.results.shares import variance_shares
+from bayesglm.results.words import Entries, entries_alone, entries_of, has_levels, prior_words
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.notation import priors_by_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+
+
+def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -> pd.DataFrame:
+    """Tell a fit in a table, a row per coefficient, in the words of the data.
+
+    What all samples share stands first, then scales and correlations, then the share of variance
+    that lies between the levels of each group (where the response has a residual variance: the
+    intraclass correlation), then the levels.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        Any fit.
+    exponentiate : bool
+        Whether coefficients are told as ratios, exp(w): odds ratios on the logit link, rate ratios
+        of counts on the log link. Rows that are none (scales, dispersions, predictors of these) are
+        left out; the intercept's is the odds or the rate where all predictors are zero.
+    level : float
+        Probability of the intervals, equal-tailed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of a posterior: ``mean``, ``sd``, the ends of the interval (``3%`` and ``97%``), ``ess``
+        (the bulk effective size; of importance draws no more than their weights are worth),
+        ``r_hat`` of NUTS or ``khat`` of importance draws, and ``prior``. With ``exponentiate`` the
+        median stands for the mean: exp(median of w) is the median of the ratio. Of a MAP: ``map``
+        and ``prior``. ``attrs`` hold the fit's ``method`` and ``why``.
+
+    Raises
+    ------
+    DataError
+        No fit, or a level outside (0, 1).
+    ModelError
+        ``exponentiate`` on a link whose coefficients are no logarithms of ratios.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
+    >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> table = bg.summary(fitted)
+    >>> list(table.index), list(table.columns)
+    (['intercept', 'x'], ['mean', 'sd', '3%', '97%', 'ess', 'khat', 'prior'])
+    >>> bg.summary(fitted, exponentiate=True).index.name
+    'rate ratio'
+    """
+    import pandas as pd
+
+    level = check_between_0_and_1("level", level, "0.94 gives intervals from 3% to 97%")
+    model, group = model_of(fit), parameter_group(fit)
+    ratio = _ratio_of(model) if exponentiate else None
+    priors = priors_by_name(model)
+    dispersed = {term.label for one in model.predicted.values() for term in one.terms}
+    tables = []
+    shares = {} if ratio or "draw" not in group.dims else variance_shares(model, group)
+    for entries in entries_of(model, group):
+        if entries.term is not None and entries.own and has_levels(entries.term):
+            tables += [_share_row(fit, shares.pop(label), label, level) for label in list(shares)]
+        is_effect = entries.name == "intercept" or (entries.own and entries.name not in dispersed)
+        if ratio and not is_effect:
+            continue
+        numbers = _numbers(fit, group[entries.name], entries, level, ratio is not None)
+        known = entries.name in priors
+        numbers["prior"] = prior_words(priors[entries.name], entries) if known else ""
+        tables.append(pd.DataFrame(numbers, index=list(entries.words)))
+    table = pd.concat(tables) if tables else pd.DataFrame()
+    table.index.name = ratio or "coefficient"
+    table.attrs = {name: fit.attrs[name] for name in ("method", "why") if name in fit.attrs}
+    return table
+
+
+def _share_row(fit: xr.DataTree, share: xr.DataArray, label: str, level: float) -> pd.DataFrame:
+    """Return the row of a group's share of variance."""
+    import pandas as pd
+
+    entries = entries_alone(f"variance share of {label}", share)
+    numbers = _numbers(fit, share, entries, level, False)
+    return pd.DataFrame(numbers | {"prior": ""}, index=list(entries.words))
+
+
+def _numbers(
+    fit: xr.DataTree, variable: xr.DataArray, entries: Entries, level: float, is_ratio: bool
+) -> dict[str, Any]:
+    """Return the columns of some coefficients."""
+    if "draw" not in variable.dims:
+        values = variable.values.ravel()[entries.places]
+        return {"map": np.exp(values) if is_ratio else values}
+    ordered = variable.transpose("chain", "draw", ...)
+    draws = ordered.values.reshape(*ordered.shape[:2], -1)[..., entries.places]
+    flat = draws.reshape(-1, draws.shape[-1])
+    tail = (1.0 - level) / 2.0
+    told = np.exp(flat) if is_ratio else flat
+    lower, middle, upper = np.nanquantile(told, [tail, 0.5, 1.0 - tail], axis=0)
+    return {
+        **({"median": middle} if is_ratio else {"mean": np.nanmean(told, axis=0)}),
+        "sd": np.nanstd(told, axis=0, ddof=1),
+        f"{100 * tail:g}%": lower,
+        f"{100 * (1.0 - tail):g}%": upper,
+        **_checks(fit, ordered, draws, entries),
+    }
+
+
+def _checks(
+    fit: xr.DataTree, ordered: xr.DataArray, draws: Array, entries: Entries
+) -> dict[str, Array]:
+    """Return effective sizes, and what was asked of the draws: r-hat of NUTS, k-hat of weights."""
+    sizes = effective_sizes(draws)
+    if "laplace" not in fit.children:
+        return {"ess": sizes, "r_hat": rank_rhats(draws)}
+    told = fit["laplace"].to_dataset()
+    like = ordered.isel(chain=0, draw=0, drop=True)
+    own = {
+        name: told[name].broadcast_like(like).transpose(*like.dims).values.ravel()[entries.places]
+        for name in ("khat", "importance_ess")
+    }
+    return {"ess": np.minimum(sizes, own["importance_ess"]), "khat": own["khat"]}
+
+
+def _ratio_of(model: GLM) -> str:
+    """Return what exp of a coefficient is called; raises ModelError where it is no ratio."""
+    link = LINK_NAMES[model.link_name]
+    if not link.ratio:
+        raise ModelError(
+            f"exponentiate: on the link {model.link_name!r} exp of a coefficient is no ratio; read "
+            "the coefficients as they are, or predict(fit, data) on the response's scale."
+        )
+    return (FAMILY_NAMES[model.family].log_ratio if link.is_log else "") or link.ratio

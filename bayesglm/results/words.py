@@ -1,0 +1,143 @@
+"""Coefficients in the words of those who read them: ``region[North]``, ``sd of dose by subject``.
+
+And the priors that stand beside them, each with its own numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.spec.model import GLM
+from bayesglm.spec.notation import density_text
+from bayesglm.spec.numbers import number_text
+from bayesglm.spec.terms.term import FACTOR, Term
+
+Array = np.ndarray
+INTERCEPT = "intercept"
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The coefficients of one variable of a fit: its name, their words, and which entries they are.
+
+    ``places`` index the flattened entries, whose shape is ``shape``. ``term`` is the term that the
+    variable is of, if any; ``own`` says that it holds that term's coefficients, and not their scale
+    or correlation.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    places: Array
+    shape: tuple[int, ...]
+    term: Term | None
+    own: bool
+
+
+def entries_of(model: GLM, group: xr.Dataset) -> Iterator[Entries]:
+    """Return the coefficients of a fit in the order in which they are read.
+
+    First what all samples share, then scales and correlations, then the levels of groups.
+    """
+    terms = {term.label: term for term in model.every_term}
+    several = [name for name, term in terms.items() if has_levels(term)]
+    order = [INTERCEPT, *(term.label for term in model.terms)]
+    for name, one in model.predicted.items():
+        order += [f"{name}_intercept", *(term.label for term in one.terms)]
+    order = [name for name in order if name not in several]
+    order += [name for name in map(str, group.data_vars) if name not in (*order, *several)]
+    for name in (*order, *several):
+        if name in group:
+            owner = terms.get(name) or _owner(name, terms)
+            yield _entries(name, group[name], owner, name in terms)
+
+
+def entries_alone(words: str, variable: xr.DataArray) -> Entries:
+    """Return the entries of something beside the parameters, over the neurons of a population."""
+    return dataclasses.replace(_entries(words, variable, None, False), name=words)
+
+
+def has_levels(term: Term) -> bool:
+    """Say whether a term's coefficients are of levels that share a scale: a group."""
+    return FACTOR in term.roles.values() and not term.takes_model_prior
+
+
+def _owner(name: str, terms: dict[str, Term]) -> Term | None:
+    """Return the term of which a variable is the scale or the correlation."""
+    return terms.get(name.rpartition("_")[0])
+
+
+def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) -> Entries:
+    dims = tuple(str(dim) for dim in variable.dims if dim not in ("chain", "draw"))
+    labels = [list(map(str, variable[dim].values)) for dim in dims]
+    index = list(np.ndindex(*map(len, labels)))
+    places = np.arange(len(index))
+    of = [[own_labels[k] for own_labels, k in zip(labels, at, strict=True)] for at in index]
+    if name.endswith("_correlation") and term is not None and not own:
+        kept = [k for k, at in enumerate(index) if at[-2] < at[-1]]
+        places = places[kept]
+        words = [
+            _indexed(f"correlation of {of[k][-2]} and {of[k][-1]} by {term.label}", of[k][:-2])
+            for k in kept
+        ]
+    elif name.endswith("_scale") and term is not None and not own:
+        words = [_scale_words(term, dims, at) for at in of]
+    else:
+        words = [_effect_words(name, dims, at) for at in of]
+    return Entries(name, tuple(words), places, tuple(map(len, labels)), term, own)
+
+
+def _effect_words(name: str, dims: tuple[str, ...], at: list[str]) -> str:
+    """Write ``g[a]`` of a level, ``g.x[a]`` of its slope, ``x[lag 2]`` of a lag."""
+    inside = []
+    for dim, label in zip(dims, at, strict=True):
+        if dim == f"{name}_effect":
+            name = name if label == INTERCEPT else f"{name}.{label}"
+        else:
+            inside.append(f"lag {label}" if dim.endswith("_lag") else label)
+    return _indexed(name, inside)
+
+
+def _scale_words(term: Term, dims: tuple[str, ...], at: list[str]) -> str:
+    if not has_levels(term):
+        return _indexed(f"scale of {term.label}", at)
+    what, inside = term.label, []
+    for dim, label in zip(dims, at, strict=True):
+        if dim != f"{term.label}_effect":
+            inside.append(label)
+        elif label != INTERCEPT:
+            what = f"{label} by {term.label}"
+    return _indexed(f"sd of {what}", inside)
+
+
+def _indexed(name: str, inside: list[str]) -> str:
+    return f"{name}[{', '.join(inside)}]" if inside else name
+
+
+def prior_words(prior: Any, entries: Entries) -> list[str]:
+    """Write the prior of each entry of a variable, with the numbers that are its own."""
+    if isinstance(prior, float):
+        return [f"fixed at {number_text(prior)}"] * len(entries.words)
+    arrays = {
+        field.name: np.asarray(value)
+        for field in dataclasses.fields(prior)
+        if isinstance(value := getattr(prior, field.name), tuple)
+        and np.asarray(value).dtype.kind == "f"
+    }
+    if not arrays:
+        return [density_text(prior, _name_of_scale(entries))] * len(entries.words)
+    each = {name: np.broadcast_to(v, entries.shape).ravel() for name, v in arrays.items()}
+    return [
+        density_text(dataclasses.replace(prior, **{name: float(v[k]) for name, v in each.items()}))
+        for k in entries.places
+    ]
+
+
+def _name_of_scale(entries: Entries) -> str:
+    name = entries.name if entries.term is None else entries.term.label
+    return f"({'sd' if entries.term and has_levels(entries.term) else 'scale'} of {name})"
