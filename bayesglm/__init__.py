@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.laplace import fit_laplace
     from bayesglm.inference.map import fit_map
     from bayesglm.inference.mcmc import fit_mcmc
+    from bayesglm.inference.tree.summary import summary
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.compare import compare
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.storage import load, save
-    from bayesglm.results.summary import summary
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
     from bayesglm.show.posterior import plot_posterior
@@ -100,7 +100,7 @@ _HOME = {
     "to_pymc": "inference.twin.model",
     "predict": "results.predict",
     "prior_path": "results.path",
-    "summary": "results.summary",
+    "summary": "inference.tree.summary",
     "tune_prior": "results.tuning",
     "kernels": "results.kernels",
     "loo": "results.loo",

@@ -277,7 +277,7 @@ def _summarise(fitted: Any) -> None:
     from rich.table import Table
 
     from bayesglm.inference.tree.opened import model_of
-    from bayesglm.results.summary import summary
+    from bayesglm.inference.tree.summary import summary
 
     console = Console(highlight=False, markup=False)
     print(model_of(fitted), end="\n\n")

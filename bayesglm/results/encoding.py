@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.errors import DataError
+from bayesglm.inference.tree.fit import Fit
 from bayesglm.results.objects import from_text, to_text
 from bayesglm.spec.names import is_storable
 
@@ -53,7 +54,7 @@ def _each_node(tree: xr.DataTree, change: Any) -> xr.DataTree:
     nodes = {
         node.path: change(node.to_dataset(inherit=node.parent is None)) for node in tree.subtree
     }
-    return xr.DataTree.from_dict(nodes, name=tree.name)
+    return Fit.from_dict(nodes, name=tree.name)
 
 
 def _encoded_node(dataset: xr.Dataset) -> xr.Dataset:

@@ -233,6 +233,11 @@ class GLM:
 
         return model_text(self)
 
+    def _repr_html_(self) -> str:
+        from bayesglm.spec.cards import card, formula_part
+
+        return card(f"GLM of {self.response}", [formula_part(str(self))])
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> None:

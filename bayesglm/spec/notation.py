@@ -32,7 +32,7 @@ def model_text(model: GLM) -> str:
         parts += [term.summand(model.response, index) for term in one.terms]
         link = FAMILY_NAMES[model.family].link_of(name)
         lines.append(f"{link}({name}{index}) = {' + '.join(parts)}")
-    lines += [f"{left:<21} {_prior_text(symbol, prior)}" for left, symbol, prior in _priors(model)]
+    lines += [f"{left:<21} {prior_text(symbol, prior)}" for left, symbol, prior in _priors(model)]
     lines += _levels_text(model)
     return "\n".join(line.rstrip() for line in lines)
 
@@ -100,7 +100,13 @@ def _levels_text(model: GLM) -> list[str]:
     return [text, f"{'':<21} each with its own eta, but for {name}, whose eta is 0"]
 
 
-def _prior_text(symbol: str, prior: Any) -> str:
+def prior_text(symbol: str, prior: Any) -> str:
+    """Write a prior of something called ``symbol``, and the penalty that it equals.
+
+    >>> from bayesglm.spec.priors import Normal
+    >>> prior_text("w", Normal(0.5))
+    '~ Normal(0, 0.5²)     ridge(4) = 4/2 · Σ w²'
+    """
     if prior is None:
         return "~ weakly informative, scaled by the data at the first fit"
     if isinstance(prior, (float, tuple)):

@@ -17,6 +17,7 @@ from bayesglm.inference.problem.samples import (
     responses_of,
     sample_coords,
 )
+from bayesglm.inference.tree.fit import Fit
 from bayesglm.inference.tree.named import lead_coords, named_dataset
 from bayesglm.numerics.density.pointwise import pointwise
 
@@ -30,9 +31,9 @@ def tree_of(
     plan = problems[0].plan
     groups["observed_data"] = _observed(problems)
     groups["constant_data"] = _kept(plan.dataset)
-    tree = xr.DataTree(named_dataset({}, {}))
+    tree = Fit(named_dataset({}, {}))
     # DataTree.from_dict would copy and align every group once more.
-    tree.children = {name: xr.DataTree(value) for name, value in groups.items()}
+    tree.children = {name: Fit(value) for name, value in groups.items()}
     tree.attrs = {
         "model": plan.model.to_json(),
         **attrs,

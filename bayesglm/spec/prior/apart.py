@@ -9,11 +9,11 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, entries, frozen_number
 from bayesglm.spec.prior.positive import SCALE_PRIORS, ScalePrior
-from bayesglm.spec.prior.traits import Traits, check_scale, is_zero
+from bayesglm.spec.prior.traits import Shown, Traits, check_scale, is_zero
 
 
 @noun
-class Normal:
+class Normal(Shown):
     """Gaussian prior of coefficients: an L2 (ridge) penalty.
 
     log p(w) = -(w - loc)**2 / (2 scale**2) - log(scale) - log(2 pi)/2 for every coefficient, so
@@ -57,7 +57,7 @@ class Normal:
 
 
 @noun
-class Laplace:
+class Laplace(Shown):
     """Double-exponential prior of coefficients: an L1 (lasso) penalty.
 
     log p(w) = -abs(w - loc)/scale - log(2 scale) for every coefficient, so ``Laplace(scale)`` is
@@ -96,7 +96,7 @@ class Laplace:
 
 
 @noun
-class StudentT:
+class StudentT(Shown):
     """Heavy-tailed prior of coefficients: most are small, and a few may be large.
 
     log p(w) = log t(w; df, loc, scale) for every coefficient, the penalty
@@ -145,7 +145,7 @@ class StudentT:
 
 
 @noun
-class ElasticNet:
+class ElasticNet(Shown):
     """Prior between Laplace and Normal: an L1 and an L2 penalty at once (elastic net).
 
     log p(w) = -ratio*abs(z) - (1 - ratio)*z**2/2 - log Z for every coefficient, with
@@ -196,7 +196,7 @@ class ElasticNet:
 
 
 @noun
-class Flat:
+class Flat(Shown):
     """Improper flat prior: no penalty, so the MAP is the maximum likelihood estimate.
 
     log p(w) = 0. On a dispersion it is flat on (0, inf).

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, frozen_number
-from bayesglm.spec.prior.traits import Traits, check_scale
+from bayesglm.spec.prior.traits import Shown, Traits, check_scale
 
 
 @noun
-class HalfNormal:
+class HalfNormal(Shown):
     """Half-normal prior: of sigma, of another prior's scale, or of coefficients not below zero.
 
     log p(s) = log(2) - s**2/(2 scale**2) - log(scale) - log(2 pi)/2 for s >= 0. On coefficients it
@@ -49,7 +49,7 @@ class HalfNormal:
 
 
 @noun
-class HalfStudentT:
+class HalfStudentT(Shown):
     """Half-Student-t prior of a positive parameter; the default of sigma has 4 degrees of freedom.
 
     log p(s) = log(2) + log t(s; df, 0, scale) for s > 0 (Gelman 2006).
@@ -72,7 +72,7 @@ class HalfStudentT:
 
 
 @noun
-class Exponential:
+class Exponential(Shown):
     """Exponential prior: of sigma, of another prior's scale, or of coefficients not below zero.
 
     log p(s) = -s/scale - log(scale) for s >= 0; ``scale`` is its mean (PyMC's ``lam`` is 1/scale).
@@ -106,7 +106,7 @@ class Exponential:
 
 
 @noun
-class Gamma:
+class Gamma(Shown):
     """Gamma prior of a positive parameter, of mean shape/rate.
 
     log p(s) = shape log(rate) - log(G(shape)) + (shape - 1) log(s) - rate s for s > 0, G being the
@@ -130,7 +130,7 @@ class Gamma:
 
 
 @noun
-class InverseGamma:
+class InverseGamma(Shown):
     """Inverse gamma prior of a positive parameter: 1/s is gamma, of mean shape/scale.
 
     log p(s) = shape log(scale) - log(G(shape)) - (shape + 1) log(s) - scale/s for s > 0, G being

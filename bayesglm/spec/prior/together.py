@@ -11,11 +11,11 @@ from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.prior.apart import Normal
 from bayesglm.spec.prior.positive import SCALE_PRIORS, HalfStudentT, ScalePrior, prior_of
-from bayesglm.spec.prior.traits import Traits, check_scale
+from bayesglm.spec.prior.traits import Shown, Traits, check_scale
 
 
 @noun
-class RandomWalk:
+class RandomWalk(Shown):
     """Intrinsic Gaussian Markov random field: neighbours are alike (a smoothness penalty).
 
     log p(w) = -w'Qw/(2 scale**2) - r/2 * log(2 pi scale**2) + log pdet(Q)/2, where Q is the
@@ -77,7 +77,7 @@ class RandomWalk:
 
 
 @noun
-class Horseshoe:
+class Horseshoe(Shown):
     """Regularised horseshoe: nearly all coefficients close to zero, the others left alone.
 
     w_j ~ Normal(0, tau * local_j * sqrt(slab / (slab + tau**2 local_j**2))) with
@@ -127,7 +127,7 @@ class Horseshoe:
 
 
 @noun
-class GroupLasso:
+class GroupLasso(Shown):
     """Prior of groups of coefficients: a group is zero as a whole, or its members all enter.
 
     log p(w_g) = -lam sqrt(q) |w_g| - log Z for every group g of q coefficients, with lam = 1/scale,

@@ -29,6 +29,16 @@ class Traits(NamedTuple):
     of_shares: bool = False
 
 
+class Shown:
+    """A prior, which notebooks show with the penalty that it equals."""
+
+    def _repr_html_(self) -> str:
+        from bayesglm.spec.cards import card, formula_part
+        from bayesglm.spec.notation import prior_text
+
+        return card(repr(self), [formula_part(f"w {prior_text('w', self)}")])
+
+
 def check_scale(prior: Any, learned: tuple[type, ...] = ()) -> None:
     """Freeze the scale of a prior that is being made; ModelError where it cannot be one.
 

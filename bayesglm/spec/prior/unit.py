@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, frozen_number
-from bayesglm.spec.prior.traits import Traits
+from bayesglm.spec.prior.traits import Shown, Traits
 
 
 @noun
-class Beta:
+class Beta(Shown):
     """Beta prior of a share: psi of families with zeros of their own.
 
     log p(x) = (alpha - 1) log(x) + (beta - 1) log(1 - x) - log(B(alpha, beta)) for 0 < x < 1, B

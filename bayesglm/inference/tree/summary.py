@@ -9,9 +9,15 @@ import numpy as np
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.shares import variance_shares
+from bayesglm.inference.tree.words import (
+    Entries,
+    entries_alone,
+    entries_of,
+    has_levels,
+    prior_words,
+)
 from bayesglm.inference.weights.psis import effective_sizes, rank_rhats
-from bayesglm.results.shares import variance_shares
-from bayesglm.results.words import Entries, entries_alone, entries_of, has_levels, prior_words
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.notation import priors_by_name
 

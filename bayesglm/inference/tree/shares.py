@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bayesglm.results.words import INTERCEPT, has_levels
+from bayesglm.inference.tree.words import INTERCEPT, has_levels
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM
 

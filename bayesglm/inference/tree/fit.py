@@ -1,0 +1,59 @@
+"""The tree of a fit, which notebooks show as a card."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from bayesglm.errors import BayesGLMError
+from bayesglm.inference.tree.opened import model_of
+from bayesglm.inference.tree.summary import summary
+from bayesglm.spec.cards import card, formula_part, table_part, words_part
+
+MOST_ROWS = 25  # of a card: more are counted
+TITLES = {"map": "MAP estimate", "posterior": "Posterior"}
+
+
+class Fit(xr.DataTree):
+    """A DataTree in all but how a notebook shows it: model, method and checks, table."""
+
+    def _repr_html_(self) -> str:
+        kind = next((name for name in TITLES if name in self.children), None)
+        if "model" not in self.attrs or kind is None:
+            return str(super()._repr_html_())
+        try:
+            parts = _parts(self)
+        except BayesGLMError:  # of a tree from which something was taken
+            return str(super()._repr_html_())
+        return card(TITLES[kind], parts)
+
+
+def _parts(fit: xr.DataTree) -> list[str]:
+    table = summary(fit)
+    rows = [
+        (str(words), *(one if isinstance(one, str) else f"{one:.4g}" for one in row))
+        for words, row in zip(table.index[:MOST_ROWS], table.to_numpy()[:MOST_ROWS], strict=True)
+    ]
+    parts = [
+        formula_part(str(model_of(fit))),
+        words_part(_told(fit)),
+        table_part((str(table.index.name), *table.columns), rows),
+    ]
+    if len(table) > MOST_ROWS:
+        parts.append(words_part(f"and {len(table) - MOST_ROWS:,} more rows: bayesglm.summary(fit)"))
+    return parts
+
+
+def _told(fit: xr.DataTree) -> str:
+    """Say how a fit was made, and what its checks found."""
+    attrs = fit.attrs
+    dropped = attrs.get("n_dropped", 0)
+    left_out = f" ({dropped:,} without a full past left out)" if dropped else ""
+    words = f"{attrs.get('n_samples', 0):,} samples{left_out}; method: {attrs.get('method', '')}"
+    words += f", {attrs['why']}" if "why" in attrs else ""
+    if attrs.get("accepted") == 0:
+        words += ". The importance weights were refused: do not use these draws"
+    if attrs.get("n_divergent"):
+        words += f". {attrs['n_divergent']} draws diverged: raise target_accept"
+    if "wall_time_s" in attrs:
+        words += f". {attrs['wall_time_s']:.2g} s"
+    return f"{words}."

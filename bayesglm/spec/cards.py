@@ -1,0 +1,44 @@
+"""Cards: small pieces of HTML that notebooks show in place of a repr. Nothing in them is run."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+CARD = (
+    "border:1px solid #8884;border-radius:6px;padding:.6em 1em;margin:.3em 0;max-width:60em;"
+    "overflow-x:auto"
+)
+MONO = "margin:.2em 0;font:.85em/1.5 ui-monospace,Menlo,Consolas,monospace;background:none"
+CELL = "text-align:right;padding:.15em .8em;white-space:nowrap"
+FIRST = "text-align:left;padding:.15em .8em .15em 0;white-space:nowrap"
+
+
+def card(title: str, parts: Iterable[str]) -> str:
+    """Return a card of a title and of parts that are HTML already."""
+    return f'<div style="{CARD}"><strong>{html.escape(title)}</strong>{"".join(parts)}</div>'
+
+
+def formula_part(text: str) -> str:
+    """Return text of several lines, as mathematics is written in this package."""
+    return f'<pre style="{MONO}">{html.escape(text)}</pre>'
+
+
+def words_part(text: str) -> str:
+    """Return a paragraph."""
+    return f'<p style="margin:.4em 0">{html.escape(text)}</p>'
+
+
+def table_part(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of text; the first column is on the left."""
+    lines = [_line("th", head), *(_line("td", row) for row in rows)]
+    return f'<table style="font-variant-numeric:tabular-nums">{"".join(lines)}</table>'
+
+
+def _line(tag: str, cells: Sequence[str]) -> str:
+    styles = (FIRST, *(CELL for _ in cells[1:]))
+    inside = (
+        f'<{tag} style="{style}">{html.escape(cell)}</{tag}>'
+        for style, cell in zip(styles, cells, strict=True)
+    )
+    return f"<tr>{''.join(inside)}</tr>"
