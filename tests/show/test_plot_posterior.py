@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
-from bayesglm.show.posterior import MOST_ROWS
+from bayesglm.show.posterior_panels import MOST_BESIDE, MOST_ROWS
 
 SMOOTH = bg.GLM(
     "poisson",
@@ -54,7 +54,7 @@ def note_of(figure):
 
 def test_intervals_and_map_are_the_numbers_of_the_fits(many, tmp_path):
     fit, mode = bg.fit(SMOOTH, many), bg.fit_map(SMOOTH, many)
-    figure = rendered(bg.plot_posterior(fit, mode), tmp_path)
+    figure = rendered(bg.plot_posterior(fit, mode, "movie"), tmp_path)
     draws = fit["posterior"]["movie"].values.reshape(-1, 6)
     names, (wide, narrow), points = rows_of(figure)
     assert names == ["0, 0", "0, 1", "0, 2", "1, 0", "1, 1", "1, 2"]
@@ -86,6 +86,47 @@ def test_any_term_can_be_drawn_with_or_without_a_map(many, tmp_path):
         bg.plot_posterior(bg.fit(bg.GLM("poisson", [], "poisson"), many))
 
 
+def test_without_a_term_every_term_has_a_panel(tmp_path):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 30, 240)
+    data = bg.as_dataset(
+        {
+            "stimulus": rng.normal(size=240),
+            "x": rng.normal(size=240),
+            "z": rng.normal(size=240),
+            "g": groups,
+            "spikes": rng.poisson(1.0, 240),
+        },
+        bin_size=0.01,
+    )
+    terms = [bg.Lagged("stimulus", lags=4), "x", "z", bg.Group("g", slopes="x")]
+    model = bg.GLM("spikes", terms, "poisson")
+    fit = bg.fit(model, data)
+    figure = rendered(bg.plot_posterior(fit), tmp_path)
+    drawn = {ax.get_title(loc="left"): ax for ax in figure.axes if ax.get_visible()}
+    largest = f": the {MOST_BESIDE} largest of 30"
+    expected = ["single coefficients", "scales", "stimulus", f"g{largest}", f"g.x{largest}"]
+    assert list(drawn) == expected
+    labels = [
+        [text.get_text() for text in drawn[title].get_yticklabels()] for title in expected[:2]
+    ]
+    assert labels == [["x", "z"], ["sd of g", "sd of x by g"]]
+    assert drawn["stimulus"].get_xlabel() == "lag (ms before the response)"
+    line = max(drawn["stimulus"].get_lines(), key=lambda line: len(line.get_xdata()))
+    np.testing.assert_allclose(line.get_xdata(), [0, 10, 20, 30])
+    kernel = fit["posterior"]["stimulus"].mean(("chain", "draw"))
+    np.testing.assert_allclose(line.get_ydata(), kernel)
+    bands = [band.get_paths()[0].vertices for band in drawn["stimulus"].collections]
+    draws = fit["posterior"]["stimulus"].quantile([0.03, 0.97], ("chain", "draw"))
+    assert bands[0][:, 1].min() == pytest.approx(float(draws.min()))
+    assert bands[0][:, 1].max() == pytest.approx(float(draws.max()))
+    canvas = figure.canvas.get_renderer()
+    boxes = [ax.get_tightbbox(canvas) for ax in drawn.values()]
+    for k, box in enumerate(boxes):
+        for other in boxes[k + 1 :]:
+            assert not box.shrunk(0.98, 0.98).overlaps(other)
+
+
 def test_of_many_coefficients_the_largest_are_drawn(tmp_path):
     rng = np.random.default_rng(0)
     wide = xr.Dataset(
@@ -107,7 +148,7 @@ def test_under_a_kink_zeros_of_the_map_are_counted_and_the_posterior_has_none(ki
     values = mode["map"]["movie"].values.ravel()
     zero = values == 0
     assert 0 < zero.sum() < 6
-    figure = rendered(bg.plot_posterior(fit, mode), tmp_path)
+    figure = rendered(bg.plot_posterior(fit, mode, "movie"), tmp_path)
     _, _, points = rows_of(figure)
     hollow, full = points["MAP, exactly zero"], points["MAP"]
     np.testing.assert_array_equal(np.floor(hollow.get_ydata()), np.flatnonzero(zero))
@@ -116,7 +157,7 @@ def test_under_a_kink_zeros_of_the_map_are_counted_and_the_posterior_has_none(ki
         f"exactly zero: {zero.sum()} of the 6 coefficients of the MAP, but none of the 24,000 "
         "posterior draws of them"
     )
-    alone = bg.plot_posterior(fit)
+    alone = bg.plot_posterior(fit, term="movie")
     assert note_of(alone) == (
         "exactly zero: none of the 24,000 posterior draws (though the mode may be, in part)"
     )
@@ -139,7 +180,7 @@ def test_a_zero_among_the_draws_would_be_counted(kinked):
     posterior = fit["posterior"].to_dataset().copy(deep=True)
     posterior["movie"][0, 0, 0, 0] = 0.0
     changed["posterior"] = xr.DataTree(posterior)
-    assert note_of(bg.plot_posterior(changed, mode)).endswith(
+    assert note_of(bg.plot_posterior(changed, mode, "movie")).endswith(
         "but 1 of the 24,000 posterior draws of them"
     )
 
@@ -178,6 +219,6 @@ def test_what_does_not_belong_together(data, many):
 def test_a_stored_fit_gives_the_same_picture(many, tmp_path):
     fit, mode = bg.fit(SMOOTH, many), bg.fit_map(SMOOTH, many)
     stored = bg.load(bg.save(fit, tmp_path / "fit.nc"))
-    one, other = (rows_of(bg.plot_posterior(tree, mode))[1] for tree in (fit, stored))
+    one, other = (rows_of(bg.plot_posterior(tree, mode, "movie"))[1] for tree in (fit, stored))
     for drawn, same in zip(one, other, strict=True):
         np.testing.assert_array_equal(drawn, same)

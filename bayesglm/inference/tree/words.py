@@ -130,7 +130,7 @@ def prior_words(prior: Any, entries: Entries) -> list[str]:
         and np.asarray(value).dtype.kind == "f"
     }
     if not arrays:
-        return [density_text(prior, _name_of_scale(entries))] * len(entries.words)
+        return [density_text(prior, scale) for scale in _scales_of(entries)]
     each = {name: np.broadcast_to(v, entries.shape).ravel() for name, v in arrays.items()}
     return [
         density_text(dataclasses.replace(prior, **{name: float(v[k]) for name, v in each.items()}))
@@ -138,6 +138,10 @@ def prior_words(prior: Any, entries: Entries) -> list[str]:
     ]
 
 
-def _name_of_scale(entries: Entries) -> str:
-    name = entries.name if entries.term is None else entries.term.label
-    return f"({'sd' if entries.term and has_levels(entries.term) else 'scale'} of {name})"
+def _scales_of(entries: Entries) -> list[str]:
+    """Return what the scale of each entry is called, where it is learned: that of its effect."""
+    if entries.term is None or not has_levels(entries.term):
+        return [f"(scale of {entries.name})"] * len(entries.words)
+    effects = [words.partition("[")[0].removeprefix(entries.name) for words in entries.words]
+    slopes = [f"{effect[1:]} by " if effect else "" for effect in effects]
+    return [f"(sd of {slope}{entries.name})" for slope in slopes]

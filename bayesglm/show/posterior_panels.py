@@ -1,0 +1,268 @@
+"""The panels of a posterior: rows of intervals, or a kernel over lags, with the MAP beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.inference.tree.words import entries_of, has_levels
+from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.show.figures import COLOURS, INK, coefficient_labels, new_figure
+from bayesglm.show.text import plain
+from bayesglm.show.units import unit_of_lags
+from bayesglm.spec.model import GLM
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+MOST_ROWS = 80  # coefficients that can be told apart on one page
+MOST_BESIDE = 24  # and in a panel beside others
+INTERVALS = {0.94: 1.2, 0.5: 3.5}  # probability, and the width of its line
+INTERVAL_LABEL = "posterior mean, {:.0%} and {:.0%} intervals".format(*sorted(INTERVALS))
+ROW, LEAST, LINES = 0.28, 1.0, 2.3  # inches: of a row, of a panel's rows, of a panel of lines
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Coefficients that stand in one panel: draws ``(draws, n)``, their labels and their MAP.
+
+    ``lags`` are where the coefficients of a kernel stand, in ``unit``; None of rows. ``kinked``
+    says that the prior has a kink or a bound at zero; ``rows`` which coefficients are drawn.
+    """
+
+    title: str
+    draws: Array
+    labels: list[str]
+    mode: Array | None
+    kinked: bool
+    rows: Array
+    lags: Array | None = None
+    unit: str = ""
+    xlabel: str = "coefficient (link units per unit of predictor)"
+
+    @property
+    def height(self) -> float:
+        """Inches that the panel's rows take."""
+        if self.lags is not None:
+            return LINES
+        return max(LEAST, min(ROW * len(self.rows), max(5.6, 0.13 * len(self.rows))))
+
+
+def one_panel(
+    model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str, most: int
+) -> Panel:
+    """Return the panel of one term: rows, whatever its dims."""
+    draws = fit["posterior"][name].transpose("chain", "draw", ...)
+    values = draws.values.reshape(draws.sizes["chain"] * draws.sizes["draw"], -1)
+    mode = None if modes is None else modes[name].transpose(*draws.dims[2:]).values.ravel()
+    rows = _largest(values, most)
+    labels = coefficient_labels(draws.isel(chain=0, draw=0))
+    title = _title(draws, len(rows))
+    return Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows)
+
+
+def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[Panel]:
+    """Return the panels of all terms: single coefficients together, scales, then each."""
+    posterior = fit["posterior"].to_dataset()
+    labels = [term.label for term in model.every_term]
+    single = [name for name in labels if posterior[name].ndim == 2]
+    drawn = [_together(model, posterior, modes, single, "single coefficients")] if single else []
+    beside = [
+        one.name
+        for one in entries_of(model, posterior)
+        if one.term is not None and not one.own and has_levels(one.term)
+    ]
+    if beside:
+        scales = _together(model, posterior, None, beside, "scales")
+        drawn.append(replace(scales, xlabel="sd of effects (link units)"))
+    for term in model.every_term:
+        own = posterior[term.label]
+        if term.label in single:
+            continue
+        if own.dims[-1] == f"{term.label}_lag" and own.ndim == 3:
+            drawn.append(_kernel(model, fit, modes, term.label))
+        elif f"{term.label}_effect" in own.dims:
+            drawn += _effects(model, posterior, modes, term.label)
+        else:
+            drawn.append(one_panel(model, fit, modes, term.label, MOST_BESIDE))
+    return drawn
+
+
+def _together(
+    model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, names: Sequence[str], title: str
+) -> Panel:
+    """Return a panel of several variables, each row in the words of the summary."""
+    kept = [one for one in entries_of(model, posterior) if one.name in names]
+    draws, found = [], []
+    for one in kept:
+        own = posterior[one.name].transpose("chain", "draw", ...)
+        n = own.sizes["chain"] * own.sizes["draw"]
+        draws.append(own.values.reshape(n, -1)[:, one.places])
+        if modes is not None and one.name in modes:
+            found.append(np.ravel(modes[one.name].values)[one.places])
+    values = np.concatenate(draws, axis=1)
+    mode = np.concatenate(found) if found else None
+    kinked = any(_kinked_at_zero(model, one.name) for one in kept if one.own)
+    words = [plain(words) for one in kept for words in one.words]
+    title = words[0] if len(words) == 1 else title
+    return Panel(title, values, words, mode, kinked, _largest(values, MOST_ROWS))
+
+
+def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: str) -> list[Panel]:
+    """Return a panel of the levels for each effect of a group."""
+    dim, found = f"{name}_effect", []
+    for k, effect in enumerate(posterior[dim].values):
+        own = posterior[name].isel({dim: k}).transpose("chain", "draw", ...)
+        values = own.values.reshape(own.sizes["chain"] * own.sizes["draw"], -1)
+        rows = _largest(values, MOST_BESIDE)
+        mode = None if modes is None else modes[name].isel({dim: k}).values.ravel()
+        title = plain(name if k == 0 else f"{name}.{effect}")
+        title += _of_how_many(len(rows), values.shape[1])
+        labels = coefficient_labels(own.isel(chain=0, draw=0))
+        found.append(Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows))
+    return found
+
+
+def _kernel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> Panel:
+    """Return the panel of a kernel over lags, in units of time where the data have time."""
+    plainly = one_panel(model, fit, modes, name, MOST_ROWS)
+    lags = np.asarray(fit["posterior"].to_dataset()[f"{name}_lag"].values, dtype=float)
+    unit = "samples"
+    if "sample_step_s" in fit.attrs:
+        times = lags * fit.attrs["sample_step_s"]
+        unit, size = unit_of_lags(times)
+        lags = times / size
+    every = np.arange(len(lags))
+    return Panel(
+        plain(name), plainly.draws, plainly.labels, plainly.mode, plainly.kinked, every, lags, unit
+    )
+
+
+def _largest(values: Array, most: int) -> Array:
+    """Return which coefficients are drawn: those of the largest means, in their order."""
+    return np.sort(np.argsort(-np.abs(values.mean(axis=0)), kind="stable")[:most])
+
+
+def _kinked_at_zero(model: GLM, name: str) -> bool:
+    prior = next(one.prior for one in model.every_term if one.label == name)
+    return PRIORS[type(prior).__name__].holds and not np.any(np.asarray(getattr(prior, "loc", 0.0)))
+
+
+def draw_panels(panels: Sequence[Panel]) -> Figure:
+    """Draw panels in two columns, one alone over the whole width."""
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    lines = [panels[columns * row : columns * (row + 1)] for row in range(rows)]
+    heights = [max(one.height for one in line) for line in lines]
+    figure, axes = new_figure(
+        rows,
+        columns,
+        0.6 + sum(heights) + 0.8 * rows,
+        gridspec_kw={"height_ratios": [one + 0.8 for one in heights]},
+    )
+    for ax in axes.flat[len(panels) :]:
+        ax.set_visible(False)
+    for place, (ax, panel) in enumerate(zip(axes.flat, panels, strict=False)):
+        _draw(ax, panel, heights[place // columns])
+    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
+    handles = {label: handle for own in named for handle, label in own}
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside upper left",
+        ncols=3,
+        fontsize=9,
+        frameon=False,
+    )
+    kinked = [panel for panel in panels if panel.kinked]
+    if kinked:
+        figure.supxlabel(_note(kinked), fontsize=9, color=INK)
+    return figure
+
+
+def _draw(ax: Axes, panel: Panel, height: float) -> None:
+    """Draw a panel on axes some inches high, rows as close as beside more of them."""
+    values = panel.draws[:, panel.rows]
+    mode = None if panel.mode is None else panel.mode[panel.rows]
+    ax.set_title(panel.title, loc="left", fontsize=11)
+    if panel.lags is not None:
+        _draw_lines(ax, panel, values, mode)
+        return
+    _draw_intervals(ax, values)
+    if mode is not None:
+        _draw_mode(ax, mode, panel.kinked)
+    ax.set_ylim(max(len(panel.rows), height / ROW if height > panel.height else 0.0) - 0.4, -0.6)
+    ax.set_xlabel(panel.xlabel, fontsize=10)
+    size = min(10.0, 0.75 * 72 * panel.height / len(panel.rows))
+    ax.set_yticks(np.arange(len(panel.rows)), [panel.labels[k] for k in panel.rows], fontsize=size)
+
+
+def _draw_lines(ax: Axes, panel: Panel, values: Array, mode: Array | None) -> None:
+    """Draw a kernel as its mean, with its bands."""
+    assert panel.lags is not None
+    ax.axhline(0, color=INK, linewidth=0.8)
+    for prob, alpha in zip(INTERVALS, (0.18, 0.3), strict=True):
+        low, high = np.quantile(values, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
+        ax.fill_between(panel.lags, low, high, color=COLOURS[0], alpha=alpha, lw=0)
+    ax.plot(panel.lags, values.mean(axis=0), color=COLOURS[0], linewidth=1.6)
+    if mode is not None:
+        ax.plot(panel.lags, mode, "D", color=COLOURS[1], markersize=3)
+    ax.set_xlabel(f"lag ({panel.unit} before the response)", fontsize=10)
+    ax.set_ylabel("coefficient (link units\nper unit of predictor)", fontsize=9)
+
+
+def _draw_intervals(ax: Axes, values: Array) -> None:
+    """Draw a row for every column of ``(draws, coefficients)``, the first on top."""
+    y = np.arange(values.shape[1])
+    ax.axvline(0, color=INK, linewidth=0.8)
+    for prob, width in INTERVALS.items():
+        low, high = np.quantile(values, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
+        ax.hlines(y, low, high, color=COLOURS[0], linewidth=width)
+    look: dict[str, Any] = {"color": "white", "markeredgecolor": COLOURS[0]}
+    ax.plot(values.mean(axis=0), y, "o", markersize=_dot(len(y)), label=INTERVAL_LABEL, **look)
+    ax.tick_params(axis="y", length=0)
+
+
+def _draw_mode(ax: Axes, mode: Array, kinked: bool) -> None:
+    """Draw the MAP just below its rows; its exact zeros apart where a kink makes them."""
+    y, zero = np.arange(len(mode)) + 0.3, kinked & (mode == 0.0)
+    for chosen, inside, label in ((~zero, COLOURS[1], "MAP"), (zero, "white", "MAP, exactly zero")):
+        if chosen.any():
+            look: dict[str, Any] = {"color": inside, "markersize": 0.8 * _dot(len(mode))}
+            ax.plot(mode[chosen], y[chosen], "D", markeredgecolor=COLOURS[1], label=label, **look)
+
+
+def _dot(rows: int) -> float:
+    """Return the size of a dot that its row holds."""
+    return 6.0 if rows <= 20 else 4.0
+
+
+def _title(draws: xr.DataArray, shown: int) -> str:
+    dims, n = draws.dims[2:], int(np.prod(draws.shape[2:], dtype=int))
+    title = plain(draws.name) + (f" ({', '.join(map(plain, dims))})" if dims else "")
+    return title + _of_how_many(shown, n)
+
+
+def _of_how_many(shown: int, n: int) -> str:
+    return "" if shown == n else f": the {shown} largest of {n}"
+
+
+def _note(panels: Sequence[Panel]) -> str:
+    """Count the exact zeros of draws and of their mode, under priors with a kink."""
+    size = sum(panel.draws.size for panel in panels)
+    found = sum(int((panel.draws == 0.0).sum()) for panel in panels)
+    drawn = f"{found or 'none'} of the {size:,} posterior draws"
+    modes = [panel.mode for panel in panels if panel.mode is not None]
+    if not modes:
+        return f"exactly zero: {drawn} (though the mode may be, in part)"
+    zeros = sum(int((mode == 0.0).sum()) for mode in modes)
+    return (
+        f"exactly zero: {zeros} of the {sum(map(len, modes))} coefficients of the MAP, "
+        f"but {drawn} of them"
+    )
