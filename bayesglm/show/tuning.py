@@ -42,7 +42,7 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
         A posterior fit in which the scale is learned: the density of the logarithm of
         ``<term>_scale`` is drawn below the curves, on a height of its own.
     term : str, optional
-        The term whose scale to draw; by default the first.
+        The term whose scale to draw; by default every term that was tuned, each in a panel.
 
     Returns
     -------
@@ -66,10 +66,31 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     """
     if _tuning(fit) is not None or _tuning(term) is not None:
         raise DataError("several tunings go together in a list: plot_tuning([one, another]).")
-    curves, name = _opened(tunings, term)
-    draws = None if fit is None else _scale_draws(fit, name)
-    figure, axes = new_figure(1, 1, 4.4)
-    ax = axes[0, 0]
+    trees = _opened(tunings)
+    names = _tuned_terms(trees, term)
+    figure, axes = new_figure(len(names), 1, 4.4 * len(names))
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        curves = {label: tree[name].to_dataset() for label, tree in trees.items()}
+        # A fit in which one of several scales is learned says nothing of the others.
+        learned = fit is not None and (len(names) == 1 or f"{name}_scale" in fit["posterior"])
+        _draw_term(ax, curves, _scale_draws(fit, name) if learned else None)
+        if len(names) > 1:
+            ax.set_title(plain(name), loc="left", fontsize=11)
+    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0])
+    handles = {label: handle for own in named for handle, label in own}
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside right upper",
+        fontsize=9,
+        frameon=False,
+        title=plain(names[0]) if len(names) == 1 else None,
+    )
+    return figure
+
+
+def _draw_term(ax: Axes, curves: Mapping[str, xr.Dataset], draws: Array | None) -> None:
+    """Draw the curves of one term, and the posterior of its scale where there is one."""
     ax.axhline(0, color=INK, linewidth=0.8)
     for place, (label, curve) in enumerate(curves.items()):
         _draw_curve(ax, curve, plain(label), COLOURS[place % len(COLOURS)])
@@ -88,15 +109,10 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
     weights = [penalty_power(curve) for curve in curves.values()]
     if weights[0] is not None and len(set(weights)) == 1:
         add_penalty_axis(ax, low, high, weights[0])
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside right upper", fontsize=9, frameon=False, title=plain(name)
-    )
-    return figure
 
 
-def _opened(tunings: Any, term: str | None) -> tuple[dict[str, xr.Dataset], str]:
-    """Return a name and the curve of one term for each tuning, and the term."""
+def _opened(tunings: Any) -> dict[str, xr.DataTree]:
+    """Return the trees of some tunings under their names."""
     if isinstance(tunings, Mapping) and not _is_tree(tunings):
         trees = {str(name): _tree_of(one) for name, one in tunings.items()}
     else:
@@ -109,17 +125,23 @@ def _opened(tunings: Any, term: str | None) -> tuple[dict[str, xr.Dataset], str]
             trees[f"{name} {again + 1}" if again else name] = tree
     if not trees:
         raise DataError("plot_tuning needs at least one thing that tune_prior returned.")
+    return trees
+
+
+def _tuned_terms(trees: Mapping[str, xr.DataTree], term: Any) -> list[str]:
+    """Return the terms to draw, one or all of the first tuning; DataError where one lacks them."""
     first = next(iter(trees.values()))
-    wanted = next(iter(first.children)) if term is None else term
-    if not isinstance(wanted, str):
+    if term is not None and not isinstance(term, str):
         raise DataError(f"term= is the name of a term, such as {next(iter(first.children))!r}.")
+    wanted = list(map(str, first.children)) if term is None else [term]
     for label, tree in trees.items():
-        if wanted not in tree.children:
-            raise DataError(
-                f"term {wanted!r} was not tuned in {label!r}; its terms are "
-                f"{', '.join(tree.children)}.{closest(wanted, tree.children)}"
-            )
-    return {label: tree[wanted].to_dataset() for label, tree in trees.items()}, wanted
+        for name in wanted:
+            if name not in tree.children:
+                raise DataError(
+                    f"term {name!r} was not tuned in {label!r}; its terms are "
+                    f"{', '.join(tree.children)}.{closest(name, tree.children)}"
+                )
+    return wanted
 
 
 def _is_tree(thing: Any) -> bool:

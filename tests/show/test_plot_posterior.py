@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import bayesglm as bg
 from bayesglm.show.posterior_panels import MOST_BESIDE, MOST_ROWS
@@ -120,8 +121,8 @@ def test_without_a_term_every_term_has_a_panel(tmp_path):
     draws = fit["posterior"]["stimulus"].quantile([0.03, 0.97], ("chain", "draw"))
     assert bands[0][:, 1].min() == pytest.approx(float(draws.min()))
     assert bands[0][:, 1].max() == pytest.approx(float(draws.max()))
-    canvas = figure.canvas.get_renderer()
-    boxes = [ax.get_tightbbox(canvas) for ax in drawn.values()]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [ax.get_tightbbox(renderer) for ax in drawn.values()]
     for k, box in enumerate(boxes):
         for other in boxes[k + 1 :]:
             assert not box.shrunk(0.98, 0.98).overlaps(other)

@@ -196,11 +196,14 @@ def test_any_tuned_term_can_be_drawn(data):
     at = {"scales": [0.05, 0.1, 0.4, 1.0], "draws": 200}
     with pytest.warns(bg.BayesGLMWarning, match="'z' is best at the smallest"):
         tuned = bg.tune_prior(model_of(bg.ridge(1.0)), data, **at)
-    for term, shown in [(None, "X"), ("X", "X"), ("z", "z")]:
+    every = bg.plot_tuning(tuned)
+    assert [ax.get_title(loc="left") for ax in every.axes[:2]] == ["X", "z"]
+    assert [line_named(ax, "evidence").get_marker() for ax in every.axes[:2]] == [".", "."]
+    for term in ("X", "z"):
         figure = bg.plot_tuning(tuned, term=term)
-        assert legend_of(figure)[0] == shown
+        assert legend_of(figure)[0] == term
         line = line_named(figure.axes[0], "evidence")
-        value = tuned.curve[shown]["log_evidence"]
+        value = tuned.curve[term]["log_evidence"]
         np.testing.assert_allclose(line.get_ydata(), value - value.max(), atol=1e-3)
     with pytest.raises(bg.DataError, match=r"'Z' was not tuned in 'evidence'; .* X, z."):
         bg.plot_tuning(tuned, term="Z")
