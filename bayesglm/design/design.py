@@ -124,7 +124,7 @@ class Predictors:
     def places(self) -> dict[str, slice]:
         """Where each term's coefficients stand, ``intercept`` included."""
         if self.levels is None:
-            return self._column_places
+            return self.column_places
         size = self.n_coefficients - sum(block.size for block in self.named)
         places = {"intercept": slice(0, size)} if self.intercept else {}
         start = size
@@ -134,8 +134,8 @@ class Predictors:
         return places
 
     @cached_property
-    def _column_places(self) -> dict[str, slice]:
-        """Where each term's columns stand."""
+    def column_places(self) -> dict[str, slice]:
+        """Where each term's columns stand, those of intercepts included."""
         places: dict[str, slice] = {}
         stop = 0
         for line in self.lines:
@@ -214,7 +214,7 @@ class Predictors:
         if self._keeps_all and not but:
             pairs = zip(self._column_runs, self._kept, strict=True)
             return [(run, Dense(kept[part])) for run, kept in pairs]
-        rows, places = self.rows[part], self._column_places
+        rows, places = self.rows[part], self.column_places
         parts: list[tuple[slice, Columns]] = []
         for line in self.lines:
             if line.intercept:
@@ -264,7 +264,7 @@ class Predictors:
             if line.intercept:
                 X[:, 0] = 1.0
             for block in line.blocks:
-                where = self._column_places[block.name]
+                where = self.column_places[block.name]
                 X[:, where.start - run.start : where.stop - run.start] = block.columns(self.rows)
             matrices.append(X)
         return tuple(matrices)

@@ -8,6 +8,12 @@ link, the response y. With a = b + c'w + o0 - y0,
 and as the Jacobian is one and the prior flat, (a, w) has the density that (b, w) has. In it no
 digits are lost to numbers that are large beside how they vary. What the data hold is subtracted
 from them once, which is exact next to their mean; the way back is one sum.
+
+Of several channels each intercept takes up what its own w moves; those that sum to zero lose what
+all have in common, which moves no probability. Flat cutpoints take it up in an intercept's place:
+the first of them in theta, beside which the others stand, and with the other sign,
+
+    c_k - x'w - o  =  (c_k - c'w - o0) - (x - c)'w - (o - o0)
 """
 
 from __future__ import annotations
@@ -31,27 +37,30 @@ FEW = 200  # rows that tell which columns lie that far
 
 @dataclass(frozen=True)
 class Centred:
-    """A problem whose theta holds a = b + shift'w - constant in the intercept's place.
+    """A problem whose theta holds a = b + shift w - constant in the places of the intercepts.
 
-    Where nothing lies far from zero it is the problem itself, and ``shift`` None.
+    ``shift`` is ``(intercepts, p)``. Where nothing lies far from zero it is the problem itself, and
+    ``shift`` None.
     """
 
     problem: Problem
     shift: Array | None = None
     constant: float = 0.0
+    place: slice = slice(0, 1)
 
     def alike(self, problem: Problem) -> Centred:
         """Return another problem on the same design, whose data are moved as they were here."""
         if self.shift is None:
             return Centred(problem)
-        return _centred(problem, Moved(self.problem.design, self.shift, self.constant))
+        moved = Moved(self.problem.design, self.shift, self.constant, self.place)
+        return _centred(problem, moved)
 
     def raw(self, theta: Array) -> Array:
         """Return thetas ``(..., size)`` of the problem as it was."""
         if self.shift is None:
             return theta
         moved = np.array(theta)
-        moved[..., 0] += self.constant - theta[..., : len(self.shift)] @ self.shift
+        moved[..., self.place] += self.constant - theta[..., : self.shift.shape[1]] @ self.shift.T
         return moved
 
     def raw_unconstrained(self, theta: Array) -> Array:
@@ -67,8 +76,8 @@ class Centred:
         if self.shift is None:
             return theta
         moved = np.array(theta)
-        moved[..., 0] -= self.constant
-        moved[..., 0] += theta[..., : len(self.shift)] @ self.shift
+        moved[..., self.place] -= self.constant
+        moved[..., self.place] += theta[..., : self.shift.shape[1]] @ self.shift.T
         return moved
 
     def raw_solution(self, solution: Solution) -> Solution:
@@ -79,9 +88,9 @@ class Centred:
         """Return the covariance of raw thetas, or of their coefficients."""
         if self.shift is None:
             return covariance
-        moved = np.array(covariance)
-        moved[0] -= self.shift @ moved[: len(self.shift)]
-        moved[:, 0] -= moved[:, : len(self.shift)] @ self.shift
+        moved, p = np.array(covariance), self.shift.shape[1]
+        moved[self.place] -= self.shift @ moved[:p]
+        moved[:, self.place] -= moved[:, :p] @ self.shift.T
         return moved
 
     def raw_draws(self, draws: Draws) -> Draws:
@@ -100,11 +109,12 @@ class Centred:
 
 
 class Moved(NamedTuple):
-    """A design from whose columns ``shift (p,)`` was subtracted; see `Centred`."""
+    """A design from whose columns centres were subtracted; see `Centred`."""
 
     design: Design
     shift: Array
     constant: float
+    place: slice
 
 
 def centred(problem: Problem) -> Centred:
@@ -120,24 +130,30 @@ def centred_all(problems: Sequence[Problem]) -> list[Centred]:
     centres = []
     for problem in problems:
         design, predictors = problem.design, problem.design.predictors
-        if not _has_flat_intercept(problem):
+        place = _flat_place(problem)
+        if place is None:
             centres.append(Centred(problem))
             continue
         if id(design) not in of_designs:
             if id(predictors) not in of_predictors:
                 of_predictors[id(predictors)] = _centred_predictors(predictors, of_parts)
-            quadratic = problem.natural.family.quadratic
-            of_designs[id(design)] = _moved(design, *of_predictors[id(predictors)], quadratic)
+            moved = of_predictors[id(predictors)]
+            of_designs[id(design)] = _moved(problem, *moved, place)
         centres.append(_centred(problem, of_designs[id(design)]))
     return centres
 
 
-def _has_flat_intercept(problem: Problem) -> bool:
+def _flat_place(problem: Problem) -> slice | None:
+    """Return where what takes up a move of linear predictors stands; None where nothing does."""
     intercept = problem.places.get("intercept")
     parts = problem.natural.coefficients
-    if problem.design.predictors.levels is not None:
-        return False
-    return any(part.where == intercept and not part.prior.proper for part in parts)
+    if any(part.where == intercept and not part.prior.proper for part in parts):
+        return intercept
+    for one in problem.natural.registry.free_dispersions:
+        if one.name in problem.natural.family.words.increasing and one.prior:
+            # The first stands as it is, and then the differences.
+            return None if one.prior.proper else slice(one.place.start, one.place.start + 1)
+    return None
 
 
 def _centred(problem: Problem, moved: Moved) -> Centred:
@@ -150,42 +166,56 @@ def _centred(problem: Problem, moved: Moved) -> Centred:
         natural=replace(problem.natural, source=source),
         unconstrained=replace(problem.unconstrained, source=source),
     )
-    return Centred(inner, moved.shift, moved.constant)
+    return Centred(inner, moved.shift, moved.constant, moved.place)
 
 
-def _moved(design: Design, predictors: Predictors, shift: Array, quadratic: bool) -> Moved:
+def _moved(problem: Problem, predictors: Predictors, shift: Array, place: slice) -> Moved:
     """Return a design with its predictors centred, and its response where eta is its mean."""
+    design = problem.design
     rows, before = predictors.rows, design.predictors
     constant = 0.0
     if predictors.offset is not None and predictors.offset is not before.offset:
         assert before.offset is not None
         constant = float(predictors.offset[rows[0]] - before.offset[rows[0]])
     level = 0.0
-    if quadratic:
+    if problem.natural.family.quadratic:
         level = float(_centres(design.y[:, None], rows)[0])
     if predictors is not before:
         design = replace(design, predictors=predictors)
     if level != 0.0:
         design = replace(design, y=design.y - level, panel=None)
-    return Moved(design, shift, constant + level)
+    if place.start >= predictors.n_coefficients:  # cutpoints, from which eta is taken
+        return Moved(design, -shift[None], -constant, place)
+    return Moved(design, _of_intercepts(predictors, shift), constant + level, place)
+
+
+def _of_intercepts(predictors: Predictors, shift: Array) -> Array:
+    """Return what a move of columns ``(n_columns,)`` moves each intercept by, for all w."""
+    sharing = predictors.sharing
+    if sharing is None:
+        return shift[None]
+    moved = sharing.spread(np.eye(sharing.size)) @ shift  # each coefficient's, in each channel
+    if sharing.contrasts is not None:
+        moved = moved @ sharing.contrasts
+    return moved.T
 
 
 def _centred_predictors(
     predictors: Predictors, known: dict[tuple[int, int], tuple[Any, Any]]
 ) -> tuple[Predictors, Array]:
-    """Return predictors with what lies far from zero moved there, and by how much ``(p,)``.
+    """Return predictors with what lies far from zero moved there, and how much ``(n_columns,)``.
 
     What members share is moved once, and ``known`` by what it is and by its rows. Only the mean's
     linear predictor is moved: no flat intercept takes up what is subtracted from the others.
     """
-    shift, rows = np.zeros(predictors.n_coefficients), predictors.rows
+    shift, rows = np.zeros(predictors.n_columns), predictors.rows
     blocks = []
     for block in predictors.of_mean:
         if (id(block), id(rows)) not in known:
             known[id(block), id(rows)] = _centred_block(block, rows)
         moved, own = known[id(block), id(rows)]
         blocks.append(moved)
-        shift[predictors.places[block.name]] = own
+        shift[predictors.column_places[block.name]] = own
     offset = predictors.offset
     if offset is not None:
         if (id(offset), id(rows)) not in known:

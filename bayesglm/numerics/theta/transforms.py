@@ -140,14 +140,14 @@ def logit(low: float, high: float) -> Transform:
 
 def _ordered_steps(u: Array) -> Array:
     """Return the factors e of x_k = sum_(j <= k) e_j, but for the first, which is u_0 itself."""
-    steps = np.exp(u)
-    steps[..., 0] = 1.0
+    steps = np.ones_like(u)
+    np.exp(u[..., 1:], out=steps[..., 1:])
     return steps
 
 
 def _ordered_natural(u: Array) -> Array:
-    steps = np.exp(u)
-    steps[..., 0] = u[..., 0]
+    steps = _ordered_steps(u)
+    steps[..., :1] = u[..., :1]  # which may be too large for an exponential
     return np.cumsum(steps, axis=-1)
 
 

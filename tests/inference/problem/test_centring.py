@@ -183,3 +183,73 @@ def test_what_is_not_far_or_not_free_is_left_as_it_is():
         model = bg.GLM("y", bg.Linear("t", prior=bg.ridge(1.0)), intercept=intercept)
         problem = open_problems(model, {"y": y, "t": shift + t})[0]
         assert centred(problem).problem is problem
+
+
+LEVELS = {
+    "reference": {"family": "categorical"},
+    "symmetric": {"family": "categorical", "reference": None},
+    "cutpoints": {"family": "ordinal", "dispersion": bg.Flat(), "offset": "o"},
+    "probit": {"family": "ordinal", "link": "probit", "dispersion": bg.Flat()},
+}
+
+
+def levels_of(t):
+    return np.digitize(t + np.random.default_rng(4).logistic(size=len(t)), [-1.0, 0.5, 1.5])
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_channels_and_cutpoints_take_up_what_is_moved(name):
+    t, _ = data_of("gaussian")
+    data = {"y": levels_of(t), "t": 1e4 + t, "v": t**2 - 700.0, "o": 900.0 + 0.1 * t}
+    terms = [bg.Linear(("t", "v"), name="x"), bg.Lagged("v", lags=2)]
+    model = bg.GLM("y", terms, prior=bg.ridge(1.0), **LEVELS[name])
+    problem = open_problems(model, data)[0]
+    around, rng = centred(problem), np.random.default_rng(5)
+    inner = around.problem
+    assert inner is not problem
+    for raw_objective, objective in (
+        (problem.natural, inner.natural),
+        (problem.unconstrained, inner.unconstrained),
+    ):
+        thetas = rng.normal(size=(5, inner.natural.size))
+        raw = around.raw_unconstrained(thetas)
+        np.testing.assert_allclose(around.inner(raw), thetas, atol=1e-10)
+        one, other = raw_objective.log_density(raw), objective.log_density(thetas)
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    linear = around.raw(np.eye(inner.natural.size)) - around.raw(np.zeros(inner.natural.size))
+    covariance = np.cov(rng.normal(size=(inner.natural.size, 100)))
+    moved = linear.T @ covariance @ linear
+    np.testing.assert_allclose(around.raw_covariance(covariance), moved, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize(
+    ("name", "prior"),
+    [
+        *(("reference", bg.Normal(2.0)), ("symmetric", bg.Normal(2.0)), ("probit", bg.Normal(2.0))),
+        *(("reference", bg.lasso(2.0)), ("probit", bg.Flat())),
+    ],
+)
+def test_levels_of_a_predictor_far_from_zero(name, prior, far):
+    t, _ = data_of("gaussian")
+    model = bg.GLM("y", bg.Linear("t", prior=prior), **LEVELS[name])
+    near = bg.fit_map(model, {"y": levels_of(t), "t": t})
+    away = bg.fit_map(model, {"y": levels_of(t), "t": far + t})
+    np.testing.assert_allclose(away["map"]["t"], near["map"]["t"], atol=1e-7)
+    one, other = away.attrs["log_posterior"], near.attrs["log_posterior"]
+    assert one == pytest.approx(other, rel=1e-9)
+    new = {"t": far + t[:9]}
+    np.testing.assert_allclose(
+        bg.predict(away, new)["y"], bg.predict(near, {"t": t[:9]})["y"], atol=1e-15 * far + 1e-7
+    )
+
+
+def test_draws_of_levels_far_from_zero():
+    t, _ = data_of("gaussian")
+    model = bg.GLM("y", bg.Linear("t", prior=bg.Normal(2.0)), **LEVELS["reference"])
+    near = bg.fit(model, {"y": levels_of(t), "t": t})["posterior"]
+    away = bg.fit(model, {"y": levels_of(t), "t": 1e6 + t})["posterior"]
+    over, back = ("chain", "draw"), away["intercept"] + 1e6 * away["t"]
+    for one, other in ((away["t"], near["t"]), (back, near["intercept"])):
+        assert np.all(np.abs(one.mean(over) - other.mean(over)) < 0.1 * other.std(over))
+        np.testing.assert_allclose(one.std(over), other.std(over), rtol=0.1)
