@@ -4,8 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
-from sklearn.linear_model import LogisticRegression
-from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
@@ -22,14 +20,6 @@ RIDGE = bg.Linear(("u", "v", "w"), name="x", prior=bg.ridge(1.0))
 FLAT = bg.Linear(("u", "v", "w"), name="x", prior=bg.Flat())
 
 
-def test_without_a_reference_it_is_the_penalty_of_scikit_learn():
-    fit = bg.fit_map(bg.GLM("label", [RIDGE], family="categorical", reference=None), DATA)
-    theirs = LogisticRegression(C=1.0, tol=1e-12, max_iter=10_000).fit(X, LABELS)
-    np.testing.assert_allclose(fit["map"]["x"], theirs.coef_, atol=1e-6)
-    centred = theirs.intercept_ - theirs.intercept_.mean()
-    np.testing.assert_allclose(fit["map"]["intercept"], centred, atol=1e-6)
-
-
 @pytest.mark.parametrize("reference", ["a", "c"])
 def test_under_flat_priors_the_reference_does_not_matter(reference):
     first = bg.fit_map(bg.GLM("label", [FLAT], family="categorical"), DATA)
@@ -38,17 +28,6 @@ def test_under_flat_priors_the_reference_does_not_matter(reference):
     assert shares.dims == ("obs", "label_level")
     np.testing.assert_allclose(shares.sum("label_level"), 1.0)
     np.testing.assert_allclose(shares, bg.predict(other)["label"], atol=1e-6)
-
-
-@pytest.mark.parametrize("link", ["logit", "probit"])
-def test_under_flat_priors_cutpoints_are_those_of_statsmodels(link):
-    model = bg.GLM("grade", [FLAT], family="ordinal", link=link, dispersion=bg.Flat())
-    fit = bg.fit_map(model, DATA)
-    theirs = OrderedModel(ORDER, X, distr=link).fit(method="bfgs", disp=False, gtol=1e-6)
-    np.testing.assert_allclose(fit["map"]["x"], theirs.params[:3], atol=1e-5)
-    cutpoints = theirs.model.transform_threshold_params(theirs.params)[1:-1]
-    np.testing.assert_allclose(fit["map"]["cutpoint"], cutpoints, atol=1e-5)
-    assert fit["map"]["grade_cutpoint"].values.tolist() == ["0|1", "1|2", "2|3"]
 
 
 MODELS = {
