@@ -12,6 +12,7 @@ Source: McCullagh & Nelder (1989), Generalized Linear Models, section 5.4.
 
 from collections.abc import Sequence
 from functools import cache, partial
+from itertools import permutations
 
 import numpy as np
 from scipy.special import gammaln, xlogy
@@ -101,6 +102,13 @@ def _valid(y: Array, trials: None) -> Mask:
     return is_count(y)
 
 
+def _rises(y: Array, moved: Array, of_phi: Array, *, reference: int | None) -> Array:
+    """Return by how much each level that occurs in a response gains on every other level."""
+    every = moved if reference is None else np.insert(moved, reference, 0.0, axis=0)
+    pairs = permutations(range(len(every)), 2)
+    return np.concatenate([(every[k] - every[other])[y[k] > 0.0] for k, other in pairs])
+
+
 @cache
 def multinomial(n_levels: int, reference: int | None = 0) -> Family:
     """Return the record of counts of so many levels."""
@@ -122,5 +130,6 @@ def multinomial(n_levels: int, reference: int | None = 0) -> Family:
         starts=lambda y: log_shares(y.sum(axis=-1), channels, reference),
         channels=tuple(f"level {c}" for c in channels),
         log_concave=True,
+        rises=partial(_rises, reference=reference),
         fused=partial(_fused, channels=channels, reference=reference),
     )
