@@ -81,6 +81,11 @@ ALONE = {
     "horseshoe": bg.Linear("x", prior=bg.Horseshoe(0.5)),
     "horseshoe of effects": bg.Group("g", slopes="x", prior=bg.Horseshoe(0.5)),
     "student": bg.Linear("movie", prior=bg.StudentT([[0.5], [1.0]], df=[2.0, 4.0, 8.0], loc=0.1)),
+    "curve": bg.Spline("x", df=5),
+    "circle": bg.Spline("x", df=5, bounds=(-2, 2), cyclic=True),
+    "curve of a given scale": bg.Spline("x", df=5, prior=bg.smooth(4.0, order=2)),
+    "heavy bends": bg.Spline("x", df=5, prior=bg.StudentT(bg.Exponential(1.0))),
+    "natural cubics": bg.Basis("x", "cr", df=4),
     "walk of an image": bg.Linear("movie", prior=bg.RandomWalk(bg.Exponential(1.0), dims="width")),
 }
 
@@ -104,6 +109,7 @@ def test_populations(family, own, data):
         bg.Linear("z", prior=bg.Laplace(bg.Exponential(0.5))),
         bg.Lagged("movie", lags=2, prior=bg.RandomWalk(bg.HalfNormal(0.5))),
         bg.Linear("movie", name="sparse", prior=bg.Horseshoe(0.3)),
+        bg.Spline("input" if own else "x", df=5, name="curve"),
     ]
     model = bg.GLM("cells", terms, family=family)
     compare(model, data)
@@ -120,6 +126,7 @@ CELLS = [
     bg.Group("g", slopes="x"),
     bg.Group("h", prior=bg.Normal(bg.HalfNormal([0.5, 1.0, 2.0]))),
     bg.Lagged("movie", lags=2, prior=bg.RandomWalk(bg.HalfNormal(0.5))),
+    bg.Spline("z", df=5),
 ]
 
 

@@ -1,0 +1,141 @@
+"""Smooth curves, fitted: equal to other libraries' and to lines, with bands that hold."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.interpolate import make_lsq_spline
+
+import bayesglm as bg
+
+R = pd.read_csv(Path(__file__).parents[1] / "references" / "curves.csv")
+
+
+def simulated(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0.0, 3.0, n)
+    truth = np.sin(2.0 * x)
+    return {
+        "x": x,
+        "y": truth + 0.5 * rng.normal(size=n),
+        "spikes": rng.poisson(np.exp(truth)),
+        "truth": truth,
+    }
+
+
+DATA = simulated()
+
+
+def glm(term, response="y", **options):
+    return bg.GLM(response, term, **options)
+
+
+def test_a_cyclic_curve_of_given_smoothness_is_that_of_mgcv():
+    inner = np.arange(3.0, 24.0, 3.0)
+    term = bg.Spline("hour", bounds=(0, 24), knots=inner, cyclic=True, prior=bg.smooth(2.5, 2))
+    fitted = bg.predict(bg.fit_map(glm(term, dispersion=1.0), R))["y"]
+    np.testing.assert_allclose(fitted, R["wheel"], rtol=1e-9, atol=1e-11)
+
+
+def test_an_unpenalised_spline_is_that_of_least_squares():
+    order = np.argsort(DATA["x"])
+    x, y = DATA["x"][order], DATA["y"][order]
+    inner = np.array([0.7, 1.5, 2.1])
+    expected = make_lsq_spline(x, y, np.r_[[x[0]] * 4, inner, [x[-1]] * 4])(DATA["x"])
+    for term in (bg.Basis("x", knots=inner), bg.Spline("x", knots=inner)):
+        flat = glm(term.__class__("x", knots=inner, prior=bg.Flat()), dispersion=1.0)
+        np.testing.assert_allclose(bg.predict(bg.fit_map(flat, DATA))["y"], expected, atol=1e-9)
+
+
+def test_a_stiff_curve_is_a_line():
+    line = bg.Normal(0.7, loc=0.1)
+    stiff = bg.RandomWalk(1e-7, order=2, free=line)
+    for response, options in (("y", {"dispersion": 0.5}), ("spikes", {"family": "poisson"})):
+        curve = bg.fit_map(glm(bg.Spline("x", prior=stiff), response, **options), DATA)
+        straight = bg.fit_map(glm(bg.Linear("x", prior=line), response, **options), DATA)
+        slope = curve["map"]["x"].sel(x_basis="line").item()
+        np.testing.assert_allclose(slope, straight["map"]["x"].item(), rtol=1e-8)
+        found, expected = (bg.predict(fit)[response] for fit in (curve, straight))
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_smoothness_is_chosen_and_then_fitted():
+    learned = glm(bg.Spline("x"))
+    with pytest.raises(bg.ModelError, match="x_scale.*tune_prior"):
+        bg.fit_map(learned, DATA)
+    tuned = bg.tune_prior(learned, DATA)
+    (term,) = tuned.model.terms
+    assert term.prior.order == 2
+    found = bg.predict(bg.fit_map(tuned.model, DATA))["y"]
+    assert np.sqrt(np.mean((found - DATA["truth"]) ** 2)) < 0.15
+    scale = bg.fit(learned, DATA)["posterior"]["x_scale"]
+    assert scale.quantile(0.03) < term.prior.scale < scale.quantile(0.97)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("response", "options"), [("y", {}), ("spikes", {"family": "poisson"})], ids=["y", "spikes"]
+)
+def test_weighted_draws_are_those_of_nuts(response, options):
+    model = glm(bg.Spline("x", df=6), response, **options)
+    fit = bg.fit(model, DATA)
+    assert fit.attrs["method"].startswith("nested")
+    nuts = bg.fit_mcmc(model, DATA, draws=500, tune=500, engine="native")
+    for name in ("x", "x_scale"):
+        one, other = (tree["posterior"][name] for tree in (fit, nuts))
+        dims = ("chain", "draw")
+        apart = abs(one.mean(dims) - other.mean(dims)) / other.std(dims)
+        assert (apart < 0.12).all()
+        np.testing.assert_allclose(one.std(dims), other.std(dims), rtol=0.15)
+
+
+@pytest.mark.slow
+def test_bands_hold_a_smooth_truth():
+    """Pointwise 94% bands hold the truth at about 94% of places (Nychka 1988)."""
+    held = []
+    for seed in range(30):
+        data = simulated(120, seed)
+        fit = bg.fit(glm(bg.Spline("x")), data, draws=400)
+        low, high = bg.predict(fit, quantiles=(0.03, 0.97))["y"].transpose("quantile", ...)
+        held.append(np.mean((low <= data["truth"]) & (data["truth"] <= high)))
+    assert 0.91 < np.mean(held) < 0.975
+
+
+def test_any_response_of_levels_has_a_curve_for_each():
+    rng = np.random.default_rng(4)
+    data = DATA | {"kind": np.array(["a", "b", "c"])[rng.integers(0, 3, 200)]}
+    model = glm(bg.Spline("x", df=5, prior=bg.smooth(2.0, 2)), "kind", family="categorical")
+    fit = bg.fit_map(model, data)
+    assert fit["map"]["x"].sizes == {"kind_level": 2, "x_basis": 5}
+    assert bg.kernels(fit)["x"]["link"].sizes == {"kind_level": 2, "value": 201}
+
+
+REFUSED = {
+    "order": (bg.Spline("x", prior=bg.smooth(1.0)), "smoothed by its second differences"),
+    "dims": (bg.Spline("x", prior=bg.RandomWalk(1.0, order=2, dims="time")), "along 'x_basis'"),
+    "scales": (
+        bg.Spline("x", df=4, prior=bg.RandomWalk([1.0, 1.0, 2.0, 3.0], order=2)),
+        "one scale for the whole curve",
+    ),
+    "circle": (
+        bg.Spline(
+            "x",
+            bounds=(0, 3),
+            cyclic=True,
+            prior=bg.RandomWalk(1.0, order=2, free=bg.Normal(1.0)),
+        ),
+        "is cyclic and has no straight line",
+    ),
+    "lags": (
+        bg.Lagged("x", lags=5, prior=bg.RandomWalk(1.0, free=bg.Normal(1.0))),
+        "only a Spline has one",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_walks_that_are_none_of_a_curve(what):
+    term, words = REFUSED[what]
+    with pytest.raises(bg.ModelError, match=words):
+        bg.fit_map(glm(term, dispersion=1.0), DATA)
