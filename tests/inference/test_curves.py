@@ -62,7 +62,7 @@ def test_a_stiff_curve_is_a_line():
 
 def test_smoothness_is_chosen_and_then_fitted():
     learned = glm(bg.Spline("x"))
-    with pytest.raises(bg.ModelError, match="x_scale.*tune_prior"):
+    with pytest.raises(bg.ModelError, match=r"x_scale.*tune_prior"):
         bg.fit_map(learned, DATA)
     tuned = bg.tune_prior(learned, DATA)
     (term,) = tuned.model.terms

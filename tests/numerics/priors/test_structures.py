@@ -18,7 +18,7 @@ from bayesglm.numerics.density.coordinates import Coordinates, Shrunk
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.shrinkage import in_directions, shrinkage
-from bayesglm.numerics.priors.spectra import HorseshoeScale, LearnedScale
+from bayesglm.numerics.priors.spectra import BesideKnown, HorseshoeScale, LearnedScale
 from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
 
@@ -143,6 +143,11 @@ PARTS = {
     ),
     "random walk": part(
         "RandomWalk", LearnedScale(np.array([Q])), Differences((2, LEVELS), (1,), 1)
+    ),
+    "bends beside a line": part(
+        "Normal",
+        BesideKnown(LearnedScale(np.array([Q])), np.r_[np.log(2.5), np.full(Q - 1, np.nan)]),
+        loc=np.r_[0.4, np.zeros(Q - 1)],
     ),
     "Gaussian process": part("Normal", SquaredExponential(Q, Q + 1)),
     "correlated effects": part(

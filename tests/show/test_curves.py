@@ -1,0 +1,61 @@
+"""Curves as they are summarised and drawn."""
+
+import numpy as np
+import pytest
+
+import bayesglm as bg
+from bayesglm.show.coefficients import kernel_figure, prior_posterior_figure
+from bayesglm.show.intervals import before_and_after
+
+RNG = np.random.default_rng(0)
+AGE = RNG.uniform(20.0, 70.0, 120)
+DATA = bg.as_dataset({"y": RNG.poisson(np.exp(np.sin(AGE / 8.0))), "age": AGE})
+DATA["age"].attrs["units"] = "years"
+SMOOTH = bg.Spline("age", df=6, prior=bg.smooth(3.0, order=2))
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return bg.fit_laplace(bg.GLM("y", SMOOTH, family="poisson"), DATA, draws=100, chains=2)
+
+
+def test_the_curve_and_its_band_are_those_of_the_draws(fit):
+    node = bg.kernels(fit)["age"]
+    at = node["value"].values
+    assert (at[0], at[-1]) == (AGE.min(), AGE.max())
+    # Draws of eta on the curve's own grid, the intercept taken away.
+    eta = bg.predict(fit, {"age": at}, kind="linear")["y"] - fit["posterior"]["intercept"]
+    drawn = eta.stack(all=("chain", "draw")).transpose("obs", "all").values
+    np.testing.assert_allclose(node["link"], drawn.mean(axis=1), rtol=1e-9, atol=1e-12)
+    edges = np.quantile(drawn, [0.03, 0.97], axis=1)
+    np.testing.assert_allclose([node["link_lower"], node["link_upper"]], edges, atol=1e-9)
+    average = bg.predict(fit, kind="linear")["y"].mean("obs").stack(all=("chain", "draw")).values
+    change = np.exp(average + drawn) - np.exp(average)
+    np.testing.assert_allclose(node["response"], change.mean(axis=1), rtol=1e-9)
+
+
+def test_a_curve_is_a_line_over_its_predictor(fit):
+    (ax,) = kernel_figure({"": bg.kernels(fit)}).axes
+    zero, curve = ax.lines
+    assert len(zero.get_xdata()) == 2
+    np.testing.assert_array_equal(curve.get_xdata(), bg.kernels(fit)["age"]["value"])
+    assert ax.get_xlabel() == "age (years)"
+    assert ax.get_ylabel() == "curve (link units)"
+    assert len(ax.collections) == 1  # the band
+
+
+def test_curves_of_a_population_are_lines():
+    data = {"y": RNG.poisson(1.0, (120, 2)), "age": AGE}
+    fit = bg.fit_map(bg.GLM("y", SMOOTH, family="poisson"), data)
+    node = bg.kernels(fit)["age"]
+    assert node["link"].sizes == {"y_dim_0": 2, "value": 201}
+    (ax,) = kernel_figure({"": bg.kernels(fit)}).axes
+    assert len(ax.lines) == 3
+
+
+def test_line_and_bends_before_and_after_the_data(fit):
+    nodes = before_and_after(fit)
+    node = nodes["age"]
+    assert node["age_basis"].values.tolist() == ["line", *(f"bend {k}" for k in range(1, 6))]
+    np.testing.assert_allclose(node["prior_upper"][1:], 1.880794 / 3.0**0.5, rtol=1e-4)
+    prior_posterior_figure(nodes)
