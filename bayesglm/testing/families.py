@@ -141,13 +141,13 @@ def _check_models(name: str, link: str, place: Place) -> None:
     x, family = rng.normal(size=N_ROWS), place.family
     eta = place.over_channels(0.3 * x)
     trials = np.full(N_ROWS, TRIALS) if words.needs_trials else None
-    data = {"y": family.draw(rng, eta, place.phi, trials), "x": x}
+    data = {"y": family.draw(rng, eta, place.phi, place.trials), "x": x}
     options: dict[str, Any] = {"intercept": None if words.increasing else Normal(1.0)}
     if trials is not None:
         data["n"], options["trials"] = trials, "n"
     if family.n_levels:
         options["levels"] = tuple(range(family.n_levels))
-        data["y"] = data["y"].astype(int)
+        data["y"] = data["y"].astype(int).T
     spread = 0.3 if family.domain.is_real_line else 0.01
     model = GLM("y", "x", family=name, link=link, prior=Normal(0.5), **options)
     assert GLM.from_json(model.to_json()) == model, "the model's JSON says another model"

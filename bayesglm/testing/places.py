@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ TRIALS = 7.0
 NUMBERS = (-3.5, 0.0, 0.001, 0.25, 0.5, 0.75, 0.999, 1.0, 2.0, 7.0, 12.25, 40.0)
 # Linear predictors, on the real line; where a link has a domain, their places in it.
 ETAS = (-3.0, -2.0, -0.2, 0.3, 0.9, 1.5, 2.5)
+COUNTED = 3  # trials of responses that count several levels, of which every one is looked at
 LARGEST_COUNT = 4000  # beyond which no count of the means looked at has any probability
 LARGEST_MEAN = 15.0  # of the means looked at: responses of all sizes are summed up to them
 NEAREST_TO_AN_END = 0.04  # of the shares looked at: beyond, responses crowd at an end
@@ -32,13 +34,17 @@ class Place:
     phi: tuple[Any, ...]
 
     @property
-    def trials(self) -> float | None:
+    def trials(self) -> Any:
         """The number of trials, where the family has such."""
+        if self.family.words.counts_levels:
+            return float(COUNTED)
         return TRIALS if self.family.words.needs_trials else None
 
     @cached_property
     def responses(self) -> Array:
-        """A few responses."""
+        """A few responses ``(n,)``; of counts of levels ``(levels, n)``."""
+        if self.family.words.counts_levels:
+            return self.all_responses[0]
         numbers = range(self.family.n_levels) if self.family.n_levels else NUMBERS
         own = [y for y in numbers if self.is_valid(float(y))]
         return np.array(list(dict.fromkeys([*own[:2], *own[-2:]])), dtype=np.float64)
@@ -74,6 +80,10 @@ class Place:
     @cached_property
     def all_responses(self) -> tuple[Array, Array]:
         """Every response that is not all but impossible, and what each stands for in a sum."""
+        if self.family.words.counts_levels:
+            every = product(range(COUNTED + 1), repeat=self.family.n_levels)
+            y = np.array([counts for counts in every if sum(counts) == COUNTED], dtype=np.float64).T
+            return y, np.ones(y.shape[1])
         y, weight = self._grid()
         valid = np.broadcast_to(self.family.valid(y, self.trials), y.shape)
         y, weight = y[valid], weight[valid]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,18 @@ FAR_OUT = (-700.0, -300.0, -40.0, 40.0, 300.0, 700.0)
 
 def _pairs(y: Array, eta: Array) -> tuple[Array, Array]:
     """Return every response with every linear predictor: ``(y * eta)``, ``(channels, y * eta)``."""
-    return np.repeat(y, eta.shape[1]), np.tile(eta, len(y))
+    return np.repeat(y, eta.shape[1], axis=-1), np.tile(eta, y.shape[-1])
+
+
+def _many(y: Array, n: int) -> Array:
+    """Return one response ``()``, or counts ``(levels,)``, so many times."""
+    return np.repeat(np.asarray(y)[..., None], n, axis=-1)
 
 
 def _over(place: Place, y: Array, eta: Array) -> Array:
     """Return the log likelihoods of all responses under all linear predictors ``(y, eta)``."""
     value = place.family.log_likelihood(*_pairs(y, eta), place.phi, place.trials)
-    return value.reshape(len(y), -1)
+    return value.reshape(y.shape[-1], -1)
 
 
 def draws_are_responses(place: Place) -> None:
@@ -39,14 +45,20 @@ def draws_are_responses(place: Place) -> None:
     eta = place.eta[:, :3]
     many = np.broadcast_to(eta[:, None], (len(eta), N_DRAWS, eta.shape[1]))
     y = place.family.draw(np.random.default_rng(1), many, place.phi, place.trials)
-    assert y.shape == many.shape[1:], f"draws have the shape {y.shape}, not {many.shape[1:]}"
+    counted = place.family.words.counts_levels
+    shape = (place.family.n_levels, *many.shape[1:]) if counted else many.shape[1:]
+    assert y.shape == shape, f"draws have the shape {y.shape}, not {shape}"
     assert y.dtype == np.float64, f"draws are of {y.dtype}, not of float64"
     valid = np.broadcast_to(place.family.valid(y, place.trials), y.shape)
     assert valid.all(), f"the draw {y[~valid][:1]} is no response of the family"
     again = place.family.draw(np.random.default_rng(1), many, place.phi, place.trials)
     assert_array_equal(y, again, "draws from the same seed differ")
     mean = place.family.mean(eta, place.phi, place.trials)
-    if place.family.n_levels:
+    if counted:
+        assert_array_equal(y.sum(axis=0), place.trials, "counts do not add up to the trials")
+        for level, expected in enumerate(mean):
+            _near_zero(y[level] - expected, f"the count of level {level}")
+    elif place.family.n_levels:
         assert_array_equal(np.unique(y), np.arange(place.family.n_levels))
         for level, share in enumerate(mean):
             _near_zero((y == level) - share, f"the share of level {level}")
@@ -69,7 +81,7 @@ def the_density_adds_up_to_one(place: Place) -> None:
     share = step[:, None] * np.exp(_over(place, y, place.eta))
     assert_allclose(share.sum(axis=0), 1.0, rtol=1e-12, err_msg="densities do not add up to one")
     mean = place.family.mean(place.eta, place.phi, place.trials)
-    if place.family.n_levels:
+    if place.family.n_levels and not place.family.words.counts_levels:
         assert_allclose(share, mean, rtol=1e-12, err_msg="shares of levels are not their means")
     elif place.family.words.circular:
         direction = np.exp(1j * (y[:, None] - mean)) * share
@@ -84,30 +96,36 @@ def derivatives_are_those_of_differences(place: Place) -> None:
     for column in place.eta.T:
         at = np.array([*column, *place.phi])
         steps = STEP * np.array([*_room(place, column), *(_reach(place, at[n:]))])
-        for y in place.responses:
+        for y in place.responses.T:
             d = _at(place, y, at, 2)
             gradient = np.array([*d.eta[:, 0], *(one[0] for one in d.phi)])
-            value = _differences(lambda x, y=y: _at(place, y, x, 0).value, at, steps)
-            _close_to(gradient, value[:, 0], f"the slopes at y = {y:g}, eta = {column}")
-
-            def slopes(x: Array, y: float = y) -> Array:
-                moved = _at(place, y, x, 1)
-                return np.array([*moved.eta[:, 0], *(one[0] for one in moved.phi)])
+            value = _differences(partial(_value_at, place, y), at, steps)
+            _close_to(gradient, value[:, 0], f"the slopes at y = {y}, eta = {column}")
 
             bends = np.empty((n + k, n + k))
             bends[:n, :n] = d.eta_eta[..., 0]
             for i in range(k):
                 bends[n + i, :n] = bends[:n, n + i] = d.eta_phi[i][:, 0]
                 bends[n + i, n:] = [one[0] for one in d.phi_phi[i]]
+            slopes = partial(_slopes_at, place, y)
             assert_array_equal(slopes(at), gradient, "slopes differ by the order asked for")
             expected = _differences(slopes, at, steps)
-            _close_to(bends, expected, f"the second derivatives at y = {y:g}, eta = {column}")
+            _close_to(bends, expected, f"the second derivatives at y = {y}, eta = {column}")
 
 
-def _at(place: Place, y: float, x: Array, order: int) -> Derivatives:
+def _at(place: Place, y: Array, x: Array, order: int) -> Derivatives:
     """Return the derivatives of one response at channels and dispersions x."""
     n = len(place.family.channels)
-    return place.family.kernel(np.array([y]), x[:n, None], tuple(x[n:]), place.trials, order)
+    return place.family.kernel(_many(y, 1), x[:n, None], tuple(x[n:]), place.trials, order)
+
+
+def _value_at(place: Place, y: Array, x: Array) -> Array:
+    return _at(place, y, x, 0).value
+
+
+def _slopes_at(place: Place, y: Array, x: Array) -> Array:
+    d = _at(place, y, x, 1)
+    return np.array([*d.eta[:, 0], *(one[0] for one in d.phi)])
 
 
 def _differences(function: Callable[[Array], Array], at: Array, steps: Array) -> Array:
@@ -128,7 +146,8 @@ def _room(place: Place, eta: Array) -> list[float]:
 
 def _reach(place: Place, phi: Array) -> Array:
     """Return the scale of each dispersion: how far it is from the ends of its range."""
-    words, scales = place.family.words, []
+    words = place.family.words
+    scales: list[float] = []
     for name, own in zip(place.family.dispersion_names, place.family.dispersions, strict=True):
         low, high = words.range_of(name)
         many = own.n_entries or 1
@@ -146,6 +165,8 @@ def _close_to(found: Array, expected: Array, what: str) -> None:
 def the_cdf_adds_up_the_density(place: Place) -> None:
     """P(Y <= y) grows by the density, and P(Y > y) is what is left."""
     if place.family.cdf is None or place.family.survival is None:
+        return
+    if place.family.words.counts_levels:  # which have no order
         return
     y, step = place.all_responses
     given = (*_pairs(y, place.eta), place.phi, place.trials)
@@ -168,14 +189,13 @@ def the_saturated_density_is_the_largest(place: Place) -> None:
     far = np.geomspace(1e-3, 100.0, 16_001)
     eta = place.over_channels(np.r_[-far[::-1], far])
     mean = place.family.expected(eta, place.phi, place.trials)
-    for y in place.responses:
-        rows = np.full(eta.shape[1], y)
-        kernel = place.family.kernel(rows, eta, place.phi, place.trials, 0).value
-        most = np.ravel(place.family.saturated(np.array([y]), place.phi, place.trials))[0]
+    for y in place.responses.T:
+        kernel = place.family.kernel(_many(y, eta.shape[1]), eta, place.phi, place.trials, 0).value
+        most = np.ravel(place.family.saturated(_many(y, 1), place.phi, place.trials))[0]
         left = float(most) - np.nanmax(kernel)
-        assert left > -1e-9, f"saturated of y = {y:g} is {-left:.3g} below a density"
+        assert left > -1e-9, f"saturated of y = {y} is {-left:.3g} below a density"
         if not place.family.n_levels and mean.min() <= y <= mean.max():
-            assert left < 1e-2, f"saturated of y = {y:g} is {left:.3g} above every density"
+            assert left < 1e-2, f"saturated of y = {y} is {left:.3g} above every density"
 
 
 def deviances_go_with_powers_of_dispersions(place: Place) -> None:
@@ -184,7 +204,7 @@ def deviances_go_with_powers_of_dispersions(place: Place) -> None:
     assert len(powers) == len(family.dispersions), "each dispersion needs a deviance power"
 
     def deviance(phi: Any) -> Array:
-        at = (place.responses[:, None], place.eta[:, None], phi, place.trials)
+        at = (*_pairs(place.responses, place.eta), phi, place.trials)
         return family.saturated(at[0], phi, place.trials) - family.kernel(*at, 0).value
 
     for k, power in enumerate(powers):
@@ -199,14 +219,14 @@ def log_concave_is_what_it_says(place: Place) -> None:
     if not place.family.log_concave:
         return
     eta = place.over_channels(np.linspace(-30.0, 6.0, 400))
-    for y in place.responses:
-        d = place.family.derivatives(np.full(eta.shape[1], y), eta, place.phi, place.trials)
+    for y in place.responses.T:
+        d = place.family.derivatives(_many(y, eta.shape[1]), eta, place.phi, place.trials)
         bends = np.moveaxis(d.eta_eta, -1, 0)[d.value > SMALLEST]
         if not len(bends):
             continue
         highest = np.linalg.eigvalsh(bends).max()
         assert highest <= 1e-12 * np.abs(bends).max(initial=1.0), (
-            f"log p of y = {y:g} has the curvature {highest:.3g}"
+            f"log p of y = {y} has the curvature {highest:.3g}"
         )
 
 
@@ -214,13 +234,13 @@ def arrays_broadcast(place: Place) -> None:
     """Every element of an array is what it is alone; y, eta, phi and trials broadcast."""
     y, eta = place.responses, place.eta[:, :4]
     rows, columns = _pairs(y, eta)
-    phi = tuple(np.full(len(rows), one) for one in place.phi)
-    trials = None if place.trials is None else np.full(len(rows), place.trials)
+    phi = tuple(np.full(columns.shape[1], one) for one in place.phi)
+    trials = None if place.trials is None else np.full(columns.shape[1], place.trials)
     together = _flat(place.family.derivatives(rows, columns, phi, trials))
     for part in together:
-        assert np.shape(part) == rows.shape, f"a part has the shape {np.shape(part)}"
-    for k in range(len(rows)):
-        alone = place.family.derivatives(rows[[k]], columns[:, [k]], place.phi, place.trials)
+        assert np.shape(part) == columns.shape[1:], f"a part has the shape {np.shape(part)}"
+    for k in range(columns.shape[1]):
+        alone = place.family.derivatives(rows[..., [k]], columns[:, [k]], place.phi, place.trials)
         for part, one in zip(together, _flat(alone), strict=True):
             assert_array_equal(part[k], one[0], "an element is another alone")
     if place.family.n_levels:
@@ -275,9 +295,10 @@ def no_density_is_nan(place: Place) -> None:
 
 def sums_are_those_of_the_kernel(place: Place) -> None:
     """What adds up kernels in fewer passes gives their sum."""
-    y = np.resize(place.responses, place.eta.shape[1])
-    weights = 0.5 + np.arange(len(y)) % 3
-    trials = None if place.trials is None else np.full(len(y), place.trials)
+    n = place.eta.shape[1]
+    y = np.take(place.responses, np.arange(n), axis=-1, mode="wrap")
+    weights: Array = 0.5 + np.arange(n) % 3
+    trials = None if place.trials is None else np.full(n, place.trials)
     for w in (None, weights):
         kernel = place.family.kernel(y, place.eta, place.phi, trials, 0).value
         total = kernel.sum() if w is None else kernel @ w
