@@ -64,8 +64,18 @@ def all_seen(block: Array) -> Laid:
     return block, np.ones(len(block), dtype=bool)
 
 
+# What transforms of the examples make of their variables.
+COMPUTED: dict[str, Callable[..., Array]] = {
+    "exp": np.exp,
+    "scale": lambda x: (np.asarray(x) - np.mean(x)) / np.std(x),
+    "log(x**2 + 1) - z": lambda x, z: np.log(np.asarray(x) ** 2 + 1) - np.asarray(z),
+}
+
+
 def _linear(term: Any, data: Mapping[str, Any], response: str) -> Laid:
     names = term.variable if isinstance(term.variable, tuple) else (term.variable,)
+    if term.transform is not None:
+        return all_seen(flat(COMPUTED[term.transform](*(data[name] for name in names))))
     return all_seen(np.hstack([flat(data[name]) for name in names]))
 
 
@@ -204,6 +214,9 @@ EXAMPLES: dict[str, Example] = {
             bg.Linear("x"),
             bg.Linear("movie", name="image"),
             bg.Linear(("x", "z"), name="both"),
+            bg.Linear("z", transform="exp"),
+            bg.Linear("x", transform="scale", name="scaled"),
+            bg.Linear(("x", "z"), transform="log(x**2 + 1) - z"),
         ),
         _linear,
         "x",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesglm.design.arithmetic import Computation
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
 from bayesglm.errors import DataError
@@ -13,6 +14,8 @@ from bayesglm.spec.terms.term import PREDICTOR
 
 def linear_block(term: Linear, readings: Readings) -> Block:
     """Lay a variable with its feature dims, or several variables side by side."""
+    if term.transform is not None:
+        return _computed_block(term, readings)
     if isinstance(term.variable, tuple):
         columns = []
         for name in term.variable:
@@ -37,3 +40,28 @@ def linear_block(term: Linear, readings: Readings) -> Block:
     signal = values.reshape(len(values), -1)
     coords = readings.coords(term.variable, dims)
     return Block(term.label, signal, values.shape[1:], tuple(dims), coords)
+
+
+def _computed_block(term: Linear, readings: Readings) -> Block:
+    """Lay the column that an expression of the variables makes, with the feature dims of one."""
+    columns, dims, coords = {}, [], {}
+    for name in term.variables:
+        values, own = readings.values(name, PREDICTOR)
+        if own and len(term.variables) > 1:
+            raise DataError(
+                f"predictor {name!r} has further dims {own}; a column of several variables is "
+                f"computed of variables over {readings.dim!r} only."
+            )
+        columns[name] = np.asarray(values, dtype=np.float64)
+        dims, coords = own, readings.coords(name, own)
+    computation = Computation(columns, term.constants, readings.place)
+    values = computation.of(term.tree)
+    settled = {"constants": tuple(computation.kept)} if computation.kept else {}
+    return Block(
+        term.label,
+        values.reshape(len(values), -1),
+        values.shape[1:],
+        tuple(dims),
+        coords,
+        settles=settled,
+    )
