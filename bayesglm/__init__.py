@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
     from bayesglm.spec.prior.unit import Beta
     from bayesglm.spec.terms.basis import Basis
+    from bayesglm.spec.terms.category import Category
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.lagged import Lagged
@@ -68,6 +69,7 @@ _HOME = {
     "Group": "spec.terms.group",
     "Spline": "spec.terms.spline",
     "Basis": "spec.terms.basis",
+    "Category": "spec.terms.category",
     "Normal": "spec.prior.apart",
     "Laplace": "spec.prior.apart",
     "ElasticNet": "spec.prior.apart",
@@ -129,6 +131,7 @@ __all__ = [
     "BayesGLMError",
     "BayesGLMWarning",
     "Beta",
+    "Category",
     "ConformanceError",
     "ConvergenceError",
     "DataError",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from bayesglm.numerics.rows.coded import Coded
-from bayesglm.numerics.rows.composed import Products, Projected
+from bayesglm.numerics.rows.composed import Deviations, Products, Projected
 from bayesglm.numerics.rows.dense import Dense, Ones
 from bayesglm.numerics.rows.lagged import Shifted, Windows
 from bayesglm.numerics.rows.sparse import Sparse
@@ -77,6 +77,21 @@ def _products(draw, n, rng):
     return Products(one, other), np.array(both)
 
 
+def _deviations(draw, n, rng):
+    lead, n_levels = draw(st.integers(1, 2)), draw(st.integers(2, 4))
+    X = rng.normal(size=(n, lead * n_levels))
+    inner, codes = Dense(X), rng.integers(0, n_levels, n)
+    if draw(st.booleans()):
+        values = rng.normal(size=(n, lead))
+        inner, X = Coded(codes, values, n_levels), np.zeros((n, lead, n_levels))
+        X[np.arange(n), :, codes] = values
+    # The basis by Householder's reflection, formed.
+    v = np.eye(n_levels)[-1] + np.full(n_levels, n_levels**-0.5)
+    reflection = np.eye(n_levels) - 2.0 * np.outer(v, v) / (v @ v)
+    basis = np.kron(np.eye(lead), reflection[:, :-1])
+    return Deviations(inner, (lead, n_levels), (1,)), X.reshape(n, -1) @ basis
+
+
 SIMPLE = [_dense, _ones, _sparse, _coded, _windows]
 EXAMPLES = {
     "dense": _dense,
@@ -87,6 +102,7 @@ EXAMPLES = {
     "shifted": _shifted,
     "projected": _projected,
     "products": _products,
+    "deviations": _deviations,
 }
 
 

@@ -208,6 +208,14 @@ def _of_curve(curve: Callable[..., Array]) -> Callable[..., Laid]:
     return lambda term, data, response: all_seen(curve(term, data, data[term.variable]))
 
 
+def _category(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    labels = np.asarray(data[term.variable]).tolist()
+    levels = sorted(set(labels)) if term.levels is None else list(term.levels)
+    if term.contrasts == "treatment":
+        levels.remove(levels[0] if term.reference is None else term.reference)
+    return all_seen(np.array([[label == level for level in levels] for label in labels], float))
+
+
 EXAMPLES: dict[str, Example] = {
     "Linear": Example(
         (
@@ -268,6 +276,16 @@ EXAMPLES: dict[str, Example] = {
         "x:bs:5",
         curve=_basis,
         rounding=1e-12,
+    ),
+    "Category": Example(
+        (
+            bg.Category("who"),
+            bg.Category("code", reference=20, name="c"),
+            bg.Category("who", contrasts="full", levels=["lena", "nobody", "Zoé", "ivan"]),
+            bg.Category("code", contrasts="sum"),
+        ),
+        _category,
+        "who",
     ),
 }
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]

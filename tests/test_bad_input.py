@@ -378,7 +378,11 @@ OF_LABELS = ("text", "words of pandas", "category")  # of which a response may b
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_that_are_no_numbers(kind):
     values, message = KINDS[kind]
-    check(bg.DataError, glm(), data(x=values), f"predictor 'x' {message}")
+    if kind in OF_LABELS:  # where a list of names has them, they are those of a category
+        with pytest.raises(bg.DataError, match=f"predictor 'x' {message}"):
+            bg.fit_map(glm(bg.Lagged("x", lags=2)), data(x=values))
+    else:
+        check(bg.DataError, glm(), data(x=values), f"predictor 'x' {message}")
     of_labels = "holds labels, not numbers .*Did you mean family='bernoulli'"
     message = of_labels if kind in OF_LABELS else message
     check(bg.DataError, glm("z"), data(y=values, z=Z), f"response 'y' {message}")

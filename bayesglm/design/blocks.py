@@ -12,10 +12,13 @@ import numpy as np
 from bayesglm.design.clock import Clock
 from bayesglm.numerics.rows.coded import Coded
 from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.composed import Deviations, Products
 from bayesglm.numerics.rows.dense import Dense
 from bayesglm.numerics.rows.lagged import Shifted, windows
 from bayesglm.numerics.rows.rows import span
 from bayesglm.numerics.theta.labels import entry_label
+from bayesglm.numerics.theta.transforms import IDENTITY, Transform
+from bayesglm.numerics.theta.zero_sum import free_shape, zero_sum
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
@@ -37,9 +40,12 @@ class Block:
 
     ``signal`` is the predictor, ``(n_samples, n_features)``; lagged blocks read it at
     ``t - lag`` inside the sample's own trial, and blocks of a factor give it to the coefficients
-    of each sample's level, which is in ``codes``. ``columns(rows)`` gives ``(len(rows), size)``,
-    lag-major, in the order of the coefficient array of shape ``shape``. The first ``n_ones``
-    columns of the signal are ones, whose sd counts as one where priors are scaled by that.
+    of each sample's level, which is in ``codes``: -1 where it has no coefficient. Levels lie along
+    the last ``n_level_dims`` dims. ``columns(rows)`` gives ``(len(rows), size)``, lag-major, in
+    the order of the coefficient array of shape ``shape``; of one that sums to zero along the axes
+    ``sums`` they are those of its free numbers. The columns of a ``multiplier``, of lags say, each
+    multiply them all. The first ``n_ones`` columns of the signal are ones, whose sd counts as one
+    where priors are scaled by that.
     ``settles`` holds what the data decided of the term's fields, for the model that is stored.
     ``across`` are leading dims along which coefficients are of several linear predictors, each with
     these columns. ``curve`` is that of a term of functions of one predictor; of a smooth one the
@@ -56,6 +62,9 @@ class Block:
     clock: Clock | None = None
     step: float | None = None
     codes: Array | None = None
+    n_level_dims: int = 1
+    sums: tuple[int, ...] = ()
+    multiplier: Block | None = None
     per_column: bool = False
     column_names: tuple[str, ...] = field(default=())
     n_ones: int = 0
@@ -66,8 +75,18 @@ class Block:
 
     @cached_property
     def size(self) -> int:
-        """Number of coefficients."""
-        return int(np.prod(self.shape, dtype=int))
+        """Number of columns: of coefficients, or of their free numbers where they sum to zero."""
+        return int(np.prod(self.free_shape, dtype=int))
+
+    @property
+    def free_shape(self) -> tuple[int, ...]:
+        """Shape of the free numbers, of which there is a column each."""
+        return free_shape(self.shape, self.sums)
+
+    @cached_property
+    def transform(self) -> Transform:
+        """The coefficients as a function of the free numbers."""
+        return zero_sum(self.shape, self.sums) if self.sums else IDENTITY
 
     def across_channels(self, dim: str, labels: Array) -> Block:
         """Return the block as its coefficients are named where each channel has its own."""
@@ -80,6 +99,7 @@ class Block:
                 f"{name}[{dim}={label}]" for label in labels for name in self.column_names
             ),
             across=(dim,),
+            sums=tuple(axis + 1 for axis in self.sums),
         )
 
     @property
@@ -87,22 +107,29 @@ class Block:
         """Shape of the coefficients that may differ in units, as levels of a factor do not."""
         if self.n_straight is not None:
             return ()
-        return self.shape if self.codes is None else self.shape[:-1]
+        return self.shape if self.codes is None else self.shape[: -self.n_level_dims]
 
     @property
     def scale_dims(self) -> tuple[str, ...]:
         """Leading dims along which each coefficient has a learned scale of its own: the effects."""
-        return () if self.codes is None else self.dims[:-1]
+        alike = self.codes is None or not self.per_column
+        return () if alike else self.dims[: -self.n_level_dims]
 
     @property
     def grid(self) -> tuple[int, ...]:
         """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
-        return self.shape if self.codes is None else ()
+        return self.shape if self.codes is None and not self.sums else ()
 
     @property
     def reads_own_rows(self) -> bool:
         """Whether each sample's columns are made of its own signal, and of no other sample's."""
-        return self.lags is None
+        own = self.multiplier is None or self.multiplier.reads_own_rows
+        return self.lags is None and own
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its columns are its signal."""
+        return self.lags is None and self.codes is None and self.multiplier is None
 
     def is_movable(self, rows: Array) -> bool:
         """Say whether constants taken from the signal are taken from the columns of some rows.
@@ -110,12 +137,14 @@ class Block:
         Not where a factor multiplies it, nor where lags reach beyond a trial's ends: those read
         zero, which would no longer be zero.
         """
-        if self.codes is not None:
+        if self.codes is not None or self.multiplier is not None:
             return False
         return self.lags is None or bool(self.complete()[rows].all())
 
     def complete(self) -> Array:
         """Return which samples see every lag inside their own trial."""
+        if self.multiplier is not None:
+            return self.multiplier.complete()
         if self.lags is None or self.clock is None:
             return np.ones(len(self.signal), dtype=bool)
         t = np.arange(len(self.signal))
@@ -128,10 +157,50 @@ class Block:
 
     def on(self, rows: Array) -> Columns:
         """Return the same as `columns`, as factors of products, formed only where that pays."""
+        columns = self._own(rows)
+        if self.multiplier is not None:
+            columns = Products(self.multiplier.on(rows), columns)
+        return Deviations(columns, self.shape, self.sums) if self.sums else columns
+
+    def effects(self, rows: Array) -> tuple[Array, Array]:
+        """Return the level of each row, and what multiplies each effect of it ``(rows, effects)``.
+
+        Of a row without a coefficient it is zero.
+        """
+        codes, values = self._looked_up(rows)
+        if self.multiplier is not None:
+            values = Products(self.multiplier.on(rows), Dense(values)).dense()
+        return codes, values
+
+    def _looked_up(self, rows: Array) -> tuple[Array, Array]:
+        assert self.codes is not None
+        part = span(rows)
+        codes, values = self.codes[part], np.asarray(self.signal[part], dtype=np.float64)
+        if self.has_silent:
+            seen = codes >= 0
+            codes, values = np.where(seen, codes, 0), values * seen[:, None]
+        return codes, values
+
+    @cached_property
+    def has_silent(self) -> bool:
+        """Whether there are samples without a coefficient."""
+        return self.codes is not None and bool((self.codes < 0).any())
+
+    @property
+    def only_looks_up(self) -> bool:
+        """Whether each sample has the coefficient of its level, times one."""
+        ones = self.n_ones == self.signal.shape[1] == 1 and self.multiplier is None
+        return self.codes is not None and ones and not self.has_silent
+
+    @property
+    def n_levels(self) -> int:
+        """Number of the levels, or of combinations of them, that have a coefficient."""
+        return int(np.prod(self.shape[-self.n_level_dims :], dtype=int))
+
+    def _own(self, rows: Array) -> Columns:
+        """Return the columns of its own signal."""
         if self.codes is not None:
-            part = span(rows)
-            values = np.asarray(self.signal[part], dtype=np.float64)
-            return Coded(self.codes[part], values, self.shape[-1])
+            return Coded(*self._looked_up(rows), self.n_levels)
         if self.lags is None or self.clock is None:
             return Dense(np.asarray(self.signal[span(rows)], dtype=np.float64))
         few = self.signal.shape[1] < SHIFTED_FEATURES
@@ -174,6 +243,8 @@ class Block:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""
         if self.column_names:
             return self.column_names[column]
+        if self.sums:
+            return f"contrast {column} of {self.name}"
         return entry_label(self.name, self.shape, self.dims, self.coords, column)
 
     def signal_label(self, column: int) -> str:

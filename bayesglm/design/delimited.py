@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.design.variables import is_written_number
 from bayesglm.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def read_delimited(
     path : pathlib.Path
         ``.csv``, ``.txt`` or ``.tsv``, which ``.gz``, ``.bz2``, ``.xz`` or ``.zip`` may follow.
     numbers : collection of str
-        Columns that must hold a number in every row.
+        Columns that must hold a number in every row, or words that are no numbers in all of them.
     sep : str, optional
         What stands between cells: by default a tab in ``.tsv``, a semicolon beside decimal commas,
         else a comma.
@@ -268,7 +269,7 @@ def _frame(dialect: Dialect, table: Table, numbers: Collection[str]) -> pd.DataF
     found: dict[str, Any] = {}
     index = None
     for place, (name, cells) in enumerate(zip(table.header, table.columns, strict=True)):
-        if name in numbers:
+        if name in numbers and not _are_words(dialect, cells):
             found[name] = _numbers(dialect, table, place)
         elif name:
             found[name] = _column(dialect, cells)
@@ -282,6 +283,14 @@ def _frame(dialect: Dialect, table: Table, numbers: Collection[str]) -> pd.DataF
                 "one",
             )
     return pd.DataFrame(found, index=index)
+
+
+def _are_words(dialect: Dialect, cells: Sequence[str]) -> bool:
+    """Say whether cells are labels: words in all of them, and not a number."""
+    words = set(cells)
+    if words & MISSING or words <= TRUTHS.keys():
+        return False
+    return not any(map(is_written_number, words))
 
 
 def _column(dialect: Dialect, cells: Sequence[str]) -> Array:
@@ -320,8 +329,6 @@ def _numbers(dialect: Dialect, table: Table, place: int) -> Array:
 
 
 def _remedy(dialect: Dialect, cells: Sequence[str], cell: str) -> str:
-    if all(_number(dialect, one) is None for one in cells):
-        return "make a column of 0 and 1 of each word, or take it as the factor of a Group"
     if any(sign in cell for sign in ",.'") and any(sign.isdigit() for sign in cell):
         return (
             f"numbers are written with the decimal sign {dialect.decimal!r} (--decimal says "

@@ -10,6 +10,7 @@ import xarray as xr
 from bayesglm.design.checks import check_names
 from bayesglm.design.design import Design, Plan
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
+from bayesglm.design.factors import with_plain_categories
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.members import share_columns
 from bayesglm.design.offsets import look_at_offset
@@ -18,6 +19,7 @@ from bayesglm.design.readings import Readings, clock_of
 from bayesglm.design.response_levels import read_response, settle_levels, with_plain_labels
 from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
+from bayesglm.design.settling import settle_terms
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
 from bayesglm.spec.families import FAMILY_NAMES
@@ -58,7 +60,7 @@ def lay(model: GLM, data: object) -> Plan:
             f"response {model.response!r} has the dims {tuple(response.dims)}; at most one dim "
             f"(neurons) may stand beside {dim!r}. Select one of {extra}."
         )
-    model = settle_levels(model, response, dim, dataset)
+    model = settle_levels(settle_terms(model, dataset), response, dim, dataset)
     values = read_response(model, response, dim, dataset)
     dataset = with_plain_labels(dataset, model.response)
     population = extra[0] if extra and not of_levels else None
@@ -86,7 +88,9 @@ def lay(model: GLM, data: object) -> Plan:
         designs = [
             replace(one, predictors=replace(one.predictors, copies=len(designs))) for one in designs
         ]
-    plan = Plan(model, dataset, dim, population, labels, tuple(designs), clock.step)
+    plan = Plan(
+        model, with_plain_categories(dataset), dim, population, labels, tuple(designs), clock.step
+    )
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)
     return plan

@@ -140,8 +140,11 @@ def data_scale(plan: Plan, place: int) -> float:
 
 def _default_prior(plan: Plan, place: int) -> CoefficientPrior:
     scales = _default_scales(plan, place)
-    block = plan.designs[0].predictors.blocks[place]
-    return plan.model.every_term[place].default_prior(_for_neurons(plan, scales, block.unit_shape))
+    block, term = plan.designs[0].predictors.blocks[place], plan.model.every_term[place]
+    shape = block.unit_shape
+    if learned_scale(term.default_prior(1.0)) is None:
+        shape += (1,) * (len(block.shape) - len(shape))
+    return term.default_prior(_for_neurons(plan, scales, shape))
 
 
 def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> list[Array]:
@@ -157,7 +160,6 @@ def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> lis
             some = slice(block.n_straight, None) if columns is None else columns
             block = replace(block, signal=block.signal[:, some])
         sds = _sd_of_predictor(block, design)
-        sds[: block.n_ones] = 1.0
         if not np.all(sds > 0):
             at = "" if sds.size == 1 else f" (column {block.signal_label(int(np.argmin(sds)))!r})"
             raise DataError(
@@ -183,15 +185,29 @@ def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> 
     array = np.array([np.asarray(value, dtype=float).reshape(-1) for value in values])
     if array.shape[1] == 1:
         array = array[:, 0].reshape(-1, *(1 for _ in shape))
+    else:
+        array = array.reshape(len(array), *shape)
     if np.all(array == array.flat[0]):
         return float(array.flat[0])
     return array if plan.population is not None else array[0]
 
 
 def _sd_of_predictor(block: Block, design: Design) -> Array:
-    if block.reads_own_rows:
-        return _sds(block.signal, design.predictors.rows, design.weights, block.per_column)
-    return _sds(block.signal, np.arange(len(block.signal)), None, block.per_column)
+    """Return the sd of a block's signal, one in all or one of each column; that of ones is one.
+
+    Those of a multiplier's multiply it.
+    """
+    if block.multiplier is not None:
+        alone = replace(block, multiplier=None)
+        return _sd_of_predictor(block.multiplier, design) * _sd_of_predictor(alone, design)
+    if block.n_ones == block.signal.shape[1]:
+        return np.ones(1)
+    rows, weights = design.predictors.rows, design.weights
+    if not block.reads_own_rows:
+        rows, weights = np.arange(len(block.signal)), None
+    sds = _sds(block.signal, rows, weights, block.per_column)
+    sds[: block.n_ones] = 1.0
+    return sds
 
 
 def _sd_of_response(design: Design) -> float:

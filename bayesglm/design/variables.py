@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ Array = np.ndarray
 LARGEST = 1e40
 LARGEST_WHOLE = 2.0**53  # beyond, floats no longer tell whole numbers apart
 CACHED = 65_536  # numbers; so many are read twice at the price of once
+BESIDE_NUMBERS = re.compile(r"[\s_,'%$€£]")  # signs that people write in and beside numbers
 REAL = "biuf"  # kinds of dtype that are real numbers
 
 
@@ -71,7 +73,7 @@ def numbers(variable: xr.DataArray, dim: str, role: str, of: xr.Dataset | None =
             raise DataError(
                 f"{role} {name!r} holds {kind_of(given[wrong])} (first: {given[wrong][0]!r} at "
                 f"{place(wrong, dims, of)}), not numbers; convert it (a yes/no variable to "
-                "0/1, a category to one 0/1 column per level)."
+                f"0/1), or say Category({name!r}) where they are labels."
             )
     largest = _largest(values)
     if not largest <= LARGEST:
@@ -99,53 +101,129 @@ def as_category(value: Any) -> pd.Categorical:
     return pd.Categorical(array)
 
 
-def factor_labels(dataset: xr.Dataset, name: str, dim: str) -> Array:
-    """Return the labels of a factor, one per sample: whole numbers, or words as numpy's strings."""
-    variable = require(dataset, name, "factor")
-    if variable.dims != (dim,):
-        raise DataError(
-            f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
-            f"{dim!r}."
-        )
-    return labels_in(variable, "factor", dataset)
-
-
 def labels_in(variable: xr.DataArray, role: str, of: xr.Dataset) -> Array:
     """Return labels, none of which is missing: whole numbers, bools, or words as numpy's."""
+    labels, codes = coded_labels(variable, role, of)
+    return labels[codes].reshape(variable.shape)
+
+
+def coded_labels(
+    variable: xr.DataArray, role: str, of: xr.Dataset, in_own_order: bool = False
+) -> tuple[Array, Array]:
+    """Return the labels that occur, sorted, and the number of each value's label, flat.
+
+    With ``in_own_order`` those of pandas' categories stand as these do; of categories that are
+    neither words nor whole numbers, intervals say, the labels are these in words. Raises DataError
+    where a label is missing, or where they are not all words or all whole numbers.
+    """
     name, dims = variable.name, variable.dims
+    of_categories = is_category(variable.dtype) and variable.ndim == 1
     values = np.asarray(variable.values)
-    missing = np.asarray(pd.isna(values))
+    codes, found = _categorised(variable) if of_categories else _factorised(values.reshape(-1))
+    missing = codes < 0
     if missing.any():
         raise DataError(
             f"{role} {name!r} lacks {int(missing.sum())} labels, the first at "
-            f"{place(missing, dims, of)}; remove those samples, or give them a label "
-            "of their own."
+            f"{place(missing.reshape(values.shape), dims, of)}; remove those samples, or give them "
+            "a label of their own."
         )
-    wrong = np.zeros(values.shape, dtype=bool)
-    if values.dtype.kind in "OT":
-        # numpy would turn numbers among words into words.
-        flat = values.reshape(-1)
-        kind = str if any(isinstance(value, str) for value in flat) else (Real, np.bool_)
-        wrong = np.array([not isinstance(value, kind) for value in flat]).reshape(values.shape)
-        if kind is str and not wrong.any() and not is_storable("".join(flat.tolist())):
-            bad = np.array([not is_storable(value) for value in flat]).reshape(values.shape)
+    labels, wrong = _as_labels(found)
+    if wrong.any():
+        at = wrong[codes].reshape(values.shape)
+        if all(isinstance(word, str) for word in found.tolist()):
             raise DataError(
-                f"{role} {name!r} has {int(bad.sum())} labels that no file can hold (NUL, or half "
-                f"of a surrogate pair), the first at {place(bad, dims, of)}; rename those levels."
+                f"{role} {name!r} has {int(at.sum())} labels that no file can hold (NUL, or half "
+                f"of a surrogate pair), the first at {place(at, dims, of)}; rename those levels."
             )
-        if not wrong.any():
-            values = np.array(values.tolist())
-    if values.dtype.kind == "f":
-        wrong = ~((np.abs(values) < LARGEST_WHOLE) & (values == np.floor(values)))
-        values = values if wrong.any() else values.astype(np.int64)
-    if values.dtype.kind not in "biuU":
-        wrong = wrong if wrong.any() else ~wrong
         raise DataError(
             f"{role} {name!r} takes labels that are all words or all whole numbers; "
-            f"{int(wrong.sum())} are not, the first at {place(wrong, dims, of)} "
-            f"({values[wrong][0]}); turn them all into words, or number the levels."
+            f"{int(at.sum())} are not, the first at {place(at, dims, of)} "
+            f"({values[at][0]}); turn them all into words, or number the levels."
         )
-    return values
+    if in_own_order and of_categories:
+        return labels, codes
+    ordered, places = np.unique(labels, return_inverse=True)
+    return ordered, places[codes]
+
+
+def _categorised(variable: xr.DataArray) -> tuple[Array, Array]:
+    """Return the number of each value's category among those that occur, and these, in order."""
+    every: Any = pd.CategoricalIndex(variable.variable.to_index())
+    categories, codes = plain_categories(every.categories), every.codes.astype(np.intp)
+    occurs = np.bincount(codes[codes >= 0], minlength=len(categories)) > 0
+    places = np.append(np.cumsum(occurs) - 1, -1)  # the last is that of a missing value
+    return places[codes], categories[occurs]
+
+
+def plain_categories(categories: pd.Index) -> Array:
+    """Return categories as labels can be: whole numbers, truth values or words."""
+    values = categories.to_numpy()
+    kinds: tuple[Any, ...] = (str, Integral, np.bool_)
+    if all(isinstance(one, kinds) or _is_whole_float(one) for one in values.tolist()):
+        return values
+    return np.array([str(one) for one in values], dtype=object)
+
+
+def _is_whole_float(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
+def _factorised(values: Array) -> tuple[Array, Array]:
+    """Return each value's number among those that occur, -1 where it is missing; and these."""
+    if values.dtype.kind in "OTUbiuf":
+        known = values.astype(object) if values.dtype.kind == "T" else values
+        try:
+            codes, found = pd.factorize(known)
+            return codes, np.asarray(found)
+        except TypeError:  # objects that cannot be told apart
+            pass
+    return np.where(pd.isna(values), -1, np.arange(len(values))), values
+
+
+def _as_labels(found: Array) -> tuple[Array, Array]:
+    """Return values as labels of one kind, and which of them can be none."""
+    words = found.dtype.kind in "OU" and any(isinstance(value, str) for value in found.tolist())
+    if found.dtype.kind == "O":
+        # numpy would turn numbers among words into words.
+        kind = str if words else (Real, np.bool_)
+        wrong = np.array([not isinstance(value, kind) for value in found], dtype=bool)
+        if wrong.any():
+            return found, wrong
+    if words:
+        wrong = np.zeros(len(found), dtype=bool)
+        if not is_storable("".join(found.tolist())):
+            wrong = np.array([not is_storable(value) for value in found.tolist()])
+        return found if wrong.any() else np.array(found.tolist()), wrong
+    found = np.array(found.tolist()) if found.dtype.kind == "O" else found
+    wrong = np.zeros(len(found), dtype=bool)
+    if found.dtype.kind == "f":
+        wrong = ~((np.abs(found) < LARGEST_WHOLE) & (found == np.floor(found)))
+        found = found if wrong.any() else found.astype(np.int64)
+    return found, wrong if found.dtype.kind in "biuf" else ~wrong
+
+
+def holds_labels(variable: xr.DataArray) -> bool:
+    """Say whether a variable holds categories, or words none of which is a number in writing."""
+    if is_category(variable.dtype):
+        return True
+    values = np.asarray(variable.values).reshape(-1)
+    if values.dtype.kind not in "OUT":
+        return False
+    found = _factorised(values)[1].tolist()
+    return bool(found) and all(isinstance(one, str) and not is_written_number(one) for one in found)
+
+
+def is_written_number(word: str) -> bool:
+    """Say whether a word is a number with or without signs beside it: 5%, 1,234, 1_000.
+
+    >>> is_written_number("5%"), is_written_number("18-25")
+    (True, False)
+    """
+    try:
+        float(BESIDE_NUMBERS.sub("", word))
+    except ValueError:
+        return False
+    return True
 
 
 def runs(n: int, width: int) -> Iterator[slice]:

@@ -84,7 +84,7 @@ def _summarised(
     """Return both units of one neuron's block ``k``, of its draws with bands."""
     predictors = problem.design.predictors
     block = predictors.blocks[k]
-    link = theta[:, problem.places[block.name]]
+    link = problem.natural.registry.named(block.name).natural(theta)
     if block.curve is not None:
         of_each = link.reshape(len(link), -1, block.size)
         link = (of_each @ block.curve.columns.T).reshape(len(link), -1)

@@ -78,7 +78,12 @@ WRONG = {
     "commas and a decimal comma": ("y,x\n1,2\n", {"decimal": ","}, "say sep ','"),
     "one dash": ("y,x\n1,2\n3,-\n", {}, "line 3: column 'x' holds '-', which is no number; cor"),
     "a word late": ("y,x\n1,2\n3,4\n5,a\n6,7\n", {}, "line 4: column 'x' holds 'a'"),
-    "words": ("y,x\n1,a\n3,b\n", {}, "line 2: column 'x' holds 'a'.*0 and 1 .*factor of a Group"),
+    "a number among words": (
+        "y,x\n1,a\n3,2\n",
+        {},
+        "line 2: column 'x' holds 'a', which is no num",
+    ),
+    "numbers with signs": ("y,x\n1,5%\n3,7%\n", {}, "line 2: column 'x' holds '5%', which is no n"),
     "missing": ("y,x\n1,2\n3,\n", {}, r"line 3: column 'x' lacks a value \(''\); remove"),
     "not available": ("y,x\n1,NA\n3,4\n", {}, r"line 2: column 'x' lacks a value \('NA'\)"),
     "thousands": ('y,x\n1,2\n3,"1,234"\n', {}, "line 3: .*'1,234'.* decimal sign '.'.*thousands"),

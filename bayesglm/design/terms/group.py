@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglm.design.blocks import Block
+from bayesglm.design.factors import factor, on_levels
 from bayesglm.design.readings import Readings
-from bayesglm.design.variables import factor_labels
 from bayesglm.errors import DataError
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.term import SLOPE
@@ -43,27 +43,7 @@ def group_block(term: Group, readings: Readings) -> Block:
 
 def _levels_and_codes(term: Group, readings: Readings) -> tuple[Array, Array]:
     """Return the levels of a term, those of the data where it has none, and each sample's code."""
-    labels = factor_labels(readings.dataset, term.factor, readings.dim)
-    observed, codes = np.unique(labels, return_inverse=True)
+    observed, codes = factor(readings, term.factor)
     if term.levels is None:
         return observed, codes
-    levels = np.array(term.levels)
-    if levels.dtype.kind == "f":  # as numpy makes unsigned numbers beyond the signed ones
-        levels = np.array(term.levels, dtype=np.uint64)
-    if levels.dtype.kind == observed.dtype.kind and np.array_equal(levels, observed):
-        return levels, codes
-    places = {level: place for place, level in enumerate(term.levels)}
-    unknown = [label for label in observed.tolist() if label not in places]
-    if unknown and readings.is_new:
-        raise DataError(
-            f"the new data have {unknown[0]!r} in {term.factor!r}, a level that the fit has not "
-            "seen; predict for the fit's own levels, or fit again with data of that level."
-        )
-    if unknown:
-        first = readings.place(labels == unknown[0])
-        raise DataError(
-            f"factor {term.factor!r} has {unknown[0]!r} at {first}, which is not among the levels "
-            f"of term {term.label!r}; add it to levels=, or leave that out, so that the levels are "
-            "those of the data."
-        )
-    return levels, np.array([places[label] for label in observed.tolist()])[codes]
+    return on_levels(term.levels, observed, codes, term.factor, term.label, readings)

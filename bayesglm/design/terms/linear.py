@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bayesglm.design.arithmetic import Computation
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
 from bayesglm.errors import DataError
+from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.term import PREDICTOR
 
@@ -65,3 +68,11 @@ def _computed_block(term: Linear, readings: Readings) -> Block:
         coords,
         settles=settled,
     )
+
+
+def category_of_labels(term: Linear, has_labels: Callable[[str], bool]) -> Linear | Category:
+    """Return the category that a term is whose one variable holds labels."""
+    name = term.variable
+    if isinstance(name, tuple) or term.transform is not None or not has_labels(name):
+        return term
+    return Category(name, name=term.name, prior=term.prior)

@@ -8,11 +8,13 @@ from typing import Any
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
 from bayesglm.design.terms.basis import basis_block
+from bayesglm.design.terms.category import category_block
 from bayesglm.design.terms.group import group_block
 from bayesglm.design.terms.lagged import history_block, lagged_block
-from bayesglm.design.terms.linear import linear_block
+from bayesglm.design.terms.linear import category_of_labels, linear_block
 from bayesglm.design.terms.spline import spline_block
 from bayesglm.spec.terms.basis import Basis
+from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.lagged import Lagged
@@ -27,6 +29,11 @@ BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
     Group: group_block,
     Spline: spline_block,
     Basis: basis_block,
+    Category: category_block,
+}
+# What terms are whose variables, by a function that says which, hold labels.
+LABELLED: dict[type[Term], Callable[[Any, Callable[[str], bool]], Term]] = {
+    Linear: category_of_labels,
 }
 
 

@@ -23,6 +23,7 @@ from bayesglm.numerics.solvers.newton import Solution
 from bayesglm.numerics.solvers.quadratic import scaled_model
 from bayesglm.numerics.solvers.quasi import quasi_newton
 from bayesglm.numerics.solvers.sparse import sparse_path
+from bayesglm.numerics.theta.registry import Theta
 
 Array = np.ndarray
 SETTLED = 1e-10  # square of what the next step would be, in posterior standard deviations
@@ -30,13 +31,16 @@ SETTLED = 1e-10  # square of what the next step would be, in posterior standard 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a path; ``sd`` is missing where a kink, or sheer size, leaves none."""
+    """One point of a path.
+
+    ``sd`` is that of the coefficients' values, by name; a kink, or sheer size, leaves none.
+    """
 
     solution: Solution
     log_prior: float
     saturated: float
     edf: float
-    sd: Array | None
+    sd: dict[str, Array] | None
 
 
 def path_points(problems: Sequence[Problem]) -> list[Point]:
@@ -146,6 +150,16 @@ def _next(problem: Problem, objective: Objective, x: Array, curvature: Array | N
     return found[0] if converged[0] else judge(objective, found[0].x)
 
 
+def _sds(registry: Theta, covariance: Array) -> dict[str, Array]:
+    """Return the sds of coefficients, which are linear in the u that has a covariance, by name."""
+    sds = {}
+    for one in registry.free:
+        if one.role == "coefficients":
+            half = one.transform.natural(covariance[one.place, one.place])
+            sds[one.name] = np.sqrt(np.diagonal(one.transform.natural(half.T)))
+    return sds
+
+
 def _point(
     objective: Objective,
     solution: Solution,
@@ -168,5 +182,6 @@ def _point(
             curvature = objective.likelihood_curvature(x, active)
         inverse = inverse_curvature(curvature + prior)
         edf = float(np.sum(inverse * curvature))
-        sd = None if kinks.any else np.sqrt(np.diagonal(centre.raw_covariance(inverse)))
+        if not kinks.any:
+            sd = _sds(objective.registry, centre.raw_covariance(inverse))
     return Point(solution, objective.log_prior(x), saturated, edf, sd)

@@ -72,11 +72,15 @@ def learned_units(problems: list[Problem]) -> dict[str, list[Shrunk]]:
     if not problems[0].learned:
         return {}
     every = [around_scales(problem).shrunk for problem in problems]
-    names = {(where.start, where.stop): name for name, where in problems[0].places.items()}
-    return {
-        names[several[0].shrinkage.where.start, several[0].shrinkage.where.stop]: list(several)
-        for several in zip(*every, strict=True)
-    }
+    # What sums to zero keeps its own transform.
+    free = (one for one in problems[0].natural.registry.free if one.size == one.n_natural)
+    names = {(one.place.start, one.place.stop): one.name for one in free}
+    units = {}
+    for several in zip(*every, strict=True):
+        where = several[0].shrinkage.where
+        if (where.start, where.stop) in names:
+            units[names[where.start, where.stop]] = list(several)
+    return units
 
 
 def diagonal_of_priors(objective: Objective, theta: Array) -> Array:

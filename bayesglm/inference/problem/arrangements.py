@@ -96,6 +96,25 @@ def _fields(*names: str) -> Callable[[Any, Block | None], dict[str, Any]]:
     return lambda prior, block: {name: getattr(prior, name) for name in names}
 
 
+def check_sums(prior: Any, block: Block, numbers: Parameters) -> None:
+    """Raise ModelError where coefficients that sum to zero have a prior that tells them apart."""
+    if not block.sums:
+        return
+    if not prior.traits.of_length:
+        raise ModelError(
+            f"the coefficients of {block.name!r} sum to zero, and a {type(prior).__name__} prior "
+            "holds each by itself; take Normal, GroupLasso or Flat, or contrasts='treatment'."
+        )
+    for key, value in numbers.items():
+        each = np.reshape(value, block.free_shape if np.ndim(value) else ())
+        apart = any(np.ptp(each, axis=axis).any() for axis in block.sums if each.ndim)
+        if apart or (key == "loc" and np.any(each)):
+            raise ModelError(
+                f"the prior of {block.name!r} has a {key} that tells apart coefficients that sum "
+                "to zero; give one scale for all of them, around zero, or contrasts='treatment'."
+            )
+
+
 def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
     structure = _differences(prior, block)
     scale = parameters.get("scale", 1.0)
@@ -140,7 +159,7 @@ def _differences(prior: Any, block: Block) -> Differences:
 
 def _groups(prior: Any, block: Block, parameters: Parameters) -> Structure:
     """Find the groups of a term: the whole of it, or the entries of the dims that are named."""
-    name, shape, dims = block.name, block.shape, block.dims
+    name, shape, dims = block.name, block.free_shape, block.dims
     wanted = () if prior.by is None else named_dims(prior.by, name, dims)
     for dim in wanted:
         if dim not in dims:
@@ -150,6 +169,11 @@ def _groups(prior: Any, block: Block, parameters: Parameters) -> Structure:
                 f"coefficient; it has {known}."
             )
     own = [dims.index(dim) for dim in wanted]
+    if set(own) & set(block.sums):
+        raise ModelError(
+            f"the groups of {name!r} are to be single levels, whose coefficients sum to zero; "
+            "leave by= out, or take contrasts='treatment'."
+        )
     sizes = [shape[axis] if axis in own else 1 for axis in range(len(dims))]
     labels = np.arange(int(np.prod(sizes))).reshape(sizes)
     labels = np.broadcast_to(labels, shape).reshape(-1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayesglm.design.blocks import Block
 from bayesglm.design.design import Plan, Predictors, family_of
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.arrangements import said
@@ -76,10 +77,16 @@ def _coefficients(predictors: Predictors) -> list[Parameter]:
                 shape=block.shape,
                 dims=block.dims,
                 coords=block.coords,
-                entries=block.column_names,
+                transform=block.transform,
+                entries=block.column_names or _names_of_free(block),
             )
             parameters.append(own)
     return parameters
+
+
+def _names_of_free(block: Block) -> tuple[str, ...]:
+    """Name the free numbers of coefficients that sum to zero; of others their labels tell."""
+    return tuple(block.label(k) for k in range(block.size)) if block.sums else ()
 
 
 def _intercept(predictors: Predictors, name: str) -> Parameter:

@@ -11,6 +11,7 @@ from bayesglm.design.blocks import Block
 from bayesglm.design.design import Plan, Predictors, plain_family_of
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.arrangements import (
+    check_sums,
     hyperparameters_of,
     said,
     spectrum_of,
@@ -44,7 +45,8 @@ def coefficient_priors(
         kind, numbers = laid("intercept", model.intercept, shape)
         parts.append(PriorPart(places["intercept"], PRIORS[kind], numbers))
     for term, block in zip(model.every_term, predictors.named, strict=True):
-        kind, numbers = laid(block.name, term.prior, block.shape, block)
+        kind, numbers = laid(block.name, term.prior, block.free_shape, block)
+        check_sums(term.prior, block, numbers)
         structure = structure_of(term.prior, block, numbers)
         learned = spectrum_of(term.prior, block, places, numbers)
         if learned is not None:

@@ -15,7 +15,7 @@ from bayesglm.inference.problem.samples import (
     labels_of,
 )
 from bayesglm.inference.tree.groups import tree_of
-from bayesglm.inference.tree.named import parameters
+from bayesglm.inference.tree.named import of_names, parameters
 
 Array = np.ndarray
 
@@ -39,13 +39,12 @@ def path_tree(
     thetas = [np.stack([point.solution.x for point in own]) for own in points]
     groups = {"path": parameters(problems, thetas, lead).assign_coords(along)}
     if all(point.sd is not None for own in points for point in own):
-        registry = problems[0].natural.registry
-        n = registry.n_coefficients
-        sds = [np.full_like(theta, np.nan) for theta in thetas]
-        for sd, own in zip(sds, points, strict=True):
-            sd[:, :n] = [point.sd for point in own]
-        named = parameters(problems, sds, lead).assign_coords(along)
-        groups["sd"] = named.drop_vars([one.name for one in registry.free_dispersions])
+        sds = [
+            {name: np.stack([point.sd[name] for point in own if point.sd]) for name in own[0].sd}
+            for own in points
+            if own[0].sd is not None
+        ]
+        groups["sd"] = of_names(problems, sds, lead, thetas[0].shape).assign_coords(along)
     groups["statistics"] = _path_statistics(problems, points).assign_coords(along)
     attrs["solver"] = ", ".join(dict.fromkeys(p.solution.solver for own in points for p in own))
     attrs["wall_time_s"] = time.perf_counter() - began

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,32 @@ def parameters(
     problems: list[Problem], thetas: Sequence[Array], lead: tuple[str, ...]
 ) -> xr.Dataset:
     """Name the entries of theta, one variable per parameter, all as their natural values."""
+    every = [
+        {one.name: one.natural(theta) for one in problem.natural.registry.free}
+        for problem, theta in zip(problems, thetas, strict=True)
+    ]
+    return of_names(problems, every, lead, thetas[0].shape)
+
+
+def of_names(
+    problems: list[Problem],
+    every: Sequence[Mapping[str, Array]],
+    lead: tuple[str, ...],
+    shape: tuple[int, ...],
+) -> xr.Dataset:
+    """Return the Dataset of numbers ``(*lead, values)`` of parameters, by name for every neuron.
+
+    ``shape`` begins with the sizes of the leading dims.
+    """
     first, plan = problems[0], problems[0].plan
     population = () if plan.population is None else (plan.population,)
-    variables, coords = {}, lead_coords(lead, thetas[0].shape)
+    variables, coords = {}, lead_coords(lead, shape)
     if plan.population is not None:
         coords[plan.population] = labels_of(problems)
     for one in first.natural.registry.free:
-        stacked = np.stack([one.natural(theta) for theta in thetas], axis=len(lead))
+        if one.name not in every[0]:
+            continue
+        stacked = np.stack([of_neuron[one.name] for of_neuron in every], axis=len(lead))
         values = stacked.reshape(*stacked.shape[:-1], *one.shape)
         if not population:
             values = values[(slice(None),) * len(lead) + (0,)]

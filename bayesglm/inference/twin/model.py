@@ -221,7 +221,8 @@ def _coefficients(
 ) -> Tensor:
     named = problems[0].design.predictors.named[k]
     kind, _ = said(prior, named)
-    return coefficients(problems, named.name, kind, population, named.shape, named.dims, units)
+    own = (named.shape, named.dims, units, named.sums)
+    return coefficients(problems, named.name, kind, population, *own)
 
 
 def _each_channel(problems: list[Problem], w: Tensor, product: Callable[..., Tensor]) -> Tensor:
@@ -244,20 +245,26 @@ def _effects(
     import pytensor.tensor as pt
 
     block, rows = blocks[0], problems[0].design.predictors.rows
-    assert block.codes is not None
     sample = problems[0].plan.sample_dim
-    codes = pm.Data(f"{block.name}_data", block.codes[rows], dims=(sample,))
+    effects = block.dims[: -block.n_level_dims]
+    each = [one.effects(rows) for one in blocks]
+    codes = pm.Data(f"{block.name}_data", each[0][0], dims=(sample,))
     data = None
-    if len(block.dims) > 1:
-        values = np.stack([one.signal[rows] for one in blocks], axis=1)
+    if not block.only_looks_up:
+        values = np.stack([value for _, value in each], axis=1)
         own = population if len(blocks) > 1 else ()
-        values = values if own else values[:, 0]
-        data = pm.Data(f"{block.name}_effect_data", values, dims=(sample, *own, block.dims[0]))
+        lead = values.shape[: 1 + len(own)] if own else values.shape[:1]
+        values = values.reshape(*lead, *block.shape[: len(effects)])
+        data = pm.Data(f"{block.name}_effect_data", values, dims=(sample, *own, *effects))
         data = data[:, None] if population and not own else data
 
     def looked_up(w: Tensor) -> Tensor:
-        of_row = pt.moveaxis(w[..., codes], -1, 0)
-        return of_row if data is None else (of_row * data).sum(axis=-1)
+        lead = w.shape[: w.ndim - block.n_level_dims]
+        of_row = pt.moveaxis(w.reshape((*lead, block.n_levels))[..., codes], -1, 0)
+        if data is None:
+            return of_row
+        products = of_row * data
+        return products.sum(axis=tuple(range(products.ndim - len(effects), products.ndim)))
 
     return _each_channel(problems, w, looked_up)
 

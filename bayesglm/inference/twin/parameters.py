@@ -11,11 +11,13 @@ import numpy as np
 from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
+from bayesglm.inference.twin.zero_sums import ZERO_SUM_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.numerics.theta.zero_sum import free_shape
 
 type Tensor = Any
 
@@ -28,12 +30,15 @@ def coefficients(
     shape: tuple[int, ...],
     dims: tuple[str, ...] = (),
     units: list[Shrunk] | None = None,
+    sums: tuple[int, ...] = (),
 ) -> Tensor:
     """Return a term's coefficients or the intercept, ``([neuron,] *shape)``.
 
     ``kind`` names the record of their prior. Where ``units`` are given, they are a function of a
-    variable in units of `Shrunk`.
+    variable in units of `Shrunk`. They sum to zero along the axes ``sums``, the last.
     """
+    if sums:
+        return _zero_sums(problems, name, kind, population, shape, dims, sums)
     parameters = _parameters(problems, name, population, shape)
     part = _part(problems[0], name)
     if part.learned is not None:
@@ -43,6 +48,27 @@ def coefficients(
     if units is None:
         return twin(name, dims=every, **parameters)
     return _in_units(units, twin, name, every, bool(population), parameters)
+
+
+def _zero_sums(
+    problems: list[Problem],
+    name: str,
+    kind: str,
+    population: tuple[str, ...],
+    shape: tuple[int, ...],
+    dims: tuple[str, ...],
+    sums: tuple[int, ...],
+) -> Tensor:
+    """Return coefficients that sum to zero along the last axes, under one scale along these."""
+    of_one = tuple(1 if axis in sums else n for axis, n in enumerate(shape))
+    every = _parameters(problems, name, population, free_shape(shape, sums))
+    first = tuple(slice(1) if axis in sums else slice(None) for axis in range(len(shape)))
+    parameters = {key: value[(..., *first)] for key, value in every.items() if key != "loc"}
+    part = _part(problems[0], name)
+    if part.learned is not None:
+        parameters["scale"] = _learned_scale(problems, name, kind, population, of_one, dims)
+    twin = ZERO_SUM_TWINS[kind]
+    return twin(name, (*population, *dims), shape, sums, structure=part.structure, **parameters)
 
 
 def _in_units(

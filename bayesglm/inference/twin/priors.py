@@ -116,14 +116,21 @@ def _group_lasso(name: str, dims: tuple[str, ...], scale: Any, structure: Groups
 
     w, q = pm.Flat(name, dims=dims), len(structure.labels)
     flat, scales = w.reshape((-1, q)), pt.as_tensor(scale).reshape((-1, q))
+    pm.Potential(f"{name}_groups", group_lasso_density(flat, scales, structure))
+    return w
+
+
+def group_lasso_density(flat: Tensor, scales: Tensor, structure: Groups) -> Tensor:
+    """Return the log density of coefficients ``(k, q)`` under scales of the same shape."""
+    import pytensor.tensor as pt
+
     total: Tensor = 0.0
     for members in structure.groups:
         size, of_group = float(len(members)), scales[:, members[0]]
         length = pt.sqrt(pt.sqr(flat[:, members]).sum(axis=-1))
         norm = np.array(group_lasso_log_norm(1.0, size))
         total -= (np.sqrt(size) * length / of_group + norm + size * pt.log(of_group)).sum()
-    pm.Potential(f"{name}_groups", total)
-    return w
+    return total
 
 
 PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {

@@ -1,4 +1,4 @@
-"""Columns made of other columns: projected on a basis, or multiplied row by row."""
+"""Columns made of other columns: projected on a basis, multiplied row by row, or held to a sum."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bayesglm.numerics.rows.columns import (
     weighted_gram,
     written,
 )
+from bayesglm.numerics.theta.zero_sum import free_shape, gathered, spread
 
 Array = np.ndarray
 
@@ -171,3 +172,60 @@ class Products:
         """Return ``(k, columns)`` from ``(k, wide columns)`` of each column of the narrower."""
         by_pair = np.stack(parts, axis=1 if self._first_is_narrow else 2)
         return by_pair.reshape(len(by_pair), -1)
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """Columns of an array of coefficients that sum to zero along some axes, by their free numbers.
+
+    >>> from bayesglm.numerics.rows.dense import Dense
+    >>> Deviations(Dense(np.array([[1.0, 0.0]])), (2,), (0,)).dense().round(4).tolist()
+    [[0.7071]]
+    """
+
+    inner: Columns
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    laid_for_one: ClassVar[bool] = False
+    laid_for_many: ClassVar[bool] = False
+
+    @property
+    def n_columns(self) -> int:
+        return int(np.prod(free_shape(self.shape, self.axes), dtype=int))
+
+    @property
+    def width(self) -> int:
+        return self.inner.width
+
+    @property
+    def crosses(self) -> bool:
+        return self.inner.crosses
+
+    def times(self, W: Array) -> Array:
+        return self.inner.times(spread(W, self.shape, self.axes))
+
+    def adjoint(self, S: Array) -> Array:
+        return self._gathered(self.inner.adjoint(S))
+
+    def dense(self, out: Array | None = None) -> Array:
+        return written(self._gathered(self.inner.dense()), out)
+
+    def gram(self, weights: Array | None, single: bool = False) -> Array:
+        return self._gathered(self._gathered(self.inner.gram(weights, single)).T)
+
+    def cross(self, other: Columns, weights: Array) -> Array:
+        return self._gathered(cross_gram(self.inner, other, weights).T).T
+
+    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
+        return self._gathered(self.inner.sums(codes, n_codes, s))
+
+    def single(self, W: Array) -> Array:
+        whole = spread(W.T, self.shape, self.axes).astype(np.float32, copy=False)
+        return self.inner.single(np.ascontiguousarray(whole.T))
+
+    def for_single(self) -> Deviations:
+        return replace(self, inner=self.inner.for_single())
+
+    def _gathered(self, products: Array) -> Array:
+        return gathered(products, self.shape, self.axes)

@@ -46,7 +46,7 @@ class Normal(Shown):
     Normal(HalfNormal(1.0))
     """
 
-    traits: ClassVar[Traits] = Traits(power=2.0)
+    traits: ClassVar[Traits] = Traits(power=2.0, of_length=True)
 
     scale: Number | ScalePrior
     loc: Number = 0.0
@@ -208,4 +208,4 @@ class Flat(Shown):
     True
     """
 
-    traits: ClassVar[Traits] = Traits(has_scale=False)
+    traits: ClassVar[Traits] = Traits(has_scale=False, of_length=True)

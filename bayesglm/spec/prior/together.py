@@ -162,7 +162,7 @@ class GroupLasso(Shown):
     True
     """
 
-    traits: ClassVar[Traits] = Traits(power=1.0, one_scale=True)
+    traits: ClassVar[Traits] = Traits(power=1.0, one_scale=True, of_length=True)
 
     scale: Number | ScalePrior
     by: str | tuple[str, ...] | None = None

@@ -18,6 +18,8 @@ class Traits(NamedTuple):
     - `one_scale`: whether a scale that is learned is one for the whole term.
     - `needs_dims`: whether it says nothing of a single number.
     - `has_free`: whether it leaves directions free, for which it may hold a prior ``free``.
+    - `of_length`: whether it is one of the length of coefficients under one scale, and so the same
+      in all orthonormal coordinates.
     - `of_shares`: whether it is one of numbers between 0 and 1.
     """
 
@@ -27,6 +29,7 @@ class Traits(NamedTuple):
     needs_dims: bool = False
     has_free: bool = False
     of_shares: bool = False
+    of_length: bool = False
 
 
 class Shown:

@@ -29,7 +29,8 @@ class Linear:
     variable : str or tuple of str
         A variable of dims ``(sample, *feature dims)``, whose coefficients have the feature dims
         (a ``(time, y, x)`` movie gets a ``(y, x)`` image); or several variables of dims
-        ``(sample,)`` as one term under one prior, with coefficients on ``<name>_column``.
+        ``(sample,)`` as one term under one prior, with coefficients on ``<name>_column``. One
+        that holds words or categories makes the term a `Category` at the first fit.
     name : str, optional
         Name of the coefficients; the variable's own by default, required for several.
     prior : prior, optional

@@ -8,6 +8,7 @@ from typing import Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.hints import is_unordered, shown
 from bayesglm.spec.terms.basis import Basis
+from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.lagged import Lagged
@@ -15,7 +16,7 @@ from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import Term
 
-TERMS: tuple[type[Term], ...] = (Linear, Lagged, History, Group, Spline, Basis)
+TERMS: tuple[type[Term], ...] = (Linear, Lagged, History, Group, Spline, Basis, Category)
 OF_A_NAME = Linear  # what a bare string in the place of a term is
 
 

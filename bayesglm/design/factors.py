@@ -1,0 +1,79 @@
+"""Factors: the levels of labels in their order, and the number of each sample's level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesglm.design.readings import Readings
+from bayesglm.design.variables import (
+    coded_labels,
+    is_category,
+    plain_categories,
+    require,
+)
+from bayesglm.errors import DataError
+
+Array = np.ndarray
+
+
+def factor(readings: Readings, name: str, in_own_order: bool = False) -> tuple[Array, Array]:
+    """Return the labels that occur, and each sample's number among them.
+
+    They are sorted, or with ``in_own_order`` as categories of pandas stand.
+    """
+    variable = require(readings.dataset, name, "factor")
+    if variable.dims != (readings.dim,):
+        raise DataError(
+            f"factor {name!r} has the dims {variable.dims}; give one label per sample, over "
+            f"{readings.dim!r}."
+        )
+    return coded_labels(variable, "factor", readings.dataset, in_own_order)
+
+
+def with_plain_categories(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset with categories as the labels that they are, which files can hold."""
+    plain: dict[str, Any] = {}
+    for name, variable in dataset.data_vars.items():
+        if is_category(variable.dtype):
+            index: Any = pd.CategoricalIndex(variable.variable.to_index())
+            labels = np.array([*plain_categories(index.categories).tolist(), None], dtype=object)
+            plain[str(name)] = (variable.dims, np.array(labels[index.codes].tolist()))
+    return dataset.assign(plain) if plain else dataset
+
+
+def on_levels(
+    levels: Sequence[Any], observed: Array, codes: Array, what: str, label: str, readings: Readings
+) -> tuple[Array, Array]:
+    """Return levels that are settled as an array, and each sample's number among them.
+
+    Raises DataError at a label that is none of them; ``what`` is the variable's name, ``label``
+    the term's.
+    """
+    known = np.array(levels)
+    if known.dtype.kind == "f":  # as numpy makes unsigned numbers beyond the signed ones
+        known = np.array(levels, dtype=np.uint64)
+    if known.dtype.kind == observed.dtype.kind and np.array_equal(known, observed):
+        return known, codes
+    places = {level: place for place, level in enumerate(levels)}
+    unknown = [place for place, one in enumerate(observed.tolist()) if one not in places]
+    if unknown:
+        raise _unknown(observed.tolist()[unknown[0]], codes == unknown[0], what, label, readings)
+    return known, np.array([places[one] for one in observed.tolist()])[codes]
+
+
+def _unknown(level: Any, at: Array, what: str, label: str, readings: Readings) -> DataError:
+    if readings.is_new:
+        return DataError(
+            f"the new data have {level!r} in {what!r}, a level that the fit has not "
+            "seen; predict for the fit's own levels, or fit again with data of that level."
+        )
+    return DataError(
+        f"factor {what!r} has {level!r} at {readings.place(at)}, which is not among the levels "
+        f"of term {label!r}; add it to levels=, or leave that out, so that the levels are "
+        "those of the data."
+    )
