@@ -167,9 +167,8 @@ def axis_of(node: xr.Dataset) -> tuple[Array, str]:
     """Return where to draw: a curve at its values, a kernel at times if it can be, or positions."""
     link = node["link"]
     if "value" in node.dims:
-        unit = node["value"].attrs.get("units")
-        label = plain(node["value"].attrs["long_name"])
-        return node["value"].values, f"{label} ({plain(unit)})" if unit else label
+        told = node["value"].attrs
+        return node["value"].values, value_label(told["long_name"], told.get("units"))
     dim = "lag" if "lag" in node.dims else str(link.dims[-1]) if link.ndim else ""
     if dim == "lag":
         places = node["lag"].values
@@ -177,6 +176,11 @@ def axis_of(node: xr.Dataset) -> tuple[Array, str]:
             places = node["lag_time"].values / unit_of_lags(node["lag_time"].values)[1]
         return places, _dim_label(node, dim)
     return np.arange(link.shape[-1] if link.ndim else 1, dtype=float), _dim_label(node, dim)
+
+
+def value_label(variable: str, unit: str | None) -> str:
+    """Return what the axis of a curve is called: its predictor, with the unit if there is one."""
+    return f"{plain(variable)} ({plain(unit)})" if unit else plain(variable)
 
 
 def _dim_label(node: xr.Dataset, dim: str) -> str:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.errors import DataError
 from bayesglm.inference.tree.opened import model_of, parameter_group
 from bayesglm.show.figures import check_term
-from bayesglm.show.posterior_panels import MOST_ROWS, draw_panels, every_panel, one_panel
+from bayesglm.show.posterior_panels import (
+    MOST_ROWS,
+    draw_panels,
+    every_panel,
+    is_curve,
+    one_panel,
+)
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -22,7 +28,8 @@ def plot_posterior(
 
     Coefficients are rows: the posterior mean with the 50% (thick) and 94% (thin) equal-tailed
     intervals, and below them the MAP. Without ``term`` each term has a panel of its own, those of a
-    single coefficient one together, as scales have; a kernel over lags is a line with its bands.
+    single coefficient one together, as scales have; a kernel over lags, or the curve of a `Spline`,
+    is a line with its bands.
     Where the prior has a kink or a bound at zero (`Laplace`, `HalfNormal`), the MAP's exact zeros
     are hollow and a note under the axes counts them: the mode of such a posterior may be sparse;
     the posterior never is, because a density gives a single point no probability.
@@ -63,7 +70,9 @@ def plot_posterior(
     if term is not None:
         check_term(term, names, "fit")
     modes = None if map is None else map["map"].to_dataset()
-    alone = term if term is not None else names[0] if len(names) == 1 else None
+    alone = term
+    if len(names) == 1 and not is_curve(fit["posterior"].to_dataset()[names[0]]):
+        alone = names[0]
     if alone is not None:
         drawn = [one_panel(model, fit, modes, alone, MOST_ROWS)]
     else:

@@ -1,4 +1,4 @@
-"""The panels of a posterior: rows of intervals, or a kernel over lags, with the MAP beside them."""
+"""The panels of a posterior: rows of intervals, or lines with bands, with the MAP beside them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.words import entries_of, has_levels
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.show.coefficients import COEFFICIENT, CURVE, value_label
 from bayesglm.show.figures import COLOURS, INK, coefficient_labels, new_figure
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_lags
@@ -32,8 +34,8 @@ ROW, LEAST, LINES = 0.28, 1.0, 2.3  # inches: of a row, of a panel's rows, of a 
 class Panel:
     """Coefficients that stand in one panel: draws ``(draws, n)``, their labels and their MAP.
 
-    ``lags`` are where the coefficients of a kernel stand, in ``unit``; None of rows. ``kinked``
-    says that the prior has a kink or a bound at zero; ``rows`` which coefficients are drawn.
+    ``along`` are the lags of a kernel, or the values of a curve, as a line goes; None of rows.
+    ``kinked`` says that the prior has a kink or a bound at zero; ``rows`` which are drawn.
     """
 
     title: str
@@ -42,14 +44,14 @@ class Panel:
     mode: Array | None
     kinked: bool
     rows: Array
-    lags: Array | None = None
-    unit: str = ""
+    along: Array | None = None
     xlabel: str = "coefficient (link units per unit of predictor)"
+    ylabel: str = ""
 
     @property
     def height(self) -> float:
         """Inches that the panel's rows take."""
-        if self.lags is not None:
+        if self.along is not None:
             return LINES
         return max(LEAST, min(ROW * len(self.rows), max(5.6, 0.13 * len(self.rows))))
 
@@ -87,6 +89,8 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
             continue
         if own.dims[-1] == f"{term.label}_lag" and own.ndim == 3:
             drawn.append(_kernel(model, fit, modes, term.label))
+        elif is_curve(own):
+            drawn.append(_curve(fit, modes, term.label))
         elif f"{term.label}_effect" in own.dims:
             drawn += _effects(model, posterior, modes, term.label)
         else:
@@ -138,10 +142,32 @@ def _kernel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -
         times = lags * fit.attrs["sample_step_s"]
         unit, size = unit_of_lags(times)
         lags = times / size
-    every = np.arange(len(lags))
-    return Panel(
-        plain(name), plainly.draws, plainly.labels, plainly.mode, plainly.kinked, every, lags, unit
+    return replace(
+        plainly,
+        title=plain(name),
+        rows=np.arange(len(lags)),
+        along=lags,
+        xlabel=f"lag ({unit} before the response)",
+        ylabel=COEFFICIENT,
     )
+
+
+def is_curve(draws: xr.DataArray) -> bool:
+    """Say whether a term's coefficients are those of one curve over its predictor."""
+    return draws.ndim == 3 and draws.dims[-1] == f"{draws.name}_basis"
+
+
+def _curve(fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> Panel:
+    """Return the panel of a curve, which is a sum of functions times coefficients."""
+    blocks = reopen(fit)[0].design.predictors.named
+    (curve,) = [block.curve for block in blocks if block.name == name]
+    assert curve is not None
+    draws = fit["posterior"][name].transpose("chain", "draw", ...)
+    values = draws.values.reshape(-1, draws.shape[-1]) @ curve.columns.T
+    mode = None if modes is None else curve.columns @ modes[name].values
+    label = value_label(curve.variable, curve.unit)
+    every = np.arange(len(curve.x))
+    return Panel(plain(name), values, [], mode, False, every, curve.x, label, CURVE)
 
 
 def _largest(values: Array, most: int) -> Array:
@@ -191,7 +217,7 @@ def _draw(ax: Axes, panel: Panel, height: float) -> None:
     values = panel.draws[:, panel.rows]
     mode = None if panel.mode is None else panel.mode[panel.rows]
     ax.set_title(panel.title, loc="left", fontsize=11)
-    if panel.lags is not None:
+    if panel.along is not None:
         _draw_lines(ax, panel, values, mode)
         return
     _draw_intervals(ax, values)
@@ -204,17 +230,18 @@ def _draw(ax: Axes, panel: Panel, height: float) -> None:
 
 
 def _draw_lines(ax: Axes, panel: Panel, values: Array, mode: Array | None) -> None:
-    """Draw a kernel as its mean, with its bands."""
-    assert panel.lags is not None
+    """Draw a kernel or a curve as its mean, with its bands."""
+    assert panel.along is not None
     ax.axhline(0, color=INK, linewidth=0.8)
     for prob, alpha in zip(INTERVALS, (0.18, 0.3), strict=True):
         low, high = np.quantile(values, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
-        ax.fill_between(panel.lags, low, high, color=COLOURS[0], alpha=alpha, lw=0)
-    ax.plot(panel.lags, values.mean(axis=0), color=COLOURS[0], linewidth=1.6)
+        ax.fill_between(panel.along, low, high, color=COLOURS[0], alpha=alpha, lw=0)
+    ax.plot(panel.along, values.mean(axis=0), color=COLOURS[0], linewidth=1.6)
     if mode is not None:
-        ax.plot(panel.lags, mode, "D", color=COLOURS[1], markersize=3)
-    ax.set_xlabel(f"lag ({panel.unit} before the response)", fontsize=10)
-    ax.set_ylabel("coefficient (link units\nper unit of predictor)", fontsize=9)
+        style = "D" if len(mode) <= MOST_ROWS else "--"
+        ax.plot(panel.along, mode, style, color=COLOURS[1], markersize=3)
+    ax.set_xlabel(panel.xlabel, fontsize=10)
+    ax.set_ylabel(panel.ylabel, fontsize=9)
 
 
 def _draw_intervals(ax: Axes, values: Array) -> None:

@@ -59,3 +59,15 @@ def test_line_and_bends_before_and_after_the_data(fit):
     assert node["age_basis"].values.tolist() == ["line", *(f"bend {k}" for k in range(1, 6))]
     np.testing.assert_allclose(node["prior_upper"][1:], 1.880794 / 3.0**0.5, rtol=1e-4)
     prior_posterior_figure(nodes)
+
+
+def test_a_posterior_shows_the_curve_first_and_its_coefficients_when_asked(fit):
+    mode = bg.fit_map(bg.GLM.from_json(fit.attrs["model"]), DATA)
+    (ax,) = bg.plot_posterior(fit, mode).axes
+    _, curve, dashed = ax.lines
+    kernel = bg.kernels(fit)["age"]
+    np.testing.assert_allclose(curve.get_xydata().T, [kernel["value"], kernel["link"]], rtol=1e-9)
+    np.testing.assert_allclose(dashed.get_ydata(), bg.kernels(mode)["age"]["link"], rtol=1e-9)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("age (years)", "curve (link units)")
+    (ax,) = bg.plot_posterior(fit, term="age").axes
+    assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["line", "bend 1"]
