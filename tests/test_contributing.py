@@ -149,6 +149,7 @@ CONFORMANCE = (
     "tests/spec/test_records.py",
     "tests/design/test_resolve.py",
     "tests/numerics/families/test_families.py",
+    "tests/testing/test_check_family.py",
     "tests/numerics/priors/test_priors.py",
     "tests/numerics/density/test_objective.py",
     "tests/numerics/solvers/test_active.py",
@@ -237,6 +238,16 @@ def test_a_missing_step_is_noticed(tmp_path):
         if example:
             (told,) = failed
             assert told.endswith(example[1])
+
+
+@pytest.mark.slow
+def test_a_family_of_ones_own_is_registered_proved_and_fitted():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    section = text.partition("## A family of one's own\n")[2].partition("\n## ")[0]
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", section, flags=re.M | re.S))
+    assert "check_family" in code
+    done = python(ROOT, "-W", "ignore", "-c", code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_code_block_of_the_worked_examples_has_its_place():

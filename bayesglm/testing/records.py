@@ -272,7 +272,7 @@ def responses_push_where_it_says(place: Place) -> None:
     """A response that pushes eta to an end has a density that never falls towards it."""
     if place.family.push is None:
         return
-    y, u = place.responses, np.linspace(-12.0, 12.0, 49)
+    y, u = place.responses, np.linspace(-8.0, 5.0, 53)
     push = place.family.push(y, place.trials)
     value = _over(place, y, place.over_channels(u))
     for row, side in zip(value, push, strict=True):
