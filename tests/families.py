@@ -399,3 +399,48 @@ def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -
     """Return the addends of log p(y | eta, phi), of n trials, in the digits of mpmath's context."""
     density, n = LOG_DENSITIES[key[0]], trials_of(key[0], n) or mp.mpf(1)
     return [*density.kernel(LINKS[key[1]](eta), y, phi, n), *density.constant(y, n)]
+
+
+# Distribution functions in closed form, of continuous responses; those of others are integrals.
+DISTRIBUTIONS: dict[str, Callable[[Any, Mean, Sequence], Any]] = {
+    "gaussian": lambda y, mean, phi: mp.ncdf((y - mean.mu) / phi[0]),
+    "exponential": lambda y, mean, phi: -mp.expm1(-y / mean.mu),
+    "weibull": lambda y, mean, phi: (
+        -mp.expm1(-((y * mp.gamma(1 + 1 / phi[0]) / mean.mu) ** phi[0]))
+    ),
+    "gamma": lambda y, mean, phi: mp.gammainc(phi[0], 0, phi[0] * y / mean.mu, regularized=True),
+    "inverse_gaussian": lambda y, mean, phi: (
+        mp.ncdf(mp.sqrt(phi[0] / y) * (y / mean.mu - 1))
+        + mp.exp(2 * phi[0] / mean.mu) * mp.ncdf(-mp.sqrt(phi[0] / y) * (y / mean.mu + 1))
+    ),
+    "beta": lambda y, mean, phi: mp.betainc(
+        mp.exp(mean.log) * phi[0], mp.exp(mean.log_rest) * phi[0], 0, y, regularized=True
+    ),
+}
+INTERVAL_KEYS = [
+    key
+    for key in EXACT_KEYS
+    if FAMILY_NAMES[key[0]].labels is None and not FAMILY_NAMES[key[0]].circular
+]
+
+
+def exact_mass(key: tuple[str, str], below: Any, upto: Any, eta: Any, phi: Sequence) -> Any:
+    """Return P(below < Y <= upto) in the digits of mpmath's context, of `TRIALS` trials."""
+    words, n = FAMILY_NAMES[key[0]], trials_of(key[0])
+
+    def density(y: Any) -> Any:
+        return mp.exp(mp.fsum(exact_terms(key, y, eta, phi, None if n is None else mp.mpf(n))))
+
+    if words.discrete:
+        if upto == mp.inf:
+            return 1 - mp.fsum(density(mp.mpf(k)) for k in range(int(below) + 1))
+        first = 0 if below == -mp.inf else max(int(below) + 1, 0)
+        return mp.fsum(density(mp.mpf(k)) for k in range(first, int(upto) + 1))
+    if key[0] in DISTRIBUTIONS:
+        mean = LINKS[key[1]](eta)
+        least = -mp.inf if FAMILIES[key].valid(np.array([-1.0]), None)[0] else mp.mpf(0)
+        share = 0 if below <= least else DISTRIBUTIONS[key[0]](below, mean, phi)
+        return (1 if upto == mp.inf else DISTRIBUTIONS[key[0]](upto, mean, phi)) - share
+    ends = [max(mp.mpf(0), below), mp.mpf("0.1"), mp.mpf(1), mp.mpf(4), mp.mpf(20), mp.mpf(200)]
+    places = [y for y in ends if max(mp.mpf(0), below) <= y < upto]
+    return mp.quad(density, [*places, upto])

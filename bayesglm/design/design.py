@@ -11,9 +11,11 @@ import xarray as xr
 from scipy.linalg import helmert
 
 from bayesglm.design.blocks import Block
+from bayesglm.numerics.families.censored import censored
 from bayesglm.numerics.families.predicted import predicted
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.families.table import FAMILIES, OF_LEVELS
+from bayesglm.numerics.families.truncated import truncated
 from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.dense import Dense, Ones, side_by_side
 from bayesglm.numerics.rows.rows import Rows, span
@@ -77,9 +79,15 @@ class Predictors:
     n_incomplete: int
     offset: Array | None
     trials: Array | None
+    bounds: Array | None = None  # of truncated responses, and their numbers of trials
     copies: int = 1  # how many neurons of the population have predictors of their own
     beside: tuple[Beside, ...] = ()
     levels: Levels | None = None
+
+    @property
+    def known(self) -> Array | None:
+        """What a family is told of each response beside itself: trials, bounds with trials."""
+        return self.trials if self.bounds is None else self.bounds
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -279,6 +287,21 @@ class Design:
     weights: Array | None
     panel: Array | None = None  # the responses of a population, one of whose rows is y
     neuron: int = 0
+    seen: Array | None = None  # of censored responses, the intervals that were seen of them
+
+    @property
+    def responses(self) -> Array:
+        """The responses as the family takes them: numbers, or intervals."""
+        return self.y if self.seen is None else self.seen
+
+    @cached_property
+    def typical(self) -> Array:
+        """A number for each response: the middle of an interval with two ends, else as recorded."""
+        if self.seen is None:
+            return self.y
+        below, upto = self.seen["below"], self.seen["upto"]
+        closed = np.isfinite(below) & np.isfinite(upto)
+        return np.where(closed, 0.5 * (np.where(closed, below, 0.0) + upto), self.y)
 
     @property
     def n_rows(self) -> int:
@@ -295,10 +318,10 @@ class Design:
             return Rows(
                 partial(predictors.parts, part),
                 predictors.n_columns,
-                self.y[..., samples],
+                self.responses[..., samples],
                 0.0 if predictors.offset is None else predictors.offset[samples],
                 None if self.weights is None else self.weights[samples],
-                None if predictors.trials is None else predictors.trials[samples],
+                None if predictors.known is None else predictors.known[samples],
                 first=part.start,
                 channels=predictors.channels,
                 sharing=predictors.sharing,
@@ -359,5 +382,11 @@ def plain_family_of(model: GLM) -> Family:
 
 
 def family_of(model: GLM) -> Family:
-    """Return the functions of the model's family and link, with a channel for each predictor."""
-    return predicted(plain_family_of(model), tuple(model.predicted))
+    """Return the functions of the model's family and link, with a channel for each predictor.
+
+    Its responses are those that the model says are seen: intervals, or those between bounds.
+    """
+    plain = plain_family_of(model)
+    seen = plain if model.censored is None else censored(plain)
+    between = seen if model.truncated is None else truncated(plain, seen)
+    return predicted(between, tuple(model.predicted))

@@ -24,7 +24,7 @@ Array = np.ndarray
 
 def kinship(predictors: Predictors) -> Hashable:
     """Return what predictors that can go side by side have in common: all but their own blocks."""
-    known = (id(predictors.rows), id(predictors.offset), id(predictors.trials))
+    known = (id(predictors.rows), id(predictors.offset), id(predictors.known))
     sizes = tuple(block.size for block in predictors.blocks)
     return (known, predictors.intercept, sizes, predictors.beside)
 
@@ -56,7 +56,7 @@ def joint_source(designs: Sequence[Design]) -> Source:
             responses[np.ix_(lines, samples)] if picked else responses[..., samples],
             0.0 if predictors.offset is None else predictors.offset[samples],
             _joint_weights(designs, samples),
-            None if predictors.trials is None else predictors.trials[samples],
+            None if predictors.known is None else predictors.known[samples],
             None if picked else lines,
             part.start,
             partial(_panels, designs, own, part) if own else None,
@@ -102,7 +102,7 @@ def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:
     """Return the responses, a line for each design, and which lines are meant; None if all."""
     panel, lines = designs[0].panel, [design.neuron for design in designs]
     if panel is None or any(design.panel is not panel for design in designs):
-        return np.stack([design.y for design in designs]), None
+        return np.stack([design.responses for design in designs]), None
     return panel, None if lines == list(range(len(panel))) else lines
 
 

@@ -19,6 +19,7 @@ from bayesglm.design.readings import Readings, clock_of
 from bayesglm.design.response_levels import read_response, settle_levels, with_plain_labels
 from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
+from bayesglm.design.seen import check_seen, ends_of, plain_status
 from bayesglm.design.settling import settle_terms
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
@@ -62,7 +63,7 @@ def lay(model: GLM, data: object) -> Plan:
         )
     model = settle_levels(settle_terms(model, dataset), response, dim, dataset)
     values = read_response(model, response, dim, dataset)
-    dataset = with_plain_labels(dataset, model.response)
+    dataset = plain_status(model, with_plain_labels(dataset, model.response))
     population = extra[0] if extra and not of_levels else None
     labels = None
     if population is not None:
@@ -77,13 +78,17 @@ def lay(model: GLM, data: object) -> Plan:
         readings = Readings(dataset, dim, clock, population, neuron, y)
         if not designs:
             predictors = lay_predictors(model, readings, counted)
-            designs.append(Design(predictors, y, weights_of(model, readings), columns, neuron))
+            seen = ends_of(model, readings, y, predictors.bounds)
+            panel = columns if seen is None else None
+            weights = weights_of(model, readings)
+            designs.append(Design(predictors, y, weights, panel, neuron, seen))
             continue
         first = designs[0]
         predictors = lay_beside(model, readings, first.predictors)
         own = readings.is_own([model.weights])
         weights = weights_of(model, readings) if own else first.weights
-        designs.append(Design(predictors, y, weights, columns, neuron))
+        seen = ends_of(model, readings, y, predictors.bounds)
+        designs.append(Design(predictors, y, weights, first.panel, neuron, seen))
     if not share_columns(designs):
         designs = [
             replace(one, predictors=replace(one.predictors, copies=len(designs))) for one in designs
@@ -93,6 +98,7 @@ def lay(model: GLM, data: object) -> Plan:
     )
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)
+        check_seen(plan, neuron, design)
     return plan
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.design.design import Beside, Predictors, levels_of
 from bayesglm.design.readings import Readings
 from bayesglm.design.roles import known_part, per_sample, trials_of
+from bayesglm.design.seen import bounds_of, has_own_bounds
 from bayesglm.design.terms.table import build_block
 from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM
@@ -35,6 +36,8 @@ def lay_beside(model: GLM, readings: Readings, first: Predictors) -> Predictors:
         changed["offset"] = known_part(model, readings)
     if readings.is_own([model.trials]):
         changed["trials"] = per_sample(model, readings, "trials")
+    if readings.is_own([model.trials]) or has_own_bounds(model, readings):
+        changed["bounds"] = bounds_of(model, readings, changed.get("trials", first.trials))
     return replace(first, **changed) if changed else first
 
 
@@ -74,6 +77,7 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
         n_incomplete,
         offset,
         trials,
+        bounds_of(model, readings, trials),
         beside=tuple(Beside(name, len(one.terms)) for name, one in model.predicted.items()),
         levels=levels_of(model),
     )

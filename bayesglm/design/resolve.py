@@ -4,7 +4,8 @@ A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
 a response with a unit whose link keeps it, else 1. Terms of other parameters than the mean get
 Normal(1 / s_x) on their link. Frequency weights count in both, so that a
-row of weight 2 is the row twice; lagged predictors are measured over all samples. A dispersion gets
+row of weight 2 is the row twice; censored responses count as they are recorded, intervals by their
+middles. Lagged predictors are measured over all samples. A dispersion gets
 what its family's record says; that of cutpoints is said of predictors at their means, and carried
 to where they are zero. A flat intercept of a direction is flat on the circle, Cauchy(0, 1)
 on the tangent of half the angle. The effects of a factor's levels get
@@ -211,13 +212,13 @@ def _sd_of_predictor(block: Block, design: Design) -> Array:
 
 
 def _sd_of_response(design: Design) -> float:
-    return float(_sds(design.y[:, None], design.predictors.rows, design.weights, False)[0])
+    return float(_sds(design.typical[:, None], design.predictors.rows, design.weights, False)[0])
 
 
 def _mean_of_response(design: Design) -> float:
     rows = design.predictors.rows
     weights = None if design.weights is None else design.weights[rows]
-    return float(np.average(design.y[rows], weights=weights))
+    return float(np.average(design.typical[rows], weights=weights))
 
 
 def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) -> Array:

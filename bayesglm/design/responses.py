@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesglm.design.design import Design, Plan, family_of, plain_family_of
+from bayesglm.design.design import Design, Plan, plain_family_of
 from bayesglm.design.variables import place
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.table import FAMILIES
@@ -19,9 +19,12 @@ Array = np.ndarray
 def check_response(plan: Plan, neuron: int, design: Design) -> None:
     """Raise DataError where one neuron's responses are not the family's, or do not vary."""
     model, y, trials = plan.model, design.y, design.predictors.trials
-    family = family_of(model)
+    family = plain_family_of(model)
     where = plan.name_of(neuron)
-    bad = ~np.broadcast_to(family.valid(y, trials), y.shape)
+    exact = np.ones(y.shape, bool)
+    if design.seen is not None:
+        exact = design.seen["below"] == design.seen["upto"]
+    bad = exact & ~np.broadcast_to(family.valid(y, trials), y.shape)
     if bad.any():
         counts_levels = family.words.counts_levels
         other = "" if counts_levels else _better_family(model.family, y)
@@ -42,7 +45,7 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
     if family.words.counts_levels:
         return
     shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)
-    if np.ptp(shares[counted]) == 0 and _needs_variation(model):
+    if np.ptp(shares[counted]) == 0 and exact.all() and _needs_variation(model):
         raise DataError(
             f"response {model.response!r}{where} does not vary: all {int(counted.sum())} samples "
             f"in use are {shares[counted][0]:g}, so nothing can be learnt with a flat intercept or "

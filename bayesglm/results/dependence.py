@@ -40,8 +40,9 @@ def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, in
     residuals = []
     for rows in problem.design.source.ranges(ROWS):
         eta = predictors_of(rows, objective.w(mean_theta[None]))[:, 0]
-        expected = objective.family.expected(eta, objective.phi(mean_theta), rows.trials)
-        residuals.append(objective.family.numbered(rows.y) - expected)
+        rest = eta, objective.phi(mean_theta), rows.trials
+        family = objective.family
+        residuals.append(family.numbers(rows.y, *rest) - family.expected(*rest))
     residual = np.concatenate(residuals)
     residual = residual - residual.mean()
     adjacent = np.diff(predictors.rows) == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.design.design import family_of
 from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import parameter_group, reopen, thetas_of
@@ -105,9 +107,10 @@ def _response(problem: Problem, w: Array, centre: Array, phi: list[Array], chann
     """Return what a change of one linear predictor by w makes of its parameter, from ``centre``.
 
     Of the first channel the parameter is the mean response. Arrays are per draw and coefficient;
-    ``centre`` holds the average of each linear predictor per draw.
+    ``centre`` holds the average of each linear predictor per draw. Bounds between which responses
+    are seen are left aside.
     """
-    family = problem.natural.family
+    family = family_of(replace(problem.plan.model, censored=None, truncated=None))
 
     def value(eta: Array) -> Array:
         if channel == 0:

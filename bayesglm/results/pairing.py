@@ -13,7 +13,7 @@ from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.opened import reopen
-from bayesglm.spec.names import CARRIED, OBSERVED, POSITION, TRIALS, WEIGHTS
+from bayesglm.spec.names import CARRIED, INTERVAL, OBSERVED, POSITION, TRIALS, WEIGHTS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 EQUAL = 1e-6  # relative; responses in single and in double precision are the same
 KINDS = dict.fromkeys("iuf", "number") | dict.fromkeys("OUT", "word")  # of labels, by dtype
+WITHOUT = {WEIGHTS: 1.0, INTERVAL: ""}  # what a sample has where nothing is carried: all are exact
 REMEDY = "give both fits data with the same index, or the same coordinate of the samples"
 
 
@@ -98,7 +99,7 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
     ------
     DataError
         Densities among probabilities; no common samples, or labels that cannot tell; paired
-        samples with different responses, numbers of trials or frequency weights.
+        samples with different responses, numbers of trials, frequency weights or intervals.
     """
     every = [Scored.of(name, one) for name, one in values.items()]
     _check_measures(every)
@@ -117,6 +118,7 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
     _check_equal(paired, OBSERVED, "response", where)
     _check_equal(paired, TRIALS, "trial count", where)
     _check_equal(paired, WEIGHTS, "weight", where)
+    _check_equal(paired, INTERVAL, "censoring interval", where)
     return where_in
 
 
@@ -245,7 +247,7 @@ def _check_equal(
 ) -> None:
     """Raise DataError where paired samples carry different responses, or different weights."""
     known = [one for one in paired if one.measure is not None]
-    if what != WEIGHTS:  # where there are none, each counts once
+    if what not in WITHOUT:
         known = [one for one in known if one.carried(what) is not None]
     if not known or all(one.carried(what) is None for one in known):
         return
@@ -265,10 +267,10 @@ def _check_equal(
 
 
 def _spread(one: Scored, what: str) -> Array:
-    """Return what is carried of each value, a weight of 1 where there are none."""
+    """Return what is carried of each value, and what it is where nothing is carried."""
     carried = one.carried(what)
     if carried is None:
-        carried = np.ones(one.values.shape)
+        carried = np.full(one.values.shape, WITHOUT[what])
     if carried.ndim < one.values.ndim:
         carried = carried[:, None]
     carried = np.asarray(carried, dtype=float if carried.dtype.kind in "biuf" else object)

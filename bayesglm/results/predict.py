@@ -217,7 +217,7 @@ def _blocks(
         rows = predictors.rows[part]
         with np.errstate(over="ignore", invalid="ignore"):
             eta = linear_predictors(predictors.block(part), w)
-        trials = None if predictors.trials is None else predictors.trials[rows]
+        trials = None if predictors.known is None else predictors.known[rows]
         for of_parameter in eta:
             _check_finite(problem, of_parameter, rows, "linear predictor")
         if kind == "linear":

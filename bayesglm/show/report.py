@@ -46,6 +46,10 @@ LEFT_PANEL = {
     True: "Left: the predicted mean with its 94% band, and what was observed. Right: ",
     False: "Left: the predicted mean, and what was observed. Right: ",
 }
+OF_CENSORED = (
+    "Of censored responses no more is known than an interval, and those seen exactly are not like "
+    "the others: means of either say nothing of the means that are predicted, so none are drawn."
+)
 
 
 def report(
@@ -255,6 +259,8 @@ class Story:
 
     def predictions(self) -> Section:
         """Return the predicted means against what was observed."""
+        if any(model_of(fit).censored for fit in self.posteriors.values()):
+            return Section("Predictions against observations", (OF_CENSORED,))
         found = {name: predictive(fit) for name, fit in self.posteriors.items()}
         first = next(iter(found.values()))
         models = {

@@ -27,6 +27,7 @@ from bayesglm.spec.priors import (
     learned_scale,
 )
 from bayesglm.spec.response_levels import COUNTS_OF_LEVELS, FIRST, Reference, check_labels
+from bayesglm.spec.seen import Censored, Truncated, check_seen, seen_roles
 from bayesglm.spec.terms.levels import Levels
 from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
@@ -104,6 +105,15 @@ class GLM:
         that are counted, in their order.
     reference : label, optional
         The level that the others are held against, the first by default.
+    censored : str or (str, str), optional
+        The variable that says by words how each response y is seen: ``"none"`` exactly,
+        ``"left"`` up to y, ``"right"`` beyond y (of counts y or more), ``"interval"`` beyond y and
+        up to the second variable's number. A sample counts log P of what was seen of it:
+        log P(Y > y) where it is ``"right"``. Predictions are of Y itself.
+    truncated : (lower, upper), optional
+        The bounds between which responses are seen at all, both included: numbers, names of
+        variables, or None. A sample counts log p(y) - log P(lower <= Y <= upper), and predicted
+        means and responses are those between the bounds. Labels and angles take neither.
 
     Raises
     ------
@@ -141,6 +151,8 @@ class GLM:
     edges: str = "drop"
     levels: Levels = None
     reference: Reference = FIRST
+    censored: Censored = None
+    truncated: Truncated = None
 
     def __post_init__(self) -> None:
         put_plain_strings(self)
@@ -148,6 +160,7 @@ class GLM:
         put(self, terms=as_terms(self.terms))
         _check_likelihood(self)
         check_labels(self)
+        check_seen(self)
         _check_priors(self)
         _check_roles(self)
         _check_names(self)
@@ -192,8 +205,9 @@ class GLM:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Variables with one known number for each sample, by what they are: trials, offset, ..."""
-        return {role: name for role in ROLES if (name := getattr(self, role))}
+        """Variables with something known of each sample, by what they are: trials, offset, ..."""
+        known = {role: name for role in ROLES if (name := getattr(self, role))}
+        return known | seen_roles(self)
 
     @property
     def has_history(self) -> bool:

@@ -11,7 +11,8 @@ OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 # Coordinates that pointwise values carry, so that those of two fits can be paired.
 OBSERVED, TRIALS = "observed_response", "observed_trials"
 WEIGHTS, POSITION = "frequency_weight", "sample_position"
-CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION)
+INTERVAL = "observed_interval"
+CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION, INTERVAL)
 PARTS_OF_PATHS = "/\\"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

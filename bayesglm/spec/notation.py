@@ -11,6 +11,7 @@ from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, range_text
 from bayesglm.spec.priors import learned_scale
 from bayesglm.spec.response_levels import FIRST
+from bayesglm.spec.seen import seen_text
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -47,7 +48,7 @@ def _likelihood_text(model: GLM, index: str) -> str:
     trials = f"{model.trials}{index}" if model.trials else f"Σₖ {model.response}{index}[k]"
     likelihood = notation.format(mu=mean, trials=trials, index=index)
     weighted = f"   (each sample counted {model.weights}{index} times)" if model.weights else ""
-    return likelihood + weighted
+    return likelihood + seen_text(model, index) + weighted
 
 
 def _priors(model: GLM) -> list[tuple[str, str, Any]]:

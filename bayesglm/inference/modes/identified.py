@@ -162,8 +162,8 @@ def _push(problem: Problem, some: slice = slice(None)) -> Array:
     assert push is not None
     rows, counted = design.predictors.rows, _counted(problem)
     rows = (rows if counted is None else rows[counted])[some]
-    trials = design.predictors.trials
-    return push(design.y[rows], None if trials is None else trials[rows])
+    known = design.predictors.known
+    return push(design.responses[rows], None if known is None else known[rows])
 
 
 def _refuse_one_sided(problem: Problem) -> None:

@@ -182,7 +182,7 @@ def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
     tiny, collapsing = np.zeros(thetas.shape[:-1], dtype=bool), problem.collapsing
     if not collapsing:
         return tiny
-    spread = float(problem.design.y[problem.design.predictors.rows].std())
+    spread = float(problem.design.typical[problem.design.predictors.rows].std())
     for name in collapsing:
         tiny |= _greatest(problem, name, thetas) < NEGLIGIBLE_SIGMA * spread
     return tiny

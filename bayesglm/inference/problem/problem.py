@@ -98,7 +98,7 @@ class Problem:
         """
         design, family = self.design, plain_family_of(self.plan.model)
         rows = design.predictors.rows
-        y = design.y[..., rows]
+        y = design.typical[..., rows]
         registry = objective.registry
         fixed = {one.name: one.fixed for one in registry.dispersions}
         known: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from bayesglm.design.labels import coords_over
 from bayesglm.design.response_levels import as_labels, told_apart
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.names import OBSERVED, POSITION, TRIALS, WEIGHTS
+from bayesglm.spec.names import INTERVAL, OBSERVED, POSITION, TRIALS, WEIGHTS
 
 Array = np.ndarray
 DENSITIES, PROBABILITIES = "densities", "probabilities"  # what a log likelihood is made of
@@ -46,6 +46,8 @@ def labels_of(problems: list[Problem]) -> Array:
 def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
     """Return `sample_coords`, and responses, trials and weights, which paired samples must share.
 
+    Of censored responses they share what was seen of each.
+
     Where labels are not unique, the samples' positions in the data are there as well.
     """
     plan, rows = problems[0].plan, problems[0].design.predictors.rows
@@ -63,6 +65,8 @@ def pairing_coords(problems: list[Problem]) -> dict[str, Any]:
         columns = [one for one in every if one is not None]
         if columns:
             coords[name] = per_sample(columns)
+    if plan.model.censored is not None:
+        coords[INTERVAL] = per_sample([_intervals(one.seen) for one in designs])
     if dim in plan.dataset.coords and not pd.Index(coords[dim][1]).is_unique:
         coords[POSITION] = (dim, rows)
     return coords
@@ -79,6 +83,14 @@ def responses_of(problems: list[Problem]) -> tuple[tuple[str, ...], Array, dict[
     if plan.population is None:
         return (plan.sample_dim,), values[:, 0], {}
     return (plan.sample_dim, plan.population), values, {}
+
+
+def _intervals(seen: Any) -> Array:
+    """Write the interval that was seen of each response, nothing where it was exact."""
+    words = np.full(len(seen), "", dtype=object)
+    for k in np.flatnonzero(seen["below"] != seen["upto"]):
+        words[k] = f"({seen['below'][k]:.6g}, {seen['upto'][k]:.6g}]"
+    return words.astype(str)
 
 
 def pairing_attrs(problems: list[Problem]) -> dict[str, Any]:

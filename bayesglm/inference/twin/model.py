@@ -20,6 +20,7 @@ from bayesglm.inference.twin.parameters import (
     dispersion,
     intercepts,
 )
+from bayesglm.inference.twin.seen import likelihood
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
@@ -109,23 +110,14 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         observed = pm.Data(f"{model.response}_data", _responses(problems), dims=dims)
         trials = _row_data(problems, "trials") if model.trials else observed.sum(axis=-1)
         stated = LIKELIHOODS[model.family](link, eta, phi, trials)
-        likelihood = _observed(made, stated, model.response, observed=observed, dims=dims)
+        variable = likelihood(problems, stated, observed, dims)
         if model.weights is not None:
             weights = _row_data(problems, "weights")
             # The likelihood counts every row once; the rest of its weight is added here.
-            extra = pm.logp(likelihood, observed)
+            extra = pm.logp(variable, observed)
             extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
             pm.Potential(f"{model.response}_weights", extra.sum())
     return made
-
-
-def _observed(made: Any, stated: dict[str, Any], name: str, **options: Any) -> Tensor:
-    """Return the response as a variable: of a distribution by its name, or of one made already."""
-    import pymc as pm
-
-    if "made" in stated:
-        return made.register_rv(stated["made"], name, **options)
-    return getattr(pm, stated.pop("distribution"))(name, **stated, **options)
 
 
 def _predicted(

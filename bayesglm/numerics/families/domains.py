@@ -16,11 +16,13 @@ def within(kernel: Callable[..., Any], domain: Domain) -> Callable[..., Any]:
     if domain.is_real_line:
         return kernel
 
-    def restricted(y: Array, eta: Array, phi: Sequence, trials: Any, order: int) -> Any:
+    def restricted(
+        y: Array, eta: Array, phi: Sequence, trials: Any, order: int, **which: bool
+    ) -> Any:
         holds = domain.holds(eta)
         if np.all(holds):
-            return kernel(y, eta, phi, trials, order)
-        d = kernel(y, np.where(holds, eta, domain.inside), phi, trials, order)
+            return kernel(y, eta, phi, trials, order, **which)
+        d = kernel(y, np.where(holds, eta, domain.inside), phi, trials, order, **which)
 
         def nothing(parts: Any) -> Any:
             if isinstance(parts, tuple):

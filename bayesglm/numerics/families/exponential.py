@@ -4,12 +4,14 @@ Source: McCullagh & Nelder (1989), Generalized Linear Models, chapter 8 (gamma o
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from bayesglm.numerics.families.links import Curve
+from bayesglm.numerics.families.links import LOG_MEANS, Curve
 from bayesglm.numerics.families.positive import in_mean, mean_of, positive_family
 from bayesglm.numerics.families.record import Array, Derivatives, Family, in_eta
+from bayesglm.numerics.families.tails import Places, by_place, extreme_tail
 from bayesglm.spec.families import FAMILY_NAMES
 
 # Links with which log p is concave in eta.
@@ -44,6 +46,15 @@ def _cdf(
     return np.exp(-t) if above else -np.expm1(-t)
 
 
+def _tails(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, log_mean: Curve, above: bool
+) -> Derivatives:
+    """log(1 - exp(-exp(z))), or -exp(z), with z = log(y / mu)."""
+    log_mu, *slopes = log_mean.derivatives(eta, order)
+    slope, bend = (*slopes, 0.0, 0.0)[:2]
+    return by_place(extreme_tail(np.log(y) - log_mu, above), Places(-slope, -bend), order)
+
+
 def _family(link: str) -> Family:
     return positive_family(
         "exponential",
@@ -54,6 +65,8 @@ def _family(link: str) -> Family:
         constant=lambda y, trials: 0.0,
         saturated=_saturated,
         log_concave=link in CONCAVE,
+        tails=partial(_tails, log_mean=LOG_MEANS[link]),
+        concave_mass=link in CONCAVE,
     )
 
 

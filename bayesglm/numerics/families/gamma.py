@@ -103,6 +103,7 @@ def _family(link: str) -> Family:
         saturated=_saturated,
         dispersions=(ALPHA,),
         log_concave=link in CONCAVE,
+        concave_mass=link == "log",
     )
 
 

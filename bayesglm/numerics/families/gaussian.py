@@ -19,6 +19,7 @@ from bayesglm.numerics.families.record import (
     Mask,
     of_one_channel,
 )
+from bayesglm.numerics.families.tails import Places, by_place, normal_tail
 from bayesglm.spec.families import FAMILY_NAMES
 
 
@@ -73,6 +74,25 @@ def _cdf(y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, abov
     return ndtr(-r if above else r)
 
 
+def _tails(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, mean: Curve, above: bool
+) -> Derivatives:
+    """log Phi(r), or log Phi(-r), with r = (y - g^-1(eta)) / sigma."""
+    sigma = phi[0]
+    mu, *slopes = mean.derivatives(eta, order)
+    with np.errstate(over="ignore"):
+        r = (y - mu) / sigma
+        slope, bend = (*slopes, 0.0, 0.0)[:2]
+        places = Places(
+            -slope / sigma,
+            -bend / sigma,
+            (-r / sigma,),
+            (slope / sigma / sigma,),
+            ((2.0 * r / sigma / sigma,),),
+        )
+    return by_place(normal_tail(r, above), places, order)
+
+
 # Of a response that is constant the start is next to its rounding error.
 SIGMA = Dispersion(
     default=lambda spread: ("HalfStudentT", {"scale": spread.sd, "df": 4.0}),
@@ -101,6 +121,8 @@ def _family(link: str) -> Family:
         log_concave=is_linear,
         quadratic=is_linear,
         push=None if is_linear else pushed_down,
+        tails=partial(_tails, mean=mean),
+        concave_mass=is_linear,
     )
 
 

@@ -54,6 +54,9 @@ def predicted(family: Family, names: tuple[str, ...]) -> Family:
         quadratic=False,
         fused=None,
         changes=None,
+        filled=split.of_response(family.filled),
+        tails=None,
+        concave_mass=False,
         split=split.all_phi,
     )
 

@@ -108,6 +108,12 @@ class Family:
     - `fused(y, eta, phi, trials, weights)`: `summed` in fewer passes over eta, which it overwrites;
       None where it has no short form, and as its answer, eta untouched, where these data have none.
     - `changes`: of canonical links, how the cumulants change as eta moves away from some point.
+    - `tails(y, eta, phi, trials, order, above=)`: the `Derivatives` of log P(Y <= y), or with
+      ``above`` of log P(Y > y), inside the range of the responses; None where there is no closed
+      form of them, and they are sums over the density.
+    - `concave_mass`: whether log P(a < Y <= b) is concave in eta, phi being fixed.
+    - `filled(y, eta, phi, trials)`: of responses seen as intervals (`censored`) E[y] given these;
+      None where y are numbers.
     - `split(eta, phi)`: where channels stand for dispersions (`predicted`), all of these.
 
     >>> from bayesglm.numerics.families.table import FAMILIES
@@ -140,6 +146,9 @@ class Family:
     fused: Callable[..., Array | None] | None = None
     changes: Changes | None = None
     split: Callable[..., Sequence[Any]] | None = None
+    tails: Callable[..., Derivatives] | None = None
+    concave_mass: bool = False
+    filled: Callable[..., Array] | None = None
 
     @property
     def words(self) -> FamilyName:
@@ -192,6 +201,12 @@ class Family:
         mean = self.mean(eta, phi, trials)
         return np.tensordot(np.arange(self.n_levels), mean, 1) if self.n_levels else mean
 
+    def numbers(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        """The responses as numbers; of intervals what is expected of each given these."""
+        if self.filled is not None:
+            return self.filled(y, eta, phi, trials)
+        return self.numbered(y)
+
     def below(self, y: Array, eta: Array, phi: Sequence, trials: Array | None) -> Array:
         """P(Y < y): of counted responses the cumulative distribution before its step at y."""
         assert self.cdf is not None
@@ -205,18 +220,7 @@ def of_one_channel(
 
     They take and give arrays without an axis of channels, of which the record's are views.
     """
-
-    kernel = within(kernel, others.get("domain", REAL_LINE))
-
-    def over_channels(
-        y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int
-    ) -> Derivatives:
-        d = kernel(y, eta[0], phi, trials, order)
-        if order == 0:
-            return d
-        bends = None if order == 1 else d.eta_eta[None, None]
-        crossed = tuple(one[None] for one in d.eta_phi)
-        return Derivatives(d.value, d.eta[None], bends, d.phi, crossed, d.phi_phi)
+    domain = others.get("domain", REAL_LINE)
 
     def of_mean(eta: Array, phi: Sequence, trials: Array | None) -> Array:
         return mean(eta[0], phi, trials)
@@ -228,8 +232,10 @@ def of_one_channel(
 
     draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
     fused = others.pop("fused", None)
+    if "tails" in others:
+        others["tails"] = _over_channels(within(others["tails"], domain))
     return Family(
-        kernel=over_channels,
+        kernel=_over_channels(within(kernel, domain)),
         mean=of_mean,
         draw=lambda rng, eta, phi, trials: draw(rng, eta[0], phi, trials),
         cdf=of_response(cdf),
@@ -237,6 +243,22 @@ def of_one_channel(
         fused=fused and (lambda y, eta, phi, trials, weights: fused(y, eta[0], trials, weights)),
         **others,
     )
+
+
+def _over_channels(function: Callable[..., Derivatives]) -> Callable[..., Derivatives]:
+    """Return derivatives in one linear predictor as those in an axis of one channel."""
+
+    def over_channels(
+        y: Array, eta: Array, phi: Sequence, trials: Array | None, order: int, **which: bool
+    ) -> Derivatives:
+        d = function(y, eta[0], phi, trials, order, **which)
+        if order == 0:
+            return d
+        bends = None if order == 1 else d.eta_eta[None, None]
+        crossed = tuple(one[None] for one in d.eta_phi)
+        return Derivatives(d.value, d.eta[None], bends, d.phi, crossed, d.phi_phi)
+
+    return over_channels
 
 
 def in_eta(slopes: Sequence[Array]) -> Derivatives:

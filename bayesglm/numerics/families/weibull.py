@@ -5,11 +5,12 @@ Univariate Distributions 1, chapter 21.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from scipy.special import gammaln, psi, zeta
 
-from bayesglm.numerics.families.links import Curve
+from bayesglm.numerics.families.links import LOG_MEANS, Curve
 from bayesglm.numerics.families.positive import in_mean, mean_of, positive_family
 from bayesglm.numerics.families.record import (
     Array,
@@ -17,6 +18,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
 )
+from bayesglm.numerics.families.tails import Places, by_place, extreme_tail
 from bayesglm.numerics.special import log_less_digamma, stirling_remainder
 from bayesglm.spec.families import FAMILY_NAMES
 
@@ -93,6 +95,19 @@ def _cdf(
     return np.exp(-hazard) if above else -np.expm1(-hazard)
 
 
+def _tails(
+    y: Array, eta: Array, phi: Sequence, trials: None, order: int, *, log_mean: Curve, above: bool
+) -> Derivatives:
+    """log(1 - exp(-exp(z))), or -exp(z), with z = alpha log(y / scale)."""
+    (alpha,) = phi
+    log_mu, *slopes = log_mean.derivatives(eta, order)
+    c, c_1, c_2 = _log_mean_of_unit_scale(alpha)
+    log_t = np.log(y) - log_mu
+    slope, bend = (*slopes, 0.0, 0.0)[:2]
+    places = Places(-alpha * slope, -alpha * bend, (log_t + c_1,), (-slope,), ((c_2,),))
+    return by_place(extreme_tail(alpha * log_t + c, above), places, order)
+
+
 ALPHA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: 1.0,
@@ -110,6 +125,8 @@ def _family(link: str) -> Family:
         saturated=_saturated,
         dispersions=(ALPHA,),
         log_concave=link == "log",
+        tails=partial(_tails, log_mean=LOG_MEANS[link]),
+        concave_mass=link == "log",
     )
 
 
