@@ -401,9 +401,17 @@ def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -
     return [*density.kernel(LINKS[key[1]](eta), y, phi, n), *density.constant(y, n)]
 
 
+def _student_below(y: Any, mean: Mean, phi: Sequence) -> Any:
+    sigma, nu = phi
+    t = (y - mean.mu) / sigma
+    tail = mp.betainc(nu / 2, mp.mpf(1) / 2, 0, nu / (nu + t * t), regularized=True) / 2
+    return tail if t < 0 else 1 - tail
+
+
 # Distribution functions in closed form, of continuous responses; those of others are integrals.
 DISTRIBUTIONS: dict[str, Callable[[Any, Mean, Sequence], Any]] = {
     "gaussian": lambda y, mean, phi: mp.ncdf((y - mean.mu) / phi[0]),
+    "student_t": _student_below,
     "exponential": lambda y, mean, phi: -mp.expm1(-y / mean.mu),
     "weibull": lambda y, mean, phi: (
         -mp.expm1(-((y * mp.gamma(1 + 1 / phi[0]) / mean.mu) ** phi[0]))
