@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import expit, gammaln
 
 type Array = NDArray[np.float64]
 
@@ -26,11 +26,12 @@ class Spec:
 
     - `kind`: "dense" (ridge), "path" (lasso), "wide" (lasso, no intercept), "population" (ridge),
       "field" (ridge, smooth), "lags" (ridge), "groups" (an intercept for each
-      group) or "dispersed" (no penalty, and alpha is to be found too).
+      group), "dispersed" (no penalty, and alpha is to be found too) or "levels" (no penalty;
+      labels, or an order).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
       how many of the stimulus there are.
     - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
-      groups.
+      groups, levels.
     - `penalty`: "ridge", "lasso" or "smooth".
     - `lam`: its strength, of "wide".
     """
@@ -83,9 +84,11 @@ class Scored(NamedTuple):
 class Found(NamedTuple):
     """What a solver found, in the shapes of `Work`.
 
-    - `intercept`: (1,); (many,) of a path or a population.
-    - `coef`: (1, p); (many, p) of a path or a population; (1, lags, side, side) of a field; of
-      lags (1, p + many), those of the stimulus from lag 0 on and of the history from lag 1 on.
+    - `intercept`: (1,); (many,) of a path or a population; (many - 1,) of levels, those against
+      the first, or cutpoints.
+    - `coef`: (1, p); (many, p) of a path or a population, (many - 1, p) of labels; (1, lags, side,
+      side) of a field; of lags (1, p + many), those of the stimulus from lag 0 on and of the
+      history from lag 1 on.
     - `seconds`: the time that the solver took by its own clock, where ours would count more.
     - `alpha`: of negative binomial counts, where that is not known.
     """
@@ -100,7 +103,13 @@ def make(spec: Spec) -> Work:
     """Simulate the data of a spec."""
     rng = np.random.default_rng(SEED)
     kinds = {"dense": _dense, "path": _path, "wide": _wide, "population": _dense}
-    kinds |= {"field": _field, "groups": _groups, "lags": _lags, "dispersed": _dense}
+    kinds |= {
+        "field": _field,
+        "groups": _groups,
+        "lags": _lags,
+        "dispersed": _dense,
+        "levels": _levels,
+    }
     return kinds[spec.kind](spec, rng)
 
 
@@ -122,6 +131,8 @@ def objective(work: Work, found: Found) -> Array:
         first = max(spec.p - 1, spec.many)
         eta, y = _lags_eta(work, coef[0])[first:] + intercept[0], work.y[first:]
         return work.lam * np.sum(coef**2) / 2 + _loss(spec.family, y, eta)
+    if spec.kind == "levels":
+        return np.array([_levels_loss(work, intercept, coef)])
     eta = work.X @ coef.T + intercept
     if spec.kind in ("path", "wide"):
         losses = [_loss(spec.family, work.y, column) for column in eta.T]
@@ -141,6 +152,17 @@ def _loss(family: str, y: Array, eta: Array, alpha: float = ALPHA) -> float:
             logs = y * (eta - np.log(alpha)) - (y + alpha) * np.log1p(np.exp(eta) / alpha)
             return float(-np.sum(chosen + logs))
         return float(np.sum(np.exp(eta) - y * eta + gammaln(y + 1)))
+
+
+def _levels_loss(work: Work, intercept: Array, coef: Array) -> float:
+    y, every = work.y.astype(int), np.arange(work.spec.n)
+    eta = work.X @ coef.T
+    if work.spec.family == "categorical":
+        eta = np.column_stack([np.zeros(len(eta)), eta + intercept])
+        return float(np.sum(np.logaddexp.reduce(eta, axis=1) - eta[every, y]))
+    ends = np.concatenate([[-np.inf], intercept, [np.inf]])
+    upper, lower = ends[y + 1] - eta[:, 0], ends[y] - eta[:, 0]
+    return float(-np.sum(np.log(expit(upper) - expit(lower))))
 
 
 def _quadratic(coef: Array, penalty: str) -> float:
@@ -167,6 +189,18 @@ def _dense(spec: Spec, rng: np.random.Generator) -> Work:
     y = _respond(rng, spec.family, X @ w - 0.5)
     lam = np.zeros(1) if spec.kind == "dispersed" else np.ones(1)
     return Work(spec, X, y if spec.kind == "population" else y[:, 0], lam)
+
+
+def _levels(spec: Spec, rng: np.random.Generator) -> Work:
+    """Simulate labels by the largest of utilities, or an order by cutpoints from -2 to 2."""
+    X = rng.normal(size=(spec.n, spec.p))
+    if spec.family == "categorical":
+        w = 0.3 * rng.normal(size=(spec.p, spec.many))
+        y = (X @ w + rng.gumbel(size=(spec.n, spec.many))).argmax(axis=1)
+    else:
+        eta = X @ (0.3 * rng.normal(size=spec.p)) + rng.logistic(size=spec.n)
+        y = np.digitize(eta, np.linspace(-2.0, 2.0, spec.many - 1))
+    return Work(spec, X, y.astype(float), np.zeros(1))
 
 
 def _groups(spec: Spec, rng: np.random.Generator) -> Work:

@@ -26,7 +26,7 @@ def scalars(intercept: Any, coef: Any, *others: Any) -> Array:
     return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
 
 
-def _importing(*names: str) -> Callable[[Work], Work]:
+def importing(*names: str) -> Callable[[Work], Work]:
     """Return a preparation that imports what is otherwise imported at first use."""
     return partial(_import, names)
 
@@ -196,14 +196,14 @@ def _bayesglm(name: str, verb: str, *imports: str) -> Solver:
         _fit_bayesglm,
         _read_bayesglm,
         ({"verb": verb},),
-        _importing("bayesglm.inference.fit", "arviz_stats.base", *imports),
+        importing("bayesglm.inference.fit", "arviz_stats.base", *imports),
         _BOTH,
     )
 
 
 def _pymc(name: str, setting: Setting) -> Solver:
     needs = ("pymc", "nutpie")
-    return Solver(name, needs, _fit_pymc, _read_pymc, (setting,), _importing(*needs), _BOTH)
+    return Solver(name, needs, _fit_pymc, _read_pymc, (setting,), importing(*needs), _BOTH)
 
 
 FIT = _bayesglm("bayesglm", "fit")
