@@ -96,6 +96,14 @@ def test_beyond_the_bounds_curves_are_straight(term):
         np.testing.assert_allclose(one - edge, (edge - inside) * 1e6, rtol=1e-3, atol=1e-4)
 
 
+def test_bounds_inside_the_data_are_told_once():
+    model = bg.GLM("y", bg.Spline("x", bounds=(0.5, 3.0), prior=bg.smooth(1.0, 2)))
+    with pytest.warns(bg.BayesGLMWarning, match="of 80 samples of 'x' lie outside") as told:
+        fit = bg.fit_map(model, DATA)
+    assert len(told) == 1
+    assert bg.kernels(fit)["x"]["value"].values[[0, -1]].tolist() == [0.5, 3.0]
+
+
 def test_polynomials_go_on_beyond_the_data():
     term = stored(bg.Basis("x", "poly", df=2))
     with pytest.warns(bg.BayesGLMWarning, match="where the polynomial goes on"):
@@ -165,6 +173,8 @@ REFUSED = {
         {"x": np.arange(80) % 5},
         "has 5 distinct values",
     ),
+    "more knots than memory": (bg.Spline("x", df=10**12), {}, "80 distinct values"),
+    "more columns than memory": (bg.Basis("x", df=10**12), {}, "80 distinct values"),
     "ties at quantiles": (bg.Basis("x", df=8), {"x": np.arange(80) // 40}, "2 distinct values"),
     "degree": (bg.Basis("x", "poly", df=4), {"x": np.arange(80) % 4}, "4 distinct values"),
     "knots outside": (bg.Spline("x", knots=[50.0]), {}, "reach from 50 to 50"),

@@ -24,6 +24,12 @@ REFUSED = [
     (lambda: bg.Basis("x", df=4, knots=[1.0, 2.0]), "leave df out, which is then 5"),
     (lambda: bg.Spline.from_text("x:many"), "must be whole"),
     (lambda: bg.Basis.from_text("x:bs"), "must be whole, for example age:cr:4"),
+    (lambda: bg.Spline("x", knots=[1], bounds=(0, 2), constants=[[0.0] * 3] * 2), "that a fit sto"),
+    (lambda: bg.Spline("x", df=3, constants=[[0.0] * 3] * 2), "beside the bounds"),
+    (lambda: bg.Spline("x", df=3, bounds=(0, 1), constants=[[0.0] * 3] * 2), "and no knots"),
+    (lambda: bg.Basis("x", "cr", df=3, bounds=(0, 1), constants=[[0.0] * 4]), "and no knots"),
+    (lambda: bg.Basis("x", "poly", df=3, bounds=(0, 1), constants=[[0.0] * 3]), "that a fit sto"),
+    (lambda: bg.Basis("x", df=3, constants=3.0), "must be sequences of numbers"),
     (lambda: bg.RandomWalk(1.0, free=bg.Flat()), "free must be a Normal"),
     (lambda: bg.RandomWalk(1.0, free=bg.Normal(bg.HalfNormal(1.0))), "free must be a Normal"),
 ]

@@ -48,12 +48,14 @@ class BasisKind(NamedTuple):
 def basis_block(term: Basis, readings: Readings) -> Block:
     """Lay the functions of a basis at each sample, each under a prior of its own scale."""
     kind, values = BASIS_KINDS[term.kind], predictor_of(term, readings)
-    if term.constants is None:
+    is_first = term.constants is None
+    if is_first:
         every = all_values(term, readings)
         term = kind.settled(replace(term, bounds=range_of(term, every)), every)
     assert term.bounds is not None
     assert term.df is not None
-    tell_outside(term, values, term.bounds, kind.beyond)
+    if is_first or readings.is_new:
+        tell_outside(term, values, kind.beyond)
     return curve_block(
         term,
         readings,

@@ -60,9 +60,11 @@ def inner_knots(term: Any, values: Array, bounds: tuple[float, float], n: int) -
         return np.array(term.knots)
     low, high = bounds
     inside = values[(values >= low) & (values <= high)]
-    knots = np.quantile(inside, np.linspace(0.0, 1.0, n + 2)[1:-1]) if n and len(inside) else []
-    every = np.concatenate([[low], knots, [high]])
-    if len(every) < n + 2 or not np.all(np.diff(every) > 0.0):
+    if n > len(inside):
+        refuse_few(term, inside)
+    shares = np.linspace(0.0, 1.0, n + 2)[1:-1]
+    every = np.concatenate([[low], np.quantile(inside, shares) if n else shares, [high]])
+    if not np.all(np.diff(every) > 0.0):
         refuse_few(term, inside)
     return every[1:-1]
 
@@ -77,12 +79,12 @@ def refuse_few(term: Any, values: Array) -> None:
     )
 
 
-def tell_outside(term: Any, values: Array, bounds: tuple[float, float], words: str) -> None:
+def tell_outside(term: Any, values: Array, words: str) -> None:
     """Warn of samples outside the bounds of a curve, where it goes on in a way that ``words`` say.
 
     Nothing is told of rounding errors at the bounds.
     """
-    low, high = bounds
+    low, high = term.bounds
     slack = 1e-9 * (high - low)
     n = int(np.sum((values < low - slack) | (values > high + slack)))
     if n:

@@ -35,13 +35,12 @@ Array = np.ndarray
 
 def spline_block(term: Spline, readings: Readings) -> Block:
     """Lay line and bends of a spline at each sample."""
-    values = predictor_of(term, readings)
-    if term.constants is None:
+    values, is_first = predictor_of(term, readings), term.constants is None
+    if is_first:
         term = _settled(term, all_values(term, readings))
     assert term.bounds is not None
-    assert term.knots is not None
-    if not term.cyclic:
-        tell_outside(term, values, term.bounds, "the curve goes on as a straight line")
+    if not term.cyclic and (is_first or readings.is_new):
+        tell_outside(term, values, "the curve goes on as a straight line")
     n_straight = 0 if term.cyclic else 1
     bend_labels = [f"bend {k + 1}" for k in range(term.df - n_straight)]
     return curve_block(
@@ -61,10 +60,10 @@ def _settled(term: Spline, values: Array) -> Spline:
     low, high = bounds = range_of(term, values)
     distinct = np.unique(wrapped(values, bounds) if term.cyclic else values)
     inside = distinct[(distinct >= low) & (distinct <= high)]
-    n_inner = term.df if term.cyclic else term.df - term.degree
-    knots = inner_knots(term, inside, bounds, n_inner)
     if len(inside) < term.df + 1:
         refuse_few(term, inside)
+    n_inner = term.df if term.cyclic else term.df - term.degree
+    knots = inner_knots(term, inside, bounds, n_inner)
     nothing = (0.0,) * term.df
     term = replace(term, bounds=bounds, knots=tuple(knots.tolist()), constants=(nothing, nothing))
     columns = _functions(term)(inside)

@@ -13,6 +13,7 @@ from bayesglm.spec.terms.curves import (
     Bounds,
     Constants,
     Numbers,
+    freeze_constants,
     freeze_knots,
     label_of,
     number_in,
@@ -32,16 +33,22 @@ from bayesglm.spec.terms.term import (
 
 
 class BasisName(NamedTuple):
-    """What may be said of a basis: how many columns there are for inner knots, if it has any."""
+    """What may be said of a basis.
 
-    columns: Callable[[int, int], int] | None  # of the number of inner knots and the degree
+    - `columns(n_knots, degree)`: how many it has for so many inner knots; None where it has none.
+    - `constants(df)`: how many numbers stand in each run of its constants.
+    - `has_degree`: whether its pieces have a degree of their own.
+    """
+
+    columns: Callable[[int, int], int] | None
+    constants: Callable[[int], tuple[int, ...]]
     has_degree: bool = False
 
 
 BASIS_NAMES: dict[str, BasisName] = {
-    "bs": BasisName(lambda n_knots, degree: n_knots + degree, has_degree=True),
-    "cr": BasisName(lambda n_knots, degree: n_knots + 1),
-    "poly": BasisName(None),
+    "bs": BasisName(lambda n_knots, degree: n_knots + degree, lambda df: (), has_degree=True),
+    "cr": BasisName(lambda n_knots, degree: n_knots + 1, lambda df: (df + 1,)),
+    "poly": BasisName(None, lambda df: (df, df + 1)),
 }
 
 
@@ -147,7 +154,11 @@ class Basis:
             raise ModelError(
                 f"Basis({self.variable!r}, {self.kind!r}) needs its number of columns; write df=4."
             )
-        put(self, df=whole_number(f"Basis df of {self.kind!r}", self.df, least))
+        df = whole_number(f"Basis df of {self.kind!r}", self.df, least)
+        put(self, df=df)
+        freeze_constants(self, own.constants(df))
+        if self.constants is not None and own.columns is not None and self.knots is None:
+            raise ModelError(f"Basis({self.variable!r}) has constants, and no knots; give both.")
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Basis, ...]:

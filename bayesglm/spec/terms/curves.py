@@ -76,10 +76,26 @@ def freeze_knots(term: Any) -> None:
             f"{what} knots reach from {knots[0]:g} to {knots[-1]:g}, and inner knots lie between "
             f"the bounds, {bounds[0]:g} and {bounds[1]:g}."
         )
-    constants = term.constants
-    if constants is not None:
-        constants = tuple(_numbers(f"{what} constants", one) for one in constants)
-    put(term, bounds=bounds, knots=knots, constants=constants)
+    put(term, bounds=bounds, knots=knots)
+
+
+def freeze_constants(term: Any, sizes: tuple[int, ...]) -> None:
+    """Freeze the constants that a first fit has found; ModelError where they are not of ``sizes``.
+
+    Bounds are known with them.
+    """
+    if term.constants is None:
+        return
+    what = f"{type(term).__name__} constants"
+    if not isinstance(term.constants, (list, tuple)):
+        raise ModelError(f"{what} must be sequences of numbers, got {shown(term.constants)}.")
+    constants = tuple(_numbers(what, one) for one in term.constants)
+    if tuple(map(len, constants)) != sizes or term.bounds is None:
+        raise ModelError(
+            f"{what} are those that a fit stores, here {len(sizes)} sequences of {sizes} numbers "
+            "beside the bounds; leave them out, and the data decide them."
+        )
+    put(term, constants=constants)
 
 
 def _numbers(what: str, given: Any) -> Numbers:

@@ -12,6 +12,7 @@ from bayesglm.spec.terms.curves import (
     Bounds,
     Constants,
     Numbers,
+    freeze_constants,
     freeze_knots,
     label_of,
     number_in,
@@ -120,6 +121,9 @@ class Spline:
                 f"Spline({self.variable!r}, cyclic=True) needs its period; write bounds=(start, "
                 "stop), where stop is start again, for example bounds=(0, 24) of hours."
             )
+        freeze_constants(self, (self.df, self.df))
+        if self.constants is not None and self.knots is None:
+            raise ModelError(f"Spline({self.variable!r}) has constants, and no knots; give both.")
 
     def _number_of_coefficients(self, n_knots: int) -> Any:
         df = n_knots if self.cyclic else n_knots + self.degree
