@@ -111,6 +111,61 @@ def test_responses_of_another_family(family, y, value, message):
     )
 
 
+HALVES = np.array([0.5, 1.0, 2.0, 3.5, 0.5, 2.0])
+WITH_ZERO = "tweedie" if "tweedie" in FAMILY_NAMES else "gaussian"
+NEAREST = {
+    "halves are no counts": ("poisson", HALVES, "Did you mean family='gamma'"),
+    "nor are they shares": ("beta", HALVES, "Did you mean family='gamma'"),
+    "negative amounts": ("gamma", -HALVES, "Did you mean family='gaussian'"),
+    "zeros among amounts": ("gamma", np.r_[0.0, HALVES], f"Did you mean family='{WITH_ZERO}'"),
+    "zeros among counts": ("gamma", np.arange(6.0), "Did you mean family='poisson'"),
+    "counts above one": ("bernoulli", np.arange(6.0), "Did you mean family='poisson'"),
+    "one or two": ("bernoulli", np.r_[1.0, 2.0, 2.0, 1.0], r"levels=\[1, 2\]"),
+    "a share of failures": ("binomial", HALVES / 4.0, "Did you mean family='beta'"),
+    "above the trials": (
+        "binomial",
+        np.r_[0.0, 1.0, 12.0],
+        "12. of 9 trials. Name the number of all",
+    ),
+    "a share of nothing": ("beta", np.r_[0.0, 0.2, 0.4], r"\(y \* \(n - 1\) \+ 0.5\) / n of all"),
+    "a share of all": ("beta", np.r_[0.2, 0.4, 1.0], "moves those of 0 and 1 inside"),
+    "degrees": ("von_mises", np.r_[0.0, 90.0, 270.0], "Angles are in radians"),
+}
+
+
+@pytest.mark.parametrize(("family", "y", "message"), NEAREST.values(), ids=NEAREST.keys())
+def test_the_nearest_family_that_has_the_responses(family, y, message):
+    values = {"y": y, "x": np.arange(len(y)), "n": np.full(len(y), 9)}
+    check(bg.DataError, glm(family=family), values, message)
+
+
+def test_a_family_of_ones_own_may_be_the_nearest():
+    own = bg.OwnFamily(
+        "halves",
+        "log",
+        lambda y, mu: 2.0 * y * np.log(mu) - (2.0 * y + 1.0) * np.log1p(mu),
+        twin=lambda mu: None,
+        draw=lambda rng, mu: (rng.geometric(1.0 / (1.0 + mu)) - 1) / 2.0,
+        valid=lambda y: (y >= 0) & (2.0 * y == np.floor(2.0 * y)),
+        support="halves of counts",
+        mu_range=(0, np.inf),
+        saturated=lambda y: 0.0 * y,
+    )
+    bg.register_family(own)
+    values = {"y": np.r_[0.0, HALVES], "x": np.arange(7)}
+    check(bg.DataError, glm(family="poisson"), values, "Did you mean family='halves'")
+
+
+def test_levels_in_an_order_are_those_of_a_family_with_one():
+    y = pd.Categorical(["low", "mid", "high"] * 3, ["low", "mid", "high"], ordered=True)
+    for family in ("bernoulli", "gaussian"):
+        check(
+            bg.DataError, glm(family=family), {"y": y, "x": X[:9]}, "Did you mean family='ordinal'"
+        )
+        plain = {"y": np.array(y), "x": X[:9]}
+        check(bg.DataError, glm(family=family), plain, "Did you mean family='categorical'")
+
+
 def test_bad_responses_of_a_population_name_the_neuron():
     y = np.column_stack([COUNTS, changed(COUNTS, 5, -1.0)])
     found = xr.Dataset({"y": (("time", "cell"), y), "x": ("time", X)}, {"cell": ["a", "b"]})

@@ -62,7 +62,8 @@ def settle_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) 
         return model  # 0 and 1 are the numbers of two levels already
     look = _counted_levels if labels.counted else _observed_levels
     levels = model.levels or look(model, variable, dim, of)
-    fault = fault_of_levels(model.family, levels)
+    ordered = bool(getattr(_category(variable), "ordered", False))
+    fault = fault_of_levels(model.family, levels, ordered)
     if fault:
         raise DataError(f"response {model.response!r}: {fault}")
     model = replace(model, levels=levels)

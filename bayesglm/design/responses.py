@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglm.design.design import Design, Plan, plain_family_of
+from bayesglm.design.nearest import remedy
 from bayesglm.design.variables import place
 from bayesglm.errors import DataError
-from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
@@ -27,7 +27,7 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
     bad = exact & ~np.broadcast_to(family.valid(y, trials), y.shape)
     if bad.any():
         counts_levels = family.words.counts_levels
-        other = "" if counts_levels else _better_family(model.family, y)
+        other = "" if counts_levels else remedy(family, y[exact])
         raise DataError(
             f"response {model.response!r}{where}: a {model.family} response takes "
             f"{family.support}; {int(bad.sum())} values are not, the first at "
@@ -92,15 +92,3 @@ def _needs_variation(model: GLM) -> bool:
 
 def _of_trials(trials: Array | None, bad: Array) -> str:
     return "" if trials is None else f" of {np.broadcast_to(trials, bad.shape)[bad][0]:g} trials"
-
-
-def _better_family(family: str, y: Array) -> str:
-    of_numbers = {name for name, _ in FAMILIES}
-    others = {
-        name: of for name, of in FAMILY_NAMES.items() if name in of_numbers and not of.needs_trials
-    }
-    # Of those that fit, one of counts says more.
-    for other in sorted(others, key=lambda name: not others[name].discrete):
-        if other != family and np.all(FAMILIES[other, others[other].links[0]].valid(y, None)):
-            return f" Did you mean family={other!r}?"
-    return ""

@@ -117,8 +117,11 @@ def between_levels(levels: Sequence[Any]) -> list[str]:
     return [f"{below}|{above}" for below, above in pairwise(levels)]
 
 
-def fault_of_levels(family: str, levels: Sequence[Any]) -> str | None:
-    """Say what is wrong where there are fewer levels than two, or more than a family takes."""
+def fault_of_levels(family: str, levels: Sequence[Any], ordered: bool = False) -> str | None:
+    """Say what is wrong where there are fewer levels than two, or more than a family takes.
+
+    Where the levels have an order, a family that takes one is nearer.
+    """
     labels = FAMILY_NAMES[family].labels
     assert labels is not None
     if len(levels) < 2:
@@ -128,8 +131,10 @@ def fault_of_levels(family: str, levels: Sequence[Any]) -> str | None:
         )
     if labels.most is None or len(levels) <= labels.most:
         return None
-    wider = (name for name, of in FAMILY_NAMES.items() if of.labels and not of.labels.most)
-    meant = "".join(f" Did you mean family={name!r}?" for name in list(wider)[:1])
+    wider = {name: of.labels for name, of in FAMILY_NAMES.items() if of.labels}
+    fits = [name for name, of in wider.items() if not (of.most or of.counted)]
+    fits.sort(key=lambda name: wider[name].ordered != ordered)
+    meant = f" Did you mean family={fits[0]!r}?" if fits else ""
     return (
         f"there are {len(levels)} levels ({told(levels)}), and {an(family)} response has "
         f"{labels.most}.{meant}"
