@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.nested import Nested, nested_proposal
-from bayesglm.inference.weights.pool import disagreement, find_pool, refusal
+from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample, smallest_ess
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
@@ -60,7 +60,8 @@ def laplace_draws(
 class Approximation(NamedTuple):
     """What importance weights are to correct: proposals for a density, and where they stand.
 
-    Without a ``covariance`` it is that of the proposals.
+    Without a ``covariance`` it is that of the proposals. Where these do not stand, ``others`` are
+    made.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Approximation(NamedTuple):
     log_posterior: float
     solution: dict[str, float | str]
     safe: bool  # whether it has one mode, so that weights that stand need no second look
+    others: Callable[[], tuple[Nested, ...]] = tuple
 
 
 def _approximation(problem: Problem) -> Approximation:
@@ -125,7 +127,23 @@ def _at_mode(problem: Problem) -> Approximation:
             "solver": solution.solver,
         },
         problem.log_concave(),
+        lambda: _along_dispersions(problem),
     )
+
+
+def _along_dispersions(problem: Problem) -> tuple[Nested, ...]:
+    """Return proposals along the posterior of dispersions, if there are any to find.
+
+    A dispersion of which the data say little has a posterior that bends the coefficients' with it;
+    no one Gaussian, however heavy its tails, follows both.
+    """
+    if not problem.unconstrained.free:
+        return ()
+    try:
+        nested = nested_proposal(problem)
+    except ConvergenceError:  # their posterior has no mode of its own, or they are too many
+        return ()
+    return nested, nested.heavier()
 
 
 def _nested(problem: Problem) -> Approximation:
@@ -162,10 +180,19 @@ def _corrected(
     approximation: Approximation, draws: int, chains: int, rng: np.random.Generator
 ) -> Draws:
     density, wanted, shape = approximation.density, draws * chains, (chains, draws)
-    pool = find_pool(density, approximation.proposals, wanted, chains, rng)
-    why = refusal(pool, chains)
-    if not why and not (approximation.safe and pool.steady):
-        why = disagreement(density, pool, pool.proposal.heavier(), rng)
+
+    def judged(proposals: Iterable[SplitNormal | Nested | SigmaFirst]) -> tuple[Pool, str]:
+        pool = find_pool(density, proposals, wanted, chains, rng)
+        why = refusal(pool, chains)
+        if not why and not (approximation.safe and pool.steady):
+            why = disagreement(density, pool, pool.proposal.heavier(), rng)
+        return pool, why
+
+    pool, why = judged(approximation.proposals)
+    others = approximation.others() if why else ()
+    if others:
+        other, fault = judged(others)
+        pool, why = (pool, why) if fault else (other, fault)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     kept = pool.thetas[index].reshape(*shape, -1)
     ess = min(
