@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.terms.category import Category
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
+    from bayesglm.spec.terms.interaction import Interaction
     from bayesglm.spec.terms.lagged import Lagged
     from bayesglm.spec.terms.linear import Linear
     from bayesglm.spec.terms.spline import Spline
@@ -70,6 +71,7 @@ _HOME = {
     "Spline": "spec.terms.spline",
     "Basis": "spec.terms.basis",
     "Category": "spec.terms.category",
+    "Interaction": "spec.terms.interaction",
     "Normal": "spec.prior.apart",
     "Laplace": "spec.prior.apart",
     "ElasticNet": "spec.prior.apart",
@@ -145,6 +147,7 @@ __all__ = [
     "HalfStudentT",
     "History",
     "Horseshoe",
+    "Interaction",
     "InverseGamma",
     "Lagged",
     "Laplace",

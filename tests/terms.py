@@ -6,7 +6,7 @@ The columns share no code with the package.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -216,6 +216,15 @@ def _category(term: Any, data: Mapping[str, Any], response: str) -> Laid:
     return all_seen(np.array([[label == level for level in levels] for label in labels], float))
 
 
+def _interaction(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    """Lay lags, then numbers, then categories."""
+    parts = [bg.Linear(part) if isinstance(part, str) else part for part in term.parts]
+    parts.sort(key=lambda part: (not part.is_lagged, isinstance(part, bg.Category)))
+    laid = [columns_of(part, data, response) for part in parts]
+    rows = [reduce(np.kron, row) for row in zip(*(block for block, _ in laid), strict=True)]
+    return np.array(rows), np.logical_and.reduce([seen for _, seen in laid])
+
+
 EXAMPLES: dict[str, Example] = {
     "Linear": Example(
         (
@@ -286,6 +295,20 @@ EXAMPLES: dict[str, Example] = {
         ),
         _category,
         "who",
+    ),
+    "Interaction": Example(
+        (
+            bg.Interaction("x", "z"),
+            bg.Interaction("z", bg.Category("who", contrasts="full"), "x", name="slopes"),
+            bg.Interaction(bg.Category("who", contrasts="full"), bg.Linear("movie")),
+            bg.Interaction(
+                bg.Category("code", contrasts="full"), bg.Category("who", contrasts="full")
+            ),
+            bg.Interaction("z", bg.Lagged("x", lags=3), bg.Category("who", contrasts="full")),
+            bg.Interaction(bg.History(lags=2), "z", name="gain"),
+        ),
+        _interaction,
+        "x:z",
     ),
 }
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]

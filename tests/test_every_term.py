@@ -113,7 +113,7 @@ def test_its_lags(term):
     if lags is None:
         assert block.complete().all()
         return
-    assert block.lags.tolist() == list(lags)
+    assert block.of_lags.lags.tolist() == list(lags)
     assert block.complete().tolist() == by_hand(term)[1].tolist()
     if term.reads_response:
         assert lags.start >= 1
@@ -170,7 +170,7 @@ def test_the_shell_says_it(kind, tmp_path, capsys):
     DATA.drop_vars("movie").to_dataframe().to_csv(table)
     asked = ["--response", "poisson", "--family", "poisson", f"--{name}", example.text]
     assert main(["fit", str(table), *asked, "--draws", "50", "--chains", "2"]) == 0
-    index = "[t]" if kind.is_lagged else "[i]"
+    index = "[t]" if term.is_lagged else "[i]"
     assert term.summand("poisson", index) in capsys.readouterr().out
 
 

@@ -127,6 +127,19 @@ class Block:
         return self.lags is None and own
 
     @property
+    def of_lags(self) -> Block | None:
+        """What reads samples before and after: the block itself, or its multiplier."""
+        return self if self.lags is not None else self.multiplier
+
+    def unseen(self, rows: Array) -> str | None:
+        """Name the first combination of levels that none of some rows has; None if each is seen."""
+        if self.codes is None or self.sums:
+            return None
+        codes = self.codes[rows]
+        absent = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=self.n_levels) == 0)
+        return self.label(int(absent[0])) if len(absent) else None
+
+    @property
     def is_plain(self) -> bool:
         """Whether its columns are its signal."""
         return self.lags is None and self.codes is None and self.multiplier is None

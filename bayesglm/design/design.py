@@ -242,7 +242,7 @@ class Predictors:
                 narrow = False
                 continue
             joins = narrow
-            narrow = block.lags is None and block.codes is None and block.size <= NARROW
+            narrow = block.is_plain and block.size <= NARROW
             if joins and narrow:
                 runs[-1].append(block)
             else:

@@ -53,7 +53,7 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
             keep &= block.complete()
     n_incomplete = n - int(keep.sum())
     rows = np.flatnonzero(keep if counted is None else keep & counted)
-    lagged = [block for block in blocks if block.lags is not None]
+    lagged = [one for block in blocks if (one := block.of_lags) is not None]
     if not keep.any() and lagged:
         longest = max(lagged, key=lambda block: block.size)
         assert longest.lags is not None

@@ -1,10 +1,12 @@
-"""Terms as the data make them: a variable of labels is a category, whatever it was called."""
+"""Terms as the data make them: categories of labels, and what stands beside other terms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import xarray as xr
 
-from bayesglm.design.terms.table import LABELLED
+from bayesglm.design.terms.table import BESIDE_OTHERS, LABELLED
 from bayesglm.design.variables import holds_labels
 from bayesglm.spec.model import GLM
 from bayesglm.spec.terms.term import Term
@@ -16,9 +18,21 @@ def settle_terms(model: GLM, dataset: xr.Dataset) -> GLM:
     def has_labels(name: str) -> bool:
         return name in dataset.variables and holds_labels(dataset[name])
 
-    every: list[Term] = []
-    for term in model.every_term:
-        settle = LABELLED.get(type(term))
-        every.append(term if settle is None else settle(term, has_labels))
-    pairs = zip(every, model.every_term, strict=True)
-    return model if all(one is other for one, other in pairs) else model.with_terms(every)
+    every = _settled(model.terms, model.intercept is not None, has_labels)
+    for one in model.predicted.values():
+        every += _settled(one.terms, True, has_labels)
+    return model if every == list(model.every_term) else model.with_terms(every)
+
+
+def _settled(
+    terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bool]
+) -> list[Term]:
+    """Return the terms of one linear predictor."""
+    found = [LABELLED.get(type(one), _as_is)(one, has_labels) for one in terms]
+    for step in BESIDE_OTHERS:
+        found = step(found, intercept, has_labels)
+    return found
+
+
+def _as_is(term: Term, has_labels: Callable[[str], bool]) -> Term:
+    return term

@@ -174,8 +174,9 @@ def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> x
     coords: dict[str, Any] = {
         new: block.coords[old] for new, old in zip(dims, block.dims, strict=True)
     }
-    if block.lags is not None and block.step is not None:
-        coords["lag_time"] = ("lag", block.lags * block.step, {"units": "s"})
+    of_lags = block.of_lags
+    if of_lags is not None and of_lags.step is not None:
+        coords["lag_time"] = ("lag", of_lags.lags * of_lags.step, {"units": "s"})
     shape = block.shape
     if block.curve is not None:
         curve = block.curve

@@ -58,8 +58,8 @@ class GLM:
     response : str
         The variable of the data to explain.
     terms : term, str, or sequence of them
-        `Linear`, `Lagged`, `History`, `Group`, `Category`; a bare string is ``Linear(name)``, or
-        ``Category(name)`` where that variable holds words or categories.
+        `Linear`, `Lagged`, `History`, `Group`, `Category`, `Interaction`; a bare string is
+        ``Linear(name)``, or ``Category(name)`` where that variable holds words or categories.
     family : str
         gaussian, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
         zero_inflated_poisson, zero_inflated_negative_binomial, hurdle_poisson, beta_binomial;

@@ -48,9 +48,12 @@ def noun[T](cls: type[T]) -> type[T]:
 
 def call_repr(thing: Any) -> str:
     """Write ``thing`` as the call that makes it, fields without a default by position."""
-    words = []
+    words: list[str] = []
     for field in dataclasses.fields(thing):
         value = getattr(thing, field.name)
+        if field.metadata.get("several"):
+            words += map(repr, value)
+            continue
         shown = f"[{', '.join(map(repr, value))}]" if field.name == "terms" else repr(value)
         if field.default is dataclasses.MISSING:
             words.append(shown)

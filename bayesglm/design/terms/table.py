@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bayesglm.design.blocks import Block
@@ -10,6 +10,7 @@ from bayesglm.design.readings import Readings
 from bayesglm.design.terms.basis import basis_block
 from bayesglm.design.terms.category import category_block
 from bayesglm.design.terms.group import group_block
+from bayesglm.design.terms.interaction import coded, interaction_block
 from bayesglm.design.terms.lagged import history_block, lagged_block
 from bayesglm.design.terms.linear import category_of_labels, linear_block
 from bayesglm.design.terms.spline import spline_block
@@ -17,6 +18,7 @@ from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
+from bayesglm.spec.terms.interaction import Interaction
 from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.spline import Spline
@@ -30,11 +32,16 @@ BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
     Spline: spline_block,
     Basis: basis_block,
     Category: category_block,
+    Interaction: lambda term, readings: interaction_block(term, readings, build_block),
 }
 # What terms are whose variables, by a function that says which, hold labels.
 LABELLED: dict[type[Term], Callable[[Any, Callable[[str], bool]], Term]] = {
     Linear: category_of_labels,
 }
+# Those that are laid by what stands beside them in one linear predictor.
+BESIDE_OTHERS: tuple[Callable[[Sequence[Term], bool, Callable[[str], bool]], list[Term]], ...] = (
+    coded,
+)
 
 
 def build_block(term: Term, readings: Readings) -> Block:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.design import Plan, Predictors, plain_family_of
-from bayesglm.errors import ModelError
+from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.arrangements import (
     check_sums,
     hyperparameters_of,
@@ -47,6 +47,13 @@ def coefficient_priors(
     for term, block in zip(model.every_term, predictors.named, strict=True):
         kind, numbers = laid(block.name, term.prior, block.free_shape, block)
         check_sums(term.prior, block, numbers)
+        unseen = None if PRIORS[kind].proper else block.unseen(predictors.rows)
+        if unseen is not None:
+            raise DataError(
+                f"under a Flat prior {unseen!r}{plan.name_of(neuron)} has no estimate: no sample "
+                f"in use has that level, or combination of levels. Give term {block.name!r} a "
+                "proper prior (prior=ridge(1.0), say), or leave that level out."
+            )
         structure = structure_of(term.prior, block, numbers)
         learned = spectrum_of(term.prior, block, places, numbers)
         if learned is not None:

@@ -11,12 +11,22 @@ from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
+from bayesglm.spec.terms.interaction import Interaction
 from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import Term
 
-TERMS: tuple[type[Term], ...] = (Linear, Lagged, History, Group, Spline, Basis, Category)
+TERMS: tuple[type[Term], ...] = (
+    Linear,
+    Lagged,
+    History,
+    Group,
+    Spline,
+    Basis,
+    Category,
+    Interaction,
+)
 OF_A_NAME = Linear  # what a bare string in the place of a term is
 
 

@@ -31,13 +31,17 @@ class Term(Protocol):
 
     own_dims: ClassVar[tuple[str, ...]]
     """Suffixes of the dims ``<label>_<suffix>`` that it makes beside those of the data."""
-    is_lagged: ClassVar[bool]
-    """Whether it reads samples at regular times before or after its own, which is then t, not i."""
-    reads_response: ClassVar[bool]
-    """Whether it reads the response's own past."""
     takes_model_prior: ClassVar[bool]
     """Whether the model's ``prior=`` holds for it where it has none of its own."""
     option: ClassVar[Option]
+
+    @property
+    def is_lagged(self) -> bool:
+        """Whether it reads samples at regular times before or after its own: then t, not i."""
+
+    @property
+    def reads_response(self) -> bool:
+        """Whether it reads the response's own past."""
 
     @property
     def name(self) -> str | None:
