@@ -10,8 +10,12 @@ LONGEST_SHOWN = 60  # letters of a value in a message
 OF_MODELS = ("fit", "fit_map", "fit_laplace", "fit_mcmc", "to_pymc", "kfold", "tune_prior")
 OF_FITS = ("predict", "loo", "kernels", "save", "plot_posterior")
 PENALTIES = ("ridge", "lasso", "elastic_net", "group_lasso", "smooth")
-# Verbs of other packages, and what is written for them.
+# Verbs and terms of other packages, and what is written for them.
 VERBS_ELSEWHERE = {
+    "s": "bayesglm.Spline('x')",
+    "bs": "bayesglm.Basis('x', 'bs', df=5)",
+    "cr": "bayesglm.Basis('x', 'cr', df=4)",
+    "poly": "bayesglm.Basis('x', 'poly', df=3)",
     "plot_forest": "arviz.plot_forest(fit)",
     "plot_trace": "arviz.plot_trace(fit)",
     "posterior_predictive": "bayesglm.predict(fit, kind='response')",
@@ -29,6 +33,7 @@ FIELDS_ELSEWHERE |= {
     "y": "response",
     "formula": "terms",
     "lag": "lags",
+    "k": "df",
     "penalty": "prior",
 }
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.interpolate import make_lsq_spline
+from scipy.stats import multivariate_normal
 
 import bayesglm as bg
+from bayesglm.design.plan import plan_fit
 
 R = pd.read_csv(Path(__file__).parents[1] / "references" / "curves.csv")
 
@@ -71,6 +73,20 @@ def test_smoothness_is_chosen_and_then_fitted():
     assert np.sqrt(np.mean((found - DATA["truth"]) ** 2)) < 0.15
     scale = bg.fit(learned, DATA)["posterior"]["x_scale"]
     assert scale.quantile(0.03) < term.prior.scale < scale.quantile(0.97)
+
+
+def test_the_evidence_of_a_scale_is_that_of_a_normal():
+    """The curve is normal with covariance Z Z' scale**2 + z z' free**2, Z and z its columns."""
+    free, scales = bg.Normal(0.8), [0.2, 1.0]
+    walk = bg.RandomWalk(bg.HalfNormal(1.0), order=2, free=free)
+    model = glm(bg.Spline("x", prior=walk), dispersion=0.5, intercept=bg.Normal(2.0))
+    curve = bg.tune_prior(model, DATA, scales=scales).curve["x"]
+    columns = plan_fit(model, DATA).designs[0].predictors.blocks[0].signal
+    for scale, found in zip(scales, curve["log_evidence"].values, strict=True):
+        widths = np.r_[free.scale, np.full(9, scale)]
+        covariance = (columns * widths**2) @ columns.T + 2.0**2 + 0.5**2 * np.eye(200)
+        expected = multivariate_normal.logpdf(DATA["y"], np.zeros(200), covariance)
+        assert found == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ REFUSED = [
     (lambda: bg.Basis("x", "poly", df=3, knots=[1.0]), "has no knots"),
     (lambda: bg.Basis("x", df=4, knots=[1.0, 2.0]), "leave df out, which is then 5"),
     (lambda: bg.Spline.from_text("x:many"), "must be whole"),
+    (lambda: bg.Spline("x", k=10), "no 'k'. Write df="),
     (lambda: bg.Basis.from_text("x:bs"), "must be whole, for example age:cr:4"),
     (lambda: bg.Spline("x", knots=[1], bounds=(0, 2), constants=[[0.0] * 3] * 2), "that a fit sto"),
     (lambda: bg.Spline("x", df=3, constants=[[0.0] * 3] * 2), "beside the bounds"),
@@ -52,3 +53,9 @@ def test_the_line_of_a_curve_is_printed():
     free = bg.Normal(3.0, loc=1.0)
     model = bg.GLM("y", bg.Spline("x", prior=bg.RandomWalk(0.5, order=2, free=free)))
     assert "x                     ~ RandomWalk(2, 0.5², free Normal(1, 3²))" in str(model)
+
+
+@pytest.mark.parametrize(("name", "term"), [("s", "Spline"), ("bs", "Basis"), ("poly", "Basis")])
+def test_words_of_formulas_are_told_what_to_write(name, term):
+    with pytest.raises(AttributeError, match=rf"write bayesglm\.{term}\("):
+        getattr(bg, name)
