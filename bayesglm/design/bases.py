@@ -117,8 +117,12 @@ def periodic_bends(places: Array, period: float) -> Array:
     D = every[:, 1:-1].copy()
     D[:, -1] += every[:, 0]
     D[:, 0] += every[:, -1]
-    widths = around[2:] - around[:-2]
-    return np.linalg.pinv(D) @ complement(np.sqrt(widths))
+    # D takes constants to zero, and nothing else; nothing that it gives lies along the roots of the
+    # widths. With the one put in place of the other it has an inverse, which adds no constant.
+    roots = np.sqrt(around[2:] - around[:-2])
+    return np.linalg.solve(
+        D + np.outer(roots / np.linalg.norm(roots), np.ones(len(D))), complement(roots)
+    )
 
 
 def complement(direction: Array) -> Array:
@@ -127,7 +131,7 @@ def complement(direction: Array) -> Array:
     Householder's reflection without its first column, as a QR decomposition makes it.
 
     >>> complement(np.array([0.0, -3.0])).tolist()
-    [[-1.0], [0.0]]
+    [[1.0], [0.0]]
     """
     v = direction / np.linalg.norm(direction)
     v[0] += 1.0 if v[0] >= 0.0 else -1.0
