@@ -186,7 +186,7 @@ def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> 
     array = np.array([np.asarray(value, dtype=float).reshape(-1) for value in values])
     if array.shape[1] == 1:
         array = array[:, 0].reshape(-1, *(1 for _ in shape))
-    else:
+    elif shape:
         array = array.reshape(len(array), *shape)
     if np.all(array == array.flat[0]):
         return float(array.flat[0])
