@@ -16,7 +16,10 @@ from bayesglm.numerics.families.record import Derivatives
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
-KEYS = sorted(FAMILIES)
+EVERY_KEY = sorted(FAMILIES)
+# Of some links a linear predictor may leave the domain; `KEYS` are those with the others.
+WALLED = [key for key in EVERY_KEY if not FAMILIES[key].domain.is_real_line]
+KEYS = [key for key in EVERY_KEY if key not in WALLED]
 # Families whose responses are numbers, or may be: their records need no levels.
 OF_NUMBERS = {name: of for name, of in FAMILY_NAMES.items() if (name, of.links[0]) in FAMILIES}
 DISPERSION = 0.7  # of every dispersion, where nothing else is asked for
@@ -391,8 +394,9 @@ LOG_DENSITIES: dict[str, LogDensity] = {
     "beta": LogDensity(_beta, lambda y, n: [-mp.log(y), -mp.log1p(-y)]),
     "von_mises": LogDensity(_von_mises, lambda y, n: [-mp.log(2 * mp.pi)]),
 }
-EXACT_KEYS = [key for key in KEYS if key[0] in LOG_DENSITIES and key[1] in LINKS]
-DISPERSED_KEYS = [key for key in EXACT_KEYS if FAMILIES[key].dispersions]
+EVERY_EXACT_KEY = [key for key in EVERY_KEY if key[0] in LOG_DENSITIES and key[1] in LINKS]
+EXACT_KEYS = [key for key in EVERY_EXACT_KEY if key in KEYS]
+DISPERSED_KEYS = [key for key in EVERY_EXACT_KEY if FAMILIES[key].dispersions]
 
 
 def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -> list:

@@ -2,11 +2,11 @@
 
 A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation of its predictor
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
-a response with a unit whose link keeps it, else 1. Terms of other parameters than the mean get
-Normal(1 / s_x) on their link. Frequency weights count in both, so that a
-row of weight 2 is the row twice; censored responses count as they are recorded, intervals by their
-middles. Lagged predictors are measured over all samples. A dispersion gets
-what its family's record says; that of cutpoints is said of predictors at their means, and carried
+a response with a unit whose link keeps it, or a power of it (`_response_scale`), else 1. Terms of
+other parameters than the mean get Normal(1 / s_x) on their link. Frequency weights count in both,
+so that a row of weight 2 is the row twice; censored responses count as they are recorded, intervals
+by their middles. Lagged predictors are measured over all samples. A dispersion gets what its
+family's record says; that of cutpoints is said of predictors at their means, and carried
 to where they are zero. A flat intercept of a direction is flat on the circle, Cauchy(0, 1)
 on the tangent of half the angle. The effects of a factor's levels get
 Normal(HalfNormal(2.5 s_y / s_x)), with s_x = 1 for intercepts: their scale is learned. The line of
@@ -258,7 +258,20 @@ def _mean(values: Array, weights: Array, per_column: bool) -> Array:
 
 
 def _response_scale(plan: Plan, design: Design) -> float:
-    model = plan.model
-    if FAMILY_NAMES[model.family].has_unit and LINK_NAMES[model.link_name].keeps_unit:
-        return _sd_of_response(design) or 1.0
-    return 1.0
+    """Return the sd of eta that goes with that of the response: of eta = y^a, |a| mean^(a - 1) sd.
+
+    That is so for responses with a unit. Counts have none, but under a link that is their power
+    eta is as large as they are; of softplus that holds for large ones only.
+    """
+    words, power = FAMILY_NAMES[plan.model.family], LINK_NAMES[plan.model.link_name].power
+    has_unit = words.has_unit or (
+        words.counts and not plain_family_of(plan.model).domain.is_real_line
+    )
+    sd = _sd_of_response(design) if has_unit and power else 0.0
+    if not sd:
+        return 1.0
+    return (
+        sd
+        if power == 1.0
+        else abs(power) * max(_mean_of_response(design), sd) ** (power - 1.0) * sd
+    )

@@ -11,7 +11,7 @@ from bayesglm.design.design import Predictors
 from bayesglm.design.labels import coords_over, same_labels
 from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.response_levels import as_labels
-from bayesglm.errors import DataError, ModelError
+from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import (
@@ -68,8 +68,9 @@ def predict(
     -------
     xarray.Dataset
         One variable under the response's name: ``([chain, draw,] sample[, neuron])``, with
-        ``quantiles`` ``(quantile, sample[, neuron])``; NaN where a full past is missing. The
-        samples keep their labels: the index of a frame, or the coordinates of the samples.
+        ``quantiles`` ``(quantile, sample[, neuron])``; NaN where a full past is missing, and where
+        a linear predictor leaves the domain of its link. The samples keep their labels: the index
+        of a frame, or the coordinates of the samples.
 
     Raises
     ------
@@ -79,6 +80,12 @@ def predict(
         them than the memory holds; quantiles outside [0, 1], or of a MAP.
     ModelError
         An unknown ``kind``.
+
+    Warns
+    -----
+    BayesGLMWarning
+        Linear predictors outside the domain of the link, such as a probability above 1 under the
+        identity link: there the response has no mean.
 
     Examples
     --------
@@ -112,13 +119,15 @@ def predict(
     flat = values.reshape(-1, *shape)
     streams = np.random.default_rng(seed).spawn(len(problems))
     for k, (problem, theta) in enumerate(zip(problems, thetas_of(fit, problems), strict=True)):
-        draws = finished(theta)
+        draws, outside = finished(theta), np.zeros(len(every[k].rows), dtype=np.intp)
         if not len(draws):
             continue
         places = draws if wanted is None else np.arange(len(wanted))
         for part, block in _blocks(problem, every[k], theta[draws], kind, streams[k]):
+            outside[part] = np.isnan(block).reshape(*block.shape[:2], -1).any(axis=2).sum(axis=0)
             told = block if wanted is None else quantiles_of(block, wanted)
             flat[:, k][np.ix_(places, every[k].rows[part])] = told
+        _tell_outside(problem, every[k].rows, outside, len(draws))
     if kind == "response" and wanted is None:
         values = as_labels(plan.model, values)
     return _as_dataset(values, problems, dataset, dim, coords, levels)
@@ -204,10 +213,27 @@ def _as_dataset(
     return xr.Dataset({plan.model.response: (dims, values)}, coords=coords)
 
 
+def _tell_outside(problem: Problem, rows: Array, counts: Array, n_draws: int) -> None:
+    """Warn of linear predictors outside the domain of their link, by their number in each row."""
+    if not counts.any():
+        return
+    plan, family = problem.plan, problem.natural.family
+    tell(
+        f"{int(counts.sum())} of {n_draws * len(rows)} linear predictors of "
+        f"{plan.model.response!r}{problem.where} (samples times draws) do not lie "
+        f"{family.domain.words}, where the {plan.model.link_name} link of a {family.name} response "
+        f"is defined, the first at {plan.sample_dim}={int(rows[np.argmax(counts > 0)])}: "
+        "predictions there are NaN. Predict nearer to the data of the fit, or take kind='linear'."
+    )
+
+
 def _blocks(
     problem: Problem, predictors: Predictors, theta: Array, kind: str, rng: np.random.Generator
 ) -> Iterator[tuple[slice, Array]]:
-    """Run through the kept rows: which they are, and predictions ``(draws, rows[, levels])``."""
+    """Run through the kept rows: which they are, and predictions ``(draws, rows[, levels])``.
+
+    Where a linear predictor leaves the domain of its link, the response has none, and is NaN.
+    """
     objective = problem.natural
     w = theta[:, : objective.n_coefficients]
     phi = [np.atleast_1d(value)[:, None] for value in objective.phi(theta)]
@@ -229,14 +255,17 @@ def _blocks(
             _check_finite(problem, value, rows, f"predicted {kind}")
             yield part, np.broadcast_to(value, eta[0].shape)
             continue
+        outside = ~family.domain.holds(eta[0])
+        if outside.any():
+            eta = np.concatenate((np.where(outside, family.domain.inside, eta[:1]), eta[1:]))
         mean = family.mean(eta, phi, trials)
         mean = np.moveaxis(mean, 0, -1) if family.n_levels else mean
         _check_finite(problem, mean, rows, "predicted mean")
-        if kind == "mean":
-            yield part, mean
-            continue
-        drawn = family.draw(rng, eta, phi, trials)
-        yield part, np.moveaxis(drawn, 0, -1) if family.words.counts_levels else drawn
+        told = mean
+        if kind == "response":
+            told = family.draw(rng, eta, phi, trials)
+            told = np.moveaxis(told, 0, -1) if family.words.counts_levels else told
+        yield part, np.where(outside, np.nan, told) if outside.any() else told
 
 
 def _check_finite(problem: Problem, values: Array, rows: Array, what: str) -> None:

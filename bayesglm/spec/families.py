@@ -97,14 +97,15 @@ class FamilyName:
 class LinkName:
     """One link: the mean as a function of eta, the unit of eta, and whether it is its log.
 
-    ``keeps_unit`` says that eta has the unit of the response, if only in the main.
+    ``power`` is that of the response that eta is in the main, and so that of its unit; 0 where eta
+    has no unit.
     ``is_turn`` says that eta goes once around a circle, which it leaves at neither end: there a
     flat prior is improper, and one that is flat on the circle is a Cauchy prior of eta.
     """
 
     mean: str
     unit: str
-    keeps_unit: bool = False
+    power: float = 0.0
     is_turn: bool = False
     is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
     ratio: str = ""  # what exp of a coefficient is, where it multiplies something
@@ -112,12 +113,15 @@ class LinkName:
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
 
-BINARY = ("logit", "probit", "cauchit", "cloglog", "loglog")
-POSITIVE = ("log", "softplus")
+# Links of a probability, of a mean count, and of another positive mean. Of each the last few have a
+# domain, outside of which the mean would leave its range.
+BINARY = ("logit", "probit", "cauchit", "cloglog", "loglog", "log", "identity")
+COUNTS = ("log", "softplus", "identity", "sqrt")
+POSITIVE = (*COUNTS, "inverse")
 
 FAMILY_NAMES: dict[str, FamilyName] = {
     "gaussian": FamilyName(
-        links=("identity", "log", "softplus"),
+        links=("identity", "log", "softplus", "inverse"),
         dispersions=("sigma",),
         deviance_powers=(-2.0,),
         has_unit=True,
@@ -139,14 +143,14 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("binom",),
     ),
     "poisson": FamilyName(
-        links=("log", "softplus"),
+        links=COUNTS,
         discrete=True,
         counts=True,
         notation="Poisson({mu})",
         also=("pois", "count", "counts"),
     ),
     "negative_binomial": FamilyName(
-        links=("log", "softplus"),
+        links=COUNTS,
         dispersions=("alpha",),
         discrete=True,
         counts=True,
@@ -155,7 +159,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("negbin", "nb", "nb2", "nbinom", "nbinom2", "negativebinomial", "gamma_poisson"),
     ),
     "negative_binomial1": FamilyName(
-        links=("log", "softplus"),
+        links=COUNTS,
         dispersions=("phi",),
         discrete=True,
         counts=True,
@@ -164,7 +168,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("nb1", "nbinom1", "negbin1"),
     ),
     "zero_inflated_poisson": FamilyName(
-        links=("log", "softplus"),
+        links=COUNTS,
         dispersions=("psi",),
         dispersion_links=("logit",),
         discrete=True,
@@ -174,7 +178,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("zip", "zeroinfl", "zipoisson", "zipf"),
     ),
     "zero_inflated_negative_binomial": FamilyName(
-        links=("log", "softplus"),
+        links=COUNTS,
         dispersions=("psi", "alpha"),
         dispersion_links=("logit", "log"),
         discrete=True,
@@ -184,7 +188,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("zinb", "zero_inflated_negbinomial", "zinbinom2"),
     ),
     "hurdle_poisson": FamilyName(
-        links=("log", "softplus"),
+        links=COUNTS,
         dispersions=("psi",),
         dispersion_links=("logit",),
         discrete=True,
@@ -194,7 +198,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         also=("hurdle", "zero_altered_poisson", "zap", "truncated_poisson"),
     ),
     "beta_binomial": FamilyName(
-        links=("logit", "probit", "cloglog"),
+        links=BINARY,
         dispersions=("kappa",),
         needs_trials=True,
         discrete=True,
@@ -283,9 +287,13 @@ FAMILY_NAMES: dict[str, FamilyName] = {
 }
 
 LINK_NAMES: dict[str, LinkName] = {
-    "identity": LinkName("{eta}", "response units", keeps_unit=True, also=("linear", "id", "none")),
+    "identity": LinkName("{eta}", "response units", power=1.0, also=("linear", "id", "none")),
     "log": LinkName("exp({eta})", "log response", is_log=True, ratio="ratio of means"),
-    "softplus": LinkName("log(1 + exp({eta}))", "softplus response", keeps_unit=True),
+    "softplus": LinkName("log(1 + exp({eta}))", "softplus response", power=1.0),
+    "sqrt": LinkName("{eta}**2", "root of the response", power=0.5, also=("square_root",)),
+    "inverse": LinkName(
+        "1/{eta}", "one over the response", power=-1.0, also=("inverse_power", "reciprocal")
+    ),
     "logit": LinkName(
         "1/(1 + exp(-{eta}))",
         "log odds",

@@ -50,13 +50,18 @@ def test_the_rule_by_hand(family, link, term):
     noun, by_hand = TERMS[term]
     reach = bg.Lagged("x", lags=(-1, 5), name="reach", prior=bg.Flat())  # fixes the kept rows
     sd_x = np.array(by_hand(data) if by_hand else data[family].std().item())
-    sd_y = data[family][ROWS].std().item()
-    in_units = family in MEASURED and link in ("identity", "softplus")
+    sd_y, mean_y = (data[family][ROWS].std().item(), data[family][ROWS].mean().item())
+    of_eta = {"identity": sd_y, "softplus": sd_y, "sqrt": 0.5 * max(mean_y, sd_y) ** -0.5 * sd_y}
+    of_eta["inverse"] = max(mean_y, sd_y) ** -2.0 * sd_y
+    is_count = FAMILY_NAMES[family].counts and link in ("identity", "sqrt")
+    in_units = (family in MEASURED or is_count) and link in of_eta
     made = resolved(glm([noun, reach], family, link=link), data)
     prior = made.terms[0].prior
     assert isinstance(prior, bg.Normal)
     assert prior.loc == 0.0
-    np.testing.assert_allclose(prior.scale, 2.5 * (sd_y if in_units else 1.0) / sd_x, rtol=1e-12)
+    np.testing.assert_allclose(
+        prior.scale, 2.5 * (of_eta[link] if in_units else 1.0) / sd_x, rtol=1e-12
+    )
     if family == "gaussian":
         assert made.dispersion.df == 4.0
         assert made.dispersion.scale == pytest.approx(sd_y, rel=1e-12)

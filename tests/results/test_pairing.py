@@ -192,7 +192,9 @@ def test_densities_are_refused_among_probabilities(kfold, scores):
 )
 def test_what_is_drawn_is_whole_where_a_likelihood_is_a_probability(family):
     phi = tuple(np.ones(1) for _ in family.dispersions)
-    drawn = family.draw(np.random.default_rng(0), np.full((1, 50), 0.5), phi, np.full(50, 3.0))
+    drawn = family.draw(
+        np.random.default_rng(0), np.full((1, 50), family.domain.inside), phi, np.full(50, 3.0)
+    )
     assert np.array_equal(drawn, np.round(drawn)) == FAMILY_NAMES[family.name].discrete
 
 

@@ -67,8 +67,8 @@ SAYS = {
     "capitals": (lambda: glm(family="POISSON"), "Did you mean 'poisson'"),
     "family of a link": (lambda: glm(family="logit"), "Write family='bernoulli'"),
     "link of another family": (
-        lambda: glm(family="poisson", link="identity"),
-        r"does not go with link 'identity'; it allows log, softplus\.$",
+        lambda: glm(family="poisson", link="logit"),
+        r"does not go with link 'logit'; it allows log, softplus, identity, sqrt\.$",
     ),
     "link of an object": (lambda: glm(family="poisson", link=Log()), "Write link='log'"),
     "link of another name": (

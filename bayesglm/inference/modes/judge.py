@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import smooth_slopes
 from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.families.domains import with_barrier
 from bayesglm.numerics.solvers.newton import Solution, newton, proximal_newton
 from bayesglm.numerics.solvers.quadratic import ScaledModel, scaled_model
 
@@ -18,11 +20,44 @@ Array = np.ndarray
 # no mode: chosen; on a plateau every step changes some by about 1.
 STILL = 1e-3
 
+# Strengths of a barrier, one after the other, beside a log likelihood of about 1 a row: chosen.
+BARRIERS = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)
+
 type Inverse = Callable[[Array], Array]
 
 
 def judge(objective: Objective, x0: Array) -> Solution:
-    """Newton's method, which says why where there is no maximum."""
+    """Newton's method, which says why where there is no maximum.
+
+    Where it runs into an end of the link's domain it goes around (`_between_walls`).
+    """
+    try:
+        return _climb(objective, x0)
+    except ConvergenceError:
+        if objective.family.domain.is_real_line:
+            raise
+    return _between_walls(objective, x0)
+
+
+def _between_walls(objective: Objective, x0: Array) -> Solution:
+    """Newton's method from where barriers lead that stand before the ends of the link's domain.
+
+    A likelihood that is finite at an end does not turn steps away from it: they would stop there,
+    short of a maximum inside.
+    """
+    x = x0
+    for strength in BARRIERS:
+        family = objective.family
+        kernel = with_barrier(family.kernel, family.domain, strength)
+        softened = replace(objective, family=replace(family, kernel=kernel, fused=None))
+        try:
+            x = _climb(softened, x).x
+        except ConvergenceError:
+            break
+    return _climb(objective, x)
+
+
+def _climb(objective: Objective, x0: Array) -> Solution:
     if objective.kinks.any:
         return proximal_newton(
             objective.evaluate,

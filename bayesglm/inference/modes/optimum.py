@@ -10,6 +10,7 @@ from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ConvergenceError, ModelError
 from bayesglm.inference.modes.identified import check_columns, refuse_separated
 from bayesglm.inference.modes.solve import maximise, maximise_all
+from bayesglm.inference.modes.walls import wall_met
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.likelihood import rows_beside
@@ -78,7 +79,7 @@ def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
     refuse_separated(problem)
     _refuse_tiny_sigma(problem, error.solution)
     _refuse_ends(problem, error.solution)
-    return _told(problem, error)
+    return wall_met(problem, error) or _told(problem, error)
 
 
 def _told(problem: Problem, error: ConvergenceError) -> ConvergenceError:

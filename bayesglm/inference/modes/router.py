@@ -55,13 +55,15 @@ class Work(NamedTuple):
     has_groups: bool = False  # whether some kinks are of several coefficients together
     n_channels: int = 1  # linear predictors of each row
     sharing: int = 1  # those of them that read the same columns
+    has_walls: bool = False  # whether the link is defined for some linear predictors only
 
     @property
     def is_wide(self) -> bool:
         """Whether a mode under kinks is for Newton on the active coordinates to find."""
         n, p = self.n_rows, self.n_coefficients
         kinked = self.has_kinks and not self.has_groups
-        given = self.is_log_concave and not self.is_searched and self.n_channels == 1
+        given = self.is_log_concave and not (self.is_searched or self.has_walls)
+        given = given and self.n_channels == 1
         return kinked and given and n <= WIDE * p and n * p <= MOST_AT_ONCE
 
     @property
@@ -98,6 +100,7 @@ def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
         bool(objective.kinks.groups),
         len(objective.family.channels),
         len(objective.family.channels) if objective.family.shares_columns else 1,
+        not objective.family.domain.is_real_line,
     )
 
 
@@ -113,6 +116,9 @@ def choose(work: Work) -> str:
     if work.is_quadratic and p <= MOST_KEPT and work.together == 1:
         return "moments"
     if work.is_searched or not work.is_log_concave or work.has_groups:
+        return "newton"
+    if work.has_walls and p <= MOST_KEPT:
+        # Modes of samples, and of other penalties, may lie where the density is zero.
         return "newton"
     if work.has_kinks:
         return "newton" if work.newton_seconds < QUICK and p <= FEW else "sparse path"

@@ -105,7 +105,8 @@ def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
     with warnings.catch_warnings():
         # What numba says of its cache and casts while compiling is no news about the model.
         warnings.simplefilter("ignore")
-        compiled = nutpie.compile_pymc_model(build(problems, learned_units(problems)))
+        model = build(problems, learned_units(problems))
+        compiled = nutpie.compile_pymc_model(model, **_starts(problems, model))
         try:
             run = run_compiled(compiled, settings, settings.seed, _watched(), {})
         except ConvergenceError as error:
@@ -122,6 +123,24 @@ def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
         lp = problem.unconstrained.log_density(theta.reshape(-1, problem.natural.size))
         found.append(Sampled(theta, lp.reshape(lead), stats, run.interrupted))
     return found
+
+
+def _starts(problems: list[Problem], model: Any) -> dict[str, Any]:
+    """Return where the chains start where a link is not defined everywhere: where solvers do.
+
+    Elsewhere nothing is said, and they start around the middle of the priors.
+    """
+    natural = problems[0].natural
+    if natural.family.domain.is_real_line:
+        return {}
+    thetas = np.stack([problem.start(problem.natural) for problem in problems])
+    variables = {variable.name for variable in model.free_RVs}
+    several, points = problems[0].plan.population is not None, {}
+    for one in natural.registry.free:
+        if one.name in variables:
+            values = one.natural(thetas if several else thetas[0])
+            points[one.name] = values.reshape((len(problems),) * several + one.shape)
+    return {"initial_points": points, "jitter_rvs": set()}
 
 
 def _watched() -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import bisect, brentq
 
 from bayesglm.design.design import Design, Plan, family_of, plain_family_of
 from bayesglm.design.plan import lay, plan_fit
@@ -14,18 +13,17 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
+from bayesglm.inference.problem.starts import coefficients_inside, eta_of_mean, is_inside
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.dispersions import is_fixed
-from bayesglm.spec.families import LINK_NAMES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
 # Of a coefficient, in one over its unit squared: less says nothing of where to start.
 LEAST_INFORMATION = 1e-100
-ENOUGH = 10_000  # rows that tell the mean of all well enough to start from
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class Problem:
             is_log = LINK_NAMES[self.plan.model.link_name].is_log
             told = is_log or not family.domain.is_real_line
             offset = design.predictors.offset if told else None
-            known["intercept"] = _eta_of_mean(
+            known["intercept"] = eta_of_mean(
                 family,
                 y,
                 phi,
@@ -126,7 +124,34 @@ class Problem:
             )
         if not registry.straight:
             known |= self._inside(known)
-        return registry.start(known)
+        start = registry.start(known)
+        if is_inside(self.natural, objective.w(start)):
+            return start
+        return registry.start(known | self._in_domain(phi))
+
+    def _in_domain(self, phi: tuple[Any, ...]) -> dict[str, Array]:
+        """Return starts of the mean's coefficients that keep every row in the link's domain."""
+        design, plan, natural = self.design, self.plan, self.natural
+        rows, trials = design.predictors.rows, design.predictors.trials
+        centre = eta_of_mean(
+            plain_family_of(plan.model),
+            design.y[..., rows],
+            phi,
+            None if trials is None else trials[rows],
+        )
+        of_mean = design.predictors.runs[0].stop
+        w, row = coefficients_inside(natural, of_mean, centre)
+        if w is None:
+            counted = rows if design.weights is None else rows[design.weights[rows] > 0.0]
+            raise ModelError(
+                f"response {plan.model.response!r}{self.where}: under the "
+                f"{plan.model.link_name} link of a {natural.family.name} response a linear "
+                f"predictor must lie {natural.family.domain.words}, and no coefficients bring all "
+                f"of them there; in the way is {plan.sample_dim}={int(counted[row])}. Give the "
+                "model an intercept, check the offset and the bounds of the priors, or take a link "
+                f"that is defined everywhere, {FAMILY_NAMES[plan.model.family].links[0]} say."
+            )
+        return {name: w[where] for name, where in self.places.items() if where.stop <= of_mean}
 
     def _inside(self, known: dict[str, Any]) -> dict[str, Array]:
         """Return starts of coefficients with bounds: within what data, or prior, tell from zero."""
@@ -230,48 +255,3 @@ def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     return Problem(
         plan, neuron, design, natural, replace(natural, registry=unconstrained(theta, priors))
     )
-
-
-def _eta_of_mean(
-    family: Family,
-    y: Array,
-    phi: tuple[Any, ...],
-    trials: Array | None,
-    offset: Array | None = None,
-) -> float:
-    """Return the intercept whose mean is that of y, or the last that still moves the mean.
-
-    The offset is added to it, that of so many rows, evenly spaced, as tell the mean.
-    """
-    average = float(y.mean())
-    tries = None if trials is None else np.float64(trials.mean())
-    domain = family.domain
-    some = np.zeros(1) if offset is None else offset[:: max(1, len(offset) // ENOUGH)]
-    centre = float(some.mean()) if offset is None else domain.nearest(offset)
-    apart = some - centre
-    # Of a link whose means fall as eta grows, both sides change their sign.
-    sign = -1.0 if _mean_falls(family, phi, tries) else 1.0
-
-    def excess(u: float) -> float:
-        with np.errstate(over="ignore"):
-            mean = family.mean((domain.place(u) + apart)[None], phi, tries).mean()
-        return sign * (float(mean) - average)
-
-    edges = []
-    for edge, side in ((-1.0, 1.0), (1.0, -1.0)):
-        little = 1e-3 * abs(excess(edge))
-        while side * excess(edge) > 0:
-            if abs(excess(2 * edge) - excess(edge)) < little:
-                return domain.place(edge) - centre
-            edge *= 2
-        edges.append(edge)
-    # Means that overflow, as offsets may make them, leave only their sign to go by.
-    root = brentq if np.isfinite([excess(edge) for edge in edges]).all() else bisect
-    return domain.place(float(root(excess, *edges, xtol=1e-3, rtol=1e-6))) - centre
-
-
-def _mean_falls(family: Family, phi: tuple[Any, ...], trials: Any) -> bool:
-    """Say whether means fall as eta grows."""
-    domain = family.domain
-    low, high = (family.mean(np.array([[domain.place(u)]]), phi, trials) for u in (-1.0, 1.0))
-    return float(low[0]) > float(high[0])

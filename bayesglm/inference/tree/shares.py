@@ -36,7 +36,7 @@ def variance_shares(model: GLM, group: xr.Dataset) -> dict[str, xr.DataArray]:
 
 def _residual_variance(model: GLM, group: xr.Dataset) -> xr.DataArray | float | None:
     family, link = FAMILY_NAMES[model.family], LINK_NAMES[model.link_name]
-    if family.has_unit and link.keeps_unit and family.dispersions == ("sigma",):
+    if family.has_unit and link.power == 1.0 and family.dispersions == ("sigma",):
         if "sigma" in group:
             return group["sigma"] ** 2
         fixed = model.dispersion_of("sigma")

@@ -63,6 +63,8 @@ def _tan_half(eta: Tensor) -> Tensor:
 MEANS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda eta: eta,
     "log": _exp,
+    "sqrt": lambda eta: eta * eta,
+    "inverse": lambda eta: 1.0 / eta,
     "softplus": _softplus,
     "logit": _logit,
     "probit": _probit,

@@ -102,7 +102,8 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in every))
         if channels is not None:
             eta = _with_reference(model, eta)
-        link = MEANS[model.link_name]
+        weights = None if model.weights is None else _row_data(problems, "weights")
+        link, eta = MEANS[model.link_name], _in_domain(problems, eta, weights)
         if FAMILY_NAMES[model.family].counts_levels:
             # A dim of all levels, beside that of coefficients, which the reference may lack.
             dims = (*dims, f"{model.response}_counted")
@@ -111,13 +112,26 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         trials = _row_data(problems, "trials") if model.trials else observed.sum(axis=-1)
         stated = LIKELIHOODS[model.family](link, eta, phi, trials)
         variable = likelihood(problems, stated, observed, dims)
-        if model.weights is not None:
-            weights = _row_data(problems, "weights")
+        if weights is not None:
             # The likelihood counts every row once; the rest of its weight is added here.
             extra = pm.logp(variable, observed)
             extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
             pm.Potential(f"{model.response}_weights", extra.sum())
     return made
+
+
+def _in_domain(problems: list[Problem], eta: Tensor, weights: Tensor | None) -> Tensor:
+    """Return eta where the link is defined, and a number inside where the density is made zero."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    model, domain = problems[0].plan.model, problems[0].natural.family.domain
+    if domain.is_real_line:
+        return eta
+    holds = pt.and_(pt.gt(eta, domain.low), pt.lt(eta, domain.high))
+    outside = pt.invert(holds) if weights is None else pt.and_(pt.invert(holds), weights > 0.0)
+    pm.Potential(f"{model.response}_domain", pt.switch(outside, -np.inf, 0.0).sum())
+    return pt.switch(holds, eta, domain.inside)
 
 
 def _predicted(

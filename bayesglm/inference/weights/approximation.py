@@ -38,7 +38,8 @@ def laplace_draws(
 ) -> list[Draws | ConvergenceError]:
     """Return corrected draws for every neuron, each from a random stream of its own.
 
-    Where scales are learned and nested Laplace finds nothing to stand on, why that is.
+    Where scales are learned and nested Laplace finds nothing to stand on, or a link has ends at
+    which the density may be highest, why that is.
     """
     streams = np.random.default_rng(seed).spawn(len(problems))
     made: list[Draws | ConvergenceError] = []
@@ -48,7 +49,7 @@ def laplace_draws(
             try:
                 around = _approximation(problem)
             except ConvergenceError as error:
-                if not lacks_joint_mode(problem):
+                if problem.natural.family.domain.is_real_line and not lacks_joint_mode(problem):
                     raise
                 check_identified(problem)
                 made.append(error)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.counts import counted, is_count, pushed_to_the_ends
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.peaks import peak
 from bayesglm.numerics.families.record import (
     Array,
@@ -130,6 +131,7 @@ def _family(link: str) -> Family:
         mean,
         name="beta_binomial",
         link=link,
+        domain=functions.domain,
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, link=functions),
@@ -138,7 +140,8 @@ def _family(link: str) -> Family:
         valid=_valid,
         support="integers from 0 to trials",
         dispersions=(KAPPA,),
-        push=pushed_to_the_ends,
+        log_concave=link == "identity",
+        push=up_to_the_ends(pushed_to_the_ends, functions.domain),
     )
 
 

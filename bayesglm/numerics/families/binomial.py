@@ -12,6 +12,7 @@ from scipy.special import betainc, xlogy
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.changes import LOGIT, weighted
 from bayesglm.numerics.families.counts import LARGE_COUNT, counted, pushed_to_the_ends
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.record import (
     Array,
     Derivatives,
@@ -144,7 +145,7 @@ def _family(name: str, link: str) -> Family:
         valid=_valid,
         support="integers from 0 to trials" if FAMILY_NAMES[name].needs_trials else "0 or 1",
         log_concave=functions.log_concave,
-        push=pushed_to_the_ends,
+        push=up_to_the_ends(pushed_to_the_ends, functions.domain),
         fused=_logit_fused if link == "logit" else None,
         changes=LOGIT if link == "logit" else None,
     )

@@ -19,6 +19,7 @@ from bayesglm.numerics.families.counts import (
     draw_counts,
     is_count,
 )
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
 from bayesglm.numerics.families.record import (
     Array,
@@ -155,12 +156,13 @@ PSI = share_of_counts(lambda y: float(np.mean(y > 0.0)))
 
 
 def _family(link: str) -> Family:
-    mean = MEANS[link]
+    mean, log_mean = MEANS[link], LOG_MEANS[link]
     return of_one_channel(
-        partial(_kernel, mean=mean, log_mean=LOG_MEANS[link]),
+        partial(_kernel, mean=mean, log_mean=log_mean),
         lambda eta, phi, trials: phi[0] * (1.0 + excess(mean.value(eta))),
         name="hurdle_poisson",
         link=link,
+        domain=log_mean.domain,
         constant=constant_of_counts,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
@@ -170,7 +172,7 @@ def _family(link: str) -> Family:
         support="non-negative integers",
         dispersions=(PSI,),
         log_concave=True,
-        push=_pushed_down,
+        push=up_to_the_ends(_pushed_down, log_mean.domain),
     )
 
 

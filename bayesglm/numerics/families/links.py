@@ -28,6 +28,23 @@ class Domain(NamedTuple):
         """Whether every finite eta lies in it."""
         return self.low == -np.inf and self.high == np.inf
 
+    @property
+    def words(self) -> str:
+        """Say where it lies.
+
+        >>> POSITIVE.words
+        'above 0'
+        """
+        if self.is_real_line:
+            return "anywhere"
+        if self.high == np.inf:
+            return f"above {self.low:g}"
+        return (
+            f"below {self.high:g}"
+            if self.low == -np.inf
+            else f"between {self.low:g} and {self.high:g}"
+        )
+
     def holds(self, eta: Array) -> NDArray[np.bool_]:
         """Say which linear predictors lie in it.
 

@@ -16,6 +16,7 @@ from bayesglm.numerics.families.counts import (
     is_count,
     pushed_down,
 )
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
 from bayesglm.numerics.families.record import (
     Array,
@@ -169,7 +170,7 @@ ALPHA = Dispersion(
 
 
 def _family(link: str) -> Family:
-    mean = MEANS[link]
+    mean, log_mean = MEANS[link], LOG_MEANS[link]
 
     def draw(rng: np.random.Generator, eta: Array, phi: Sequence, trials: None) -> Array:
         return draw_mixed(rng, mean.value(eta), phi[0])
@@ -178,10 +179,11 @@ def _family(link: str) -> Family:
         return share_below(y, mean.value(eta), phi[0], above)
 
     return of_one_channel(
-        partial(_kernel, mean=mean, log_mean=LOG_MEANS[link], is_log=link == "log"),
+        partial(_kernel, mean=mean, log_mean=log_mean, is_log=link == "log"),
         lambda eta, phi, trials: mean.value(eta),
         name="negative_binomial",
         link=link,
+        domain=log_mean.domain,
         constant=constant_of_counts,
         saturated=_saturated,
         draw=draw,
@@ -191,7 +193,7 @@ def _family(link: str) -> Family:
         support="non-negative integers",
         dispersions=(ALPHA,),
         log_concave=link == "log",
-        push=pushed_down,
+        push=up_to_the_ends(pushed_down, log_mean.domain),
     )
 
 

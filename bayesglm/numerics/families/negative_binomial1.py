@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from bayesglm.numerics.families.counts import constant_of_counts, is_count, pushed_down
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
 from bayesglm.numerics.families.negative_binomial import draw_mixed, large_counts, share_below
 from bayesglm.numerics.families.peaks import peak
@@ -79,7 +80,7 @@ PHI = Dispersion(
 
 
 def _family(link: str) -> Family:
-    mean = MEANS[link]
+    mean, log_mean = MEANS[link], LOG_MEANS[link]
 
     def draw(rng: np.random.Generator, eta: Array, phi: Sequence, trials: None) -> Array:
         mu = np.maximum(mean.value(eta), 1e-300)
@@ -90,10 +91,11 @@ def _family(link: str) -> Family:
         return share_below(y, mu, mu / phi[0], above)
 
     return of_one_channel(
-        partial(_kernel, mean=mean, log_mean=LOG_MEANS[link]),
+        partial(_kernel, mean=mean, log_mean=log_mean),
         lambda eta, phi, trials: mean.value(eta),
         name="negative_binomial1",
         link=link,
+        domain=log_mean.domain,
         constant=constant_of_counts,
         saturated=_saturated,
         draw=draw,
@@ -102,7 +104,8 @@ def _family(link: str) -> Family:
         valid=_valid,
         support="non-negative integers",
         dispersions=(PHI,),
-        push=pushed_down,
+        log_concave=link == "identity",
+        push=up_to_the_ends(pushed_down, log_mean.domain),
     )
 
 

@@ -17,6 +17,7 @@ from bayesglm.numerics.families.counts import (
     is_count,
     pushed_down,
 )
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.links import LOG_MEANS, MEANS, Curve
 from bayesglm.numerics.families.record import (
     Array,
@@ -82,12 +83,13 @@ def _cdf(y: Array, eta: Array, phi: Sequence, trials: None, *, mean: Curve, abov
 
 
 def _family(link: str) -> Family:
-    mean = MEANS[link]
+    mean, log_mean = MEANS[link], LOG_MEANS[link]
     return of_one_channel(
-        partial(_kernel, mean=mean, log_mean=LOG_MEANS[link]),
+        partial(_kernel, mean=mean, log_mean=log_mean),
         lambda eta, phi, trials: mean.value(eta),
         name="poisson",
         link=link,
+        domain=log_mean.domain,
         constant=constant_of_counts,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
@@ -96,7 +98,7 @@ def _family(link: str) -> Family:
         valid=_valid,
         support="non-negative integers",
         log_concave=True,
-        push=pushed_down,
+        push=up_to_the_ends(pushed_down, log_mean.domain),
         fused=_log_fused if link == "log" else None,
         changes=LOG if link == "log" else None,
     )

@@ -233,9 +233,9 @@ def of_one_channel(
     draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
     fused = others.pop("fused", None)
     if "tails" in others:
-        others["tails"] = _over_channels(within(others["tails"], domain))
+        others["tails"] = within(_over_channels(others["tails"]), domain)
     return Family(
-        kernel=_over_channels(within(kernel, domain)),
+        kernel=within(_over_channels(kernel), domain),
         mean=of_mean,
         draw=lambda rng, eta, phi, trials: draw(rng, eta[0], phi, trials),
         cdf=of_response(cdf),

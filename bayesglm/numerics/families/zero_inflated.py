@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 
+from bayesglm.numerics.families.domains import within
 from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Array, Derivatives, Family
@@ -117,7 +118,7 @@ def _inflated(base: Family) -> Family:
     return replace(
         base,
         name=f"zero_inflated_{base.name}",
-        kernel=partial(_kernel, base=base),
+        kernel=within(partial(_kernel, base=base), base.domain),
         saturated=partial(_saturated, base=base),
         mean=lambda eta, phi, trials: phi[0] * base.mean(eta, phi[1:], trials),
         draw=partial(_draw, base=base),

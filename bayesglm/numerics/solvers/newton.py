@@ -204,7 +204,8 @@ def _ascend(problem: _Problem, x0: Array, max_iter: int, enough: float) -> Solut
         if plateau >= _PLATEAU_ITERATIONS or n_iter == max_iter:
             raise _no_convergence(state, moved, plateau, model.resolved)
         now = problem.evaluate(target)
-        full_step = settled or _rises(problem, state, target, now.value, 1.0)
+        full_step = settled and np.isfinite(now.value)
+        full_step = full_step or _rises(problem, state, target, now.value, 1.0)
         if full_step:
             x = target
         else:
