@@ -97,7 +97,7 @@ def _refuse_dependent(problem: Problem) -> None:
 def _refuse_free_beside_all(problem: Problem) -> None:
     """Raise ModelError where every level has coefficients that no prior holds: only they tell."""
     family, model = problem.natural.family, problem.plan.model
-    if len(family.channels) < max(family.n_levels, 2):
+    if not family.shares_columns or len(family.channels) < family.n_levels:
         return
     starts = {place.start: name for name, place in problem.places.items()}
     free = [starts[part.where.start] for part in problem.natural.coefficients if _is_free(part)]
