@@ -58,8 +58,9 @@ class GLM:
     response : str
         The variable of the data to explain.
     terms : term, str, or sequence of them
-        `Linear`, `Lagged`, `History`, `Group`, `Category`, `Interaction`; a bare string is
-        ``Linear(name)``, or ``Category(name)`` where that variable holds words or categories.
+        `Linear`, `Lagged`, `History`, `Group`, `Category`, `Interaction`, `Spline`, `Basis`; a bare
+        string is ``Linear(name)``, or ``Category(name)`` where that variable holds words or
+        categories.
     family : str
         gaussian, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
         zero_inflated_poisson, zero_inflated_negative_binomial, hurdle_poisson, beta_binomial;
@@ -68,8 +69,8 @@ class GLM:
     link : str, optional
         The family's default by default; an unknown one is answered with those that it takes.
     prior : prior, optional
-        Prior of terms that have none of their own (`Group` apart). Without either, a weakly
-        informative Normal scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian
+        Prior of terms that have none of their own (`Group` and `Spline` apart). Without either, a
+        weakly informative Normal scaled by the data (2.5 sd(y)/sd(x) on the scale of a gaussian
         response, 2.5/sd(x) elsewhere: rstanarm's and Bambi's rule), resolved once at the first
         fit and stored.
     intercept : prior or None

@@ -134,6 +134,14 @@ def test_a_row_twice_is_a_row_of_weight_two():
     np.testing.assert_allclose(stored(bg.Spline("x"), doubled).constants, term.constants)
 
 
+def test_columns_keep_their_digits_far_from_zero():
+    far = {"x": 2.0**30 + X, "y": DATA["y"]}  # of digits down to 2**-22, 2.4e-7
+    near = {"x": far["x"] - 2.0**30, "y": DATA["y"]}
+    np.testing.assert_allclose(
+        columns(bg.Spline("x"), far), columns(bg.Spline("x"), near), atol=1e-6
+    )
+
+
 def test_neurons_with_predictors_of_their_own_share_knots():
     rng = np.random.default_rng(0)
     stimulus = rng.normal(size=(60, 3)) * [1.0, 2.0, 3.0]

@@ -72,7 +72,6 @@ def _settled(term: Spline, values: Array) -> Spline:
     if not term.cyclic:
         away = inside - constants[0]
         slopes[1:] = away @ columns[:, 1:] / (away @ away)
-        constants[1:] -= slopes[1:] * constants[0]
     return replace(term, constants=(tuple(constants.tolist()), tuple(slopes.tolist())))
 
 
@@ -94,4 +93,5 @@ def _functions(term: Spline) -> Functions:
         return periodic(knots, bounds, degree, made_of - constants)
     places = greville(clamped_knots(knots, bounds, degree), degree)
     made_of = np.column_stack([places, bends(places)])
-    return clamped(knots, bounds, degree, made_of - constants - places[:, None] * slopes)
+    line = places - constants[0]
+    return clamped(knots, bounds, degree, made_of - constants - line[:, None] * slopes)

@@ -67,7 +67,8 @@ class Spline:
     knots : sequence of float, optional
         Inner knots; by default quantiles of the predictor's distinct values.
     constants : pair of sequences of float, optional
-        What the first fit takes from each column, for the stored model: a constant, and a slope.
+        What the first fit takes from each column, for the stored model: its mean, and its slope
+        around that of the predictor.
 
     Raises
     ------
