@@ -105,10 +105,12 @@ def _shifted(signal: Array, lags: range) -> Laid:
 
 
 def _group(term: Any, data: Mapping[str, Any], response: str) -> Laid:
-    labels = np.asarray(data[term.factor]).tolist()
+    each = [np.asarray(data[one]).tolist() for one in term.factors]
+    labels = each[0] if len(each) == 1 else [f"{a}:{b}" for a, b in zip(*each, strict=True)]
     levels = sorted(set(labels)) if term.levels is None else term.levels
     member = np.array([[label == level for level in levels] for label in labels], dtype=float)
-    effects = [np.ones(len(labels)), *(np.asarray(data[name], float) for name in term.slopes)]
+    ones = [np.ones(len(labels))] if term.intercept else []
+    effects = [*ones, *(np.asarray(data[name], float) for name in term.slopes)]
     return all_seen(np.hstack([member * one[:, None] for one in effects]))
 
 
@@ -260,6 +262,7 @@ EXAMPLES: dict[str, Example] = {
             bg.Group("code"),
             bg.Group("who", slopes=("x", "z"), name="b"),
             bg.Group("who", slopes="x", levels=["lena", "nobody", "Zoé", "ivan"]),
+            bg.Group(("who", "code"), slopes="x", intercept=False),
         ),
         _group,
         "code",

@@ -19,6 +19,7 @@ from bayesglm.design.variables import (
 from bayesglm.errors import DataError
 
 Array = np.ndarray
+CROSS = ":"  # between the labels of factors that make levels together
 
 
 def factor(readings: Readings, name: str, in_own_order: bool = False) -> tuple[Array, Array]:
@@ -33,6 +34,29 @@ def factor(readings: Readings, name: str, in_own_order: bool = False) -> tuple[A
             f"{readings.dim!r}."
         )
     return coded_labels(variable, "factor", readings.dataset, in_own_order)
+
+
+def crossed(readings: Readings, names: Sequence[str]) -> tuple[Array, Array]:
+    """Return the levels that several factors make together, as words ``a:b``, and the codes.
+
+    Raises DataError where two levels would be the same words.
+    """
+    each = [factor(readings, name) for name in names]
+    sizes = [len(labels) for labels, _ in each]
+    cells, codes = np.unique(
+        np.ravel_multi_index([one for _, one in each], sizes), return_inverse=True
+    )
+    places = np.unravel_index(cells, sizes)
+    parts = [labels[place].astype(str) for (labels, _), place in zip(each, places, strict=True)]
+    words = np.array([CROSS.join(one) for one in zip(*parts, strict=True)])
+    levels, order = np.unique(words, return_inverse=True)
+    if len(levels) < len(words):
+        twice = str(levels[np.bincount(order) > 1][0])
+        raise DataError(
+            f"two levels of {CROSS.join(names)!r} would both be called {twice!r}; leave {CROSS!r} "
+            "out of their labels."
+        )
+    return levels, order[codes]
 
 
 def with_plain_categories(dataset: xr.Dataset) -> xr.Dataset:

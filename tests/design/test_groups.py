@@ -364,3 +364,56 @@ def test_a_label_outside_the_said_levels():
         settled(bg.Group("g", name="k", levels=["delta", "Beta", "a b"]), WORDS)
     with pytest.raises(bg.DataError, match="has '0' at obs="):
         settled(bg.Group("g", levels=[0, 1, 2, 3]), CODES.astype(str))
+
+
+def test_factors_that_make_levels_together(data):
+    frame = pd.DataFrame({"site": ["b", "a", "b", "a", "c"] * 8, "year": [1, 1, 2, 1, 2] * 8})
+    frame["y"], frame["x"] = np.arange(40.0) % 7, np.linspace(-1, 1, 40)
+    both = bg.fit_map(bg.GLM("y", bg.Group(("site", "year"), prior=bg.Normal(1.0))), frame)
+    joined = frame.assign(cell=frame.site + ":" + frame.year.astype(str))
+    alone = bg.fit_map(bg.GLM("y", bg.Group("cell", prior=bg.Normal(1.0))), joined)
+    assert both["map"]["site:year_level"].values.tolist() == ["a:1", "b:1", "b:2", "c:2"]
+    np.testing.assert_allclose(both["map"]["site:year"], alone["map"]["cell"], atol=1e-10)
+    np.testing.assert_allclose(
+        bg.predict(both, frame.iloc[[2, 0]])["y"], bg.predict(both)["y"][[2, 0]]
+    )
+    with pytest.raises(bg.DataError, match=r"'a:2' in 'site:year', a level that the fit has not"):
+        bg.predict(both, frame.iloc[[1]].assign(year=2))
+
+
+def test_levels_that_would_be_the_same_words():
+    frame = pd.DataFrame({"a": ["x:y", "x", "x"], "b": ["z", "y:z", "z"], "y": [1.0, 2.0, 3.0]})
+    with pytest.raises(bg.DataError, match=r"levels of 'a:b' would both be called 'x:y:z'"):
+        bg.fit_map(bg.GLM("y", bg.Group(("a", "b"), prior=bg.Normal(1.0))), frame)
+
+
+def test_slopes_that_vary_without_intercepts():
+    frame = pd.DataFrame({"g": [0, 1, 2, 0, 1, 2] * 5, "x": np.linspace(-1, 2, 30)})
+    frame["y"] = np.arange(30.0) % 4
+    model = bg.GLM("y", bg.Group("g", slopes="x", intercept=False, prior=bg.Normal(2.0)))
+    best = bg.fit_map(model, frame)
+    columns = {f"x{k}": frame.x * (frame.g == k) for k in range(3)}
+    plain = bg.fit_map(
+        bg.GLM("y", bg.Linear(tuple(columns), name="w", prior=bg.Normal(2.0))),
+        frame.assign(**columns),
+    )
+    assert best["map"]["g"].dims == ("g_effect", "g_level")
+    np.testing.assert_allclose(best["map"]["g"].values[0], plain["map"]["w"], atol=1e-8)
+    assert "g.x[g[i]]·x[i]" in str(model)
+    learned = bg.fit(bg.GLM("y", bg.Group("g", slopes="x", intercept=False)), frame)
+    assert "sd of x by g" in bg.summary(learned).index
+
+
+@pytest.mark.parametrize(
+    ("factor", "options", "message"),
+    [
+        (("a",), {}, "needs different factors, two or more"),
+        (("a", "a"), {}, "needs different factors, two or more"),
+        (("a", "b"), {"slopes": "b"}, "names a variable twice"),
+        ("a", {"intercept": False}, "varies nothing; name slopes"),
+        ("a", {"intercept": 0, "slopes": "x"}, "intercept must be True or False, got 0"),
+    ],
+)
+def test_what_is_no_group(factor, options, message):
+    with pytest.raises(bg.ModelError, match=message):
+        bg.Group(factor, **options)

@@ -137,7 +137,7 @@ def test_a_mistaken_unit_is_no_array_of_a_billion(term):
         (lambda: bg.Lagged("x", lags=2, prior=bg.HalfStudentT(1.0)), "'x': prior must be one of"),
         (lambda: bg.History(lags=2, prior=bg.Normal), "'history': prior must be one of"),
         (lambda: bg.Group(""), "Group factor must be a non-empty string"),
-        (lambda: bg.Group(("a", "b")), "Group factor must be"),
+        (lambda: bg.Group(("a", 3)), "Group factor must be"),
         (lambda: bg.Group("g", name=3), "Group name must be"),
         (lambda: bg.Group("g", slopes=None), "Group slopes must be names of variables, got None"),
         (lambda: bg.Group("g", slopes=3), "Group slopes must be names of variables, got 3"),

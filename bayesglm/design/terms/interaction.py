@@ -135,8 +135,9 @@ def _factors(parts: Iterable[Any]) -> list[str]:
 
 
 def _numbers(parts: Iterable[Any]) -> frozenset[Any]:
+    """Return what is multiplied beside categories, whatever its coefficients are called."""
     others = (part for part in parts if not isinstance(part, Category))
-    return frozenset(replace(part, name=None, prior=None) for part in others)
+    return frozenset(replace(part, name="any", prior=None) for part in others)
 
 
 def _subsets(names: Sequence[str], among: Sequence[str]) -> list[frozenset[str]]:

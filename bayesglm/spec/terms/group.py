@@ -34,15 +34,15 @@ class Group:
 
     Parameters
     ----------
-    factor : str
+    factor : str or tuple of str
         A variable (or the coordinate ``"trial"``) with one label per sample: words or whole
-        numbers.
+        numbers. Several make levels together, ``(1 | site:year)``, whose labels are ``a:b``.
     slopes : str or tuple of str
         Variables over the samples whose slopes vary too.
     correlated : bool
         Whether the effects of a level are correlated; only False is available.
     name : str, optional
-        Name of the coefficients; the factor's own by default.
+        Name of the coefficients; the factor's own by default, of several with colons between.
     prior : prior, optional
         By default ``Normal(HalfNormal(2.5 sd(y)/sd(x)))`` on the scale of a gaussian response,
         2.5/sd(x) elsewhere, with sd(x) = 1 for intercepts; not the model's ``prior``.
@@ -50,6 +50,8 @@ class Group:
         Labels of the levels, in the order of the coefficients; levels without data may be among
         them. By default the sorted labels of the data at the first fit, which the stored model
         keeps for all other data.
+    intercept : bool
+        Whether intercepts vary; without them it is ``(0 + x | factor)``.
 
     Raises
     ------
@@ -66,12 +68,13 @@ class Group:
     Group('session', prior=Normal(Exponential(0.5)))
     """
 
-    factor: str
+    factor: str | tuple[str, ...]
     slopes: str | tuple[str, ...] = ()  # kept as a tuple
     correlated: bool = False
     name: str | None = None
     prior: CoefficientPrior | None = None
     levels: Levels = None
+    intercept: bool = True
 
     own_dims: ClassVar[tuple[str, ...]] = ("level", "effect")
     is_lagged: ClassVar = False
@@ -84,7 +87,17 @@ class Group:
     )
 
     def __post_init__(self) -> None:
-        check_name("Group factor", self.factor)
+        if isinstance(self.factor, list):
+            put(self, factor=tuple(self.factor))
+        for one in self.factors:
+            check_name("Group factor", one)
+        if isinstance(self.factor, tuple):
+            put(self, factor=tuple(map(str, self.factor)))
+            if len(set(self.factor)) < max(2, len(self.factor)):
+                raise ModelError(
+                    f"Group({self.factor!r}) needs different factors, two or more; write "
+                    "Group('g') for one."
+                )
         slopes: Any = (self.slopes,) if isinstance(self.slopes, str) else self.slopes
         if not isinstance(slopes, Iterable) or is_unordered(slopes):
             raise ModelError(
@@ -95,8 +108,15 @@ class Group:
         for one in slopes:
             check_name("Group slope", one)
         put(self, slopes=tuple(map(str, slopes)))
-        if len(set(self.slopes)) < len(slopes) or self.factor in slopes:
+        if len(set(self.slopes)) < len(slopes) or set(self.factors) & set(self.slopes):
             raise ModelError(f"Group({self.factor!r}, slopes={slopes!r}) names a variable twice.")
+        if not isinstance(self.intercept, bool):
+            raise ModelError(f"Group intercept must be True or False, got {shown(self.intercept)}.")
+        if not self.intercept and not slopes:
+            raise ModelError(
+                f"Group({self.factor!r}, intercept=False) varies nothing; name slopes, or leave "
+                "intercept out."
+            )
         if "intercept" in self.slopes:
             raise ModelError(
                 f"Group({self.factor!r}): the slope 'intercept' is named as the varying intercepts "
@@ -120,17 +140,22 @@ class Group:
     @property
     def label(self) -> str:
         """Name of the coefficients."""
-        return self.name or self.factor
+        return self.name or ":".join(self.factors)
+
+    @property
+    def factors(self) -> tuple[Any, ...]:
+        """The factors whose labels make its levels."""
+        return self.factor if isinstance(self.factor, tuple) else (self.factor,)
 
     @property
     def roles(self) -> dict[str, str]:
         """What each variable is that the term reads."""
-        return {self.factor: FACTOR, **dict.fromkeys(self.slopes, SLOPE)}
+        return {**dict.fromkeys(self.factors, FACTOR), **dict.fromkeys(self.slopes, SLOPE)}
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Variables of the data that the term reads."""
-        return (self.factor, *self.slopes)
+        return (*self.factors, *self.slopes)
 
     def default_prior(self, scale: Number) -> Normal:
         """Return a normal prior whose scale is learned, of each effect."""
@@ -138,9 +163,9 @@ class Group:
 
     def summand(self, response: str, index: str) -> str:
         """Write the effects of the sample's level."""
-        level = f"[{self.factor}{index}]"
+        level = f"[{':'.join(f'{one}{index}' for one in self.factors)}]"
         slopes = [f"{self.label}.{slope}{level}·{slope}{index}" for slope in self.slopes]
-        return " + ".join([f"{self.label}{level}", *slopes])
+        return " + ".join([*([f"{self.label}{level}"] if self.intercept else []), *slopes])
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Group, ...]:
