@@ -17,7 +17,8 @@ from bayesglm.spec.dispersions import (
     with_terms,
 )
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.hints import an, call_of, is_among, meant, prior_hint, shown, verb_hint
+from bayesglm.spec.hints import an, call_of, prior_hint, shown, verb_hint
+from bayesglm.spec.likelihood import check_likelihood
 from bayesglm.spec.names import CARRIED, fault_of, first_repeat
 from bayesglm.spec.noun import noun, put, put_plain_strings
 from bayesglm.spec.priors import (
@@ -159,7 +160,7 @@ class GLM:
         put_plain_strings(self)
         _check_no_formula(self)
         put(self, terms=as_terms(self.terms))
-        _check_likelihood(self)
+        check_likelihood(self)
         check_labels(self)
         check_seen(self)
         _check_priors(self)
@@ -267,28 +268,6 @@ def _check_no_formula(model: GLM) -> None:
             f"response {model.response!r} is a formula, and GLM takes names; write "
             f"{call_of(model.response)}."
         )
-
-
-def _check_likelihood(model: GLM) -> None:
-    if not is_among(model.family, FAMILY_NAMES):
-        raise ModelError(
-            f"unknown family {shown(model.family)}; the families are {', '.join(FAMILY_NAMES)}."
-            + (
-                meant("family", model.family, {name: of.also for name, of in FAMILY_NAMES.items()})
-                or " One of your own is made known by register_family first."
-            )
-        )
-    family = FAMILY_NAMES[model.family]
-    if model.link is not None and not is_among(model.link, family.links):
-        raise ModelError(
-            f"family {model.family!r} does not go with link {shown(model.link)}; it allows "
-            f"{', '.join(family.links)}."
-            + meant("link", model.link, {link: LINK_NAMES[link].also for link in family.links})
-        )
-    if model.link == family.links[0]:
-        put(model, link=None)
-    if not is_among(model.edges, ("drop", "zero")):
-        raise ModelError(f"edges must be 'drop' or 'zero', got {shown(model.edges)}.")
 
 
 def _check_priors(model: GLM) -> None:

@@ -248,6 +248,14 @@ def test_a_file_of_a_family_that_is_not_registered_says_so(tmp_path):
     assert "One of your own is made known by register_family first." in done.stderr
 
 
+def test_a_model_under_a_link_that_is_not_registered_says_so():
+    text = '{"type": "GLM", "response": "y", "terms": ["x"], "family": "gamma", "link": "of_mine"}'
+    with pytest.raises(bg.ModelError, match=r"link 'of_mine'.*made known by register_link first"):
+        bg.GLM.from_json(text)
+    with pytest.raises(bg.ModelError, match=r"does not go with link 'logit'; it allows [\w, ]+\.$"):
+        bg.GLM("y", "x", family="gamma", link="logit")
+
+
 def test_the_default_prior_may_be_scaled_by_the_data():
     def normal(y, mu, sigma):
         return -0.5 * ((y - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
