@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.report import report
     from bayesglm.show.tuning import plot_tuning
+    from bayesglm.spec.formula.reading import formula
     from bayesglm.spec.model import GLM
     from bayesglm.spec.own import OwnDispersion, OwnFamily, OwnLink
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "GLM": "spec.model",
+    "formula": "spec.formula.reading",
     "Linear": "spec.terms.linear",
     "Lagged": "spec.terms.lagged",
     "History": "spec.terms.history",
@@ -169,6 +171,7 @@ __all__ = [
     "fit_laplace",
     "fit_map",
     "fit_mcmc",
+    "formula",
     "group_lasso",
     "kernels",
     "kfold",

@@ -38,18 +38,13 @@ FIELDS_ELSEWHERE |= {
 }
 
 
-def call_of(formula: str) -> str:
-    """Write the call of GLM that a formula, or the name of a response, is meant to be.
+def call_of(said: str) -> str:
+    """Write the call that a formula, or the name of a response, is meant to be.
 
-    >>> call_of("y ~ 0 + x + z")
-    "GLM('y', ['x', 'z'], intercept=None)"
+    >>> call_of("y ~ x + z"), call_of("y")
+    ("formula('y ~ x + z')", "GLM('y', ['x'])")
     """
-    response, _, right = formula.partition("~")
-    parts = [part.strip() for part in right.replace("-", "+-").split("+")]
-    names = [part for part in parts if part not in ("", "0", "1", "-1")]
-    terms = names if names and all(name.isidentifier() for name in names) else ["x"]
-    intercept = ", intercept=None" if {"0", "-1"} & set(parts) else ""
-    return f"GLM({response.strip() or 'y'!r}, {terms!r}{intercept})"
+    return f"formula({said!r})" if "~" in said else f"GLM({said.strip() or 'y'!r}, ['x'])"
 
 
 def prior_hint(given: object) -> str:
