@@ -265,7 +265,7 @@ class GLM:
 def _check_no_formula(model: GLM) -> None:
     if isinstance(model.response, str) and "~" in model.response:
         raise ModelError(
-            f"response {model.response!r} is a formula, and GLM takes names; write "
+            f"response {model.response!r} is a formula, and GLM takes names; write bayesglm."
             f"{call_of(model.response)}."
         )
 

@@ -18,7 +18,7 @@ def response_of(node: Node) -> tuple[str, dict[str, Any]]:
     """Return the name of the response, and the fields of a model that the left side says.
 
     >>> from bayesglm.spec.formula.syntax import parse
-    >>> response_of(parse("y | trials(n) + weights(w)"))
+    >>> response_of(parse("y | trials(n) + weights(w) ~ x").left)
     ('y', {'trials': 'n', 'weights': 'w'})
     """
     fields: dict[str, Any] = {}
