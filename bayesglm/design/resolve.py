@@ -119,8 +119,7 @@ def _carried_from_means(design: Design, numbers: dict[str, Any], terms: list[Any
     for term, block in zip(terms, predictors.of_mean, strict=False):
         if block.codes is not None:  # effects of levels lie around zero
             continue
-        values = np.asarray(block.signal)[predictors.rows]
-        means = np.average(values, axis=0, weights=weights)
+        means = np.average(block.signal[span(predictors.rows)], axis=0, weights=weights)
         sds = _sd_of_predictor(block, design)
         own = DEFAULT_SCALE / np.where(sds > 0.0, sds, np.inf)
         stated = vars(term.prior).get("scale")

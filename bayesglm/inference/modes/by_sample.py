@@ -17,7 +17,7 @@ from bayesglm.inference.modes.panel import (
     samples_of,
     starts_of,
 )
-from bayesglm.inference.modes.router import sample_size
+from bayesglm.inference.modes.router import gram_columns, sample_size
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import rough_curvatures
 from bayesglm.numerics.density.likelihood import block_rows
@@ -77,10 +77,11 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     each = members_of(small) if apart else [small]
     take_curvature(each, x)
     x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
-    take_curvature(each, x)
     run = block_rows(p, 1 if apart else k)
-    larger = samples_of(problems, objectives, max(n // 5, least), run)
-    x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
+    if n // 5 > least:
+        take_curvature(each, x)
+        larger = samples_of(problems, objectives, n // 5, run)
+        x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
     panels, start = [], 0
     for _, samples in each:
         stop = start + len(samples)
@@ -113,6 +114,6 @@ def _share(samples: Sequence[Objective], x: Array) -> float:
     It takes about as long as two passes over all rows; it is more where few rows make up most of
     the curvature, or that would lead the steps far astray.
     """
-    p, alone = samples[0].n_coefficients, len(samples) == 1
+    p, alone = gram_columns(samples[0]), len(samples) == 1
     told = samples[0].rowwise.evenness(x, samples[0].phi(x)) if alone else 1.0
     return min(1.0, (45.0 if alone else 10.0) / (p * max(told, 0.1)))

@@ -129,17 +129,23 @@ def _of_columns(problem: Problem, directions: Array, names: list[str]) -> tuple[
 
 
 def _flat_blocks(problem: Problem, directions: Array) -> Any:
-    """Return the rows' moves along each direction, block by block, afresh at each call."""
+    """Return the rows' moves along each direction, block by block, afresh at each call.
+
+    Of channels that share their columns those of the first.
+    """
     chosen = directions.argmax(axis=0)
     plain = np.count_nonzero(directions) == len(chosen) == directions.max(axis=0).sum()
-    counted = _counted(problem)
+    counted, sharing = _counted(problem), problem.design.predictors.sharing
+    lines = np.ascontiguousarray(directions.T)
 
     def blocks() -> Any:
         for rows in problem.design.source.ranges(4096):
-            if plain and len(chosen) > 8 and rows.sharing is None:
+            if sharing is not None:
+                every = rows.times(sharing.spread(lines)[:, 0]).T[None]
+            elif plain and len(chosen) > 8:
                 every = rows.X[None, :, chosen]
             else:
-                every = moves(rows, np.ascontiguousarray(directions.T)).swapaxes(1, 2)
+                every = moves(rows, lines).swapaxes(1, 2)
             every = every if counted is None else every[:, counted[rows.place]]
             yield every.reshape(-1, every.shape[-1])
 

@@ -104,6 +104,15 @@ def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
     )
 
 
+def gram_columns(objective: Objective) -> float:
+    """Return of how many columns a Gram matrix is as much work as the objective's curvature.
+
+    For each coefficient of its gradient, so that the two can be counted in passes.
+    """
+    work = work_of(objective, 1)
+    return work.n_coefficients * (1 + 1 / work.sharing) / 2
+
+
 def choose(work: Work) -> str:
     """Return the name of the way that is done first.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,9 @@ def _log_share(apart: Distribution, size: int) -> float:
     either = np.concatenate([-REACH[:0:-1], REACH])
     edges = np.unique(centre[:, None] + scale[:, None] * either)
     half = 0.5 * np.diff(edges)
-    nodes, weights = legendre.leggauss(NODES)
+    nodes, weights, to_node = _rule()
     x = edges[:-1, None] + half[:, None] * (1.0 + nodes)
-    to_node, log_total = _up_to_nodes(nodes, weights), 0.0
-    below: Array = np.ones_like(x)
+    log_total, below = 0.0, np.ones_like(x)
     for k in range(size):
         own = {key: value[k] for key, value in numbers.items()}
         mass = half[:, None] * np.exp(apart.prior.log_density(x, **own)) * below
@@ -100,15 +99,17 @@ def _log_share(apart: Distribution, size: int) -> float:
     return float(log_total)
 
 
-def _up_to_nodes(nodes: Array, weights: Array) -> Array:
-    """Return the matrix of integrals from -1 up to each node of a function's values at the nodes.
+@cache
+def _rule() -> tuple[Array, Array, Array]:
+    """Return nodes and weights, and what integrates from -1 up to each node.
 
-    Through the series of Legendre polynomials that has these values.
+    A matrix, through the series of Legendre polynomials that has a function's values at the nodes.
     """
+    nodes, weights = legendre.leggauss(NODES)
     degrees = np.arange(len(nodes))
     values = legendre.legvander(nodes, len(nodes))
     to_series = (degrees[:, None] + 0.5) * values[:, :-1].T * weights
     rising = np.empty((len(nodes), len(nodes)))
     rising[:, 0] = nodes + 1.0
     rising[:, 1:] = (values[:, 2:] - values[:, :-2]) / (2.0 * degrees[1:] + 1.0)
-    return rising @ to_series
+    return nodes, weights, rising @ to_series

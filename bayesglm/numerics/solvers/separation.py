@@ -21,6 +21,8 @@ type Blocks = Callable[[], Iterable[Array]]
 
 # Distance of a unit column from the span of the others, below which it counts as inside.
 _DEPENDENT = 1e-10
+# The same, above which squares of the columns, added up with rounding, tell it to many digits.
+_FAR_APART = 1e-3
 # Rise of a row's linear predictor along a direction, down to which rounding may have made it, and
 # from which on it is one. Rows are scaled to unit length and directions to a unit box.
 _NEVER_LOWERS = 1e-9
@@ -32,13 +34,13 @@ def dependent_columns(blocks: Blocks) -> list[int]:
 
     The columns are first scaled to unit length; a column counts as dependent if less than 1e-10 of
     it lies outside the span of the independent columns before it. The Gram matrix, whose rounding
-    would hide what lies below 1e-8, is never formed.
+    would hide what lies below 1e-8, only tells whether all of them lie far outside.
 
     >>> X = np.array([[1.0, 2.0, 1.0], [1.0, 2.0, 5.0], [1.0, 2.0, 7.0]])
     >>> dependent_columns(lambda: [X[:2], X[2:]])
     [1]
     """
-    return _dependent(_triangular_factor(blocks()))
+    return [] if _are_far_apart(blocks()) else _dependent(_triangular_factor(blocks()))
 
 
 def separating_direction(blocks: Blocks, push: Array) -> Array | None:
@@ -87,6 +89,22 @@ def separating_direction(blocks: Blocks, push: Array) -> Array | None:
         return None
     d = basis @ direction
     return np.where(np.abs(d) > _RAISES * reach * np.linalg.norm(direction), d, 0.0)
+
+
+def _are_far_apart(blocks: Iterable[Array]) -> bool:
+    """Say whether of each unit column much lies outside the span of those before it.
+
+    How much are the pivots of the Gram matrix's Cholesky factor.
+    """
+    gram = sum((block.T @ block for block in blocks), np.zeros(()))
+    size = np.sqrt(np.diagonal(gram))
+    if not (np.isfinite(size).all() and np.all(size > 0.0)):
+        return False
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(gram / size / size[:, None]))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.all(pivots > _FAR_APART))
 
 
 def _triangular_factor(blocks: Iterable[Array]) -> Array:

@@ -286,3 +286,13 @@ def test_near_dependence_beyond_the_gram_matrix_is_told_from_dependence():
 def test_a_column_far_from_zero_is_not_the_intercept():
     when = 1.7e9 + np.arange(1000.0)
     assert dependent_columns(blocks_of(np.column_stack((np.ones(1000), when)))) == []
+
+
+@pytest.mark.parametrize("away", [1.0, 1e-2, 1e-4, 1e-8, 1e-9])
+def test_columns_that_are_apart_by_however_little_are_told_from_dependent_ones(away):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(500, 3)) * [1.0, 1e30, 1e-30]
+    near = X[:, 0] + away * rng.normal(size=500)
+    blocks = np.column_stack([X, near, X[:, 1] * 3.0])
+    assert dependent_columns(lambda: np.array_split(blocks, 3)) == [4]
+    assert dependent_columns(lambda: np.array_split(blocks[:, :4], 3)) == []
