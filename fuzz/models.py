@@ -16,7 +16,7 @@ import bayesglm as bg
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 from fuzz.oracle import gap
-from tests.families import trials_of
+from tests.families import LOG_DENSITIES, OF_NUMBERS, trials_of
 from tests.priors import EXAMPLES, OF_COEFFICIENTS
 from tests.terms import OF_EVERY_KIND
 
@@ -50,7 +50,8 @@ class Outcome:
     model: str
 
 
-TRIED = ("gaussian", "bernoulli", "binomial", "poisson")  # families that models are drawn of
+# Families that models are drawn of: those whose density the oracle knows, of one linear predictor.
+TRIED = tuple(name for name in OF_NUMBERS if name in LOG_DENSITIES)
 FINE = ("right", "refused")
 
 
@@ -132,9 +133,9 @@ def _reals(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _responses(key: tuple[str, str]) -> Callable[[np.random.Generator, int], np.ndarray]:
-    """Return how responses of a family are drawn: the widest kind that it takes an example of."""
+    """Return how responses of a family are drawn: the widest kind of which it takes examples."""
     family, trials = FAMILIES[key], trials_of(key[0])
-    return next(kind for one, kind in KINDS if family.valid(np.array([one]), trials)[0])
+    return next(kind for some, kind in KINDS if family.valid(np.array(some), trials).all())
 
 
 def _ordinary(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -153,11 +154,37 @@ def _wild(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(-300, 30, n)
 
 
-KINDS = ((-0.5, _reals), (3.0, _counts), (1.0, _bits))  # each with an example, the widest first
+def _angles(rng: np.random.Generator, n: int) -> np.ndarray:
+    return np.clip(rng.vonmises(1.0, 10.0 ** rng.uniform(-2, 4), n), -np.pi, np.pi)
+
+
+def _positive(rng: np.random.Generator, n: int) -> np.ndarray:
+    shape, size = 10.0 ** rng.uniform(-1, 2), 10.0 ** rng.uniform(-9, 9)
+    return np.maximum(size * _pick(rng, 1.0, 1.0, rng.gamma(shape, size=n)), 1e-300) * np.ones(n)
+
+
+def _shares(rng: np.random.Generator, n: int) -> np.ndarray:
+    a, b = 10.0 ** rng.uniform(-1, 3, 2)
+    return np.clip(rng.beta(a, b, n), 1e-300, 1.0 - 2.0**-53)
+
+
+# Each with examples, the widest first.
+KINDS = (
+    ((-0.5, 40.0), _reals),
+    ((-0.5,), _angles),
+    ((0.25, 3.0), _positive),
+    ((3.0,), _counts),
+    ((0.25,), _shares),
+    ((1.0,), _bits),
+)
 
 
 def _coarse(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.integers(0, 2, n) * 1.0
+
+
+def _whole(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.integers(0, 6, n) * 1.0
 
 
 def _constant(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -177,7 +204,8 @@ def _term(rng: np.random.Generator, k: int, n: int, data: Data) -> Any:
     prior = _prior(rng) if rng.random() < 0.8 else None
     if OTHER_TERMS and rng.random() < 0.3:
         other = replace(_pick(rng, *OTHER_TERMS), name=f"other{k}", prior=prior)
-        data.update({one: _predictor(rng, n, data) for one in other.variables})
+        # Polynomials of numbers of any size have columns that are rounding alone, the oracle's too.
+        data.update({one: _pick(rng, _ordinary, _whole)(rng, n) for one in other.variables})
         return other
     kind = rng.integers(8)
     if kind < 3:
