@@ -38,6 +38,8 @@ QUICK, FEW = 0.01, 200
 WIDE = 3
 # Numbers of a design (8 bytes each) that Newton on the active coordinates holds at once: chosen.
 MOST_AT_ONCE = 5e7
+# Levels of a factor, from which on they are eliminated: chosen; a matrix of so many takes 8 MB.
+MANY_LEVELS = 1000
 # Coefficients of which a matrix (of 8 bytes times their square, 288 MB) is formed: chosen.
 MOST_KEPT = 6000
 
@@ -56,6 +58,7 @@ class Work(NamedTuple):
     n_channels: int = 1  # linear predictors of each row
     sharing: int = 1  # those of them that read the same columns
     has_walls: bool = False  # whether the link is defined for some linear predictors only
+    n_levels: int = 0  # of a factor, that can be eliminated
 
     @property
     def is_wide(self) -> bool:
@@ -87,7 +90,7 @@ class Work(NamedTuple):
         return n * self.n_coefficients**2 * (1 + 1 / self.sharing) / 2
 
 
-def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
+def work_of(objective: Objective, n_rows: int, together: int = 1, n_levels: int = 0) -> Work:
     """Return what finding the mode of an objective on some rows is."""
     return Work(
         n_rows,
@@ -101,6 +104,7 @@ def work_of(objective: Objective, n_rows: int, together: int = 1) -> Work:
         len(objective.family.channels),
         len(objective.family.channels) if objective.family.shares_columns else 1,
         not objective.family.domain.is_real_line,
+        n_levels,
     )
 
 
@@ -122,6 +126,9 @@ def choose(work: Work) -> str:
     n, p = work.n_rows, work.n_coefficients
     if work.is_wide:
         return "active"
+    single_peaked = (work.is_log_concave or work.is_quadratic) and not work.has_walls
+    if work.n_levels >= MANY_LEVELS and single_peaked:
+        return "levels"
     if work.is_quadratic and p <= MOST_KEPT and work.together == 1:
         return "moments"
     if work.is_searched or not work.is_log_concave or work.has_groups:

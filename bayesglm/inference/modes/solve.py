@@ -6,6 +6,7 @@
 - Quasi-Newton with the curvature of a sample of rows, where rows are many.
 - Quasi-Newton without a matrix, with the diagonal of the curvature and the priors' own structure,
   where coefficients are many.
+- Newton's method with a factor's levels eliminated, where these are many.
 - Proximal Newton, or proximal quasi-Newton with a shared Hessian, under kinks; Newton on the active
   coordinates where rows are fewer than columns.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from bayesglm.design.members import kinship, share_columns
 from bayesglm.errors import ConvergenceError
+from bayesglm.inference.modes.by_levels import by_levels, many_levels
 from bayesglm.inference.modes.by_sample import by_sample
 from bayesglm.inference.modes.judge import by_newton, judge
 from bayesglm.inference.modes.matrix_free import matrix_free
@@ -80,7 +82,9 @@ type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
 
 
 def _route(problem: Problem, objective: Objective, together: int) -> Route:
-    return ROUTES[choose(work_of(objective, problem.design.n_rows, together))]
+    levels = many_levels(problem, objective)
+    n_levels = 0 if levels is None else levels[0].size
+    return ROUTES[choose(work_of(objective, problem.design.n_rows, together, n_levels))]
 
 
 def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
@@ -161,6 +165,7 @@ ROUTES: dict[str, Route] = {
     "moments": _by_moments,
     "sample": by_sample,
     "matrix-free": matrix_free,
+    "levels": by_levels,
     "active": _by_active,
     "sparse path": _by_sparse_path,
 }

@@ -53,6 +53,14 @@ class Coded:
     def gram(self, weights: Array | None, single: bool = False) -> Array:
         return self.cross(self, np.ones(len(self.codes)) if weights is None else weights)
 
+    def diagonal(self, weights: Array) -> Array:
+        """Return the diagonal of the Gram matrix, which of one effect is all of it."""
+        squares = [
+            np.bincount(self.codes, weights * value * value, self.n_levels)
+            for value in self.values.T
+        ]
+        return np.concatenate(squares)
+
     def cross(self, other: Columns, weights: Array) -> Array:
         sums = [other.sums(self.codes, self.n_levels, weights * value) for value in self.values.T]
         return np.concatenate(sums)
