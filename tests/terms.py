@@ -309,6 +309,8 @@ EXAMPLES: dict[str, Example] = {
             ),
             bg.Interaction("z", bg.Lagged("x", lags=3), bg.Category("who", contrasts="full")),
             bg.Interaction(bg.History(lags=2), "z", name="gain"),
+            bg.Interaction(bg.Spline("z", df=5), bg.Category("who", contrasts="full")),
+            bg.Interaction("z", bg.Basis("x", "poly", df=2), name="bent"),
         ),
         _interaction,
         "x:z",
@@ -316,6 +318,18 @@ EXAMPLES: dict[str, Example] = {
 }
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]
 OF_EVERY_KIND = [term for kind in KINDS for term in EXAMPLES[kind.__name__].terms]
+
+
+def rounding_of(term: Any) -> float:
+    """Return what columns may differ by from those by hand, which add up in another order."""
+    parts = [part for part in getattr(term, "parts", ()) if not isinstance(part, str)]
+    return max(EXAMPLES[type(one).__name__].rounding for one in (term, *parts))
+
+
+def curve_in(term: Any) -> Any:
+    """Return the term, or the part of it, that is a curve; None where there is none."""
+    every = (term, *getattr(term, "parts", ()))
+    return next((one for one in every if isinstance(one, bg.Spline | bg.Basis)), None)
 
 
 def columns_of(term: Term, data: Mapping[str, Any], response: str) -> Laid:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from terms import EXAMPLES, KINDS, OF_EVERY_KIND, N, columns_of, sample_data
+from terms import EXAMPLES, KINDS, OF_EVERY_KIND, N, columns_of, curve_in, rounding_of, sample_data
 
 import bayesglm as bg
 from bayesglm.cli import main
@@ -86,7 +86,7 @@ def test_its_prior(term):
 def test_its_columns_are_those_by_hand(term):
     block, (X, _) = block_of(term), by_hand(term)
     X = X @ block.transform.natural(np.eye(block.size)).T
-    rounding = EXAMPLES[type(term).__name__].rounding
+    rounding = rounding_of(term)
     assert (block.name, block.size) == (term.label, X.shape[1])
     for rows in (np.arange(N), np.arange(7, 20), np.array([0, 3, 4, 40, N - 1])):
         columns = block.columns(rows)
@@ -152,8 +152,10 @@ def test_its_columns_times_its_coefficients_are_its_share_of_eta(term):
     # At the mode the prior holds what the residuals pull.
     pull = columns[seen].T @ (DATA["poisson"].values[seen] - np.exp(eta[seen]))
     np.testing.assert_allclose(pull, w / PRIOR.scale**2, atol=1e-6)
-    node, curve = bg.kernels(fitted)[term.label], EXAMPLES[type(term).__name__].curve
-    kernel = w if curve is None else curve(term, arrays(), node["value"].values) @ w
+    node, curve, kernel = bg.kernels(fitted)[term.label], curve_in(term), w
+    if curve is not None:
+        laid = EXAMPLES[type(curve).__name__].curve(curve, arrays(), node["value"].values)
+        kernel = (laid @ w.reshape(curve.df, -1)).T.ravel()
     np.testing.assert_allclose(node["link"].values.ravel(), kernel, rtol=1e-9, atol=1e-9)
 
 

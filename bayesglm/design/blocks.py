@@ -110,6 +110,11 @@ class Block:
         return self.shape if self.codes is None else self.shape[: -self.n_level_dims]
 
     @property
+    def curve_axis(self) -> int:
+        """Axis of the coefficients along which lie the functions that make a curve."""
+        return self.dims.index(f"{self.name}_basis")
+
+    @property
     def scale_dims(self) -> tuple[str, ...]:
         """Leading dims along which each coefficient has a learned scale of its own: the effects."""
         alike = self.codes is None or not self.per_column

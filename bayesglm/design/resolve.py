@@ -68,7 +68,8 @@ def _settled_prior(plan: Plan, place: int) -> CoefficientPrior:
     if not block.n_straight or not prior.traits.has_free or prior.free is not None:
         return prior
     line = slice(0, block.n_straight)
-    return replace(prior, free=Normal(_for_neurons(plan, _default_scales(plan, place, line), (1,))))
+    scales = _default_scales(plan, place, line)
+    return replace(prior, free=Normal(_for_neurons(plan, scales, block.shape)))
 
 
 def _settled_dispersion(plan: Plan, name: str, terms: list[Any]) -> Any:

@@ -39,7 +39,8 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         first) with ``lag_time`` in seconds where the data have time; other dims as in the fit,
         the levels and effects of a `Group` among them. A `Spline` or a `Basis` is a curve on 201
         values of its predictor between its bounds, along ``value``: ``link`` is the curve itself
-        (link units), and ``response`` the change of the mean response that it makes. Elsewhere
+        (link units), and ``response`` the change of the mean response that it makes; an
+        `Interaction` with one is a curve of each level, or for each unit of a number. Elsewhere
         ``link`` is the coefficient (link units per unit of the predictor) and ``response`` the
         change of the mean response when the predictor rises by one unit at that place, from the
         average linear predictor: g^-1(eta_mean + w) - g^-1(eta_mean), infinite where it is beyond
@@ -88,7 +89,9 @@ def _summarised(
     block = predictors.blocks[k]
     link = problem.natural.registry.named(block.name).natural(theta)
     if block.curve is not None:
-        of_each = link.reshape(len(link), -1, block.size)
+        axis = block.curve_axis
+        of_each = link.reshape(len(link), -1, *block.shape)
+        of_each = np.moveaxis(of_each, 2 + axis, -1)
         link = (of_each @ block.curve.columns.T).reshape(len(link), -1)
     phi = [np.reshape(value, (-1, 1)) for value in problem.natural.phi(theta)]
     response = _response(problem, link, centre, phi, predictors.line_of(k))
@@ -180,8 +183,10 @@ def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> x
     shape = block.shape
     if block.curve is not None:
         curve = block.curve
-        coords.pop(dims[-1])
-        dims, shape = (*dims[:-1], "value"), (*shape[:-1], len(curve.x))
+        axis = block.curve_axis
+        coords.pop(dims[axis])
+        dims = (*dims[:axis], *dims[axis + 1 :], "value")
+        shape = (*shape[:axis], *shape[axis + 1 :], len(curve.x))
         units = {} if curve.unit is None else {"units": curve.unit}
         coords["value"] = ("value", curve.x, {"long_name": curve.variable, **units})
     if plan.population is not None:

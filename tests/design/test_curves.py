@@ -174,6 +174,11 @@ def test_the_default_prior_is_scaled_by_the_data():
 
 
 REFUSED = {
+    "several slopes": (
+        bg.Interaction("X", bg.Spline("x")),
+        {"X": np.random.default_rng(0).normal(size=(80, 2))},
+        "multiplied by several numbers",
+    ),
     "a constant": (bg.Spline("x"), {"x": np.ones(80)}, "is 1 for every sample"),
     "few values": (bg.Spline("x"), {"x": np.arange(80) % 5}, "has 5 distinct values .* smaller df"),
     "few around a circle": (

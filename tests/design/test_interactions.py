@@ -144,7 +144,10 @@ WRONG = {
     "is incomplete: it needs parts": (),
     "'x' twice": ("x", "x"),
     "two parts with lags": (LAGGED, bg.Lagged("z", lags=2)),
-    "a variable's name or one of Linear, Lagged, History, Category, got": ("x", bg.Group("a")),
+    "a variable's name or one of Linear, Lagged, History, Category, Spline, Basis, got": (
+        "x",
+        bg.Group("a"),
+    ),
     "has a prior of its own": ("x", bg.Linear("z", prior=bg.Flat())),
 }
 

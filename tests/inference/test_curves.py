@@ -1,5 +1,6 @@
 """Smooth curves, fitted: equal to other libraries' and to lines, with bands that hold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,27 @@ def test_bands_hold_a_smooth_truth():
         low, high = bg.predict(fit, quantiles=(0.03, 0.97))["y"].transpose("quantile", ...)
         held.append(np.mean((low <= data["truth"]) & (data["truth"] <= high)))
     assert 0.91 < np.mean(held) < 0.975
+
+
+def test_a_curve_for_each_level_is_that_of_its_own_samples():
+    labels = np.array(["a", "b", "c"])[np.random.default_rng(3).integers(0, 3, 200)]
+    curve = bg.Spline("x", df=6, bounds=(0, 3), knots=[0.8, 1.5, 2.2])
+    walk = bg.RandomWalk(0.4, order=2, free=bg.Normal(2.0))
+    options = {"dispersion": 0.5, "intercept": None}
+    (stored,) = bg.GLM.from_json(
+        bg.fit_map(glm(replace(curve, prior=walk), **options), DATA).attrs["model"]
+    ).terms
+    every = bg.Interaction(replace(stored, prior=None), bg.Category("g"), prior=walk)
+    fit = bg.fit_map(glm(every, **options), DATA | {"g": labels})
+    node = bg.kernels(fit)["x:g"]
+    assert node["link"].dims == ("x:g_level", "value")
+    for label in "abc":
+        own = {name: values[labels == label] for name, values in DATA.items()}
+        alone = bg.fit_map(glm(stored, **options), own)
+        found = fit["map"]["x:g"].sel({"x:g_level": label})
+        np.testing.assert_allclose(found, alone["map"]["x"], rtol=1e-8, atol=1e-10)
+        link = node["link"].sel({"x:g_level": label})
+        np.testing.assert_allclose(link, bg.kernels(alone)["x"]["link"], rtol=1e-8, atol=1e-10)
 
 
 def test_any_response_of_levels_has_a_curve_for_each():

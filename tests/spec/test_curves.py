@@ -31,6 +31,11 @@ REFUSED = [
     (lambda: bg.Basis("x", "cr", df=3, bounds=(0, 1), constants=[[0.0] * 4]), "and no knots"),
     (lambda: bg.Basis("x", "poly", df=3, bounds=(0, 1), constants=[[0.0] * 3]), "that a fit sto"),
     (lambda: bg.Basis("x", df=3, constants=3.0), "must be sequences of numbers"),
+    (
+        lambda: bg.Interaction(bg.Spline("x"), bg.Basis("z", "poly", df=2)),
+        "has a curve beside another",
+    ),
+    (lambda: bg.Interaction(bg.Spline("x"), bg.Lagged("z", lags=2)), "or beside lags"),
     (lambda: bg.RandomWalk(1.0, free=bg.Flat()), "free must be a Normal"),
     (lambda: bg.RandomWalk(1.0, free=bg.Normal(bg.HalfNormal(1.0))), "free must be a Normal"),
 ]

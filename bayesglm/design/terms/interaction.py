@@ -35,6 +35,12 @@ def interaction_block(
     dims, coords, shape = _dims(term, [*lagged, *numbers], margins)
     n = len(blocks[0].signal)
     signal = reduce(_products, (one.signal for one in numbers), np.ones((n, 1)))
+    curves = [one for one in numbers if one.curve is not None]
+    if curves and signal.shape[1] > curves[0].size:
+        raise DataError(
+            f"the curve of the interaction {term.label!r} is multiplied by several numbers a "
+            "sample; give each an interaction of its own."
+        )
     first = len(shape) - len(margins)
     parts = tuple(
         replace(part, **one.settles) for part, one in zip(term.parts, blocks, strict=True)
@@ -52,6 +58,8 @@ def interaction_block(
         per_column=any(one.per_column for one in numbers) and not lagged,
         n_ones=0 if numbers else 1,
         settles={"parts": parts},
+        curve=curves[0].curve if curves else None,
+        n_straight=curves[0].n_straight if curves else None,
     )
 
 

@@ -215,7 +215,9 @@ def _horseshoe_scales(
 def _line_and_bends(prior: Any, block: Block | None) -> dict[str, Any]:
     """Return scales and centres along a curve: of its line those of ``free``, NaN if learned."""
     assert block is not None
-    is_line = np.arange(block.shape[-1]) < (block.n_straight or 0)
+    axis, shape = block.curve_axis, block.shape
+    is_line = np.arange(shape[axis]) < (block.n_straight or 0)
+    is_line = is_line.reshape(-1, *(1 for _ in shape[axis + 1 :]))
     own = np.nan if learned_scale(prior) is not None else np.array(prior.scale)
     if prior.free is None:
         return {"scale": _nested(np.where(is_line, np.nan, own))}
@@ -233,7 +235,8 @@ def _nested(array: Any) -> Any:
 
 def _bends_apart(prior: Any, block: Block, parameters: Parameters) -> Structure:
     """Return that of single coefficients: bends are the differences themselves."""
-    name, (dim,) = block.name, block.dims[len(block.across) :]
+    name, axis = block.name, block.curve_axis
+    dim = block.dims[axis]
     if prior.order != 2 or not {dim} >= set(named_dims(prior.dims or dim, name, block.dims)):
         raise ModelError(
             f"the curve of {name!r} is smoothed by its second differences, along {dim!r} alone; "
@@ -244,8 +247,9 @@ def _bends_apart(prior: Any, block: Block, parameters: Parameters) -> Structure:
             f"the curve of {name!r} is cyclic and has no straight line, of which free= is the "
             "prior; leave it out."
         )
-    scale = np.reshape(parameters["scale"], (-1, block.shape[-1]))[:, block.n_straight or 0 :]
-    if np.any(scale != scale[:, :1]) and not np.isnan(scale).all():
+    scale = np.broadcast_to(parameters["scale"], block.size).reshape(block.free_shape)
+    scale = np.moveaxis(scale, axis, -1)[..., block.n_straight or 0 :]
+    if np.any(scale != scale[..., :1]) and not np.isnan(scale).all():
         raise ModelError(
             f"the random walk of {name!r} has a scale that changes along {dim!r}, which it "
             "smooths; give one scale for the whole curve."

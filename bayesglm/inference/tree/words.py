@@ -16,7 +16,7 @@ import xarray as xr
 from bayesglm.spec.model import GLM
 from bayesglm.spec.notation import density_text
 from bayesglm.spec.numbers import number_text
-from bayesglm.spec.terms.term import FACTOR, Term
+from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
 INTERCEPT = "intercept"
@@ -63,8 +63,8 @@ def entries_alone(words: str, variable: xr.DataArray) -> Entries:
 
 
 def has_levels(term: Term) -> bool:
-    """Say whether a term's coefficients are of levels that share a scale: a group."""
-    return FACTOR in term.roles.values() and not term.takes_model_prior
+    """Say whether a term's coefficients are effects of levels that share a scale: a group."""
+    return "effect" in term.own_dims
 
 
 def _owner(name: str, terms: dict[str, Term]) -> Term | None:

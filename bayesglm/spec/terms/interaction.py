@@ -1,4 +1,4 @@
-"""Products of predictors: numbers, labels and lags."""
+"""Products of predictors: numbers, labels, lags and curves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from bayesglm.spec.hints import shown
 from bayesglm.spec.names import first_repeat
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.priors import CoefficientPrior
+from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import (
     PREDICTOR,
     Option,
@@ -23,7 +25,8 @@ from bayesglm.spec.terms.term import (
     normal_prior,
 )
 
-PARTS = (Linear, Lagged, History, Category)
+PARTS = (Linear, Lagged, History, Category, Spline, Basis)
+CURVES = (Spline, Basis)
 MOST_CATEGORIES = 4  # of one interaction, whose dims are named: chosen
 
 
@@ -31,9 +34,11 @@ MOST_CATEGORIES = 4  # of one interaction, whose dims are named: chosen
 class Interaction:
     """The product of predictors: eta += x * z * w, or x * w[level], or w[level, other level].
 
-    The coefficients lie along the lags of its parts (``<name>_lag``), then their feature dims, then
-    the levels of categories: ``<name>_level``, ``<name>_level_2`` and so on, in the order of the
-    parts, those that sum to zero last.
+    The coefficients lie along the lags of its parts (``<name>_lag``), then their feature dims, or
+    the functions of a curve (``<name>_basis``), then the levels of categories: ``<name>_level``,
+    ``<name>_level_2`` and so on, in the order of the parts, those that sum to zero last. A `Spline`
+    and a `Category` are a curve for each level, all of one smoothness; a `Spline` and a number are
+    a slope that changes along a curve.
 
     A category is coded by the rule of S, R and patsy (Chambers & Hastie 1992, 2.4.1): beside the
     terms from which it is a difference as its contrasts say, else with a coefficient for every
@@ -44,14 +49,16 @@ class Interaction:
     Parameters
     ----------
     *parts : str or term
-        Two or more of `Linear`, `Lagged`, `History`, `Category`, without priors of their own; a
-        bare string is the model's `Category` of that variable where it has one, a `Category` where
-        the variable holds words or categories, else ``Linear(name)``.
+        Two or more of `Linear`, `Lagged`, `History`, `Category`, and one `Spline` or `Basis`, all
+        without priors of their own; a bare string is the model's `Category` of that variable where
+        it has one, a `Category` where the variable holds words or categories, else
+        ``Linear(name)``.
     name : str, optional
         Name of the coefficients; the names of the parts with colons between by default.
     prior : prior, optional
         Prior of every coefficient; by default 2.5 over the product of the parts' sds, as in
-        `Linear` and `Category`.
+        `Linear` and `Category`. With a `Spline` that of a spline: a smoothness penalty whose scale
+        is learned.
 
     Raises
     ------
@@ -74,12 +81,11 @@ class Interaction:
     own_dims: ClassVar[tuple[str, ...]] = (
         "lag",
         "column",
+        "basis",
         "level",
         *(f"level_{k}" for k in range(2, MOST_CATEGORIES + 1)),
     )
-    takes_model_prior: ClassVar = True
     symbol = bare_symbol
-    default_prior = normal_prior
     option: ClassVar = Option("X:Z", "a product of predictors, with colons between their names")
 
     def __init__(
@@ -103,6 +109,10 @@ class Interaction:
             raise ModelError(f"{self!r} has {twice!r} twice; a square is transform='square'.")
         if sum(one.is_lagged for one in self.terms) > 1:
             raise ModelError(f"{self!r} has two parts with lags, and can have one.")
+        if sum(isinstance(one, (Lagged, History, *CURVES)) for one in self.terms) > 1:
+            raise ModelError(
+                f"{self!r} has a curve beside another, or beside lags, and can have one of these."
+            )
         if sum(isinstance(one, Category) for one in self.terms) > MOST_CATEGORIES:
             raise ModelError(f"{self!r} has more than {MOST_CATEGORIES} categories.")
         check_common(self)
@@ -127,6 +137,21 @@ class Interaction:
     def terms(self) -> tuple[Any, ...]:
         """The parts that are terms, and not names yet."""
         return tuple(part for part in self.parts if not isinstance(part, str))
+
+    @property
+    def _smooth(self) -> Spline | None:
+        """The part that is penalised for its bends, if there is one."""
+        return next((one for one in self.terms if isinstance(one, Spline)), None)
+
+    @property
+    def takes_model_prior(self) -> bool:
+        """Whether the model's ``prior=`` holds for it where it has none of its own."""
+        return self._smooth is None
+
+    def default_prior(self, scale: Any) -> CoefficientPrior:
+        """Return a normal prior; with a spline its own, a smoothness penalty."""
+        smooth = self._smooth
+        return normal_prior(self, scale) if smooth is None else smooth.default_prior(scale)
 
     @property
     def label(self) -> str:
@@ -180,9 +205,12 @@ class Interaction:
                 numbers.append(f"{part}{index}")
             else:
                 numbers.append(part.summand(response, index).partition("·")[2])
-        places = [*(["k"] if self.is_lagged else []), *levels]
+        is_curve = any(isinstance(one, CURVES) for one in self.terms)
+        over = ["k"] if self.is_lagged else ["j"] if is_curve else []
+        places = [*over, *levels]
         coefficient = f"{self.label}[{', '.join(places)}]" if places else self.label
-        return "·".join([f"Σₖ {coefficient}" if self.is_lagged else coefficient, *numbers])
+        total = f"{'Σₖ' if self.is_lagged else 'Σⱼ'} {coefficient}" if over else coefficient
+        return "·".join([total, *numbers])
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Interaction, ...]:

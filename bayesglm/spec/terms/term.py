@@ -31,9 +31,11 @@ class Term(Protocol):
 
     own_dims: ClassVar[tuple[str, ...]]
     """Suffixes of the dims ``<label>_<suffix>`` that it makes beside those of the data."""
-    takes_model_prior: ClassVar[bool]
-    """Whether the model's ``prior=`` holds for it where it has none of its own."""
     option: ClassVar[Option]
+
+    @property
+    def takes_model_prior(self) -> bool:
+        """Whether the model's ``prior=`` holds for it where it has none of its own."""
 
     @property
     def is_lagged(self) -> bool:

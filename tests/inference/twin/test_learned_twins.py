@@ -85,6 +85,8 @@ ALONE = {
     "circle": bg.Spline("x", df=5, bounds=(-2, 2), cyclic=True),
     "curve of a given scale": bg.Spline("x", df=5, prior=bg.smooth(4.0, order=2)),
     "heavy bends": bg.Spline("x", df=5, prior=bg.StudentT(bg.Exponential(1.0))),
+    "curve of each level": bg.Interaction(bg.Spline("x", df=5), bg.Category("g")),
+    "slope along a curve": bg.Interaction("z", bg.Spline("x", df=5)),
     "natural cubics": bg.Basis("x", "cr", df=4),
     "walk of an image": bg.Linear("movie", prior=bg.RandomWalk(bg.Exponential(1.0), dims="width")),
 }
