@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesglm.design.terms.table import BESIDE_OTHERS, LABELLED
 from bayesglm.design.variables import holds_labels
+from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.terms.term import Term
 
@@ -18,7 +19,8 @@ def settle_terms(model: GLM, dataset: xr.Dataset) -> GLM:
     def has_labels(name: str) -> bool:
         return name in dataset.variables and holds_labels(dataset[name])
 
-    every = _settled(model.terms, model.intercept is not None, has_labels)
+    stands_alone = model.intercept is None and not FAMILY_NAMES[model.family].increasing
+    every = _settled(model.terms, not stands_alone, has_labels)
     for one in model.predicted.values():
         every += _settled(one.terms, True, has_labels)
     return model if every == list(model.every_term) else model.with_terms(every)

@@ -53,6 +53,12 @@ def test_each_level_has_its_own_mean_under_full_contrasts():
     np.testing.assert_allclose(np.exp(fit["map"]["region"]), means, rtol=1e-7)
 
 
+def test_cutpoints_are_an_intercept_to_the_first_category():
+    data = FRAME.assign(y=np.array(["low", "middle", "high"])[CODES % 3])
+    model = bg.GLM("y", ["region"], "ordinal", levels=["low", "middle", "high"])
+    assert bg.fit_map(model, data)["map"].sizes["region_level"] == 3
+
+
 @pytest.mark.parametrize(
     ("variable", "levels"),
     [("region", ["East", "North", "South", "West"]), ("grade", [30, 0, 20, 10])],

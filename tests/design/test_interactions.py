@@ -44,6 +44,10 @@ FORMULAS = {
     "C(a, Sum) * C(b, Sum)": [SUM, bg.Category("b", contrasts="sum"), product("a", "b")],
     "C(a, Sum) * b": [SUM, "b", product("a", "b")],
     "0 + a:b": [product("a", "b")],
+    "0 + x + a": ["x", "a"],
+    "0 + a + b + a:b": ["a", "b", product("a", "b")],
+    "0 + b + x + b:x": ["b", "x", product("b", "x")],
+    "0 + C(a, Sum) + b": [SUM, "b"],
 }
 
 

@@ -105,15 +105,17 @@ def _dims(
 def coded(terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bool]) -> list[Term]:
     """Return the terms of one linear predictor, the parts of interactions as terms, and coded.
 
-    A category keeps its contrasts where all that is not yet there, products of fewer of the
+    Without an intercept the first category has a coefficient for each level. A category keeps its
+    contrasts where all that is not yet there, products of fewer of the
     factors with the same numbers, has it; elsewhere it has a coefficient for each level.
     """
     known = {one.variable: one for one in terms if isinstance(one, Category)}
+    alone = None if intercept else next(iter(known.values()), None)
     spans: set[Span] = {(frozenset(), frozenset())} if intercept else set()
     made: list[Any] = [
         replace(one, parts=tuple(_part(part, known, has_labels) for part in one.parts))
         if isinstance(one, Interaction)
-        else one
+        else (replace(alone, contrasts=FULL, reference=None) if one is alone else one)
         for one in terms
     ]
     for term in made:

@@ -29,9 +29,10 @@ class Category:
     """A predictor of labels: eta += w[level of the sample], on ``<name>_level``.
 
     ``"treatment"``: K - 1 coefficients, each the difference of a level from the reference, which
-    has none. ``"sum"``: K deviations that sum to zero, none of which stands apart: their normal
-    prior is that of K independent numbers, given that they sum to zero. ``"full"``: K coefficients,
-    for models without an intercept or under proper priors.
+    has none; without an intercept the model's first category has all K. ``"sum"``: K deviations
+    that sum to zero, none of which stands apart: their normal prior is that of K independent
+    numbers, given that they sum to zero. ``"full"``: K coefficients, for models without an
+    intercept or under proper priors.
 
     A variable of text, or of pandas' categories, is a `Category` by itself where a bare name, or
     `Linear`, says no more of it.
