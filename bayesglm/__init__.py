@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         InverseGamma,
     )
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
-    from bayesglm.spec.prior.unit import Beta
+    from bayesglm.spec.prior.unit import Beta, Uniform
     from bayesglm.spec.terms.basis import Basis
     from bayesglm.spec.terms.category import Category
     from bayesglm.spec.terms.group import Group
@@ -86,6 +86,7 @@ _HOME = {
     "HalfStudentT": "spec.prior.positive",
     "Exponential": "spec.prior.positive",
     "Beta": "spec.prior.unit",
+    "Uniform": "spec.prior.unit",
     "Gamma": "spec.prior.positive",
     "InverseGamma": "spec.prior.positive",
     "OwnFamily": "spec.own",
@@ -162,6 +163,7 @@ __all__ = [
     "RandomWalk",
     "Spline",
     "StudentT",
+    "Uniform",
     "add_log_likelihood",
     "as_dataset",
     "compare",

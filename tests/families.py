@@ -6,6 +6,7 @@ can say of itself, its log density in as many digits as are asked for, is one en
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import mpmath as mp
@@ -29,7 +30,7 @@ NUMBERS = (-3.5, 0.0, 0.001, 0.25, 0.5, 0.75, 0.999, 1.0, 2.0, 7.0, 12.25, 40.0)
 
 
 # Of families whose responses have no mean, or crowd at the ends of their range, at `DISPERSION`.
-DISPERSIONS = {"student_t": (DISPERSION, 9.0), "beta": (40.0,)}
+DISPERSIONS = {"student_t": (DISPERSION, 9.0), "beta": (40.0,), "tweedie": (DISPERSION, 1.7)}
 
 
 def phi_of(key: tuple[str, str], value: Any = None) -> tuple:
@@ -212,12 +213,14 @@ class LogDensity(NamedTuple):
     ``kernel(mean, y, phi, n)`` takes a `Mean`, and ``constant(y, n)``; n is the number of trials.
     Rounding is measured against the sum of the addends' sizes. Where it is the logarithm of a sum,
     ``exponent(mean, phi)`` is that of the smaller addend: exp(x) inherits the rounding of x, and
-    second derivatives cancel against squares of the first.
+    second derivatives cancel against squares of the first. ``quick`` says that there is time to
+    differentiate it in dispersions by differences in many digits.
     """
 
     kernel: Callable[[Mean, Any, Sequence, Any], list]
     constant: Callable[[Any, Any], list]
     exponent: Callable[[Mean, Sequence], Any] | None = None
+    quick: bool = True
 
 
 def _binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
@@ -357,6 +360,30 @@ def _von_mises(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     return [kappa * mp.cos(y - mean.mu), -mp.log(mp.besseli(0, kappa))]
 
 
+@cache
+def _log_tweedie_sum(y: Any, phi: Any, p: Any, digits: int) -> Any:
+    """Return log of the sum over j of densities of j gamma variables, but for what mu moves."""
+    with mp.workdps(digits):
+        a = (2 - p) / (p - 1)
+        log_z = a * (mp.log(y) - mp.log(p - 1)) - (1 + a) * mp.log(phi) - mp.log(2 - p)
+        largest = y ** (2 - p) / ((2 - p) * phi)
+        term, total, j = mp.mpf(1), mp.mpf(0), 0
+        while j <= largest or term > total * mp.mpf(10) ** -digits:
+            j += 1
+            term = mp.exp(j * log_z - mp.loggamma(j + 1) - mp.loggamma(j * a))
+            total += term
+        return mp.log(total)
+
+
+def _tweedie(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
+    scale, p = phi
+    parts = [-mp.exp((2 - p) * mean.log) / (2 - p) / scale]
+    if y:
+        parts += [-y * mp.exp((1 - p) * mean.log) / (p - 1) / scale]
+        parts += [_log_tweedie_sum(y, scale, p, mp.mp.dps)]
+    return parts
+
+
 LOG_DENSITIES: dict[str, LogDensity] = {
     "gaussian": LogDensity(_gaussian, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
     "student_t": LogDensity(_student_t, lambda y, n: [-mp.log(2 * mp.pi) / 2]),
@@ -392,11 +419,14 @@ LOG_DENSITIES: dict[str, LogDensity] = {
     ),
     "weibull": LogDensity(_weibull, lambda y, n: [-mp.log(y)]),
     "beta": LogDensity(_beta, lambda y, n: [-mp.log(y), -mp.log1p(-y)]),
+    "tweedie": LogDensity(_tweedie, lambda y, n: [-mp.log(y) if y else mp.mpf(0)], quick=False),
     "von_mises": LogDensity(_von_mises, lambda y, n: [-mp.log(2 * mp.pi)]),
 }
 EVERY_EXACT_KEY = [key for key in EVERY_KEY if key[0] in LOG_DENSITIES and key[1] in LINKS]
 EXACT_KEYS = [key for key in EVERY_EXACT_KEY if key in KEYS]
-DISPERSED_KEYS = [key for key in EVERY_EXACT_KEY if FAMILIES[key].dispersions]
+DISPERSED_KEYS = [
+    key for key in EVERY_EXACT_KEY if FAMILIES[key].dispersions and LOG_DENSITIES[key[0]].quick
+]
 
 
 def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -> list:
@@ -432,7 +462,9 @@ DISTRIBUTIONS: dict[str, Callable[[Any, Mean, Sequence], Any]] = {
 INTERVAL_KEYS = [
     key
     for key in EXACT_KEYS
-    if FAMILY_NAMES[key[0]].labels is None and not FAMILY_NAMES[key[0]].circular
+    if FAMILY_NAMES[key[0]].labels is None
+    and not FAMILY_NAMES[key[0]].circular
+    and not FAMILY_NAMES[key[0]].has_atoms
 ]
 
 

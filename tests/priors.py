@@ -44,6 +44,8 @@ RANGES = {
     "rate": decimals(0.1, 50),
     "alpha": decimals(0.1, 50),
     "beta": decimals(0.1, 50),
+    "lower": decimals(-10, -5),
+    "upper": decimals(5, 10),
 }
 
 
@@ -130,6 +132,10 @@ EXAMPLES: dict[str, Example] = {
         {"alpha": 2.0, "beta": 0.5},
         _beta,
         unit=lambda x, alpha, beta: min(x, 1.0 - x) / (1.0 + alpha + beta),
+    ),
+    "Uniform": Example(
+        {"lower": -0.2, "upper": 3.0},
+        lambda x, lower, upper: [-mp.log(upper - lower)],
     ),
 }
 

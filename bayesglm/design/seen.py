@@ -176,6 +176,12 @@ def check_seen(plan: Plan, neuron: int, design: Design) -> None:
             f"family {model.family!r} has no distribution function, which censored and truncated "
             "responses need; register it with cdf= and survival=."
         )
+    if family.words.has_atoms:
+        raise ModelError(
+            f"responses of family {model.family!r} are not censored or truncated here: some have a "
+            "probability of their own, and chances between limits are those of a density. Leave "
+            "out censored= and truncated=, or take family='gamma' for the positive ones."
+        )
     exact = np.ones(len(y), bool) if seen is None else seen["below"] == seen["upto"]
     known = design.predictors.bounds
     if known is not None:

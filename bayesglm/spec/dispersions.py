@@ -159,13 +159,16 @@ def _stated(family: str, name: str, given: Any) -> Stated:
     if name in FAMILY_NAMES[family].increasing:
         return _several(name, given)
     low, high = FAMILY_NAMES[family].range_of(name)
-    kinds = tuple(kind for kind in DISPERSION_PRIORS if _suits(kind, high))
+    kinds = tuple(kind for kind in DISPERSION_PRIORS if _suits(kind, low, high))
     if isinstance(given, kinds):
-        return given
+        return _within(name, given, low, high)
     if isinstance(given, Predictor):
         given = [*([] if given.prior is None else [given.prior]), *given.terms]
     if isinstance(given, TERMS) or _is_list_of_terms(given):
-        return _of_parts(name, given if isinstance(given, (list, tuple)) else [given], kinds)
+        parts = given if isinstance(given, (list, tuple)) else [given]
+        made = _of_parts(name, parts, kinds)
+        _within(name, made.prior, low, high)
+        return made
     if isinstance(given, (Real, tuple, list)) or hasattr(given, "tolist"):
         number = frozen_number(f"dispersion ({name})", given, positive=low == 0.0)
         outside = [one for one in entries(number) if not low < one < high]
@@ -176,7 +179,7 @@ def _stated(family: str, name: str, given: Any) -> Stated:
         return number
     raise ModelError(
         f"dispersion of {name!r} must be a {_kind_of_number(low, high)} or a "
-        f"{_kind_of_prior(high)} ({_names(kinds)}), or a list of terms, got "
+        f"{_kind_of_prior(low, high)} ({_names(kinds)}), or a list of terms, got "
         f"{shown(given)}{_predictor_hint(name, given)}."
     )
 
@@ -207,17 +210,32 @@ def _increases(values: Any) -> bool:
     return all(below < above for below, above in pairwise(values))
 
 
-def _suits(kind: Any, high: float) -> bool:
-    """Say whether a kind of prior is one of parameters up to so much; none at all suits all."""
-    return kind is Flat or kind.traits.of_shares == (high < math.inf)
+def _suits(kind: Any, low: float, high: float) -> bool:
+    """Say whether a kind of prior is one of parameters between two ends; none at all suits all."""
+    if kind is Flat:
+        return True
+    return kind.traits.bounded == (high < math.inf) and kind.traits.ends in (None, (low, high))
+
+
+def _within(name: str, prior: Any, low: float, high: float) -> Any:
+    """Return a prior of a parameter; ModelError where its ends are others than the parameter's."""
+    ends = getattr(prior, "lower", low), getattr(prior, "upper", high)
+    if ends != (low, high):
+        raise ModelError(
+            f"{name!r} lies between {low:g} and {high:g}, and {prior!r} between other ends; write "
+            f"{type(prior).__name__}({low:g}, {high:g})."
+        )
+    return prior
 
 
 def _kind_of_number(low: float, high: float) -> str:
     return "positive number" if high == math.inf else f"number between {low:g} and {high:g}"
 
 
-def _kind_of_prior(high: float) -> str:
-    return "prior of a positive parameter" if high == math.inf else "prior of a share"
+def _kind_of_prior(low: float, high: float) -> str:
+    if high == math.inf:
+        return "prior of a positive parameter"
+    return "prior of a share" if (low, high) == (0.0, 1.0) else "prior between these"
 
 
 def _names(kinds: tuple[Any, ...]) -> str:

@@ -35,7 +35,8 @@ class FamilyName:
     ``discrete`` says that responses are counted, so that a likelihood is a probability; that of
     other responses is a density. ``counts`` says that they count events without a bound, so that
     the mean of a sample is a rate. ``circular`` says that responses are angles, whose mean is a
-    direction. ``has_unit`` says that they are measured in some unit, by which
+    direction. ``has_atoms`` says that some responses have a probability of their own beside the
+    density of the others. ``has_unit`` says that they are measured in some unit, by which
     default priors are scaled. A deviance is proportional to each dispersion to the power that
     ``deviance_powers`` gives, in the order of ``dispersions``; 0 where it is proportional to none.
     ``dispersion_links`` are the links of linear predictors of these, empty for one that takes none;
@@ -53,6 +54,7 @@ class FamilyName:
     discrete: bool = False
     counts: bool = False
     circular: bool = False
+    has_atoms: bool = False
     has_unit: bool = False
     deviance_powers: tuple[float, ...] = ()
     notation: str = "{family}({mu})"
@@ -76,6 +78,16 @@ class FamilyName:
         """Return the link of a dispersion's linear predictor."""
         place = self.dispersions.index(dispersion)
         return self.dispersion_links[place] if self.dispersion_links else "log"
+
+    def stretch_of(self, dispersion: str) -> tuple[float, float]:
+        """Return a and b of a dispersion that is a + b g^-1(eta), g being its link.
+
+        >>> FAMILY_NAMES["zero_inflated_poisson"].stretch_of("psi")
+        (0.0, 1.0)
+        """
+        low, high = self.range_of(dispersion)
+        own = (low, high) == RANGES[self.link_of(dispersion)]
+        return (0.0, 1.0) if own else (low, high - low)
 
     def option_of(self, dispersion: str, value: str) -> str:
         """Write the option of a model that says so of a dispersion: by name, of several.
@@ -243,6 +255,17 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         deviance_powers=(0.0,),
         notation="Weibull(alpha, scale = {mu} / Γ(1 + 1/alpha))",
         also=("weibull_min",),
+    ),
+    "tweedie": FamilyName(
+        links=POSITIVE,
+        has_unit=True,
+        dispersions=("phi", "p"),
+        dispersion_links=("log", "logit"),
+        dispersion_ranges=((0.0, math.inf), (1.01, 1.99)),
+        deviance_powers=(-1.0, 0.0),
+        has_atoms=True,
+        notation="Tweedie({mu}, variance = phi {mu}^p)",
+        also=("compound_poisson", "compound_poisson_gamma"),
     ),
     "beta": FamilyName(
         links=BINARY,

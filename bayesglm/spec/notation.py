@@ -31,8 +31,11 @@ def model_text(model: GLM) -> str:
     for name, one in model.predicted.items():
         parts = [f"{name}_intercept"]
         parts += [term.summand(model.response, index) for term in one.terms]
-        link = FAMILY_NAMES[model.family].link_of(name)
-        lines.append(f"{link}({name}{index}) = {' + '.join(parts)}")
+        family = FAMILY_NAMES[model.family]
+        low, width = family.stretch_of(name)
+        plain = f"{name}{index}"
+        own = plain if (low, width) == (0.0, 1.0) else f"({plain} - {low:g})/{width:g}"
+        lines.append(f"{family.link_of(name)}({own}) = {' + '.join(parts)}")
     lines += [f"{left:<21} {prior_text(symbol, prior)}" for left, symbol, prior in _priors(model)]
     lines += _levels_text(model)
     return "\n".join(line.rstrip() for line in lines)
@@ -58,8 +61,10 @@ def _priors(model: GLM) -> list[tuple[str, str, Any]]:
         rows.append(("intercept", "intercept", model.intercept))
     rows += [(term.symbol(), term.label, model.prior_of(term)) for term in model.terms]
     for name, one in model.predicted.items():
-        mean = LINK_NAMES[FAMILY_NAMES[model.family].link_of(name)].mean
-        of_all = mean.format(eta=f"{name}_intercept")
+        family = FAMILY_NAMES[model.family]
+        of_all = LINK_NAMES[family.link_of(name)].mean.format(eta=f"{name}_intercept")
+        low, width = family.stretch_of(name)
+        of_all = of_all if (low, width) == (0.0, 1.0) else f"{low:g} + {width:g}·({of_all})"
         rows.append((of_all, of_all, one.prior))
         rows += [(term.symbol(), term.label, term.prior) for term in one.terms]
     for term in model.every_term:
@@ -299,6 +304,10 @@ PRIOR_NOTATION: dict[str, Notation] = {
     "Beta": (
         lambda prior: f"Beta({number_text(prior.alpha)}, {number_text(prior.beta)})",
         _of_share,
+    ),
+    "Uniform": (
+        lambda prior: f"Uniform({prior.lower:.4g}, {prior.upper:.4g})",
+        lambda symbol, prior: "no penalty",
     ),
     "Gamma": (
         lambda prior: f"Gamma({number_text(prior.shape)}, {number_text(prior.rate)})",

@@ -13,7 +13,7 @@ from bayesglm.spec.prior.positive import (
     prior_of,
 )
 from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
-from bayesglm.spec.prior.unit import Beta
+from bayesglm.spec.prior.unit import Beta, Uniform
 
 type CoefficientPrior = (
     Normal
@@ -27,7 +27,9 @@ type CoefficientPrior = (
     | Exponential
     | Flat
 )
-type DispersionPrior = ScalePrior | Gamma | InverseGamma | Beta | Normal | StudentT | Laplace | Flat
+type DispersionPrior = (
+    ScalePrior | Gamma | InverseGamma | Beta | Uniform | Normal | StudentT | Laplace | Flat
+)
 
 COEFFICIENT_PRIORS = (
     Normal,
@@ -41,7 +43,16 @@ COEFFICIENT_PRIORS = (
     Exponential,
     Flat,
 )
-DISPERSION_PRIORS = (HalfNormal, HalfStudentT, Exponential, Gamma, InverseGamma, Beta, Flat)
+DISPERSION_PRIORS = (
+    HalfNormal,
+    HalfStudentT,
+    Exponential,
+    Gamma,
+    InverseGamma,
+    Beta,
+    Uniform,
+    Flat,
+)
 CUTPOINT_PRIORS = (Normal, StudentT, Laplace, Flat)
 
 

@@ -16,7 +16,9 @@ from bayesglm.spec.families import FAMILY_NAMES
 
 DATA = simulate(60, seed=2)
 LIKELIHOODS = [(name, link) for name, family in OF_NUMBERS.items() for link in family.links]
-MEASURED = ("gaussian", "student_t", "gamma", "inverse_gaussian", "exponential", "weibull")
+MEASURED = (
+    *("gaussian", "student_t", "gamma", "inverse_gaussian", "exponential", "weibull", "tweedie"),
+)
 ROWS = slice(4, 59)  # kept by lags from -1 to 4
 
 

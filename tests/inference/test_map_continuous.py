@@ -9,6 +9,7 @@ from statsmodels.miscmodels.tmodel import TLinearModel
 from statsmodels.othermod.betareg import BetaModel
 
 import bayesglm as bg
+from bayesglm.numerics.families.table import FAMILIES
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(400, 2))
@@ -22,6 +23,46 @@ def estimate(name, y, prior=None, **options):
     found = tree["map"]
     w = np.r_[float(found["intercept"]), found["x"].values]
     return w, {k: float(v) for k, v in found.data_vars.items() if k not in ("intercept", "x")}
+
+
+def test_a_tweedie_of_known_dispersions_is_that_of_statsmodels():
+    y = drawn("tweedie", ETA)
+    assert (y == 0.0).any()
+    theirs = sm.families.Tweedie(link=sm.families.links.Log(), var_power=1.6)
+    fit = sm.GLM(y, sm.add_constant(X), family=theirs).fit(tol=1e-12)
+    w, _ = estimate("tweedie", y, dispersion={"phi": 0.9, "p": 1.6})
+    np.testing.assert_allclose(w, fit.params, rtol=1e-6, atol=1e-7)
+
+
+def test_the_ridge_of_scikit_learns_tweedie_regressor():
+    """Its penalty is on half the mean of unit deviances: alpha n on our sum at phi = 1."""
+    from sklearn.linear_model import TweedieRegressor
+
+    y = drawn("tweedie", ETA)
+    theirs = TweedieRegressor(power=1.3, alpha=0.2, link="log", tol=1e-10, max_iter=5000).fit(X, y)
+    prior = bg.ridge(0.2 * len(y))
+    w, _ = estimate("tweedie", y, prior, dispersion={"phi": 1.0, "p": 1.3})
+    np.testing.assert_allclose(w, np.r_[theirs.intercept_, theirs.coef_], rtol=1e-5, atol=1e-6)
+
+
+def test_a_tweedie_is_not_censored():
+    data = {"y": drawn("tweedie", ETA), "x": X, "status": np.full(len(X), "left")}
+    with pytest.raises(bg.ModelError, match="some have a probability of their own"):
+        bg.fit_map(bg.GLM("y", "x", family="tweedie", censored="status"), data)
+
+
+def test_learned_powers_are_those_of_a_search():
+    y = drawn("tweedie", ETA)
+    w, dispersions = estimate("tweedie", y, dispersion={"phi": bg.Flat()})
+    family = FAMILIES["tweedie", "log"]
+
+    def log_density(v):
+        eta, p = v[0] + X @ v[1:3], 1.01 + 0.98 * special.expit(v[4])
+        return family.log_likelihood(y, eta[None], (np.exp(v[3]), p), None).sum()
+
+    u = special.logit((dispersions["p"] - 1.01) / 0.98)
+    ours = np.r_[w, np.log(dispersions["phi"]), u]
+    np.testing.assert_allclose(ours, by_search(log_density, ours + 0.05), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["gamma", "inverse_gaussian"])

@@ -191,7 +191,7 @@ def test_densities_are_refused_among_probabilities(kfold, scores):
     "family", FAMILIES.values(), ids=lambda family: f"{family.name}-{family.link}"
 )
 def test_what_is_drawn_is_whole_where_a_likelihood_is_a_probability(family):
-    phi = tuple(np.ones(1) for _ in family.dispersions)
+    phi = tuple(one.transform.natural(np.zeros(1)) for one in family.dispersions)
     drawn = family.draw(
         np.random.default_rng(0), np.full((1, 50), family.domain.inside), phi, np.full(50, 3.0)
     )

@@ -131,10 +131,34 @@ def test_shares_lie_between_0_and_1():
     assert "y[i] ~ 0 with 1 - psi[i], else" in text
     with pytest.raises(bg.ModelError, match=r"psi.*between 0 and 1, got 3"):
         of_psi(3.0)
-    with pytest.raises(bg.ModelError, match=r"prior of a share \(Beta, Flat\)"):
+    with pytest.raises(bg.ModelError, match=r"prior of a share \(Beta, Uniform, Flat\)"):
         of_psi(bg.HalfNormal(1.0))
     with pytest.raises(bg.ModelError, match="is no prior of psi itself"):
         of_psi({"psi": [bg.HalfNormal(1.0), "x"]})
+
+
+def test_powers_lie_between_their_ends():
+    def of_p(p):
+        return bg.GLM("y", "x", family="tweedie", dispersion={"p": p})
+
+    whole = bg.Uniform(1.01, 1.99)
+    assert of_p(whole).dispersion_of("p") == whole
+    assert bg.GLM.from_json(of_p(whole).to_json()) == of_p(whole)
+    assert "p                     ~ Uniform(1.01, 1.99) no penalty" in str(of_p(whole))
+    text = str(of_p(["x", whole]))
+    assert "variance = phi exp(eta[i])^p[i]" in text
+    assert "logit((p[i] - 1.01)/0.98) = p_intercept + p_x·x[i]" in text
+    assert "1.01 + 0.98·(1/(1 + exp(-p_intercept))) ~ Uniform(1.01, 1.99)" in text
+    for p in (bg.Uniform(1.2, 1.8), ["x", bg.Uniform(0.0, 1.0)]):
+        with pytest.raises(bg.ModelError, match=r"'p' lies between .*write Uniform\(1.01, 1.99\)"):
+            of_p(p)
+    with pytest.raises(bg.ModelError, match=r"p.*between 1.01 and 1.99, got 2"):
+        of_p(2.0)
+    with pytest.raises(bg.ModelError, match=r"or a prior between these \(Uniform, Flat\)"):
+        of_p(bg.Beta(1.0, 1.0))
+    for lower, upper in ((2.0, 1.0), (1.0, 1.0), ([1.0, 1.1], 2.0)):
+        with pytest.raises(bg.ModelError, match="Uniform lower must"):
+            bg.Uniform(lower, upper)
 
 
 def test_several_dispersions_are_said_by_name(monkeypatch):

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.inference.twin.tweedie import tweedie
+
 type Tensor = Any
 
 
@@ -173,6 +175,10 @@ def _beta(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dic
     return {"distribution": "Beta", "mu": link(eta), "nu": phi["kappa"]}
 
 
+def _tweedie(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
+    return {"made": tweedie(link(eta), phi["phi"], phi["p"])}
+
+
 def _von_mises(link: Any, eta: Tensor, phi: dict[str, Tensor], trials: Tensor) -> dict[str, Any]:
     return {"distribution": "VonMises", "mu": link(eta), "kappa": phi["kappa"]}
 
@@ -227,6 +233,7 @@ LIKELIHOODS: dict[str, Callable[..., dict[str, Any]]] = {
     "exponential": _exponential,
     "weibull": _weibull,
     "beta": _beta,
+    "tweedie": _tweedie,
     "von_mises": _von_mises,
     "categorical": _categorical,
     "multinomial": _multinomial,

@@ -143,7 +143,13 @@ def _predicted(
 ) -> Tensor:
     """Return a dispersion that has a linear predictor, ``(sample[, neuron])``."""
     model = problems[0].plan.model
-    stated, link = model.predicted[name], MEANS[FAMILY_NAMES[model.family].link_of(name)]
+    stated, words = model.predicted[name], FAMILY_NAMES[model.family]
+    low, width = words.stretch_of(name)
+
+    def link(eta: Tensor) -> Tensor:
+        share = MEANS[words.link_of(name)](eta)
+        return share if (low, width) == (0.0, 1.0) else low + width * share
+
     eta = carried_intercept(problems, name, stated.prior, population, link)
     for k, (term, block) in enumerate(zip(stated.terms, line.blocks, strict=True), line.first):
         eta = eta + _term(problems, k, term.prior, population, units.get(block.name))

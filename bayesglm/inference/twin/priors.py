@@ -147,6 +147,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,
     "Beta": _prior("Beta", {"alpha": "alpha", "beta": "beta"}),
+    "Uniform": _prior("Uniform", {"lower": "lower", "upper": "upper"}),
     "Gamma": _prior("Gamma", {"shape": "alpha", "rate": "beta"}),
     "InverseGamma": _prior("InverseGamma", {"shape": "alpha", "scale": "beta"}),
 }

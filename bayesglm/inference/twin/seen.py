@@ -66,7 +66,7 @@ def _refuse_made(problems: list[Problem]) -> None:
     if model.censored is not None or model.truncated is not None:
         raise ModelError(
             f"the twin in PyMC of a {model.family} response that is censored or truncated is not "
-            "available: of a family of one's own PyMC is given the density alone. Every verb but "
+            "available: of such a family PyMC is given the density alone. Every verb but "
             "to_pymc and engine='pymc' takes such a model."
         )
 

@@ -19,6 +19,7 @@ from bayesglm.numerics.families.ordinal import ordinal
 from bayesglm.numerics.families.poisson import POISSON
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.families.student_t import STUDENT_T
+from bayesglm.numerics.families.tweedie import TWEEDIE
 from bayesglm.numerics.families.von_mises import VON_MISES
 from bayesglm.numerics.families.weibull import WEIBULL
 from bayesglm.numerics.families.zero_inflated import (
@@ -43,6 +44,7 @@ RECORDS: tuple[Family, ...] = (
     *INVERSE_GAUSSIAN,
     *EXPONENTIAL,
     *WEIBULL,
+    *TWEEDIE,
     *BETA,
     *VON_MISES,
 )

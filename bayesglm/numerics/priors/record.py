@@ -16,7 +16,8 @@ type Array = NDArray[np.float64]
 class Prior:
     """One prior: functions of x and of its own parameters, which broadcast against x.
 
-    - `support`: "real", "positive" or "unit", from 0 to 1; outside it the log density is -inf.
+    - `support`: "real", "positive", "unit", from 0 to 1, or "interval", from ``lower`` to
+      ``upper``; outside it the log density is -inf.
     - `log_density(x, **parameters)`: normalised; 0 for the improper `Flat`.
     - `gradient`, `curvature`: its first and second derivative in x. Of a kink the gradient is the
       slope -kink * sign(x - loc), 0 at the kink itself, and the curvature is never its.
@@ -69,3 +70,12 @@ FLAT = Prior(
     proper=False,
     quadratic=True,
 )
+
+
+def _uniform(x: Array, lower: Array | float, upper: Array | float) -> Array:
+    """-log(upper - lower) from one end to the other."""
+    inside = np.greater_equal(x, lower) & np.less_equal(x, upper)
+    return np.where(inside, -np.log(np.subtract(upper, lower)), -np.inf)
+
+
+UNIFORM = Prior(support="interval", log_density=_uniform, gradient=zeros, curvature=zeros)

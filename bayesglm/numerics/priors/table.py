@@ -15,7 +15,7 @@ from bayesglm.numerics.priors.gamma import GAMMA
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
 from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
-from bayesglm.numerics.priors.record import FLAT, Prior
+from bayesglm.numerics.priors.record import FLAT, UNIFORM, Prior
 from bayesglm.numerics.priors.student import HALF_STUDENT_T, STUDENT_T
 
 PRIORS: dict[str, Prior] = {
@@ -33,4 +33,5 @@ PRIORS: dict[str, Prior] = {
     "Gamma": GAMMA,
     "InverseGamma": INVERSE_GAMMA,
     "Beta": BETA,
+    "Uniform": UNIFORM,
 }

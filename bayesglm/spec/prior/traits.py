@@ -20,7 +20,8 @@ class Traits(NamedTuple):
     - `has_free`: whether it leaves directions free, for which it may hold a prior ``free``.
     - `of_length`: whether it is one of the length of coefficients under one scale, and so the same
       in all orthonormal coordinates.
-    - `of_shares`: whether it is one of numbers between 0 and 1.
+    - `bounded`: whether it is one of numbers between two ends.
+    - `ends`: these, where they are the same for all of its kind.
     """
 
     has_scale: bool = True
@@ -28,7 +29,8 @@ class Traits(NamedTuple):
     one_scale: bool = False
     needs_dims: bool = False
     has_free: bool = False
-    of_shares: bool = False
+    bounded: bool = False
+    ends: tuple[float, float] | None = None
     of_length: bool = False
 
 

@@ -1,9 +1,10 @@
-"""Priors of shares: numbers between 0 and 1."""
+"""Priors of numbers between two ends: shares lie between 0 and 1."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from bayesglm.errors import ModelError
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.prior.traits import Shown, Traits
@@ -23,7 +24,7 @@ class Beta(Shown):
     Beta(2.0, 1.0)
     """
 
-    traits: ClassVar[Traits] = Traits(has_scale=False, of_shares=True)
+    traits: ClassVar[Traits] = Traits(has_scale=False, bounded=True, ends=(0.0, 1.0))
 
     alpha: Number
     beta: Number
@@ -31,3 +32,38 @@ class Beta(Shown):
     def __post_init__(self) -> None:
         for name in ("alpha", "beta"):
             put(self, **{name: frozen_number(f"Beta {name}", getattr(self, name), positive=True)})
+
+
+@noun
+class Uniform(Shown):
+    """Uniform prior of a parameter that lies between two ends: p of the tweedie family.
+
+    log p(x) = -log(upper - lower) for lower < x < upper, which are the parameter's own ends.
+
+    Raises
+    ------
+    ModelError
+        Ends that are no finite numbers, or not in their order.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Uniform(1.01, 1.99)
+    Uniform(1.01, 1.99)
+    """
+
+    traits: ClassVar[Traits] = Traits(has_scale=False, bounded=True)
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            value = frozen_number(f"Uniform {name}", getattr(self, name))
+            if isinstance(value, tuple):
+                raise ModelError(f"Uniform {name} must be one number, got an array.")
+            put(self, **{name: value})
+        if not self.lower < self.upper:
+            raise ModelError(
+                f"Uniform lower must be below upper, got {self.lower:g} and {self.upper:g}."
+            )

@@ -51,6 +51,7 @@ OF_MANY_OPERANDS = (
     "zero_inflated_poisson",
     "zero_inflated_negative_binomial",
     "student_t",
+    "tweedie",
     "von_mises",
 )
 

@@ -68,9 +68,14 @@ def test_the_value_is_a_sum_of_textbook_densities(key):
     expected = WEIGHTS @ log_likelihood_by_hand(key, theta)
     expected += stats.norm.logpdf(theta[:2], 0.3, [0.5, 2.0]).sum()
     jacobian = 0.0
-    for one, value in zip(objective.free, objective.phi(theta), strict=True):
+    words = objective.family.words
+    for one, value, name in zip(
+        objective.free, objective.phi(theta), words.dispersions, strict=True
+    ):
         expected += np.log(2) + stats.t.logpdf(value, 3, scale=0.7)
-        jacobian += np.log(value) + (0.0 if one.transform is LOG else np.log1p(-value))
+        low, high = words.range_of(name)
+        jacobian += np.log(value - low)
+        jacobian += 0.0 if one.transform is LOG else np.log(high - value) - np.log(high - low)
     registry = replace(objective.registry, jacobian=True)
     with_jacobian = replace(objective, registry=registry).value(theta)
     assert with_jacobian == pytest.approx(expected + jacobian, rel=1e-12)

@@ -302,6 +302,7 @@ VALIDITY = [
     ("binomial", "logit", 3.0, [0, 3, 4, -1, 1.5, np.inf], [True, True, *[False] * 4]),
     ("poisson", "log", None, [0, 1e9, -1, 0.5, np.inf, np.nan], [True, True, *[False] * 4]),
     ("beta", "logit", None, [0.5, 0.0, 1.0, -1.0, np.nan], [True, *[False] * 4]),
+    ("tweedie", "log", None, [0.0, 1e-300, -1e-300, np.inf], [True, True, False, False]),
     ("von_mises", "tan_half", None, [np.pi, -np.pi, 4.0, np.nan], [True, True, False, False]),
     *(
         (name, "log", None, [1e-300, 7.0, 0.0, -1.0, np.inf], [True, True, *[False] * 3])

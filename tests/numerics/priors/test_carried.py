@@ -6,7 +6,7 @@ from scipy.integrate import quad
 
 from bayesglm.numerics.priors.carried import carried
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.numerics.theta.transforms import LOG, UNIT
+from bayesglm.numerics.theta.transforms import LOG, UNIT, logit
 
 CASES = [
     ("HalfNormal", LOG, {"scale": 1.3}),
@@ -15,6 +15,7 @@ CASES = [
     ("InverseGamma", LOG, {"shape": 0.5, "scale": 0.5}),
     ("Beta", UNIT, {"alpha": 1.0, "beta": 1.0}),
     ("Beta", UNIT, {"alpha": 2.5, "beta": 0.7}),
+    ("Uniform", logit(1.01, 1.99), {"lower": 1.01, "upper": 1.99}),
 ]
 U = np.linspace(-3.0, 2.0, 7)
 STEP = 1e-5

@@ -25,10 +25,13 @@ SCIPY = {
     "Gamma": lambda shape, rate: stats.gamma(shape, scale=1.0 / rate),
     "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
     "Beta": lambda alpha, beta: stats.beta(alpha, beta),
+    "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
 }
 # The ends of each support, and numbers in it over which formulas are compared.
 ENDS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
+ENDS["interval"] = (-0.2, 3.0)  # those of the example
 INSIDE = {"real": (-50.0, 50.0), "positive": (0.001, 50.0), "unit": (0.001, 0.999)}
+INSIDE["interval"] = (-4.999, 4.999)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -39,7 +42,7 @@ def test_densities_and_derivatives_in_many_digits(name, data):
     parameters = data.draw(st.fixed_dictionaries({key: RANGES[key] for key in example.numbers}))
     low, high = INSIDE[prior.support]
     end = ENDS[prior.support][0]
-    if np.isfinite(end) and is_finite(prior, end, parameters) and prior.support != "unit":
+    if prior.support == "positive" and is_finite(prior, end, parameters):
         low = end
     x = data.draw(decimals(low, high))
     with mp.workdps(80):
@@ -93,10 +96,10 @@ def test_proper_priors_integrate_to_one(name):
     if not prior.proper:
         assert density(-1e9) == density(1e9) == 1.0
         return
-    above = integrate.quad(density, loc, ENDS[prior.support][1])[0]
-    below = integrate.quad(density, -np.inf, loc)[0]
+    low, high = ENDS[prior.support]
+    below, above = (integrate.quad(density, *ends)[0] for ends in ((low, loc), (loc, high)))
     assert above + below == pytest.approx(1.0, abs=1e-7)
-    assert (below == 0.0) == (prior.support != "real")
+    assert (below == 0.0) == (low == loc)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
