@@ -115,6 +115,7 @@ def _add_fit(commands: Any) -> None:
         fit.add_argument(f"--{name}", metavar=metavar, action="append", help=words)
     fit.add_argument("--family", help=f"{', '.join(FAMILY_NAMES)} ({GLM.family})")
     fit.add_argument("--link", help=f"{', '.join(LINK_NAMES)} (the family's own)")
+    fit.add_argument("--missing", metavar="HOW", help="of missing values: raise, or drop the row")
     for role in ROLES:
         fit.add_argument(f"--{role}", metavar="NAME", help=f"the variable with the {role}")
     penalty = fit.add_mutually_exclusive_group()
@@ -200,7 +201,7 @@ def _check_page(path: Path) -> None:
 def _model(arguments: argparse.Namespace) -> Any:
     from bayesglm.spec.penalties import lasso, ridge
 
-    described = ("response", *TERM_OF_OPTION, "family", "link", "ridge", "lasso", *ROLES)
+    described = ("response", *TERM_OF_OPTION, "family", "link", "missing", "ridge", "lasso", *ROLES)
     if arguments.model is not None:
         given = [name for name in described if getattr(arguments, name) is not None]
         if given:
@@ -216,7 +217,7 @@ def _model(arguments: argparse.Namespace) -> Any:
     ]
     prior: Any = None if arguments.ridge is None else ridge(arguments.ridge)
     prior = prior if arguments.lasso is None else lasso(arguments.lasso)
-    asked = {name: getattr(arguments, name) for name in ("family", "link", *ROLES)}
+    asked = {name: getattr(arguments, name) for name in ("family", "link", "missing", *ROLES)}
     options = {name: value for name, value in asked.items() if value is not None}
     return GLM(arguments.response, terms, prior=prior, **options)
 
@@ -243,9 +244,10 @@ def _read(path: Path, model: Any, arguments: argparse.Namespace) -> Any:
         raise DataError(f"{str(path)!r} does not exist.")
     if is_delimited(path):
         roles = {name: role for term in model.terms for name, role in term.roles.items()}
+        whole = [] if model.missing == "drop" else model.variables
         return read_delimited(
             path,
-            [name for name in model.variables if roles.get(name) != FACTOR],
+            [name for name in whole if roles.get(name) != FACTOR],
             arguments.sep,
             "." if arguments.decimal is None else arguments.decimal,
             arguments.encoding,
@@ -283,6 +285,8 @@ def _summarise(fitted: Any) -> None:
     print(model_of(fitted), end="\n\n")
     dropped = fitted.attrs["n_dropped"]
     left_out = f", {dropped} without a full past left out" if dropped else ""
+    missing = fitted.attrs["n_missing"]
+    left_out += f", {missing} with missing values left out" if missing else ""
     print(f"{fitted.attrs['n_samples']} samples{left_out}; method: {fitted.attrs['method']}")
     if "why" in fitted.attrs:
         print(fitted.attrs["why"])

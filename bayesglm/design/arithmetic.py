@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,9 @@ class Computation:
         columns: Mapping[str, Array],
         constants: Sequence[float] | None,
         place: Callable[[Array], str],
+        counted: Any = slice(None),
     ) -> None:
-        self.columns, self.place = columns, place
+        self.columns, self.place, self.counted = columns, place, counted
         self.given = None if constants is None else list(constants)
         self.kept: list[float] = []
 
@@ -75,7 +77,8 @@ class Computation:
         """Subtract the mean; and divide by the sd, of ``scale``."""
         n = FUNCTIONS[call.function].n_constants
         if self.given is None:
-            found = [float(inside.mean()), float(inside.std())][:n]
+            seen = inside[self.counted] if inside.ndim else inside
+            found = [float(seen.mean()), float(seen.std())][:n]
             if n == 2 and not found[1] > 0.0:
                 raise DataError(
                     f"{call} divides by the sd of values that do not vary; leave it out."

@@ -136,6 +136,12 @@ class Block:
         """What reads samples before and after: the block itself, or its multiplier."""
         return self if self.lags is not None else self.multiplier
 
+    def reads(self, bad: Array) -> Array:
+        """Return which samples read one that is ``bad``, at some lag inside their own trial."""
+        rows = np.arange(len(bad))
+        source, inside = self._sources(rows)
+        return (bad[np.where(inside, source, 0)] & inside).any(axis=1)
+
     def unseen(self, rows: Array) -> str | None:
         """Name the first combination of levels that none of some rows has; None if each is seen."""
         if self.codes is None or self.sums:

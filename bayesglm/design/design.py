@@ -83,6 +83,7 @@ class Predictors:
     copies: int = 1  # how many neurons of the population have predictors of their own
     beside: tuple[Beside, ...] = ()
     levels: Levels | None = None
+    n_missing: int = 0  # samples left out for want of a value
 
     @property
     def known(self) -> Array | None:
@@ -354,6 +355,11 @@ class Plan:
     def n_dropped(self) -> int:
         """Number of samples left out for want of a full past (or future)."""
         return self.designs[0].predictors.n_incomplete
+
+    @property
+    def n_missing(self) -> int:
+        """Number of samples left out for want of a value of some variable that they read."""
+        return self.designs[0].predictors.n_missing
 
     def name_of(self, neuron: int) -> str:
         """Name one neuron for a message; empty without a population."""

@@ -11,6 +11,7 @@ from bayesglm.design.checks import check_names
 from bayesglm.design.design import Design, Plan
 from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
 from bayesglm.design.factors import with_plain_categories
+from bayesglm.design.gaps import filled, find_gaps, read_by, with_plain_gaps
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.members import share_columns
 from bayesglm.design.offsets import look_at_offset
@@ -54,6 +55,9 @@ def lay(model: GLM, data: object) -> Plan:
             require(dataset, name, roles[name])
     clock = clock_of(model, dataset, dim)
     dataset = _storable(samples_first(dataset[list(model.variables)], dim))
+    gaps = find_gaps(model, dataset, dim, read_by(model, is_new=False))
+    stored, dataset = dataset, filled(model, dataset, dim, gaps)
+    response = dataset[model.response]
     of_levels = FAMILY_NAMES[model.family].counts_levels
     extra = [str(other) for other in response.dims if other != dim]
     if len(extra) > 1 and not of_levels:
@@ -64,6 +68,7 @@ def lay(model: GLM, data: object) -> Plan:
     model = settle_levels(settle_terms(model, dataset), response, dim, dataset)
     values = read_response(model, response, dim, dataset)
     dataset = plain_status(model, with_plain_labels(dataset, model.response))
+    stored = with_plain_gaps(with_plain_categories(stored), gaps) if gaps else dataset
     population = extra[0] if extra and not of_levels else None
     labels = None
     if population is not None:
@@ -75,7 +80,7 @@ def lay(model: GLM, data: object) -> Plan:
     counted = counted_samples(model, dataset, dim)
     designs: list[Design] = []
     for neuron, y in enumerate(columns):
-        readings = Readings(dataset, dim, clock, population, neuron, y)
+        readings = Readings(dataset, dim, clock, population, neuron, y, gaps=gaps)
         if not designs:
             predictors = lay_predictors(model, readings, counted)
             seen = ends_of(model, readings, y, predictors.bounds)
@@ -94,7 +99,7 @@ def lay(model: GLM, data: object) -> Plan:
             replace(one, predictors=replace(one.predictors, copies=len(designs))) for one in designs
         ]
     plan = Plan(
-        model, with_plain_categories(dataset), dim, population, labels, tuple(designs), clock.step
+        model, with_plain_categories(stored), dim, population, labels, tuple(designs), clock.step
     )
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)

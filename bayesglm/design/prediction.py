@@ -8,6 +8,7 @@ import xarray as xr
 from bayesglm.design.checks import check_names
 from bayesglm.design.design import Predictors
 from bayesglm.design.door import as_dataset, sample_dim_of
+from bayesglm.design.gaps import filled, find_gaps, read_by
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of
@@ -44,16 +45,19 @@ def plan_prediction(
             f"{n_neurons}; give new data of the same {population!r}."
         )
     clock = clock_of(model, dataset, dim)
+    named = dataset[[name for name in model.variables if name in dataset.variables]]
+    gaps = find_gaps(model, dataset, dim, read_by(model, is_new=True))
+    whole = filled(model, named, dim, gaps)
     every: list[Predictors] = []
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
         y = None
         if model.has_history or _counts_are_trials(model, dataset):
-            response = require(dataset, model.response, "response (for its history)")
+            response = require(whole, model.response, "response (for its history)")
             if population is not None:
                 response = response.isel({population: neuron})
-            y = read_response(model, response, dim, dataset)
-        readings = Readings(dataset, dim, clock, population, index, y, is_new=True)
+            y = read_response(model, response, dim, whole)
+        readings = Readings(whole, dim, clock, population, index, y, is_new=True, gaps=gaps)
         if every:
             every.append(lay_beside(model, readings, every[0]))
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.design import Beside, Predictors, levels_of
+from bayesglm.design.gaps import left_out
 from bayesglm.design.readings import Readings
 from bayesglm.design.roles import known_part, per_sample, trials_of
 from bayesglm.design.seen import bounds_of, has_own_bounds
@@ -52,6 +53,11 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
         for block in blocks:
             keep &= block.complete()
     n_incomplete = n - int(keep.sum())
+    gaps = readings.gaps
+    if gaps:
+        pairs = list(zip(model.every_term, blocks, strict=True))
+        keep &= ~left_out(model, gaps, pairs, n, not readings.is_new)
+    n_missing = n - n_incomplete - int(keep.sum())
     rows = np.flatnonzero(keep if counted is None else keep & counted)
     lagged = [one for block in blocks if (one := block.of_lags) is not None]
     if not keep.any() and lagged:
@@ -61,6 +67,11 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
             f"no sample has a full past: term {longest.name!r} reaches from lag "
             f"{longest.lags[0]} to {longest.lags[-1]}, and no trial of the {n} samples is long "
             "enough. Use fewer lags, more samples, or edges='zero'."
+        )
+    if not len(rows) and n_missing:
+        told = ", ".join(f"{name!r} ({int(mask.sum())})" for name, mask in gaps.items())
+        raise DataError(
+            f"no sample is left: {n_missing} read missing values of {told}; fill some of them in."
         )
     if not len(rows):
         zero = " or ".join(
@@ -80,4 +91,5 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
         bounds_of(model, readings, trials),
         beside=tuple(Beside(name, len(one.terms)) for name, one in model.predicted.items()),
         levels=levels_of(model),
+        n_missing=n_missing,
     )

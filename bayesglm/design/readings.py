@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,6 +28,14 @@ class Readings:
     neuron: int | None
     response: Array | None
     is_new: bool = False  # whether the model was fitted to other data
+    gaps: Mapping[str, Array] = field(default_factory=dict)  # samples that lack values, by variable
+
+    @property
+    def whole(self) -> Any:
+        """The samples that lack nothing, by which means and knots are settled."""
+        if not self.gaps:
+            return slice(None)
+        return ~np.logical_or.reduce(list(self.gaps.values()))
 
     def values(self, name: str, role: str) -> tuple[Array, list[str]]:
         """Return a variable's numbers and its feature dims, this neuron's own where it has own."""

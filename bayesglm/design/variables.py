@@ -77,7 +77,7 @@ def numbers(variable: xr.DataArray, dim: str, role: str, of: xr.Dataset | None =
             )
     largest = _largest(values)
     if not largest <= LARGEST:
-        raise DataError(f"{role} {name!r} holds {_not_computable(values, dims, of)}")
+        raise DataError(f"{role} {name!r} holds {_not_computable(name, values, dims, of)}")
     if 0 < largest < 1 / LARGEST and role != "offset":
         raise DataError(
             f"{role} {name!r} holds no value beyond {largest:.3g}, too small to be computed with; "
@@ -124,8 +124,8 @@ def coded_labels(
     if missing.any():
         raise DataError(
             f"{role} {name!r} lacks {int(missing.sum())} labels, the first at "
-            f"{place(missing.reshape(values.shape), dims, of)}; remove those samples, or give them "
-            "a label of their own."
+            f"{place(missing.reshape(values.shape), dims, of)}{_others_with_gaps(name, of)}; "
+            "remove those samples (missing='drop' does), or give them a label of their own."
         )
     labels, wrong = _as_labels(found)
     if wrong.any():
@@ -246,13 +246,27 @@ def _largest(values: Array) -> float:
     return float(np.max(share_out(runs(flat.size, 1), work)))
 
 
-def _not_computable(values: Array, dims: tuple, of: xr.Dataset | None) -> str:
+def _others_with_gaps(name: object, of: xr.Dataset | None) -> str:
+    """Say how many values the other variables lack, with whose samples these share a dim."""
+    if of is None:
+        return ""
+    counts = {
+        str(other): int(np.count_nonzero(pd.isna(np.asarray(variable.values))))
+        for other, variable in of.data_vars.items()
+        if other != name
+    }
+    told = ", ".join(f"{other!r} {count}" for other, count in counts.items() if count)
+    return f" (others lack values too: {told})" if told else ""
+
+
+def _not_computable(name: object, values: Array, dims: tuple, of: xr.Dataset | None) -> str:
     """Say which values are missing, infinite or too large, and what helps."""
     bad = ~np.isfinite(values)
     if bad.any():
         return (
-            f"{int(bad.sum())} missing or infinite values, the first at {place(bad, dims, of)}; "
-            "remove those samples, or fill them in knowingly."
+            f"{int(bad.sum())} missing or infinite values, the first at {place(bad, dims, of)}"
+            f"{_others_with_gaps(name, of)}; remove those samples (missing='drop' leaves out those "
+            "with missing values), or fill them in knowingly."
         )
     huge = np.abs(values) > LARGEST
     return (

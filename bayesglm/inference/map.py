@@ -39,7 +39,8 @@ def fit_map(model: GLM, data: Any) -> xr.DataTree:
         do not change them in place afterwards). Attributes: ``log_posterior`` (equal to PyMC's),
         ``gradient_norm`` (that of the estimate, of the KKT residual under kinks, with centred
         predictors where they lie far from zero), ``n_iter``, ``solver``,
-        ``mode`` ("global" where the objective is log-concave, else "local"), ``n_dropped``.
+        ``mode`` ("global" where the objective is log-concave, else "local"), ``n_dropped``,
+        ``n_missing``.
 
     Raises
     ------

@@ -84,6 +84,7 @@ def _check_tuning(tree: xr.DataTree, terms: list[str]) -> None:
 def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
     plan, predictors = problems[0].plan, problems[0].design.predictors
     counts = {"n_samples": predictors.n_samples, "n_dropped": plan.n_dropped}
+    counts |= {"n_missing": plan.n_missing} if "n_missing" in tree.attrs else {}
     for name, count in counts.items():
         if tree.attrs[name] != count:
             raise DataError(

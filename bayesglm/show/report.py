@@ -209,6 +209,8 @@ class Story:
         n, dropped = fit.attrs["n_samples"], fit.attrs["n_dropped"]
         text = f"{n:,} samples of {self.response!r}"
         text += f", of which {dropped} lack a full past and are left out." if dropped else "."
+        missing = fit.attrs.get("n_missing", 0)
+        text += f" {missing} with missing values are left out." if missing else ""
         if self.events is not None:
             text += f" They hold {self.events:,.0f} events."
         picture = Picture(

@@ -31,6 +31,8 @@ def check_likelihood(model: GLM) -> None:
         )
     if model.link == family.links[0]:
         put(model, link=None)
+    if not is_among(model.missing, ("raise", "drop")):
+        raise ModelError(f"missing must be 'raise' or 'drop', got {shown(model.missing)}.")
     if not is_among(model.edges, ("drop", "zero")):
         raise ModelError(f"edges must be 'drop' or 'zero', got {shown(model.edges)}.")
 

@@ -99,6 +99,10 @@ class GLM:
         The variable with frequency weights (a weight of 2 is the row twice).
     edges : {"drop", "zero"}
         Samples without a full past (or future, for negative lags) are left out, or see zeros.
+    missing : {"raise", "drop"}
+        Samples that lack a value of a variable that they read, their own or at some lag, are
+        refused, or left out: the fit's attribute ``n_missing`` says how many, and predictions of
+        such samples are NaN. Empty words count as missing.
     levels : sequence of str, int or bool, optional
         Of a response of labels: all its levels, in their order. By default those of the data at
         the first fit, which the stored model keeps: categories of pandas in their own order, other
@@ -155,6 +159,7 @@ class GLM:
     reference: Reference = FIRST
     censored: Censored = None
     truncated: Truncated = None
+    missing: str = "raise"
 
     def __post_init__(self) -> None:
         put_plain_strings(self)

@@ -34,7 +34,7 @@ def all_values(term: Any, readings: Readings) -> Array:
     """Return the values of all neurons, from which knots are settled that all of them share."""
     variable = require(readings.dataset, term.variable, PREDICTOR)
     values = numbers(variable, readings.dim, PREDICTOR, readings.dataset)
-    return values.astype(np.float64).reshape(-1)
+    return values[readings.whole].astype(np.float64).reshape(-1)
 
 
 def range_of(term: Any, values: Array) -> tuple[float, float]:

@@ -57,7 +57,7 @@ def _computed_block(term: Linear, readings: Readings) -> Block:
             )
         columns[name] = np.asarray(values, dtype=np.float64)
         dims, coords = own, readings.coords(name, own)
-    computation = Computation(columns, term.constants, readings.place)
+    computation = Computation(columns, term.constants, readings.place, readings.whole)
     values = computation.of(term.tree)
     settled = {"constants": tuple(computation.kept)} if computation.kept else {}
     return Block(

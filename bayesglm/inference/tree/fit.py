@@ -48,6 +48,8 @@ def _told(fit: xr.DataTree) -> str:
     attrs = fit.attrs
     dropped = attrs.get("n_dropped", 0)
     left_out = f" ({dropped:,} without a full past left out)" if dropped else ""
+    missing = attrs.get("n_missing", 0)
+    left_out += f" ({missing:,} with missing values left out)" if missing else ""
     words = f"{attrs.get('n_samples', 0):,} samples{left_out}; method: {attrs.get('method', '')}"
     words += f", {attrs['why']}" if "why" in attrs else ""
     if attrs.get("accepted") == 0:

@@ -40,6 +40,7 @@ def tree_of(
         "bayesglm_version": _version(),
         "n_samples": plan.designs[0].predictors.n_samples,
         "n_dropped": plan.n_dropped,
+        "n_missing": plan.n_missing,
         SAMPLE_DIM: plan.sample_dim,
         "population": plan.population or "",
     }
