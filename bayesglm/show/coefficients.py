@@ -85,9 +85,14 @@ def is_picture(node: xr.Dataset) -> bool:
 
 
 def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Split the effects of a factor's levels: the intercepts ``g`` and each slope, ``g.x``."""
+    """Split effects of levels, ``g`` of intercepts and ``g.x``, and their curves, ``x:g[a]``."""
     found = {}
     for term, node in nodes.items():
+        levels = node.coords.get(f"{term}_level") if "value" in node.dims else None
+        if levels is not None:
+            for k, name in enumerate(levels.values):
+                found[f"{term}[{name}]"] = node.isel({levels.name: k}, drop=True)
+            continue
         effects = node.coords.get(f"{term}_effect")
         if effects is None:
             found[term] = node

@@ -71,3 +71,13 @@ def test_a_posterior_shows_the_curve_first_and_its_coefficients_when_asked(fit):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("age (years)", "curve (link units)")
     (ax,) = bg.plot_posterior(fit, term="age").axes
     assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["line", "bend 1"]
+
+
+def test_curves_of_levels_have_a_panel_each():
+    term = bg.Interaction(bg.Spline("age", df=5), bg.Category("g"), prior=bg.smooth(1.0, 2))
+    fit = bg.fit_map(bg.GLM("y", term, family="poisson"), DATA.assign(g=("obs", ["a", "b"] * 60)))
+    kernel = bg.kernels(fit)["age:g"]["link"]
+    drawn = kernel_figure({"": bg.kernels(fit)}).axes
+    assert [ax.get_title(loc="left") for ax in drawn] == ["age:g[a]", "age:g[b]"]
+    for ax, level in zip(drawn, "ab", strict=True):
+        np.testing.assert_array_equal(ax.lines[1].get_ydata(), kernel.sel({"age:g_level": level}))
