@@ -133,7 +133,10 @@ def _logit_fused(
     u += spread
     u += (A * B)[:, code]
     np.log1p(u, out=u)
-    return np.log(-np.expm1(widths)) @ counts[1:-1] - row_sums(u, weights)
+    met = np.flatnonzero(counts[1:-1])  # a level that no response has may have no width
+    with np.errstate(divide="ignore"):
+        log_widths = np.log(-np.expm1(widths[:, met]))
+    return log_widths @ counts[1:-1][met] - row_sums(u, weights)
 
 
 def _cuts(phi: Sequence) -> Array:

@@ -247,3 +247,13 @@ def test_sums_over_rows_are_those_of_the_rows(family, y, cuts, weighted, far):
     exact = (of_rows * (1.0 if weights is None else weights)).sum(axis=-1)
     found = family.summed(y, eta.copy(), phi, None, weights)
     np.testing.assert_allclose(found, exact, rtol=1e-13, atol=1e-13)
+
+
+def test_a_level_without_width_or_responses_counts_nothing():
+    family, eta = ordinal("logit", 4), np.zeros((1, 1, 3))
+    phi = [np.array([[-1.0]]), np.array([[0.5]]), np.array([[0.5]])]
+    y = np.array([0.0, 1.0, 3.0])
+    expected = family.kernel(y, eta, phi, None, 0).value.sum(axis=-1)
+    np.testing.assert_allclose(family.summed(y, eta.copy(), phi, None, None), expected, rtol=1e-13)
+    y[0] = 2.0
+    assert family.summed(y, eta.copy(), phi, None, None).tolist() == [-np.inf]
