@@ -27,6 +27,9 @@ SAMPLE_CURVATURES = 5
 # Rows, and rows for each column, of the least sample: chosen so that its curvature is right within
 # a tenth or so, (p/n)^1/2; no more than one row in so many, or it is hardly less work than all.
 LEAST_SAMPLE, SAMPLE_PER_COLUMN, LEAST_SPARED = 4000, 40, 4
+# Least samples in all rows, from which on the mode of one is worth as much as it costs where
+# dispersions are searched: chosen; steps over all rows are then 3 to 5, and 7 to 10 from elsewhere.
+MANY_SAMPLES = 10
 # Rows for each column, below which no sample of a quarter tells enough to start from: chosen.
 FEW_ROWS = 10
 # Seconds of Newton's method (as counted here), and coefficients, up to which proximal Newton is
@@ -131,6 +134,9 @@ def choose(work: Work) -> str:
         return "levels"
     if work.is_quadratic and p <= MOST_KEPT and work.together == 1:
         return "moments"
+    smooth = work.is_log_concave and not work.has_kinks
+    if work.is_searched and smooth and sample_size(n, p) * MANY_SAMPLES <= n:
+        return "newton from a sample"
     if work.is_searched or not work.is_log_concave or work.has_groups:
         return "newton"
     if work.has_walls and p <= MOST_KEPT:

@@ -2,6 +2,7 @@
 
 - Newton's method, where n p^2 is small, where there may be several modes, and wherever another
   has failed: it is the judge.
+- The same from the mode of a sample, where rows are many and dispersions are found as well.
 - Newton on moments, for gaussian responses with the identity link: one pass over the rows.
 - Quasi-Newton with the curvature of a sample of rows, where rows are many.
 - Quasi-Newton without a matrix, with the diagonal of the curvature and the priors' own structure,
@@ -21,7 +22,7 @@ import numpy as np
 from bayesglm.design.members import kinship, share_columns
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.modes.by_levels import by_levels, many_levels
-from bayesglm.inference.modes.by_sample import by_sample
+from bayesglm.inference.modes.by_sample import by_sample, from_sample
 from bayesglm.inference.modes.judge import by_newton, judge
 from bayesglm.inference.modes.matrix_free import matrix_free
 from bayesglm.inference.modes.router import MOST_KEPT, choose, work_of
@@ -164,6 +165,7 @@ ROUTES: dict[str, Route] = {
     "newton": by_newton,
     "moments": _by_moments,
     "sample": by_sample,
+    "newton from a sample": from_sample,
     "matrix-free": matrix_free,
     "levels": by_levels,
     "active": _by_active,

@@ -400,3 +400,20 @@ def test_a_sample_leads_to_the_mode_of_levels(reference, monkeypatch):
     for name in ("intercept", "X"):
         np.testing.assert_allclose(found["map"][name], known["map"][name], atol=1e-6)
     assert found.attrs["log_posterior"] == pytest.approx(known.attrs["log_posterior"], rel=1e-12)
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "gamma"])
+def test_a_sample_starts_the_search_for_a_dispersion(family, monkeypatch):
+    rng, n = np.random.default_rng(8), 30_000
+    X = rng.normal(size=(n, 3))
+    mean, mixed = np.exp(X @ [0.4, -0.3, 0.2]), rng.gamma(2.0, size=n) / 2.0
+    y = rng.poisson(mean * mixed) if family == "negative_binomial" else mean * mixed
+    data = {"y": y, "X": X, "w": rng.choice([0.5, 1.0, 3.0], n)}
+    model = bg.GLM("y", bg.Linear("X", prior=bg.Flat()), family, weights="w")
+    known = bg.fit_map(model, data)
+    monkeypatch.setattr(router, "LEAST_SAMPLE", 3000)
+    found = bg.fit_map(model, data)
+    assert found.attrs["n_iter"] < known.attrs["n_iter"]
+    for name in ("intercept", "X", "alpha"):
+        np.testing.assert_allclose(found["map"][name], known["map"][name], rtol=1e-8)
+    assert found.attrs["log_posterior"] == pytest.approx(known.attrs["log_posterior"], rel=1e-13)
