@@ -36,7 +36,8 @@ def fit_laplace(
 
     Learned scales have no joint mode with their coefficients. There the approximation is nested
     (Rue, Martino & Chopin 2009): Gaussians of the coefficients along the posterior of the scales
-    (and of sigma), corrected by the same weights.
+    (and of sigma), corrected by the same weights. So it is along the posterior of dispersions where
+    no proposal at the mode stands.
 
     Parameters
     ----------
