@@ -272,3 +272,20 @@ def test_a_family_without_a_distribution_function_is_refused():
     model = bg.GLM("y", "x", family="waits_unseen", prior=bg.Normal(1.0), truncated=(0, 9))
     with pytest.raises(bg.ModelError, match="register it with cdf="):
         bg.fit_map(model, data)
+
+
+def test_bounds_beside_which_a_likelihood_levels_off_ask_for_a_proper_intercept():
+    """Exponential waits below 3 become uniform as their mean grows: then nothing ends it."""
+    flat = bg.GLM("y", [], family="exponential", truncated=(None, 3.0))
+    even = {"y": np.linspace(0.4, 2.9, 40)}
+    with pytest.raises(bg.ModelError, match=r"levels off as the mean goes up.*no mode"):
+        bg.fit_map(flat, even)
+    short = {"y": np.linspace(0.01, 1.0, 40)}
+    assert float(bg.fit_map(flat, short)["map"]["intercept"]) < 0.0
+    with pytest.raises(bg.ModelError, match="under a Flat intercept the posterior is improper"):
+        bg.fit(flat, short, draws=50)
+    proper = bg.GLM("y", [], family="exponential", truncated=(None, 3.0), intercept=bg.Normal(2.5))
+    assert bg.fit(proper, even, draws=50).attrs["method"] in ("laplace", "nuts")
+    # Counts between bounds crowd at these as their mean leaves them.
+    counts = bg.GLM("y", [], family="poisson", truncated=(1, 5))
+    bg.fit(counts, {"y": [1, 2, 5, 3, 2, 1, 4, 2]}, draws=50)

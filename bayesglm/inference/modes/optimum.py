@@ -12,6 +12,7 @@ from bayesglm.inference.modes.identified import check_columns, refuse_separated
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.modes.walls import wall_met
 from bayesglm.inference.problem.centring import centred_all
+from bayesglm.inference.problem.levelling import refuse_level_mode
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.likelihood import rows_beside
 from bayesglm.numerics.density.objective import Objective
@@ -130,6 +131,7 @@ def check_mode(problem: Problem, solution: Solution) -> None:
     if not solution.resolved and not problem.only_intercept_is_free():
         # Separated data leave no slope on their plateau, and in some direction no curvature.
         refuse_separated(problem)
+    refuse_level_mode(problem, solution)
     _refuse_tiny_sigma(problem, solution)
     if not solution.resolved:
         _refuse_plateau(problem, solution)

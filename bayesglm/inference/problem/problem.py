@@ -13,6 +13,7 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
+from bayesglm.inference.problem.levelling import refuse_level
 from bayesglm.inference.problem.starts import coefficients_inside, eta_of_mean, is_inside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.table import PRIORS
@@ -226,6 +227,8 @@ def open_posteriors(model: GLM, data: object) -> list[Problem]:
             "log likelihood. Give it an intercept, or a term."
         )
     _refuse_limits(problems[0])
+    for problem in problems:
+        refuse_level(problem)
     return problems
 
 
