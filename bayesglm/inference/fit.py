@@ -28,9 +28,9 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     An importance-corrected Laplace approximation while its weights stand (k-hat below
     min(1 - 1/log10(S), 0.7), at least 100 effective draws per chain; where k-hat is 0.5 or more,
     or the density not log-concave, also agreement with a heavier-tailed proposal), nested where
-    scales are learned, or dispersions of which data say little; NUTS otherwise, and always under kinks, bounds and heavy tails. A gaussian
-    response with the identity link whose sigma is learned is drawn exactly, sigma first. In a
-    population each neuron gets its own method.
+    scales are learned, or dispersions of which data say little; NUTS otherwise, and always under
+    kinks, bounds and heavy tails. A gaussian response with the identity link whose sigma is learned
+    is drawn exactly, sigma first. In a population each neuron gets its own method.
 
     Parameters
     ----------

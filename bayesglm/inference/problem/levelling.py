@@ -64,7 +64,7 @@ def _levels_off(problem: Problem, theta: Array, side: float) -> bool:
 def _log_likelihood(problem: Problem, theta: Array, far: float | None) -> Array:
     """Return the rows' log likelihoods where theta has them, or at a mean so far outside."""
     natural, model = problem.natural, problem.plan.model
-    in_units = LINK_NAMES[model.link_name].keeps_unit
+    in_units = LINK_NAMES[model.link_name].power == 1.0
     unit = FAR_IN_UNITS * float(np.abs(problem.design.typical).max()) if in_units else FAR
     values = []
     for rows in problem.design.source.ranges(ROWS):
