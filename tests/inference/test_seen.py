@@ -278,7 +278,7 @@ def test_bounds_beside_which_a_likelihood_levels_off_ask_for_a_proper_intercept(
     """Exponential waits below 3 become uniform as their mean grows: then nothing ends it."""
     flat = bg.GLM("y", [], family="exponential", truncated=(None, 3.0))
     even = {"y": np.linspace(0.4, 2.9, 40)}
-    with pytest.raises(bg.ModelError, match=r"levels off as the mean goes up.*no mode"):
+    with pytest.raises(bg.ModelError, match=r"levels off as eta goes up.*no mode"):
         bg.fit_map(flat, even)
     short = {"y": np.linspace(0.01, 1.0, 40)}
     assert float(bg.fit_map(flat, short)["map"]["intercept"]) < 0.0

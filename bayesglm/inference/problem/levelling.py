@@ -64,7 +64,7 @@ def _levels_off(problem: Problem, theta: Array, side: float) -> bool:
 def _log_likelihood(problem: Problem, theta: Array, far: float | None) -> Array:
     """Return the rows' log likelihoods where theta has them, or at a mean so far outside."""
     natural, model = problem.natural, problem.plan.model
-    in_units = LINK_NAMES[model.link_name].power == 1.0
+    in_units = LINK_NAMES[model.link_name].power != 0.0 and natural.family.domain.is_real_line
     unit = FAR_IN_UNITS * float(np.abs(problem.design.typical).max()) if in_units else FAR
     values = []
     for rows in problem.design.source.ranges(ROWS):
@@ -80,7 +80,7 @@ def _level(problem: Problem, side: float, why: str) -> ModelError:
     model = problem.plan.model
     return ModelError(
         f"response {model.response!r}{problem.where}: between the bounds of truncated= the "
-        f"likelihood of {model.family} responses levels off as the mean goes "
+        f"likelihood of {model.family} responses levels off as eta goes "
         f"{'up' if side > 0.0 else 'down'} without end, {why}. Give the intercept a proper prior, "
         "intercept=bg.Normal(2.5, loc=...) around the link of a likely mean."
     )
