@@ -15,7 +15,20 @@ from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
 
-KEYS = [(family, link) for family, name in OF_NUMBERS.items() for link in name.links]
+# Under these links the mode lies where the link ends: the counts were drawn under a log link.
+AT_AN_END = (
+    ("negative_binomial", "identity"),
+    ("zero_inflated_poisson", "identity"),
+    ("zero_inflated_poisson", "sqrt"),
+    ("zero_inflated_negative_binomial", "identity"),
+    ("hurdle_poisson", "identity"),
+)
+KEYS = [
+    (family, link)
+    for family, name in OF_NUMBERS.items()
+    for link in name.links
+    if (family, link) not in AT_AN_END
+]
 
 
 @pytest.fixture(scope="module")
