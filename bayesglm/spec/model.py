@@ -100,9 +100,8 @@ class GLM:
     edges : {"drop", "zero"}
         Samples without a full past (or future, for negative lags) are left out, or see zeros.
     missing : {"raise", "drop"}
-        Samples that lack a value of a variable that they read, their own or at some lag, are
-        refused, or left out: the fit's attribute ``n_missing`` says how many, and predictions of
-        such samples are NaN. Empty words count as missing.
+        Samples that read a missing value, their own or at some lag, are refused, or left out
+        (``n_missing`` of them; predictions of such are NaN). Empty words count as missing.
     levels : sequence of str, int or bool, optional
         Of a response of labels: all its levels, in their order. By default those of the data at
         the first fit, which the stored model keeps: categories of pandas in their own order, other
@@ -355,11 +354,6 @@ def _check_roles(model: GLM) -> None:
         )
 
 
-def _shown(name: str) -> str:
-    """Quote a name for a message, the start of it where it is long."""
-    return repr(name) if len(name) <= 40 else f"{name[:40]!r}..."
-
-
 def _check_names(model: GLM) -> None:
     labels = [term.label for term in model.every_term]
     dispersions = FAMILY_NAMES[model.family].dispersions
@@ -374,11 +368,11 @@ def _check_names(model: GLM) -> None:
             )
         fault = fault_of(name)
         if fault:
-            raise ModelError(f"{what} {_shown(name)}: {fault}; {rename}.")
+            raise ModelError(f"{what} {shown(name)}: {fault}; {rename}.")
     for name in model.variables:
         fault = fault_of(name)
         if fault:
-            raise ModelError(f"variable {_shown(name)}: {fault}; rename the variable.")
+            raise ModelError(f"variable {shown(name)}: {fault}; rename the variable.")
     twice = first_repeat(labels)
     if twice is not None:
         raise ModelError(
