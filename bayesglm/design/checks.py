@@ -67,5 +67,7 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
 
 def _is_dim_of_response_alone(model: GLM, named: xr.Dataset, dim: str) -> bool:
     """Say whether a dim is that of the levels that a response counts, and no predictor's."""
-    readers = [str(name) for name, one in named.data_vars.items() if dim in one.dims]
-    return FAMILY_NAMES[model.family].counts_levels and readers == [model.response]
+    if not FAMILY_NAMES[model.family].counts_levels:
+        return False
+    readers = [str(name) for name in named.data_vars if dim in named.variables[name].dims]
+    return readers == [model.response]

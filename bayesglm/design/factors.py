@@ -62,9 +62,10 @@ def crossed(readings: Readings, names: Sequence[str]) -> tuple[Array, Array]:
 def with_plain_categories(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with categories as the labels that they are, which files can hold."""
     plain: dict[str, Any] = {}
-    for name, variable in dataset.data_vars.items():
+    for name in dataset.data_vars:
+        variable = dataset.variables[name]
         if is_category(variable.dtype):
-            index: Any = pd.CategoricalIndex(variable.variable.to_index())
+            index: Any = pd.CategoricalIndex(variable.to_index())
             labels = np.array([*plain_categories(index.categories).tolist(), None], dtype=object)
             plain[str(name)] = (variable.dims, np.array(labels[index.codes].tolist()))
     return dataset.assign(plain) if plain else dataset

@@ -17,7 +17,7 @@ def settle_terms(model: GLM, dataset: xr.Dataset) -> GLM:
     """Return the model with its terms as what the variables of the data hold makes them."""
 
     def has_labels(name: str) -> bool:
-        return name in dataset.variables and holds_labels(dataset[name])
+        return name in dataset.variables and holds_labels(dataset.variables[name])
 
     stands_alone = model.intercept is None and not FAMILY_NAMES[model.family].increasing
     every = _settled(model.terms, not stands_alone, has_labels)

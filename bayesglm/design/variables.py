@@ -202,7 +202,7 @@ def _as_labels(found: Array) -> tuple[Array, Array]:
     return found, wrong if found.dtype.kind in "biuf" else ~wrong
 
 
-def holds_labels(variable: xr.DataArray) -> bool:
+def holds_labels(variable: xr.Variable) -> bool:
     """Say whether a variable holds categories, or words none of which is a number in writing."""
     if is_category(variable.dtype):
         return True

@@ -118,10 +118,10 @@ def coded(terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bo
         else (replace(alone, contrasts=FULL, reference=None) if one is alone else one)
         for one in terms
     ]
-    for term in made:
+    several = [one for one in made if isinstance(one, Interaction)]
+    for term in made if several else ():
         if not isinstance(term, Interaction):
             spans |= _spanned([term])
-    several = [one for one in made if isinstance(one, Interaction)]
     found = dict[int, Term]()
     for term in sorted(several, key=lambda one: len(_factors(one.parts))):
         parts = _coded_parts(term.parts, spans)
