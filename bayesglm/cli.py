@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +24,51 @@ from bayesglm.spec.terms.term import FACTOR
 TERM_OF_OPTION = {kind.__name__.lower(): kind for kind in TERMS}  # --linear, --lagged, ...
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 GONE = 141  # and of one whose reader (head, less) went away
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _labels(text: str) -> list[str] | list[int]:
+    """Read labels separated by commas: whole numbers where all of them are.
+
+    >>> _labels("low, high"), _labels("1,2")
+    (['low', 'high'], [1, 2])
+    """
+    labels = _parts(text)
+    is_whole = all(label.removeprefix("-").isdecimal() for label in labels)
+    return [int(label) for label in labels] if is_whole else labels
+
+
+def _names(text: str) -> str | tuple[str, ...]:
+    names = _parts(text)
+    return names[0] if len(names) == 1 else tuple(names)
+
+
+def _ends(text: str) -> tuple[str | float | None, ...]:
+    """Read two ends, numbers or names of variables, of which one may be empty.
+
+    >>> _ends("0,"), _ends("low,10")
+    ((0.0, None), ('low', 10.0))
+    """
+    return tuple(_end(part) for part in _parts(text))
+
+
+def _end(text: str) -> str | float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
+# Options of a model that are said in parts, with commas between: how, what, and how they are read.
+SAID_IN_PARTS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "levels": ("A,B", "levels of a response of labels, in their order", _labels),
+    "reference": ("A", "the level that others are held against", lambda text: _labels(text)[0]),
+    "censored": ("STATUS[,UPPER]", "the words none, left, right, interval; upper ends", _names),
+    "truncated": ("LOWER,UPPER", "ends of what can be seen: numbers, names or nothing", _ends),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,6 +154,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--decimal", help="decimal sign of CSV ('.')")
     fit.add_argument("--encoding", help="encoding of CSV (utf-8)")
     fit.add_argument("--model", metavar="JSON", help="the model as GLM.to_json() wrote it")
+    fit.add_argument("--formula", metavar="'Y ~ X'", help="response and terms as a formula")
     fit.add_argument("--response", help="the variable to explain")
     for name, term in TERM_OF_OPTION.items():
         metavar, words = term.option
@@ -116,6 +162,8 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--family", help=f"{', '.join(FAMILY_NAMES)} ({GLM.family})")
     fit.add_argument("--link", help=f"{', '.join(LINK_NAMES)} (the family's own)")
     fit.add_argument("--missing", metavar="HOW", help="of missing values: raise, or drop the row")
+    for name, (metavar, words, _) in SAID_IN_PARTS.items():
+        fit.add_argument(f"--{name}", metavar=metavar, help=words)
     for role in ROLES:
         fit.add_argument(f"--{role}", metavar="NAME", help=f"the variable with the {role}")
     penalty = fit.add_mutually_exclusive_group()
@@ -199,27 +247,42 @@ def _check_page(path: Path) -> None:
 
 
 def _model(arguments: argparse.Namespace) -> Any:
+    from bayesglm.spec.formula.reading import formula
     from bayesglm.spec.penalties import lasso, ridge
 
-    described = ("response", *TERM_OF_OPTION, "family", "link", "missing", "ridge", "lasso", *ROLES)
+    left, plain = ("response", *TERM_OF_OPTION), ("family", "link", "missing", *ROLES)
+    every = ("formula", *left, *plain, *SAID_IN_PARTS, "ridge", "lasso")
     if arguments.model is not None:
-        given = [name for name in described if getattr(arguments, name) is not None]
-        if given:
-            raise ModelError(f"--model says it all; leave --{given[0]} out, or --model.")
+        _check_alone("model", arguments, every)
         return _read_model(Path(arguments.model))
+    options = {name: value for name in plain if (value := getattr(arguments, name)) is not None}
+    for name, (_, _, read) in SAID_IN_PARTS.items():
+        if getattr(arguments, name) is not None:
+            options[name] = read(getattr(arguments, name))
+    options["prior"] = None if arguments.ridge is None else ridge(arguments.ridge)
+    if arguments.lasso is not None:
+        options["prior"] = lasso(arguments.lasso)
+    if arguments.formula is not None:
+        _check_alone("formula", arguments, left)
+        return formula(arguments.formula, **options)
     if arguments.response is None:
-        raise ModelError("name the variable to explain with --response, or give --model.")
+        raise ModelError(
+            "name the variable to explain with --response, or give --formula or --model."
+        )
     terms = [
         term
         for name, kind in TERM_OF_OPTION.items()
         for text in getattr(arguments, name) or ()
         for term in kind.from_text(text)
     ]
-    prior: Any = None if arguments.ridge is None else ridge(arguments.ridge)
-    prior = prior if arguments.lasso is None else lasso(arguments.lasso)
-    asked = {name: getattr(arguments, name) for name in ("family", "link", "missing", *ROLES)}
-    options = {name: value for name, value in asked.items() if value is not None}
-    return GLM(arguments.response, terms, prior=prior, **options)
+    return GLM(arguments.response, terms, **options)
+
+
+def _check_alone(option: str, arguments: argparse.Namespace, others: Sequence[str]) -> None:
+    """Refuse options that say again what one says already."""
+    given = [name for name in others if getattr(arguments, name) is not None]
+    if given:
+        raise ModelError(f"--{option} says it all; leave --{given[0]} out, or --{option}.")
 
 
 def _read_model(path: Path) -> Any:

@@ -98,6 +98,37 @@ def test_fit_says_lags_and_lasso(csv, capsys):
     assert "lasso(2)" in printed
 
 
+def test_a_formula_says_response_and_terms(csv, capsys):
+    options = ["--family", "poisson", "--ridge", "1.0", "--map"]
+    assert main(["fit", str(csv), "--formula", "y ~ x + z - 1", *options]) == 0
+    printed = capsys.readouterr().out
+    model = bg.formula("y ~ x + z - 1", "poisson", prior=bg.ridge(1.0))
+    assert "eta[i] = x·x[i] + z·z[i]" in printed
+    best = bg.fit_map(model, pd.read_csv(csv))
+    assert f"{float(best['map']['x']):.4g}" in printed
+
+
+def test_labels_and_what_was_not_seen_are_said_by_options(tmp_path, capsys):
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"x": rng.normal(size=80)})
+    frame["answer"] = np.array(["no", "maybe", "yes"])[rng.integers(0, 3, 80)]
+    frame["days"], frame["seen"] = rng.weibull(1.5, 80) + 0.1, rng.choice(["none", "right"], 80)
+    path = tmp_path / "data.csv"
+    frame.to_csv(path, index=False)
+    answers = ["--response", "answer", "--levels", "no, maybe, yes", "--linear", "x", "--map"]
+    assert main(["fit", str(path), *answers, "--family", "ordinal"]) == 0
+    assert "no < maybe < yes" in capsys.readouterr().out
+    assert main(["fit", str(path), *answers, "--family", "categorical", "--reference", "yes"]) == 0
+    printed = capsys.readouterr().out
+    model = bg.GLM("answer", "x", "categorical", levels=["no", "maybe", "yes"], reference="yes")
+    assert str(bg.summary(bg.fit_map(model, frame)).index[0]) in printed
+    times = ["--response", "days", "--family", "weibull", "--censored", "seen", "--linear", "x"]
+    assert main(["fit", str(path), *times, "--truncated", "0.05,", "--map"]) == 0
+    printed = capsys.readouterr().out
+    model = bg.GLM("days", "x", "weibull", censored="seen", truncated=(0.05, None))
+    assert f"{float(bg.fit_map(model, frame)['map']['alpha']):.4g}" in printed
+
+
 FAULTS = {
     "no such file": ["fit", "nowhere.csv", "--response", "y"],
     "no response": ["fit", "DATA"],
@@ -110,6 +141,12 @@ FAULTS = {
     "draws": ["fit", "DATA", "--response", "y", "--linear", "x", "--draws", "0"],
     "no folder": ["fit", "DATA", "--response", "y", "--linear", "x", "--out", "nowhere/fit.nc"],
     "no model": ["fit", "DATA", "--model", "nowhere.json"],
+    "formula and more": ["fit", "DATA", "--formula", "y ~ x", "--linear", "z"],
+    "model and formula": ["fit", "DATA", "--model", "m.json", "--formula", "y ~ x"],
+    "no formula": ["fit", "DATA", "--formula", "y ~ x +"],
+    "levels of numbers": ["fit", "DATA", "--response", "y", "--levels", "a,b"],
+    "three ends": ["fit", "DATA", "--response", "y", "--truncated", "0,1,2"],
+    "no status": ["fit", "DATA", "--response", "y", "--censored", ","],
     "model and more": ["fit", "DATA", "--model", "m.json", "--response", "y"],
     "unknown format": ["fit", __file__, "--response", "y"],
     "format of a folder": ["fit", "FOLDER", "--response", "y"],
