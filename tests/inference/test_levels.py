@@ -41,6 +41,17 @@ MODELS = {
 }
 
 
+@pytest.mark.parametrize("link", ["logit", "probit", "cauchit"])
+def test_an_order_of_two_levels_is_a_bernoulli_response(link):
+    high = DATA.assign(high=DATA["grade"] > 1)
+    ordinal = bg.GLM("high", [RIDGE], family="ordinal", link=link, dispersion=bg.Flat())
+    bernoulli = bg.GLM("high", [RIDGE], family="bernoulli", link=link)
+    one, other = bg.fit_map(ordinal, high), bg.fit_map(bernoulli, high)
+    np.testing.assert_allclose(one["map"]["x"], other["map"]["x"], rtol=1e-7)
+    np.testing.assert_allclose(one["map"]["cutpoint"], -other["map"]["intercept"], rtol=1e-7)
+    assert bg.fit(ordinal, high, draws=100).attrs["method"] == "laplace"
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_gradient_and_hessian_by_finite_differences(name):
     problem = open_problems(MODELS[name], DATA)[0]

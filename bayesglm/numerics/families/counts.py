@@ -34,6 +34,15 @@ def pushed_down(y: Array, trials: Array | None) -> Array:
     return np.where(np.asarray(y) <= 0.0, -1.0, 0.0)
 
 
+def pushed_up(y: Array, trials: Array | None) -> Array:
+    """Where responses push eta under a link in which a positive mean falls: the other way.
+
+    >>> pushed_up(np.array([0.0, 3.0]), None).tolist()
+    [1.0, 0.0]
+    """
+    return np.where(np.asarray(y) <= 0.0, 1.0, 0.0)
+
+
 def constant_of_counts(y: Array, trials: None) -> Array:
     """-log y!; of large counts less y log y - y, by Stirling's series (Abramowitz & Stegun 1964,
     6.1.41).

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtr
 
-from bayesglm.numerics.families.counts import pushed_down
+from bayesglm.numerics.families.counts import pushed_down, pushed_up
 from bayesglm.numerics.families.links import MEANS, Curve
 from bayesglm.numerics.families.record import (
     Array,
@@ -93,11 +93,6 @@ def _tails(
     return by_place(normal_tail(r, above), places, order)
 
 
-def _pushed_up(y: Array, trials: None) -> Array:
-    """Where the mean goes to zero as eta grows."""
-    return -pushed_down(y, trials)
-
-
 # Of a response that is constant the start is next to its rounding error.
 SIGMA = Dispersion(
     default=lambda spread: ("HalfStudentT", {"scale": spread.sd, "df": 4.0}),
@@ -125,7 +120,7 @@ def _family(link: str) -> Family:
         dispersions=(SIGMA,),
         log_concave=is_linear,
         quadratic=is_linear,
-        push=None if is_linear else _pushed_up if link == "inverse" else pushed_down,
+        push=None if is_linear else pushed_up if link == "inverse" else pushed_down,
         tails=partial(_tails, mean=mean),
         concave_mass=is_linear,
     )

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, gammaincc
 
-from bayesglm.numerics.families.counts import pushed_down
+from bayesglm.numerics.families.counts import pushed_down, pushed_up
+from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.links import LOG_MEANS, Curve
 from bayesglm.numerics.families.positive import in_mean, mean_of
 from bayesglm.numerics.families.record import (
@@ -209,7 +210,7 @@ def _family(link: str) -> Family:
         support="non-negative numbers",
         dispersions=(PHI, P),
         log_concave=link == "log",
-        push=pushed_down,
+        push=up_to_the_ends(pushed_up if link == "inverse" else pushed_down, log_mean.domain),
     )
 
 

@@ -198,7 +198,8 @@ class Theta:
     @cached_property
     def _bounded(self) -> tuple[slice, ...]:
         bounded = ((place, transform) for place, transform in self._runs if transform.bounded)
-        return tuple(slice(place.start + by.n_unbounded, place.stop) for place, by in bounded)
+        parts = (slice(place.start + by.n_unbounded, place.stop) for place, by in bounded)
+        return tuple(part for part in parts if part.start < part.stop)
 
     @cached_property
     def _own_priors(self) -> tuple[tuple[slice, Transform, OwnPrior], ...]:

@@ -186,3 +186,7 @@ def test_far_out_is_told_where_there_are_bounds():
         True,
         True,
     ]
+    first = Parameter("cutpoint", "dispersion", slice(0, 1), ORDERED, shape=(1,))
+    single = Theta((first,), jacobian=True)
+    assert not single.is_far_out(np.array([-200.0]))
+    assert not single.far_out(np.full((2, 1), -200.0)).any()
