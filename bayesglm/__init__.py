@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.own import OwnDispersion, OwnFamily, OwnLink
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
+    from bayesglm.spec.prior.correlation import LKJ
     from bayesglm.spec.prior.positive import (
         Exponential,
         Gamma,
@@ -85,6 +86,7 @@ _HOME = {
     "HalfNormal": "spec.prior.positive",
     "HalfStudentT": "spec.prior.positive",
     "Exponential": "spec.prior.positive",
+    "LKJ": "spec.prior.correlation",
     "Beta": "spec.prior.unit",
     "Uniform": "spec.prior.unit",
     "Gamma": "spec.prior.positive",
@@ -132,6 +134,7 @@ _HOME = {
 
 __all__ = [
     "GLM",
+    "LKJ",
     "Basis",
     "BayesGLMError",
     "BayesGLMWarning",

@@ -50,7 +50,8 @@ class Block:
     ``across`` are leading dims along which coefficients are of several linear predictors, each with
     these columns. ``curve`` is that of a term of functions of one predictor; of a smooth one the
     first ``n_straight`` columns are those of a straight line, and the others of bends, which share
-    a unit.
+    a unit. ``correlation`` is the prior of the correlation of a factor's effects, where they have
+    one.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Block:
     across: tuple[str, ...] = ()
     curve: Curve | None = None
     n_straight: int | None = None
+    correlation: Any = None
 
     @cached_property
     def size(self) -> int:

@@ -8,7 +8,7 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, dispersion_names
 from bayesglm.spec.model import GLM, RESERVED
 from bayesglm.spec.names import fault_of
-from bayesglm.spec.priors import learned_scale
+from bayesglm.spec.priors import learned_correlation, learned_scale
 
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
 OF_LEARNED = ("scale", "local", "slab")  # parameters beside coefficients whose scale is learned
@@ -58,6 +58,8 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
         prior = model.prior_of(term) or term.default_prior(1.0)
         if learned_scale(prior) is not None:
             own_names |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
+        if learned_correlation(term) is not None:
+            own_names[f"{term.label}_correlation"] = "name"
         for name in dims & own_names.keys():
             raise ModelError(
                 f"term {term.label!r} needs the {own_names[name]} {name!r}, which the data have "

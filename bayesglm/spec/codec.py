@@ -10,7 +10,7 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.dispersions import Dispersions, Predictor
 from bayesglm.spec.hints import closest
 from bayesglm.spec.model import GLM
-from bayesglm.spec.priors import COEFFICIENT_PRIORS, DISPERSION_PRIORS
+from bayesglm.spec.priors import COEFFICIENT_PRIORS, CORRELATION_PRIORS, DISPERSION_PRIORS
 from bayesglm.spec.terms.table import TERMS
 
 DEEPEST = 32  # brackets inside brackets; a model has fewer, even with arrays of many dims
@@ -22,6 +22,7 @@ KINDS: tuple[Any, ...] = (
     *TERMS,
     *COEFFICIENT_PRIORS,
     *DISPERSION_PRIORS,
+    *CORRELATION_PRIORS,
 )
 NOUNS = {kind.__name__: kind for kind in KINDS}
 

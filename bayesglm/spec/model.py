@@ -39,6 +39,7 @@ DERIVED = (
     *sorted({f"_{suffix}" for kind in TERMS for suffix in kind.own_dims}),
     "_data",
     "_scale",
+    "_correlation",
     "_local",
     "_slab",
     "_lengthscale",

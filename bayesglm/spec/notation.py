@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, range_text
-from bayesglm.spec.priors import learned_scale
+from bayesglm.spec.priors import learned_correlation, learned_scale
 from bayesglm.spec.response_levels import FIRST
 from bayesglm.spec.seen import seen_text
 
@@ -71,6 +71,10 @@ def _priors(model: GLM) -> list[tuple[str, str, Any]]:
         scale = learned_scale(model.prior_of(term))
         if scale is not None:
             rows.append((f"{term.label}_scale", f"{term.label}_scale", scale))
+        correlation = learned_correlation(term)
+        if correlation is not None:
+            name = f"{term.label}_correlation"
+            rows.append((name, name, correlation))
     for name in FAMILY_NAMES[model.family].dispersions:
         if name not in model.predicted:
             rows.append((name, name, model.dispersion_of(name)))
@@ -82,6 +86,7 @@ def priors_by_name(model: GLM) -> dict[str, Any]:
     rows: list[tuple[str, Any]] = [("intercept", model.intercept)]
     rows += [(term.label, model.prior_of(term)) for term in model.every_term]
     rows += [(f"{t.label}_scale", learned_scale(model.prior_of(t))) for t in model.every_term]
+    rows += [(f"{t.label}_correlation", learned_correlation(t)) for t in model.every_term]
     for name in FAMILY_NAMES[model.family].dispersions:
         stated = model.dispersion_of(name)
         is_predicted = name in model.predicted
@@ -246,6 +251,12 @@ def _heavy(symbol: str, prior: Any) -> str:
     return f"penalty ({df}+1)/2 · log(1 + {symbol}²/({df}·{number_text(prior.scale)}²))"  # -log t
 
 
+def _of_correlation(symbol: str, prior: Any) -> str:
+    if prior.eta == 1.0:
+        return "no penalty"
+    return f"penalty (1 - {number_text(prior.eta)})·log det {symbol}"
+
+
 def _of_share(symbol: str, prior: Any) -> str:
     if prior.alpha == prior.beta == 1.0:
         return "no penalty"
@@ -323,4 +334,5 @@ PRIOR_NOTATION: dict[str, Notation] = {
             f"log({symbol})"
         ),
     ),
+    "LKJ": (lambda prior: f"LKJ({number_text(prior.eta)})", _of_correlation),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
+from bayesglm.spec.prior.correlation import LKJ
 from bayesglm.spec.prior.positive import (
     Exponential,
     Gamma,
@@ -53,6 +54,7 @@ DISPERSION_PRIORS = (
     Uniform,
     Flat,
 )
+CORRELATION_PRIORS = (LKJ,)
 CUTPOINT_PRIORS = (Normal, StudentT, Laplace, Flat)
 
 
@@ -64,3 +66,8 @@ def learned_scale(prior: object) -> ScalePrior | None:
     """
     own = getattr(prior, "above", None)
     return prior_of(getattr(prior, "scale", None)) if own is None else own
+
+
+def learned_correlation(term: object) -> LKJ | None:
+    """Return the prior of the correlation of a term's effects; None where they have none."""
+    return getattr(term, "correlated", None) or None

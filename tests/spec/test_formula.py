@@ -56,6 +56,14 @@ MEANT = {
     ),
     "y ~ (1 | g)": bg.GLM("y", [bg.Group("g")]),
     "y ~ (x || g)": bg.GLM("y", [bg.Group("g", slopes="x")]),
+    "y ~ (x | g)": bg.GLM("y", [bg.Group("g", slopes="x", correlated=True)]),
+    "y ~ (1 + x + z | g)": bg.GLM("y", [bg.Group("g", slopes=("x", "z"), correlated=True)]),
+    "y ~ (0 + x + z | g)": bg.GLM(
+        "y", [bg.Group("g", slopes=("x", "z"), intercept=False, correlated=bg.LKJ(1))]
+    ),
+    "y ~ (1 + x | a/b)": bg.GLM(
+        "y", [bg.Group(f, slopes="x", correlated=True) for f in ("a", ("a", "b"))]
+    ),
     "y ~ (1 | g) + (0 + x | g)": bg.GLM("y", [bg.Group("g", slopes="x")]),
     "y ~ (0 + x | g)": bg.GLM("y", [bg.Group("g", slopes="x", intercept=False)]),
     "y ~ (1 | a/b)": bg.GLM("y", [bg.Group("a"), bg.Group(("a", "b"))]),

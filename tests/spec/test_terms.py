@@ -148,7 +148,20 @@ def test_a_mistaken_unit_is_no_array_of_a_billion(term):
         (lambda: bg.Group("g", slopes="intercept"), "as the varying intercepts are; rename"),
         (
             lambda: bg.Group("g", correlated=True),
-            r"Group\('g'\): correlated effects are not available; .* LKJ prior to bg.to_pymc",
+            r"Group\('g', correlated=True\) has one effect, 'intercept', .*; name slopes",
+        ),
+        (
+            lambda: bg.Group("g", slopes="x", intercept=False, correlated=bg.LKJ(2.0)),
+            "has one effect, 'x', and a correlation is one of two or more",
+        ),
+        (
+            lambda: bg.Group("g", slopes="x", correlated=2.0),
+            r"correlated must be True, False or the prior of the correlation, bg.LKJ\(2.0\) say",
+        ),
+        (lambda: bg.Group("g", slopes="x", correlated=1), "correlated must be True.*, got 1"),
+        (
+            lambda: bg.Group("g", slopes="x", correlated=True, prior=bg.lasso(1.0)),
+            "a multivariate normal, and a Laplace prior holds each by itself; take Normal",
         ),
         (lambda: bg.Group("g", prior=bg.HalfStudentT(1.0)), "'g': prior must be one of"),
         (lambda: bg.Group("g", levels="ab"), r"levels must be labels .* got 'ab'; write levels=\["),

@@ -8,6 +8,7 @@ from bayesglm.design.blocks import Block
 from bayesglm.design.factors import crossed, factor, on_levels
 from bayesglm.design.readings import Readings
 from bayesglm.errors import DataError
+from bayesglm.spec.priors import learned_correlation
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.term import SLOPE
 
@@ -38,6 +39,7 @@ def group_block(term: Group, readings: Readings) -> Block:
         codes=codes.astype(np.intp),
         per_column=True,
         n_ones=int(term.intercept),
+        correlation=learned_correlation(term),
         settles={"levels": term.levels or tuple(levels.tolist())},
     )
 

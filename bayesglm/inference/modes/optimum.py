@@ -112,8 +112,16 @@ def _refuse_ends(problem: Problem, solution: Any) -> None:
 
 
 def _refuse_learned(problem: Problem) -> None:
-    if problem.learned:
+    scales = [name for name, one in problem.learned.items() if one.transform.elementwise]
+    if problem.learned and not scales:
         names = ", ".join(map(repr, problem.learned))
+        raise ModelError(
+            f"learned correlation {names}: the joint density of coefficients and their correlation "
+            "grows without bound as the correlation goes to 1, so there is no joint mode. Use fit "
+            "for the posterior, or correlated=False."
+        )
+    if scales:
+        names = ", ".join(map(repr, scales))
         raise ModelError(
             f"learned scale {names}: the joint density of coefficients and their scale grows "
             "without bound as the scale goes to 0, so there is no joint mode. Use fit for the "

@@ -16,9 +16,15 @@ import numpy as np
 from bayesglm.design.blocks import Block
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.positive import Positive
+from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.groups import Groups
-from bayesglm.numerics.priors.spectra import BesideKnown, HorseshoeScale, LearnedScale
+from bayesglm.numerics.priors.spectra import (
+    BesideKnown,
+    HorseshoeScale,
+    KnownScale,
+    LearnedScale,
+)
 from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
 from bayesglm.spec.priors import HalfStudentT, learned_scale, prior_of
 
@@ -30,7 +36,8 @@ class Arrangement(NamedTuple):
     """What a kind of prior makes of a term's block of coefficients.
 
     - `numbers(prior, block)`: the parameters of its record, by name; its own fields where None.
-    - `structure(prior, block, parameters)`: of the coefficients, the record's parameters as laid.
+    - `structure(prior, block, parameters, learned)`: of the coefficients, the record's parameters
+      as laid; ``learned`` are their scales, where these are no numbers.
     - `hyperparameters(prior, block)`: beside the scale, by name.
     - `spectrum(block, common, places, parameters)`: the scales, from the places of the common one
       and others.
@@ -38,7 +45,9 @@ class Arrangement(NamedTuple):
     """
 
     numbers: Callable[[Any, Block | None], dict[str, Any]] = lambda prior, block: dict(vars(prior))
-    structure: Callable[[Any, Block, Parameters], Structure] = lambda prior, block, numbers: APART
+    structure: Callable[[Any, Block, Parameters, Any], Structure] = (
+        lambda prior, block, parameters, learned: APART
+    )
     hyperparameters: Callable[[Any, Block], dict[str, Positive]] = lambda prior, block: {}
     spectrum: Callable[[Block, np.ndarray, Places, Parameters], Spectrum] = (
         lambda block, common, places, parameters: LearnedScale(
@@ -57,9 +66,11 @@ def said(prior: Any, block: Block | None = None) -> tuple[str, dict[str, Any]]:
     return own.record or type(prior).__name__, numbers
 
 
-def structure_of(prior: Any, block: Block, parameters: Parameters) -> Structure:
+def structure_of(
+    prior: Any, block: Block, parameters: Parameters, learned: Spectrum | None
+) -> Structure:
     """Return how a prior holds a block's coefficients together; ModelError where it cannot."""
-    return _arrangement(prior, block).structure(prior, block, parameters)
+    return _arrangement(prior, block).structure(prior, block, parameters, learned)
 
 
 def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
@@ -77,9 +88,9 @@ def spectrum_of(
     prior: Any, block: Block, places: Places, parameters: Parameters
 ) -> Spectrum | None:
     """Say where the scales of a term's coefficients stand; None where they are numbers."""
-    if learned_scale(prior) is None:
+    if learned_scale(prior) is None and block.correlation is None:
         return None
-    where = places[f"{block.name}_scale"]
+    where = places.get(f"{block.name}_scale", slice(0, 0))
     common = np.arange(where.start, where.stop)
     return _arrangement(prior, block).spectrum(block, common, places, parameters)
 
@@ -88,6 +99,8 @@ def _arrangement(prior: Any, block: Block | None) -> Arrangement:
     kind = type(prior).__name__
     if block is not None and block.n_straight is not None and kind in ON_CURVES:
         return ON_CURVES[kind]
+    if block is not None and block.correlation is not None:
+        return CORRELATED
     return ARRANGEMENTS.get(kind, PLAIN)
 
 
@@ -115,7 +128,7 @@ def check_sums(prior: Any, block: Block, numbers: Parameters) -> None:
             )
 
 
-def _walk(prior: Any, block: Block, parameters: Parameters) -> Structure:
+def _walk(prior: Any, block: Block, parameters: Parameters, learned: Any) -> Structure:
     structure = _differences(prior, block)
     scale = parameters.get("scale", 1.0)
     if structure.varies_along(np.reshape(scale, block.shape if np.ndim(scale) else ())):
@@ -157,7 +170,7 @@ def _differences(prior: Any, block: Block) -> Differences:
     return Differences(shape, axes, prior.order)
 
 
-def _groups(prior: Any, block: Block, parameters: Parameters) -> Structure:
+def _groups(prior: Any, block: Block, parameters: Parameters, learned: Any) -> Structure:
     """Find the groups of a term: the whole of it, or the entries of the dims that are named."""
     name, shape, dims = block.name, block.free_shape, block.dims
     wanted = () if prior.by is None else named_dims(prior.by, name, dims)
@@ -233,7 +246,7 @@ def _nested(array: Any) -> Any:
     return tuple(map(_nested, array)) if np.ndim(array) else float(array)
 
 
-def _bends_apart(prior: Any, block: Block, parameters: Parameters) -> Structure:
+def _bends_apart(prior: Any, block: Block, parameters: Parameters, learned: Any) -> Structure:
     """Return that of single coefficients: bends are the differences themselves."""
     name, axis = block.name, block.curve_axis
     dim = block.dims[axis]
@@ -257,7 +270,30 @@ def _bends_apart(prior: Any, block: Block, parameters: Parameters) -> Structure:
     return APART
 
 
+def _correlated_scales(
+    block: Block, common: np.ndarray, places: Places, parameters: Parameters
+) -> Spectrum:
+    """Return the scales of directions, from those of the effects: numbers, or learned."""
+    *across, k, levels = block.shape
+    shape = (int(np.prod(across, dtype=int)), k, levels)
+    effects: Spectrum = LearnedScale(common)
+    if "scale" in parameters:
+        scale = np.broadcast_to(parameters["scale"], block.size).reshape(-1, levels)
+        if np.any(scale != scale[:, :1]):
+            raise ModelError(
+                f"the prior of {block.name!r} has a scale that changes from level to level, and "
+                "effects that correlate do so alike in every level; give each effect one scale: "
+                "Normal([[1.0], [0.5]]), say."
+            )
+        effects = KnownScale(np.log(scale[:, 0]))
+    return CorrelatedScale(effects, places[f"{block.name}_correlation"], shape)
+
+
 PLAIN = Arrangement()
+CORRELATED = Arrangement(
+    structure=lambda prior, block, parameters, learned: Correlated(learned),
+    spectrum=_correlated_scales,
+)
 ARRANGEMENTS = {
     "RandomWalk": Arrangement(
         numbers=_fields("scale"),

@@ -142,11 +142,14 @@ def _increasing(plan: Plan, neuron: int, own: Parameter, apart: Distribution) ->
 
 
 def _placed(parameters: Iterable[Parameter], start: int) -> list[Parameter]:
-    """Return parameters each in the place after the last, from ``start`` on."""
+    """Return parameters each in the place after the last, from ``start`` on.
+
+    Each takes as many numbers as its run has, or one for each natural value where it has no run.
+    """
     placed = []
     for one in parameters:
         if one.fixed is None:
-            stop = start + one.n_natural
+            stop = start + (one.size or one.n_natural)
             one, start = replace(one, place=slice(start, stop)), stop
         placed.append(one)
     return placed

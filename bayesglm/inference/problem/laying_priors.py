@@ -19,8 +19,11 @@ from bayesglm.inference.problem.arrangements import (
 )
 from bayesglm.numerics.priors.carried import carried
 from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.correlations import correlations, n_below
+from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.numerics.theta.transforms import SUPPORTS
 
@@ -54,8 +57,8 @@ def coefficient_priors(
                 f"in use has that level, or combination of levels. Give term {block.name!r} a "
                 "proper prior (prior=ridge(1.0), say), or leave that level out."
             )
-        structure = structure_of(term.prior, block, numbers)
         learned = spectrum_of(term.prior, block, places, numbers)
+        structure = structure_of(term.prior, block, numbers, learned)
         if learned is not None:
             numbers.pop("scale", None)
         part = PriorPart(
@@ -76,9 +79,10 @@ def coefficient_priors(
 
 
 def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Parameter]:
-    """Return the scales that are learned, each with its prior; they have no places yet.
+    """Return the scales and correlations that are learned, each with its prior, in no place yet.
 
-    They start at the middle of their priors, the scale of a half-normal say.
+    Scales start at the middle of their priors, the scale of a half-normal say, and correlations at
+    zero.
     """
     scales = []
     for term, block in zip(plan.model.every_term, predictors.named, strict=True):
@@ -96,7 +100,33 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
                 start=given["scale"],
             )
             scales.append(own)
+        if block.correlation is not None:
+            scales.append(_correlation(block))
     return scales
+
+
+def _correlation(block: Block) -> Parameter:
+    """Return the correlation of a factor's effects, one matrix for each channel."""
+    *across, k, _ = block.shape
+    dims = (*block.dims[:-1], f"{block.dims[-2]}_other")
+    labels = block.coords[block.dims[-2]]
+    shape, n = (*across, k, k), int(np.prod(across, dtype=int))
+    coords = {dim: block.coords[dim] for dim in dims[:-1]} | {dims[-1]: labels}
+    name = f"{block.name}_correlation"
+    below = [tuple(at) for at in np.ndindex(*shape) if at[-2] > at[-1]]
+    flat = [int(np.ravel_multi_index(at, shape)) for at in below]
+    return Parameter(
+        name,
+        "scale",
+        slice(0, n * n_below(k)),
+        correlations(k),
+        shape,
+        dims,
+        coords,
+        prior=LKJ(block.correlation.eta, k),
+        start=np.tile(np.eye(k).ravel(), n),
+        entries=tuple(entry_label(name, shape, dims, coords, at) for at in flat),
+    )
 
 
 def numbers_of_neuron(

@@ -10,12 +10,15 @@ import numpy as np
 
 from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.twin.correlations import correlated_normal, directions, lkj
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
 from bayesglm.inference.twin.zero_sums import ZERO_SUM_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.increasing import Increasing
+from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.structure import Structure
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.numerics.theta.zero_sum import free_shape
 
@@ -39,6 +42,8 @@ def coefficients(
     """
     if sums:
         return _zero_sums(problems, name, kind, population, shape, dims, sums)
+    if f"{name}_correlation" in problems[0].learned:
+        return _correlated(problems, name, population, shape, dims, units)
     parameters = _parameters(problems, name, population, shape)
     part = _part(problems[0], name)
     if part.learned is not None:
@@ -71,6 +76,27 @@ def _zero_sums(
     return twin(name, (*population, *dims), shape, sums, structure=part.structure, **parameters)
 
 
+def _correlated(
+    problems: list[Problem],
+    name: str,
+    population: tuple[str, ...],
+    shape: tuple[int, ...],
+    dims: tuple[str, ...],
+    units: list[Shrunk] | None,
+) -> Tensor:
+    """Return effects that correlate, as their scales and their correlation are learned."""
+    own, every = problems[0].learned[f"{name}_correlation"], (*population, *dims)
+    assert isinstance(own.prior, LKJ)
+    scale = _learned_scale(problems, name, "Normal", population, shape, dims)
+    lead = ((len(problems),) if population else ()) + own.shape[:-2]
+    correlation = lkj(own.name, own.prior, lead, (*population, *own.dims))
+    numbers = _parameters(problems, name, population, shape)
+    parameters = {"scale": scale, "correlation": correlation, **numbers}
+    if units is None:
+        return correlated_normal(name, every, **parameters)
+    return _in_units(units, correlated_normal, name, every, bool(population), parameters)
+
+
 def _in_units(
     units: list[Shrunk],
     twin: Callable[..., Tensor],
@@ -92,14 +118,13 @@ def _in_units(
     log_k = structure.log_unit + np.zeros_like(each([one.towards for one in units]))
     log_information = each([np.log(one.shrinkage.information) for one in units])
     v = pm.Flat(f"{name}_in_units", dims=dims)
-    log_scale = pt.log(parameters["scale"]).reshape(log_k.shape)
+    scale, turned = _directions(structure, parameters, v)
+    log_scale = pt.log(scale).reshape(log_k.shape)
     log_precision = pt.logaddexp(log_k - 2.0 * log_scale, log_information)
     share = pt.exp(log_information - log_precision)
     w = pt.exp(-0.5 * log_precision) * v.reshape(log_k.shape)
     w = w + share * each([one.towards for one in units])
-    if not structure.diagonal:
-        w = w @ structure.rotate(np.eye(log_k.shape[-1]), back=True)
-    w = pm.Deterministic(name, parameters.get("loc", 0.0) + w.reshape(v.shape), dims=dims)
+    w = pm.Deterministic(name, parameters.get("loc", 0.0) + turned(w).reshape(v.shape), dims=dims)
     with pm.Model(coords=model.coords, model=None) as alone:
         prior = twin(name, dims=dims, **parameters)
     log_density = pm.logp(prior, w).sum()
@@ -107,6 +132,24 @@ def _in_units(
         log_density = log_density + sum(graph_replace(alone.potentials, {prior: w}, strict=False))
     pm.Potential(f"{name}_density", log_density - 0.5 * log_precision.sum())
     return w
+
+
+def _directions(
+    structure: Structure, parameters: dict[str, Any], v: Tensor
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Return the scales of a structure's directions, and the map from these to coefficients.
+
+    Coefficients are shaped as v, or flat.
+    """
+    import pytensor.tensor as pt
+
+    scale = parameters["scale"]
+    if structure.turns:
+        along = directions(scale, parameters["correlation"])
+        return along.scale + pt.zeros_like(v), lambda w: along.map @ w.reshape(v.shape)
+    if structure.diagonal:
+        return scale, lambda w: w
+    return scale, lambda w: w @ structure.rotate(np.eye(w.type.shape[-1]), back=True)
 
 
 def _learned_scale(
@@ -131,13 +174,17 @@ def _learned_scale(
         made = twin(f"{name}_{suffix}", dims=every, **parameters)
         return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
 
-    special = SCALE_TWINS.get(kind)
-    scale = variable("scale") * np.ones(shape) if special is None else special(variable)
     known = [part.learned.log_known for part in parts if part.learned is not None]
-    if any(one is None for one in known):
-        return scale
+    is_learned = any(one is None or np.isnan(one).any() for one in known)
+    if is_learned:
+        special = SCALE_TWINS.get(kind)
+        scale = variable("scale") * np.ones(shape) if special is None else special(variable)
+        if any(one is None for one in known):
+            return scale
     lead = (len(problems),) if population else ()
     numbers = np.exp(np.array(known)).reshape((*lead, *shape))
+    if not is_learned:
+        return pt.as_tensor(numbers)
     return pt.where(np.isnan(numbers), scale, np.nan_to_num(numbers))
 
 

@@ -39,6 +39,20 @@ class LearnedScale:
 
 
 @dataclass(frozen=True)
+class KnownScale:
+    """Scales that are numbers, with the logarithms ``log_known (q,)``."""
+
+    log_known: Array
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return them at theta ``(..., size)``."""
+        return np.broadcast_to(self.log_known, (*theta.shape[:-1], len(self.log_known)))
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add nothing."""
+
+
+@dataclass(frozen=True)
 class BesideKnown:
     """Learned scales of some coefficients, beside numbers that are those of others.
 

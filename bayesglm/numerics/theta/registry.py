@@ -52,7 +52,8 @@ class Parameter:
     """One parameter: an array of natural values, and the run of u that stands for it.
 
     - `role`: whether it is a run of ``"coefficients"``, whose priors hang together and are not
-      here, a ``"dispersion"`` of the family, or a ``"scale"``, which the prior of others has.
+      here, a ``"dispersion"`` of the family, or a ``"scale"``, which the prior of others has;
+      their correlation is one, too.
     - `prior`: that of a dispersion or a scale.
     - `start`: the natural values from which solvers start.
     - `fixed`: the value of a dispersion that is known, and has no place.

@@ -46,7 +46,7 @@ class Normal(Shown):
     Normal(HalfNormal(1.0))
     """
 
-    traits: ClassVar[Traits] = Traits(power=2.0, of_length=True)
+    traits: ClassVar[Traits] = Traits(power=2.0, of_length=True, correlates=True)
 
     scale: Number | ScalePrior
     loc: Number = 0.0

@@ -18,6 +18,7 @@ class Traits(NamedTuple):
     - `one_scale`: whether a scale that is learned is one for the whole term.
     - `needs_dims`: whether it says nothing of a single number.
     - `has_free`: whether it leaves directions free, for which it may hold a prior ``free``.
+    - `correlates`: whether coefficients under it may correlate, as those of a multivariate normal.
     - `of_length`: whether it is one of the length of coefficients under one scale, and so the same
       in all orthonormal coordinates.
     - `bounded`: whether it is one of numbers between two ends.
@@ -32,6 +33,7 @@ class Traits(NamedTuple):
     bounded: bool = False
     ends: tuple[float, float] | None = None
     of_length: bool = False
+    correlates: bool = False
 
 
 class Shown:

@@ -9,7 +9,7 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.hints import is_unordered, shown
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number
-from bayesglm.spec.priors import CoefficientPrior, HalfNormal, Normal, learned_scale
+from bayesglm.spec.priors import LKJ, CoefficientPrior, HalfNormal, Normal, learned_scale
 from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import (
     FACTOR,
@@ -26,11 +26,13 @@ from bayesglm.spec.terms.term import (
 class Group:
     """Effects that vary between groups: eta += b[g(i)] + sum over slopes x of x * b_x[g(i)].
 
-    In a formula it is ``(1 | factor)``, with slopes ``(1 + x | factor)``. The levels' effects share
-    a scale that is learned from them (partial pooling; Gelman & Hill 2007, chapter 12):
-    b ~ Normal(0, scale), one scale for the intercepts and one for each slope, named
-    ``<name>_scale``. Coefficients lie along ``<name>_level``, with slopes along ``<name>_effect``
-    (``"intercept"``, then the slopes) first.
+    In a formula it is ``(1 | factor)``, with slopes ``(1 + x || factor)``, or ``(1 + x | factor)``
+    where the effects of a level correlate. The levels' effects share a scale that is learned from
+    them (partial pooling; Gelman & Hill 2007, chapters 12 and 13): b ~ Normal(0, scale), one scale
+    for the intercepts and one for each slope, named ``<name>_scale``. Coefficients lie along
+    ``<name>_level``, with slopes along ``<name>_effect`` (``"intercept"``, then the slopes) first.
+    Effects that correlate are, of each level, one draw of a multivariate normal with these scales
+    and the matrix ``<name>_correlation``, along ``<name>_effect`` and ``<name>_effect_other``.
 
     Parameters
     ----------
@@ -39,8 +41,9 @@ class Group:
         numbers. Several make levels together, ``(1 | site:year)``, whose labels are ``a:b``.
     slopes : str or tuple of str
         Variables over the samples whose slopes vary too.
-    correlated : bool
-        Whether the effects of a level are correlated; only False is available.
+    correlated : bool or LKJ
+        Whether the effects of a level correlate, or the prior of their correlation: True is
+        ``LKJ(eta=1)``.
     name : str, optional
         Name of the coefficients; the factor's own by default, of several with colons between.
     prior : prior, optional
@@ -56,27 +59,30 @@ class Group:
     Raises
     ------
     ModelError
-        No factor, a slope named twice, correlated effects, slopes under a `RandomWalk` whose
-        scale is learned, or levels that are neither all words nor all whole numbers.
+        No factor, a slope named twice, a single effect that is to correlate, or a prior other
+        than `Normal` of those that do, slopes under a `RandomWalk` whose scale is learned, or
+        levels that are neither all words nor all whole numbers.
 
     Examples
     --------
     >>> import bayesglm as bg
     >>> bg.Group("subject", slopes="dose")
     Group('subject', slopes=('dose',))
+    >>> bg.Group("subject", slopes="dose", correlated=True)
+    Group('subject', slopes=('dose',), correlated=LKJ(1.0))
     >>> bg.Group("session", prior=bg.Normal(bg.Exponential(0.5)))
     Group('session', prior=Normal(Exponential(0.5)))
     """
 
     factor: str | tuple[str, ...]
     slopes: str | tuple[str, ...] = ()  # kept as a tuple
-    correlated: bool = False
+    correlated: bool | LKJ = False  # True is kept as LKJ(1)
     name: str | None = None
     prior: CoefficientPrior | None = None
     levels: Levels = None
     intercept: bool = True
 
-    own_dims: ClassVar[tuple[str, ...]] = ("level", "effect")
+    own_dims: ClassVar[tuple[str, ...]] = ("level", "effect", "effect_other")
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False
@@ -122,11 +128,7 @@ class Group:
                 f"Group({self.factor!r}): the slope 'intercept' is named as the varying intercepts "
                 "are; rename the variable."
             )
-        if self.correlated is not False:
-            raise ModelError(
-                f"Group({self.factor!r}): correlated effects are not available; leave "
-                "correlated=False, or add an LKJ prior to bg.to_pymc(model, data)."
-            )
+        self._check_correlation()
         put(self, levels=frozen_levels(f"Group({self.factor!r})", self.levels))
         check_common(self)
         prior = self.prior
@@ -135,6 +137,31 @@ class Group:
                 f"Group({self.factor!r}): a {type(prior).__name__} learns one scale for the whole "
                 "term, and intercepts and slopes differ in their units; give it a number for each "
                 "effect, or take another prior."
+            )
+
+    def _check_correlation(self) -> None:
+        """Keep True as the prior that it means; ModelError where effects cannot correlate."""
+        if self.correlated is True:
+            put(self, correlated=LKJ(1.0))
+        if self.correlated is False:
+            return
+        if not isinstance(self.correlated, LKJ):
+            raise ModelError(
+                "Group correlated must be True, False or the prior of the correlation, bg.LKJ(2.0) "
+                f"say, got {shown(self.correlated)}."
+            )
+        if self.intercept + len(self.slopes) < 2:
+            effect = "intercept" if self.intercept else self.slopes[0]
+            raise ModelError(
+                f"Group({self.factor!r}, correlated=True) has one effect, {effect!r}, and a "
+                "correlation is one of two or more; name slopes that vary too, or leave correlated "
+                "out."
+            )
+        if self.prior is not None and not self.prior.traits.correlates:
+            raise ModelError(
+                f"Group({self.factor!r}): effects that correlate are those of a multivariate "
+                f"normal, and a {type(self.prior).__name__} prior holds each by itself; take "
+                "Normal, or leave correlated out."
             )
 
     @property

@@ -73,6 +73,16 @@ ALONE = {
     "intercepts": bg.Group("g"),
     "slopes": bg.Group("g", slopes="x"),
     "scales of their own": bg.Group("g", slopes="x", prior=bg.Normal(bg.HalfNormal([0.5, 2.0]))),
+    "correlated": bg.Group("g", slopes="x", correlated=True),
+    "three that correlate": bg.Group(
+        "g", slopes=("x", "z"), correlated=bg.LKJ(2.5), prior=bg.Normal(bg.HalfNormal(1.0), loc=0.1)
+    ),
+    "four of known scales": bg.Group(
+        "h",
+        slopes=("x", "z", "offset"),
+        correlated=bg.LKJ(0.7),
+        prior=bg.Normal([[0.5], [2.0], [1.0], [0.7]]),
+    ),
     "lasso": bg.Group("g", prior=bg.Laplace(bg.Exponential(0.5))),
     "fixed": bg.Group("g", slopes="x", prior=bg.Normal([[0.5], [2.0]])),
     "whole numbers": bg.Group("h", prior=bg.StudentT(0.5, df=3)),
@@ -108,6 +118,7 @@ def test_populations(family, own, data):
     data["input"] = (("neuron", "time"), rng.normal(size=(3, 40)))
     terms = [
         bg.Group("g", slopes=("x", "input") if own else "x"),
+        bg.Group("h", slopes="x", correlated=True, name="together"),
         bg.Group("h", prior=bg.Normal(bg.HalfNormal([0.5, 1.0, 2.0]))),
         bg.Linear("z", prior=bg.Laplace(bg.Exponential(0.5))),
         bg.Lagged("movie", lags=2, prior=bg.RandomWalk(bg.HalfNormal(0.5))),
@@ -126,6 +137,7 @@ def test_populations(family, own, data):
 
 
 CELLS = [
+    bg.Group("h", slopes="x", correlated=bg.LKJ(2.0), name="together"),
     bg.Group("g", slopes="x"),
     bg.Group("h", prior=bg.Normal(bg.HalfNormal([0.5, 1.0, 2.0]))),
     bg.Lagged("movie", lags=2, prior=bg.RandomWalk(bg.HalfNormal(0.5))),
@@ -155,10 +167,10 @@ def test_the_copy_that_is_sampled_has_the_same_density(response, terms, data):
     inner = copy.compile_fn(variables, mode="FAST_COMPILE")(point)
     expected = 0.0
     for k, problem in enumerate(problems):
-        theta = np.empty(problem.natural.size)
+        theta, registry = np.empty(problem.natural.size), problem.unconstrained.registry
         for name, value in zip(names, inner, strict=True):
-            theta[problem.places[name]] = np.ravel(value[k] if len(problems) > 1 else value)
-        theta[problem.natural.n_coefficients :] = np.log(theta[problem.natural.n_coefficients :])
+            own = np.ravel(value[k] if len(problems) > 1 else value)
+            theta[problem.places[name]] = registry.named(name).transform.inner(own)
         expected += problem.unconstrained.log_density(theta[None])[0]
         volumes = (every[k].shrinkage.log_precision(theta).sum() for every in units.values())
         expected -= 0.5 * sum(volumes)

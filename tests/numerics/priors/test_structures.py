@@ -1,13 +1,11 @@
 """Structures: log densities, slopes and consumers, of every kind that a joint prior may have.
 
-Two of them are instances written here, to hold the noun to what smooth functions and effects that
-correlate will ask of it: the basis functions of a Gaussian process, whose spectrum falls as its
-lengthscale says (Riutort-Mayol et al. 2023, Statistics and Computing 33, 17), and effects of a
-factor's levels that correlate, along directions that move with the correlation.
+One of them is an instance written here, to hold the noun to what smooth functions will ask of it:
+the basis functions of a Gaussian process, whose spectrum falls as its lengthscale says
+(Riutort-Mayol et al. 2023, Statistics and Computing 33, 17).
 """
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,12 +13,14 @@ from scipy import stats
 
 from bayesglm.numerics.density.coefficients import CoefficientPriors
 from bayesglm.numerics.density.coordinates import Coordinates, Shrunk
+from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.shrinkage import in_directions, shrinkage
-from bayesglm.numerics.priors.spectra import BesideKnown, HorseshoeScale, LearnedScale
+from bayesglm.numerics.priors.spectra import BesideKnown, HorseshoeScale, KnownScale, LearnedScale
 from bayesglm.numerics.priors.structure import APART
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.correlations import n_below
 
 LEVELS = 3
 Q, SIZE = 2 * LEVELS, 2 * LEVELS + 4  # hyperparameters stand behind the coefficients
@@ -47,87 +47,21 @@ class SquaredExponential:
         gradient[self.lengthscale] += slopes @ (0.5 - 0.5 * falls)
 
 
-@dataclass(frozen=True)
-class TwoScales:
-    """log s1, and log s2 + log(1 - rho^2) / 2, of intercepts and slopes that correlate."""
-
-    places: tuple[int, int, int]  # of log s1, log s2, atanh rho
-
-    def log_scale(self, theta):
-        one, two, rho = (theta[..., k, None] for k in self.places)
-        other = two - np.log(np.cosh(rho))
-        return np.concatenate([one, other], axis=-1).repeat(LEVELS, axis=-1)
-
-    def add_slope(self, theta, slopes, gradient):
-        one, two = slopes[:LEVELS].sum(), slopes[LEVELS:].sum()
-        gradient[self.places[0]] += one
-        gradient[self.places[1]] += two
-        gradient[self.places[2]] -= two * np.tanh(theta[self.places[2]])
-
-
-@dataclass(frozen=True)
-class Correlated:
-    """Effects (2, levels): what the slopes are beside b times the intercepts, b = rho s2 / s1."""
-
-    diagonal: ClassVar[bool] = False
-    turns: ClassVar[bool] = True
-    name: ClassVar[str] = "correlation"
-    bases: ClassVar[tuple] = ()
-    log_unit: ClassVar[float] = 0.0
-    null_space: ClassVar[None] = None
-    groups: ClassVar[tuple] = ()
-    places: tuple[int, int, int]
-    b: np.ndarray | None = None
-
-    def _b(self, theta):
-        one, two, rho = (theta[..., k] for k in self.places)
-        return np.tanh(rho) * np.exp(two - one)
-
-    def at(self, theta):
-        return replace(self, b=self._b(theta)[..., None])
-
-    def rotate(self, x, back=False):
-        first, second = np.split(x, 2, axis=-1)
-        return np.concatenate([first, second + (self.b if back else -self.b) * first], axis=-1)
-
-    def pull(self, slope):
-        first, second = np.split(slope, 2, axis=-1)
-        return np.concatenate([first + self.b * second, second], axis=-1)
-
-    def add_turn(self, theta, u, slope, gradient):
-        rate = slope[LEVELS:] @ u[:LEVELS]
-        b, rho = self._b(theta), theta[self.places[2]]
-        gradient[self.places[0]] -= rate * b
-        gradient[self.places[1]] += rate * b
-        ratio = np.exp(theta[self.places[1]] - theta[self.places[0]])
-        gradient[self.places[2]] += rate * ratio / np.cosh(rho) ** 2
-
-    def log_density(self, prior, x, parameters):
-        return prior.log_density(self.rotate(x), **parameters).sum(axis=-1)
-
-    def gradient(self, prior, x, parameters):
-        first, second = np.split(prior.gradient(self.rotate(x), **parameters), 2, axis=-1)
-        return np.concatenate([first - self.b * second, second], axis=-1)
-
-    def slope_of_log_scale(self, away, gradient):
-        return -1.0 - self.rotate(away) * self.pull(gradient)
-
-    def precision(self, prior, x, parameters):
-        return -prior.curvature(self.rotate(x), **parameters)
-
-    def typical(self, prior, x, parameters):
-        return np.diagonal(self.curvature(prior, x, parameters, np.arange(Q)))
-
-    def curvature(self, prior, x, parameters, some):
-        turn = self.rotate(np.eye(Q)).T
-        return (turn.T * self.precision(prior, x, parameters) @ turn)[np.ix_(some, some)]
-
-    def product(self, prior, x, parameters, v):
-        return self.curvature(prior, x, parameters, np.arange(Q)) @ v
-
-
 def part(prior, learned, structure=APART, **parameters):
     return PriorPart(WHERE, PRIORS[prior], parameters, (2, LEVELS), learned, structure)
+
+
+def correlating(shape, effects, first, **parameters):
+    """Effects (channels, effects, levels) that correlate as theta says from its place first on."""
+    m, k, _ = shape
+    scales = CorrelatedScale(effects, slice(first, first + m * n_below(k)), shape)
+    return PriorPart(
+        slice(0, int(np.prod(shape))),
+        PRIORS["Normal"],
+        parameters,
+        learned=scales,
+        structure=Correlated(scales),
+    )
 
 
 COMMON = LearnedScale(np.full(Q, Q))
@@ -150,9 +84,12 @@ PARTS = {
         loc=np.r_[0.4, np.zeros(Q - 1)],
     ),
     "Gaussian process": part("Normal", SquaredExponential(Q, Q + 1)),
-    "correlated effects": part(
-        "Normal", TwoScales((Q, Q + 1, Q + 2)), Correlated((Q, Q + 1, Q + 2))
+    "correlated effects": correlating((1, 2, LEVELS), LearnedScale(np.array([Q, Q + 1])), Q + 2),
+    "correlated, around a centre": correlating(
+        (1, 2, LEVELS), LearnedScale(np.array([Q, Q])), Q + 1, loc=np.repeat([0.3, -0.2], LEVELS)
     ),
+    "three effects of known scales": correlating((1, 3, 2), KnownScale(np.log([2.0, 0.5, 1.0])), Q),
+    "correlated in three channels": correlating((3, 2, 1), LearnedScale(np.full(Q, Q)), Q + 1),
 }
 COVARIANCES = {
     "Gaussian process": lambda theta: np.diag(
@@ -160,13 +97,22 @@ COVARIANCES = {
         * np.sqrt(2.0 * np.pi)
         * np.exp(-0.5 * np.square(np.exp(theta[Q + 1]) * OMEGA))
     ),
-    "correlated effects": lambda theta: np.kron(_two_by_two(theta), np.eye(LEVELS)),
+    "correlated effects": lambda theta: np.kron(two_by_two(theta), np.eye(LEVELS)),
+    "three effects of known scales": lambda theta: np.kron(three_by_three(theta), np.eye(2)),
 }
 
 
-def _two_by_two(theta):
+def two_by_two(theta):
     sds, rho = np.diag(np.exp(theta[Q : Q + 2])), np.tanh(theta[Q + 2])
     return sds @ np.array([[1.0, rho], [rho, 1.0]]) @ sds
+
+
+def three_by_three(theta):
+    """The third correlation from the partial one, the first effect given."""
+    one, two, partial = np.tanh(theta[Q : Q + 3])
+    third = one * two + partial * np.sqrt((1.0 - one**2) * (1.0 - two**2))
+    sds = np.diag([2.0, 0.5, 1.0])
+    return sds @ np.array([[1.0, one, two], [one, 1.0, third], [two, third, 1.0]]) @ sds
 
 
 def theta_of(seed):

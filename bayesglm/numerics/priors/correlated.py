@@ -1,0 +1,198 @@
+"""Effects of levels that correlate: the same multivariate normal for every level.
+
+A level's k effects have the covariance diag(s) R diag(s) = A diag(d)^2 A' with R = C C', where
+
+    A_ij = s_i C_ij / (s_j C_jj),   d_j = s_j C_jj
+
+A is lower triangular with ones on the diagonal, and keeps volumes; along its directions the effects
+are independent, with the scales d. Both s and C stand in theta.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bayesglm.numerics.priors.record import Prior
+from bayesglm.numerics.priors.structure import Parameters, Spectrum, Structure
+from bayesglm.numerics.theta.correlations import (
+    factor,
+    log_diagonal,
+    partial,
+    pull_factor,
+)
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class CorrelatedScale:
+    """Scales d of the directions: ``shape`` is ``(m, k, levels)``, of m correlation matrices.
+
+    ``effects`` are the scales s ``(m k)``, ``place`` says where in theta u stands, of which C is a
+    function.
+    """
+
+    effects: Spectrum
+    place: slice
+    shape: tuple[int, int, int]
+
+    @property
+    def log_known(self) -> Array | None:
+        """The logarithms of the effects' scales, where these are numbers."""
+        known = self.effects.log_known
+        return None if known is None else np.repeat(known, self.shape[2])
+
+    def log_effects(self, theta: Array) -> Array:
+        """Return log s ``(..., m, k)``."""
+        log_scale = self.effects.log_scale(theta)
+        return log_scale.reshape(*log_scale.shape[:-1], *self.shape[:2])
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return log d ``(..., q)``."""
+        m, k, levels = self.shape
+        each = self.log_effects(theta) + log_diagonal(theta[..., self.place], k)
+        return np.repeat(each.reshape(*each.shape[:-2], m * k), levels, axis=-1)
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to a gradient in theta what slopes in log d make of it, in place."""
+        of_effects = slopes.reshape(self.shape).sum(axis=-1)
+        self.effects.add_slope(theta, of_effects.reshape(-1), gradient)
+        k = self.shape[1]
+        z, below = partial(theta[self.place], k), np.tril_indices(k, -1)
+        gradient[self.place] -= (of_effects[..., None] * z)[..., *below].reshape(-1)
+
+
+@dataclass(frozen=True)
+class Correlated:
+    """How the effects hang together; ``map`` and ``back`` are A and its inverse at some theta.
+
+    >>> place, shape = slice(0, 1), (1, 2, 1)
+    >>> from bayesglm.numerics.priors.spectra import KnownScale
+    >>> scales = CorrelatedScale(KnownScale(np.log([1.0, 2.0])), place, shape)
+    >>> at = Correlated(scales).at(np.array([np.arctanh(0.6)]))
+    >>> at.rotate(np.array([1.0, 1.0]), back=True).round(12).tolist()
+    [1.0, 2.2]
+    """
+
+    diagonal: ClassVar[bool] = False
+    turns: ClassVar[bool] = True
+    name: ClassVar[str] = "correlation"
+    bases: ClassVar[tuple[Any, ...]] = ()
+    groups: ClassVar[tuple[Array, ...]] = ()
+    log_unit: ClassVar[float] = 0.0
+    null_space: ClassVar[None] = None
+
+    scales: CorrelatedScale
+    map: Array | None = None
+    back: Array | None = None
+
+    def at(self, theta: Array) -> Structure:
+        """Return the same at one theta or many."""
+        C = factor(theta[..., self.scales.place], self.scales.shape[1])
+        unit = C / np.diagonal(C, axis1=-2, axis2=-1)[..., None, :]
+        ratio = self._ratio(theta)
+        return replace(self, map=ratio * unit, back=ratio * np.linalg.inv(unit))
+
+    def _ratio(self, theta: Array) -> Array:
+        """Return s_i / s_j ``(..., m, k, k)``, on and below the diagonal."""
+        log_s = self.scales.log_effects(theta)
+        return np.exp(np.tril(log_s[..., :, None] - log_s[..., None, :]))
+
+    def _levels(self, x: Array) -> Array:
+        return x.reshape(*x.shape[:-1], *self.scales.shape)
+
+    def _times(self, matrices: Array, x: Array) -> Array:
+        return (matrices @ self._levels(x)).reshape(np.shape(x))
+
+    def rotate(self, x: Array, back: bool = False) -> Array:
+        """Return A^-1 x, or A x on the way back."""
+        matrices = self.map if back else self.back
+        assert matrices is not None
+        lead = np.broadcast_shapes(x.shape[:-1], matrices.shape[:-3])
+        return self._times(matrices, np.broadcast_to(x, (*lead, x.shape[-1])))
+
+    def pull(self, slope: Array) -> Array:
+        """Return A' slope."""
+        assert self.map is not None
+        return self._times(np.swapaxes(self.map, -1, -2), slope)
+
+    def _push(self, slope: Array) -> Array:
+        """Return A'^-1 slope: what slopes in the directions are in the coefficients."""
+        assert self.back is not None
+        return self._times(np.swapaxes(self.back, -1, -2), slope)
+
+    def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
+        """Add slope' (dA / dtheta) u to a gradient in theta, in place."""
+        scales, k = self.scales, self.scales.shape[1]
+        C = factor(theta[scales.place], k)
+        diagonal = np.diagonal(C, axis1=-2, axis2=-1)
+        of_map = np.tril(self._levels(slope) @ np.swapaxes(self._levels(u), -1, -2), -1)
+        of_unit = of_map * self._ratio(theta)
+        each = of_unit * C / diagonal[..., None, :]
+        of_columns = each.sum(axis=-2)
+        scales.effects.add_slope(theta, (each.sum(axis=-1) - of_columns).reshape(-1), gradient)
+        of_factor = of_unit / diagonal[..., None, :]
+        of_factor[..., *np.diag_indices(k)] -= of_columns / diagonal
+        gradient[scales.place] += pull_factor(theta[scales.place], k, of_factor)
+
+    def of_groups(self, parameters: Parameters) -> Parameters:
+        """Return the parameters as they are."""
+        return parameters
+
+    def of_each(self, parameters: Parameters) -> Parameters:
+        """Return the parameters as they are."""
+        return parameters
+
+    def log_density(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the sum over the directions."""
+        u, numbers = self._around(x, parameters)
+        return prior.log_density(u, **numbers).sum(axis=-1)
+
+    def gradient(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return that in the coefficients."""
+        u, numbers = self._around(x, parameters)
+        return self._push(prior.gradient(u, **numbers))
+
+    def _around(self, x: Array, parameters: Parameters) -> tuple[Array, Parameters]:
+        """Return the directions' coordinates around the centre, and what there is beside it."""
+        numbers = dict(parameters)
+        return self.rotate(x - numbers.pop("loc", 0.0)), numbers
+
+    def slope_of_log_scale(self, away: Array, gradient: Array) -> Array:
+        """Return that of each direction's scale."""
+        return -1.0 - self.rotate(away) * self.pull(gradient)
+
+    def precision(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return those of the directions."""
+        u, numbers = self._around(x, parameters)
+        return np.broadcast_to(-prior.curvature(u, **numbers), np.shape(x))
+
+    def typical(self, prior: Prior, x: Array, parameters: Parameters) -> Array | float:
+        """Return the precisions of the coefficients, the others of their level given."""
+        of_levels = self._of_levels(prior, x, parameters)
+        return np.diagonal(of_levels, axis1=-2, axis2=-1).swapaxes(-1, -2).reshape(-1)
+
+    def _of_levels(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the precision matrices ``(m, levels, k, k)`` of the levels."""
+        assert self.back is not None
+        each = self._levels(self.precision(prior, x, parameters))
+        back = self.back[:, None]
+        return np.swapaxes(back, -1, -2) @ (np.swapaxes(each, -1, -2)[..., None] * back)
+
+    def curvature(self, prior: Prior, x: Array, parameters: Parameters, some: Array) -> Array:
+        """Return the precision matrix of some coefficients: zero between levels."""
+        of_levels = self._of_levels(prior, x, parameters)
+        matrix, effect, level = np.unravel_index(some, self.scales.shape)
+        alike = np.equal.outer(level, level) & np.equal.outer(matrix, matrix)
+        first, second = np.nonzero(alike)
+        whole = np.zeros((len(some), len(some)))
+        own = (matrix[first], level[first], effect[first], effect[second])
+        whole[first, second] = of_levels[own]
+        return whole
+
+    def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
+        """Return the product of the precision matrix with v."""
+        return self._push(self.precision(prior, x, parameters) * self.rotate(v))
