@@ -1,5 +1,7 @@
 """Small seeded data that many tests share."""
 
+import signal
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -28,6 +30,15 @@ def only_the_packages_own():
         if table != entries:
             table.clear()
             table.update(entries)
+
+
+@pytest.fixture
+def interruptible():
+    """Let processes that a test starts be interrupted, where ours ignores it as one in the
+    background of a shell does."""
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, ours)
 
 
 def simulate(n=40, seed=0):

@@ -256,6 +256,7 @@ def test_warnings_are_one_line(csv, capsys):
     assert told.count("\n") == 1
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_with_130(tmp_path):
     command = [sys.executable, "-u", "-m", "bayesglm.cli", "demo", "--out", tmp_path / "page.html"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -94,6 +94,7 @@ def test_a_process_that_is_killed_leaves_a_whole_file(fits, suffix, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_two_processes_save_to_one_place(fits, tmp_path):
     originals = [bg.save(fit, tmp_path / f"{k}.nc") for k, fit in enumerate(fits)]
     target = bg.save(fits[0], tmp_path / "fit.zarr")
