@@ -28,6 +28,7 @@ from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.proposals import NARROWEST, WIDEST, SplitNormal
 from bayesglm.numerics.density.likelihood import CELLS
+from bayesglm.numerics.priors.level_shrinkage import LevelShrinkage, level_shrinkage
 from bayesglm.numerics.priors.shrinkage import Shrinkage, in_directions, shrinkage
 from bayesglm.numerics.rows.parallel import share_out, unthreaded_products
 from bayesglm.numerics.solvers.hilltop import hilltop
@@ -74,7 +75,7 @@ class Nested:
     factors: Array
     log_diagonals: Array
     reach: Array
-    shrinkages: tuple[Shrinkage, ...]
+    shrinkages: tuple[Shrinkage | LevelShrinkage, ...]
     centre: Conditional
     n_solved: int
     name: str = "nested Gaussian"
@@ -105,42 +106,18 @@ class Nested:
         z = np.linalg.solve(self.outer.factor, (psi - self.outer.mode).T).T
         basis = _basis(z, self.reach)
         log_diagonal = basis @ self.log_diagonals
-        log_sd, log_share = _alone(self.shrinkages, theta, p)
-        log_q = -(log_sd + log_diagonal).sum(axis=1) - 0.5 * np.vecdot(zeta, zeta)
+        log_q = -log_diagonal.sum(axis=1) - 0.5 * np.vecdot(zeta, zeta)
         scaled = np.exp(log_diagonal) * zeta
-        w = scaled.copy()
+        noise = scaled.copy()
         for weight, factor in zip(basis.T, self.factors, strict=True):
-            w += weight[:, None] * (scaled @ factor.T)
-        w *= np.exp(log_sd)
-        w += np.exp(log_share) * (basis @ self.means)
-        theta[:, :p] = _straight(self.shrinkages, w, theta)
+            noise += weight[:, None] * (scaled @ factor.T)
+        pull = basis @ self.means
+        theta[:, :p] = noise + pull
+        for one in self.shrinkages:
+            where = one.where
+            theta[:, where], volume = one.placed(theta, noise[:, where], pull[:, where])
+            log_q -= volume
         return log_q - 0.5 * p * np.log(2.0 * np.pi)
-
-
-def _alone(shrinkages: tuple[Shrinkage, ...], theta: Array, p: int) -> tuple[Array, Array]:
-    """Return log sds and log shares ``(..., p)`` of single coefficients; zero where not learned."""
-    log_sd, log_share = np.zeros((2, *theta.shape[:-1], p))
-    for one in shrinkages:
-        log_precision = one.log_precision(theta)
-        log_sd[..., one.where] = -0.5 * log_precision
-        log_share[..., one.where] = one.log_share(log_precision)
-    return log_sd, log_share
-
-
-def _along(shrinkages: tuple[Shrinkage, ...], thetas: Array, p: int) -> Array:
-    """Return coefficients ``(..., p)`` along the directions of priors whose scales are learned."""
-    w = np.array(thetas[..., :p])
-    for one in shrinkages:
-        w[..., one.where] = one.directions(w[..., one.where], thetas)
-    return w
-
-
-def _straight(shrinkages: tuple[Shrinkage, ...], along: Array, theta: Array) -> Array:
-    """Return the coefficients of what `_along` gives, at the scales in theta."""
-    w = np.array(along)
-    for one in shrinkages:
-        w[..., one.where] = one.coefficients(along[..., one.where], theta)
-    return w
 
 
 def nested_proposal(problem: Problem) -> Nested:
@@ -206,6 +183,8 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
     objective = problem.unconstrained
     p = objective.n_coefficients
     x = problem.start(objective)[:p]
+    # Directions that turn with psi are no axes of polynomials in psi.
+    still = tuple(part for part in objective.coefficients if not part.structure.turns)
     moments = None
     if objective.family.quadratic:
         moments = with_moments(objective, problem.start(objective)).moments
@@ -216,7 +195,7 @@ def conditionals(problem: Problem) -> Callable[[Array], Conditional]:
         fixed = replace(objective.given(theta), moments=moments)
         found = judge(fixed, x)
         x = found.x
-        curvature = in_directions(objective.coefficients, -fixed.evaluate(x).hessian, theta)
+        curvature = in_directions(still, -fixed.evaluate(x).hessian, theta)
         lower, failed = dpotrf(curvature, lower=True, clean=True)
         if failed or not np.isfinite(lower).all():
             raise ConvergenceError("the coefficients' curvature at their mode is not definite")
@@ -252,9 +231,11 @@ def _explored(
     outer = SplitNormal("split Student t", psi, factor, sides[:, 0], sides[:, 1], DF)
     shrinkages = _shrinkages(problem, np.concatenate([centre.mode, psi]))
     thetas = np.hstack([[one.mode for one in found], psi + z @ factor.T])
-    log_sd, log_share = _alone(shrinkages, thetas, p)
-    means = _along(shrinkages, thetas, p) / np.exp(log_share)
-    factors = np.array([one.factor for one in found]) / np.exp(log_sd)[:, :, None]
+    means, factors = thetas[:, :p].copy(), np.array([one.factor for one in found])
+    for of_run in shrinkages:
+        where = of_run.where
+        means[:, where] = of_run.pulls(thetas, means[:, where])
+        factors[:, where] = of_run.units(thetas, factors[:, where])
     diagonals = np.diagonal(factors, axis1=1, axis2=2)
     near = np.exp(-np.minimum(drops, 8.0) / 4.0)[:, None]
     solve = np.linalg.pinv(near * _basis(z, reach)) * near.T
@@ -270,13 +251,18 @@ def _explored(
     )
 
 
-def _shrinkages(problem: Problem, theta: Array) -> tuple[Shrinkage, ...]:
+def _shrinkages(problem: Problem, theta: Array) -> tuple[Shrinkage | LevelShrinkage, ...]:
     """Return what learned scales do to the coefficients, from the information at a point."""
     given = problem.unconstrained.given(theta)
     every = np.arange(given.n_coefficients)
     curvature = given.likelihood_curvature(theta[: len(every)], every)
     learning = (part for part in problem.unconstrained.coefficients if part.learned is not None)
-    return tuple(shrinkage(part, curvature, theta) for part in learning)
+    return tuple(
+        level_shrinkage(part, curvature)
+        if part.structure.turns
+        else shrinkage(part, curvature, theta)
+        for part in learning
+    )
 
 
 def _reach(given: Callable[[Array], Conditional], psi: Array, step: Array, top: float) -> float:

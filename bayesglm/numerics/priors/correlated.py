@@ -23,8 +23,12 @@ from bayesglm.numerics.theta.correlations import (
     partial,
     pull_factor,
 )
+from bayesglm.numerics.theta.transforms import FAR_OUT
 
 Array = np.ndarray
+# Of log s and u, in matrices of which proposals are made: beyond lies no probability, and up to
+# there squares stay within the floats.
+FURTHEST = 0.5 * FAR_OUT
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,14 @@ class Correlated:
         """Return the precisions of the coefficients, the others of their level given."""
         of_levels = self._of_levels(prior, x, parameters)
         return np.diagonal(of_levels, axis1=-2, axis2=-1).swapaxes(-1, -2).reshape(-1)
+
+    def precision_of_level(self, theta: Array) -> Array:
+        """Return the precision matrices ``(..., m, k, k)`` that a normal prior gives each level."""
+        scales = self.scales
+        C = factor(np.clip(theta[..., scales.place], -FURTHEST, FURTHEST), scales.shape[1])
+        log_s = np.clip(scales.log_effects(theta), -FURTHEST, FURTHEST)
+        back = np.linalg.inv(C) * np.exp(-log_s)[..., None, :]
+        return np.swapaxes(back, -1, -2) @ back
 
     def _of_levels(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """Return the precision matrices ``(m, levels, k, k)`` of the levels."""

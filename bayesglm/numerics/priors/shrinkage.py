@@ -48,6 +48,25 @@ class Shrinkage:
         """Return the coefficients of what `directions` gives."""
         return self.loc + self.structure.at(theta).rotate(u, back=True)
 
+    def placed(self, theta: Array, noise: Array, pull: Array) -> tuple[Array, Array]:
+        """Return coefficients ``(..., q)`` of standard noise and a pull, and log |dw / dnoise|.
+
+        The pull is where they would be if their scale were infinite, along the directions.
+        """
+        log_precision = self.log_precision(theta)
+        u = np.exp(-0.5 * log_precision) * noise + np.exp(self.log_share(log_precision)) * pull
+        volume = -0.5 * (log_precision + np.zeros_like(noise)).sum(axis=-1)
+        return self.coefficients(u, theta), volume
+
+    def pulls(self, theta: Array, w: Array) -> Array:
+        """Return the pulls ``(..., q)`` that make given coefficients the means."""
+        share = np.exp(self.log_share(self.log_precision(theta)))
+        return self.directions(w, theta) / share
+
+    def units(self, theta: Array, factors: Array) -> Array:
+        """Return rows ``(..., q, p)`` of factors, along the directions, in units of their own."""
+        return factors * np.exp(0.5 * self.log_precision(theta))[..., None]
+
     @cached_property
     def _log_information(self) -> Array:
         return np.log(self.information)
