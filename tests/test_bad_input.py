@@ -443,10 +443,10 @@ def test_values_that_are_no_numbers(kind):
 
 
 DIMS = {
-    "coordinate as response": (
-        bg.GLM("time", "x"),
-        data(time=TIME),
-        "response 'time' is a coordinate, not a variable",
+    "labels of the samples as response": (
+        bg.GLM("obs", "x"),
+        data(obs=np.arange(N)),
+        "response 'obs' is a dim of the data, .*as a variable of another name",
     ),
     "predictor without samples": (
         glm(),
@@ -520,7 +520,7 @@ COLLISIONS = {
     "response like a dim": (
         bg.GLM("row", "film"),
         dims("row").assign_coords(row=[0.0, 1.0]),
-        "response 'row' is a coordinate",
+        "response 'row' is a dim of the data",
     ),
     "a dim of lags": (
         glm([bg.Lagged("x", lags=2), "film"]),

@@ -107,6 +107,16 @@ def sample_dim_of(dataset: xr.Dataset, response: str) -> str:
     return str(dims[0])
 
 
+def response_as_variable(dataset: xr.Dataset, response: str) -> xr.Dataset:
+    """Return the data with the response measured: a survival ``time`` is no clock of the samples.
+
+    >>> data = as_dataset({"time": [2.0, 0.5, 7.1], "dose": [0.0, 1.0, 1.0]})
+    >>> list(data.data_vars), list(response_as_variable(data, "time").data_vars)
+    (['dose'], ['dose', 'time'])
+    """
+    return dataset.reset_coords(response) if response in dataset.coords else dataset
+
+
 def samples_first(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     """Put the sample dim first in every variable; the others keep their order."""
     if all(dim not in one.dims or one.dims[0] == dim for one in dataset.variables.values()):

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesglm.design.checks import check_names
 from bayesglm.design.design import Design, Plan
-from bayesglm.design.door import as_dataset, sample_dim_of, samples_first
+from bayesglm.design.door import as_dataset, response_as_variable, sample_dim_of, samples_first
 from bayesglm.design.factors import with_plain_categories
 from bayesglm.design.gaps import filled, find_gaps, read_by, with_plain_gaps
 from bayesglm.design.labels import plainly_labelled
@@ -43,11 +43,13 @@ def lay(model: GLM, data: object) -> Plan:
     check_is_model(model, data)
     dataset = as_dataset(data)
     response = require(dataset, model.response, "response")
-    if response.name not in dataset.data_vars:
-        raise DataError(f"response {model.response!r} is a coordinate, not a variable.")
     dim = sample_dim_of(dataset, model.response)
-    dataset = as_dataset(dataset, dim)
-    response = dataset[model.response]
+    if response.name in dataset.dims:
+        raise DataError(
+            f"response {model.response!r} is a dim of the data, whose labels are no measurements; "
+            "give the responses as a variable of another name."
+        )
+    dataset = response_as_variable(as_dataset(dataset, dim), model.response)
     check_names(model, dataset)
     roles = _roles(model)
     for name in model.variables:

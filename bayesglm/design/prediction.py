@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayesglm.design.checks import check_names
 from bayesglm.design.design import Predictors
-from bayesglm.design.door import as_dataset, sample_dim_of
+from bayesglm.design.door import as_dataset, response_as_variable, sample_dim_of
 from bayesglm.design.gaps import filled, find_gaps, read_by
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.predictors import lay_beside, lay_predictors
@@ -37,7 +37,7 @@ def plan_prediction(
     dataset = as_dataset(data)
     first = next((name for term in model.every_term for name in term.variables), model.response)
     dim = sample_dim_of(dataset, first)
-    dataset = plainly_labelled(as_dataset(dataset, dim))
+    dataset = response_as_variable(plainly_labelled(as_dataset(dataset, dim)), model.response)
     check_names(model, dataset)
     if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
         raise DataError(

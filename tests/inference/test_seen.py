@@ -289,3 +289,20 @@ def test_bounds_beside_which_a_likelihood_levels_off_ask_for_a_proper_intercept(
     # Counts between bounds crowd at these as their mean leaves them.
     counts = bg.GLM("y", [], family="poisson", truncated=(1, 5))
     bg.fit(counts, {"y": [1, 2, 5, 3, 2, 1, 4, 2]}, draws=50)
+
+
+@pytest.mark.parametrize("name", ["time", "trial"])
+def test_a_survival_time_is_a_response_whatever_it_is_called(name, tmp_path):
+    """Names that are coordinates of the samples elsewhere change nothing of what verbs say."""
+    frame = pd.DataFrame(times(60))
+    named = bg.GLM(name, "x", family="weibull", prior=bg.Normal(1.0), censored="status")
+    expected, found = bg.fit(TIMES, frame), bg.fit(named, frame.rename(columns={"y": name}))
+    bg.save(found, tmp_path / "fit.nc")
+    found = bg.load(tmp_path / "fit.nc")
+    np.testing.assert_array_equal(found["posterior"]["x"], expected["posterior"]["x"])
+    assert bg.loo(found).elpd == bg.loo(expected).elpd
+    new = frame.head(3).rename(columns={"y": name})
+    for data in (None, new, new.drop(columns=name)):
+        like = None if data is None else frame.head(3)
+        drawn = bg.predict(found, data, kind="response")[name]
+        np.testing.assert_array_equal(drawn, bg.predict(expected, like, kind="response")["y"])
