@@ -17,10 +17,10 @@ from bayesglm.design.members import share_columns
 from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of
-from bayesglm.design.response_levels import read_response, settle_levels, with_plain_labels
+from bayesglm.design.response_levels import read_response, settle_levels
 from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
-from bayesglm.design.seen import check_seen, ends_of, plain_status
+from bayesglm.design.seen import check_seen, ends_of
 from bayesglm.design.settling import settle_terms
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
@@ -69,8 +69,7 @@ def lay(model: GLM, data: object) -> Plan:
         )
     model = settle_levels(settle_terms(model, dataset), response, dim, dataset)
     values = read_response(model, response, dim, dataset)
-    dataset = plain_status(model, with_plain_labels(dataset, model.response))
-    stored = with_plain_gaps(with_plain_categories(stored), gaps) if gaps else dataset
+    stored = with_plain_gaps(with_plain_categories(stored), gaps)
     population = extra[0] if extra and not of_levels else None
     labels = None
     if population is not None:
@@ -100,9 +99,7 @@ def lay(model: GLM, data: object) -> Plan:
         designs = [
             replace(one, predictors=replace(one.predictors, copies=len(designs))) for one in designs
         ]
-    plan = Plan(
-        model, with_plain_categories(stored), dim, population, labels, tuple(designs), clock.step
-    )
+    plan = Plan(model, stored, dim, population, labels, tuple(designs), clock.step)
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)
         check_seen(plan, neuron, design)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesglm.design.variables import is_category, labels_in, numbers, place
+from bayesglm.design.variables import coded_labels, is_category, labels_in, numbers, place
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
@@ -37,7 +37,7 @@ def read_response(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) 
         known = _counted_levels(model, variable, dim, of)
         columns = [known.index(level) for level in model.levels]
         return np.ascontiguousarray(numbers(variable, dim, "response", of)[:, columns].T)
-    labels = _labels(variable, dim, of)
+    labels = labels_in(_by_sample(variable, dim), "response", of)
     places = _places(model)
     unknown = [label for label in np.unique(labels).tolist() if label not in places]
     if unknown:
@@ -73,7 +73,8 @@ def settle_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) 
 
 def _observed_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> tuple:
     """Return the levels that occur in the data, in their own order where they have one."""
-    observed = tuple(np.unique(_labels(variable, dim, of)).tolist())
+    by_sample = _by_sample(variable, dim)
+    observed = tuple(coded_labels(by_sample, "response", of, in_own_order=True)[0].tolist())
     labels, category = FAMILY_NAMES[model.family].labels, _category(variable)
     has_order = not isinstance(observed[0], str) if category is None else category.ordered
     if labels is not None and labels.ordered and not has_order:
@@ -82,10 +83,7 @@ def _observed_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Datase
             f"{an(model.family)} response needs one; say levels=[...] from the least to the "
             "most, or give an ordered pandas.Categorical."
         )
-    if category is None:
-        return observed
-    known = map(_plain, category.categories.tolist())
-    return tuple(level for level in known if level in set(observed))
+    return observed
 
 
 def _counted_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> tuple:
@@ -157,14 +155,6 @@ def _are_amounts(model: GLM) -> bool:
     return model.levels is None or FAMILY_NAMES[model.family].counts_levels
 
 
-def with_plain_labels(dataset: xr.Dataset, response: str) -> xr.Dataset:
-    """Return the Dataset with a response of categories as plain labels, which files can hold."""
-    variable = dataset.variables[response]
-    if not is_category(variable.dtype):
-        return dataset
-    return dataset.assign({response: (variable.dims, np.array(variable.to_numpy().tolist()))})
-
-
 def _in_order(model: GLM) -> tuple:
     """Return the levels in the order of their numbers: of two the reference is the first."""
     levels, labels = model.levels or (), FAMILY_NAMES[model.family].labels
@@ -177,14 +167,14 @@ def _places(model: GLM) -> dict:
     return {level: k for k, level in enumerate(_in_order(model))}
 
 
-def _labels(variable: xr.DataArray, dim: str, of: xr.Dataset) -> Array:
-    name = variable.name
+def _by_sample(variable: xr.DataArray, dim: str) -> xr.DataArray:
+    """Return a response with its samples first; DataError where it has none."""
     if dim not in variable.dims:
         raise DataError(
-            f"response {name!r} has the dims {tuple(variable.dims)} and not the sample dim "
-            f"{dim!r}; give one label per sample, or say as_dataset(data, sample_dim=...)."
+            f"response {variable.name!r} has the dims {tuple(variable.dims)} and not the sample "
+            f"dim {dim!r}; give one label per sample, or say as_dataset(data, sample_dim=...)."
         )
-    return labels_in(variable.transpose(dim, ...), "response", of)
+    return variable.transpose(dim, ...)
 
 
 def _others(variable: xr.DataArray, dim: str) -> list:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesglm.design.design import Design, Plan, plain_family_of
 from bayesglm.design.readings import Readings
-from bayesglm.design.variables import is_category, labels_in, place, require
+from bayesglm.design.variables import labels_in, place, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families.censored import censored, ends
 from bayesglm.numerics.families.truncated import bounds
@@ -25,15 +25,6 @@ ALSO = {  # what a status is called elsewhere
     "left": ("left-censored", "left_censored"),
     "interval": ("between", "interval-censored", "interval_censored"),
 }
-
-
-def plain_status(model: GLM, dataset: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset with a status of categories as plain words, which files can hold."""
-    name = status_of(model)
-    if name is None or not is_category(dataset.variables[name].dtype):
-        return dataset
-    variable = dataset.variables[name]
-    return dataset.assign({name: (variable.dims, np.array(variable.to_numpy().tolist()))})
 
 
 def ends_of(model: GLM, readings: Readings, y: Array, known: Array | None) -> Array | None:

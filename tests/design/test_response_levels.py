@@ -35,6 +35,7 @@ OF_NUMBERS = slope(fitted(EVENT))
         (pd.Categorical(WORDS, ["right", "middle", "left"]), {}, -1),
         (WORDS, {"levels": ["right", "left"]}, -1),
         (WORDS, {"reference": "right"}, -1),
+        (pd.cut(EVENT, [-0.5, 0.5, 1.5]), {}, 1),
         (EVENT == 1, {}, 1),
         (EVENT == 1, {"levels": [True, False]}, -1),
         (EVENT, {"reference": 1}, -1),
