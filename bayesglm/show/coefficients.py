@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, legend_height, new_figure
+from bayesglm.inference.tree.words import effect_name
+from bayesglm.show.figures import (
+    COLOURS,
+    GREY,
+    INK,
+    MOST_LETTERS,
+    hide_beyond,
+    legend_height,
+    named_handles,
+    new_figure,
+)
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_lags
 
@@ -33,8 +43,7 @@ def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
     columns = min(len(drawn), 2)
     rows = -(-len(drawn) // columns)
     figure, axes = new_figure(rows, columns, 3.3 * rows + legend_height(len(nodes)))
-    for ax in axes.flat[len(drawn) :]:
-        ax.set_visible(False)
+    hide_beyond(axes, len(drawn))
     places = {name: place for place, name in enumerate(nodes)}
     for ax, (title, members) in zip(axes.flat, drawn, strict=False):
         for k, (name, node) in enumerate(members.items()):
@@ -43,8 +52,7 @@ def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
                 ax, node, plain(name, MOST_LETTERS), COLOURS[places[name] % len(COLOURS)], shift
             )
         ax.set_title(title, loc="left", fontsize=12)
-    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
-    handles = {label: handle for own in named for handle, label in own}
+    handles = named_handles(axes)
     if len(kernels) > 1 and handles:
         labels = [plain(name, MOST_LETTERS) for name in nodes]
         shown = [label for label in dict.fromkeys(labels) if label in handles]
@@ -86,21 +94,21 @@ def is_picture(node: xr.Dataset) -> bool:
 
 def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Split effects of levels, ``g`` of intercepts and ``g.x``, and their curves, ``x:g[a]``."""
-    found = {}
+    split = {}
     for term, node in nodes.items():
         levels = node.coords.get(f"{term}_level") if "value" in node.dims else None
         if levels is not None:
             for k, name in enumerate(levels.values):
-                found[f"{term}[{name}]"] = node.isel({levels.name: k}, drop=True)
+                split[f"{term}[{name}]"] = node.isel({levels.name: k}, drop=True)
             continue
         effects = node.coords.get(f"{term}_effect")
         if effects is None:
-            found[term] = node
+            split[term] = node
             continue
-        for k, name in enumerate(effects.values):
-            title = term if k == 0 else f"{term}.{name}"
-            found[title] = node.isel({effects.name: k}, drop=True)
-    return found
+        for k, effect in enumerate(effects.values):
+            of_effect = node.isel({effects.name: k}, drop=True)
+            split[effect_name(term, str(effect))] = of_effect
+    return split
 
 
 def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
@@ -240,8 +248,7 @@ def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:
     columns = min(len(nodes), 3)
     rows = -(-len(nodes) // columns)
     figure, axes = new_figure(rows, columns, 0.4 + 2.9 * rows)
-    for ax in axes.flat[len(nodes) :]:
-        ax.set_visible(False)
+    hide_beyond(axes, len(nodes))
     for ax, (term, node) in zip(axes.flat, nodes.items(), strict=False):
         x, xlabel = axis_of(node)
         link = {key: np.atleast_1d(value.values) for key, value in node.data_vars.items()}

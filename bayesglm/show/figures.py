@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-# Okabe & Ito's palette, told apart by colour-blind readers too.
 # Told apart by the colour-blind, and on paper (Okabe & Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, INK = "#9A9A9A", "#222222"
@@ -37,6 +36,18 @@ def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple
         ax.tick_params(labelsize=10)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     return figure, axes
+
+
+def hide_beyond(axes: Array, n: int) -> None:
+    """Hide the axes of a grid after the first n."""
+    for ax in axes.flat[n:]:
+        ax.set_visible(False)
+
+
+def named_handles(axes: Array) -> dict[str, Any]:
+    """Return what a legend of all axes holds, by its label: each label once."""
+    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
+    return {label: handle for of_axes in named for handle, label in of_axes}
 
 
 def legend_height(n: int) -> float:

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.inference.tree.opened import reopen
-from bayesglm.inference.tree.words import entries_of, has_levels
+from bayesglm.inference.tree.words import effect_name, entries_of, has_levels
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.coefficients import COEFFICIENT, CURVE, value_label
-from bayesglm.show.figures import COLOURS, INK, coefficient_labels, new_figure
+from bayesglm.show.figures import (
+    COLOURS,
+    INK,
+    coefficient_labels,
+    hide_beyond,
+    named_handles,
+    new_figure,
+)
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_lags
 from bayesglm.spec.model import GLM
@@ -120,17 +127,17 @@ def _together(
 
 def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: str) -> list[Panel]:
     """Return a panel of the levels for each effect of a group."""
-    dim, found = f"{name}_effect", []
+    dim, drawn = f"{name}_effect", []
     for k, effect in enumerate(posterior[dim].values):
         own = posterior[name].isel({dim: k}).transpose("chain", "draw", ...)
         values = own.values.reshape(own.sizes["chain"] * own.sizes["draw"], -1)
         rows = _largest(values, MOST_BESIDE)
         mode = None if modes is None else modes[name].isel({dim: k}).values.ravel()
-        title = plain(name if k == 0 else f"{name}.{effect}")
+        title = plain(effect_name(name, str(effect)))
         title += _of_how_many(len(rows), values.shape[1])
         labels = coefficient_labels(own.isel(chain=0, draw=0))
-        found.append(Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows))
-    return found
+        drawn.append(Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows))
+    return drawn
 
 
 def _kernel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> Panel:
@@ -192,12 +199,10 @@ def draw_panels(panels: Sequence[Panel]) -> Figure:
         0.6 + sum(heights) + 0.8 * rows,
         gridspec_kw={"height_ratios": [one + 0.8 for one in heights]},
     )
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
+    hide_beyond(axes, len(panels))
     for place, (ax, panel) in enumerate(zip(axes.flat, panels, strict=False)):
         _draw(ax, panel, heights[place // columns])
-    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat)
-    handles = {label: handle for own in named for handle, label in own}
+    handles = named_handles(axes)
     figure.legend(
         list(handles.values()),
         list(handles),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
+from bayesglm.show.figures import COLOURS, GREY, INK, named_handles, new_figure
 from bayesglm.show.path import SCALE, add_penalty_axis, ends, make_logarithmic, penalty_power
 from bayesglm.show.text import plain
 from bayesglm.spec.hints import closest
@@ -76,8 +76,7 @@ def plot_tuning(tunings: Any, fit: xr.DataTree | None = None, term: str | None =
         _draw_term(ax, curves, _scale_draws(fit, name) if learned else None)
         if len(names) > 1:
             ax.set_title(plain(name), loc="left", fontsize=11)
-    named = (zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0])
-    handles = {label: handle for own in named for handle, label in own}
+    handles = named_handles(axes)
     figure.legend(
         list(handles.values()),
         list(handles),

@@ -138,6 +138,13 @@ def test_kernels_of_effects_have_a_panel_each(data):
     assert [text.get_text() for text in legend.get_texts()] == ["slopes", "intercepts"]
 
 
+def test_a_slope_without_intercepts_bears_its_own_name(data):
+    slopes = bg.Group("who", slopes="z", intercept=False, prior=bg.Normal(0.5))
+    fit = bg.fit(bg.GLM("poisson", ["x", slopes], family="poisson"), data, draws=50, chains=1)
+    for figure in (bg.plot_posterior(fit), kernel_figure({"": bg.kernels(fit)})):
+        assert {ax.get_title("left") for ax in figure.axes} >= {"x", "who.z"}
+
+
 def test_a_report_of_groups(data, tmp_path):
     models = {
         "fixed": FIXED[:2],

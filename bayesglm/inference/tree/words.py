@@ -19,7 +19,7 @@ from bayesglm.spec.numbers import number_text
 from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
-INTERCEPT = "intercept"
+INTERCEPT = "intercept"  # the label of that among the effects of a group
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,19 @@ def _effect_words(name: str, dims: tuple[str, ...], at: list[str]) -> str:
     inside = []
     for dim, label in zip(dims, at, strict=True):
         if dim == f"{name}_effect":
-            name = name if label == INTERCEPT else f"{name}.{label}"
+            name = effect_name(name, label)
         else:
             inside.append(f"lag {label}" if dim.endswith("_lag") else label)
     return _indexed(name, inside)
+
+
+def effect_name(group: str, effect: str) -> str:
+    """Return what an effect of a group is called: its intercepts by the group's own name.
+
+    >>> effect_name("g", "intercept"), effect_name("g", "x")
+    ('g', 'g.x')
+    """
+    return group if effect == INTERCEPT else f"{group}.{effect}"
 
 
 def _scale_words(term: Term, dims: tuple[str, ...], at: list[str]) -> str:
