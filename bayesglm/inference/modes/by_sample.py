@@ -25,7 +25,12 @@ from bayesglm.inference.modes.panel import (
     samples_of,
     starts_of,
 )
-from bayesglm.inference.modes.router import gram_columns, sample_size
+from bayesglm.inference.modes.router import (
+    SAMPLE_PER_COLUMN,
+    columns_of_one,
+    gram_columns,
+    sample_size,
+)
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import rough_curvatures
 from bayesglm.numerics.density.likelihood import block_rows
@@ -79,17 +84,23 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
             sd=sd,
         )
 
-    # Each sample to a third of an sd of what it can tell.
+    def reach(panel: Panel, x: Array) -> Array:
+        """Climb to a third of an sd of what all rows tell."""
+        return np.stack([one.x for one in climb(panel, x, 0.1 * p)[0]])
+
     x, least = starts_of(problems, objectives), sample_size(n, p)
     small = samples_of(problems, objectives, least, FEW_TOGETHER)
     each = members_of(small) if apart else [small]
-    take_curvature(each, x)
-    x = np.stack([one.x for one in climb(small, x, 0.1 * p)[0]])
     run = block_rows(p, 1 if apart else k)
+    take_curvature(each, x)
+    x = reach(small, x)
     if n // 5 > least:
         take_curvature(each, x)
-        larger = samples_of(problems, objectives, n // 5, run)
-        x = np.stack([one.x for one in climb(larger, x, 0.1 * p)[0]])
+        x = reach(samples_of(problems, objectives, n // 5, run), x)
+    elif least >= SAMPLE_PER_COLUMN * columns_of_one(objectives[0]):
+        # The sample tells enough to come near the mode of all rows, whose curvature is then taken.
+        take_curvature(each, x)
+        x = reach((designs_of(problems), objectives), x)
     panels, start = [], 0
     for _, samples in each:
         stop = start + len(samples)
@@ -141,5 +152,8 @@ def _share(samples: Sequence[Objective], x: Array) -> float:
     the curvature, or that would lead the steps far astray.
     """
     p, alone = gram_columns(samples[0]), len(samples) == 1
-    told = samples[0].rowwise.evenness(x, samples[0].phi(x)) if alone else 1.0
-    return min(1.0, (45.0 if alone else 10.0) / (p * max(told, 0.1)))
+    most = 45.0 if alone else 10.0
+    if p <= most or not alone:
+        return min(1.0, most / p)
+    told = samples[0].rowwise.evenness(x, samples[0].phi(x))
+    return min(1.0, most / (p * max(told, 0.1)))

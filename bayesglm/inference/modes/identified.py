@@ -133,17 +133,19 @@ def _flat_blocks(problem: Problem, directions: Array) -> Any:
 
     Of channels that share their columns those of the first.
     """
-    chosen = directions.argmax(axis=0)
-    plain = np.count_nonzero(directions) == len(chosen) == directions.max(axis=0).sum()
     counted, sharing = _counted(problem), problem.design.predictors.sharing
     lines = np.ascontiguousarray(directions.T)
+    if sharing is not None:
+        lines = sharing.spread(lines)[:, 0]
+    chosen = lines.argmax(axis=1)
+    plain = np.count_nonzero(lines) == len(chosen) == lines.max(axis=1).sum()
 
     def blocks() -> Any:
         for rows in problem.design.source.ranges(4096):
-            if sharing is not None:
-                every = rows.times(sharing.spread(lines)[:, 0]).T[None]
-            elif plain and len(chosen) > 8:
+            if plain and len(chosen) > 8:
                 every = rows.X[None, :, chosen]
+            elif sharing is not None:
+                every = rows.times(lines).T[None]
             else:
                 every = moves(rows, lines).swapaxes(1, 2)
             every = every if counted is None else every[:, counted[rows.place]]

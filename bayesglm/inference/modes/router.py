@@ -111,6 +111,12 @@ def work_of(objective: Objective, n_rows: int, together: int = 1, n_levels: int 
     )
 
 
+def columns_of_one(objective: Objective) -> int:
+    """Return how many coefficients each linear predictor has, where these share their columns."""
+    work = work_of(objective, 1)
+    return work.n_coefficients // work.sharing
+
+
 def gram_columns(objective: Objective) -> float:
     """Return of how many columns a Gram matrix is as much work as the objective's curvature.
 

@@ -17,6 +17,9 @@ import numpy as np
 from bayesglm.numerics.rows.rows import Rows
 
 Array = np.ndarray
+# Shared columns, up to which products of all columns, for several channels at once, are faster than
+# those of pairs of columns for each: measured, on one core the two met at 50 for 2, 3, 6 channels.
+FEW_COLUMNS = 50
 
 
 def moves(rows: Rows, W: Array) -> Array:
@@ -60,14 +63,8 @@ def adjoint(rows: Rows, S: Array) -> Array:
 def gram(rows: Rows, weights: Array, members: Array | None = None, single: bool = False) -> Array:
     """Return X' diag(weights) X ``(p, p)`` of weights ``(channels, channels, rows)``."""
     if rows.sharing is not None:
-        # A product of one sign is half the work, and between channels it is as often negative.
-        blocks = [
-            [
-                rows.gram(one, None, single) if c == d else -rows.gram(-one, None, single)
-                for d, one in enumerate(weights[c, : c + 1])
-            ]
-            for c in range(rows.sharing.n_channels)
-        ]
+        few = single and rows.sharing.n_columns <= FEW_COLUMNS and rows.all_laid
+        blocks = _few_blocks(rows, weights) if few else _shared_blocks(rows, weights, single)
         whole = rows.sharing.collect_square(blocks)
         return whole if members is None else whole[np.ix_(members, members)]
     if rows.channels is None:
@@ -80,6 +77,33 @@ def gram(rows: Rows, weights: Array, members: Array | None = None, single: bool 
             product[run, other] = own.across(rows.by_channel[d], weights[c, d])
             product[other, run] = product[run, other].T
     return product if members is None else product[np.ix_(members, members)]
+
+
+def _shared_blocks(rows: Rows, weights: Array, single: bool) -> list[list[Array]]:
+    """Return X' diag(weights_cd) X of channels c and d <= c with the same columns X.
+
+    A product of one sign is half the work, and between channels it is as often negative.
+    """
+    return [
+        [
+            rows.gram(one, None, single) if c == d else -rows.gram(-one, None, single)
+            for d, one in enumerate(weights[c, : c + 1])
+        ]
+        for c in range(len(weights))
+    ]
+
+
+def _few_blocks(rows: Rows, weights: Array) -> list[list[Array]]:
+    """Return the same in single precision: one product of matrices for all d of a channel."""
+    assert rows.sharing is not None
+    n = len(rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        X = np.empty((rows.sharing.n_columns, n), dtype=np.float32)
+        for where, part in rows.columns:
+            part.dense(X[where].T)
+        heavy = weights.astype(np.float32)[:, :, None]
+        blocks = [(heavy[c, : c + 1] * X).reshape(-1, n) @ X.T for c in range(len(weights))]
+    return [list(block.reshape(-1, len(X), len(X))) for block in blocks]
 
 
 def lines(rows: Rows, W: Array) -> Array:

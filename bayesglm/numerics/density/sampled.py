@@ -141,7 +141,7 @@ def _laid_width(source: Source) -> int:
 
 
 def _in_columns(rows: Rows) -> Rows:
-    if not all(part.laid_for_one for _, part in rows.columns):
+    if not rows.all_laid:
         return rows  # factors are read faster by their codes, and lags in place
     if rows.sharing is not None:
         laid = [(slice(0, rows.n_coefficients), Dense(np.asfortranarray(rows.X)))]

@@ -12,6 +12,7 @@ Source: Agresti (2013), Categorical Data Analysis, section 8.1.
 
 from collections.abc import Sequence
 from functools import cache, partial, reduce
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -103,44 +104,27 @@ def _fused(
     return summed(counts, weights, eta, channels=channels, reference=reference)
 
 
-class Own(NamedTuple):
-    """Of each response: which level it is, the log of its share, its rest, and every share."""
+def _odds(
+    is_level: Sequence[Array], eta: Array, channels: Array, reference: int | None
+) -> Array | None:
+    """Return each other level's share over that of the response's own, whose place has a zero.
 
-    is_level: list[Mask]
-    log_share: Array
-    rest: Array
-    share: Array
-
-
-def _own(y: Array, eta: Array, channels: Array, reference: int | None) -> Own:
-    """Return what a response's own level has, measured against it: one exponential of each other.
-
-    Where others lie too far above it for that, they are measured against the largest.
+    None where some leave the floats.
     """
-    n_levels = len(channels) + (reference is not None)
-    is_level = [y == k for k in range(n_levels)]
-    own = np.zeros(eta.shape[1:])
+    odds = np.empty((len(is_level), *eta.shape[1:]))
+    own, part = np.zeros(eta.shape[1:]), np.empty(eta.shape[1:])
     for one, c in zip(eta, channels, strict=True):
-        np.copyto(own, one, where=is_level[c])
-    share = np.empty((n_levels, *own.shape))
+        own += np.multiply(one, is_level[c], out=part)
     for one, c in zip(eta, channels, strict=True):
-        np.subtract(one, own, out=share[c])
+        np.subtract(one, own, out=odds[c])
     if reference is not None:
-        np.negative(own, out=share[reference])
-    if share.max(initial=0.0) > LARGEST_ETA:
-        found = softmax(eta, reference)
-        log_share = reduce(np.add, map(np.where, is_level, found.log_share, np.zeros(n_levels)))
-        rest = reduce(np.add, map(np.where, is_level, np.zeros(n_levels), found.share))
-        return Own(is_level, log_share, rest, found.share)
-    np.exp(share, out=share)
-    for one, mask in zip(share, is_level, strict=True):
-        np.copyto(one, 0.0, where=mask)
-    others = reduce(np.add, share)
-    total = 1.0 + others
-    for one, mask in zip(share, is_level, strict=True):
-        np.copyto(one, 1.0, where=mask)
-    share /= total
-    return Own(is_level, -np.log1p(others), others / total, share)
+        np.negative(own, out=odds[reference])
+    if not odds.max(initial=0.0) <= LARGEST_ETA:  # nor is it where some are no numbers
+        return None
+    np.exp(odds, out=odds)
+    for one, mask in zip(odds, is_level, strict=True):
+        one *= 1.0 - mask
+    return odds
 
 
 def _kernel(
@@ -153,14 +137,44 @@ def _kernel(
     channels: Array,
     reference: int | None,
 ) -> Derivatives:
-    found = _own(np.asarray(y), eta, channels, reference)
+    """Measure all levels against the response's own: one exponential of each other.
+
+    Masks are numbers, which multiply many at once faster than they choose.
+    """
+    y, n_levels = np.asarray(y), len(channels) + (reference is not None)
+    is_level = [(y == k).astype(np.float64) for k in range(n_levels)]
+    odds = _odds(is_level, eta, channels, reference)
+    if odds is None:
+        return _far_apart(is_level, softmax(eta, reference), channels, order)
+    others = reduce(np.add, odds)
+    log_share = np.log1p(others)
+    np.negative(log_share, out=log_share)
     if order == 0:
-        return Derivatives(found.log_share)
-    slopes = -found.share[channels]
+        return Derivatives(log_share)
+    own_share = 1.0 / (1.0 + others)
+    slopes = np.empty_like(eta)
     for one, c in zip(slopes, channels, strict=True):
-        np.copyto(one, found.rest, where=found.is_level[c])
-    bends = None if order == 1 else bends_of_one(found.share, channels)
-    return Derivatives(found.log_share, slopes, bends)
+        np.multiply(others, is_level[c], out=one)
+        one -= odds[c]
+        one *= own_share
+    if order == 1:
+        return Derivatives(log_share, slopes)
+    for one, mask in zip(odds, is_level, strict=True):
+        one += mask
+        one *= own_share
+    return Derivatives(log_share, slopes, bends_of_one(odds, channels))
+
+
+def _far_apart(
+    is_level: Sequence[Array], found: Softmax, channels: Array, order: int
+) -> Derivatives:
+    """Measure all levels against the largest, from which a response's own may lie far."""
+    zero = np.zeros(())
+    log_share = reduce(np.add, map(np.where, is_level, found.log_share, repeat(zero)))
+    rest = reduce(np.add, map(np.where, is_level, repeat(zero), found.share))
+    slopes = np.stack([np.where(is_level[c], rest, -found.share[c]) for c in channels])
+    bends = bends_of_one(found.share, channels) if order > 1 else None
+    return Derivatives(log_share, slopes if order > 0 else None, bends)
 
 
 def _mean(eta: Array, phi: Sequence, trials: None, *, reference: int | None) -> Array:

@@ -172,6 +172,11 @@ class Rows:
         return products
 
     @property
+    def all_laid(self) -> bool:
+        """Whether all columns are as fast to read laid out as a matrix."""
+        return all(part.laid_for_one for _, part in self.columns)
+
+    @property
     def width(self) -> int:
         """How many numbers a product reads of each row."""
         return sum(part.width for _, part in self.columns)

@@ -72,11 +72,14 @@ class Sharing:
 
     def collect_square(self, blocks: Sequence[Sequence[Array]]) -> Array:
         """Return the symmetric matrix ``(size, size)`` of blocks of channels c and d <= c."""
-        whole = np.empty((self.n_channels * self.n_columns,) * 2)
+        by_channel = np.empty((self.n_channels, self.n_columns) * 2)
         for c, line in enumerate(blocks):
             for d, block in enumerate(line):
-                whole[np.ix_(self.places[c], self.places[d])] = block
-                whole[np.ix_(self.places[d], self.places[c])] = block.T
+                by_channel[c, :, d] = block
+                by_channel[d, :, c] = block.T
+        whole = np.empty((self.n_channels * self.n_columns,) * 2)
+        every = self.places.reshape(-1)
+        whole[every[:, None], every] = by_channel.reshape(whole.shape)
         if self.contrasts is None:
             return whole
         return self.collect(

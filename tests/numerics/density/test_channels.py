@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from thetas import theta_of
 
+from bayesglm.numerics.density.channels import gram
 from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.pointwise import pointwise
@@ -17,6 +18,7 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.dense import Dense, Ones
 from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.sharing import Sharing
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.newton import newton
 
@@ -185,3 +187,21 @@ def test_views_of_one_channel_are_no_copies():
     assert d.eta_eta.shape == (1, 1, 2)
     assert d.eta.base is not None
     assert d.eta_eta.base is not None
+
+
+@pytest.mark.parametrize("contrasts", [None, np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])])
+def test_channels_that_share_columns_have_one_gram_in_single_precision(contrasts):
+    sharing, rng = Sharing(3, (1, P - 1), contrasts), np.random.default_rng(6)
+    columns = ((slice(0, 1), Ones(N)), (slice(1, P), Dense(X[:, 1:])))
+    rows = Rows(lambda: columns, P, Y, 0.0, None, sharing=sharing)
+    weights = rng.normal(size=(3, 3, N))
+    weights = weights + weights.swapaxes(0, 1)
+    weights[range(3), range(3)] = np.abs(weights[range(3), range(3)])
+    moved = np.stack([sharing.columns_of(c, X) for c in range(3)])
+    expected = np.einsum("cnp,cdn,dnq->pq", moved, weights, moved)
+    members = np.array([1, 4, 6])
+    for single, tolerance in ((False, 1e-12), (True, 1e-5)):
+        found = gram(rows, weights, None, single)
+        np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
+        some = gram(rows, weights, members, single)
+        np.testing.assert_array_equal(some, found[np.ix_(members, members)])
