@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bayesglm.design.variables import (
     require,
 )
 from bayesglm.errors import DataError
+from bayesglm.spec.hints import closest
 
 Array = np.ndarray
 CROSS = ":"  # between the labels of factors that make levels together
@@ -87,15 +88,20 @@ def on_levels(
     places = {level: place for place, level in enumerate(levels)}
     unknown = [place for place, one in enumerate(observed.tolist()) if one not in places]
     if unknown:
-        raise _unknown(observed.tolist()[unknown[0]], codes == unknown[0], what, label, readings)
+        at = codes == unknown[0]
+        raise _unknown(observed.tolist()[unknown[0]], levels, at, what, label, readings)
     return known, np.array([places[one] for one in observed.tolist()])[codes]
 
 
-def _unknown(level: Any, at: Array, what: str, label: str, readings: Readings) -> DataError:
+def _unknown(
+    level: Any, known: Iterable[Any], at: Array, what: str, label: str, readings: Readings
+) -> DataError:
     if readings.is_new:
+        words = [one for one in known if isinstance(one, str) and isinstance(level, str)]
         return DataError(
             f"the new data have {level!r} in {what!r}, a level that the fit has not "
-            "seen; predict for the fit's own levels, or fit again with data of that level."
+            f"seen.{closest(level, words)} Predict for the fit's own levels, or fit "
+            "again with data of that level."
         )
     return DataError(
         f"factor {what!r} has {level!r} at {readings.place(at)}, which is not among the levels "

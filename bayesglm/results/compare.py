@@ -67,8 +67,12 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     from arviz_stats import compare as arviz_compare
     from arviz_stats.utils import ELPDData
 
-    if not isinstance(models, Mapping) or len(models) < 2:
-        raise DataError("compare needs a mapping of at least two names to fits or ELPDData.")
+    is_fit = "model" in getattr(models, "attrs", ())
+    if not isinstance(models, Mapping) or len(models) < 2 or is_fit:
+        raise DataError(
+            "compare needs a mapping of at least two names to fits or ELPDData; write "
+            "compare({'a': fit, 'b': other})."
+        )
     elpds = {name: one if isinstance(one, ELPDData) else loo(one) for name, one in models.items()}
     common = _on_common_samples(elpds)
     with warnings.catch_warnings(record=True) as told:

@@ -129,8 +129,11 @@ class Story:
     @staticmethod
     def open(fits: Mapping[str, xr.DataTree], elpd: Mapping[str, Any] | None) -> Story:
         """Check the fits, and score them by leave-one-out where no scores are given."""
-        if not isinstance(fits, Mapping) or not fits:
-            raise DataError("report needs a mapping of names to fits, with at least one fit.")
+        if not isinstance(fits, Mapping) or not fits or "model" in getattr(fits, "attrs", ()):
+            raise DataError(
+                "report needs a mapping of names to fits, with at least one fit; write "
+                "report({'model': fit}, path)."
+            )
         for name in fits:
             if re.search("[\ud800-\udfff]", str(name)):
                 raise DataError(

@@ -168,7 +168,10 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         counts=True,
         deviance_powers=(0.0,),
         notation="NegativeBinomial({mu}, variance μ + μ²/alpha)",
-        also=("negbin", "nb", "nb2", "nbinom", "nbinom2", "negativebinomial", "gamma_poisson"),
+        also=(
+            *("negbin", "negbinomial", "nb", "nb2", "nbinom", "nbinom2", "negativebinomial"),
+            "gamma_poisson",
+        ),
     ),
     "negative_binomial1": FamilyName(
         links=COUNTS,

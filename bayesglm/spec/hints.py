@@ -25,6 +25,56 @@ VERBS_ELSEWHERE = {
     "plot": "bayesglm.plot_posterior(fit)",
     "read": "bayesglm.load(path)",
     "write": "bayesglm.save(fit, path)",
+    "anova": "bayesglm.compare({'a': fit, 'b': other})",
+    **dict.fromkeys(
+        ("coef", "confint", "fixef", "icc", "odds_ratio", "ranef", "VarCorr"),
+        "bayesglm.summary(fit)",
+    ),
+}
+# What is looked for on fits of other packages, and the call that gives it here.
+OF_FITS_ELSEWHERE = {
+    **dict.fromkeys(
+        ("bic", "aic", "deviance", "elpd_loo", "llf", "score", "waic"), "bayesglm.loo(fit)"
+    ),
+    **dict.fromkeys(
+        ("bse", "coef", "coef_", "coefficients", "conf_int", "intercept_", "params", "pvalues"),
+        "bayesglm.summary(fit)",
+    ),
+    **dict.fromkeys(
+        ("fittedvalues", "get_prediction", "predict_proba"), "bayesglm.predict(fit, data)"
+    ),
+    "kernels": "bayesglm.kernels(fit)",
+    "loo": "bayesglm.loo(fit)",
+    "plot": "bayesglm.plot_posterior(fit)",
+    "plot_posterior": "bayesglm.plot_posterior(fit)",
+    "predict": "bayesglm.predict(fit, data)",
+    "report": "bayesglm.report({'model': fit}, path)",
+    "save": "bayesglm.save(fit, path)",
+    "summary": "bayesglm.summary(fit)",
+}
+# Functions in formulas of other packages, and what is written in formulas here.
+FUNCTIONS_ELSEWHERE = {
+    **dict.fromkeys(("as.factor", "categorical", "factor", "ordered"), "C(x)"),
+    "relevel": "C(x, reference='b')",
+    "Q": "a name in backticks, `such as this`",
+    "cc": "s(x, cyclic=True, bounds=[0, 24])",
+    "lag": "Lagged(x, lags=5)",
+    "ns": "cr(x, df=4), or s(x), whose smoothness is learned",
+    **dict.fromkeys(("gp", "hsgp", "lo"), "s(x), a smooth curve"),
+    **dict.fromkeys(("t2", "te", "ti"), "s(x) + s(z), or s(x):g for a curve of each level"),
+}
+# Arguments of these functions elsewhere.
+ARGUMENTS_ELSEWHERE = {
+    "bs": "each s(x) is a penalised spline; bs(x, df=5) and cr(x, df=5) have no penalty, and "
+    "effects of levels are (1 | g)",
+    "by": "a curve of each level is s(x):g",
+}
+# What stands before ~ elsewhere.
+RESPONSES_ELSEWHERE = {
+    "Surv": "write time | cens(status) ~ ..., whose status is a word: none, right, left, interval",
+    "cbind": "write p(successes, trials) ~ ...",
+    **dict.fromkeys(("c", "mvbind"), "write a formula for each response"),
+    **dict.fromkeys(("as.factor", "factor", "ordered"), "write its name, as families of labels do"),
 }
 # What the fields of nouns are called elsewhere.
 FIELDS_ELSEWHERE = {"mu": "loc", "mean": "loc", "sigma": "scale", "sd": "scale", "std": "scale"}
@@ -76,6 +126,16 @@ def verb_hint(name: str) -> str:
     else:
         return ""
     return f": a model is a description, and verbs are functions; write bayesglm.{call}"
+
+
+def fit_hint(name: str) -> str:
+    """Say which function gives what was looked for on a fit.
+
+    >>> fit_hint("params"), fit_hint("sizes")
+    (': verbs are functions; write bayesglm.summary(fit)', '')
+    """
+    call = OF_FITS_ELSEWHERE.get(name)
+    return f": verbs are functions; write {call}" if call else ""
 
 
 def closest(word: object, known: Iterable[str], likeness: float = 0.6) -> str:

@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 def check_likelihood(model: GLM) -> None:
     """Raise ModelError where a model's family, link or edges are not known; drop a default link."""
-    if not is_among(model.family, FAMILY_NAMES):
-        raise ModelError(
-            f"unknown family {shown(model.family)}; the families are {', '.join(FAMILY_NAMES)}."
-            + (
-                meant("family", model.family, {name: of.also for name, of in FAMILY_NAMES.items()})
-                or " One of your own is made known by register_family first."
-            )
-        )
+    check_family(model.family)
     family = FAMILY_NAMES[model.family]
     if model.link is not None and not is_among(model.link, family.links):
         raise ModelError(
@@ -35,6 +28,18 @@ def check_likelihood(model: GLM) -> None:
         raise ModelError(f"missing must be 'raise' or 'drop', got {shown(model.missing)}.")
     if not is_among(model.edges, ("drop", "zero")):
         raise ModelError(f"edges must be 'drop' or 'zero', got {shown(model.edges)}.")
+
+
+def check_family(family: object) -> None:
+    """Raise ModelError where a family is not known, and say which was meant."""
+    if not is_among(family, FAMILY_NAMES):
+        raise ModelError(
+            f"unknown family {shown(family)}; the families are {', '.join(FAMILY_NAMES)}."
+            + (
+                meant("family", family, {name: of.also for name, of in FAMILY_NAMES.items()})
+                or " One of your own is made known by register_family first."
+            )
+        )
 
 
 def _link_hint(given: object, links: tuple[str, ...]) -> str:

@@ -312,9 +312,14 @@ def test_new_data_have_the_levels_of_the_fit(levels, labels):
     ],
 )
 def test_a_level_that_the_fit_has_not_seen(levels, labels, unknown):
-    message = f"the new data have {unknown} in 'g', a level that the fit has not seen; predict for"
+    message = f"the new data have {unknown} in 'g', a level that the fit has not seen[.] .*Predict"
     with pytest.raises(bg.DataError, match=message):
         new_data(levels, labels)
+
+
+def test_a_level_that_is_misspelt_is_told_the_nearest():
+    with pytest.raises(bg.DataError, match=r"has not seen\. Did you mean 'north'\? Predict"):
+        new_data(["north", "south"], ["norht"])
 
 
 def settled(term, labels):

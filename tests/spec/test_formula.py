@@ -1,5 +1,8 @@
 """Formulas: the models that they say, the algebra of others, and what is refused in words."""
 
+import re
+
+import pandas as pd
 import pytest
 from formulae.parser import Parser
 from formulae.resolver import Resolver
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 import bayesglm as bg
 from bayesglm.spec.formula.algebra import expand
 from bayesglm.spec.formula.syntax import parse
+from bayesglm.spec.hints import FUNCTIONS_ELSEWHERE
 
 MEANT = {
     "y ~ x + z": bg.GLM("y", ["x", "z"]),
@@ -149,7 +153,10 @@ def test_the_algebra_is_that_of_formulae(text):
 
 
 REFUSED = {
-    "y": r"has no ~; write 'y ~ y'",
+    "y": r"has no ~; write 'y ~ x'",
+    "y = x + z": r"has no ~; write 'y ~ x \+ z'",
+    "~ x": r"has no response; write 'y ~ ...'",
+    "bf(y ~ x, sigma ~ z)": r"a ~ inside a call; .*dispersion={'sigma': '~ z'}",
     "y ~ x ~ z": "more than one ~",
     "y ~": "a name or a number must follow, and it does not at its end",
     "y ~ x z": r"an operator must stand before 'z'",
@@ -190,6 +197,12 @@ REFUSED = {
     "y ~ (1 | g | h)": "within a group",
     "log(y) ~ x": "the response is .*, and must be a variable",
     "cbind(a, b) ~ x": r"write p\(successes, trials\)",
+    "Surv(time, event) ~ x": r"write time \| cens\(status\) ~ .*none, right, left, interval",
+    "y ~ factor(g)": r"unknown function factor\(\); write C\(x\)\.$",
+    "y ~ ns(x, 3)": r"write cr\(x, df=4\), or s\(x\)",
+    "y ~ Q('a b')": "write a name in backticks",
+    "y ~ s(x, by=g)": r"a curve of each level is s\(x\):g",
+    "y ~ s(x, bs='cr')": r"cr\(x, df=5\) have no penalty",
     "y | wieghts(w) ~ x": r"Did you mean 'weights'\?",
     "y | weights(w, v) ~ x": "takes the name of one variable",
     "y ~ offset(x) + offset(z)": "more than one offset",
@@ -214,8 +227,35 @@ def test_what_is_said_twice_or_is_no_text():
         bg.formula("y | weights(w) ~ x", weights="v")
     with pytest.raises(bg.ModelError, match="a formula is a string such as 'y ~ x', got 3"):
         bg.formula(3)
-    with pytest.raises(bg.ModelError, match="is no right side"):
+    with pytest.raises(bg.ModelError, match="is no right side; write '~ x'"):
         bg.formula("y ~ x", dispersion={"sigma": "x"})
+    for field in ({"family": pd.DataFrame({"y": [1.0]})}, {"data": {"y": [1.0]}}):
+        with pytest.raises(bg.ModelError, match=r"before the data; write fit\(formula\('y ~ x'\),"):
+            bg.formula("y ~ x", **field)
+    with pytest.raises(bg.ModelError, match="one prior of all terms is prior="):
+        bg.formula("y ~ x", priors=bg.Flat())
+
+
+def test_a_family_is_known_before_what_its_link_says_of_offsets():
+    with pytest.raises(bg.ModelError, match=r"unknown family.*Write family='negative_binomial'"):
+        bg.formula("y ~ x + offset(log(km))", family="negbinomial")
+    assert bg.formula("y ~ x + offset(log(km))", family="poisson").exposure == "km"
+
+
+@pytest.mark.parametrize(
+    ("coding", "name"), [("contr.sum", "sum"), ("contr.treatment", "treatment")]
+)
+def test_codings_of_r(coding, name):
+    model = bg.formula(f"y ~ C(g, {coding})")
+    assert model == bg.GLM("y", [bg.Category("g", contrasts=name)])
+
+
+def test_calls_of_formulas_elsewhere_are_told_what_is_a_formula_here():
+    for name, call in FUNCTIONS_ELSEWHERE.items():
+        written = re.findall(r"[A-Za-z]+\([^()]*\)(?::g)?", call)
+        for one in written:
+            bg.formula(f"y ~ {one}")
+        assert written or name == "Q"
     with pytest.raises(bg.ModelError, match="an intercept always"):
         bg.formula("y ~ x", dispersion={"sigma": "~ 0 + x"})
 

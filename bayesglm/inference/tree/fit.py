@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import xarray as xr
 
 from bayesglm.errors import BayesGLMError
 from bayesglm.inference.tree.opened import model_of
 from bayesglm.inference.tree.summary import summary
 from bayesglm.spec.cards import card, formula_part, table_part, words_part
+from bayesglm.spec.hints import fit_hint
 
 MOST_ROWS = 25  # of a card: more are counted
 TITLES = {"map": "MAP estimate", "posterior": "Posterior"}
@@ -15,6 +18,15 @@ TITLES = {"map": "MAP estimate", "posterior": "Posterior"}
 
 class Fit(xr.DataTree):
     """A DataTree in all but how a notebook shows it: model, method and checks, table."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            hint = fit_hint(name)
+            if not hint:
+                raise
+            raise AttributeError(f"'Fit' object has no attribute {name!r}{hint}") from None
 
     def _repr_html_(self) -> str:
         kind = next((name for name in TITLES if name in self.children), None)

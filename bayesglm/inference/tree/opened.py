@@ -19,8 +19,10 @@ Array = np.ndarray
 def model_of(fit: xr.DataTree) -> GLM:
     """Return the model of a fit, with all that its data decided: default priors, levels."""
     if not isinstance(fit, xr.DataTree) or "model" not in fit.attrs:
+        remedy = "; write fit(model, data) first" if isinstance(fit, GLM) else ""
         raise DataError(
-            f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}."
+            f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}"
+            f"{remedy}."
         )
     text = fit.attrs["model"]
     return _said_by(text) if isinstance(text, str) else GLM.from_json(text)

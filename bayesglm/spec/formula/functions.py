@@ -6,7 +6,8 @@ fit. The list is closed: nothing is looked up elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.formula.arithmetic import FUNCTIONS, is_arithmetic, names_in, plain
 from bayesglm.spec.formula.syntax import Call, Name, Node, Pair, Sign
 from bayesglm.spec.formula.values import literal_of, variable_of
-from bayesglm.spec.hints import closest
+from bayesglm.spec.hints import ARGUMENTS_ELSEWHERE, FUNCTIONS_ELSEWHERE, closest
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
@@ -36,6 +37,11 @@ class Function:
     renamed: Mapping[str, str] = field(default_factory=dict)
     by_place: tuple[str, ...] = ()
 
+    @property
+    def arguments(self) -> Container[str]:
+        """What the noun is made of."""
+        return inspect.signature(self.noun).parameters
+
 
 SMOOTH = {"k": "df"}  # mgcv's
 TERM_FUNCTIONS: dict[str, Function] = {
@@ -46,8 +52,9 @@ TERM_FUNCTIONS: dict[str, Function] = {
     "poly": Function(Basis, {"kind": "poly"}, {"degree": "df"}, ("df",)),
     **{noun.__name__: Function(noun) for noun in TERMS},
 }
-# Codings by the names that patsy and formulae give them.
+# Codings by the names that patsy and formulae give them, and R.
 CODINGS = {"Treatment": "treatment", "Sum": "sum"}
+CODINGS |= {"contr.treatment": "treatment", "contr.sum": "sum"}  # R's
 
 
 def term_of(factors: tuple[Node, ...]) -> Term:
@@ -68,6 +75,11 @@ def _term(node: Node) -> Term:
     if isinstance(node, Call) and is_arithmetic(node):
         return _computed(node)
     if isinstance(node, Call):
+        if node.function in FUNCTIONS_ELSEWHERE:
+            raise ModelError(
+                f"formula: unknown function {node.function}(); write "
+                f"{FUNCTIONS_ELSEWHERE[node.function]}."
+            )
         known = (*TERM_FUNCTIONS, *FUNCTIONS, "I", "offset")
         raise ModelError(
             f"formula: unknown function {node.function}(); known are {', '.join(known)}."
@@ -104,7 +116,10 @@ def _made(call: Call, function: Function) -> Term:
     named = list(zip(function.by_place, settings, strict=False))
     fields: dict[str, Any] = dict(function.settings)
     for name, value in (*named, *call.named):
-        for key, setting in _setting(function.renamed.get(name, name), value, str(call)).items():
+        name = function.renamed.get(name, name)
+        if name in ARGUMENTS_ELSEWHERE and name not in function.arguments:
+            raise ModelError(f"formula: {call}: {ARGUMENTS_ELSEWHERE[name]}.")
+        for key, setting in _setting(name, value, str(call)).items():
             if key in fields:
                 raise ModelError(f"formula: {call} says {key} twice.")
             fields[key] = setting

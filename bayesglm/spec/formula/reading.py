@@ -16,6 +16,7 @@ from bayesglm.spec.formula.response import response_of
 from bayesglm.spec.formula.syntax import Call, Name, Node, Pair, parse
 from bayesglm.spec.formula.values import variable_of
 from bayesglm.spec.hints import closest, shown
+from bayesglm.spec.likelihood import check_family
 from bayesglm.spec.model import GLM
 from bayesglm.spec.terms.term import Term
 
@@ -86,11 +87,14 @@ def formula(
     """
     if not isinstance(text, str):
         raise ModelError(f"a formula is a string such as 'y ~ x', got {shown(text)}.")
-    tree = parse(text)
-    if not isinstance(tree, Pair) or tree.operator != "~":
-        raise ModelError(f"formula {shown(text)} has no ~; write 'y ~ {text.strip()[:40] or 'x'}'.")
+    if "data" in fields or hasattr(family, "columns"):
+        raise ModelError(
+            f"a formula is read before the data; write fit(formula({shown(text)}), data)."
+        )
+    tree = _both_sides(text)
     if isinstance(tree.left, Pair) and tree.left.operator == "~":
         raise ModelError(f"formula {shown(text)} has more than one ~; write one.")
+    check_family(family)
     response, said = response_of(tree.left)
     whole = expand(tree.right)
     terms = _terms(whole)
@@ -107,6 +111,24 @@ def formula(
         **{**said, **fields},
     )
     return model if priors is None else _with_priors(model, priors)
+
+
+def _both_sides(text: str) -> Pair:
+    """Return a formula as read, with what stands before ~ and behind it."""
+    left, tilde, _ = text.partition("~")
+    if not tilde:
+        response, _, right = text.partition("=")
+        write = f"{response.strip()[:40] or 'y'} ~ {right.strip()[:40] or 'x'}"
+        raise ModelError(f"formula {shown(text)} has no ~; write {write!r}.")
+    if not left.strip():
+        raise ModelError(f"formula {shown(text)} has no response; write 'y ~ ...'.")
+    tree = parse(text)
+    if not isinstance(tree, Pair) or tree.operator != "~":
+        raise ModelError(
+            f"formula {shown(text)} has a ~ inside a call; write formula('y ~ x'), and predictors "
+            "of other parameters as dispersion={'sigma': '~ z'}."
+        )
+    return tree
 
 
 def _terms(whole: Sum) -> list[Term]:
@@ -175,7 +197,9 @@ def _right_side(name: object, given: Any) -> Any:
         return given
     left, tilde, right = given.rpartition("~")
     if not tilde or left.strip() not in ("", name):
-        raise ModelError(f"dispersion {name!r}: {shown(given)} is no right side; write '~ x'.")
+        raise ModelError(
+            f"dispersion {name!r}: {shown(given)} is no right side; write {'~ ' + right.strip()!r}."
+        )
     whole = expand(parse(right))
     if INTERCEPT not in whole.products or whole.known:
         raise ModelError(
@@ -188,7 +212,10 @@ def _right_side(name: object, given: Any) -> Any:
 def _with_priors(model: GLM, priors: Mapping[str, Any]) -> GLM:
     """Return the model with priors by the names of its terms."""
     if not isinstance(priors, Mapping):
-        raise ModelError(f"priors are a mapping such as {{'x': Normal(1.0)}}, got {shown(priors)}.")
+        raise ModelError(
+            f"priors are a mapping such as {{'x': Normal(1.0)}}, got {shown(priors)}; one prior of "
+            "all terms is prior=."
+        )
     labels = [term.label for term in model.every_term]
     known = ("intercept", *labels)
     for name in priors:

@@ -9,7 +9,7 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.formula.algebra import signed
 from bayesglm.spec.formula.syntax import Call, Name, Node, Pair
 from bayesglm.spec.formula.values import literal_of, variable_of
-from bayesglm.spec.hints import closest
+from bayesglm.spec.hints import RESPONSES_ELSEWHERE, closest
 
 SHARES = ("p", "prop", "proportion")  # of successes among trials, as Bambi writes them
 
@@ -31,12 +31,10 @@ def response_of(node: Node) -> tuple[str, dict[str, Any]]:
         fields["trials"] = variable_of(node.given[1], f"the trials of {node}")
         node = node.given[0]
     if not isinstance(node, Name):
-        remedy = (
-            "write p(successes, trials) ~ ..."
-            if "cbind" in str(node)
-            else (
-                "compute it as a column of the data, so that predictions have a unit, and name that"
-            )
+        function = node.function if isinstance(node, Call) else ""
+        remedy = RESPONSES_ELSEWHERE.get(
+            function,
+            "compute it as a column of the data, so that predictions have a unit, and name that",
         )
         raise ModelError(f"formula: the response is {node}, and must be a variable; {remedy}.")
     return node.text, fields

@@ -1,6 +1,7 @@
 """What notebooks show of models, priors and fits: cards that hold what print and summary tell."""
 
 import html
+import pickle
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
+from bayesglm.spec.hints import OF_FITS_ELSEWHERE
 
 RNG = np.random.default_rng(5)
 FRAME = pd.DataFrame(
@@ -39,6 +41,28 @@ class Balanced(HTMLParser):
 @pytest.fixture(scope="module")
 def fitted():
     return bg.fit(bg.GLM("y", ["x", bg.Group("g")], family="poisson"), FRAME)
+
+
+@pytest.mark.parametrize("name", ["summary", "predict", "params", "coef_", "plot", "waic"])
+def test_verbs_looked_for_on_a_fit_are_functions_that_are_there(fitted, name):
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}': .*write bayesglm\.\w+\("):
+        getattr(fitted, name)
+    for call in OF_FITS_ELSEWHERE.values():
+        assert call.removeprefix("bayesglm.").partition("(")[0] in bg.__all__
+
+
+def test_what_a_fit_lacks_is_an_ordinary_attribute_error(fitted):
+    with pytest.raises(AttributeError, match=r"^'Fit' object has no attribute 'colour'$"):
+        fitted.colour  # noqa: B018
+    assert fitted.posterior.equals(fitted["posterior"])
+    assert pickle.loads(pickle.dumps(fitted)).equals(fitted)
+
+
+@pytest.mark.parametrize(("verb", "write"), [("report", "'model': fit"), ("compare", "'a': fit")])
+def test_one_fit_where_several_are_named(fitted, verb, write, tmp_path):
+    given = (fitted, tmp_path / "page.html") if verb == "report" else (fitted,)
+    with pytest.raises(bg.DataError, match=f"write {verb}.{{{write}.*"):
+        getattr(bg, verb)(*given)
 
 
 def test_the_card_of_a_fit_tells_model_method_checks_and_table(fitted):
