@@ -41,10 +41,7 @@ class Fit(xr.DataTree):
 
 def _parts(fit: xr.DataTree) -> list[str]:
     table = summary(fit)
-    rows = [
-        (str(words), *(one if isinstance(one, str) else f"{one:.4g}" for one in row))
-        for words, row in zip(table.index[:MOST_ROWS], table.to_numpy()[:MOST_ROWS], strict=True)
-    ]
+    rows = [tuple(map(str, row)) for row in table[:MOST_ROWS].written().itertuples()]
     parts = [
         formula_part(str(model_of(fit))),
         words_part(_told(fit)),

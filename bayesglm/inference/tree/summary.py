@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.tree.opened import model_of, parameter_group
 from bayesglm.inference.tree.shares import variance_shares
+from bayesglm.inference.tree.shown import Shown
 from bayesglm.inference.tree.words import (
     Entries,
     entries_alone,
     entries_of,
-    has_levels,
+    is_curve,
     prior_words,
+    stands_last,
 )
 from bayesglm.inference.weights.psis import effective_sizes, rank_rhats
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.notation import priors_by_name
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from bayesglm.spec.model import GLM
@@ -35,7 +37,8 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
 
     What all samples share stands first, then scales and correlations, then the share of variance
     that lies between the levels of each group (where the response has a residual variance: the
-    intraclass correlation), then the levels.
+    intraclass correlation), then the levels, and the weights of the functions that make up curves
+    (the curves themselves are what `kernels` and `plot_posterior` give).
 
     Parameters
     ----------
@@ -43,8 +46,9 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
         Any fit.
     exponentiate : bool
         Whether coefficients are told as ratios, exp(w): odds ratios on the logit link, rate ratios
-        of counts on the log link. Rows that are none (scales, dispersions, predictors of these) are
-        left out; the intercept's is the odds or the rate where all predictors are zero.
+        of counts on the log link. Rows that are none (scales, dispersions, predictors of these,
+        weights of the functions that make up a curve) are left out; the intercept's is the
+        odds or the rate where all predictors are zero.
     level : float
         Probability of the intervals, equal-tailed.
 
@@ -55,7 +59,8 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
         (the bulk effective size; of importance draws no more than their weights are worth),
         ``r_hat`` of NUTS or ``khat`` of importance draws, and ``prior``. With ``exponentiate`` the
         median stands for the mean: exp(median of w) is the median of the ratio. Of a MAP: ``map``
-        and ``prior``. ``attrs`` hold the fit's ``method`` and ``why``.
+        and ``prior``. Cells are shown to four digits, or as many as the sd needs, and hold all.
+        ``attrs`` hold the fit's ``method`` and ``why``.
 
     Raises
     ------
@@ -75,8 +80,6 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     >>> bg.summary(fitted, exponentiate=True).index.name
     'rate ratio'
     """
-    import pandas as pd
-
     level = check_between_0_and_1("level", level, "0.94 gives intervals from 3% to 97%")
     model, group = model_of(fit), parameter_group(fit)
     ratio = _ratio_of(model) if exponentiate else None
@@ -85,16 +88,17 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     tables = []
     shares = {} if ratio or "draw" not in group.dims else variance_shares(model, group)
     for entries in entries_of(model, group):
-        if entries.term is not None and entries.own and has_levels(entries.term):
+        if entries.term is not None and entries.own and stands_last(entries.term):
             tables += [_share_row(fit, shares.pop(label), label, level) for label in list(shares)]
         is_effect = entries.name == "intercept" or (entries.own and entries.name not in dispersed)
-        if ratio and not is_effect:
+        is_weight = entries.term is not None and is_curve(entries.term)
+        if ratio and (is_weight or not is_effect):
             continue
         numbers = _numbers(fit, group[entries.name], entries, level, ratio is not None)
         known = entries.name in priors
         numbers["prior"] = prior_words(priors[entries.name], entries) if known else ""
         tables.append(pd.DataFrame(numbers, index=list(entries.words)))
-    table = pd.concat(tables) if tables else pd.DataFrame()
+    table = Shown(pd.concat(tables) if tables else None)
     table.index.name = ratio or "coefficient"
     table.attrs = {name: fit.attrs[name] for name in ("method", "why") if name in fit.attrs}
     return table
@@ -102,8 +106,6 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
 
 def _share_row(fit: xr.DataTree, share: xr.DataArray, label: str, level: float) -> pd.DataFrame:
     """Return the row of a group's share of variance."""
-    import pandas as pd
-
     entries = entries_alone(f"variance share of {label}", share)
     numbers = _numbers(fit, share, entries, level, False)
     return pd.DataFrame(numbers | {"prior": ""}, index=list(entries.words))

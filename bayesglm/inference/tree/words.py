@@ -42,10 +42,11 @@ class Entries:
 def entries_of(model: GLM, group: xr.Dataset) -> Iterator[Entries]:
     """Return the coefficients of a fit in the order in which they are read.
 
-    First what all samples share, then scales and correlations, then the levels of groups.
+    First what all samples share, then scales and correlations, then the weights of curves and the
+    levels of groups.
     """
     terms = {term.label: term for term in model.every_term}
-    several = [name for name, term in terms.items() if has_levels(term)]
+    several = [name for name, term in terms.items() if stands_last(term)]
     order = [INTERCEPT, *(term.label for term in model.terms)]
     for name, one in model.predicted.items():
         order += [f"{name}_intercept", *(term.label for term in one.terms)]
@@ -65,6 +66,16 @@ def entries_alone(words: str, variable: xr.DataArray) -> Entries:
 def has_levels(term: Term) -> bool:
     """Say whether a term's coefficients are effects of levels that share a scale: a group."""
     return "effect" in term.own_dims
+
+
+def is_curve(term: Term) -> bool:
+    """Say whether a term's coefficients are weights of the functions that make up a curve."""
+    return "basis" in term.own_dims
+
+
+def stands_last(term: Term) -> bool:
+    """Say whether a term's coefficients are many of which none is read alone."""
+    return has_levels(term) or is_curve(term)
 
 
 def _owner(name: str, terms: dict[str, Term]) -> Term | None:

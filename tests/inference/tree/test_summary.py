@@ -139,3 +139,31 @@ def test_neurons_have_rows_of_their_own():
 def test_a_level_is_a_probability(grouped, level):
     with pytest.raises(bg.DataError, match="level"):
         bg.summary(grouped, level=level)
+
+
+def test_curves_are_told_by_their_scale_and_have_no_ratios():
+    """Weights of the functions of a curve are no effects: they stand last, and have no ratios."""
+    terms = ["x", bg.Spline("x", df=4, name="curve"), bg.Group("g")]
+    fitted = bg.fit(bg.GLM("hit", terms, "bernoulli"), FRAME)
+    rows = list(bg.summary(fitted).index)
+    shared = ["scale of curve", "sd of g", "variance share of g"]
+    assert rows[:5] == ["intercept", "x", *shared]
+    assert rows[5:7] == ["curve[line]", "curve[bend 1]"]
+    ratios = bg.summary(fitted, exponentiate=True).index
+    assert list(ratios) == ["intercept", "x", *(f"g[{level}]" for level in "abcd")]
+
+
+def test_a_table_is_shown_to_the_digits_that_it_has():
+    """A small coefficient, or a ratio near 1, changes nothing of how the others are shown."""
+    frame = FRAME.assign(income=30_000 + 1e4 * RNG.normal(size=N))
+    fitted = bg.fit(bg.GLM("hit", ["x", "income"], "bernoulli"), frame)
+    table, ratios = bg.summary(fitted), bg.summary(fitted, exponentiate=True)
+    for text in (repr(table), table.head(2)._repr_html_()):
+        assert f"{table['mean']['x']:.4g}" in text
+        assert f"{table['ess']['x']:.4g}" in text
+    assert "e-0" not in repr(table.loc[["x"]])
+    assert table.prior["income"] in repr(table)
+    told = float(ratios.written()["median"]["income"])
+    assert told == pytest.approx(ratios["median"]["income"], abs=0.1 * ratios["sd"]["income"])
+    assert isinstance(table["mean"]["x"], float)
+    assert table.equals(pd.DataFrame(table))
