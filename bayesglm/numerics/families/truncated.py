@@ -17,10 +17,8 @@ from bayesglm.numerics.families.censored import Records, endless
 from bayesglm.numerics.families.expansions import derivatives_of, expansion_of
 from bayesglm.numerics.families.intervals import expected_between, log_mass
 from bayesglm.numerics.families.nodes import Asked, draw_between
+from bayesglm.numerics.families.peaks import peak
 from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
-
-_DOUBLINGS = 12  # of a linear predictor in search of a largest kernel: as far as 4096; chosen
-_HALVINGS = 60  # of an interval, down to its rounding
 
 
 def bounds(below: Array, upto: Array, trials: Array | None) -> Records:
@@ -107,22 +105,12 @@ class _Between:
 
         Where the kernel rises to a limit without end, it is next to that.
         """
-        domain, n = self.family.domain, len(y)
 
         def kernel(u: Array, order: int) -> Derivatives:
-            eta = np.vectorize(domain.place, otypes=[float])(u)
-            with np.errstate(all="ignore"):
-                return self.kernel(y, eta[None], phi, known, order)
+            return self.kernel(y, self.family.domain.place(u)[None], phi, known, order)
 
-        low, high = np.full(n, -1.0), np.full(n, 1.0)
-        for _ in range(_DOUBLINGS):
-            low = np.where(kernel(low, 1).eta[0] < 0.0, 2.0 * low, low)
-            high = np.where(kernel(high, 1).eta[0] > 0.0, 2.0 * high, high)
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            rises = kernel(middle, 1).eta[0] > 0.0
-            low, high = np.where(rises, middle, low), np.where(rises, high, middle)
-        return kernel(0.5 * (low + high), 0).value
+        best = peak(lambda u: kernel(u, 1).eta[0], np.zeros(len(y)))
+        return kernel(best, 0).value
 
     def filled(self, y: Records, eta: Array, phi: Sequence, known: Records) -> Array:
         """Return what is expected of responses that are seen as intervals between the bounds."""
