@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.numerics.families.expansions import Places
+from bayesglm.numerics.families.expansions import Members
 from bayesglm.numerics.families.intervals import expected_between, log_mass
 from bayesglm.numerics.families.nodes import Asked, range_of
 from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
@@ -78,16 +78,17 @@ class _Seen:
         exact = y["below"] == y["upto"]
         if exact.all():
             return self.family.kernel(y["upto"], eta, phi, trials, order)
-        parts = []
+        asked, parts = _asked(y, eta, phi, trials), []
         for members in (np.flatnonzero(exact), np.flatnonzero(~exact)):
-            if len(members):
-                some, rest = y[members], picked(members, len(y), eta, phi, trials)
-                if exact[members[0]]:
-                    parts.append((members, self.family.kernel(some["upto"], *rest, order)))
-                else:
-                    mass = log_mass(self.family, some["below"], some["upto"], *rest, order)
-                    parts.append((members, mass))
-        return put_together(parts, len(y))
+            if not len(members):
+                continue
+            some = asked.at(members)
+            if exact[members[0]]:
+                derivatives = self.family.kernel(some.upto, *some.rest, order)
+            else:
+                derivatives = log_mass(self.family, some.below, some.upto, *some.rest, order)
+            parts.append((members, derivatives))
+        return _put_together(parts, len(y))
 
     def _of_lines(
         self, y: Records, eta: Array, phi: Sequence, trials: Array | None, order: int
@@ -116,8 +117,8 @@ class _Seen:
         """Return the family's own of exact responses, and that of certainty of all others."""
         exact = np.flatnonzero(y["below"] == y["upto"])
         values = np.zeros(y.shape)
-        _, some, counts = picked(exact, len(y), np.empty((0, len(y))), phi, trials)
-        values[exact] = self.family.saturated(y["upto"][exact], some, counts)
+        some = _asked(y, np.empty((0, len(y))), phi, trials).at(exact)
+        values[exact] = self.family.saturated(some.upto, some.phi, some.trials)
         return values
 
     def valid(self, y: Records, trials: Array | None) -> Mask:
@@ -135,8 +136,7 @@ class _Seen:
         members = np.flatnonzero(y["below"] != y["upto"])
         values = np.broadcast_to(y["upto"], eta.shape[1:]).copy()
         if len(members):
-            rest = picked(members, len(y), eta, phi, trials)
-            some = Asked(y["below"][members], y["upto"][members], *rest)
+            some = _asked(y, eta, phi, trials).at(members)
             values[..., members] = expected_between(self.family, some)
         return values
 
@@ -173,15 +173,11 @@ def endless(family: Family) -> tuple[float, float]:
     return (up if sides[up] else 0.0), (-up if sides[-up] else 0.0)
 
 
-def picked(
-    members: Places, n: int, eta: Array, phi: Sequence, trials: Array | None
-) -> tuple[Array, Sequence, Array | None]:
-    """Return linear predictors, dispersions and numbers of trials of some of n rows."""
-    of_rows = [one[..., members] if np.shape(one)[-1:] == (n,) else one for one in phi]
-    return eta[..., members], of_rows, None if trials is None else trials[members]
+def _asked(y: Records, eta: Array, phi: Sequence, trials: Array | None) -> Asked:
+    return Asked(y["below"], y["upto"], eta, phi, trials)
 
 
-def put_together(parts: list[tuple[Places, Derivatives]], n: int) -> Derivatives:
+def _put_together(parts: list[tuple[Members, Derivatives]], n: int) -> Derivatives:
     """Return derivatives of n rows from those of some rows each."""
     if len(parts) == 1:
         return parts[0][1]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesglm.numerics.families.record import Array, Derivatives
 
-type Places = NDArray[np.intp]
+type Members = NDArray[np.intp]  # the numbers of some rows
 
 
 class Expansion(NamedTuple):
@@ -22,7 +22,7 @@ class Expansion(NamedTuple):
     first: Any = None
     second: Any = None
 
-    def at(self, members: Places) -> "Expansion":
+    def at(self, members: Members) -> "Expansion":
         """Return those of some rows."""
         return self.each(lambda one: one[..., members])
 
@@ -99,7 +99,7 @@ def squared(first: Array) -> Array:
     return first[:, None] * first[None]
 
 
-def scattered(parts: list[tuple[Places, Expansion]], n: int) -> Expansion:
+def scattered(parts: list[tuple[Members, Expansion]], n: int) -> Expansion:
     """Put what belongs to some rows each together to what belongs to n rows."""
     if len(parts) == 1:
         return parts[0][1]

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from bayesglm.numerics.families.expansions import Members
 from bayesglm.numerics.families.record import Array, Family
 
 DEPTH = 42.0  # in log density: what lies deeper is 1e-18 of the sum
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
     phi: Sequence
     trials: Array | None
 
-    def at(self, members: NDArray[np.intp]) -> "Asked":
+    def at(self, members: Members) -> "Asked":
         """Return those of some rows."""
         n = len(self.below)
         if len(members) == n:

@@ -108,9 +108,8 @@ class _Own:
 
     def asked(self, function: Callable[..., Any], *given: Any, phi: Sequence, trials: Any) -> Any:
         """Call one of the user's functions with the arguments that it takes."""
-        last = (trials,) if self.family.has_trials else ()
         with np.errstate(all="ignore"):
-            return function(*given, *phi, *last)
+            return function(*given, *phi, *self._counted(trials))
 
     def kernel(self, y: Array, eta: Array, phi: Sequence, trials: Any, order: int) -> Derivatives:
         """Return log p, and as many of its derivatives as are asked for."""
