@@ -15,14 +15,14 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution, arrived
 
 Array = np.ndarray
-MOST_STEPS, MOST_HALVINGS = 100, 30
+MOST_STEPS, MOST_HALVINGS = 100, 30  # of Newton's method, and of one step: chosen
 ENOUGH = 1e-4  # of the promised gain, that a step must bring (Nocedal & Wright 2006, 3.1)
 MOST_BESIDE = 1000  # parameters beside the levels, of which a matrix is formed: chosen
 
 
 def many_levels(problem: Problem, objective: Objective) -> tuple[PriorPart, bool] | None:
     """Return the prior of the levels that can be eliminated, the most; and if they sum to zero."""
-    found: list[tuple[PriorPart, bool]] = []
+    eliminable: list[tuple[PriorPart, bool]] = []
     for block in problem.design.predictors.blocks:
         alone = block.codes is not None and block.multiplier is None and block.signal.shape[1] == 1
         if not alone or block.name not in problem.places:
@@ -31,21 +31,21 @@ def many_levels(problem: Problem, objective: Objective) -> tuple[PriorPart, bool
         part = next(part for part in objective.coefficients if part.where == where)
         sums = bool(block.sums)
         if (not sums or block.n_level_dims == 1) and can_border(objective, part, sums):
-            found.append((part, sums))
-    most = max(found, key=lambda pair: pair[0].size, default=None)
+            eliminable.append((part, sums))
+    most = max(eliminable, key=lambda pair: pair[0].size, default=None)
     return most if most and objective.size - most[0].size <= MOST_BESIDE else None
 
 
 def by_levels(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
     """Newton's method, levels eliminated; where it fails, quasi-Newton without a matrix."""
-    found = []
+    solutions = []
     for problem, objective in zip(problems, objectives, strict=True):
         levels = many_levels(problem, objective)
         solution = None
         if levels is not None:
             solution = _climb(objective, problem.start(objective), *levels)
-        found += matrix_free([problem], [objective]) if solution is None else [solution]
-    return found
+        solutions += matrix_free([problem], [objective]) if solution is None else [solution]
+    return solutions
 
 
 def _climb(objective: Objective, x: Array, part: PriorPart, sums: bool) -> Solution | None:

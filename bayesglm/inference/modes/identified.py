@@ -176,9 +176,7 @@ def _push(problem: Problem, some: slice = slice(None)) -> Array:
 
 def _refuse_one_sided(problem: Problem) -> None:
     """Raise where every row pushes an intercept that no prior holds to the same side."""
-    flat = [part.where for part in problem.natural.coefficients if not part.prior.proper]
-    intercept = problem.places.get("intercept")
-    if intercept not in flat or problem.natural.family.push is None:
+    if not problem.has_flat_intercept() or problem.natural.family.push is None:
         return
     for few in (slice(SOME), slice(None)):  # which are enough for most data
         push = _push(problem, few)

@@ -145,10 +145,8 @@ def centred_all(problems: Sequence[Problem]) -> list[Centred]:
 
 def _flat_place(problem: Problem) -> slice | None:
     """Return where what takes up a move of linear predictors stands; None where nothing does."""
-    intercept = problem.places.get("intercept")
-    parts = problem.natural.coefficients
-    if any(part.where == intercept and not part.prior.proper for part in parts):
-        return intercept
+    if problem.has_flat_intercept():
+        return problem.places["intercept"]
     for one in problem.natural.registry.free_dispersions:
         if one.name in problem.natural.family.words.increasing and one.prior:
             # The first stands as it is, and then the differences.

@@ -24,7 +24,7 @@ FAR = 12.0  # of a log, or log odds: as far as log likelihoods of counts keep di
 FAR_IN_UNITS = 1e6  # the same of a linear predictor in units of the response: chosen
 # Of a log likelihood from far to twice as far: a power of 1 / eta falls by 0.7 or more.
 LEVEL = 0.05
-ROWS = 4096
+ROWS = 4096  # whose likelihoods are computed at a time: chosen, they stay in the cache
 
 
 def refuse_level(problem: Problem) -> None:
@@ -51,8 +51,7 @@ def refuse_level_mode(problem: Problem, solution: Solution) -> None:
 
 def _is_free(problem: Problem) -> bool:
     """Say whether responses have bounds, and no prior holds the intercept."""
-    flat = [part.where for part in problem.natural.coefficients if not part.prior.proper]
-    return problem.plan.model.truncated is not None and problem.places.get("intercept") in flat
+    return problem.plan.model.truncated is not None and problem.has_flat_intercept()
 
 
 def _levels_off(problem: Problem, theta: Array, side: float) -> bool:

@@ -193,6 +193,12 @@ class Problem:
                 names += [f"{name} (what its {part.structure.name} leaves free)"] * free.shape[1]
         return (np.hstack(columns) if columns else np.zeros((p, 0))), names
 
+    def has_flat_intercept(self) -> bool:
+        """Say whether there is an intercept of the mean that no prior holds."""
+        intercept = self.places.get("intercept")
+        parts = self.natural.coefficients
+        return any(part.where == intercept and not part.prior.proper for part in parts)
+
     def only_intercept_is_free(self) -> bool:
         """Say whether the intercept is all that no prior holds, if anything is."""
         free = [part.where for part in self.natural.coefficients if not part.prior.proper]
