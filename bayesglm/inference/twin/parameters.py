@@ -204,8 +204,23 @@ def dispersion(
         made = several(name, dims=dims, bounds=_increasing(problems, own), **parameters)
         _add_increasing(name, every)
         return made
+    own_range = problems[0].natural.family.words.range_of(name)
+    if not vars(prior) and np.isfinite(own_range).all():
+        return _flat_between(name, population, own_range)
     twin = _positive_twin(prior)
     return twin(name, dims=population, **_parameters(problems, name, population, ()))
+
+
+def _flat_between(name: str, population: tuple[str, ...], ends: tuple[float, float]) -> Tensor:
+    """Return a variable between two ends whose density is 1 there, as that of `Flat` is."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    share = pm.Uniform(name, *ends, dims=population)
+    log_width = np.log(ends[1] - ends[0])
+    if log_width:
+        pm.Potential(f"{name}_flat", log_width * pt.ones_like(share).sum())
+    return share
 
 
 def _add_increasing(name: str, every: list[Parameter]) -> None:

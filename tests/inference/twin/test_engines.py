@@ -72,6 +72,24 @@ def test_every_dispersion(link, dispersion, data):
     compare(model, data)
 
 
+BETWEEN_ENDS = [
+    (family, name)
+    for family, words in FAMILY_NAMES.items()
+    for name in words.dispersions
+    if np.isfinite(words.range_of(name)).all()
+]
+
+
+@pytest.mark.parametrize(("family", "name"), BETWEEN_ENDS)
+def test_a_flat_prior_between_ends_leaves_neither(family, name, data):
+    flat = bg.GLM(family, "x", family=family, prior=bg.Normal(1.0), dispersion={name: bg.Flat()})
+    compare(flat, data)
+    drawn = bg.to_pymc(flat, data)[name]
+    low, high = FAMILY_NAMES[family].range_of(name)
+    values = pm.draw(drawn, 200, random_seed=0)
+    assert low < values.min() < values.max() < high
+
+
 @pytest.mark.parametrize("intercept", [None, bg.Normal(1.0, loc=0.5), bg.Laplace(2.0)], ids=repr)
 def test_every_intercept(intercept, data):
     compare(bg.GLM("poisson", "x", family="poisson", intercept=intercept), data)
