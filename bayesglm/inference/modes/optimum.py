@@ -6,21 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.modes.exact import (
+    can_interpolate,
+    has_tiny_noise,
+    lacks_joint_mode,
+    no_joint_mode,
+    reproduces_too_many,
+)
 from bayesglm.inference.modes.identified import check_columns, refuse_separated
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.modes.walls import wall_met
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.levelling import refuse_level_mode
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.numerics.density.likelihood import rows_beside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution
+from bayesglm.spec.hints import an
 
 Array = np.ndarray
 AT_AN_END = 12.0  # logarithms from the start: a factor of 160,000
-NEGLIGIBLE_SIGMA = 1e-6  # of the response's sd: the residuals of a design that interpolates
 
 
 def find_mode(problem: Problem, objective: Objective) -> Solution:
@@ -66,19 +71,10 @@ def check_existence(problem: Problem) -> None:
     _refuse_interpolation(problem)
 
 
-def lacks_joint_mode(problem: Problem) -> bool:
-    """Say whether the joint density of all parameters has no mode, its posterior being proper.
-
-    So it is where a scale is learned, or a sigma beside a design that can pass through any
-    response.
-    """
-    return bool(problem.learned) or (bool(problem.collapsing) and can_interpolate(problem))
-
-
 def explained(problem: Problem, error: ConvergenceError) -> ConvergenceError:
     """Return what to raise where no solver came to a maximum; raises DataError on separation."""
     refuse_separated(problem)
-    _refuse_tiny_sigma(problem, error.solution)
+    _refuse_tiny_noise(problem, error.solution)
     _refuse_ends(problem, error.solution)
     return wall_met(problem, error) or _told(problem, error)
 
@@ -105,9 +101,10 @@ def _refuse_ends(problem: Problem, solution: Any) -> None:
             raise ModelError(
                 f"response {problem.plan.model.response!r}{problem.where}: the density has no mode "
                 f"in {one.name!r}, which runs to an end of its range ({value:.3g} where the search "
-                f"was given up): these data ask for a {problem.natural.family.name} response "
-                f"without it. Take a family without {one.name!r}, give it a prior that keeps it "
-                "from there, fix it, or draw from the posterior: fit."
+                f"was given up): these data ask for {an(problem.natural.family.name)} "
+                f"response without it. Take a family without {one.name!r}, give it a prior that "
+                "keeps it from there, or fix it; where it is fit_map that says so, fit may still "
+                "draw from the posterior."
             )
 
 
@@ -131,7 +128,7 @@ def _refuse_learned(problem: Problem) -> None:
 
 def _refuse_interpolation(problem: Problem) -> None:
     if lacks_joint_mode(problem):
-        raise _interpolates(problem)
+        raise ModelError(no_joint_mode(problem))
 
 
 def check_mode(problem: Problem, solution: Solution) -> None:
@@ -140,7 +137,7 @@ def check_mode(problem: Problem, solution: Solution) -> None:
         # Separated data leave no slope on their plateau, and in some direction no curvature.
         refuse_separated(problem)
     refuse_level_mode(problem, solution)
-    _refuse_tiny_sigma(problem, solution)
+    _refuse_tiny_noise(problem, solution)
     if not solution.resolved:
         _refuse_plateau(problem, solution)
     if not solution.residual < OPTIMAL:
@@ -180,87 +177,15 @@ def _refuse_plateau(problem: Problem, solution: Solution) -> None:
             raise _told(problem, stopped) from stopped
 
 
-def _refuse_tiny_sigma(problem: Problem, solution: object) -> None:
-    if isinstance(solution, Solution) and has_tiny_sigma(problem, solution.x).any():
-        raise _interpolates(problem)
+def _refuse_tiny_noise(problem: Problem, solution: object) -> None:
+    """Raise where a solver ran to where no noise is left.
 
-
-def has_tiny_sigma(problem: Problem, thetas: Array) -> Array:
-    """Say at which natural thetas ``(..., size)`` sigma is next to zero, beside the response's sd.
-
-    Such is any dispersion at which the likelihood grows without bound as it goes there.
+    ModelError, or ConvergenceError where the posterior has no mode there and is proper all the
+    same: heavy tails let the density grow beside coefficients that reproduce some responses.
     """
-    tiny, collapsing = np.zeros(thetas.shape[:-1], dtype=bool), problem.collapsing
-    if not collapsing:
-        return tiny
-    spread = float(problem.design.typical[problem.design.predictors.rows].std())
-    for name in collapsing:
-        tiny |= _greatest(problem, name, thetas) < NEGLIGIBLE_SIGMA * spread
-    return tiny
-
-
-def _greatest(problem: Problem, name: str, thetas: Array) -> Array:
-    """Return the greatest value ``(...)`` of a dispersion over the rows, at natural thetas.
-
-    Effects on its link may well make it small for some of them, beside a response whose sd is that
-    of the others.
-    """
-    family, registry = problem.natural.family, problem.natural.registry
-    if name not in family.channels:
-        return registry.named(name).natural(thetas)[..., 0]
-    flat, channel = thetas.reshape(-1, thetas.shape[-1]), family.channels.index(name)
-    w = flat[:, problem.design.predictors.runs[channel]]
-    greatest = np.full(len(flat), -np.inf)
-    for rows in problem.design.source.ranges(rows_beside(len(flat))):
-        eta = rows.by_channel[channel].times(w)
-        greatest = np.fmax(greatest, eta.max(axis=1))
-    transform = plain_family_of(problem.plan.model).dispersion_named(name).transform
-    with np.errstate(over="ignore"):
-        return transform.natural(greatest).reshape(thetas.shape[:-1])
-
-
-def refuse_improper_sigma(problem: Problem, theta: Array) -> None:
-    """Raise ModelError where a search that ended next to sigma = 0 means an improper posterior.
-
-    With n samples and a design of rank r that reproduces the response, the posterior of sigma goes
-    like sigma^(r - n) near zero, whatever the proper priors of the coefficients.
-    """
-    if has_tiny_sigma(problem, theta).any() and not can_interpolate(problem):
-        raise reproduced(problem, problem.design.n_rows)
-
-
-def reproduced(problem: Problem, n: float) -> ModelError:
-    """Return what to raise where coefficients reproduce ``n`` samples, more than they are."""
-    p, name = _n_of_mean(problem), problem.collapsing[0]
-    return ModelError(
-        f"{problem.plan.model.response!r}{problem.where}: {p} coefficients reproduce all {n:g} "
-        f"responses exactly, so the posterior is improper: it piles up at {name} = 0. Fix the "
-        f"noise ({problem.natural.family.words.option_of(name, '1.0')}, say), or remove the "
-        "predictor that holds the response."
-    )
-
-
-def can_interpolate(problem: Problem) -> bool:
-    """Say whether some coefficients reproduce any response of so many samples exactly."""
-    n, p = problem.design.n_rows, _n_of_mean(problem)
-    if n > p:
-        return False
-    columns = problem.design.predictors.columns(slice(0, n))[:, :p]
-    return int(np.linalg.matrix_rank(columns)) >= n
-
-
-def _n_of_mean(problem: Problem) -> int:
-    """Return the number of coefficients of the mean."""
-    return problem.design.predictors.runs[0].stop
-
-
-def _interpolates(problem: Problem) -> ModelError:
-    n, p = problem.design.n_rows, _n_of_mean(problem)
-    name = problem.collapsing[0]
-    return ModelError(
-        f"{problem.plan.model.response!r}{problem.where}: the design ({p} columns, {n} samples) "
-        f"can pass through every response, so the joint density grows without bound as {name} -> 0 "
-        f"and has no mode. Fix the noise ({problem.natural.family.words.option_of(name, '1.0')}, "
-        f"say), use fewer columns, or fit_mcmc with a proper prior of {name} that keeps it from "
-        "zero."
-    )
+    if not isinstance(solution, Solution) or not has_tiny_noise(problem, solution.x).any():
+        return
+    told = no_joint_mode(problem, solution.x)
+    if can_interpolate(problem) or reproduces_too_many(problem, solution.x):
+        raise ModelError(told)
+    raise ConvergenceError(told, solution)

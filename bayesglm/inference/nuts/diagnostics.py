@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesglm.errors import tell
 from bayesglm.inference.draws import Draws
-from bayesglm.inference.modes.optimum import NEGLIGIBLE_SIGMA, has_tiny_sigma
+from bayesglm.inference.modes.exact import NEGLIGIBLE_NOISE, has_tiny_noise
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.psis import largest_rhat, smallest_ess
 
@@ -53,10 +53,12 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
     ess = checks.get("min_ess", np.inf)
     if not ess >= ESS_PER_CHAIN * chains and draws >= ESS_PER_CHAIN:
         found.append(f"the smallest bulk effective size is {ess:.0f} (take more draws)")
-    if has_tiny_sigma(problem, problem.natural_thetas(made.theta)).any():
+    if has_tiny_noise(problem, problem.natural_thetas(made.theta)).any():
+        name = problem.collapsing[0]
         found.append(
-            f"{problem.collapsing[0]} comes within {NEGLIGIBLE_SIGMA:g} sd of the response "
-            "to its boundary 0 (fix the noise by dispersion=, or use fewer columns)"
+            f"{name} comes so near its boundary {problem.collapse_of(name).end:g} that the noise "
+            f"is less than {NEGLIGIBLE_NOISE:g} sd of the response (fix it by dispersion=, or use "
+            "fewer columns)"
         )
     return found
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.modes.optimum import has_tiny_sigma, refuse_improper_sigma
+from bayesglm.inference.modes.exact import has_tiny_noise, refuse_improper
 from bayesglm.inference.modes.solve import maximise
 from bayesglm.inference.nuts.scales import MOST_WHITENED, around_scales, diagonal_of_priors
 from bayesglm.inference.problem.problem import Problem
@@ -42,7 +42,7 @@ def whiten(problem: Problem) -> Whitening:
     Raises
     ------
     ModelError
-        The model reproduces the response exactly, and the posterior of sigma is improper.
+        The model reproduces the response exactly, and the posterior is improper.
     """
     if problem.learned:
         return Whitening(around_scales(problem), False, np.zeros(problem.natural.size))
@@ -94,11 +94,11 @@ def _mode(problem: Problem, objective: Objective) -> Array | None:
         solution: object = maximise(problem, objective)
     except ConvergenceError as error:
         if isinstance(error.solution, Solution):
-            refuse_improper_sigma(problem, natural(error.solution.x))
+            refuse_improper(problem, natural(error.solution.x))
         return None
     assert isinstance(solution, Solution)
-    refuse_improper_sigma(problem, natural(solution.x))
-    return None if has_tiny_sigma(problem, natural(solution.x)) else np.array(solution.x)
+    refuse_improper(problem, natural(solution.x))
+    return None if has_tiny_noise(problem, natural(solution.x)) else np.array(solution.x)
 
 
 def _diagonal(objective: Objective, theta: Array) -> Array:

@@ -16,6 +16,7 @@ from bayesglm.inference.problem.laying_priors import coefficient_priors
 from bayesglm.inference.problem.levelling import refuse_level
 from bayesglm.inference.problem.starts import coefficients_inside, eta_of_mean, is_inside
 from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.families.record import Collapse
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.registry import Parameter
 from bayesglm.spec.dispersions import is_fixed
@@ -44,11 +45,17 @@ class Problem:
 
     @property
     def collapsing(self) -> list[str]:
-        """The dispersions to be learned at which an exact fit's likelihood is without bound."""
+        """The dispersions to be learned in which an exact fit's likelihood is without bound."""
         fixed = {one.name for one in self.natural.registry.dispersions if one.fixed is not None}
         family = plain_family_of(self.plan.model)
         pairs = zip(family.dispersion_names, family.dispersions, strict=True)
-        return [name for name, record in pairs if record.collapses and name not in fixed]
+        return [name for name, record in pairs if record.collapse and name not in fixed]
+
+    def collapse_of(self, name: str) -> Collapse:
+        """Return how the likelihood of an exact fit grows in one of these."""
+        collapse = plain_family_of(self.plan.model).dispersion_named(name).collapse
+        assert collapse is not None
+        return collapse
 
     @property
     def learned(self) -> dict[str, Parameter]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.draws import Draws, Gaussian
+from bayesglm.inference.modes.exact import can_interpolate, has_tiny_noise, lacks_joint_mode
 from bayesglm.inference.modes.identified import check_columns, check_identified
 from bayesglm.inference.modes.judge import inverse_curvature, judge
-from bayesglm.inference.modes.optimum import can_interpolate, find_mode, lacks_joint_mode
+from bayesglm.inference.modes.optimum import find_mode
 from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
@@ -24,6 +25,7 @@ from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_
 from bayesglm.numerics.density.near import near
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
+from bayesglm.numerics.solvers.newton import Solution
 
 Array = np.ndarray
 
@@ -49,13 +51,23 @@ def laplace_draws(
             try:
                 around = _approximation(problem)
             except ConvergenceError as error:
-                if problem.natural.family.domain.is_real_line and not lacks_joint_mode(problem):
+                if not _may_be_proper(problem, error):
                     raise
                 check_identified(problem)
                 made.append(error)
             else:
                 made.append(centre.raw_draws(_corrected(around, draws, chains, rng)))
     return made
+
+
+def _may_be_proper(problem: Problem, error: ConvergenceError) -> bool:
+    """Say whether a density without a mode may be that of a proper posterior."""
+    if not problem.natural.family.domain.is_real_line or lacks_joint_mode(problem):
+        return True
+    solution = error.solution
+    if not isinstance(solution, Solution):
+        return False
+    return bool(has_tiny_noise(problem, problem.natural_thetas(np.array(solution.x))).any())
 
 
 class Approximation(NamedTuple):

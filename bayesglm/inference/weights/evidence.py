@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.inference.modes.exact import lacks_joint_mode
 from bayesglm.inference.modes.judge import judge_from
 from bayesglm.inference.modes.optimum import (
     check_existence,
     check_mode,
     explained,
-    lacks_joint_mode,
 )
 from bayesglm.inference.modes.router import MOST_KEPT
 from bayesglm.inference.modes.solve import maximise, with_moments

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglm.errors import ModelError
+from bayesglm.inference.modes.exact import has_tiny_noise, reproduced
 from bayesglm.inference.modes.identified import check_identified
-from bayesglm.inference.modes.optimum import has_tiny_sigma, reproduced
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
 from bayesglm.numerics.density.moments import Moments, moments
@@ -110,7 +110,7 @@ def _refuse_reproduced(problem: Problem, given: Conjugate) -> None:
     least = given.unit * np.sqrt(max(given.squares / count, np.finfo(float).tiny))
     at = given.sigma.transform.inner(np.array([least]))
     nearest = np.append(given.moments.anchor, at)
-    if count > rank and has_tiny_sigma(problem, nearest):
+    if count > rank and has_tiny_noise(problem, nearest):
         raise reproduced(problem, count)
 
 

@@ -14,6 +14,7 @@ from scipy.special import betainc, betaincc, expit, psi, zeta
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -160,6 +161,7 @@ def _cdf(
 KAPPA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: max(float(np.mean(y) * (1.0 - np.mean(y)) / max(np.var(y), 1e-12)) - 1.0, 0.1),
+    collapse=Collapse(0.5, lambda mean: float(np.sqrt(mean * (1.0 - mean)))),
 )
 
 

@@ -12,6 +12,7 @@ from bayesglm.numerics.families.links import Curve
 from bayesglm.numerics.families.positive import in_mean, mean_of, positive_family
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -88,7 +89,7 @@ def _cdf(
 ALPHA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: 1.0,
-    collapses=False,
+    collapse=Collapse(0.5, abs),
 )
 
 

@@ -13,6 +13,7 @@ from bayesglm.numerics.families.counts import pushed_down, pushed_up
 from bayesglm.numerics.families.links import MEANS, Curve
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -98,7 +99,7 @@ SIGMA = Dispersion(
     default=lambda spread: ("HalfStudentT", {"scale": spread.sd, "df": 4.0}),
     start=lambda y: max(float(y.std()), 1e-8 * (1.0 + float(np.abs(y).max()))),
     needs_spread=True,
-    collapses=True,
+    collapse=Collapse(-1.0, lambda mean: 1.0),
 )
 
 

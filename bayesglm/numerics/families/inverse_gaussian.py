@@ -12,6 +12,7 @@ from bayesglm.numerics.families.links import Curve
 from bayesglm.numerics.families.positive import mean_of, positive_family
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -86,6 +87,7 @@ def _cdf(
 LAM = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5 * spread.mean}),
     start=lambda y: float(np.mean(y)),
+    collapse=Collapse(0.5, lambda mean: mean**1.5),
 )
 
 

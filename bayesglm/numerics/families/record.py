@@ -48,6 +48,35 @@ class Spread(NamedTuple):
     sd: float
 
 
+class Collapse(NamedTuple):
+    """How the noise vanishes as a dispersion goes to an end of its range, and the density grows.
+
+    At its mean a response's density goes there like the dispersion to the ``power``, and one over
+    its standard deviation alike: ``width(mean)`` is that of a dispersion of 1.
+    """
+
+    power: float
+    width: Callable[[float], float]
+
+    @property
+    def end(self) -> float:
+        """The end of the range at which there is no noise.
+
+        >>> Collapse(-1.0, lambda mean: 1.0).end
+        0.0
+        """
+        return np.inf if self.power > 0.0 else 0.0
+
+    def sd(self, value: Array, mean: float) -> Array:
+        """Return the standard deviation about a mean at values of the dispersion.
+
+        >>> Collapse(0.5, lambda mean: mean).sd(np.array([4.0, 100.0]), 2.0).tolist()
+        [1.0, 0.2]
+        """
+        with np.errstate(over="ignore", divide="ignore"):
+            return self.width(mean) * np.asarray(value) ** -self.power
+
+
 @dataclass(frozen=True)
 class Dispersion:
     """One parameter of a family beside its linear predictors; its name stands in the vocabulary.
@@ -56,8 +85,8 @@ class Dispersion:
     - `start(y)`: the natural value from which solvers start.
     - `transform`: how it stands in theta.
     - `needs_spread`: whether the default says nothing of a response that does not vary.
-    - `collapses`: whether the likelihood grows without bound as it goes to 0, where the mean passes
-      through every response.
+    - `collapse`: how the likelihood grows without bound as it goes to an end of its range, where
+      the mean passes through every response; None where it does not.
     - `limits`: the ends of its range at which the likelihood keeps a positive limit, so that under
       a flat prior the posterior is improper.
     - `n_entries`: how many numbers it is, in a row; None where it is a single one.
@@ -67,7 +96,7 @@ class Dispersion:
     start: Callable[[Array], Any]
     transform: Transform = LOG
     needs_spread: bool = False
-    collapses: bool = False
+    collapse: Collapse | None = None
     limits: tuple[float, ...] = ()
     n_entries: int | None = None
 

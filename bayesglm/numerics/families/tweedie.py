@@ -18,6 +18,7 @@ from bayesglm.numerics.families.links import LOG_MEANS, Curve
 from bayesglm.numerics.families.positive import in_mean, mean_of
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -185,6 +186,7 @@ PHI = Dispersion(
     ),
     start=_start_of_phi,
     needs_spread=True,
+    collapse=Collapse(-0.5, lambda mean: mean**0.75),  # that of p = 1.5, where it starts
 )
 P = Dispersion(
     default=lambda spread: ("Uniform", dict(zip(("lower", "upper"), POWERS, strict=True))),

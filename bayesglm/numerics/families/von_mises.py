@@ -15,6 +15,7 @@ from scipy.stats import vonmises
 from bayesglm.numerics.families.links import DIRECTIONS, Curve
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -137,6 +138,7 @@ def _cdf(
 KAPPA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: 1.0,
+    collapse=Collapse(0.5, lambda mean: 1.0),
 )
 
 

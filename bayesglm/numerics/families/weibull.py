@@ -14,6 +14,7 @@ from bayesglm.numerics.families.links import LOG_MEANS, Curve
 from bayesglm.numerics.families.positive import in_mean, mean_of, positive_family
 from bayesglm.numerics.families.record import (
     Array,
+    Collapse,
     Derivatives,
     Dispersion,
     Family,
@@ -111,6 +112,7 @@ def _tails(
 ALPHA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: 1.0,
+    collapse=Collapse(1.0, lambda mean: mean * np.pi / np.sqrt(6.0)),
 )
 
 
