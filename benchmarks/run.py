@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.cases import (
     families,
+    formula,
     hierarchical,
     import_time,
     l1_path,
@@ -37,6 +38,7 @@ CASES = {
     "hierarchical": hierarchical,
     "loo": loo,
     "families": families,
+    "formula": formula,
     "import": import_time,
     "scale": scale,
 }

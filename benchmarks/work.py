@@ -17,6 +17,7 @@ type Array = NDArray[np.float64]
 # Chosen once and never looked at again; every case draws from it.
 SEED = 20_240_229
 FAMILIES = ("gaussian", "bernoulli", "poisson")
+COLUMNS = 8  # of tables with categories
 ALPHA = 2.0  # of negative binomial counts, whose variance is mu + mu^2 / alpha
 
 
@@ -26,12 +27,12 @@ class Spec:
 
     - `kind`: "dense" (ridge), "path" (lasso), "wide" (lasso, no intercept), "population" (ridge),
       "field" (ridge, smooth), "lags" (ridge), "groups" (an intercept for each
-      group), "dispersed" (no penalty, and alpha is to be found too) or "levels" (no penalty;
-      labels, or an order).
+      group), "dispersed" (no penalty, and alpha is to be found too), "levels" (no penalty;
+      labels, or an order) or "columns" (ridge; 8 in all, those beyond the features categories).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
       how many of the stimulus there are.
     - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
-      groups, levels.
+      groups, levels of the response or of each category.
     - `penalty`: "ridge", "lasso" or "smooth".
     - `lam`: its strength, of "wide".
     """
@@ -51,7 +52,7 @@ class Work(NamedTuple):
     - `X`: (n, p); the movie (n, p, p) of a field; the stimulus (n,) of lags. C-ordered float64.
     - `y`: (n,); (n, neurons) of a population. float64.
     - `lam`: strength of the penalty on the sum of log-likelihoods, (1,); (many,) of a path.
-    - `groups`: the group of each sample, (n,), from 0 to many - 1.
+    - `groups`: the group of each sample, (n,), from 0 to many - 1; (n, categories) of columns.
     """
 
     spec: Spec
@@ -86,9 +87,10 @@ class Found(NamedTuple):
 
     - `intercept`: (1,); (many,) of a path or a population; (many - 1,) of levels, those against
       the first, or cutpoints.
-    - `coef`: (1, p); (many, p) of a path or a population, (many - 1, p) of labels; (1, lags, side,
-      side) of a field; of lags (1, p + many), those of the stimulus from lag 0 on and of the
-      history from lag 1 on.
+    - `coef`: (1, p), of columns with those of each category's levels but the first behind them;
+      (many, p) of a path or a population, (many - 1, p) of labels; (1, lags, side, side) of a
+      field; of lags (1, p + many), those of the stimulus from lag 0 on and of the history from
+      lag 1 on.
     - `seconds`: the time that the solver took by its own clock, where ours would count more.
     - `alpha`: of negative binomial counts, where that is not known.
     """
@@ -109,6 +111,7 @@ def make(spec: Spec) -> Work:
         "lags": _lags,
         "dispersed": _dense,
         "levels": _levels,
+        "columns": _columns,
     }
     return kinds[spec.kind](spec, rng)
 
@@ -133,7 +136,9 @@ def objective(work: Work, found: Found) -> Array:
         return work.lam * np.sum(coef**2) / 2 + _loss(spec.family, y, eta)
     if spec.kind == "levels":
         return np.array([_levels_loss(work, intercept, coef)])
-    eta = work.X @ coef.T + intercept
+    eta = work.X @ coef.T[: work.X.shape[1]] + intercept
+    if spec.kind == "columns":
+        eta += _of_categories(work, coef[0])
     if spec.kind in ("path", "wide"):
         losses = [_loss(spec.family, work.y, column) for column in eta.T]
         return np.array(losses) + work.lam * np.abs(coef).sum(axis=1)
@@ -209,6 +214,23 @@ def _groups(spec: Spec, rng: np.random.Generator) -> Work:
     groups = rng.integers(0, spec.many, spec.n)
     y = _respond(rng, spec.family, X @ w + effects[groups] - 0.5)
     return Work(spec, X, y, np.ones(1), groups)
+
+
+def _columns(spec: Spec, rng: np.random.Generator) -> Work:
+    """Simulate columns of numbers, and of categories with effects of standard deviation 0.5."""
+    X = rng.normal(size=(spec.n, spec.p))
+    w, effects = 0.3 * rng.normal(size=spec.p), 0.5 * rng.normal(size=(COLUMNS - spec.p, spec.many))
+    codes = rng.integers(0, spec.many, (spec.n, len(effects)))
+    eta = X @ w + effects[np.arange(len(effects)), codes].sum(axis=1) - 0.5
+    return Work(spec, X, _respond(rng, spec.family, eta), np.ones(1), codes)
+
+
+def _of_categories(work: Work, coef: Array) -> Array:
+    """Return what the categories add to eta, (n, 1): nothing at their first levels."""
+    assert work.groups is not None
+    effects = coef[work.X.shape[1] :].reshape(work.groups.shape[1], -1)
+    effects = np.column_stack([np.zeros(len(effects)), effects])
+    return effects[np.arange(len(effects)), work.groups].sum(axis=1, keepdims=True)
 
 
 def _path(spec: Spec, rng: np.random.Generator) -> Work:
