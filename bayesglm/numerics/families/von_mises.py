@@ -10,7 +10,6 @@ from functools import cache, partial
 import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.special import i0e, i1e
-from scipy.stats import vonmises
 
 from bayesglm.numerics.families.links import DIRECTIONS, Curve
 from bayesglm.numerics.families.record import (
@@ -129,6 +128,8 @@ def _cdf(
     y: Array, eta: Array, phi: Sequence, trials: None, *, direction: Curve, above: bool
 ) -> Array:
     """P(Y <= y), or P(Y > y), angles running from -pi."""
+    from scipy.stats import vonmises  # slow, and no other family needs it
+
     mu = direction.value(eta)
     start = vonmises.cdf(-np.pi - mu, phi[0])
     below = np.clip(vonmises.cdf(y - mu, phi[0]) - start, 0.0, 1.0)
