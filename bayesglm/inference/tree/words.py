@@ -46,7 +46,7 @@ def entries_of(model: GLM, group: xr.Dataset) -> Iterator[Entries]:
     levels of groups.
     """
     terms = {term.label: term for term in model.every_term}
-    several = [name for name, term in terms.items() if stands_last(term)]
+    several = [name for name, term in terms.items() if has_levels(term) or is_curve(group[name])]
     order = [INTERCEPT, *(term.label for term in model.terms)]
     for name, one in model.predicted.items():
         order += [f"{name}_intercept", *(term.label for term in one.terms)]
@@ -68,14 +68,9 @@ def has_levels(term: Term) -> bool:
     return "effect" in term.own_dims
 
 
-def is_curve(term: Term) -> bool:
+def is_curve(variable: xr.DataArray) -> bool:
     """Say whether a term's coefficients are weights of the functions that make up a curve."""
-    return "basis" in term.own_dims
-
-
-def stands_last(term: Term) -> bool:
-    """Say whether a term's coefficients are many of which none is read alone."""
-    return has_levels(term) or is_curve(term)
+    return f"{variable.name}_basis" in variable.dims
 
 
 def _owner(name: str, terms: dict[str, Term]) -> Term | None:

@@ -167,3 +167,11 @@ def test_a_table_is_shown_to_the_digits_that_it_has():
     assert told == pytest.approx(ratios["median"]["income"], abs=0.1 * ratios["sd"]["income"])
     assert isinstance(table["mean"]["x"], float)
     assert table.equals(pd.DataFrame(table))
+
+
+def test_products_of_levels_have_ratios_and_stand_where_they_were_written():
+    frame = FRAME.assign(h=RNG.choice(["p", "q"], N))
+    fitted = bg.fit(bg.formula("hit ~ g*h + x", family="bernoulli"), frame)
+    products = [f"g:h[{level}, q]" for level in "bcd"]
+    for table in (bg.summary(fitted), bg.summary(fitted, exponentiate=True)):
+        assert list(table.index)[-4:] == [*products, "x"]
