@@ -16,11 +16,10 @@ from fuzz.workers import Lost, work_through
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(0, 80, 20))
-def test_random_models_end_at_the_optimum_or_at_an_error_of_the_package(start):
-    tried = [outcome((index, "fit_map")) for index in range(start, start + 20)]
+def test_random_models_end_at_the_optimum_or_at_an_error_of_the_package():
+    tried = [outcome((index, "fit_map")) for index in range(80)]
     assert [one for one in tried if one.outcome not in FINE] == []
-    assert sum(one.outcome == "right" for one in tried) >= 6
+    assert sum(one.outcome == "right" for one in tried) >= 20
 
 
 @pytest.mark.slow

@@ -46,8 +46,8 @@ def inside(blocks: Callable[[], Iterable[Block]], interval: Interval, positive: 
     >>> found = inside(lambda: [(X, offset)], Interval(0.0, 1.0, 0.5), np.zeros(2, dtype=bool))
     >>> bool(np.all((X @ found.w > 0.0) & (X @ found.w < 1.0)))
     True
-    >>> inside(lambda: [(X, offset - 2.0 * X[:, 1])], Interval(0.0, 1.0, 0.5), X[0] == 0.0).row
-    2
+    >>> inside(lambda: [(X, offset + 2.0 * X[:, 1])], Interval(0.0, 1.0, 0.5), X[0] == 0.0).row
+    1
     """
     n = sum(len(offset) for _, offset in blocks())
     batch = max(_FEW, 2 * len(positive))

@@ -70,8 +70,8 @@ def gathered(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
 def zero_sum(shape: tuple[int, ...], axes: tuple[int, ...]) -> Transform:
     """Return the transform of arrays of sum zero; u stands in theta, and densities are those of u.
 
-    >>> zero_sum((2, 2), (1,)).natural(np.array([1.0, 0.0])).round(4).tolist()
-    [0.7071, -0.7071, 0.0, 0.0]
+    >>> zero_sum((2, 2), (1,)).natural(np.array([1.0, 2.0])).round(4).tolist()
+    [0.7071, -0.7071, 1.4142, -1.4142]
     """
     return replace(
         IDENTITY,

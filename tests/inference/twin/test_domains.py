@@ -24,9 +24,11 @@ def test_the_likelihood_and_its_slopes(key):
     trials = np.full(len(y), TRIALS) if words.needs_trials else None
     at, beside = pt.dvector(), [pt.dscalar() for _ in phi]
     named = dict(zip(words.dispersions, beside, strict=True))
-    keywords = LIKELIHOODS[key[0]](MEANS[key[1]], at, named, trials)
+    stated = LIKELIHOODS[key[0]](MEANS[key[1]], at, named, trials)
+    kind = stated.pop("distribution", None)
+    stands = getattr(pm, kind).dist(**stated) if kind else stated["made"]
     counted = y.astype(int) if words.discrete else y
-    value = pm.logp(getattr(pm, keywords.pop("distribution")).dist(**keywords), counted).sum()
+    value = pm.logp(stands, counted).sum()
     both = [value, *pt.grad(value, [at, *beside])]
     found = pytensor.function([at, *beside], both, mode="FAST_COMPILE")(eta, *phi)
     d = OneChannel(key).derivatives(y, eta, phi, trials)
