@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesglm.design.variables import coded_labels, is_category, labels_in, numbers, place
+from bayesglm.design.variables import coded_labels, is_category, numbers, place
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
@@ -37,17 +37,18 @@ def read_response(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) 
         known = _counted_levels(model, variable, dim, of)
         columns = [known.index(level) for level in model.levels]
         return np.ascontiguousarray(numbers(variable, dim, "response", of)[:, columns].T)
-    labels = labels_in(_by_sample(variable, dim), "response", of)
-    places = _places(model)
-    unknown = [label for label in np.unique(labels).tolist() if label not in places]
+    by_sample = _by_sample(variable, dim)
+    observed, codes = coded_labels(by_sample, "response", of)
+    codes, places = codes.reshape(by_sample.shape), _places(model)
+    unknown = [k for k, label in enumerate(observed.tolist()) if label not in places]
     if unknown:
-        first = place(labels == unknown[0], (dim, *_others(variable, dim)), of)
+        first = place(codes == unknown[0], (dim, *_others(variable, dim)), of)
         raise DataError(
-            f"response {model.response!r} has {unknown[0]!r} at {first}, which is not among the "
-            f"levels of the model ({told(model.levels)}); add it to levels= and fit, or leave "
-            "those samples out."
+            f"response {model.response!r} has {observed.tolist()[unknown[0]]!r} at {first}, which "
+            f"is not among the levels of the model ({told(model.levels)}); add it to levels= and "
+            "fit, or leave those samples out."
         )
-    return as_numbers(model, labels)
+    return _numbered(model, observed)[codes]
 
 
 def settle_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) -> GLM:
@@ -133,10 +134,14 @@ def as_numbers(model: GLM, labels: Array) -> Array:
     """
     if _are_amounts(model):
         return labels
-    places = _places(model)
     observed, codes = np.unique(labels, return_inverse=True)
-    numbered = np.array([places[label] for label in observed.tolist()], dtype=np.float64)
-    return numbered[codes].reshape(labels.shape)
+    return _numbered(model, observed)[codes].reshape(labels.shape)
+
+
+def _numbered(model: GLM, labels: Array) -> Array:
+    """Return the numbers of the levels that some labels are."""
+    places = _places(model)
+    return np.array([places[label] for label in labels.tolist()], dtype=np.float64)
 
 
 def told_apart(model: GLM, values: Array) -> Array:
