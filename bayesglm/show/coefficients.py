@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import re
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,6 +32,7 @@ Array = np.ndarray
 MOST_NEURONS = 4  # of a population whose kernels are drawn, as lines that can be told apart
 COEFFICIENT = "coefficient (link units\nper unit of predictor)"
 CURVE = "curve (link units)"
+OF_LEVELS = re.compile(r"(?P<name>.+)_level(_\d+)?")  # dims along which levels stand
 LINES = ("lag", "value")  # dims along which neighbours are joined: lags, and values of a predictor
 
 
@@ -103,12 +106,30 @@ def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
             continue
         effects = node.coords.get(f"{term}_effect")
         if effects is None:
-            split[term] = node
+            split[term] = _side_by_side(node) if are_of_levels(node["link"].dims) else node
             continue
         for k, effect in enumerate(effects.values):
             of_effect = node.isel({effects.name: k}, drop=True)
             split[effect_name(term, str(effect))] = of_effect
     return split
+
+
+def are_of_levels(dims: Iterable[Hashable]) -> bool:
+    """Say whether all dims hold levels: those of a factor, of several, or of the response."""
+    return all(OF_LEVELS.fullmatch(str(dim)) for dim in dims)
+
+
+def _side_by_side(node: xr.Dataset) -> xr.Dataset:
+    """Put combinations of levels along one dim, each named by all its levels: ``North, pro``."""
+    import xarray as xr
+
+    dims = node["link"].dims
+    if len(dims) < 2:
+        return node
+    of = [[str(label) for label in node[dim].values] for dim in dims]
+    names = [", ".join(one) for one in itertools.product(*of)]
+    values = {name: (dims[-1], one.transpose(*dims).values.ravel()) for name, one in node.items()}
+    return xr.Dataset(values, coords={dims[-1]: names})
 
 
 def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
@@ -150,6 +171,7 @@ def name_positions(ax: Axes, node: xr.Dataset) -> None:
         ax.set_xticks([])
         ax.set_xlim(-1.5, 1.5)
         return
+    ax.set_xlim(-0.6, link.shape[-1] - 0.4)  # beside their names, however few there are
     _name_places(ax, "x", _labels(node, str(link.dims[-1])))
 
 
@@ -198,7 +220,8 @@ def value_label(variable: str, unit: str | None) -> str:
 
 def _dim_label(node: xr.Dataset, dim: str) -> str:
     if dim != "lag":
-        return plain(dim)
+        levels = OF_LEVELS.fullmatch(dim)
+        return plain(levels["name"] if levels else dim)
     timed = "lag_time" in node.coords
     unit = unit_of_lags(node["lag_time"].values)[0] if timed else "samples"
     return f"lag ({unit} before the response)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,22 +76,34 @@ def coefficient_labels(coefficients: xr.DataArray) -> list[str]:
     return found
 
 
-def data_figure(data: xr.Dataset, response: str, time: Array, unit: str) -> Figure:
-    """Draw the response and up to two scalar predictors over a stretch of samples."""
+def data_figure(
+    data: xr.Dataset, response: str, time: Array, unit: str, levels: Sequence[str] = ()
+) -> Figure:
+    """Draw the response and up to two scalar predictors over a stretch of samples.
+
+    Samples without a time are dots, since those in between are none; ``levels`` are the labels of
+    which the response holds the places.
+    """
+    look: dict[str, Any] = {"linewidth": 0.9}
+    if unit == "sample":
+        look = {"linestyle": "none", "marker": ".", "markersize": 3}
     scalars = [str(n) for n, v in data.data_vars.items() if v.ndim == 1 and n != response][:2]
     figure, axes = new_figure(len(scalars) + 1, 1, 1.6 + 1.5 * len(scalars), sharex=True)
     for ax, name in zip(axes[:, 0], scalars, strict=False):
-        ax.plot(time, data[name].values, color=COLOURS[0], linewidth=0.9)
+        ax.plot(time, data[name].values, color=COLOURS[0], **look)
         units = data[name].attrs.get("units", "")
         ax.set_ylabel(plain(name) + (f"\n({plain(units)})" if units else ""), fontsize=10)
     ax, values = axes[-1, 0], data[response].values
     values = values if values.ndim == 1 else values[:, 0]
-    if is_event_train(values):
+    if levels:
+        ax.plot(time, values, color=INK, linestyle="none", marker=".", markersize=3)
+        ax.set_yticks(range(len(levels)), [plain(one, MOST_LETTERS) for one in levels])
+    elif is_event_train(values):
         at = np.repeat(time, values.astype(int))
         ax.vlines(at, 0, 1, color=INK, linewidth=0.8)
         ax.set_yticks([])
     else:
-        ax.plot(time, values, color=INK, linewidth=0.9)
+        ax.plot(time, values, color=INK, **look)
     ax.set_ylabel(plain(response), fontsize=10)
     ax.set_xlabel(unit, fontsize=10)
     figure.align_ylabels()
@@ -109,12 +121,13 @@ def predictive_figure(
     stretch: tuple[Array, Array, Mapping[str, tuple[Array, ...]]] | None,
     bins: Mapping[str, tuple[Array, Array, Array, Array]],
     unit: str,
-    response: str,
+    binned: str,
 ) -> Figure:
     """Draw predicted against observed: along time (if given), and in bins of the prediction.
 
     ``stretch`` is time, observed, and per model (time, mean, lower, upper); ``bins`` per model the
-    predicted mean, the observed mean, and the predictive interval of the latter.
+    predicted mean, the observed mean, and the predictive interval of the latter. ``unit`` is that
+    of the first, ``binned`` says what the second are.
     """
     columns = 2 if stretch else 1
     widths = [2.1, 1.0][:columns]
@@ -155,8 +168,8 @@ def predictive_figure(
     ax.set_xlim(-0.03 * edge, 1.06 * edge)
     ax.set_ylim(-0.03 * edge, 1.06 * edge)
     ax.axline((0, 0), slope=1, color=INK, linewidth=0.8)
-    ax.set_xlabel(f"predicted mean {plain(response)}", fontsize=10)
-    ax.set_ylabel("observed mean in the bin", fontsize=10)
+    ax.set_xlabel(f"predicted {plain(binned)}", fontsize=10)
+    ax.set_ylabel("observed in the bin", fontsize=10)
     if not stretch and len(bins) > 1:
         ax.legend(frameon=False, fontsize=10)
     return figure

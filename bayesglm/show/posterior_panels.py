@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,11 @@ import numpy as np
 from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.words import effect_name, entries_of, has_levels
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.show.coefficients import COEFFICIENT, CURVE, value_label
+from bayesglm.show.coefficients import COEFFICIENT, CURVE, are_of_levels, value_label
 from bayesglm.show.figures import (
     COLOURS,
     INK,
     coefficient_labels,
-    hide_beyond,
     named_handles,
     new_figure,
 )
@@ -35,6 +35,7 @@ MOST_BESIDE = 24  # and in a panel beside others
 INTERVALS = {0.94: 1.2, 0.5: 3.5}  # probability, and the width of its line
 INTERVAL_LABEL = "posterior mean, {:.0%} and {:.0%} intervals".format(*sorted(INTERVALS))
 ROW, LEAST, LINES = 0.28, 1.0, 2.3  # inches: of a row, of a panel's rows, of a panel of lines
+TALL = 4.0  # inches from which a panel beside a low one would leave most of it empty
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,16 @@ def _kinked_at_zero(model: GLM, name: str) -> bool:
 
 
 def draw_panels(panels: Sequence[Panel]) -> Figure:
-    """Draw panels in two columns, one alone over the whole width."""
+    """Draw panels in two columns, low ones before tall ones, one alone over the whole width."""
     columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    lines = [panels[columns * row : columns * (row + 1)] for row in range(rows)]
+    low, tall = ([one for one in panels if (one.height > TALL) == is_tall] for is_tall in (0, 1))
+    halves = [own[k : k + columns] for own in (low, tall) for k in range(0, len(own), columns)]
+    lines = (
+        halves
+        if len(tall) > 1
+        else [[*low, *tall][k : k + columns] for k in range(0, len(panels), columns)]
+    )
+    rows = len(lines)
     heights = [max(one.height for one in line) for line in lines]
     figure, axes = new_figure(
         rows,
@@ -199,9 +206,12 @@ def draw_panels(panels: Sequence[Panel]) -> Figure:
         0.6 + sum(heights) + 0.8 * rows,
         gridspec_kw={"height_ratios": [one + 0.8 for one in heights]},
     )
-    hide_beyond(axes, len(panels))
-    for place, (ax, panel) in enumerate(zip(axes.flat, panels, strict=False)):
-        _draw(ax, panel, heights[place // columns])
+    for own, line, height in zip(axes, lines, heights, strict=True):
+        for ax, panel in itertools.zip_longest(own, line):
+            if panel is None:
+                ax.set_visible(False)
+            else:
+                _draw(ax, panel, height)
     handles = named_handles(axes)
     figure.legend(
         list(handles.values()),
@@ -277,7 +287,8 @@ def _dot(rows: int) -> float:
 
 def _title(draws: xr.DataArray, shown: int) -> str:
     dims, n = draws.dims[2:], int(np.prod(draws.shape[2:], dtype=int))
-    title = plain(draws.name) + (f" ({', '.join(map(plain, dims))})" if dims else "")
+    told = dims and not are_of_levels(dims)
+    title = plain(draws.name) + (f" ({', '.join(map(plain, dims))})" if told else "")
     return title + _of_how_many(shown, n)
 
 

@@ -27,13 +27,17 @@ STRETCH = 300  # samples in the middle of the data that are shown along time
 
 @dataclass(frozen=True)
 class Predictive:
-    """Predicted against observed, along a stretch of time and in bins of the prediction."""
+    """Predicted against observed, along a stretch of time and in bins of the prediction.
+
+    ``unit`` is that along time; ``binned`` says what is predicted and observed in bins.
+    """
 
     time: Array | None
     observed: Array
     stretch: tuple[Array, Array, Array]
     bins: tuple[Array, Array, Array, Array]
     unit: str
+    binned: str
 
 
 def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
@@ -91,7 +95,8 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     plain = step is not None and "trial" not in observed.coords and len(y) > 50 and not has_levels
     middle = max(0, (len(y) - STRETCH) // 2)
     part = slice(middle, middle + STRETCH)
-    scale, unit = 1.0, f"share of each {response}" if has_levels else f"mean {response}"
+    binned = f"share of each {response}" if has_levels else f"mean {response}"
+    scale, unit = 1.0, binned
     if step is not None and plain and FAMILY_NAMES[model_of(fit).family].counts:
         name, size = unit_of_step(step)
         scale, unit = size / step, f"predicted rate ({response} per {ONE_OF.get(name, name)})"
@@ -104,6 +109,7 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
         (shown.mean(axis=0), lower, upper),
         bins,
         unit,
+        binned,
     )
 
 

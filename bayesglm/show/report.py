@@ -25,11 +25,13 @@ from bayesglm.show.coefficients import (
     MOST_NEURONS,
     is_picture,
     kernel_figure,
+    panels,
     prior_posterior_figure,
 )
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, check_page, write_page
 from bayesglm.show.predictive import STRETCH, predictive
+from bayesglm.show.told import in_words, numbers, of_many
 from bayesglm.show.units import unit_of_times
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
@@ -63,8 +65,9 @@ def report(
     """Write one self-contained HTML page about fits of the same response.
 
     Sections: the question; the models with their priors as penalties; the data; kernels with 94%
-    bands; prior and posterior; predictions against observations; the comparison, in elpd and
-    (for counts) bits per event; diagnostics in words.
+    bands; tables of coefficients, with odds and rate ratios; prior and posterior; predictions
+    against observations; the comparison, in elpd and (for counts) bits per event; diagnostics in
+    words.
 
     Parameters
     ----------
@@ -109,6 +112,7 @@ def report(
         story.models(),
         story.data(),
         *story.kernels(),
+        *story.tables(),
         *story.prior_and_posterior(),
         story.predictions(),
         *story.comparison(),
@@ -217,10 +221,17 @@ class Story:
         if self.events is not None:
             text += f" They hold {self.events:,.0f} events."
         picture = Picture(
-            figures.data_figure(part, self.response, x, label),
+            figures.data_figure(part, self.response, x, label, self._levels()),
             f"The first {part.sizes[dim]:,} samples.",
         )
         return Section("The data", (text,), pictures=(picture,))
+
+    def _levels(self) -> tuple[str, ...]:
+        """Return the labels that the response takes, where it is neither a number nor yes or no."""
+        model = model_of(next(iter(self.fits.values())))
+        labels = FAMILY_NAMES[model.family].labels
+        levels = model.levels if labels is not None and labels.most != 2 else None
+        return tuple(map(str, levels or ()))
 
     def kernels(self) -> tuple[Section, ...]:
         """Return the kernels of the posterior fits."""
@@ -228,10 +239,16 @@ class Story:
         trees = {name: tree for name, tree in trees.items() if tree.children}
         if not trees:
             return ()
-        shown = [tree[term].to_dataset() for tree in trees.values() for term in tree.children]
+        shown = [
+            node
+            for tree in trees.values()
+            for node in panels({term: tree[term].to_dataset() for term in tree.children}).values()
+        ]
+        lagged = any("lag" in node.dims for node in shown)
         caption = (
             "Lines and dots are posterior means, bands and bars hold 94% of the posterior at each "
-            "place by itself. A band that excludes zero at one lag among many is weak evidence."
+            f"place by itself. One {'lag' if lagged else 'coefficient'} among many whose interval "
+            "excludes zero is weak evidence."
             if self.has_posterior
             else "Lines and dots are MAP estimates. A mode has no uncertainty, and so no bands."
         )
@@ -244,7 +261,15 @@ class Story:
                 "pictures of lags for the first."
             )
         picture = Picture(kernel_figure(trees), caption)
-        return (Section("The kernels", pictures=(picture,)),)
+        return (Section("The kernels" if lagged else "The coefficients", pictures=(picture,)),)
+
+    def tables(self) -> tuple[Section, ...]:
+        """Return the table of each posterior fit of one response, with ratios where they are."""
+        single = {name: f for name, f in self.posteriors.items() if not f.attrs["population"]}
+        return tuple(
+            Section(f"In numbers: {name}", (), (), (), *numbers(fit))
+            for name, fit in single.items()
+        )
 
     def prior_and_posterior(self) -> tuple[Section, ...]:
         """Return what the data added to the priors, model by model."""
@@ -274,10 +299,11 @@ class Story:
         stretch = None if first.time is None else (first.time, first.observed, models)
         picture = Picture(
             figures.predictive_figure(
-                stretch, {name: one.bins for name, one in found.items()}, first.unit, self.response
+                stretch, {name: one.bins for name, one in found.items()}, first.unit, first.binned
             ),
             (LEFT_PANEL[self.has_posterior] if stretch else "")
-            + "samples sorted by their predicted mean into bins that expect equally much (or "
+            + ("samples" if stretch else "Samples")
+            + " sorted by their predicted mean into bins that expect equally much (or "
             "hold equally many samples): the observed means (dots) should fall into the 94% "
             "predictive intervals (bars"
             + (")" if self.has_posterior else ", given the MAP: its own uncertainty is left out)")
@@ -360,43 +386,3 @@ class Story:
         notes = [note for name, fit in self.fits.items() for note in in_words(name, fit)]
         notes += self.said
         return Section("How far to believe it", notes=tuple(notes))
-
-
-def of_many(fit: xr.DataTree) -> str:
-    """Say, for a caption, which coefficients are shown where there are too many for one row."""
-    group = parameter_group(fit)
-    own = (
-        set(variable.dims) - {"chain", "draw", f"{name}_effect"}
-        for name, variable in group.data_vars.items()
-    )
-    return "" if max(map(len, own), default=0) <= 1 else " (first neuron, or first row)"
-
-
-def in_words(name: str, fit: xr.DataTree) -> list[str]:
-    """Say how a fit was made, what its checks found, and what it left out."""
-    attrs = fit.attrs
-    method = attrs["method"]
-    if method == "map":
-        told = (
-            f"{name}: MAP by {attrs['solver']} in {attrs['n_iter']} iterations, gradient norm "
-            f"{attrs['gradient_norm']:.1e}; a {attrs['mode']} mode. A mode has no uncertainty."
-        )
-        return [told]
-    told = f"{name}: posterior by {_method_name(method)} in {attrs['wall_time_s']:.1f} s; "
-    notes = [told + f"{attrs['why']}."]
-    if "khat" in attrs and not attrs["accepted"]:
-        notes.append(f"{name}: the importance weights were refused. Do not use these draws.")
-    stats = fit["sample_stats"].to_dataset() if "sample_stats" in fit.children else {}
-    diverging = stats.get("diverging")
-    if diverging is not None and int(diverging.sum()):
-        notes.append(f"{name}: {int(diverging.sum())} draws diverged; raise target_accept.")
-    return notes
-
-
-def _method_name(method: str) -> str:
-    names = {
-        "laplace": "importance-corrected Laplace approximation",
-        "nested laplace": "importance-corrected nested Laplace approximation",
-        "nuts": "NUTS",
-    }
-    return " and ".join(names[one] for one in method.split("+"))

@@ -129,7 +129,7 @@ def test_kernels_of_effects_have_a_panel_each(data):
     assert {"x", "who", "who.z", "film", "z"} <= set(panels)
     labels = [label.get_text() for label in panels["who"].get_xticklabels()]
     assert labels == ["anna", "bernhard", "carla", "dimitri"]
-    assert panels["who"].get_xlabel() == "who_level"
+    assert panels["who"].get_xlabel() == "who"
     # Both models in the panel of the intercepts, one in that of the slopes: side by side.
     drawn = [line.get_xdata() for line in panels["who"].lines if len(line.get_xdata()) == 4]
     np.testing.assert_allclose(drawn[1] - drawn[0], 0.15)

@@ -223,3 +223,19 @@ def test_a_stored_fit_gives_the_same_picture(many, tmp_path):
     one, other = (rows_of(bg.plot_posterior(tree, mode, "movie"))[1] for tree in (fit, stored))
     for drawn, same in zip(one, other, strict=True):
         np.testing.assert_array_equal(drawn, same)
+
+
+def test_low_panels_stand_beside_low_ones():
+    """A term of one level is no column of white beside forty levels of a group."""
+    rng = np.random.default_rng(2)
+    n = 400
+    data = {"x": rng.normal(size=n), "h": rng.choice(["p", "q"], n), "y": rng.normal(size=n)}
+    data["school"] = rng.integers(0, 20, n)
+    model = bg.GLM("y", ["x", "h", bg.Group("school", slopes="x")])
+    figure = bg.plot_posterior(bg.fit(model, data))
+    rows: dict[float, list[str]] = {}
+    for ax in figure.axes:
+        if ax.get_visible():
+            top = ax.get_subplotspec().rowspan.start
+            rows.setdefault(top, []).append(ax.get_title("left"))
+    assert list(rows.values()) == [["x", "scales"], ["h"], ["school", "school.x"]]

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 import bayesglm as bg
 from bayesglm.demo import run
 from bayesglm.show import coefficients, figures
+from bayesglm.show.intervals import before_and_after
 from bayesglm.show.predictive import predictive
 from bayesglm.show.text import plain
+from bayesglm.show.told import numbers, of_many
 from bayesglm.spec.names import is_storable
 
 
@@ -47,7 +49,8 @@ def test_a_report_of_any_family(family, tmp_path):
     for title in (
         "The question",
         "The models",
-        "The kernels",
+        "The coefficients",
+        "In numbers: one",
         "Prior and posterior",
         "Predictions against observations",
         "The comparison",
@@ -349,3 +352,73 @@ def test_days_are_told_in_days():
     )
     assert figure.axes[0].get_xlabel() == "time (days)"
     np.testing.assert_allclose(np.diff(figure.axes[0].get_lines()[-1].get_xdata()), 1.0)
+
+
+@pytest.fixture(scope="module")
+def analysed():
+    """Models of a table: factors, a product of them, labels as responses; none of it in time."""
+    rng = np.random.default_rng(4)
+    n = 150
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=n), "g": rng.choice(list("abc"), n), "h": rng.choice(["p", "q"], n)}
+    )
+    frame["hit"] = np.where(rng.random(n) < 0.4 + 0.2 * (frame.g == "b"), "yes", "no")
+    frame["mood"] = rng.choice(["bad", "fair", "good"], n)
+    products = bg.fit(bg.formula("hit ~ x + g*h", family="bernoulli"), frame)
+    plain = bg.fit(bg.formula("hit ~ x + h", family="bernoulli"), frame)
+    labels = bg.fit(bg.formula("mood ~ x + g", family="categorical"), frame)
+    return {"products": products, "plain": plain}, labels
+
+
+def test_coefficients_of_levels_stand_beside_their_names(analysed):
+    """However many models, and however few levels, dots are nearest to the name of their level."""
+    fits, labels = analysed
+    trees = {name: bg.kernels(fit) for name, fit in fits.items()}
+    figure = coefficients.kernel_figure(trees)
+    panels = {ax.get_title("left"): ax for ax in figure.axes}
+    single = panels["h"]
+    assert (ticks(single.xaxis), single.get_xlabel()) == (["q"], "h")
+    low, high = single.get_xlim()
+    dots = [line.get_xdata()[0] for line in single.lines if line.get_marker() == "o"]
+    assert max(map(abs, dots)) < 0.2 * (high - low)
+    assert ticks(panels["g:h"].xaxis) == ["b, q", "c, q"]
+    assert not figure.axes[-1].images
+    of_labels = coefficients.kernel_figure({"a": bg.kernels(labels)})
+    assert ticks(of_labels.axes[1].xaxis) == ["fair, b", "fair, c", "good, b", "good, c"]
+    node = before_and_after(fits["products"])["g:h"]
+    assert node.sizes == {"g:h_level_2": 2}
+    assert of_many(fits["products"]) == of_many(labels) == ""
+
+
+def test_a_report_tells_coefficients_and_ratios_in_numbers(analysed, tmp_path):
+    fits, _ = analysed
+    page = text_of(bg.report({"products": fits["products"]}, tmp_path / "r.html"))
+    ratio = bg.summary(fits["products"], exponentiate=True).written().loc["g:h[b, q]"]
+    assert "<th>odds ratio [3%, 97%]</th>" in page
+    assert f"<td>{ratio['median']} [{ratio['3%']}, {ratio['97%']}]</td>" in page
+    assert "One coefficient among many" in page
+    assert "Colours are" not in page
+    assert "first row" not in page
+    table, notes = numbers(bg.fit_map(bg.GLM("y", "x"), {"x": [0.0, 1, 2], "y": [1.0, 2, 4]}))
+    assert (table.head, notes) == (("coefficient", "map"), ())
+    assert [row[0] for row in table.rows] == ["intercept", "x", "sigma"]
+
+
+def test_responses_that_are_labels_are_drawn_at_their_names(analysed):
+    _, labels = analysed
+    data = labels["constant_data"].to_dataset()
+    data = data.assign(mood=("obs", np.arange(data.sizes["obs"]) % 3)).drop_vars("g")
+    place = np.arange(data.sizes["obs"])
+    figure = figures.data_figure(data, "mood", place, "sample", ("bad", "fair", "good"))
+    assert ticks(figure.axes[-1].yaxis) == ["bad", "fair", "good"]
+    assert {line.get_linestyle() for ax in figure.axes for line in ax.lines} == {"None"}
+    assert predictive(labels).binned == "share of each mood"
+
+
+def test_pages_are_read_on_a_phone(analysed, tmp_path):
+    """Tables and figures keep their size on a narrow screen, inside what can be moved sideways."""
+    page = text_of(bg.report(analysed[0], tmp_path / "r.html"))
+    assert page.count('<div class="wide"><img') == page.count("<img")
+    assert page.count('<div class="wide"><table') == page.count("<table")
+    assert ".wide { overflow-x: auto; }" in page
+    assert "@media (max-width: 40rem) { figure img { min-width: 40rem; } }" in page

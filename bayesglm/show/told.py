@@ -1,0 +1,77 @@
+"""Fits in words and numbers, for the page of a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bayesglm.inference.tree.fit import MOST_ROWS
+from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.summary import summary
+from bayesglm.show.coefficients import are_of_levels
+from bayesglm.show.page import Table
+from bayesglm.spec.families import LINK_NAMES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BESIDE = ("ess", "khat", "r_hat", "prior")  # columns of a summary that a report tells elsewhere
+
+
+def numbers(fit: xr.DataTree) -> tuple[Table, tuple[str, ...]]:
+    """Return the table of a fit, ratios in its last column, and what is to be said of it."""
+    table = summary(fit)
+    kept = table.drop(columns=[name for name in BESIDE if name in table])
+    written, words = kept.written(), table.index.name
+    if LINK_NAMES[model_of(fit).link_name].ratio:
+        ratios = summary(fit, exponentiate=True)
+        ends = [name for name in ratios if name.endswith("%")]
+        told = ratios.written()
+        inside = "[" + told[ends[0]] + ", " + told[ends[1]] + "]" if ends else ""
+        head = f"{ratios.index.name} [{', '.join(ends)}]" if ends else str(ratios.index.name)
+        written[head] = told["median" if ends else "map"] + " " + inside
+        written = written.fillna("")
+    rows = tuple(tuple(map(str, row)) for row in written[:MOST_ROWS].itertuples())
+    more = len(written) - len(rows)
+    notes = (f"And {more:,} more of its rows: bayesglm.summary(fit).",) if more else ()
+    return Table((str(words), *map(str, written.columns)), rows), notes
+
+
+def of_many(fit: xr.DataTree) -> str:
+    """Say, for a caption, which coefficients are shown where there are too many for one row."""
+    group = parameter_group(fit)
+    own = (
+        set(variable.dims) - {"chain", "draw", f"{name}_effect"}
+        for name, variable in group.data_vars.items()
+    )
+    own = (set() if are_of_levels(dims) else dims for dims in own)
+    return "" if max(map(len, own), default=0) <= 1 else " (first neuron, or first row)"
+
+
+def in_words(name: str, fit: xr.DataTree) -> list[str]:
+    """Say how a fit was made, what its checks found, and what it left out."""
+    attrs = fit.attrs
+    method = attrs["method"]
+    if method == "map":
+        told = (
+            f"{name}: MAP by {attrs['solver']} in {attrs['n_iter']} iterations, gradient norm "
+            f"{attrs['gradient_norm']:.1e}; a {attrs['mode']} mode. A mode has no uncertainty."
+        )
+        return [told]
+    told = f"{name}: posterior by {_method_name(method)} in {attrs['wall_time_s']:.1f} s; "
+    notes = [told + f"{attrs['why']}."]
+    if "khat" in attrs and not attrs["accepted"]:
+        notes.append(f"{name}: the importance weights were refused. Do not use these draws.")
+    stats = fit["sample_stats"].to_dataset() if "sample_stats" in fit.children else {}
+    diverging = stats.get("diverging")
+    if diverging is not None and int(diverging.sum()):
+        notes.append(f"{name}: {int(diverging.sum())} draws diverged; raise target_accept.")
+    return notes
+
+
+def _method_name(method: str) -> str:
+    names = {
+        "laplace": "importance-corrected Laplace approximation",
+        "nested laplace": "importance-corrected nested Laplace approximation",
+        "nuts": "NUTS",
+    }
+    return " and ".join(names[one] for one in method.split("+"))
