@@ -78,32 +78,36 @@ def lay(model: GLM, data: object) -> Plan:
         labels = _labels(dataset, population)
     columns = values[None] if of_levels else values.reshape(len(values), -1).T
     columns = np.ascontiguousarray(columns)
-    counted = counted_samples(model, dataset, dim)
-    designs: list[Design] = []
-    for neuron, y in enumerate(columns):
-        readings = Readings(dataset, dim, clock, population, neuron, y, gaps=gaps)
-        if not designs:
-            predictors = lay_predictors(model, readings, counted)
-            seen = ends_of(model, readings, y, predictors.bounds)
-            panel = columns if seen is None else None
-            weights = weights_of(model, readings)
-            designs.append(Design(predictors, y, weights, panel, neuron, seen))
-            continue
-        first = designs[0]
-        predictors = lay_beside(model, readings, first.predictors)
-        own = readings.is_own([model.weights])
-        weights = weights_of(model, readings) if own else first.weights
-        seen = ends_of(model, readings, y, predictors.bounds)
-        designs.append(Design(predictors, y, weights, first.panel, neuron, seen))
-    if not share_columns(designs):
-        designs = [
-            replace(one, predictors=replace(one.predictors, copies=len(designs))) for one in designs
-        ]
-    plan = Plan(model, stored, dim, population, labels, tuple(designs), clock.step)
+    every = [
+        Readings(dataset, dim, clock, population, neuron, y, gaps=gaps)
+        for neuron, y in enumerate(columns)
+    ]
+    designs = _designs(model, every, columns)
+    plan = Plan(model, stored, dim, population, labels, designs, clock.step)
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)
         check_seen(plan, neuron, design)
     return plan
+
+
+def _designs(model: GLM, every: list[Readings], columns: Array) -> tuple[Design, ...]:
+    """Return the design of each neuron; what is not a neuron's own is that of the first."""
+    dataset, dim = every[0].dataset, every[0].dim
+    predictors = lay_predictors(model, every[0], counted_samples(model, dataset, dim))
+    seen = ends_of(model, every[0], columns[0], predictors.bounds)
+    panel, weights = columns if seen is None else None, weights_of(model, every[0])
+    first = Design(predictors, columns[0], weights, panel, 0, seen)
+    designs = [first]
+    for neuron, (readings, y) in enumerate(zip(every[1:], columns[1:], strict=True), start=1):
+        predictors = lay_beside(model, readings, first.predictors)
+        own = readings.is_own([model.weights])
+        weights = weights_of(model, readings) if own else first.weights
+        seen = ends_of(model, readings, y, predictors.bounds)
+        designs.append(Design(predictors, y, weights, panel, neuron, seen))
+    if share_columns(designs):
+        return tuple(designs)
+    n = len(designs)
+    return tuple(replace(one, predictors=replace(one.predictors, copies=n)) for one in designs)
 
 
 def _storable(dataset: xr.Dataset) -> xr.Dataset:
