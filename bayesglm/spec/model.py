@@ -64,10 +64,10 @@ class GLM:
         string is ``Linear(name)``, or ``Category(name)`` where that variable holds words or
         categories.
     family : str
-        gaussian, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
+        gaussian, student_t, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
         zero_inflated_poisson, zero_inflated_negative_binomial, hurdle_poisson, beta_binomial;
-        gamma, inverse_gaussian, exponential, weibull, beta, von_mises; categorical, multinomial,
-        ordinal.
+        gamma, inverse_gaussian, exponential, weibull, tweedie, beta, von_mises; categorical,
+        multinomial, ordinal.
     link : str, optional
         The family's default by default; an unknown one is answered with those that it takes.
     prior : prior, optional
