@@ -34,7 +34,9 @@ from bayesglm.numerics.rows.parallel import share_out, unthreaded_products
 from bayesglm.numerics.solvers.hilltop import hilltop
 
 Array = np.ndarray
-MOST_SCALES = 4  # parameters beside the coefficients
+# Parameters beside the coefficients, at which a hundred points are solved: three effects that
+# correlate, beside sigma; chosen.
+MOST_SCALES = 7
 MOST_NUMBERS = 50_000_000  # of all polynomials' coefficients
 PROBES = (1.0, 2.0, 3.0)  # steps of one sd along each axis
 CORNER = 1.5  # steps along two axes at once, where their interaction is fitted: chosen

@@ -10,19 +10,15 @@ are independent, with the scales d. Both s and C stand in theta.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from bayesglm.numerics.priors.record import Prior
 from bayesglm.numerics.priors.structure import Parameters, Spectrum, Structure
-from bayesglm.numerics.theta.correlations import (
-    factor,
-    log_diagonal,
-    partial,
-    pull_factor,
-)
+from bayesglm.numerics.theta.correlations import factors, gathered, pull_factor
 from bayesglm.numerics.theta.transforms import FAR_OUT
 
 Array = np.ndarray
@@ -57,16 +53,22 @@ class CorrelatedScale:
     def log_scale(self, theta: Array) -> Array:
         """Return log d ``(..., q)``."""
         m, k, levels = self.shape
-        each = self.log_effects(theta) + log_diagonal(theta[..., self.place], k)
+        log_left = factors(theta[..., self.place], k).log_left
+        each = self.log_effects(theta) + np.diagonal(log_left, axis1=-2, axis2=-1)
         return np.repeat(each.reshape(*each.shape[:-2], m * k), levels, axis=-1)
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
         """Add to a gradient in theta what slopes in log d make of it, in place."""
         of_effects = slopes.reshape(self.shape).sum(axis=-1)
         self.effects.add_slope(theta, of_effects.reshape(-1), gradient)
-        k = self.shape[1]
-        z, below = partial(theta[self.place], k), np.tril_indices(k, -1)
-        gradient[self.place] -= (of_effects[..., None] * z)[..., *below].reshape(-1)
+        z = factors(theta[self.place], self.shape[1]).z
+        gradient[self.place] -= gathered(of_effects[..., None] * z)
+
+
+@lru_cache(maxsize=16)  # sizes that are in use at a time
+def _below(k: int) -> Array:
+    """Return ones below a diagonal."""
+    return np.tri(k, k, -1)
 
 
 @dataclass(frozen=True)
@@ -95,28 +97,26 @@ class Correlated:
 
     def at(self, theta: Array) -> Structure:
         """Return the same at one theta or many."""
-        C = factor(theta[..., self.scales.place], self.scales.shape[1])
-        unit = C / np.diagonal(C, axis1=-2, axis2=-1)[..., None, :]
-        ratio = self._ratio(theta)
-        return replace(self, map=ratio * unit, back=ratio * np.linalg.inv(unit))
+        of, ratio = factors(theta[..., self.scales.place], self.scales.shape[1]), self._ratio(theta)
+        return Correlated(self.scales, ratio * of.unit, ratio * of.inverse)
 
     def _ratio(self, theta: Array) -> Array:
-        """Return s_i / s_j ``(..., m, k, k)``, on and below the diagonal."""
+        """Return s_i / s_j ``(..., m, k, k)``."""
         log_s = self.scales.log_effects(theta)
-        return np.exp(np.tril(log_s[..., :, None] - log_s[..., None, :]))
+        return np.exp(log_s[..., :, None] - log_s[..., None, :])
 
     def _levels(self, x: Array) -> Array:
         return x.reshape(*x.shape[:-1], *self.scales.shape)
 
     def _times(self, matrices: Array, x: Array) -> Array:
-        return (matrices @ self._levels(x)).reshape(np.shape(x))
+        product = matrices @ self._levels(x)
+        return product.reshape(*product.shape[:-3], x.shape[-1])
 
     def rotate(self, x: Array, back: bool = False) -> Array:
         """Return A^-1 x, or A x on the way back."""
         matrices = self.map if back else self.back
         assert matrices is not None
-        lead = np.broadcast_shapes(x.shape[:-1], matrices.shape[:-3])
-        return self._times(matrices, np.broadcast_to(x, (*lead, x.shape[-1])))
+        return self._times(matrices, x)
 
     def pull(self, slope: Array) -> Array:
         """Return A' slope."""
@@ -131,15 +131,15 @@ class Correlated:
     def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
         """Add slope' (dA / dtheta) u to a gradient in theta, in place."""
         scales, k = self.scales, self.scales.shape[1]
-        C = factor(theta[scales.place], k)
-        diagonal = np.diagonal(C, axis1=-2, axis2=-1)
-        of_map = np.tril(self._levels(slope) @ np.swapaxes(self._levels(u), -1, -2), -1)
-        of_unit = of_map * self._ratio(theta)
-        each = of_unit * C / diagonal[..., None, :]
+        of = factors(theta[scales.place], k)
+        of_map = self._levels(slope) @ np.swapaxes(self._levels(u), -1, -2)
+        of_unit = of_map * self._ratio(theta) * _below(k)
+        each = of_unit * of.unit
         of_columns = each.sum(axis=-2)
         scales.effects.add_slope(theta, (each.sum(axis=-1) - of_columns).reshape(-1), gradient)
-        of_factor = of_unit / diagonal[..., None, :]
-        of_factor[..., *np.diag_indices(k)] -= of_columns / diagonal
+        of_factor = (of_unit - np.eye(k) * of_columns[..., None, :]) / np.diagonal(
+            of.C, axis1=-2, axis2=-1
+        )[..., None, :]
         gradient[scales.place] += pull_factor(theta[scales.place], k, of_factor)
 
     def of_groups(self, parameters: Parameters) -> Parameters:
@@ -182,9 +182,9 @@ class Correlated:
     def precision_of_level(self, theta: Array) -> Array:
         """Return the precision matrices ``(..., m, k, k)`` that a normal prior gives each level."""
         scales = self.scales
-        C = factor(np.clip(theta[..., scales.place], -FURTHEST, FURTHEST), scales.shape[1])
+        u = np.clip(theta[..., scales.place], -FURTHEST, FURTHEST)
         log_s = np.clip(scales.log_effects(theta), -FURTHEST, FURTHEST)
-        back = np.linalg.inv(C) * np.exp(-log_s)[..., None, :]
+        back = np.linalg.inv(factors(u, scales.shape[1]).C) * np.exp(-log_s)[..., None, :]
         return np.swapaxes(back, -1, -2) @ back
 
     def _of_levels(self, prior: Prior, x: Array, parameters: Parameters) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -40,7 +41,7 @@ class LKJ:
         """The number that the prior takes."""
         return {"eta": self.eta}
 
-    @property
+    @cached_property
     def log_norm(self) -> float:
         """The logarithm of the integral of det(R)^(eta - 1)."""
         column = np.arange(1, self.k)
@@ -51,11 +52,15 @@ class LKJ:
     def total(self, x: Array) -> Array:
         """Return the log density ``(...)``, summed over the matrices."""
         matrices = self._matrices(x)
+        if self.eta == 1.0:
+            return np.full(matrices.shape[:-3], -self.log_norm * matrices.shape[-3])
         each = (self.eta - 1.0) * np.log1p(-np.square(partial_of(matrices))).sum(axis=(-1, -2))
         return (each - self.log_norm).sum(axis=-1)
 
     def gradient(self, x: Array) -> Array:
         """Return its derivatives at x ``(m k k)``: (eta - 1) R^-1."""
+        if self.eta == 1.0:
+            return np.zeros_like(x)
         z = partial_of(self._matrices(x))
         steps = 0.5 * np.log1p(-z * z)
         C = (z + np.eye(self.k)) * np.exp(np.cumsum(steps, axis=-1) - steps)

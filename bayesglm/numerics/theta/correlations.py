@@ -12,7 +12,8 @@ Manual, Cholesky Factors of Correlation Matrices). Several matrices lie one behi
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,57 +32,77 @@ def n_below(k: int) -> int:
     return k * (k - 1) // 2
 
 
+@lru_cache(maxsize=16)  # sizes that are in use at a time
+def _places(k: int) -> Array:
+    """Return where the numbers below the diagonal stand in a flat matrix of k rows."""
+    return np.ravel_multi_index(np.tril_indices(k, -1), (k, k))
+
+
 def _below(u: Array, k: int) -> Array:
     """Return matrices ``(..., m, k, k)`` that hold u ``(..., m n)`` below their diagonals."""
     lead = (*u.shape[:-1], u.shape[-1] // n_below(k))
-    matrices = np.zeros((*lead, k, k))
-    matrices[..., *np.tril_indices(k, -1)] = u.reshape(*lead, n_below(k))
-    return matrices
+    flat = np.zeros((*lead, k * k))
+    flat[..., _places(k)] = u.reshape(*lead, n_below(k))
+    return flat.reshape(*lead, k, k)
 
 
-def _gathered(matrices: Array) -> Array:
+def gathered(matrices: Array) -> Array:
     """Return what stands below the diagonals of matrices ``(..., m, k, k)``, as u does."""
-    *lead, _, k, _ = matrices.shape
-    return matrices[..., *np.tril_indices(k, -1)].reshape(*lead, -1)
+    *lead, m, k, _ = matrices.shape
+    return matrices.reshape(*lead, m, k * k)[..., _places(k)].reshape(*lead, -1)
 
 
 def _log_cosh(u: Array) -> Array:
     return np.logaddexp(u, -u) - np.log(2.0)
 
 
-def _log_left(below: Array) -> Array:
-    """Return what is left of each row's length before each column, as logarithms."""
-    steps = _log_cosh(below)
-    return steps - np.cumsum(steps, axis=-1)
+class Factors(NamedTuple):
+    """What u says of matrices, each ``(..., m, k, k)``.
+
+    Their Cholesky factors C, the partial correlations z and log cosh u below the diagonals, what
+    is left of each row's length before each column as a logarithm, whose diagonal is log C_ii, and
+    C with its columns divided by their diagonal, with its inverse.
+    """
+
+    C: Array
+    z: Array
+    log_cosh: Array
+    log_left: Array
+    unit: Array
+    inverse: Array
 
 
-def factor(u: Array, k: int) -> Array:
-    """Return the Cholesky factors ``(..., m, k, k)`` of the matrices that u ``(..., m n)`` says.
+def factors(u: Array, k: int) -> Factors:
+    """Return the factors of the matrices that u ``(..., m n)`` says.
 
-    >>> factor(np.array([np.arctanh(0.6)]), 2).round(12).tolist()
+    >>> factors(np.array([np.arctanh(0.6)]), 2).C.round(12).tolist()
     [[[1.0, 0.0], [0.6, 0.8]]]
     """
+    return _remembered(u.tobytes(), k) if u.ndim == 1 else _computed(u, k)
+
+
+# Samplers ask several times at each theta, and several chains do at once.
+@lru_cache(maxsize=64)
+def _remembered(u: bytes, k: int) -> Factors:
+    return _computed(np.frombuffer(u), k)
+
+
+def _computed(u: Array, k: int) -> Factors:
     below = _below(u, k)
-    return (np.tanh(below) + np.eye(k)) * np.exp(_log_left(below))
-
-
-def log_diagonal(u: Array, k: int) -> Array:
-    """Return the logarithms ``(..., m, k)`` of the factors' diagonals."""
-    return -_log_cosh(_below(u, k)).sum(axis=-1)
-
-
-def partial(u: Array, k: int) -> Array:
-    """Return the partial correlations ``(..., m, k, k)``, below the diagonals."""
-    return np.tanh(_below(u, k))
+    steps = _log_cosh(below)
+    log_left = steps - np.cumsum(steps, axis=-1)
+    z = np.tanh(below)
+    C = (z + np.eye(k)) * np.exp(log_left)
+    unit = C / np.diagonal(C, axis1=-2, axis2=-1)[..., None, :]
+    return Factors(C, z, steps, log_left, unit, np.linalg.inv(unit))
 
 
 def pull_factor(u: Array, k: int, slopes: Array) -> Array:
-    """Return the slopes in u of slopes ``(..., m, k, k)`` in the factors' entries."""
-    below = _below(u, k)
-    z, left = np.tanh(below), np.exp(_log_left(below))
-    of_entries = np.tril(slopes * (z + np.eye(k)) * left)
-    behind = np.cumsum(of_entries[..., ::-1], axis=-1)[..., ::-1] - of_entries
-    return _gathered(slopes * left * np.exp(-2.0 * _log_cosh(below)) - z * behind)
+    """Return the slopes in u of slopes in C ``(..., m, k, k)``, zero above the diagonals."""
+    of = factors(u, k)
+    of_entries = slopes * of.C
+    behind = of_entries.sum(axis=-1, keepdims=True) - np.cumsum(of_entries, axis=-1)
+    return gathered(slopes * np.exp(of.log_left - 2.0 * of.log_cosh) - of.z * behind)
 
 
 def partial_of(matrices: Array) -> Array:
@@ -113,33 +134,35 @@ def correlations(k: int) -> Transform:
     times = np.broadcast_to(float(k) - np.arange(k), (k, k))
 
     def natural(u: Array) -> Array:
-        C = factor(u, k)
+        C = factors(u, k).C
         matrices = C @ np.swapaxes(C, -1, -2)
-        matrices[..., *np.diag_indices(k)] = 1.0
-        return matrices.reshape(*u.shape[:-1], -1)
+        flat = matrices.reshape(*matrices.shape[:-2], k * k)
+        flat[..., :: k + 1] = 1.0
+        return flat.reshape(*u.shape[:-1], -1)
 
     def inner(x: Array) -> Array:
-        return np.arctanh(_gathered(partial_of(x.reshape(*x.shape[:-1], -1, k, k))))
+        return np.arctanh(gathered(partial_of(x.reshape(*x.shape[:-1], -1, k, k))))
 
     def pull(u: Array, g: Any) -> Array:
         slopes = np.reshape(g, (*u.shape[:-1], -1, k, k))
-        return pull_factor(u, k, (slopes + np.swapaxes(slopes, -1, -2)) @ factor(u, k))
+        both = slopes + np.swapaxes(slopes, -1, -2)
+        return pull_factor(u, k, np.tril(both @ factors(u, k).C))
 
     def bend(u: Array, g: Array) -> Array:
         raise NotImplementedError("no solver moves correlations")
 
     def jacobian_bend(u: Array) -> Array:
-        return np.diag(_gathered(-times / np.cosh(_below(u, k)) ** 2))
+        return np.diag(gathered(-times * np.exp(-2.0 * factors(u, k).log_cosh)))
 
     return replace(
         IDENTITY,
         label="Cholesky factor of {}",
         natural=natural,
         inner=inner,
-        log_jacobian=lambda u: -(times * _log_cosh(_below(u, k))).sum(axis=(-1, -2, -3)),
+        log_jacobian=lambda u: -(times * factors(u, k).log_cosh).sum(axis=(-1, -2, -3)),
         pull=pull,
         bend=bend,
-        jacobian_slope=lambda u: _gathered(-times * partial(u, k)),
+        jacobian_slope=lambda u: gathered(-times * factors(u, k).z),
         jacobian_bend=jacobian_bend,
         straight=False,
         elementwise=False,

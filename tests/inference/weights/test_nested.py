@@ -248,11 +248,11 @@ def test_log_densities_are_those_of_the_draws():
 
 def test_many_scales_are_refused():
     data = grouped()
-    names = [f"x{k}" for k in range(5)]
+    names = [f"x{k}" for k in range(8)]
     data |= {name: np.random.default_rng(k).normal(size=72) for k, name in enumerate(names)}
     terms = [bg.Linear(name, prior=bg.Normal(bg.HalfNormal(1.0))) for name in names]
     problem = open_problems(bg.GLM("y", terms, family="gaussian", dispersion=1.0), data)[0]
-    with pytest.raises(ConvergenceError, match="looks at 4 scales"):
+    with pytest.raises(ConvergenceError, match="looks at 7 scales"):
         nested_proposal(problem)
 
 

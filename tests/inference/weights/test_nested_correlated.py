@@ -120,3 +120,15 @@ def test_without_data_the_prior_is_what_comes_out():
     np.testing.assert_allclose(z.std(axis=-1), 1.0, atol=0.06)
     rho = fit["posterior"]["g_correlation"].values[..., 0, 1].mean()
     np.testing.assert_allclose((z[0] * z[1]).mean(axis=-1), rho, atol=0.06)
+
+
+def test_three_effects():
+    """Seven parameters beside the coefficients, sigma among them."""
+    data = grouped(15, 12, seed=4)
+    rng = np.random.default_rng(5)
+    data |= {"z": rng.normal(size=180)}
+    data["y"] = data["y"] + 0.8 * data["z"] * rng.normal(size=15)[data["g"]]
+    term = bg.Group("g", slopes=("x", "z"), correlated=True)
+    fit = bg.fit(bg.GLM("y", [term, "x"]), data)
+    assert fit.attrs["method"] == "nested laplace"
+    assert fit.attrs["khat"] < 0.5

@@ -12,8 +12,7 @@ from scipy import stats
 from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.theta.correlations import (
     correlations,
-    factor,
-    log_diagonal,
+    factors,
     n_below,
     pull_factor,
 )
@@ -42,8 +41,12 @@ def test_they_are_correlations_and_come_back(k, u):
     np.testing.assert_array_equal(np.diagonal(matrices, axis1=1, axis2=2), 1.0)
     np.testing.assert_array_equal(matrices, np.swapaxes(matrices, 1, 2))
     assert np.linalg.eigvalsh(matrices).min() > 0.0
-    np.testing.assert_allclose(np.linalg.cholesky(matrices), factor(u, k), atol=1e-9)
-    np.testing.assert_allclose(log_diagonal(u, k), np.log(np.diagonal(factor(u, k), 0, 1, 2)))
+    np.testing.assert_allclose(np.linalg.cholesky(matrices), factors(u, k).C, atol=1e-9)
+    of = factors(u, k)
+    np.testing.assert_allclose(
+        np.diagonal(of.log_left, 0, 1, 2), np.log(np.diagonal(of.C, 0, 1, 2))
+    )
+    np.testing.assert_allclose(of.unit @ of.inverse, np.stack([np.eye(k)] * 2), atol=1e-9)
     np.testing.assert_allclose(transform.inner(x), u, rtol=1e-6, atol=1e-9)
 
 
@@ -69,8 +72,8 @@ def test_the_chain_rule_by_finite_differences(k, u, seed):
     g = rng.normal(size=2 * k * k)
     expected = differences(lambda at: float(transform.natural(at) @ g), u)
     np.testing.assert_allclose(transform.pull(u, g), expected, rtol=1e-6, atol=1e-8)
-    h = rng.normal(size=(2, k, k))
-    expected = differences(lambda at: float((factor(at, k) * h).sum()), u)
+    h = np.tril(rng.normal(size=(2, k, k)))
+    expected = differences(lambda at: float((factors(at, k).C * h).sum()), u)
     np.testing.assert_allclose(pull_factor(u, k, h), expected, rtol=1e-6, atol=1e-8)
 
 
@@ -95,7 +98,7 @@ def test_many_runs_at_once_are_each_of_them(k, u):
 def test_the_prior_is_that_of_pymc(k, eta):
     """PyMC's is a density of the factor C; k - i entries below the diagonal move with C_ii."""
     u = np.random.default_rng(k).normal(size=n_below(k))
-    C = factor(u, k)[0]
+    C = factors(u, k).C[0]
     of_factor = float(pm.logp(pm.LKJCorr.dist(n=k, eta=eta), C).eval())
     jacobian = (k - 1.0 - np.arange(k)) @ np.log(np.diagonal(C))
     assert float(LKJ(eta, k).total((C @ C.T).ravel())) == pytest.approx(of_factor - jacobian)
