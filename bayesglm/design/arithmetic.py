@@ -12,6 +12,7 @@ from bayesglm.spec.formula.arithmetic import FUNCTIONS
 from bayesglm.spec.formula.syntax import Call, Name, Node, Number, Pair, Sign
 
 Array = np.ndarray
+# The functions and operators of arithmetic that keep no numbers of the data, by name.
 PLAIN: dict[str, Callable[[Array], Array]] = {
     "log": np.log,
     "log2": np.log2,

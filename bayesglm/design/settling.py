@@ -30,10 +30,10 @@ def _settled(
     terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bool]
 ) -> list[Term]:
     """Return the terms of one linear predictor."""
-    found = [LABELLED.get(type(one), _as_is)(one, has_labels) for one in terms]
+    settled = [LABELLED.get(type(one), _as_is)(one, has_labels) for one in terms]
     for step in BESIDE_OTHERS:
-        found = step(found, intercept, has_labels)
-    return found
+        settled = step(settled, intercept, has_labels)
+    return settled
 
 
 def _as_is(term: Term, has_labels: Callable[[str], bool]) -> Term:

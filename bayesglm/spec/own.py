@@ -16,7 +16,7 @@ from bayesglm.spec.priors import DISPERSION_PRIORS, DispersionPrior
 
 type Function = Callable[..., Any]
 type Ends = tuple[float, float]
-REAL: Ends = (-math.inf, math.inf)
+REAL: Ends = (-math.inf, math.inf)  # the ends of all real numbers
 
 
 @noun

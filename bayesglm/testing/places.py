@@ -15,7 +15,7 @@ from bayesglm.numerics.families.record import Family
 
 Array = np.ndarray
 
-TRIALS = 7.0
+TRIALS = 7.0  # of each response, where a family has such: chosen
 # Of these, a family's examples are the first and the last two that are responses of it.
 NUMBERS = (-3.5, 0.0, 0.001, 0.25, 0.5, 0.75, 0.999, 1.0, 2.0, 7.0, 12.25, 40.0)
 # Linear predictors, on the real line; where a link has a domain, their places in it.

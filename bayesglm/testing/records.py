@@ -14,13 +14,14 @@ from bayesglm.testing.places import Place
 
 Array = np.ndarray
 
-N_DRAWS = 40_000
+N_DRAWS = 40_000  # of each linear predictor, whose mean is looked at: chosen
 ERRORS = 4.5  # standard errors by which a mean of draws may be away: one in 150,000 is
 # Of differences of order 8 (Fornberg 1988): what is left of a step of 0.01 is below rounding.
 EIGHTH = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))
-STEP = 0.01
+STEP = 0.01  # of differences, in units of how far a parameter has room
 SLOPES = 1e-7  # how far derivatives may be from differences, relative to what is differenced
 SMALLEST = -700.0  # log densities of which floats hold the density
+# Linear predictors at which exp overflows, or leaves nothing.
 FAR_OUT = (-700.0, -300.0, -40.0, 40.0, 300.0, 700.0)
 
 
@@ -307,6 +308,7 @@ def sums_are_those_of_the_kernel(place: Place) -> None:
         assert_allclose(found, total, rtol=1e-12, atol=1e-12)
 
 
+# What `check_family` asks of every record, in this order.
 CHECKS: tuple[Callable[[Place], None], ...] = (
     draws_are_responses,
     the_density_adds_up_to_one,

@@ -113,6 +113,7 @@ def _poly(term: Basis) -> Functions:
     return polynomials(centres, norms)
 
 
+# What curves do outside their bounds, for messages; and the kinds by name.
 STRAIGHT = "the curve goes on as a straight line"
 BASIS_KINDS: dict[str, BasisKind] = {
     "bs": BasisKind(_settled_bs, _bs, STRAIGHT),

@@ -20,6 +20,7 @@ from bayesglm.spec.terms.term import (
     normal_prior,
 )
 
+# How categories are coded: without the reference, summing to zero, with every level.
 TREATMENT, SUM, FULL = "treatment", "sum", "full"
 CONTRASTS = (TREATMENT, SUM, FULL)
 

@@ -25,6 +25,7 @@ from bayesglm.spec.terms.term import (
     normal_prior,
 )
 
+# The kinds of terms that may be multiplied, and those of them that are curves.
 PARTS = (Linear, Lagged, History, Category, Spline, Basis)
 CURVES = (Spline, Basis)
 MOST_CATEGORIES = 4  # of one interaction, whose dims are named: chosen
