@@ -167,7 +167,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         discrete=True,
         counts=True,
         deviance_powers=(0.0,),
-        notation="NegativeBinomial({mu}, variance μ + μ²/alpha)",
+        notation="NegativeBinomial(mean μ = {mu}, variance μ + μ²/alpha)",
         also=(
             *("negbin", "negbinomial", "nb", "nb2", "nbinom", "nbinom2", "negativebinomial"),
             "gamma_poisson",
@@ -179,7 +179,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         discrete=True,
         counts=True,
         deviance_powers=(0.0,),
-        notation="NegativeBinomial({mu}, variance μ·(1 + phi))",
+        notation="NegativeBinomial(mean μ = {mu}, variance μ·(1 + phi))",
         also=("nb1", "nbinom1", "negbin1"),
     ),
     "zero_inflated_poisson": FamilyName(
@@ -199,7 +199,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         discrete=True,
         counts=True,
         deviance_powers=(0.0, 0.0),
-        notation="0 with 1 - psi, else NegativeBinomial({mu}, variance μ + μ²/alpha)",
+        notation=("0 with 1 - psi, else NegativeBinomial(mean μ = {mu}, variance μ + μ²/alpha)"),
         also=("zinb", "zero_inflated_negbinomial", "zinbinom2"),
     ),
     "hurdle_poisson": FamilyName(
@@ -218,7 +218,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         needs_trials=True,
         discrete=True,
         deviance_powers=(0.0,),
-        notation="BetaBinomial({trials}, {mu}, kappa)",
+        notation="BetaBinomial({trials}, {mu} kappa, (1 - {mu}) kappa)",
         also=("betabinom", "betabinomial", "beta_binom", "bb"),
     ),
     "student_t": FamilyName(
@@ -226,7 +226,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         dispersions=("sigma", "nu"),
         deviance_powers=(0.0, 0.0),
         has_unit=True,
-        notation="StudentT({mu}, sigma, nu)",
+        notation="StudentT(location {mu}, scale sigma, df nu)",
         also=("student", "studentt", "student-t", "t", "robust"),
     ),
     "gamma": FamilyName(
@@ -234,7 +234,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         has_unit=True,
         dispersions=("alpha",),
         deviance_powers=(1.0,),
-        notation="Gamma(alpha, rate = alpha / {mu})",
+        notation="Gamma(shape alpha, rate alpha / {mu})",
         also=("gam",),
     ),
     "inverse_gaussian": FamilyName(
@@ -242,13 +242,13 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         has_unit=True,
         dispersions=("lam",),
         deviance_powers=(1.0,),
-        notation="InverseGaussian({mu}, lam)",
+        notation="InverseGaussian(mean μ = {mu}, variance μ³/lam)",
         also=("wald", "inversegaussian", "inverse.gaussian", "invgauss", "ig"),
     ),
     "exponential": FamilyName(
         links=POSITIVE,
         has_unit=True,
-        notation="Exponential(mean = {mu})",
+        notation="Exponential(mean {mu})",
         also=("expon", "exp"),
     ),
     "weibull": FamilyName(
@@ -256,7 +256,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         has_unit=True,
         dispersions=("alpha",),
         deviance_powers=(0.0,),
-        notation="Weibull(alpha, scale = {mu} / Γ(1 + 1/alpha))",
+        notation="Weibull(shape alpha, scale {mu} / Γ(1 + 1/alpha))",
         also=("weibull_min",),
     ),
     "tweedie": FamilyName(
@@ -267,7 +267,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         dispersion_ranges=((0.0, math.inf), (1.01, 1.99)),
         deviance_powers=(-1.0, 0.0),
         has_atoms=True,
-        notation="Tweedie({mu}, variance = phi {mu}^p)",
+        notation="Tweedie(mean μ = {mu}, variance phi μ^p)",
         also=("compound_poisson", "compound_poisson_gamma"),
     ),
     "beta": FamilyName(
@@ -282,7 +282,7 @@ FAMILY_NAMES: dict[str, FamilyName] = {
         dispersions=("kappa",),
         circular=True,
         deviance_powers=(1.0,),
-        notation="VonMises({mu}, kappa)",
+        notation="VonMises(direction {mu}, concentration kappa)",
         also=("vonmises", "von-mises", "circular"),
     ),
     "categorical": FamilyName(

@@ -146,7 +146,7 @@ def test_powers_lie_between_their_ends():
     assert bg.GLM.from_json(of_p(whole).to_json()) == of_p(whole)
     assert "p                     ~ Uniform(1.01, 1.99) no penalty" in str(of_p(whole))
     text = str(of_p(["x", whole]))
-    assert "variance = phi exp(eta[i])^p[i]" in text
+    assert "variance phi μ^p[i]" in text
     assert "logit((p[i] - 1.01)/0.98) = p_intercept + p_x·x[i]" in text
     assert "1.01 + 0.98·(1/(1 + exp(-p_intercept))) ~ Uniform(1.01, 1.99)" in text
     for p in (bg.Uniform(1.2, 1.8), ["x", bg.Uniform(0.0, 1.0)]):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesglm as bg
-from bayesglm.spec.families import LINK_NAMES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import range_text
 
 ENCODING = bg.GLM(
@@ -342,3 +342,28 @@ def test_arrays_of_scales_and_ratios_show_the_range_of_their_broadcast(scale, ra
         assert text.endswith(f"lam1 = {shown[0]}, lam2 = {shown[1]}")
     else:
         assert f"elastic_net({shown[0]}, {shown[1]})" in text
+
+
+EXP, LOGISTIC = "exp(eta[i])", "1/(1 + exp(-eta[i]))"
+FIRST_LINES = {
+    "gaussian": "Normal(eta[i], sigma²)",
+    "student_t": "StudentT(location eta[i], scale sigma, df nu)",
+    "beta_binomial": f"BetaBinomial(n[i], {LOGISTIC} kappa, (1 - {LOGISTIC}) kappa)",
+    "negative_binomial": f"NegativeBinomial(mean μ = {EXP}, variance μ + μ²/alpha)",
+    "negative_binomial1": f"NegativeBinomial(mean μ = {EXP}, variance μ·(1 + phi))",
+    "zero_inflated_poisson": f"0 with 1 - psi, else Poisson({EXP})",
+    "hurdle_poisson": f"0 with 1 - psi, else Poisson({EXP}) given y > 0",
+    "gamma": f"Gamma(shape alpha, rate alpha / {EXP})",
+    "inverse_gaussian": f"InverseGaussian(mean μ = {EXP}, variance μ³/lam)",
+    "exponential": f"Exponential(mean {EXP})",
+    "weibull": f"Weibull(shape alpha, scale {EXP} / Γ(1 + 1/alpha))",
+    "beta": f"Beta({LOGISTIC} kappa, (1 - {LOGISTIC}) kappa)",
+    "tweedie": f"Tweedie(mean μ = {EXP}, variance phi μ^p)",
+    "von_mises": "VonMises(direction 2 * arctan(eta[i]), concentration kappa)",
+}
+
+
+@pytest.mark.parametrize(("family", "density"), FIRST_LINES.items(), ids=FIRST_LINES)
+def test_a_family_says_what_its_parameters_are(family, density):
+    trials = {"trials": "n"} if FAMILY_NAMES[family].needs_trials else {}
+    assert str(bg.GLM("y", "x", family=family, **trials)).startswith(f"y[i] ~ {density}\n")
