@@ -36,7 +36,9 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
         part = parts[problem.places[block.name].start]
         if part.learned is not None:
             name = f"{block.name}_scale"
-            own = problem.learned[name]
+            own = problem.learned.get(name)
+            if own is None:  # effects of known scales, of which the correlation is learned
+                continue
             assert own.prior is not None
             record, numbers = PRIORS[own.prior.kind], dict(own.prior.parameters)
             prior = PriorPart(own.place, record, numbers, own.shape)

@@ -132,3 +132,14 @@ def test_three_effects():
     fit = bg.fit(bg.GLM("y", [term, "x"]), data)
     assert fit.attrs["method"] == "nested laplace"
     assert fit.attrs["khat"] < 0.5
+
+
+@pytest.mark.slow
+def test_long_chains_agree():
+    data = grouped(16, 8)
+    fit, chains = bg.fit(model_of(), data), bg.fit_mcmc(model_of(), data, target_accept=0.95)
+    for name in ("g_scale", "g_correlation", "g"):
+        one, other = (each["posterior"][name] for each in (fit, chains))
+        sd = other.std(("chain", "draw")).values
+        away = (one.mean(("chain", "draw")) - other.mean(("chain", "draw"))).values
+        assert np.all(np.abs(away) <= 0.12 * sd + 1e-12)
