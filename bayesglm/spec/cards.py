@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 CARD = (
     "border:1px solid #8884;border-radius:6px;padding:.6em 1em;margin:.3em 0;max-width:60em;"
@@ -11,6 +11,7 @@ CARD = (
 )
 MONO = "margin:.2em 0;font:.85em/1.5 ui-monospace,Menlo,Consolas,monospace;background:none"
 CELL = "text-align:right;padding:.15em .8em;white-space:nowrap"
+WORDS = "text-align:left;padding:.15em .8em;white-space:nowrap"
 FIRST = "text-align:left;padding:.15em .8em .15em 0;white-space:nowrap"
 
 
@@ -29,14 +30,16 @@ def words_part(text: str) -> str:
     return f'<p style="margin:.4em 0">{html.escape(text)}</p>'
 
 
-def table_part(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of text; the first column is on the left."""
-    lines = [_line("th", head), *(_line("td", row) for row in rows)]
+def table_part(
+    head: Sequence[str], rows: Iterable[Sequence[str]], of_words: Container[str] = ()
+) -> str:
+    """Return a table of text; the first column, and those of words, begin on the left."""
+    styles = [FIRST, *(WORDS if name in of_words else CELL for name in head[1:])]
+    lines = [_line("th", head, styles), *(_line("td", row, styles) for row in rows)]
     return f'<table style="font-variant-numeric:tabular-nums">{"".join(lines)}</table>'
 
 
-def _line(tag: str, cells: Sequence[str]) -> str:
-    styles = (FIRST, *(CELL for _ in cells[1:]))
+def _line(tag: str, cells: Sequence[str], styles: Sequence[str]) -> str:
     inside = (
         f'<{tag} style="{style}">{html.escape(cell)}</{tag}>'
         for style, cell in zip(styles, cells, strict=True)

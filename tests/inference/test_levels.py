@@ -163,7 +163,9 @@ def test_default_cutpoints_are_said_of_predictors_at_their_means(prior):
     of_u, of_v = (max(2.5 / x.std(), 0.0 if prior is None else 3.0) for x in (u, v))
     reach = (u.mean() * of_u) ** 2 + 2 * (v[1:].mean() * of_v) ** 2
     assert stored["scale"] == pytest.approx(np.sqrt(2.5**2 + reach), rel=1e-12)
-    near = bg.fit_map(model, DATA.assign(o=0.0))["map"]
+    beside = bg.fit_map(model, DATA.assign(o=0.0))
+    assert vars(bg.GLM.from_json(beside.attrs["model"]).dispersion)["loc"][1] == 0.0
+    near = beside["map"]
     for name in ("u", "v"):
         np.testing.assert_allclose(fit["map"][name], near[name], atol=0.02)
 

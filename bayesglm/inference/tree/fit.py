@@ -45,7 +45,7 @@ def _parts(fit: xr.DataTree) -> list[str]:
     parts = [
         formula_part(str(model_of(fit))),
         words_part(_told(fit)),
-        table_part((str(table.index.name), *table.columns), rows),
+        table_part((str(table.index.name), *table.columns), rows, of_words=("prior",)),
     ]
     if len(table) > MOST_ROWS:
         parts.append(words_part(f"and {len(table) - MOST_ROWS:,} more rows: bayesglm.summary(fit)"))

@@ -214,7 +214,8 @@ def _start(y: Array, *, n_levels: int, link: BinaryLink) -> Array:
 
 
 def _default(spread: Spread, *, n_levels: int, link: BinaryLink) -> tuple[str, dict[str, Any]]:
-    equal = at_share(link, np.arange(1, n_levels) / n_levels)
+    # To what is told of them: the middle one is 0, and no remainder of a search for it.
+    equal = np.round(at_share(link, np.arange(1, n_levels) / n_levels), 12) + 0.0
     return "Normal", {"loc": equal, "scale": PRIOR_SCALE}
 
 

@@ -2,6 +2,7 @@
 
 import html
 import pickle
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -71,6 +72,9 @@ def test_the_card_of_a_fit_tells_model_method_checks_and_table(fitted):
     assert text.startswith("Posterior")
     assert "y[i] ~ Poisson(exp(eta[i]))" in text
     assert fitted.attrs["why"] in text
+    # One long prior leaves the short ones where they are seen.
+    assert re.search(r'<td style="text-align:left[^"]*">Flat</td>', fitted._repr_html_())
+    assert re.search(r'<td style="text-align:right[^"]*">-?[0-9.]+</td>', fitted._repr_html_())
     assert f"{bg.summary(fitted)['mean']['x']:.4g}" in text
     assert "<b>" not in fitted._repr_html_()  # a label is text
     n_left = len(bg.summary(fitted)) - 25
