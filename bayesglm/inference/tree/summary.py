@@ -16,9 +16,9 @@ from bayesglm.inference.tree.words import (
     Entries,
     entries_alone,
     entries_of,
-    has_levels,
     is_curve,
     prior_words,
+    stands_last,
 )
 from bayesglm.inference.weights.psis import effective_sizes, rank_rhats
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
@@ -89,7 +89,7 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     shares = {} if ratio or "draw" not in group.dims else variance_shares(model, group)
     for entries in entries_of(model, group):
         own = entries.term if entries.own else None
-        if own is not None and (has_levels(own) or is_curve(group[entries.name])):
+        if own is not None and stands_last(own, group):
             tables += [_share_row(fit, shares.pop(label), label, level) for label in list(shares)]
         is_effect = entries.name == "intercept" or (entries.own and entries.name not in dispersed)
         is_weight = entries.own and is_curve(group[entries.name])

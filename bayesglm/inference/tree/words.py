@@ -46,7 +46,7 @@ def entries_of(model: GLM, group: xr.Dataset) -> Iterator[Entries]:
     levels of groups.
     """
     terms = {term.label: term for term in model.every_term}
-    several = [name for name, term in terms.items() if has_levels(term) or is_curve(group[name])]
+    several = [name for name, term in terms.items() if stands_last(term, group)]
     order = [INTERCEPT, *(term.label for term in model.terms)]
     for name, one in model.predicted.items():
         order += [f"{name}_intercept", *(term.label for term in one.terms)]
@@ -66,6 +66,12 @@ def entries_alone(words: str, variable: xr.DataArray) -> Entries:
 def has_levels(term: Term) -> bool:
     """Say whether a term's coefficients are effects of levels that share a scale: a group."""
     return "effect" in term.own_dims
+
+
+def stands_last(term: Term, group: xr.Dataset) -> bool:
+    """Say whether a term's coefficients are many that share a scale: of levels, or of a curve."""
+    is_learned = f"{term.label}_scale" in group
+    return has_levels(term) or (is_learned and is_curve(group[term.label]))
 
 
 def is_curve(variable: xr.DataArray) -> bool:

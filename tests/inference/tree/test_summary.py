@@ -151,6 +151,8 @@ def test_curves_are_told_by_their_scale_and_have_no_ratios():
     assert rows[5:7] == ["curve[line]", "curve[bend 1]"]
     ratios = bg.summary(fitted, exponentiate=True).index
     assert list(ratios) == ["intercept", "x", *(f"g[{level}]" for level in "abcd")]
+    square = bg.fit(bg.formula("value ~ poly(x, 2)"), FRAME)
+    assert list(bg.summary(square).index) == ["intercept", "x[1]", "x[2]", "sigma"]
 
 
 def test_a_table_is_shown_to_the_digits_that_it_has():
