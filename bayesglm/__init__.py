@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.terms.interaction import Interaction
     from bayesglm.spec.terms.lagged import Lagged
     from bayesglm.spec.terms.linear import Linear
+    from bayesglm.spec.terms.monotonic import Monotonic
     from bayesglm.spec.terms.spline import Spline
 
 _HOME = {
@@ -75,6 +76,7 @@ _HOME = {
     "Basis": "spec.terms.basis",
     "Category": "spec.terms.category",
     "Interaction": "spec.terms.interaction",
+    "Monotonic": "spec.terms.monotonic",
     "Normal": "spec.prior.apart",
     "Laplace": "spec.prior.apart",
     "ElasticNet": "spec.prior.apart",
@@ -159,6 +161,7 @@ __all__ = [
     "Laplace",
     "Linear",
     "ModelError",
+    "Monotonic",
     "Normal",
     "OwnDispersion",
     "OwnFamily",

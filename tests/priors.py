@@ -105,6 +105,7 @@ EXAMPLES: dict[str, Example] = {
         kink=lambda scale: 1 / scale,
     ),
     "StudentT": Example({"scale": 0.7, "df": 2.5, "loc": 0.5}, _student_t),
+    "Steps": Example({"scale": 1.2}, _normal),  # of one step
     "Horseshoe": Example({"scale": 0.3}, _normal),  # given the scales of the coefficients
     "RandomWalk": Example({"scale": 0.5}),
     "Flat": Example({}, lambda x: [mp.mpf(0)]),

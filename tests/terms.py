@@ -43,7 +43,7 @@ class Example(NamedTuple):
     zeros where a sample sees nothing, and which samples see all that they read. ``data`` maps
     names to arrays with the samples first. Where the columns are functions of one variable,
     ``curve(term, data, x)`` returns them at any x. ``rounding`` is what sums in another order may
-    differ by.
+    differ by. ``has_mode`` says whether a joint density has a mode beside such coefficients.
     """
 
     terms: tuple[Term, ...]
@@ -51,6 +51,7 @@ class Example(NamedTuple):
     text: str
     curve: Callable[[Any, Mapping[str, Any], Array], Array] | None = None
     rounding: float = 0.0
+    has_mode: bool = True
 
 
 def flat(values: Any) -> Array:
@@ -218,6 +219,14 @@ def _category(term: Any, data: Mapping[str, Any], response: str) -> Laid:
     return all_seen(np.array([[label == level for level in levels] for label in labels], float))
 
 
+def _monotonic(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    labels = np.asarray(data[term.variable]).tolist()
+    levels = sorted(set(labels)) if term.levels is None else list(term.levels)
+    places = [levels.index(label) for label in labels]
+    steps = range(1, len(levels))
+    return all_seen(np.array([[place >= step for step in steps] for place in places], float))
+
+
 def _interaction(term: Any, data: Mapping[str, Any], response: str) -> Laid:
     """Lay lags, then numbers, then categories."""
     parts = [bg.Linear(part) if isinstance(part, str) else part for part in term.parts]
@@ -298,6 +307,15 @@ EXAMPLES: dict[str, Example] = {
         ),
         _category,
         "who",
+    ),
+    "Monotonic": Example(
+        (
+            bg.Monotonic("code"),
+            bg.Monotonic("who", levels=["ivan", "nobody", "lena", "Zoé"], name="rank"),
+        ),
+        _monotonic,
+        "code",
+        has_mode=False,
     ),
     "Interaction": Example(
         (

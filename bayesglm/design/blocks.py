@@ -51,7 +51,8 @@ class Block:
     these columns. ``curve`` is that of a term of functions of one predictor; of a smooth one the
     first ``n_straight`` columns are those of a straight line, and the others of bends, which share
     a unit. ``correlation`` is the prior of the correlation of a factor's effects, where they have
-    one.
+    one. Of ``steps`` the signal is how many a sample has taken, and each step has a column that is
+    one from there on; their coefficients have one sign.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Block:
     curve: Curve | None = None
     n_straight: int | None = None
     correlation: Any = None
+    steps: bool = False
 
     @cached_property
     def size(self) -> int:
@@ -107,7 +109,7 @@ class Block:
     @property
     def unit_shape(self) -> tuple[int, ...]:
         """Shape of the coefficients that may differ in units, as levels of a factor do not."""
-        if self.n_straight is not None:
+        if self.n_straight is not None or self.steps:
             return ()
         return self.shape if self.codes is None else self.shape[: -self.n_level_dims]
 
@@ -125,7 +127,7 @@ class Block:
     @property
     def grid(self) -> tuple[int, ...]:
         """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
-        return self.shape if self.codes is None and not self.sums else ()
+        return () if self.sums or self.steps or self.codes is not None else self.shape
 
     @property
     def reads_own_rows(self) -> bool:
@@ -155,15 +157,16 @@ class Block:
     @property
     def is_plain(self) -> bool:
         """Whether its columns are its signal."""
-        return self.lags is None and self.codes is None and self.multiplier is None
+        own = self.lags is None and self.codes is None and not self.steps
+        return own and self.multiplier is None
 
     def is_movable(self, rows: Array) -> bool:
         """Say whether constants taken from the signal are taken from the columns of some rows.
 
-        Not where a factor multiplies it, nor where lags reach beyond a trial's ends: those read
-        zero, which would no longer be zero.
+        Not where a factor multiplies it or steps are counted, nor where lags reach beyond a trial's
+        ends: those read zero, which would no longer be zero.
         """
-        if self.codes is not None or self.multiplier is not None:
+        if self.codes is not None or self.steps or self.multiplier is not None:
             return False
         return self.lags is None or bool(self.complete()[rows].all())
 
@@ -227,6 +230,9 @@ class Block:
         """Return the columns of its own signal."""
         if self.codes is not None:
             return Coded(*self._looked_up(rows), self.n_levels)
+        if self.steps:
+            taken = self.signal[span(rows)] > np.arange(self.shape[-1])
+            return Dense(taken.astype(np.float64))
         if self.lags is None or self.clock is None:
             return Dense(np.asarray(self.signal[span(rows)], dtype=np.float64))
         few = self.signal.shape[1] < SHIFTED_FEATURES

@@ -19,7 +19,9 @@ from bayesglm.spec.model import GLM
 if TYPE_CHECKING:
     import xarray as xr
 
-CAREFUL = 0.95  # acceptance to aim at where scales are learned: their densities narrow somewhere
+# Acceptance to aim at where scales are learned, or shares of steps: their densities narrow
+# somewhere.
+CAREFUL = 0.95
 
 
 def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0) -> xr.DataTree:
@@ -72,7 +74,7 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
 def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
     """Return posterior draws of every neuron by the fastest method that stands its checks."""
     refused, settings = uncurved(problems), Settings(draws, chains, seed)
-    if problems[0].learned:
+    if problems[0].learned or problems[0].without_mode():
         settings = settings._replace(target_accept=CAREFUL)
     if refused:
         made = mcmc_draws(problems, settings)

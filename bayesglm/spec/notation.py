@@ -15,6 +15,7 @@ from bayesglm.spec.seen import seen_text
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
+    from bayesglm.spec.terms.term import Term
 
 
 def model_text(model: GLM) -> str:
@@ -59,14 +60,14 @@ def _priors(model: GLM) -> list[tuple[str, str, Any]]:
     rows: list[tuple[str, str, Any]] = []
     if model.intercept is not None:
         rows.append(("intercept", "intercept", model.intercept))
-    rows += [(term.symbol(), term.label, model.prior_of(term)) for term in model.terms]
+    rows += [(term.symbol(), _held(term), model.prior_of(term)) for term in model.terms]
     for name, one in model.predicted.items():
         family = FAMILY_NAMES[model.family]
         of_all = LINK_NAMES[family.link_of(name)].mean.format(eta=f"{name}_intercept")
         low, width = family.stretch_of(name)
         of_all = of_all if (low, width) == (0.0, 1.0) else f"{low:g} + {width:g}·({of_all})"
         rows.append((of_all, of_all, one.prior))
-        rows += [(term.symbol(), term.label, term.prior) for term in one.terms]
+        rows += [(term.symbol(), _held(term), term.prior) for term in one.terms]
     for term in model.every_term:
         scale = learned_scale(model.prior_of(term))
         if scale is not None:
@@ -81,10 +82,16 @@ def _priors(model: GLM) -> list[tuple[str, str, Any]]:
     return rows
 
 
+def _held(term: Term) -> str:
+    """Return the name of what a term's prior holds: its coefficients, or another symbol of it."""
+    symbol = term.symbol()
+    return term.label if symbol.startswith(f"{term.label}[") else symbol
+
+
 def priors_by_name(model: GLM) -> dict[str, Any]:
     """Return the prior of each parameter, or the number at which it is fixed, by its name."""
     rows: list[tuple[str, Any]] = [("intercept", model.intercept)]
-    rows += [(term.label, model.prior_of(term)) for term in model.every_term]
+    rows += [(_held(term), model.prior_of(term)) for term in model.every_term]
     rows += [(f"{t.label}_scale", learned_scale(model.prior_of(t))) for t in model.every_term]
     rows += [(f"{t.label}_correlation", learned_correlation(t)) for t in model.every_term]
     for name in FAMILY_NAMES[model.family].dispersions:

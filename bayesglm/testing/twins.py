@@ -56,10 +56,11 @@ def check_twin(
     compiled, problems = to_pymc(model, data), open_problems(model, data)
     rng = np.random.default_rng(seed)
     thetas = [p.start(p.unconstrained) + spread * rng.normal(size=p.natural.size) for p in problems]
+    places = [p.unconstrained.registry.parts for p in problems]
     point, order = compiled.initial_point(0), []
     for variable in compiled.value_vars:
         name = re.sub("_[a-z]+__$", "", variable.name)  # as PyMC calls what it transforms
-        parts = [t[p.places[name]] for t, p in zip(thetas, problems, strict=True)]
+        parts = [t[own[name]] for t, own in zip(thetas, places, strict=True)]
         point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
         order.append(name)
     both = (False, True)
@@ -77,7 +78,7 @@ def check_twin(
                 problem.unconstrained.registry.pull_coefficients(theta, slope_of)
             gradients.append(slope_of)
         expected = np.concatenate(
-            [g[p.places[name]] for name in order for g, p in zip(gradients, problems, strict=True)]
+            [g[own[name]] for name in order for g, own in zip(gradients, places, strict=True)]
         )
         where = "with the Jacobian" if jacobian else "without the Jacobian"
         _compare(f"the log density {where}", native, value, rtol, 0.0)

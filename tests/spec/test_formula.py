@@ -36,6 +36,10 @@ MEANT = {
     "y ~ C(g, Sum)": bg.GLM("y", [bg.Category("g", contrasts="sum")]),
     "y ~ C(g, levels=['b', 'a'])": bg.GLM("y", [bg.Category("g", levels=["b", "a"])]),
     "y ~ C(g, levels=c('b', 'a'))": bg.GLM("y", [bg.Category("g", levels=["b", "a"])]),
+    "y ~ mo(x)": bg.GLM("y", [bg.Monotonic("x")]),
+    "y ~ mo(x, levels=['a', 'b']) + x": bg.GLM(
+        "y", [bg.Monotonic("x", name="mo(x, levels=['a', 'b'])", levels=["a", "b"]), "x"]
+    ),
     "y ~ s(x)": bg.GLM("y", [bg.Spline("x")]),
     "y ~ s(x, 6)": bg.GLM("y", [bg.Spline("x", df=6)]),
     "y ~ s(x, k=6, bounds=[0, 24], cyclic=True)": bg.GLM(

@@ -13,6 +13,7 @@ from bayesglm.design.terms.group import group_block
 from bayesglm.design.terms.interaction import coded, interaction_block
 from bayesglm.design.terms.lagged import history_block, lagged_block
 from bayesglm.design.terms.linear import category_of_labels, linear_block
+from bayesglm.design.terms.monotonic import monotonic_block
 from bayesglm.design.terms.spline import spline_block
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
@@ -21,6 +22,7 @@ from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.interaction import Interaction
 from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.monotonic import Monotonic
 from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import Term
 
@@ -33,6 +35,7 @@ BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
     Basis: basis_block,
     Category: category_block,
     Interaction: lambda term, readings: interaction_block(term, readings, build_block),
+    Monotonic: monotonic_block,
 }
 # What terms are whose variables, by a function that says which, hold labels.
 LABELLED: dict[type[Term], Callable[[Any, Callable[[str], bool]], Term]] = {

@@ -67,6 +67,7 @@ def find_modes(problems: list[Problem]) -> list[Solution]:
 def check_existence(problem: Problem) -> None:
     """Raise where it is plain from the design alone that there is no mode, or no only one."""
     _refuse_learned(problem)
+    _refuse_steps(problem)
     check_columns(problem)
     _refuse_interpolation(problem)
 
@@ -123,6 +124,16 @@ def _refuse_learned(problem: Problem) -> None:
             f"learned scale {names}: the joint density of coefficients and their scale grows "
             "without bound as the scale goes to 0, so there is no joint mode. Use fit for the "
             "posterior, tune_prior to choose the scales, or a number as the prior's scale."
+        )
+
+
+def _refuse_steps(problem: Problem) -> None:
+    names = ", ".join(map(repr, problem.without_mode()))
+    if names:
+        raise ModelError(
+            f"monotonic effect {names}: the density of its steps grows without bound as they all "
+            "go to 0, so there is no joint mode. Use fit for the posterior; a Category, or the "
+            "number as it is, has a mode."
         )
 
 

@@ -71,11 +71,13 @@ def by_native(centres: list[Centred], settings: Settings) -> list[Sampled]:
 
 def _one(centred: Centred, settings: Settings, seed: int, watched: bool) -> Sampled:
     problem = centred.problem
-    coordinates, at_mode, widths = whiten(problem)
+    coordinates, nearly_normal, widths = whiten(problem)
     centre = coordinates.to_theta(np.zeros(problem.natural.size))
     tries = np.random.default_rng(0).standard_normal((TRIED, problem.natural.size))
     target = density(problem.unconstrained, centre, widths, coordinates.to_theta(tries))
-    options: dict[str, Any] = {"tune": TUNE, **NEARLY_NORMAL} if at_mode else {"tune": LONG_TUNE}
+    options: dict[str, Any] = {"tune": LONG_TUNE}
+    if nearly_normal:
+        options = {"tune": TUNE, **NEARLY_NORMAL}
     alone = target.cells <= SHARED
     if alone:
         options["cores"] = 1

@@ -24,10 +24,10 @@ WIDEST = 0.5  # of a softened kink, as a share of its weight times the variance
 
 
 class Whitening(NamedTuple):
-    """Coordinates, whether their centre is a mode, and the widths of kinks for `Density`."""
+    """Coordinates, whether it is nearly normal in them, and widths of kinks for `Density`."""
 
     coordinates: Coordinates | Above
-    at_mode: bool
+    nearly_normal: bool
     widths: Array
 
 
@@ -46,7 +46,7 @@ def whiten(problem: Problem) -> Whitening:
     """
     if problem.learned:
         return Whitening(around_scales(problem), False, np.zeros(problem.natural.size))
-    if not problem.unconstrained.registry.straight:
+    if not problem.unconstrained.registry.straight and not problem.without_mode():
         above = _above(problem)
         if above is not None:
             return above
@@ -61,7 +61,9 @@ def whiten(problem: Problem) -> Whitening:
         with np.errstate(over="ignore", invalid="ignore"):
             precision = _diagonal(objective, centre)
     coordinates = whitened(centre, precision)
-    return Whitening(coordinates, at_mode, _widths(objective, coordinates))
+    # Where shares of steps may be zero the curvature at the mode leaves much to adapt.
+    nearly_normal = at_mode and not problem.without_mode()
+    return Whitening(coordinates, nearly_normal, _widths(objective, coordinates))
 
 
 def _above(problem: Problem) -> Whitening | None:

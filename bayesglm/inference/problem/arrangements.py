@@ -3,7 +3,8 @@
 Beside its numbers a prior may have a structure, and hyperparameters that make its scales. Each kind
 that has any says so in `ARRANGEMENTS`; the others are laid on single coefficients, under one scale
 for all if that is learned, or for each effect of a factor's levels. On curves, whose columns are
-those of a straight line and of bends, a kind may be laid in a way of its own: `ON_CURVES`.
+those of a straight line and of bends, a kind may be laid in a way of its own: `ON_CURVES`. So it is
+on the steps of a monotonic effect: `ON_STEPS`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bayesglm.numerics.priors.spectra import (
     KnownScale,
     LearnedScale,
 )
+from bayesglm.numerics.priors.steps import Steps
 from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
 from bayesglm.spec.priors import HalfStudentT, learned_scale, prior_of
 
@@ -101,6 +103,8 @@ def _arrangement(prior: Any, block: Block | None) -> Arrangement:
         return ON_CURVES[kind]
     if block is not None and block.correlation is not None:
         return CORRELATED
+    if block is not None and block.steps:
+        return ON_STEPS[kind]
     return ARRANGEMENTS.get(kind, PLAIN)
 
 
@@ -289,6 +293,22 @@ def _correlated_scales(
     return CorrelatedScale(effects, places[f"{block.name}_correlation"], shape)
 
 
+def _steps(prior: Any, block: Block, parameters: Parameters, learned: Any) -> Structure:
+    """Return that of steps of one sign, whose mean the prior holds."""
+    if block.across:
+        raise ModelError(
+            f"the monotonic effect {block.name!r} would be one of each of several levels of the "
+            f"response, which is not available; take a family of one linear predictor (ordinal, "
+            "say, where the levels have an order), or a Category."
+        )
+    if np.ptp(parameters["scale"]) > 0.0:
+        raise ModelError(
+            f"the prior of {block.name!r} has a scale for each step, and it is the prior of their "
+            "mean; give it one number."
+        )
+    return Steps(block.size)
+
+
 PLAIN = Arrangement()
 CORRELATED = Arrangement(
     structure=lambda prior, block, parameters, learned: Correlated(learned),
@@ -315,3 +335,4 @@ ON_CURVES = {
         record="Normal",
     ),
 }
+ON_STEPS = {"Normal": Arrangement(numbers=_fields("scale"), structure=_steps, record="Steps")}

@@ -20,7 +20,8 @@ from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.theta.registry import OwnPrior, Parameter, Theta
-from bayesglm.numerics.theta.transforms import SUPPORTS, linear
+from bayesglm.numerics.theta.supports import SUPPORTS
+from bayesglm.numerics.theta.transforms import linear
 from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.response_levels import between_levels
 
@@ -46,11 +47,11 @@ def lay_theta(plan: Plan, neuron: int, predictors: Predictors) -> Theta:
 
 
 def unconstrained(natural: Theta, priors: tuple[PriorPart, ...]) -> Theta:
-    """Return the same on the unconstrained scale: coefficients stand as their priors' support asks.
+    """Return the same on the unconstrained scale: coefficients stand as their support asks.
 
     Its density has the Jacobian.
     """
-    transforms = {part.where.start: SUPPORTS[part.prior.support] for part in priors}
+    transforms = {part.where.start: SUPPORTS[part.support] for part in priors}
     return Theta(
         tuple(
             replace(one, transform=transforms[one.place.start])

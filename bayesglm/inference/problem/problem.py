@@ -90,12 +90,22 @@ class Problem:
         if model.intercept is not None:
             priors["intercept"] = model.intercept
         priors |= {f"{name}_intercept": one.prior for name, one in model.predicted.items()}
-        curved = {part.where.start: part.tells_width for part in self.natural.coefficients}
-        return [
-            f"term {name!r} ({type(prior).__name__} prior)"
+        parts = {part.where.start: part for part in self.natural.coefficients}
+        laid = {
+            name: (f"{type(prior).__name__} prior", parts[self.places[name].start])
             for name, prior in priors.items()
-            if not curved[self.places[name].start]
+        }
+        return [
+            f"term {name!r} ({part.structure.name if part.structure.support else kind})"
+            for name, (kind, part) in laid.items()
+            if not part.tells_width
         ]
+
+    def without_mode(self) -> list[str]:
+        """Name the terms whose coefficients have a density without bound: steps of one sign."""
+        parts = self.natural.coefficients
+        without = [part.where for part in parts if not part.prior.has_mode]
+        return [name for name, where in self.places.items() if where in without]
 
     def start(self, objective: Objective) -> Array:
         """Return a theta of an objective from which solvers start: the mean response, no effects.

@@ -19,6 +19,7 @@ from bayesglm.inference.tree.words import (
     is_curve,
     prior_words,
     stands_last,
+    with_means,
 )
 from bayesglm.inference.weights.psis import effective_sizes, rank_rhats
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
@@ -39,6 +40,8 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     that lies between the levels of each group (where the response has a residual variance: the
     intraclass correlation), then the levels, and the weights of the functions that make up curves
     (the curves themselves are what `kernels` and `plot_posterior` give).
+    The mean change from level to level of a `Monotonic` effect, whose prior it has, is a row beside
+    its steps.
 
     Parameters
     ----------
@@ -81,7 +84,8 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     'rate ratio'
     """
     level = check_between_0_and_1("level", level, "0.94 gives intervals from 3% to 97%")
-    model, group = model_of(fit), parameter_group(fit)
+    model = model_of(fit)
+    group = with_means(model, parameter_group(fit))
     ratio = _ratio_of(model) if exponentiate else None
     priors = priors_by_name(model)
     dispersed = {term.label for one in model.predicted.values() for term in one.terms}

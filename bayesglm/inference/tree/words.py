@@ -79,6 +79,14 @@ def is_curve(variable: xr.DataArray) -> bool:
     return f"{variable.name}_basis" in variable.dims
 
 
+def with_means(model: GLM, group: xr.Dataset) -> xr.Dataset:
+    """Return a fit's parameters with the mean of the steps of each monotonic effect."""
+    labels = [term.label for term in model.every_term if "step" in term.own_dims]
+    return group.assign(
+        {f"{label}_mean": group[label].mean(f"{label}_step", skipna=False) for label in labels}
+    )
+
+
 def _owner(name: str, terms: dict[str, Term]) -> Term | None:
     """Return the term of which a variable is the scale or the correlation."""
     return terms.get(name.rpartition("_")[0])
@@ -99,6 +107,8 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
         ]
     elif name.endswith("_scale") and term is not None and not own:
         words = [_scale_words(term, dims, at) for at in of]
+    elif name.endswith("_mean") and term is not None and not own:
+        words = [_indexed(f"mean change of {term.label}", at) for at in of]
     else:
         words = [_effect_words(name, dims, at) for at in of]
     return Entries(name, tuple(words), places, tuple(map(len, labels)), term, own)

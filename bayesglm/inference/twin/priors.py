@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.laplace import elastic_net_log_norm, group_lasso_log_norm
+from bayesglm.numerics.priors.steps import Steps
 
 type Tensor = Any
 
@@ -133,6 +134,18 @@ def group_lasso_density(flat: Tensor, scales: Tensor, structure: Groups) -> Tens
     return total
 
 
+def _steps(name: str, dims: tuple[str, ...], scale: Any, structure: Steps) -> Tensor:
+    """Write steps of one sign as the product of their mean and the shares of their sum."""
+    import pymc as pm
+
+    every = np.asarray(scale)
+    mean = pm.Normal(f"{name}_mean", sigma=every[..., 0], dims=dims[:-1])
+    if structure.size == 1:
+        return pm.Deterministic(name, mean[..., None], dims=dims)
+    share = pm.Dirichlet(f"{name}_share", a=np.ones(every.shape), dims=dims)
+    return pm.Deterministic(name, structure.size * mean[..., None] * share, dims=dims)
+
+
 PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Flat": _prior("Flat", {}),
     "Flat > 0": _prior("HalfFlat", {}),
@@ -143,6 +156,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Horseshoe": _prior("Normal", {"scale": "sigma"}),
     "GroupLasso": _group_lasso,
     "RandomWalk": _random_walk,
+    "Steps": _steps,
     "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
     "Exponential": _exponential,

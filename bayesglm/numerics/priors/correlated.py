@@ -90,6 +90,7 @@ class Correlated:
     groups: ClassVar[tuple[Array, ...]] = ()
     log_unit: ClassVar[float] = 0.0
     null_space: ClassVar[None] = None
+    support: ClassVar[str | None] = None
 
     scales: CorrelatedScale
     map: Array | None = None

@@ -35,6 +35,7 @@ class Differences:
     turns: ClassVar[bool] = False
     name: ClassVar[str] = "random walk"
     groups: ClassVar[tuple[Array, ...]] = ()
+    support: ClassVar[str | None] = None
 
     shape: tuple[int, ...]
     axes: tuple[int, ...]

@@ -46,6 +46,11 @@ class PriorPart:
         return self.prior.quadratic and self.structure.diagonal
 
     @property
+    def support(self) -> str:
+        """Where the coefficients may lie, which says how they stand on the unconstrained scale."""
+        return self.structure.support or self.prior.support
+
+    @property
     def bounded(self) -> bool:
         """Whether the coefficients cannot be negative."""
         return self.prior.support == "positive"

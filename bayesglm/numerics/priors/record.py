@@ -30,6 +30,8 @@ class Prior:
     - `log_concave`: whether `log_density` is concave on the support.
     - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
       nor that of heavy tails.
+    - `has_mode`: whether coefficients have a mode under it, beside a likelihood; not those whose
+      density grows without bound somewhere.
 
     All whose class takes a scale are scale families: log p(w | scale) = -r log(scale) + f(w/scale)
     around `loc`, with r the number of coefficients, or the rank of their structure.
@@ -45,6 +47,7 @@ class Prior:
     log_concave: bool = True
     quadratic: bool = False
     curved: bool = True
+    has_mode: bool = True
 
     @property
     def holds(self) -> bool:

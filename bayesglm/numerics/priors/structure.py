@@ -54,6 +54,8 @@ class Structure(Protocol):
       one for all.
     - `groups`: the members of each group of coefficients, where the prior is of groups.
     - `null_space`: columns ``(q, k)`` that a normal prior leaves free; None if it has no say.
+    - `support`: that of the coefficients, where it is not the record's: "one sign", of steps of
+      which the record is the density of the mean.
 
     Functions that take a `Prior` and its parameters, the scale among them, are of the run of
     coefficients as a whole.
@@ -62,6 +64,7 @@ class Structure(Protocol):
     diagonal: ClassVar[bool]
     turns: ClassVar[bool]
     name: ClassVar[str]
+    support: ClassVar[str | None]
 
     @property
     def bases(self) -> tuple[Any, ...]: ...
@@ -129,6 +132,7 @@ class Apart:
     groups: tuple[Array, ...] = ()
     log_unit = 0.0
     null_space = None
+    support: ClassVar[str | None] = None
 
     def at(self, theta: Array) -> Structure:
         """Return the same."""

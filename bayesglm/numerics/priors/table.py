@@ -1,7 +1,7 @@
 """The priors by the names of their classes in the specification.
 
 Each takes that class's own parameters by keyword, and is normalised as the PyMC distribution of the
-same name.
+same name. "Steps" is what a Normal is to the steps of a monotonic effect.
 
 >>> import numpy as np
 >>> PRIORS["Normal"].log_density(np.array([0.0, 2.0]), scale=2.0, loc=0.0).round(4)
@@ -16,6 +16,7 @@ from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
 from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
 from bayesglm.numerics.priors.record import FLAT, UNIFORM, Prior
+from bayesglm.numerics.priors.steps import STEPS
 from bayesglm.numerics.priors.student import HALF_STUDENT_T, STUDENT_T
 
 PRIORS: dict[str, Prior] = {
@@ -34,4 +35,5 @@ PRIORS: dict[str, Prior] = {
     "InverseGamma": INVERSE_GAMMA,
     "Beta": BETA,
     "Uniform": UNIFORM,
+    "Steps": STEPS,
 }

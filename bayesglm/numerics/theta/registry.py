@@ -172,6 +172,18 @@ class Theta:
         """Where each free parameter stands in u, by name."""
         return {one.name: one.place for one in self.free}
 
+    @cached_property
+    def parts(self) -> dict[str, slice]:
+        """The same, but for parameters made of several things: where each of these stands."""
+        found: dict[str, slice] = {}
+        for one in self.free:
+            start = one.place.start
+            runs = {f"{one.name}_{part}": run for part, run in one.transform.parts}
+            for name, run in (runs or {one.name: slice(None)}).items():
+                first, stop, _ = run.indices(one.size)
+                found[name] = slice(start + first, start + stop)
+        return found
+
     def named(self, name: str) -> Parameter:
         """Return the parameter of a name."""
         return next(one for one in self.parameters if one.name == name)

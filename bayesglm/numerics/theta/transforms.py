@@ -43,6 +43,7 @@ class Transform:
     - `straight`: whether x is u itself.
     - `bounded`: whether u with entries beyond ``FAR_OUT`` stand for impossible values; the first
       `n_unbounded` are not among them.
+    - `parts`: where x is made of several things, the name of each and its run of u.
 
     >>> LOG.natural(np.zeros(2)).tolist(), LOG.label.format("sigma")
     ([1.0, 1.0], 'log sigma')
@@ -65,6 +66,7 @@ class Transform:
     elementwise: bool = True
     bounded: bool = True
     n_unbounded: int = 0
+    parts: tuple[tuple[str, slice], ...] = ()
 
 
 def _diagonal(values: Array, u: Array) -> Array:
@@ -80,7 +82,7 @@ def _elementwise(
     slope: Callable[[Array], Any],
     bend: Callable[[Array], Any],
     logs: tuple[Callable[[Array], Any], ...],
-    **traits: bool,
+    **traits: Any,
 ) -> Transform:
     """Return a transform of single numbers: x, u, x', x'', and log |x'| with two derivatives."""
     log_slope, slope_of_log, bend_of_log = logs
@@ -227,7 +229,3 @@ def linear(matrix: Array) -> Transform:
     [3.0, 4.0]
     """
     return replace(IDENTITY, natural=lambda u: u @ matrix.T, inner=lambda x: x @ matrix)
-
-
-# The transform under which values stand, by the support of their prior.
-SUPPORTS = {"real": IDENTITY, "positive": LOG, "unit": UNIT}

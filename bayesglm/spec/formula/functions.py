@@ -19,6 +19,7 @@ from bayesglm.spec.hints import ARGUMENTS_ELSEWHERE, FUNCTIONS_ELSEWHERE, closes
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.monotonic import Monotonic
 from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.table import TERMS
 from bayesglm.spec.terms.term import Term
@@ -50,6 +51,7 @@ TERM_FUNCTIONS: dict[str, Function] = {
     "bs": Function(Basis, {"kind": "bs"}, by_place=("df",)),
     "cr": Function(Basis, {"kind": "cr"}, by_place=("df",)),
     "poly": Function(Basis, {"kind": "poly"}, {"degree": "df"}, ("df",)),
+    "mo": Function(Monotonic),
     **{noun.__name__: Function(noun) for noun in TERMS},
 }
 # Codings by the names that patsy and formulae give them, and R.

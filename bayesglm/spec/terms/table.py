@@ -14,6 +14,7 @@ from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.interaction import Interaction
 from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
+from bayesglm.spec.terms.monotonic import Monotonic
 from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import Term
 
@@ -26,6 +27,7 @@ TERMS: tuple[type[Term], ...] = (
     Basis,
     Category,
     Interaction,
+    Monotonic,
 )
 OF_A_NAME = Linear  # what a bare string in the place of a term is
 

@@ -19,6 +19,7 @@ SCIPY = {
     "Laplace": lambda scale, loc: stats.laplace(loc, scale),
     "StudentT": lambda scale, df, loc: stats.t(df, loc, scale),
     "Horseshoe": lambda scale: stats.norm(scale=scale),
+    "Steps": lambda scale: stats.norm(scale=scale),
     "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
     "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
     "Exponential": lambda scale: stats.expon(scale=scale),
