@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 from bayesglm.numerics.priors.distribution import Distribution
-from bayesglm.numerics.theta.registry import Parameter, Theta
+from bayesglm.numerics.theta.parameter import Parameter
+from bayesglm.numerics.theta.registry import Theta
 from bayesglm.numerics.theta.transforms import IDENTITY, LOG
 
 

@@ -6,7 +6,8 @@ import xarray as xr
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES, dispersion_names
-from bayesglm.spec.model import GLM, RESERVED
+from bayesglm.spec.model import GLM
+from bayesglm.spec.model_names import RESERVED
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import learned_correlation, learned_scale
 

@@ -12,7 +12,7 @@ from pandas.api.types import infer_dtype
 
 from bayesglm.errors import DataError
 from bayesglm.spec.families import dispersion_names
-from bayesglm.spec.model import RESERVED
+from bayesglm.spec.model_names import RESERVED
 from bayesglm.spec.names import fault_of, is_storable
 
 Array = np.ndarray

@@ -10,7 +10,7 @@ from typing import Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import RANGES, FamilyName, LinkName
 from bayesglm.spec.hints import shown
-from bayesglm.spec.model import RESERVED
+from bayesglm.spec.model_names import RESERVED
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.priors import DISPERSION_PRIORS, DispersionPrior
 

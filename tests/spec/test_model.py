@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import bayesglm as bg
 from bayesglm.spec.families import FAMILY_NAMES
-from bayesglm.spec.model import RESERVED
+from bayesglm.spec.model_names import RESERVED
 from bayesglm.spec.priors import COEFFICIENT_PRIORS
 
 LINKS = sorted({link for family in FAMILY_NAMES.values() for link in family.links})

@@ -19,7 +19,8 @@ from bayesglm.inference.problem.laying_priors import (
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.theta.registry import OwnPrior, Parameter, Theta
+from bayesglm.numerics.theta.parameter import OwnPrior, Parameter
+from bayesglm.numerics.theta.registry import Theta
 from bayesglm.numerics.theta.supports import SUPPORTS
 from bayesglm.numerics.theta.transforms import linear
 from bayesglm.spec.dispersions import is_fixed

@@ -24,7 +24,7 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.correlations import correlations, n_below
 from bayesglm.numerics.theta.labels import entry_label
-from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.numerics.theta.supports import SUPPORTS
 
 Array = np.ndarray

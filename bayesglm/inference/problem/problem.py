@@ -18,7 +18,7 @@ from bayesglm.inference.problem.starts import coefficients_inside, eta_of_mean, 
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.record import Collapse
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM

@@ -19,7 +19,7 @@ from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.structure import Structure
-from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.numerics.theta.zero_sum import free_shape
 
 type Tensor = Any

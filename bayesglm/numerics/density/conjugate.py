@@ -18,7 +18,7 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.density.likelihood import CELLS
 from bayesglm.numerics.density.moments import Moments
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.theta.registry import Parameter
+from bayesglm.numerics.theta.parameter import Parameter
 
 Array = np.ndarray
 LEAST = 1e-13  # share of a precision, which rounding leaves of none

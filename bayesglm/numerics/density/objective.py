@@ -28,7 +28,8 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.kinks import Kinks
 from bayesglm.numerics.solvers.newton import Evaluation
-from bayesglm.numerics.theta.registry import Parameter, Theta
+from bayesglm.numerics.theta.parameter import Parameter
+from bayesglm.numerics.theta.registry import Theta
 
 Array = np.ndarray
 

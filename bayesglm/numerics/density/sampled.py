@@ -109,7 +109,8 @@ def density(
     In single precision if that is enough at ``typical`` thetas ``(k, size)``.
 
     >>> from bayesglm.numerics.families.table import FAMILIES
-    >>> from bayesglm.numerics.theta.registry import Parameter, Theta
+    >>> from bayesglm.numerics.theta.parameter import Parameter
+    >>> from bayesglm.numerics.theta.registry import Theta
     >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
     >>> theta = Theta((Parameter("intercept", "coefficients", slice(0, 1)),), jacobian=True)
     >>> objective = Objective(source, FAMILIES["poisson", "log"], theta, ())

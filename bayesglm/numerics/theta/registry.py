@@ -9,16 +9,15 @@ the natural values, whose mode is the MAP, or with the Jacobian one of u, from w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 
-from bayesglm.numerics.theta.labels import entry_label
-from bayesglm.numerics.theta.transforms import FAR_OUT, IDENTITY, Transform
+from bayesglm.numerics.theta.parameter import OwnPrior, Parameter
+from bayesglm.numerics.theta.transforms import FAR_OUT, Transform
 
 Array = np.ndarray
 # Entries of which Python finds the largest sooner than NumPy: of 16 both take 2.3 microseconds, of
@@ -27,110 +26,23 @@ FEW = 16
 type Runs = tuple[tuple[slice, Transform], ...]
 
 
-class OwnPrior(Protocol):
-    """The prior of one parameter, of natural values on the last axis.
-
-    `total(x)` is the log density ``(...)`` of arrays ``(..., q)``, `gradient(x)` and
-    `curvature(x)` its derivatives ``(q,)`` and ``(q, q)`` at one x ``(q,)``. `kind` is the name of
-    its record, `parameters` are the numbers that this takes, and `proper` says whether the density
-    integrates to one.
-    """
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def parameters(self) -> Mapping[str, Any]: ...
-    @property
-    def proper(self) -> bool: ...
-    def total(self, x: Array) -> Array: ...
-    def gradient(self, x: Array) -> Array: ...
-    def curvature(self, x: Array) -> Array: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Parameter:
-    """One parameter: an array of natural values, and the run of u that stands for it.
-
-    - `role`: whether it is a run of ``"coefficients"``, whose priors hang together and are not
-      here, a ``"dispersion"`` of the family, or a ``"scale"``, which the prior of others has;
-      their correlation is one, too.
-    - `prior`: that of a dispersion or a scale.
-    - `start`: the natural values from which solvers start.
-    - `fixed`: the value of a dispersion that is known, and has no place.
-    - `entries`: names of its entries, where these are not told by ``coords``.
-    """
-
-    name: str
-    role: Literal["coefficients", "dispersion", "scale"]
-    place: slice = slice(0, 0)
-    transform: Transform = IDENTITY
-    shape: tuple[int, ...] = ()
-    dims: tuple[str, ...] = ()
-    coords: Mapping[str, Array] = field(default_factory=dict)
-    prior: OwnPrior | None = None
-    start: Array | float = 0.0
-    fixed: Array | float | None = None
-    entries: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Number of entries of u."""
-        return int(self.place.stop - self.place.start)
-
-    @property
-    def n_natural(self) -> int:
-        """Number of natural values."""
-        return math.prod(self.shape)
-
-    def natural(self, U: Array) -> Array:
-        """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
-        return self.transform.natural(U[..., self.place])
-
-    def value_at(self, u: Array) -> Array | float:
-        """Return the natural value at one u ``(size of theta,)``, or what it is fixed at."""
-        if self.fixed is not None:
-            return self.fixed
-        values = self.natural(u)
-        return values if self.shape else float(values[0])
-
-    def log_natural(self, own: Array) -> Array:
-        """Return the logarithms of positive natural values at its own runs of u ``(..., q)``."""
-        return self.transform.log_natural(own)
-
-    def log_density(self, own: Array) -> Array:
-        """Return the log density ``(...)`` of its own runs of u, Jacobian included."""
-        assert self.prior is not None
-        of_natural = self.prior.total(self.transform.natural(own))
-        return of_natural + self.transform.log_jacobian(own)
-
-    def names(self) -> list[str]:
-        """Return a name for every entry, for messages."""
-        if self.entries:
-            return list(self.entries)
-        named = (self.name, self.shape, self.dims, self.coords)
-        return [entry_label(*named, k) for k in range(self.size)]
-
-    def labels(self) -> list[str]:
-        """Return a name for every entry of u: ``log sigma``."""
-        return [self.transform.label.format(name) for name in self.names()]
-
-
 @dataclass(frozen=True, eq=False)
 class Theta:
     """The parameters of one log density, in the order of u: coefficients, dispersions, scales.
 
-    ``jacobian`` says whether the density is one of u, or of natural values. Beside coefficients
-    that stand as they are, nothing is copied.
+        ``jacobian`` says whether the density is one of u, or of natural values. Beside coefficients
+        that stand as they are, nothing is copied.
 
-    >>> from bayesglm.numerics.priors.distribution import Distribution
-    >>> from bayesglm.numerics.theta.transforms import LOG
-    >>> prior = Distribution("Exponential", {"scale": 1.0})
-    >>> sigma = Parameter("sigma", "dispersion", slice(2, 3), LOG, prior=prior)
-    >>> theta = Theta((Parameter("w", "coefficients", slice(0, 2)), sigma), jacobian=True)
-    >>> theta.size, theta.n_coefficients, theta.labels()[-1]
-    (3, 2, 'log sigma')
-    >>> theta.log_prior(np.zeros((1, 3))).tolist()
-    [-1.0]
+        >>> from bayesglm.numerics.priors.distribution import Distribution
+        >>> from bayesglm.numerics.theta.parameter import Parameter
+    from bayesglm.numerics.theta.transforms import LOG
+        >>> prior = Distribution("Exponential", {"scale": 1.0})
+        >>> sigma = Parameter("sigma", "dispersion", slice(2, 3), LOG, prior=prior)
+        >>> theta = Theta((Parameter("w", "coefficients", slice(0, 2)), sigma), jacobian=True)
+        >>> theta.size, theta.n_coefficients, theta.labels()[-1]
+        (3, 2, 'log sigma')
+        >>> theta.log_prior(np.zeros((1, 3))).tolist()
+        [-1.0]
     """
 
     parameters: tuple[Parameter, ...]

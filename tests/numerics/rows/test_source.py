@@ -22,7 +22,8 @@ from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 from bayesglm.numerics.density.together import curvatures, slopes
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.numerics.rows.source import Source
-from bayesglm.numerics.theta.registry import Parameter, Theta
+from bayesglm.numerics.theta.parameter import Parameter
+from bayesglm.numerics.theta.registry import Theta
 
 N, P = 3000, 3
 DRAWS = {"draws": 250}

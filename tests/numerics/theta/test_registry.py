@@ -17,7 +17,8 @@ from bayesglm.numerics.priors.spectra import LearnedScale
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.source import Source
 from bayesglm.numerics.solvers.newton import newton
-from bayesglm.numerics.theta.registry import Parameter, Theta
+from bayesglm.numerics.theta.parameter import Parameter
+from bayesglm.numerics.theta.registry import Theta
 from bayesglm.numerics.theta.transforms import IDENTITY, LOG, ORDERED, logit
 
 N, P = 40, 4
