@@ -36,7 +36,7 @@ def find_mode(problem: Problem, objective: Objective) -> Solution:
     DataError
         Columns that are linear combinations of others under flat priors; separated data.
     ModelError
-        A learned scale, or a gaussian with learned sigma whose design can interpolate the response.
+        A learned scale, or learned noise beside a design that can interpolate the response.
     ConvergenceError
         No convergence for any other reason.
     """
