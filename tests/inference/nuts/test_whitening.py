@@ -35,7 +35,7 @@ def test_they_are_those_of_the_laplace_approximation(family, link):
         options["intercept"] = bg.Normal(2.0)
     model = bg.GLM(family, ["x", "movie"], family, link, **options)
     found = whiten(problem_of(model, data))
-    assert found.at_mode
+    assert found.nearly_normal
     assert not found.widths.any()
     with warnings.catch_warnings():
         # What two dispersions leave open is far from normal, and said to be.
@@ -80,7 +80,7 @@ def test_without_a_mode_they_start_from_the_mean_response():
     model = bg.GLM("y", bg.Linear("x", prior=bg.Normal(1.0)), dispersion=bg.HalfNormal(1.0))
     problem = problem_of(model, WIDE)
     found = whiten(problem)
-    assert not found.at_mode
+    assert not found.nearly_normal
     np.testing.assert_array_equal(found.coordinates.centre, problem.start(problem.unconstrained))
     sd = np.std(WIDE["y"])
     expected = 1.0 / np.sqrt((WIDE["x"] ** 2).sum(0) / sd**2 + 1.0)
@@ -115,7 +115,7 @@ def test_many_parameters_are_scaled_each_by_itself(family, prior, monkeypatch):
     full = whiten(problem)
     monkeypatch.setattr(whitening, "MOST_WHITENED", 0)
     found = whiten(problem)
-    assert found.at_mode
+    assert found.nearly_normal
     assert found.coordinates.factor.ndim == 1
     np.testing.assert_array_equal(found.coordinates.centre, full.coordinates.centre)
     inner = full.coordinates.factor @ full.coordinates.factor.T
