@@ -1,8 +1,10 @@
-"""Responses between bounds whose likelihood levels off: a flat intercept may go where it will.
+"""Responses whose likelihood levels off: a flat intercept may go where it will.
 
 Between bounds only the shape of a density counts, and of some families that keeps a limit as the
 mean leaves the bounds: exponential responses below 3 become uniform as their mean grows. Under a
-flat intercept the posterior is then improper, and there may be no mode.
+flat intercept the posterior is then improper, and there may be no mode. Without bounds, too, some
+families keep a limit as their mean grows (inverse Gaussian ones become Lévy); where that is many
+nats below the mode no draw ever comes there.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ModelError
 from bayesglm.numerics.density.channels import predictors
 from bayesglm.numerics.solvers.newton import Solution
@@ -24,17 +27,44 @@ FAR = 12.0  # of a log, or log odds: as far as log likelihoods of counts keep di
 FAR_IN_UNITS = 1e6  # the same of a linear predictor in units of the response: chosen
 # Of a log likelihood from far to twice as far: a power of 1 / eta falls by 0.7 or more.
 LEVEL = 0.05
+# Nats below the mode from which a plateau is not seen: 4,000 draws times e^-12 are one in forty.
+UNSEEN = 12.0
 ROWS = 4096  # whose likelihoods are computed at a time: chosen, they stay in the cache
 
 
+REMEDY = (
+    "Give the intercept a proper prior, intercept=bg.Normal(2.5, loc=...) around the link of a "
+    "likely mean."
+)
+
+
 def refuse_level(problem: Problem) -> None:
-    """Raise ModelError where under a flat intercept bounded responses have no posterior."""
+    """Raise ModelError where under a flat intercept responses have no posterior."""
+    _refuse_plateau(problem)
     if not _is_free(problem):
         return
     theta = problem.start(problem.natural)
     for side in (-1.0, 1.0):
         if _levels_off(problem, theta, side):
             raise _level(problem, side, "so under a Flat intercept the posterior is improper")
+
+
+def _refuse_plateau(problem: Problem) -> None:
+    """Raise ModelError where the likelihood at an infinite mean is not far below its largest."""
+    plateau, design = plain_family_of(problem.plan.model).plateau, problem.design
+    if plateau is None or not problem.has_flat_intercept():
+        return
+    rows = design.predictors.rows
+    weights = np.ones(len(rows)) if design.weights is None else design.weights[rows]
+    nats = plateau(design.typical[rows], weights)
+    if nats < UNSEEN:
+        model = problem.plan.model
+        raise ModelError(
+            f"response {model.response!r}{problem.where}: the likelihood of {model.family} "
+            f"responses keeps a positive limit as the mean grows without end, here {nats:.1f} nats "
+            "below that of a finite mean, so under a Flat intercept the posterior is improper. "
+            f"{REMEDY}"
+        )
 
 
 def refuse_level_mode(problem: Problem, solution: Solution) -> None:
@@ -80,6 +110,5 @@ def _level(problem: Problem, side: float, why: str) -> ModelError:
     return ModelError(
         f"response {model.response!r}{problem.where}: between the bounds of truncated= the "
         f"likelihood of {model.family} responses levels off as eta goes "
-        f"{'up' if side > 0.0 else 'down'} without end, {why}. Give the intercept a proper prior, "
-        "intercept=bg.Normal(2.5, loc=...) around the link of a likely mean."
+        f"{'up' if side > 0.0 else 'down'} without end, {why}. {REMEDY}"
     )

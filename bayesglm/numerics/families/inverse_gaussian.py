@@ -91,6 +91,17 @@ LAM = Dispersion(
 )
 
 
+def _plateau(y: Array, weights: Array) -> float:
+    """n/2 log(lam / lam_0): at an infinite mean they are Lévy, with 1/lam_0 the mean of 1/y.
+
+    At the mean of y, 1/lam is the mean of 1/y - 1/mean(y) (Johnson et al., 15.7).
+    """
+    n = float(weights.sum())
+    inverse = float(weights @ (1.0 / y)) / n
+    rest = inverse - n / float(weights @ y)
+    return 0.5 * n * float(np.log(inverse / rest)) if rest > 0.0 else np.inf
+
+
 def _family(link: str) -> Family:
     return positive_family(
         "inverse_gaussian",
@@ -102,6 +113,7 @@ def _family(link: str) -> Family:
         saturated=_saturated,
         dispersions=(LAM,),
         log_concave=link == "inverse",
+        plateau=None if link == "inverse" else _plateau,  # there an infinite mean is at 0
     )
 
 

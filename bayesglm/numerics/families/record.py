@@ -131,6 +131,9 @@ class Family:
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
     - `push(y, trials)`: where the likelihood of each response pushes the mean's eta: +1 or -1
       without end, 0 to a finite place, nan nowhere; None where it is a finite place for all.
+    - `plateau(y, weights)`: of links on which the mean may be infinitely far while the likelihood
+      keeps a positive limit there: by how many nats a finite mean beats it, dispersions being best
+      for each.
     - `rises(y, moved, of_phi)`: of responses with levels, changes ``(m, k)`` none of which may fall
       if the likelihood never falls along k directions, which change the linear predictors by
       ``moved (channels, rows, k)`` and the dispersions by ``of_phi (n_phi, k)``.
@@ -171,6 +174,7 @@ class Family:
     log_concave: bool = False
     quadratic: bool = False
     push: Callable[..., Array] | None = None
+    plateau: Callable[[Array, Array], float] | None = None
     rises: Callable[..., Array] | None = None
     fused: Callable[..., Array | None] | None = None
     changes: Changes | None = None
