@@ -29,14 +29,13 @@ def test_the_plateau_of_inverse_gaussian_responses_is_levy(n):
 
 @pytest.mark.parametrize("link", ["log", "identity"])
 def test_few_responses_need_a_prior_of_the_intercept(link):
-    few = {"x": X[:15], "y": Y[:15]}
+    few = {"x": X[:30], "y": Y[:30]}
     model = bg.GLM("y", "x", "inverse_gaussian", link=link)
     with pytest.raises(bg.ModelError, match=r"limit as the mean grows .* nats below .* Give the"):
         bg.fit(model, few)
     assert "map" in bg.fit_map(bg.GLM("y", "x", "inverse_gaussian"), few).children
     proper = bg.GLM("y", "x", "inverse_gaussian", intercept=bg.Normal(2.5))
-    draws = bg.fit_mcmc(proper, few, target_accept=0.95)["posterior"]["intercept"]
-    assert float(draws.std()) < 2.5
+    assert float(bg.fit(proper, few)["posterior"]["intercept"].std()) < 2.5
     many = bg.fit(bg.GLM("y", "x", "inverse_gaussian"), {"x": X, "y": Y})
     assert many.attrs["method"] == "laplace"
 
