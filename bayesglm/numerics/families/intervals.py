@@ -12,6 +12,7 @@ for any two parameters x and y (Louis 1982, Journal of the Royal Statistical Soc
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,14 @@ from bayesglm.numerics.families.expansions import (
     summed_of,
 )
 from bayesglm.numerics.families.nodes import Asked, nodes_of, range_of
-from bayesglm.numerics.families.record import Array, Derivatives, Family
+from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
 
 # How far apart, in log, two chances are at least whose difference is taken: it loses a digit.
 APART = 0.1
-LEFT = 1e-3  # the least chance that is taken as what another leaves of one: it loses three digits
+# The least share of what two sums differ from that is taken as their difference: it loses three
+# digits.
+LEFT = 1e-3
+_LEAST = 1e-290  # chance below which it leaves the normal floats
 
 
 def log_mass(
@@ -108,6 +112,38 @@ def _at_most(log_p: Array, slopes: Array) -> Array:
 
 def expected_between(family: Family, asked: Asked) -> Array:
     """Return E[Y | below < Y <= upto], of responses that are numbers."""
+    without_end = np.greater_equal(asked.below, 0.0) & np.isinf(asked.upto)
+    if not family.words.discrete or family.survival_rounds or not np.any(without_end):
+        return _moments(family, asked)[1]
+    members = np.flatnonzero(without_end)
+    means, has_digits = _left_beyond(family, asked.at(members))
+    if np.any(_differs(has_digits)):
+        return expected_between(family, asked.flat).reshape(asked.shape)
+    has_digits = has_digits.all(axis=0)
+    by_rest = members[has_digits]
+    others = np.setdiff1d(np.arange(len(asked.below)), by_rest)
+    parts = [(by_rest, Expansion(means[..., has_digits]))]
+    if len(others):
+        parts.append((others, Expansion(_moments(family, asked.at(others))[1])))
+    return scattered(parts, len(asked.below)).value
+
+
+def _left_beyond(family: Family, asked: Asked) -> tuple[Array, Mask]:
+    """Return E[Y | Y > below] of counts as what a sum up to below leaves of E[Y], and in which
+    lines of which rows it has its digits.
+    """
+    assert family.survival is not None
+    of_all, beyond = family.expected(*asked.rest), family.survival(asked.below, *asked.rest)
+    upto = asked._replace(below=np.full(len(asked.below), -np.inf), upto=asked.below)
+    chance, mean = _moments(family, upto)
+    left = of_all - np.where(chance > 0.0, chance * mean, 0.0)
+    has_digits = (left > LEFT * of_all) & (beyond > _LEAST) & np.isfinite(of_all)
+    means = np.broadcast_to(left / np.maximum(beyond, _LEAST), asked.shape)
+    return means, has_digits.reshape(-1, has_digits.shape[-1])
+
+
+def _moments(family: Family, asked: Asked) -> tuple[Array, Array]:
+    """Return the chance of each interval, and E[Y] there, summed over nodes."""
     top, total, moment = np.full(asked.shape, -np.inf), np.zeros(asked.shape), np.zeros(asked.shape)
     for y, log_weight in nodes_of(family, asked):
         log_p = family.log_likelihood(y, asked.eta[:, None], asked.phi, asked.trials) + log_weight
@@ -118,7 +154,7 @@ def expected_between(family: Family, asked: Asked) -> Array:
         top, total = higher, total * shrink + p.sum(axis=0)
         moment = moment * shrink + (p * y).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(total > 0.0, moment / total, np.nan)
+        return np.exp(top) * total, np.where(total > 0.0, moment / total, np.nan)
 
 
 def _certain(family: Family, asked: Asked, order: int) -> Expansion:
@@ -151,26 +187,63 @@ def _of_one_side(family: Family, asked: Asked, y: Array, order: int, *, above: b
     Sums of counts beyond y are long, and shares next to one are one to the last digit.
     """
     assert family.survival is not None
-    _, most = range_of(family, asked.trials)
-    enough = 0.5 if np.all(np.isinf(most)) and not family.words.discrete else LEFT
-    chance = family.survival(y, *asked.rest)
-    low = np.greater(chance.reshape(-1, chance.shape[-1]).min(axis=0), enough)
+    beyond = family.survival(y, *asked.rest)
+    is_low = np.greater(beyond, _enough(family, asked))
+    is_low = is_low.reshape(-1, is_low.shape[-1])
+    # Where rows are places, one sum has the digits of all lines; of counts it may be very long.
+    low, mixed = is_low.all(axis=0), np.logical_and(_differs(is_low), family.words.discrete)
     nowhere = np.full(len(y), np.inf)
     sides = (
         (low, asked._replace(below=-nowhere, upto=y)),
-        (~low, asked._replace(below=y, upto=nowhere)),
+        (~low & ~mixed, asked._replace(below=y, upto=nowhere)),
     )
     parts = []
+    if len(members := np.flatnonzero(mixed)):
+        some = asked.at(members)
+        of_each = np.broadcast_to(y[members], some.shape).ravel()
+        of_cells = _of_one_side(family, some.flat, of_each, order, above=above)
+        parts.append((members, of_cells.each(partial(_in_lines, shape=some.shape))))
     for (chosen, side), is_other in zip(sides, (above, not above), strict=True):
         if len(members := np.flatnonzero(chosen)):
             expansion = by_nodes(family, side.at(members), order)
-            parts.append((members, _rest_of(expansion) if is_other else expansion))
+            if is_other:
+                log_rest = _log_less(np.zeros_like(expansion.value), expansion.value)
+                if above:
+                    chance = beyond[..., members]
+                    log_rest = np.where(chance < LEFT, np.log(np.maximum(chance, _LEAST)), log_rest)
+                expansion = _rest_of(expansion, log_rest)
+            parts.append((members, expansion))
     return scattered(parts, len(y))
 
 
-def _rest_of(expansion: Expansion) -> Expansion:
-    """Return the log of what a chance leaves of one."""
-    log_rest = _log_less(np.zeros_like(expansion.value), expansion.value)
+def _differs(of_lines: Mask) -> Mask:
+    """Say of which rows the lines differ."""
+    return of_lines.any(axis=0) & ~of_lines.all(axis=0)
+
+
+def _in_lines(cells: Array, shape: tuple[int, ...]) -> Array:
+    """Return numbers of all cells of all lines as those of lines."""
+    return cells.reshape(*cells.shape[:-1], *shape)
+
+
+def _enough(family: Family, asked: Asked) -> Array | float:
+    """Return the chance beyond y above which it has its digits as what the sum up to y leaves.
+
+    That of counts is known by itself. Its derivatives are sums up to y of terms that add up to as
+    much as the chance of any count but zero, since those of all counts cancel.
+    """
+    if not family.words.discrete:
+        _, most = range_of(family, asked.trials)
+        return 0.5 if np.all(np.isinf(most)) else LEFT
+    if family.survival_rounds:
+        return LEFT
+    assert family.survival is not None
+    zero = np.zeros(len(asked.below))
+    return np.maximum(LEFT * family.survival(zero, *asked.rest), _LEAST)
+
+
+def _rest_of(expansion: Expansion, log_rest: Array) -> Expansion:
+    """Return the log of what a chance leaves of one, which is known, with its derivatives."""
     nothing = expansion.each(np.zeros_like)
     return summed_of(
         np.exp(-log_rest), nothing, -np.exp(expansion.value - log_rest), expansion, log_rest

@@ -28,6 +28,7 @@ _SHRINKS = 120  # halvings of a reach at most, which ends of power laws may need
 _HALVINGS = 7  # of the last step, after which an end is right to a hundredth of the reach
 _TRIES = 4  # draws of a family that are looked at before one is made by its rank: chosen
 _BISECTIONS = 64  # of an interval, down to its rounding
+_SHORT = 16  # counts of an interval that are fewer than the densities which find its deep ends
 _FARTHEST_COUNT = 2.0**53  # beyond which neighbouring counts are one float
 _TOGETHER = 1 << 15  # numbers (nodes x rows) that are taken at a time: they stay in the cache
 
@@ -53,6 +54,17 @@ class Asked(NamedTuple):
         phi = [one[..., members] if np.shape(one)[-1:] == (n,) else one for one in self.phi]
         trials = None if self.trials is None else self.trials[members]
         return Asked(self.below[members], self.upto[members], self.eta[..., members], phi, trials)
+
+    @property
+    def flat(self) -> "Asked":
+        """Return the rows of all lines of linear predictors in one line."""
+        c, shape = len(self.eta), self.shape
+        below, upto, *phi = (
+            np.broadcast_to(one, shape).ravel() for one in (self.below, self.upto, *self.phi)
+        )
+        trials = None if self.trials is None else np.broadcast_to(self.trials, shape).ravel()
+        eta = np.broadcast_to(self.eta, (c, *shape)).reshape(c, -1)
+        return Asked(below, upto, eta, phi, trials)
 
     @property
     def rest(self) -> tuple[Array, Sequence, Array | None]:
@@ -125,8 +137,11 @@ def _first(trials: Array | None) -> Array | None:
 def _counts(family: Family, asked: Asked) -> Iterator[tuple[Array, Array]]:
     """Run through the counts from one on."""
     way, low, high = _ends_of(family, asked)
-    density, middle = _log_density(family, asked, way), _middle(family, asked, way)
-    first, _, last = _reach(density, middle, low, high, 1.0)
+    if np.all(high - low < _SHORT):
+        first, last = (np.broadcast_to(one, asked.shape) for one in (low, high))
+    else:
+        density, middle = _log_density(family, asked, way), _middle(family, asked, way)
+        first, _, last = _reach(density, middle, low, high, 1.0)
     most_counts = int(np.max(last - first, initial=-1.0)) + 1
     size = max(1, _TOGETHER // max(first.size, 1))
     for start in range(0, most_counts, size):

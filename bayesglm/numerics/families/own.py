@@ -213,6 +213,7 @@ def _record(own: OwnFamily, link: str) -> Family:
         draw=functions.draw,
         cdf=functions.cdf if has_cdf else None,
         survival=functions.survival if has_cdf else None,
+        survival_rounds=own.survival is None,
         valid=functions.valid,
         support=own.support,
         dispersions=tuple(map(_dispersion, own.dispersions)),

@@ -117,6 +117,7 @@ class Family:
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits;
       of levels without an order, by their numbers.
+    - `survival_rounds`: whether `survival` is one less `cdf`, so that small chances lose digits.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `dispersions`: their records, in the order of the vocabulary.
     - `n_levels`: how many levels the response has; 0 of one that is a number. Counts of levels are
@@ -182,6 +183,7 @@ class Family:
     tails: Callable[..., Derivatives] | None = None
     concave_mass: bool = False
     filled: Callable[..., Array] | None = None
+    survival_rounds: bool = False
 
     @property
     def words(self) -> FamilyName:

@@ -116,6 +116,95 @@ def test_mixed_slopes_are_differences_of_slopes(key):
                     assert d.phi_phi[k][j][0] == pytest.approx(of_phi, rel=1e-5, abs=1e-7)
 
 
+# Where nearly all counts are zeros, and those that are not may be large.
+RARE = {
+    ("negative_binomial", "log"): [(2.0, (2e-5,)), (-9.0, (1.5,)), (-1.0, (1e-9,))],
+    ("negative_binomial1", "log"): [(-9.0, (1e3,)), (-9.0, (0.4,))],
+    ("hurdle_poisson", "log"): [(3.0, (1e-6,)), (-7.0, (0.3,))],
+    ("zero_inflated_poisson", "log"): [(4.0, (1e-7,)), (-7.0, (0.3,))],
+    ("zero_inflated_negative_binomial", "log"): [(2.0, (1e-4, 1e-3)), (-9.0, (0.4, 2.0))],
+    ("poisson", "log"): [(-9.0, ())],
+}
+
+
+@pytest.mark.parametrize("key", RARE, ids="-".join)
+@pytest.mark.parametrize("below", [0.0, 2.0])
+def test_chances_of_rare_counts_keep_their_digits(key, below):
+    h = mp.mpf(10) ** -20
+    for eta, phi in RARE[key]:
+        d = mass(FAMILIES[key], key, below, INF, eta, 2, phi=phi)
+        point = [mp.mpf(eta), *map(mp.mpf, phi)]
+
+        def at(*steps, point=point):
+            """The log chance some steps of h from the point in some parameters."""
+            moved = list(point)
+            for which, step in steps:
+                moved[which] += step * h * point[which]
+            return exact_log(key, below, INF, moved[0], moved[1:])
+
+        firsts = [d.eta[0, 0], *(one[0] for one in d.phi)]
+        seconds = {(0, 0): d.eta_eta[0, 0, 0]}
+        for k, (crossed, line) in enumerate(zip(d.eta_phi, d.phi_phi, strict=True), start=1):
+            seconds[0, k] = crossed[0, 0]
+            seconds |= {(j, k): one[0] for j, one in enumerate(line[:k], start=1)}
+        with mp.workdps(120):
+            assert d.value[0] == pytest.approx(float(at()), rel=1e-11)
+            for k, one in enumerate(firsts):
+                slope = (at((k, 1)) - at((k, -1))) / (2 * h * point[k])
+                assert one == pytest.approx(float(slope), rel=1e-10, abs=1e-10 * (1.0 + abs(one)))
+            for (j, k), one in seconds.items():
+                up, down = at((j, 1), (k, 1)), at((j, -1), (k, -1))
+                mixed = at((j, 1), (k, -1)) + at((j, -1), (k, 1))
+                bend = (up + down - mixed) / (4 * h**2 * point[j] * point[k])
+                size = 1.0 + abs(firsts[j] * firsts[k])
+                assert one == pytest.approx(float(bend), rel=1e-9, abs=1e-9 * size)
+
+
+@pytest.mark.parametrize("key", RARE, ids="-".join)
+def test_what_is_left_by_zeros_is_summed_over_them_alone(key):
+    """However far those counts reach that are not zero."""
+    plain, places = FAMILIES[key], []
+
+    def kernel(y, *others):
+        places.append(np.max(y))
+        return plain.kernel(y, *others)
+
+    family = replace(plain, kernel=kernel)
+    for eta, phi in RARE[key]:
+        mass(family, key, 0.0, INF, eta, 2, phi=phi)
+        asked = Asked(np.zeros(1), np.array([INF]), np.array([[eta]]), phi, None)
+        mean = expected_between(family, asked)[0]
+        with mp.workdps(60):
+            many, point = tuple(map(mp.mpf, phi)), mp.mpf(eta)
+            exact = float(plain.mean(np.array([[eta]]), phi, None)[0]) / exact_mass(
+                key, mp.mpf(0), mp.inf, point, many
+            )
+        assert mean == pytest.approx(float(exact), rel=1e-12)
+    assert max(places) <= 1.0
+
+
+@pytest.mark.parametrize("below", [0.0, 3.0])
+def test_lines_of_one_row_are_each_summed_over_their_own_side(below):
+    """Of lines side by side one is next to a Poisson, of another large counts are all there is."""
+    family, key = FAMILIES["negative_binomial", "log"], ("negative_binomial", "log")
+    etas, alphas = np.array([2.0, -9.0, 1.0]), np.array([2e-5, 1.5, 3.0])
+    rows = np.full(2, below), np.full(2, INF)
+    eta, phi = np.stack([etas, etas + 0.1], axis=1)[None], (alphas[:, None],)
+    lines = log_mass(family, *rows, eta, phi, None, 2)
+    means = expected_between(family, Asked(*rows, eta, phi, None))
+    for line, row in np.ndindex(3, 2):
+        at, alpha = eta[0, line, row], (alphas[line],)
+        one = mass(family, key, below, INF, at, 2, phi=alpha)
+        asked = Asked(rows[0][:1], rows[1][:1], np.array([[at]]), alpha, None)
+        for many, alone in (
+            (lines.value[line, row], one.value[0]),
+            (lines.eta_eta[0, 0, line, row], one.eta_eta[0, 0, 0]),
+            (lines.phi[0][line, row], one.phi[0][0]),
+            (means[line, row], expected_between(family, asked)[0]),
+        ):
+            assert many == pytest.approx(alone, rel=1e-12)
+
+
 @pytest.mark.parametrize("key", TAILED, ids="-".join)
 def test_closed_forms_are_what_nodes_sum_to(key):
     """Two ways to one number, in tails down to exp(-5000)."""
