@@ -190,7 +190,7 @@ def _of_one_side(family: Family, asked: Asked, y: Array, order: int, *, above: b
     beyond = family.survival(y, *asked.rest)
     is_low = np.greater(beyond, _enough(family, asked))
     is_low = is_low.reshape(-1, is_low.shape[-1])
-    # Where rows are places, one sum has the digits of all lines; of counts it may be very long.
+    # One sum over places serves all lines; one over counts may be very long in some of them.
     low, mixed = is_low.all(axis=0), np.logical_and(_differs(is_low), family.words.discrete)
     nowhere = np.full(len(y), np.inf)
     sides = (
