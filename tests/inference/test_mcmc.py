@@ -183,7 +183,7 @@ def test_draws_of_sigma_next_to_zero_are_told():
     problem = open_problems(bg.GLM("gaussian", "x"), simulate())[0]
     theta = np.random.default_rng(0).normal(size=(4, 200, 3))
     theta[2, 7, 2] = -20.0
-    with pytest.warns(bg.BayesGLMWarning, match="sigma comes within 1e-06 sd of the response"):
+    with pytest.warns(bg.BayesGLMWarning, match="sigma comes so near its boundary 0"):
         warn(problem, judged(theta, np.zeros((4, 200), bool)))
 
 

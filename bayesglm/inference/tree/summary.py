@@ -103,7 +103,7 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
         known = entries.name in priors
         numbers["prior"] = prior_words(priors[entries.name], entries) if known else ""
         tables.append(pd.DataFrame(numbers, index=list(entries.words)))
-    table = Shown(pd.concat(tables) if tables else None)
+    table = Shown(pd.concat(tables) if tables else {"map": [], "prior": []})
     table.index.name = ratio or "coefficient"
     table.attrs = {name: fit.attrs[name] for name in ("method", "why") if name in fit.attrs}
     return table

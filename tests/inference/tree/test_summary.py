@@ -177,3 +177,10 @@ def test_products_of_levels_have_ratios_and_stand_where_they_were_written():
     products = [f"g:h[{level}, q]" for level in "bcd"]
     for table in (bg.summary(fitted), bg.summary(fitted, exponentiate=True)):
         assert list(table.index)[-4:] == [*products, "x"]
+
+
+def test_a_model_without_parameters_has_a_table_without_rows():
+    fitted = bg.fit_map(bg.GLM("counts", [], "poisson", intercept=None), FRAME)
+    table = bg.summary(fitted)
+    assert table.empty
+    assert list(table.columns) == ["map", "prior"]
