@@ -30,19 +30,19 @@ type Runs = tuple[tuple[slice, Transform], ...]
 class Theta:
     """The parameters of one log density, in the order of u: coefficients, dispersions, scales.
 
-        ``jacobian`` says whether the density is one of u, or of natural values. Beside coefficients
-        that stand as they are, nothing is copied.
+    ``jacobian`` says whether the density is one of u, or of natural values. Beside coefficients
+    that stand as they are, nothing is copied.
 
-        >>> from bayesglm.numerics.priors.distribution import Distribution
-        >>> from bayesglm.numerics.theta.parameter import Parameter
-    from bayesglm.numerics.theta.transforms import LOG
-        >>> prior = Distribution("Exponential", {"scale": 1.0})
-        >>> sigma = Parameter("sigma", "dispersion", slice(2, 3), LOG, prior=prior)
-        >>> theta = Theta((Parameter("w", "coefficients", slice(0, 2)), sigma), jacobian=True)
-        >>> theta.size, theta.n_coefficients, theta.labels()[-1]
-        (3, 2, 'log sigma')
-        >>> theta.log_prior(np.zeros((1, 3))).tolist()
-        [-1.0]
+    >>> from bayesglm.numerics.priors.distribution import Distribution
+    >>> from bayesglm.numerics.theta.parameter import Parameter
+    >>> from bayesglm.numerics.theta.transforms import LOG
+    >>> prior = Distribution("Exponential", {"scale": 1.0})
+    >>> sigma = Parameter("sigma", "dispersion", slice(2, 3), LOG, prior=prior)
+    >>> theta = Theta((Parameter("w", "coefficients", slice(0, 2)), sigma), jacobian=True)
+    >>> theta.size, theta.n_coefficients, theta.labels()[-1]
+    (3, 2, 'log sigma')
+    >>> theta.log_prior(np.zeros((1, 3))).tolist()
+    [-1.0]
     """
 
     parameters: tuple[Parameter, ...]
