@@ -1,6 +1,7 @@
 """Censored and truncated responses: what is refused, and how it is said."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -100,7 +101,6 @@ def test_predictors_separate_what_is_censored():
 
 
 def test_words_may_be_categories_and_each_neurons_own():
-    pd = pytest.importorskip("pandas")
     plain = bg.fit_map(MODEL, data_of())
     frame = pd.DataFrame(data_of())
     frame["s"] = frame["s"].astype("category")

@@ -15,11 +15,8 @@ from bayesglm.spec.terms.curves import (
     Numbers,
     freeze_constants,
     freeze_knots,
-    label_of,
     number_in,
-    roles_of,
     sum_of_functions,
-    variables_of,
     whole_number,
 )
 from bayesglm.spec.terms.term import (
@@ -27,8 +24,11 @@ from bayesglm.spec.terms.term import (
     bare_symbol,
     check_common,
     check_name,
+    label_of,
     no_lags,
     normal_prior,
+    predictor_of,
+    variables_of,
 )
 
 
@@ -120,7 +120,7 @@ class Basis:
     summand = sum_of_functions
     default_prior = normal_prior
     label = property(label_of)
-    roles = property(roles_of)
+    roles = property(predictor_of)
     variables = property(variables_of)
     option: ClassVar = Option("X:KIND:DF", "a predictor in a basis: bs, cr or poly")
 

@@ -11,13 +11,15 @@ from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.response_levels import told
 from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import (
-    FACTOR,
     Option,
     bare_symbol,
     check_common,
     check_name,
+    factor_of,
+    label_of,
     no_lags,
     normal_prior,
+    variables_of,
 )
 
 # How categories are coded: without the reference, summing to zero, with every level.
@@ -85,6 +87,9 @@ class Category:
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = True
     lag_range = no_lags
+    label = property(label_of)
+    roles = property(factor_of)
+    variables = property(variables_of)
     symbol = bare_symbol
     default_prior = normal_prior
     option: ClassVar = Option("X[:REFERENCE]", "a predictor of labels, against a reference level")
@@ -114,21 +119,6 @@ class Category:
                 f"they are {told(self.levels)}."
                 f"{closest(reference, [str(one) for one in self.levels])}"
             )
-
-    @property
-    def label(self) -> str:
-        """Name of the coefficients."""
-        return self.name or self.variable
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """What each variable is that the term reads."""
-        return {self.variable: FACTOR}
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Variables of the data that the term reads."""
-        return (self.variable,)
 
     def summand(self, response: str, index: str) -> str:
         """Write the coefficient of the sample's level."""

@@ -4,51 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.hints import shown
 from bayesglm.spec.noun import put
 from bayesglm.spec.numbers import frozen_number
-from bayesglm.spec.terms.term import PREDICTOR
+from bayesglm.spec.terms.term import OfOneVariable
 
 type Numbers = tuple[float, ...]
 type Bounds = tuple[float, float] | None
 type Constants = tuple[Numbers, ...] | None
 
 
-class OfOnePredictor(Protocol):
-    """A term of functions of one predictor."""
-
-    @property
-    def variable(self) -> str:
-        """The predictor."""
-
-    @property
-    def name(self) -> str | None:
-        """The name that was given, if any."""
-
-    @property
-    def label(self) -> str:
-        """Name of the coefficients."""
-
-
-def label_of(term: OfOnePredictor) -> str:
-    """Name of the coefficients."""
-    return term.name or term.variable
-
-
-def roles_of(term: OfOnePredictor) -> dict[str, str]:
-    """What the variable is that the term reads."""
-    return {term.variable: PREDICTOR}
-
-
-def variables_of(term: OfOnePredictor) -> tuple[str, ...]:
-    """The variable of the data that the term reads."""
-    return (term.variable,)
-
-
-def sum_of_functions(term: OfOnePredictor, response: str, index: str) -> str:
+def sum_of_functions(term: OfOneVariable, response: str, index: str) -> str:
     """Write the sum of functions of the predictor, each times its coefficient."""
     return f"Σⱼ {term.label}[j]·Bⱼ({term.variable}{index})"
 

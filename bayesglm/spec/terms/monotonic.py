@@ -12,12 +12,14 @@ from bayesglm.spec.prior.traits import is_zero
 from bayesglm.spec.priors import CoefficientPrior, Normal
 from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import (
-    FACTOR,
     Option,
     check_common,
     check_name,
+    factor_of,
+    label_of,
     no_lags,
     normal_prior,
+    variables_of,
 )
 
 
@@ -79,6 +81,9 @@ class Monotonic:
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False
     lag_range = no_lags
+    label = property(label_of)
+    roles = property(factor_of)
+    variables = property(variables_of)
     default_prior = normal_prior
     option: ClassVar = Option("X", "an ordered predictor that only raises eta, or only lowers it")
 
@@ -100,21 +105,6 @@ class Monotonic:
                 f"{what}: prior is that of the mean change from a level to the next, a Normal "
                 f"around zero whose scale is a number, got {shown(prior)}; write prior=Normal(1.0)."
             )
-
-    @property
-    def label(self) -> str:
-        """Name of the coefficients."""
-        return self.name or self.variable
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """What each variable is that the term reads."""
-        return {self.variable: FACTOR}
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Variables of the data that the term reads."""
-        return (self.variable,)
 
     def summand(self, response: str, index: str) -> str:
         """Write mean change, D steps, and the shares of those up to the sample's level."""

@@ -14,14 +14,20 @@ from bayesglm.spec.terms.curves import (
     Numbers,
     freeze_constants,
     freeze_knots,
-    label_of,
     number_in,
-    roles_of,
     sum_of_functions,
-    variables_of,
     whole_number,
 )
-from bayesglm.spec.terms.term import Option, bare_symbol, check_common, check_name, no_lags
+from bayesglm.spec.terms.term import (
+    Option,
+    bare_symbol,
+    check_common,
+    check_name,
+    label_of,
+    no_lags,
+    predictor_of,
+    variables_of,
+)
 
 ORDER = 2  # of the differences that are penalised: straight lines have none
 
@@ -103,7 +109,7 @@ class Spline:
     symbol = bare_symbol
     summand = sum_of_functions
     label = property(label_of)
-    roles = property(roles_of)
+    roles = property(predictor_of)
     variables = property(variables_of)
     option: ClassVar = Option("X[:DF]", "a predictor that acts as a smooth curve")
 

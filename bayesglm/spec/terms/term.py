@@ -107,6 +107,42 @@ def normal_prior(term: Term, scale: Number) -> Normal:
     return Normal(scale)
 
 
+class OfOneVariable(Protocol):
+    """A term that reads one variable."""
+
+    @property
+    def variable(self) -> str:
+        """The variable."""
+
+    @property
+    def name(self) -> str | None:
+        """The name that was given, if any."""
+
+    @property
+    def label(self) -> str:
+        """Name of the coefficients."""
+
+
+def label_of(term: OfOneVariable) -> str:
+    """Name of the coefficients."""
+    return term.name or term.variable
+
+
+def predictor_of(term: OfOneVariable) -> dict[str, str]:
+    """What the variable is that the term reads: a predictor."""
+    return {term.variable: PREDICTOR}
+
+
+def factor_of(term: OfOneVariable) -> dict[str, str]:
+    """What the variable is that the term reads: a factor."""
+    return {term.variable: FACTOR}
+
+
+def variables_of(term: OfOneVariable) -> tuple[str, ...]:
+    """The variable of the data that the term reads."""
+    return (term.variable,)
+
+
 def check_name(what: str, name: object) -> None:
     """Raise ModelError unless a name is one."""
     if not isinstance(name, str) or not name:
