@@ -19,6 +19,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.numerics.special import (
@@ -176,8 +177,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, link=functions),
-        cdf=partial(_cdf, link=functions, above=False),
-        survival=partial(_cdf, link=functions, above=True),
+        **both_sides(partial(_cdf, link=functions)),
         valid=_valid,
         support="numbers between 0 and 1, both excluded",
         dispersions=(KAPPA,),

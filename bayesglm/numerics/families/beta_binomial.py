@@ -20,6 +20,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.numerics.families.rising import Rising, at_counts, rising, rising_of
@@ -135,8 +136,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, link=functions),
-        cdf=partial(_share, link=functions, above=False),
-        survival=partial(_share, link=functions, above=True),
+        **both_sides(partial(_share, link=functions)),
         valid=_valid,
         support="integers from 0 to trials",
         dispersions=(KAPPA,),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
+from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask, both_sides
 
 # Largest eta whose exponential, a few thousand of them added, is a float.
 LARGEST_ETA = 700.0
@@ -240,8 +240,7 @@ def categorical(n_levels: int, reference: int | None = 0) -> Family:
         saturated=lambda y, phi, trials: np.zeros_like(y),
         mean=partial(_mean, reference=reference),
         draw=partial(_draw, reference=reference),
-        cdf=partial(_cdf, reference=reference, above=False),
-        survival=partial(_cdf, reference=reference, above=True),
+        **both_sides(partial(_cdf, reference=reference)),
         valid=partial(_valid, n_levels=n_levels),
         support=f"one of {n_levels} levels",
         n_levels=n_levels,

@@ -26,6 +26,7 @@ from bayesglm.numerics.families.record import (
     Derivatives,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.numerics.families.shares import inside, share_of_counts
@@ -166,8 +167,7 @@ def _family(link: str) -> Family:
         constant=constant_of_counts,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
-        cdf=partial(_share, mean=mean, above=False),
-        survival=partial(_share, mean=mean, above=True),
+        **both_sides(partial(_share, mean=mean)),
         valid=_valid,
         support="non-negative integers",
         dispersions=(PSI,),

@@ -20,6 +20,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.numerics.families.rising import cubic, log1p_less, rising_of
@@ -99,8 +100,7 @@ def _family(link: str) -> Family:
         constant=constant_of_counts,
         saturated=_saturated,
         draw=draw,
-        cdf=partial(share, above=False),
-        survival=partial(share, above=True),
+        **both_sides(share),
         valid=_valid,
         support="non-negative integers",
         dispersions=(PHI,),

@@ -28,6 +28,7 @@ from bayesglm.numerics.families.record import (
     Family,
     Mask,
     Spread,
+    both_sides,
     row_sums,
 )
 from bayesglm.numerics.theta.transforms import ORDERED
@@ -252,8 +253,7 @@ def ordinal(link: str, n_levels: int, reference: int | None = None) -> Family:
         saturated=lambda y, phi, trials: np.zeros_like(y),
         mean=partial(_mean, link=functions),
         draw=partial(_draw, link=functions),
-        cdf=partial(_cdf, link=functions, above=False),
-        survival=partial(_cdf, link=functions, above=True),
+        **both_sides(partial(_cdf, link=functions)),
         valid=partial(_valid, n_levels=n_levels),
         support=f"one of {n_levels} levels",
         dispersions=(cutpoint,),

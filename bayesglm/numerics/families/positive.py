@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesglm.numerics.families.links import LOG_MEANS
-from bayesglm.numerics.families.record import Family, of_one_channel
+from bayesglm.numerics.families.record import Family, both_sides, of_one_channel
 
 type Array = NDArray[np.float64]
 
@@ -70,8 +70,7 @@ def positive_family(
         link=link,
         domain=log_mean.domain,
         draw=partial(draw, log_mean=log_mean),
-        cdf=partial(share, log_mean=log_mean, above=False),
-        survival=partial(share, log_mean=log_mean, above=True),
+        **both_sides(partial(share, log_mean=log_mean)),
         valid=is_positive,
         support="positive numbers",
         **facts,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -246,6 +247,11 @@ class Family:
         """P(Y < y): of counted responses the cumulative distribution before its step at y."""
         assert self.cdf is not None
         return self.cdf(y - 1.0 if self.words.discrete else y, eta, phi, trials)
+
+
+def both_sides(share: Callable[..., Array]) -> dict[str, Any]:
+    """Return the fields `cdf` and `survival` of a record, of one function that takes ``above``."""
+    return {"cdf": partial(share, above=False), "survival": partial(share, above=True)}
 
 
 def of_one_channel(

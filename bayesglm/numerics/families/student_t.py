@@ -18,6 +18,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.numerics.special import exp_excess, half_step_excess
@@ -120,8 +121,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
-        cdf=partial(_cdf, mean=mean, above=False),
-        survival=partial(_cdf, mean=mean, above=True),
+        **both_sides(partial(_cdf, mean=mean)),
         valid=_valid,
         support="real numbers",
         dispersions=(SIGMA, NU),

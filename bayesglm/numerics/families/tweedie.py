@@ -23,6 +23,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.numerics.families.tweedie_series import Series, poisson_mean, series
@@ -206,8 +207,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, log_mean=log_mean),
-        cdf=partial(_cdf, log_mean=log_mean, above=False),
-        survival=partial(_cdf, log_mean=log_mean, above=True),
+        **both_sides(partial(_cdf, log_mean=log_mean)),
         valid=_valid,
         support="non-negative numbers",
         dispersions=(PHI, P),

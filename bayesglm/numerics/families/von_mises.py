@@ -19,6 +19,7 @@ from bayesglm.numerics.families.record import (
     Dispersion,
     Family,
     Mask,
+    both_sides,
     of_one_channel,
 )
 from bayesglm.spec.families import FAMILY_NAMES
@@ -153,8 +154,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, direction=direction),
-        cdf=partial(_cdf, direction=direction, above=False),
-        survival=partial(_cdf, direction=direction, above=True),
+        **both_sides(partial(_cdf, direction=direction)),
         valid=_valid,
         support="angles from -pi to pi",
         dispersions=(KAPPA,),

@@ -16,7 +16,7 @@ import numpy as np
 from bayesglm.numerics.families.domains import within
 from bayesglm.numerics.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesglm.numerics.families.poisson import POISSON
-from bayesglm.numerics.families.record import Array, Derivatives, Family
+from bayesglm.numerics.families.record import Array, Derivatives, Family, both_sides
 from bayesglm.numerics.families.shares import inside, share_of_counts
 
 
@@ -122,8 +122,7 @@ def _inflated(base: Family) -> Family:
         saturated=partial(_saturated, base=base),
         mean=lambda eta, phi, trials: phi[0] * base.mean(eta, phi[1:], trials),
         draw=partial(_draw, base=base),
-        cdf=partial(_share, base=base, above=False),
-        survival=partial(_share, base=base, above=True),
+        **both_sides(partial(_share, base=base)),
         dispersions=(PSI, *base.dispersions),
         log_concave=False,
         fused=None,
