@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def check_twin(
     seed : int
         Of the random parameters.
     rtol, gradient_rtol : float
-        How far values and slopes may be apart, relative to their size.
+        How far values and slopes may be apart, relative to the sizes of what adds up to them.
     spread : float
         Standard deviation of the random parameters, on the unconstrained scale.
 
@@ -64,10 +65,13 @@ def check_twin(
         point[variable.name] = np.concatenate(parts).reshape(np.shape(point[variable.name]))
         order.append(name)
     both = (False, True)
-    asked = [f(jacobian=j) for j in both for f in (compiled.logp, compiled.dlogp)]
-    found = iter(compiled.compile_fn(asked, mode="FAST_COMPILE", on_unused_input="ignore")(point))
-    for jacobian in both:
-        value, slope = next(found), next(found)
+    # Densities of either sign add up, so how far rounding may take them is relative to their sizes.
+    terms = [compiled.logp(jacobian=j, sum=False) for j in both]
+    asked = [*chain(*terms), *(compiled.dlogp(jacobian=j) for j in both)]
+    found = compiled.compile_fn(asked, mode="FAST_COMPILE", on_unused_input="ignore")(point)
+    for turn, jacobian in enumerate(both):
+        slope, parts = found[turn - 2], found[turn * len(terms[0]) :][: len(terms[turn])]
+        value, size = (sum(np.sum(f(part)) for part in parts) for f in (np.asarray, np.abs))
         native, gradients = 0.0, []
         for problem, theta in zip(problems, thetas, strict=True):
             objective = problem.unconstrained if jacobian else problem.natural
@@ -81,7 +85,7 @@ def check_twin(
             [g[own[name]] for name in order for g, own in zip(gradients, places, strict=True)]
         )
         where = "with the Jacobian" if jacobian else "without the Jacobian"
-        _compare(f"the log density {where}", native, value, rtol, 0.0)
+        _compare(f"the log density {where}", native, value, 0.0, rtol * size)
         _compare(f"its gradient {where}", expected, slope, gradient_rtol, 1e-8 * abs(slope).max())
 
 
