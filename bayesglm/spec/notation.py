@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, range_text
@@ -37,7 +37,7 @@ def model_text(model: GLM) -> str:
         plain = f"{name}{index}"
         own = plain if (low, width) == (0.0, 1.0) else f"({plain} - {low:g})/{width:g}"
         lines.append(f"{family.link_of(name)}({own}) = {' + '.join(parts)}")
-    lines += [f"{left:<21} {prior_text(symbol, prior)}" for left, symbol, prior in _priors(model)]
+    lines += [f"{one.written:<21} {prior_text(one.held, one.prior)}" for one in _parameters(model)]
     lines += _levels_text(model)
     return "\n".join(line.rstrip() for line in lines)
 
@@ -55,50 +55,53 @@ def _likelihood_text(model: GLM, index: str) -> str:
     return likelihood + seen_text(model, index) + weighted
 
 
-def _priors(model: GLM) -> list[tuple[str, str, Any]]:
-    """Return every parameter with its symbol and its prior."""
-    rows: list[tuple[str, str, Any]] = []
+class _Parameter(NamedTuple):
+    """A parameter of a model: its name, how it is written, what its prior holds, and that prior."""
+
+    name: str
+    written: str
+    held: str
+    prior: Any
+
+
+def _parameters(model: GLM) -> Iterator[_Parameter]:
+    """Return every parameter of a model, in the order in which they are written."""
     if model.intercept is not None:
-        rows.append(("intercept", "intercept", model.intercept))
-    rows += [(term.symbol(), _held(term), model.prior_of(term)) for term in model.terms]
+        yield _plain("intercept", model.intercept)
+    yield from (_coefficients(term, model.prior_of(term)) for term in model.terms)
+    family = FAMILY_NAMES[model.family]
     for name, one in model.predicted.items():
-        family = FAMILY_NAMES[model.family]
         of_all = LINK_NAMES[family.link_of(name)].mean.format(eta=f"{name}_intercept")
         low, width = family.stretch_of(name)
         of_all = of_all if (low, width) == (0.0, 1.0) else f"{low:g} + {width:g}·({of_all})"
-        rows.append((of_all, of_all, one.prior))
-        rows += [(term.symbol(), _held(term), term.prior) for term in one.terms]
+        yield _Parameter(f"{name}_intercept", of_all, of_all, one.prior)
+        yield from (_coefficients(term, term.prior) for term in one.terms)
     for term in model.every_term:
-        scale = learned_scale(model.prior_of(term))
+        scale, correlation = learned_scale(model.prior_of(term)), learned_correlation(term)
         if scale is not None:
-            rows.append((f"{term.label}_scale", f"{term.label}_scale", scale))
-        correlation = learned_correlation(term)
+            yield _plain(f"{term.label}_scale", scale)
         if correlation is not None:
-            name = f"{term.label}_correlation"
-            rows.append((name, name, correlation))
-    for name in FAMILY_NAMES[model.family].dispersions:
+            yield _plain(f"{term.label}_correlation", correlation)
+    for name in family.dispersions:
         if name not in model.predicted:
-            rows.append((name, name, model.dispersion_of(name)))
-    return rows
+            yield _plain(name, model.dispersion_of(name))
 
 
-def _held(term: Term) -> str:
-    """Return the name of what a term's prior holds: its coefficients, or another symbol of it."""
-    symbol = term.symbol()
-    return term.label if symbol.startswith(f"{term.label}[") else symbol
+def _plain(name: str, prior: Any) -> _Parameter:
+    """Return a parameter that is written by its name."""
+    return _Parameter(name, name, name, prior)
+
+
+def _coefficients(term: Term, prior: Any) -> _Parameter:
+    """Return a term's coefficients, or another symbol of it that its prior holds."""
+    written = term.symbol()
+    held = term.label if written.startswith(f"{term.label}[") else written
+    return _Parameter(held, written, held, prior)
 
 
 def priors_by_name(model: GLM) -> dict[str, Any]:
     """Return the prior of each parameter, or the number at which it is fixed, by its name."""
-    rows: list[tuple[str, Any]] = [("intercept", model.intercept)]
-    rows += [(_held(term), model.prior_of(term)) for term in model.every_term]
-    rows += [(f"{t.label}_scale", learned_scale(model.prior_of(t))) for t in model.every_term]
-    rows += [(f"{t.label}_correlation", learned_correlation(t)) for t in model.every_term]
-    for name in FAMILY_NAMES[model.family].dispersions:
-        stated = model.dispersion_of(name)
-        is_predicted = name in model.predicted
-        rows.append((f"{name}_intercept", stated.prior) if is_predicted else (name, stated))
-    return {name: prior for name, prior in rows if prior is not None}
+    return {one.name: one.prior for one in _parameters(model) if one.prior is not None}
 
 
 def _levels_text(model: GLM) -> list[str]:
