@@ -11,7 +11,8 @@ from bayesglm.inference.draws import Draws
 from bayesglm.inference.mcmc import mcmc_draws
 from bayesglm.inference.nuts.sampler import Settings
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
-from bayesglm.inference.problem.problem import Problem, open_posteriors
+from bayesglm.inference.problem.posteriors import open_posteriors
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, uncurved
 from bayesglm.spec.model import GLM

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
-from bayesglm.inference.problem.problem import open_posteriors
+from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, uncurved
 from bayesglm.spec.model import GLM

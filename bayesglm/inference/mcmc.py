@@ -23,7 +23,8 @@ from bayesglm.inference.problem.asked import (
     check_tune,
 )
 from bayesglm.inference.problem.centring import centred_all
-from bayesglm.inference.problem.problem import Problem, open_posteriors
+from bayesglm.inference.problem.posteriors import open_posteriors
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM

@@ -10,7 +10,8 @@ import numpy as np
 from bayesglm.errors import BayesGLMError, DataError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
-from bayesglm.inference.problem.problem import Problem, open_posteriors
+from bayesglm.inference.problem.posteriors import open_posteriors
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.elpd import summed

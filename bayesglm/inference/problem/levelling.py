@@ -9,18 +9,14 @@ nats below the mode no draw ever comes there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ModelError
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.channels import predictors
 from bayesglm.numerics.solvers.newton import Solution
 from bayesglm.spec.families import LINK_NAMES
-
-if TYPE_CHECKING:
-    from bayesglm.inference.problem.problem import Problem
 
 Array = np.ndarray
 FAR = 12.0  # of a log, or log odds: as far as log likelihoods of counts keep digits; chosen

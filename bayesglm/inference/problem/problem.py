@@ -13,13 +13,10 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
-from bayesglm.inference.problem.levelling import refuse_level
 from bayesglm.inference.problem.starts import coefficients_inside, eta_of_mean, is_inside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.families.record import Collapse
-from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.parameter import Parameter
-from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM
 
@@ -239,37 +236,6 @@ def open_again(model: GLM, data: object) -> list[Problem]:
 def _problems(plan: Plan) -> list[Problem]:
     plan = resolve(plan)
     return [make_problem(plan, k, design) for k, design in enumerate(plan.designs)]
-
-
-def open_posteriors(model: GLM, data: object) -> list[Problem]:
-    """Open the problems of a model of which draws are asked; ModelError where it has nothing."""
-    problems = open_problems(model, data)
-    if not problems[0].natural.size:
-        raise ModelError(
-            "the model has no parameter, so there is no posterior to draw from; fit_map gives its "
-            "log likelihood. Give it an intercept, or a term."
-        )
-    _refuse_limits(problems[0])
-    for problem in problems:
-        refuse_level(problem)
-    return problems
-
-
-def _refuse_limits(problem: Problem) -> None:
-    """Raise ModelError where a flat prior leaves a dispersion's posterior improper."""
-    model, family = problem.plan.model, plain_family_of(problem.plan.model)
-    for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
-        stated = model.dispersion_of(name)
-        prior = model.predicted[name].prior if name in model.predicted else stated
-        if not is_fixed(prior) and not PRIORS[type(prior).__name__].proper and record.limits:
-            proper = family.words.option_of(name, "bg.InverseGamma(0.5, 0.5)")
-            ends = " and ".join(f"{end:g}" for end in record.limits)
-            raise ModelError(
-                f"under a Flat prior the posterior of {name!r} is improper: the likelihood of "
-                f"a {family.name} response keeps a positive limit as it goes to {ends}. Give it a "
-                f"proper prior ({proper}, say), or fix it; fit_map finds the mode where there is "
-                "one."
-            )
 
 
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import log_expit
 
 import bayesglm as bg
-from bayesglm.inference.problem.problem import open_posteriors
+from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.weights.approximation import laplace_draws
 
 GRID = np.linspace(-25.0, 25.0, 5001)

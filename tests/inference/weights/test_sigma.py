@@ -6,7 +6,7 @@ from exact import gaussian_moments
 from scipy import stats
 
 import bayesglm as bg
-from bayesglm.inference.problem.problem import open_posteriors
+from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.weights.sigma import sigma_first
 
 RNG = np.random.default_rng(3)
