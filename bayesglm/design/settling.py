@@ -20,19 +20,23 @@ def settle_terms(model: GLM, dataset: xr.Dataset) -> GLM:
         return name in dataset.variables and holds_labels(dataset.variables[name])
 
     stands_alone = model.intercept is None and not FAMILY_NAMES[model.family].increasing
-    every = _settled(model.terms, not stands_alone, has_labels)
+
+    def labelled(term: Term) -> Term:
+        return LABELLED.get(type(term), _as_is)(term, has_labels)
+
+    every = _settled(model.terms, not stands_alone, labelled)
     for one in model.predicted.values():
-        every += _settled(one.terms, True, has_labels)
+        every += _settled(one.terms, True, labelled)
     return model if every == list(model.every_term) else model.with_terms(every)
 
 
 def _settled(
-    terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bool]
+    terms: Sequence[Term], intercept: bool, labelled: Callable[[Term], Term]
 ) -> list[Term]:
     """Return the terms of one linear predictor."""
-    settled = [LABELLED.get(type(one), _as_is)(one, has_labels) for one in terms]
+    settled = [labelled(one) for one in terms]
     for step in BESIDE_OTHERS:
-        settled = step(settled, intercept, has_labels)
+        settled = step(settled, intercept, labelled)
     return settled
 
 

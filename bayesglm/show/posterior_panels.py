@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.inference.tree.opened import reopen
-from bayesglm.inference.tree.words import effect_name, entries_of, has_levels
+from bayesglm.inference.tree.words import effect_name, entries_of
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.coefficients import COEFFICIENT, CURVE, are_of_levels, value_label
 from bayesglm.show.figures import (
@@ -86,7 +86,7 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
     beside = [
         one.name
         for one in entries_of(model, posterior)
-        if one.term is not None and not one.own and has_levels(one.term)
+        if one.term is not None and not one.own and one.term.facts.of_levels
     ]
     if beside:
         scales = _together(model, posterior, None, beside, "scales")

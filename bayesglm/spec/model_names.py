@@ -61,7 +61,7 @@ def check_names(model: GLM) -> None:
     taken = {model.response, *labels}
     derived = {name + suffix for name in (*taken, *dispersions) for suffix in DERIVED}
     derived |= {f"{name}_intercept" for name in model.predicted}
-    stepped = [term.label for term in model.every_term if "step" in term.own_dims]
+    stepped = [term.label for term in model.every_term if term.facts.of_steps]
     derived |= {f"{name}_{part}" for name in stepped for part in ("mean", "share")}
     derived |= {f"{name}_data" for name in model.roles.values()}
     derived |= {f"{name}_{role}_data" for role, name in model.roles.items()}

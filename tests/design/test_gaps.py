@@ -46,7 +46,8 @@ def test_the_fit_is_that_of_the_whole_samples(terms, tmp_path):
     expected = np.isin(np.arange(N), [row for row in lost if row not in (3, 7)])
     np.testing.assert_array_equal(np.isnan(predicted), expected)
     kept = np.setdiff1d(np.arange(N), lost)
-    np.testing.assert_array_equal(predicted[kept], bg.predict(alone)["y"])
+    # Products with other rows beside them are summed up in another order.
+    np.testing.assert_allclose(predicted[kept], bg.predict(alone)["y"], rtol=1e-15, atol=0)
     new = FRAME.drop(columns=["y", "w"])
     np.testing.assert_array_equal(bg.predict(again, new)["y"], predicted)
 

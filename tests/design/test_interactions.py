@@ -6,9 +6,12 @@ import patsy
 import pytest
 import statsmodels.api as sm
 import xarray as xr
+from terms import EXAMPLES
 from twins import compare
 
 import bayesglm as bg
+from bayesglm.spec.terms.table import TERMS
+from bayesglm.spec.terms.term import PREDICTOR
 
 N = 90
 RNG = np.random.default_rng(3)
@@ -148,10 +151,8 @@ WRONG = {
     "is incomplete: it needs parts": (),
     "'x' twice": ("x", "x"),
     "two parts with lags": (LAGGED, bg.Lagged("z", lags=2)),
-    "a variable's name or one of Linear, Lagged, History, Category, Spline, Basis, got": (
-        "x",
-        bg.Group("a"),
-    ),
+    r"a variable's name, or a term of numbers, .* got Normal\(1\.0\)": ("x", bg.Normal(1.0)),
+    "or of a curve such as .* got <class 'bayesglm.*Category'>": ("x", bg.Category),
     "has a prior of its own": ("x", bg.Linear("z", prior=bg.Flat())),
 }
 
@@ -160,6 +161,20 @@ WRONG = {
 def test_what_is_no_interaction(message):
     with pytest.raises(bg.ModelError, match=message):
         product(*WRONG[message])
+
+
+@pytest.mark.parametrize("kind", TERMS)
+def test_each_kind_of_term_says_whether_it_can_be_multiplied(kind):
+    term = EXAMPLES[kind.__name__].terms[0]
+    if kind.facts.part is None:
+        with pytest.raises(bg.ModelError, match=rf"a part must be .* got {kind.__name__}\("):
+            product(term, "n")
+        return
+    one = product(term, "n")
+    assert one.roles == term.roles | {"n": PREDICTOR}
+    assert one.lag_range(0.01) == term.lag_range(0.01)
+    assert one.takes_model_prior == term.takes_model_prior
+    assert one.summand("y", "[i]").endswith("·n[i]")
 
 
 def test_two_parts_of_one_dim():

@@ -12,12 +12,11 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
-from bayesglm.design.terms.linear import category_of_labels
 from bayesglm.errors import DataError
-from bayesglm.spec.terms.category import FULL, Category
+from bayesglm.spec.terms.category import FULL
 from bayesglm.spec.terms.interaction import Interaction
-from bayesglm.spec.terms.linear import Linear
-from bayesglm.spec.terms.term import Term
+from bayesglm.spec.terms.table import OF_A_NAME
+from bayesglm.spec.terms.term import LEVELS, Term
 
 Array = np.ndarray
 type Span = tuple[frozenset[Any], frozenset[str]]  # numbers, and factors whose differences
@@ -102,18 +101,20 @@ def _dims(
     return tuple(dims), coords, tuple(len(coords[dim]) for dim in dims)
 
 
-def coded(terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bool]) -> list[Term]:
+def coded(terms: Sequence[Any], intercept: bool, labelled: Callable[[Term], Term]) -> list[Term]:
     """Return the terms of one linear predictor, the parts of interactions as terms, and coded.
+
+    ``labelled`` returns what a term is whose variable holds labels.
 
     Without an intercept the first category has a coefficient for each level. A category keeps its
     contrasts where all that is not yet there, products of fewer of the
     factors with the same numbers, has it; elsewhere it has a coefficient for each level.
     """
-    known = {one.variable: one for one in terms if isinstance(one, Category)}
+    known = {one.variable: one for one in _categories(terms)}
     alone = None if intercept else next(iter(known.values()), None)
     spans: set[Span] = {(frozenset(), frozenset())} if intercept else set()
     made: list[Any] = [
-        replace(one, parts=tuple(_part(part, known, has_labels) for part in one.parts))
+        replace(one, parts=tuple(_part(part, known, labelled) for part in one.parts))
         if isinstance(one, Interaction)
         else (replace(alone, contrasts=FULL, reference=None) if one is alone else one)
         for one in terms
@@ -130,23 +131,23 @@ def coded(terms: Sequence[Term], intercept: bool, has_labels: Callable[[str], bo
     return [found.get(id(one), one) for one in made]
 
 
-def _part(part: Any, known: dict[str, Category], has_labels: Callable[[str], bool]) -> Any:
-    if isinstance(part, Linear):
-        return category_of_labels(part, has_labels)
-    if not isinstance(part, str):
-        return part
+def _part(part: Any, known: dict[str, Any], labelled: Callable[[Term], Term]) -> Any:
     if part in known:
         return replace(known[part], name=None, prior=None)
-    return Category(part) if has_labels(part) else Linear(part)
+    return labelled(OF_A_NAME(part) if isinstance(part, str) else part)
+
+
+def _categories(parts: Iterable[Any]) -> list[Any]:
+    return [part for part in parts if part.facts.part == LEVELS]
 
 
 def _factors(parts: Iterable[Any]) -> list[str]:
-    return [part.variable for part in parts if isinstance(part, Category)]
+    return [part.variable for part in _categories(parts)]
 
 
 def _numbers(parts: Iterable[Any]) -> frozenset[Any]:
     """Return what is multiplied beside categories, whatever its coefficients are called."""
-    others = (part for part in parts if not isinstance(part, Category))
+    others = (part for part in parts if part.facts.part != LEVELS)
     return frozenset(replace(part, name="any", prior=None) for part in others)
 
 
@@ -163,7 +164,7 @@ def _subsets(names: Sequence[str], among: Sequence[str]) -> list[frozenset[str]]
 def _spanned(parts: Sequence[Any]) -> set[Span]:
     """Return the differences, and products of them, that the columns of some parts make up."""
     numbers = _numbers(parts)
-    reduced = [one.variable for one in parts if isinstance(one, Category) and one.contrasts != FULL]
+    reduced = [one.variable for one in _categories(parts) if one.contrasts != FULL]
     return {(numbers, factors) for factors in _subsets(reduced, _factors(parts))}
 
 
@@ -173,7 +174,7 @@ def _coded_parts(parts: tuple[Any, ...], spans: set[Span]) -> tuple[Any, ...]:
     reduced = frozenset.intersection(*lacking) if lacking else frozenset(factors)
     return tuple(
         replace(part, contrasts=FULL, reference=None)
-        if isinstance(part, Category) and part.variable not in reduced
+        if part.facts.part == LEVELS and part.variable not in reduced
         else part
         for part in parts
     )

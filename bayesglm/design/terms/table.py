@@ -42,7 +42,7 @@ LABELLED: dict[type[Term], Callable[[Any, Callable[[str], bool]], Term]] = {
     Linear: category_of_labels,
 }
 # Those that are laid by what stands beside them in one linear predictor.
-BESIDE_OTHERS: tuple[Callable[[Sequence[Term], bool, Callable[[str], bool]], list[Term]], ...] = (
+BESIDE_OTHERS: tuple[Callable[[Sequence[Term], bool, Callable[[Term], Term]], list[Term]], ...] = (
     coded,
 )
 

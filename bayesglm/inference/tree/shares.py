@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bayesglm.inference.tree.words import INTERCEPT, has_levels
+from bayesglm.inference.tree.words import INTERCEPT
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.model import GLM
 
@@ -19,7 +19,7 @@ def variance_shares(model: GLM, group: xr.Dataset) -> dict[str, xr.DataArray]:
     Johnson & Schielzeth 2017, J R Soc Interface 14:20170213). Empty where neither holds.
     """
     residual = _residual_variance(model, group)
-    names = [f"{term.label}_scale" for term in model.terms if has_levels(term)]
+    names = [f"{term.label}_scale" for term in model.terms if term.facts.of_levels]
     if residual is None or not names or any(name not in group for name in names):
         return {}
     squares = {}

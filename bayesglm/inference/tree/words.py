@@ -63,15 +63,10 @@ def entries_alone(words: str, variable: xr.DataArray) -> Entries:
     return dataclasses.replace(_entries(words, variable, None, False), name=words)
 
 
-def has_levels(term: Term) -> bool:
-    """Say whether a term's coefficients are effects of levels that share a scale: a group."""
-    return "effect" in term.own_dims
-
-
 def stands_last(term: Term, group: xr.Dataset) -> bool:
     """Say whether a term's coefficients are many that share a scale: of levels, or of a curve."""
     is_learned = f"{term.label}_scale" in group
-    return has_levels(term) or (is_learned and is_curve(group[term.label]))
+    return term.facts.of_levels or (is_learned and is_curve(group[term.label]))
 
 
 def is_curve(variable: xr.DataArray) -> bool:
@@ -81,7 +76,7 @@ def is_curve(variable: xr.DataArray) -> bool:
 
 def with_means(model: GLM, group: xr.Dataset) -> xr.Dataset:
     """Return a fit's parameters with the mean of the steps of each monotonic effect."""
-    labels = [term.label for term in model.every_term if "step" in term.own_dims]
+    labels = [term.label for term in model.every_term if term.facts.of_steps]
     return group.assign(
         {f"{label}_mean": group[label].mean(f"{label}_step", skipna=False) for label in labels}
     )
@@ -135,7 +130,7 @@ def effect_name(group: str, effect: str) -> str:
 
 
 def _scale_words(term: Term, dims: tuple[str, ...], at: list[str]) -> str:
-    if not has_levels(term):
+    if not term.facts.of_levels:
         return _indexed(f"scale of {term.label}", at)
     what, inside = term.label, []
     for dim, label in zip(dims, at, strict=True):
@@ -171,7 +166,7 @@ def prior_words(prior: Any, entries: Entries) -> list[str]:
 
 def _scales_of(entries: Entries) -> list[str]:
     """Return what the scale of each entry is called, where it is learned: that of its effect."""
-    if entries.term is None or not has_levels(entries.term):
+    if entries.term is None or not entries.term.facts.of_levels:
         return [f"(scale of {entries.name})"] * len(entries.words)
     effects = [words.partition("[")[0].removeprefix(entries.name) for words in entries.words]
     slopes = [f"{effect[1:]} by " if effect else "" for effect in effects]

@@ -20,6 +20,8 @@ from bayesglm.spec.terms.curves import (
     whole_number,
 )
 from bayesglm.spec.terms.term import (
+    CURVE,
+    Facts,
     Option,
     bare_symbol,
     check_common,
@@ -112,6 +114,7 @@ class Basis:
     constants: Constants = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("basis",)
+    facts: ClassVar = Facts(part=CURVE)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = True

@@ -11,6 +11,8 @@ from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.response_levels import told
 from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import (
+    LEVELS,
+    Facts,
     Option,
     bare_symbol,
     check_common,
@@ -83,6 +85,7 @@ class Category:
     levels: Levels = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("level",)
+    facts: ClassVar = Facts(part=LEVELS)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = True

@@ -14,6 +14,7 @@ from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import (
     FACTOR,
     SLOPE,
+    Facts,
     Option,
     bare_symbol,
     check_common,
@@ -83,6 +84,7 @@ class Group:
     intercept: bool = True
 
     own_dims: ClassVar[tuple[str, ...]] = ("level", "effect", "effect_other")
+    facts: ClassVar = Facts(of_levels=True)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False

@@ -15,7 +15,7 @@ from bayesglm.spec.terms.lags import (
     range_of_lags,
     symbol_along_lags,
 )
-from bayesglm.spec.terms.term import Option, check_common, normal_prior
+from bayesglm.spec.terms.term import NUMBERS, Facts, Option, check_common, normal_prior
 
 
 @noun
@@ -54,6 +54,7 @@ class History:
     prior: CoefficientPrior | None = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("lag",)
+    facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = True
     first_lag: ClassVar = 1
     reads_response: ClassVar = True

@@ -10,14 +10,11 @@ from bayesglm.spec.hints import shown
 from bayesglm.spec.names import first_repeat
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.priors import CoefficientPrior
-from bayesglm.spec.terms.basis import Basis
-from bayesglm.spec.terms.category import Category
-from bayesglm.spec.terms.history import History
-from bayesglm.spec.terms.lagged import Lagged
-from bayesglm.spec.terms.linear import Linear
-from bayesglm.spec.terms.spline import Spline
 from bayesglm.spec.terms.term import (
+    CURVE,
+    LEVELS,
     PREDICTOR,
+    Facts,
     Option,
     bare_symbol,
     check_common,
@@ -25,9 +22,6 @@ from bayesglm.spec.terms.term import (
     normal_prior,
 )
 
-# The kinds of terms that may be multiplied, and those of them that are curves.
-PARTS = (Linear, Lagged, History, Category, Spline, Basis)
-CURVES = (Spline, Basis)
 MOST_CATEGORIES = 4  # of one interaction, whose dims are named: chosen
 
 
@@ -86,6 +80,7 @@ class Interaction:
         "level",
         *(f"level_{k}" for k in range(2, MOST_CATEGORIES + 1)),
     )
+    facts: ClassVar = Facts()
     symbol = bare_symbol
     option: ClassVar = Option("X:Z", "a product of predictors, with colons between their names")
 
@@ -110,11 +105,11 @@ class Interaction:
             raise ModelError(f"{self!r} has {twice!r} twice; a square is transform='square'.")
         if sum(one.is_lagged for one in self.terms) > 1:
             raise ModelError(f"{self!r} has two parts with lags, and can have one.")
-        if sum(isinstance(one, (Lagged, History, *CURVES)) for one in self.terms) > 1:
+        if sum(one.is_lagged or one.facts.part == CURVE for one in self.terms) > 1:
             raise ModelError(
                 f"{self!r} has a curve beside another, or beside lags, and can have one of these."
             )
-        if sum(isinstance(one, Category) for one in self.terms) > MOST_CATEGORIES:
+        if sum(one.facts.part == LEVELS for one in self.terms) > MOST_CATEGORIES:
             raise ModelError(f"{self!r} has more than {MOST_CATEGORIES} categories.")
         check_common(self)
 
@@ -122,11 +117,11 @@ class Interaction:
         if isinstance(part, str):
             check_name("Interaction part", part)
             return
-        if not isinstance(part, PARTS):
-            kinds = ", ".join(kind.__name__ for kind in PARTS)
+        facts = None if isinstance(part, type) else getattr(part, "facts", None)
+        if not isinstance(facts, Facts) or facts.part is None:
             raise ModelError(
-                f"Interaction: a part must be a variable's name or one of {kinds}, got "
-                f"{shown(part)}."
+                "Interaction: a part must be a variable's name, or a term of numbers, of labels or "
+                f"of a curve such as Linear('x'), Category('g') or Spline('x'), got {shown(part)}."
             )
         if part.prior is not None:
             raise ModelError(
@@ -140,9 +135,9 @@ class Interaction:
         return tuple(part for part in self.parts if not isinstance(part, str))
 
     @property
-    def _smooth(self) -> Spline | None:
-        """The part that is penalised for its bends, if there is one."""
-        return next((one for one in self.terms if isinstance(one, Spline)), None)
+    def _smooth(self) -> Any:
+        """The part that has a default prior of its own, a smoothness penalty; None of others."""
+        return next((one for one in self.terms if not one.takes_model_prior), None)
 
     @property
     def takes_model_prior(self) -> bool:
@@ -200,13 +195,13 @@ class Interaction:
         """Write the product of its parts and the coefficient of its levels."""
         levels, numbers = [], []
         for part in self.parts:
-            if isinstance(part, Category):
-                levels.append(f"{part.variable}{index}")
-            elif isinstance(part, str):
+            if isinstance(part, str):
                 numbers.append(f"{part}{index}")
+            elif part.facts.part == LEVELS:
+                levels.append(f"{part.variable}{index}")
             else:
                 numbers.append(part.summand(response, index).partition("·")[2])
-        is_curve = any(isinstance(one, CURVES) for one in self.terms)
+        is_curve = any(one.facts.part == CURVE for one in self.terms)
         over = ["k"] if self.is_lagged else ["j"] if is_curve else []
         places = [*over, *levels]
         coefficient = f"{self.label}[{', '.join(places)}]" if places else self.label

@@ -15,7 +15,15 @@ from bayesglm.spec.terms.lags import (
     range_of_lags,
     symbol_along_lags,
 )
-from bayesglm.spec.terms.term import PREDICTOR, Option, check_common, check_name, normal_prior
+from bayesglm.spec.terms.term import (
+    NUMBERS,
+    PREDICTOR,
+    Facts,
+    Option,
+    check_common,
+    check_name,
+    normal_prior,
+)
 
 
 @noun
@@ -58,6 +66,7 @@ class Lagged:
     prior: CoefficientPrior | None = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("lag",)
+    facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = True
     first_lag: ClassVar = 0
     reads_response: ClassVar = False

@@ -10,7 +10,9 @@ from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import frozen_number
 from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.terms.term import (
+    NUMBERS,
     PREDICTOR,
+    Facts,
     Option,
     bare_symbol,
     check_common,
@@ -64,6 +66,7 @@ class Linear:
     constants: tuple[float, ...] | None = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("column",)
+    facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = True

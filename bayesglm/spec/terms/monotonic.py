@@ -12,6 +12,7 @@ from bayesglm.spec.prior.traits import is_zero
 from bayesglm.spec.priors import CoefficientPrior, Normal
 from bayesglm.spec.terms.levels import Levels, frozen_levels
 from bayesglm.spec.terms.term import (
+    Facts,
     Option,
     check_common,
     check_name,
@@ -77,6 +78,7 @@ class Monotonic:
     levels: Levels = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("step",)
+    facts: ClassVar = Facts(of_steps=True)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False

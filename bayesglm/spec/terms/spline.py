@@ -19,6 +19,8 @@ from bayesglm.spec.terms.curves import (
     whole_number,
 )
 from bayesglm.spec.terms.term import (
+    CURVE,
+    Facts,
     Option,
     bare_symbol,
     check_common,
@@ -102,6 +104,7 @@ class Spline:
     constants: Constants = None
 
     own_dims: ClassVar[tuple[str, ...]] = ("basis",)
+    facts: ClassVar = Facts(part=CURVE)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False

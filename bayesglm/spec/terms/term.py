@@ -17,6 +17,20 @@ from bayesglm.spec.numbers import Number
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, CoefficientPrior, Normal
 
 PREDICTOR, FACTOR, SLOPE = "predictor", "factor", "slope"  # what a variable is to its term
+NUMBERS, CURVE, LEVELS = "numbers", "curve", "levels"  # what a term is as a part of a product
+
+
+class Facts(NamedTuple):
+    """What others ask of a kind of term.
+
+    - `part`: what it is as a part of a product: numbers, a curve or levels; None where it is none.
+    - `of_levels`: whether its coefficients are effects of levels that share a scale.
+    - `of_steps`: whether they are steps of one change, ``<label>_mean`` times ``<label>_share``.
+    """
+
+    part: str | None = None
+    of_levels: bool = False
+    of_steps: bool = False
 
 
 class Option(NamedTuple):
@@ -31,6 +45,7 @@ class Term(Protocol):
 
     own_dims: ClassVar[tuple[str, ...]]
     """Suffixes of the dims ``<label>_<suffix>`` that it makes beside those of the data."""
+    facts: ClassVar[Facts]
     option: ClassVar[Option]
 
     @property
@@ -82,12 +97,12 @@ class Term(Protocol):
         """Read the terms that the shell's option says."""
 
 
-def settled[T: Term](term: T, prior: CoefficientPrior | None, facts: Mapping[str, Any]) -> T:
+def settled[T: Term](term: T, prior: CoefficientPrior | None, decided: Mapping[str, Any]) -> T:
     """Return a term as the first fit leaves it: its prior, and fields that the data decided.
 
     Other data are then laid by what the first had: their levels, knots or scales.
     """
-    fields: Any = {"prior": prior, **facts}
+    fields: Any = {"prior": prior, **decided}
     if all(getattr(term, name) is value for name, value in fields.items()):
         return term
     return dataclasses.replace(term, **fields)  # type: ignore[type-var]
