@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bayesglm.results.storage import load, save
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
+    from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.report import report
     from bayesglm.show.tuning import plot_tuning
@@ -121,6 +122,7 @@ _HOME = {
     "save": "results.storage",
     "load": "results.storage",
     "plot_path": "show.path",
+    "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
     "plot_tuning": "show.tuning",
     "report": "show.report",
@@ -187,6 +189,7 @@ __all__ = [
     "load",
     "loo",
     "plot_path",
+    "plot_plane",
     "plot_posterior",
     "plot_tuning",
     "predict",
