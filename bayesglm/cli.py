@@ -341,16 +341,13 @@ def _summarise(fitted: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from bayesglm.inference.tree.fit import samples_in_words
     from bayesglm.inference.tree.opened import model_of
     from bayesglm.inference.tree.summary import summary
 
     console = Console(highlight=False, markup=False)
     print(model_of(fitted), end="\n\n")
-    dropped = fitted.attrs["n_dropped"]
-    left_out = f", {dropped} without a full past left out" if dropped else ""
-    missing = fitted.attrs["n_missing"]
-    left_out += f", {missing} with missing values left out" if missing else ""
-    print(f"{fitted.attrs['n_samples']} samples{left_out}; method: {fitted.attrs['method']}")
+    print(f"{samples_in_words(fitted.attrs)}; method: {fitted.attrs['method']}")
     if "why" in fitted.attrs:
         print(fitted.attrs["why"])
     told = summary(fitted).drop(columns="prior")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesglm.design.variables import coded_labels, is_category, numbers, place
+from bayesglm.design.variables import coded_labels, holds_labels, is_category, numbers, place
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
@@ -55,11 +55,11 @@ def settle_levels(model: GLM, variable: xr.DataArray, dim: str, of: xr.Dataset) 
     """Return the model with the levels that its response has in the data, if it has labels."""
     labels = FAMILY_NAMES[model.family].labels
     if labels is None:
-        if _holds_labels(variable):
+        if holds_labels(variable.variable):
             raise DataError(_of_numbers(model, variable))
         return model
     asked = model.levels is not None or model.reference != FIRST
-    if labels.most == 2 and not asked and not _holds_labels(variable):
+    if labels.most == 2 and not asked and not holds_labels(variable.variable):
         return model  # 0 and 1 are the numbers of two levels already
     look = _counted_levels if labels.counted else _observed_levels
     levels = model.levels or look(model, variable, dim, of)
@@ -194,19 +194,6 @@ def _plain(label: object) -> object:
 def _category(variable: xr.DataArray) -> Any:
     """Return the type that knows the categories of a variable; None where it has none."""
     return variable.dtype if is_category(variable.dtype) else None
-
-
-def _holds_labels(variable: xr.DataArray) -> bool:
-    """Say whether a variable holds words that are no numbers, or categories, and nothing else."""
-    if is_category(variable.dtype):
-        return True
-    values = np.asarray(variable.values).reshape(-1)
-    if values.dtype.kind not in "OUT":
-        return False
-    present = values[~np.asarray(pd.isna(values))]
-    if not len(present) or not all(isinstance(value, str) for value in present):
-        return False
-    return pd.to_numeric(pd.Series(present), errors="coerce").isna().any()
 
 
 def _of_numbers(model: GLM, variable: xr.DataArray) -> str:

@@ -70,10 +70,11 @@ def numbers(variable: xr.DataArray, dim: str, role: str, of: xr.Dataset | None =
     else:
         values, wrong = _unboxed(given)
         if wrong.any():
+            say = "name levels=" if role == "response" else f"say Category({name!r})"
             raise DataError(
                 f"{role} {name!r} holds {kind_of(given[wrong])} (first: {given[wrong][0]!r} at "
                 f"{place(wrong, dims, of)}), not numbers; convert it (a yes/no variable to "
-                f"0/1), or say Category({name!r}) where they are labels."
+                f"0/1), or {say} where they are labels."
             )
     largest = _largest(values)
     if not largest <= LARGEST:

@@ -15,6 +15,7 @@ import numpy as np
 from bayesglm.design.clock import seconds
 from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.inference.tree.fit import samples_in_words
 from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
 from bayesglm.results.compare import check_scores, compare
 from bayesglm.results.kernels import kernels
@@ -213,11 +214,7 @@ class Story:
         if time is not None and "trial" not in part.coords:
             unit, size = unit_of_times(time)
             x, label = time / size, f"time ({unit})"
-        n, dropped = fit.attrs["n_samples"], fit.attrs["n_dropped"]
-        text = f"{n:,} samples of {self.response!r}"
-        text += f", of which {dropped} lack a full past and are left out." if dropped else "."
-        missing = fit.attrs.get("n_missing", 0)
-        text += f" {missing} with missing values are left out." if missing else ""
+        text = f"{samples_in_words(fit.attrs, f' of {self.response!r}')}."
         if self.events is not None:
             text += f" They hold {self.events:,.0f} events."
         picture = Picture(

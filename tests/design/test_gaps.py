@@ -106,7 +106,7 @@ def test_gaps_of_new_data_are_refused_where_the_model_refuses_them():
 def test_the_report_and_the_card_say_how_many(tmp_path):
     fit = bg.fit_laplace(glm("x", missing="drop"), FRAME, draws=100, chains=2)
     page = bg.report({"one": fit}, tmp_path / "page.html").read_text()
-    assert "4 with missing values are left out" in page
+    assert "4 with missing values left out" in page
     assert bg.GLM.from_json(fit.attrs["model"]).missing == "drop"
 
 
@@ -115,6 +115,6 @@ def test_the_shell_leaves_rows_with_gaps_out(tmp_path, capsys):
     FRAME.to_csv(table, index=False)
     asked = ["fit", str(table), "--response", "y", "--family", "poisson", "--ridge", "1", "--map"]
     assert main([*asked, "--linear", "x,g", "--missing", "drop"]) == 0
-    assert "80 samples, 6 with missing values left out" in capsys.readouterr().out
+    assert "80 samples (6 with missing values left out)" in capsys.readouterr().out
     assert main([*asked, "--linear", "x,g"]) == 2
     assert "lacks a value" in capsys.readouterr().err

@@ -112,6 +112,7 @@ def test_a_report_counts_events_of_labels(tmp_path):
         ("bernoulli", np.where(np.arange(N) == 3, "up", WORDS), "there are 3 levels"),
         ("bernoulli", np.full(N, "left"), "the only level is 'left'"),
         ("bernoulli", np.where(np.arange(N) == 3, None, WORDS.astype(object)), "lacks 1 labels"),
+        ("bernoulli", np.where(EVENT, "5%", "10%"), "not numbers; .* or name levels= where"),
         ("gaussian", WORDS, "takes real numbers.* Did you mean family='bernoulli'"),
         ("poisson", pd.Categorical(WORDS), "Did you mean family='bernoulli'"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
@@ -52,14 +53,22 @@ def _parts(fit: xr.DataTree) -> list[str]:
     return parts
 
 
+def samples_in_words(attrs: Mapping[Any, Any], of: str = "") -> str:
+    """Write the number of samples of a fit, and how many of them were left out, and why.
+
+    >>> samples_in_words({"n_samples": 1200, "n_dropped": 0, "n_missing": 7})
+    '1,200 samples (7 with missing values left out)'
+    """
+    whys = {"n_dropped": "without a full past", "n_missing": "with missing values"}
+    counts = [f"{attrs[name]:,} {why}" for name, why in whys.items() if attrs.get(name)]
+    left_out = f" ({' and '.join(counts)} left out)" if counts else ""
+    return f"{attrs.get('n_samples', 0):,} samples{of}{left_out}"
+
+
 def _told(fit: xr.DataTree) -> str:
     """Say how a fit was made, and what its checks found."""
     attrs = fit.attrs
-    dropped = attrs.get("n_dropped", 0)
-    left_out = f" ({dropped:,} without a full past left out)" if dropped else ""
-    missing = attrs.get("n_missing", 0)
-    left_out += f" ({missing:,} with missing values left out)" if missing else ""
-    words = f"{attrs.get('n_samples', 0):,} samples{left_out}; method: {attrs.get('method', '')}"
+    words = f"{samples_in_words(attrs)}; method: {attrs.get('method', '')}"
     words += f", {attrs['why']}" if "why" in attrs else ""
     if attrs.get("accepted") == 0:
         words += ". The importance weights were refused: do not use these draws"
