@@ -14,6 +14,8 @@ from bayesglm.numerics.families.own import CURVES
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 
+collect_ignore = ["references"]  # whose scripts need what the tests do not
+
 # The same examples in every run: a failure seen once can be seen again.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
