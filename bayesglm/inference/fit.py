@@ -15,6 +15,7 @@ from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, uncurved
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CAREFUL = 0.95
 
 
+@verb_of_models
 def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0) -> xr.DataTree:
     """Sample the posterior by the fastest method that stands its checks, and say which.
 

@@ -10,12 +10,14 @@ from bayesglm.inference.problem.asked import check_counts, check_room, check_see
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, uncurved
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@verb_of_models
 def fit_laplace(
     model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
 ) -> xr.DataTree:

@@ -10,12 +10,14 @@ import numpy as np
 from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.estimates import map_tree
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@verb_of_models
 def fit_map(model: GLM, data: Any) -> xr.DataTree:
     """Find the maximum a posteriori estimate, which is the penalised maximum likelihood one.
 

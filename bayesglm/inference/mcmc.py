@@ -26,6 +26,7 @@ from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 
@@ -37,6 +38,7 @@ Array = np.ndarray
 ENGINES = ("auto", "native", "pymc")
 
 
+@verb_of_models
 def fit_mcmc(
     model: GLM,
     data: Any,

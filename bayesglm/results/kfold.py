@@ -16,6 +16,7 @@ from bayesglm.inference.problem.samples import labelled
 from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.elpd import summed
 from bayesglm.results.folds import deal_folds
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+@verb_of_models
 def kfold(
     model: GLM,
     data: Any,

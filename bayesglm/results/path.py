@@ -16,6 +16,7 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.modes.path import path_points
 from bayesglm.inference.problem.problem import make_problem
 from bayesglm.inference.tree.estimates import path_tree
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+@verb_of_models
 def prior_path(
     model: GLM, data: Any, scales: Iterable[float], term: str | None = None
 ) -> xr.DataTree:

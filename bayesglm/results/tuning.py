@@ -30,6 +30,7 @@ from bayesglm.results.criteria import (
 from bayesglm.results.dependence import describe_dependence
 from bayesglm.results.folds import check_folds, deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import learned_scale
@@ -57,6 +58,7 @@ class Tuned(NamedTuple):
     curve: xr.DataTree
 
 
+@verb_of_models
 def tune_prior(
     model: GLM,
     data: Any,

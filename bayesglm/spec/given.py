@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+
 from bayesglm.errors import ModelError
-from bayesglm.spec.hints import call_of
+from bayesglm.spec.hints import call_of, shown
 from bayesglm.spec.model import GLM
+
+FIELDS = tuple(field.name for field in dataclasses.fields(GLM))
+
+
+def verb_of_models[**P, R](verb: Callable[P, R]) -> Callable[P, R]:
+    """Let a verb of a model and data say where a field of the model belongs that it is given."""
+    known, name = inspect.signature(verb).parameters, verb.__name__
+
+    @functools.wraps(verb)
+    def asked(*given: P.args, **named: P.kwargs) -> R:
+        model = given[0] if given else named.get("model")
+        is_formula = isinstance(model, str) and "~" in model
+        others = [one for one in named if one not in known]
+        fields = [one for one in others if one in FIELDS or (is_formula and one == "priors")]
+        if not fields:
+            return verb(*given, **named)
+        call = call_of(str(model))[:-1] if isinstance(model, str) else "GLM(response, terms"
+        said = ", ".join(f"{one}={shown(named[one])}" for one in fields)
+        raise ModelError(
+            f"{name} takes no {fields[0]}=, which is said of the model; write {name}({call}, "
+            f"{said}), data)."
+        )
+
+    return asked
 
 
 def check_is_model(model: object, data: object) -> None:

@@ -52,6 +52,14 @@ SAYS = {
         lambda: bg.GLM("y ~ x", family="poisson"),
         r"write formula\('y ~ x'\)",
     ),
+    "family of a fit": (
+        lambda: bg.fit("y ~ x", {}, family="poisson", priors={}, draws=10),
+        r"no family=, .* write fit\(formula\('y ~ x', family='poisson', priors=\{\}\), data\)\.$",
+    ),
+    "link of folds": (
+        lambda: bg.kfold(model=glm(), data={}, link="log"),
+        r"kfold takes no link=, .* write kfold\(GLM\(response, terms, link='log'\), data\)\.$",
+    ),
     "misspelt option": (lambda: glm(familly="poisson"), "no 'familly'. Did you mean 'family'"),
     "option of others": (lambda: glm(penalty="l2"), "no 'penalty'. Write prior="),
     "alpha": (lambda: glm(alpha=1.0), "GLM takes response, terms, .*, and no 'alpha'"),
@@ -97,6 +105,11 @@ SAYS = {
 def test_the_error_says_what_to_type(make, message):
     with pytest.raises(bg.ModelError, match=message):
         make()
+
+
+def test_other_words_of_a_verb_are_an_ordinary_type_error():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'priors'"):
+        bg.fit(glm(), {}, priors={})
 
 
 def test_lags_by_position_are_samples():

@@ -23,6 +23,7 @@ from bayesglm.inference.twin.parameters import (
 from bayesglm.inference.twin.seen import likelihood
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 from bayesglm.spec.response_levels import n_and_reference
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 type Tensor = Any
 
 
+@verb_of_models
 def to_pymc(model: GLM, data: Any) -> pymc.Model:
     """Write the model on its data as a PyMC model, with the same names and dims.
 
