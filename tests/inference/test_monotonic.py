@@ -74,6 +74,10 @@ def test_a_falling_curve_is_found_and_told():
     assert row["mean"] == pytest.approx(found.iloc[-1] / 4, rel=1e-12)
     assert row["prior"].startswith("Normal(0, ")
     assert (table["prior"][[f"x[{name}]" for name in names[1:]]] == "").all()
+    ratios = bg.summary(fit, exponentiate=True)
+    assert list(ratios.index) == list(table.index)
+    steps = fit["posterior"]["x"].mean("x_step")
+    assert ratios["median"]["mean change of x"] == pytest.approx(float(np.exp(steps).median()))
     out = bg.loo(fit)
     assert np.isfinite(out.elpd)
 

@@ -41,7 +41,7 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     intraclass correlation), then the levels, and the weights of the functions that make up curves
     (the curves themselves are what `kernels` and `plot_posterior` give).
     The mean change from level to level of a `Monotonic` effect, whose prior it has, is a row beside
-    its steps.
+    its steps; as a ratio it is that of each step if all were alike.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
         own = entries.term if entries.own else None
         if own is not None and stands_last(own, group):
             tables += [_share_row(fit, shares.pop(label), label, level) for label in list(shares)]
-        is_effect = entries.name == "intercept" or (entries.own and entries.name not in dispersed)
+        is_dispersed = entries.term is not None and entries.term.label in dispersed
         is_weight = entries.own and is_curve(group[entries.name])
-        if ratio and (is_weight or not is_effect):
+        if ratio and (is_weight or is_dispersed or not entries.of_eta):
             continue
         numbers = _numbers(fit, group[entries.name], entries, level, ratio is not None)
         known = entries.name in priors

@@ -38,6 +38,12 @@ class Entries:
     term: Term | None
     own: bool
 
+    @property
+    def of_eta(self) -> bool:
+        """Whether they are a part of a linear predictor: coefficients, or the mean of steps."""
+        is_mean = self.term is not None and _is_mean(self.name, self.term)
+        return self.own or self.name == INTERCEPT or is_mean
+
 
 def entries_of(model: GLM, group: xr.Dataset) -> Iterator[Entries]:
     """Return the coefficients of a fit in the order in which they are read.
@@ -82,6 +88,11 @@ def with_means(model: GLM, group: xr.Dataset) -> xr.Dataset:
     )
 
 
+def _is_mean(name: str, term: Term) -> bool:
+    """Say whether a variable is the mean of the steps of a term."""
+    return term.facts.of_steps and name == f"{term.label}_mean"
+
+
 def _owner(name: str, terms: dict[str, Term]) -> Term | None:
     """Return the term of which a variable is the scale or the correlation."""
     return terms.get(name.rpartition("_")[0])
@@ -102,7 +113,7 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
         ]
     elif name.endswith("_scale") and term is not None and not own:
         words = [_scale_words(term, dims, at) for at in of]
-    elif name.endswith("_mean") and term is not None and not own:
+    elif term is not None and _is_mean(name, term):
         words = [_indexed(f"mean change of {term.label}", at) for at in of]
     else:
         words = [_effect_words(name, dims, at) for at in of]
