@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
 from bayesglm.numerics.memory import free_memory
+from bayesglm.spec.asked import check_seed as check_seed
+from bayesglm.spec.asked import whole_number as whole_number
 from bayesglm.spec.hints import shown
 
 if TYPE_CHECKING:
     from bayesglm.inference.problem.problem import Problem
 
-LARGEST_SEED = 2**63 - 1  # the largest whole number that a file keeps with the fit
 NUMBER = 8  # bytes of a float
 # Copies of all draws of all parameters that a fit holds at once, at the very least: 7.7 to 25 were
 # measured as the growth of the peak resident memory, of Laplace fits and NUTS with 3 to 21
@@ -24,14 +25,6 @@ COPIES = 5
 def check_counts(draws: Any, chains: Any) -> tuple[int, int]:
     """Return draws and chains as ints; DataError unless there is at least one of each."""
     return whole_number("draws", draws, 1), whole_number("chains", chains, 1)
-
-
-def check_seed(seed: Any) -> int:
-    """Return a seed as an int; DataError unless it is a whole number that a file can keep."""
-    whole = whole_number("seed", seed, 0)
-    if whole > LARGEST_SEED:
-        raise DataError(f"seed must be below 2**63, got {whole}; take seed={whole % 2**32}, say.")
-    return whole
 
 
 def check_tune(tune: Any) -> int | None:
@@ -66,13 +59,6 @@ def check_room(
             f"{_gigabytes(needed)} of memory, and this machine has {_gigabytes(memory)} left; ask "
             "for fewer (1000 draws in each of 4 chains tell a mean to 2% of its sd)."
         )
-
-
-def whole_number(name: str, value: Any, least: int) -> int:
-    """Return what was asked as an int; DataError unless it is a whole number, and large enough."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise DataError(f"{name} must be a whole number of at least {least}, got {shown(value)}.")
-    return int(value)
 
 
 def _gigabytes(number: float) -> str:

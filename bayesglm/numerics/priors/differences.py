@@ -170,6 +170,15 @@ class Differences:
         constant = 0.5 * self.log_pdet - log_scale - 0.5 * rank * np.log(2.0 * np.pi)
         return constant - 0.5 * self.squares(x, scale)
 
+    def penalty(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """x'Qx / (2 scale^2)."""
+        return 0.5 * self.squares(x, parameters["scale"])
+
+    def prox(self, prior: Prior, x: Array, step: float, parameters: Parameters) -> Array:
+        """Return the solution z of (1 + step Q / scale^2) z = x, one scale for each x."""
+        weight = step / np.square(parameters["scale"])
+        return self.rotate(self.rotate(x) / (1.0 + weight * self.eigenvalues), back=True)
+
     def gradient(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
         """Return -Q x / scale^2."""
         return -self.apply(x / parameters["scale"]) / parameters["scale"]

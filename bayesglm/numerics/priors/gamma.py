@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from bayesglm.numerics.priors.record import Array, Prior
+from bayesglm.numerics.priors.record import Array, Prior, beyond_zero
 
 
 def _log_density(x: Array, shape: Array | float, rate: Array | float) -> Array:
@@ -23,10 +23,31 @@ def _curvature(x: Array, shape: Array | float, rate: Array | float) -> Array:
     return -(shape - 1.0) / x / x
 
 
+def _penalty(x: Array, shape: Array | float, rate: Array | float) -> Array:
+    """rate x - k (1 + log(rate x / k)) for x >= 0, k = shape - 1: zero at the mode k / rate."""
+    k = np.subtract(shape, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside = rate * x - k - xlogy(k, rate * x / k)
+    return beyond_zero(x, np.where(k > 0.0, inside, rate * x))
+
+
+def _prox(x: Array, step: float, shape: Array | float, rate: Array | float) -> Array:
+    """The positive root of z^2 - b z - step (shape - 1) = 0, b = x - step rate."""
+    b, c = x - step * rate, step * (shape - 1.0)
+    root = np.hypot(b, 2.0 * np.sqrt(c))
+    # Of the two forms the one whose sum does not cancel.
+    below = np.divide(2.0 * c, root - b, out=np.zeros(np.shape(root)), where=root > b)
+    return np.where(b > 0.0, 0.5 * (b + root), below)
+
+
 GAMMA = Prior(
     support="positive",
     log_density=_log_density,
     gradient=_gradient,
     curvature=_curvature,
+    penalty=_penalty,
+    has_least=lambda shape, rate: np.greater_equal(shape, 1.0),
+    prox=_prox,
+    draw=lambda rng, size, shape, rate: rng.gamma(shape, size=size) / rate,
     log_concave=False,  # of shapes below one
 )

@@ -70,3 +70,26 @@ class Groups(Apart):
         slopes = prior.gradient(lengths, **self.of_groups(parameters))
         rate = np.divide(slopes, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
         return rate[..., self.labels] * x
+
+    def penalty(self, prior: Prior, x: Array, parameters: Parameters) -> Array:
+        """Return the sum over the groups."""
+        assert prior.penalty is not None
+        return prior.penalty(self.lengths(x), **self.of_groups(parameters)).sum(axis=-1)
+
+    def prox(self, prior: Prior, x: Array, step: float, parameters: Parameters) -> Array:
+        """Return each group along its direction, its length being the record's prox."""
+        assert prior.prox is not None
+        lengths = self.lengths(x)
+        after = prior.prox(lengths, step, **self.of_groups(parameters))
+        share = np.divide(after, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
+        return share[..., self.labels] * x
+
+    def draw(
+        self, prior: Prior, rng: np.random.Generator, n: tuple[int, ...], parameters: Parameters
+    ) -> Array:
+        """Return ``(*n, q)``: lengths of the record, in directions that are all alike."""
+        assert prior.draw is not None
+        x = rng.standard_normal((*n, len(self.labels)))
+        lengths = self.lengths(x)
+        wanted = prior.draw(rng, lengths.shape, **self.of_groups(parameters))
+        return (wanted / lengths)[..., self.labels] * x

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import gammaln
 
+from bayesglm.numerics.priors.proxes import least_root
 from bayesglm.numerics.priors.record import Array, Prior
 
 
@@ -21,10 +22,31 @@ def _inverse_gamma_curvature(x: Array, shape: Array | float, scale: Array | floa
     return (shape + 1.0 - 2.0 * scale / x) / x / x
 
 
+def _inverse_gamma_penalty(x: Array, shape: Array | float, scale: Array | float) -> Array:
+    """scale / x - k (1 + log(scale / (k x))), k = shape + 1: zero at the mode scale / k."""
+    k = np.add(shape, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        rest = scale / x
+        inside = rest - k - k * np.log(rest / k)
+    return np.where(np.greater(x, 0.0), inside, np.inf)
+
+
+def _inverse_gamma_prox(x: Array, step: float, shape: Array | float, scale: Array | float) -> Array:
+    """The best root of z^3 - x z^2 + step (shape + 1) z - step scale = 0."""
+
+    def objective(z: Array) -> Array:
+        return step * _inverse_gamma_penalty(z, shape, scale) + 0.5 * np.square(z - x)
+
+    return least_root(x, step * np.add(shape, 1.0), step * np.asarray(scale), objective)
+
+
 INVERSE_GAMMA = Prior(
     support="positive",
     log_density=_inverse_gamma_log_density,
     gradient=_inverse_gamma_gradient,
     curvature=_inverse_gamma_curvature,
+    penalty=_inverse_gamma_penalty,
+    prox=_inverse_gamma_prox,
+    draw=lambda rng, size, shape, scale: scale / rng.gamma(shape, size=size),
     log_concave=False,
 )

@@ -7,13 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesglm.numerics.priors.record import Array, Prior, on_positive, zeros
+from bayesglm.numerics.priors.record import Array, Prior, beyond_zero, on_positive, zeros
+
+
+def _normal_penalty(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
+    """((x - loc) / scale)^2 / 2."""
+    z = (x - loc) / scale
+    return 0.5 * z * z
 
 
 def _normal_log_density(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
     """-((x - loc) / scale)^2 / 2 - log(scale) - log(2 pi) / 2."""
-    z = (x - loc) / scale
-    return -0.5 * z * z - np.log(scale) - 0.5 * np.log(2.0 * np.pi)
+    return -_normal_penalty(x, scale, loc) - np.log(scale) - 0.5 * np.log(2.0 * np.pi)
 
 
 def _normal_gradient(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
@@ -22,6 +27,11 @@ def _normal_gradient(x: Array, scale: Array | float, loc: Array | float = 0.0) -
 
 def _normal_curvature(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
     return zeros(x, scale=scale, loc=loc) - 1.0 / scale / scale
+
+
+def _normal_prox(x: Array, step: float, scale: Array | float, loc: Array | float = 0.0) -> Array:
+    """loc + (x - loc) / (1 + step / scale^2)."""
+    return loc + (x - loc) / (1.0 + step / scale / scale)
 
 
 def _half_normal_log_density(x: Array, scale: Array | float) -> Array:
@@ -34,9 +44,19 @@ NORMAL = Prior(
     log_density=_normal_log_density,
     gradient=_normal_gradient,
     curvature=_normal_curvature,
+    penalty=_normal_penalty,
+    prox=_normal_prox,
+    draw=lambda rng, shape, scale, loc=0.0: rng.normal(loc, scale, shape),
     quadratic=True,
 )
 # Given the scale of each coefficient, all of which are learned.
 HORSESHOE = replace(NORMAL, curved=False)
 RANDOM_WALK = replace(NORMAL, proper=False)
-HALF_NORMAL = replace(NORMAL, support="positive", log_density=_half_normal_log_density)
+HALF_NORMAL = replace(
+    NORMAL,
+    support="positive",
+    log_density=_half_normal_log_density,
+    penalty=lambda x, scale: beyond_zero(x, _normal_penalty(x, scale)),
+    prox=lambda x, step, scale: np.maximum(_normal_prox(x, step, scale), 0.0),
+    draw=lambda rng, shape, scale: np.abs(rng.normal(0.0, scale, shape)),
+)

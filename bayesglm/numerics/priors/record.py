@@ -26,6 +26,11 @@ class Prior:
       of the length of several; None where it is `log_density` itself.
     - `quadratic`: whether the smooth part, a slope at a bound apart, is a quadratic around `loc`,
       or zero.
+    - `penalty(x, **parameters)`: minus the log density, zero where it is least; inf outside the
+      support. `has_least(**parameters)` says whether there is a least, None that there always is.
+    - `prox(x, step, **parameters)`: the z that makes step * penalty(z) + (z - x)^2 / 2 least; None
+      where nothing gives it.
+    - `draw(rng, shape, **parameters)`: exact draws; None of what is improper.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
     - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
@@ -43,6 +48,10 @@ class Prior:
     curvature: Callable[..., Array]
     kink: Callable[..., Array | float] | None = None
     marginal: Callable[..., Array] | None = None
+    penalty: Callable[..., Array] | None = None
+    has_least: Callable[..., Array | bool] | None = None
+    prox: Callable[..., Array] | None = None
+    draw: Callable[..., Array] | None = None
     proper: bool = True
     log_concave: bool = True
     quadratic: bool = False
@@ -65,11 +74,18 @@ def on_positive(x: Array, log_density: Array) -> Array:
     return np.where(np.less(x, 0.0), -np.inf, log_density)
 
 
+def beyond_zero(x: Array, penalty: Array) -> Array:
+    """Return a penalty where x is not negative, and inf elsewhere."""
+    return np.where(np.less(x, 0.0), np.inf, penalty)
+
+
 FLAT = Prior(
     support="real",
     log_density=zeros,
     gradient=zeros,
     curvature=zeros,
+    penalty=zeros,
+    prox=lambda x, step: np.asarray(x),
     proper=False,
     quadratic=True,
 )
@@ -81,4 +97,17 @@ def _uniform(x: Array, lower: Array | float, upper: Array | float) -> Array:
     return np.where(inside, -np.log(np.subtract(upper, lower)), -np.inf)
 
 
-UNIFORM = Prior(support="interval", log_density=_uniform, gradient=zeros, curvature=zeros)
+def _uniform_penalty(x: Array, lower: Array | float, upper: Array | float) -> Array:
+    """0 from one end to the other."""
+    return np.where(np.greater_equal(x, lower) & np.less_equal(x, upper), 0.0, np.inf)
+
+
+UNIFORM = Prior(
+    support="interval",
+    log_density=_uniform,
+    gradient=zeros,
+    curvature=zeros,
+    penalty=_uniform_penalty,
+    prox=lambda x, step, lower, upper: np.clip(x, lower, upper),
+    draw=lambda rng, shape, lower, upper: rng.uniform(lower, upper, shape),
+)

@@ -37,13 +37,147 @@ class Traits(NamedTuple):
 
 
 class Shown:
-    """A prior, which notebooks show with the penalty that it equals."""
+    """A prior as an object: a density, the penalty that it equals, its prox, and draws.
+
+    Notebooks show it with its penalty. Priors of single coefficients, of scales and of dispersions
+    take arrays ``x`` elementwise; arrays among their own numbers broadcast against x. Priors of
+    several coefficients together (`RandomWalk`, `GroupLasso`) take a vector along the last axis of
+    x, one group or one walk; what they call dims are those of a term, and are not known here. A
+    scale that is learned is integrated out, by quadrature to 1e-10, as is all above a `Horseshoe`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> lasso = bg.lasso(2.0)
+    >>> lasso.penalty([-1.0, 0.0, 3.0]).tolist()
+    [2.0, 0.0, 6.0]
+    >>> lasso.prox([-1.0, 0.1, 3.0], step=0.25).tolist()
+    [-0.5, 0.0, 2.5]
+    >>> lasso.sample(1000, seed=1).shape
+    (1000,)
+    >>> bg.GroupLasso(0.5).penalty([3.0, 4.0]).round(4)
+    np.float64(14.1421)
+    """
+
+    def logpdf(self, x: Any) -> Any:
+        """Return the log density at x, normalised; of an improper prior as its docstring says.
+
+        Parameters
+        ----------
+        x : number or array of numbers
+            Finite. Outside the support the log density is -inf.
+
+        Returns
+        -------
+        float or array
+            Elementwise, in the shape to which x and the prior's numbers broadcast; of several
+            coefficients together without the last axis.
+
+        Raises
+        ------
+        DataError
+            An x that is no array of finite numbers.
+        ModelError
+            Numbers of the prior that do not fit the shape of x.
+
+        Examples
+        --------
+        >>> import bayesglm as bg
+        >>> bg.Normal(2.0).logpdf([0.0, 2.0]).round(4).tolist()
+        [-1.6121, -2.1121]
+        >>> float(bg.Normal(bg.Exponential(1.0)).logpdf(1.0).round(4))
+        -2.1001
+        """
+        return _engine().logpdf(self, x)
+
+    def penalty(self, x: Any) -> Any:
+        """Return minus the log density at x, without its constant: zero where it is least.
+
+        penalty(x) = max over z of logpdf(z) - logpdf(x): what is subtracted from the
+        log-likelihood where it is maximised. Outside the support it is inf.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `logpdf`; ModelError as well where the density has no bound.
+
+        Examples
+        --------
+        >>> import bayesglm as bg
+        >>> bg.ridge(4.0).penalty([0.0, 1.0]).tolist()
+        [0.0, 2.0]
+        """
+        return _engine().penalty(self, x)
+
+    def prox(self, x: Any, step: float) -> Any:
+        """Return the proximal operator: argmin over z of step * penalty(z) + (z - x)**2 / 2.
+
+        Where there are several, as under heavy tails, one of the least (Parikh & Boyd 2014,
+        Proximal Algorithms, chapter 6). In the shape of x and of the prior's numbers.
+
+        Parameters
+        ----------
+        x : number or array of numbers
+            As in `logpdf`.
+        step : float
+            Positive.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `penalty`; ModelError as well where no formula gives it: scales that are learned.
+
+        Examples
+        --------
+        >>> import bayesglm as bg
+        >>> bg.HalfNormal(1.0).prox([-2.0, 2.0], step=1.0).tolist()
+        [0.0, 1.0]
+        """
+        return _engine().prox(self, x, step)
+
+    def sample(self, n: int, seed: int = 0, size: int | tuple[int, ...] | None = None) -> Any:
+        """Return exact draws ``(n, *size)``.
+
+        Parameters
+        ----------
+        n : int
+            How many draws.
+        seed : int
+            The same seed gives the same draws.
+        size : int or tuple of int, optional
+            The shape of each draw's coefficients, which share what is learned above them; by
+            default that of the prior's own numbers, one coefficient if these are single numbers.
+            Priors of several coefficients together need it.
+
+        Raises
+        ------
+        DataError
+            An n, a seed or a size that is no whole number, or too small.
+        ModelError
+            A prior that is improper, or one of several coefficients, of which no size is given.
+
+        Examples
+        --------
+        >>> import bayesglm as bg
+        >>> bg.Normal((0.1, 10.0)).sample(2, seed=1).round(2).tolist()
+        [[0.03, 8.22], [0.03, -13.03]]
+        >>> bg.Horseshoe(0.1).sample(4, size=3).shape
+        (4, 3)
+        """
+        return _engine().sample(self, n, seed, size)
 
     def _repr_html_(self) -> str:
         from bayesglm.spec.cards import card, formula_part
         from bayesglm.spec.notation import prior_text
 
         return card(repr(self), [formula_part(f"w {prior_text('w', self)}")])
+
+
+def _engine() -> Any:
+    """Return the room of numerics that answers, on first use: a noun itself is inert."""
+    from bayesglm.numerics.priors import objects
+
+    return objects
 
 
 def check_scale(prior: Any, learned: tuple[type, ...] = ()) -> None:

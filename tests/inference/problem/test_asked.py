@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesglm as bg
-from bayesglm.inference.problem.asked import LARGEST_SEED
+from bayesglm.spec.asked import LARGEST_SEED
 
 DATA = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
 MODEL = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0), intercept=bg.Normal(1.0))

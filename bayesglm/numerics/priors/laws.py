@@ -1,0 +1,297 @@
+"""Priors as objects: the density that a prior of the specification states by itself.
+
+It is one of single coefficients, given the prior's numbers; of a vector along the last axis, where
+the prior holds several together; and what it learns above them is integrated out. Kinds that are
+more than a record's density of single coefficients have a law of their own in `LAWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from bayesglm.errors import DataError, ModelError
+from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.groups import Groups
+from bayesglm.numerics.priors.integral import log_integral
+from bayesglm.numerics.priors.mixing import Mixing, OfHorseshoe, UnderOwnPrior
+from bayesglm.numerics.priors.record import Array
+from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.spec.priors import learned_scale
+
+type Numbers = dict[str, Any]
+type Size = tuple[int, ...]
+MOST_TOGETHER = 512  # numbers of x whose integrals are taken together: thousands of nodes of each
+
+
+class Law(Protocol):
+    """A prior as a density; what it does not have raises ModelError.
+
+    `size` is the shape to which its numbers broadcast; `draw` gives ``(n, *size)``.
+    """
+
+    @property
+    def size(self) -> Size: ...
+    def log_density(self, x: Array) -> Array: ...
+    def penalty(self, x: Array) -> Array: ...
+    def prox(self, x: Array, step: float) -> Array: ...
+    def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array: ...
+
+
+def law_of(prior: Any) -> Law:
+    """Return the law of a prior.
+
+    >>> from bayesglm.spec.priors import Laplace
+    >>> float(law_of(Laplace(0.5)).penalty(np.array(3.0)))
+    6.0
+    """
+    return LAWS.get(type(prior).__name__, _of_single)(prior)
+
+
+def _numbers(prior: Any) -> Numbers:
+    """Return a prior's numbers as floats and arrays."""
+    return {key: np.array(v) if isinstance(v, tuple) else v for key, v in vars(prior).items()}
+
+
+@dataclass(frozen=True)
+class Single:
+    """Of single coefficients, whose numbers are known."""
+
+    prior: Any
+    own: Distribution
+
+    @property
+    def size(self) -> Size:
+        """The shape to which the numbers broadcast."""
+        return np.broadcast_shapes(*map(np.shape, self.own.parameters.values()))
+
+    def log_density(self, x: Array) -> Array:
+        """Return the record's."""
+        return self.own.prior.log_density(x, **self.own.parameters)
+
+    def penalty(self, x: Array) -> Array:
+        """Return the record's."""
+        record = self.own.prior
+        has_least = record.has_least is None or np.all(record.has_least(**self.own.parameters))
+        if record.penalty is None or not has_least:
+            raise ModelError(
+                f"{self.prior!r} is no penalty: its density grows without bound towards an end of "
+                "its range, where the penalty would have no least; logpdf gives the density."
+            )
+        return record.penalty(x, **self.own.parameters)
+
+    def prox(self, x: Array, step: float) -> Array:
+        """Return the record's."""
+        self.penalty(x)
+        if self.own.prior.prox is None:
+            raise _no_prox(self.prior)
+        return self.own.prior.prox(x, step, **self.own.parameters)
+
+    def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
+        """Return the record's."""
+        if self.own.prior.draw is None:
+            raise _improper(self.prior)
+        return self.own.prior.draw(rng, (n, *size), **self.own.parameters)
+
+
+@dataclass(frozen=True)
+class Vector:
+    """Of a vector along the last axis, whose coefficients a structure holds together."""
+
+    prior: Any
+    structure: Callable[[int], Differences | Groups]
+    scale: Array
+
+    @property
+    def size(self) -> Size:
+        """The shape of the scale."""
+        return self.scale.shape
+
+    def log_density(self, x: Array) -> Array:
+        """Return the structure's, ``(...)`` of x ``(..., q)``."""
+        x, structure, numbers = self._laid(x)
+        return structure.log_density(self._record, x, numbers)
+
+    def penalty(self, x: Array) -> Array:
+        """Return the structure's, ``(...)`` of x ``(..., q)``."""
+        x, structure, numbers = self._laid(x)
+        return structure.penalty(self._record, x, numbers)
+
+    def prox(self, x: Array, step: float) -> Array:
+        """Return the structure's, ``(..., q)``."""
+        x, structure, numbers = self._laid(x)
+        return structure.prox(self._record, x, step, numbers)
+
+    def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
+        """Return the structure's, ``(n, *size)``."""
+        if not self._record.proper:
+            raise _improper(self.prior)
+        if not size:
+            raise ModelError(
+                f"{self.prior!r} is a prior of several coefficients together; say of how many: "
+                "sample(n, size=5)."
+            )
+        structure = self.structure(size[-1])
+        assert isinstance(structure, Groups)
+        return structure.draw(self._record, rng, (n, *size[:-1]), self._numbers)
+
+    @property
+    def _record(self) -> Any:
+        return PRIORS[type(self.prior).__name__]
+
+    @property
+    def _numbers(self) -> Numbers:
+        """The scale of each vector, which must not change along it."""
+        if not self.scale.ndim:
+            return {"scale": self.scale}
+        first = self.scale[..., :1]
+        if np.any(self.scale != first):
+            raise ModelError(
+                f"{self.prior!r} has a scale that changes along the last axis, whose coefficients "
+                "it holds together; give one scale for each row: [[0.5], [1.0]], say."
+            )
+        return {"scale": first}
+
+    def _laid(self, x: Array) -> tuple[Array, Differences | Groups, Numbers]:
+        if not x.ndim:
+            raise DataError(
+                f"{type(self.prior).__name__} is a prior of several coefficients together, and x "
+                "is a single number; give a vector, or vectors along the last axis."
+            )
+        numbers = self._numbers
+        shape = np.broadcast_shapes(x.shape[:-1], np.shape(numbers["scale"])[:-1])
+        return np.broadcast_to(x, (*shape, x.shape[-1])), self.structure(x.shape[-1]), numbers
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The same with the scale integrated out: ``given(scale)`` is the law under known ones.
+
+    The density is highest at the ``centre`` of the law under each scale, of what stands at x.
+    """
+
+    prior: Any
+    mixing: Mixing
+    given: Callable[[Any], Law]
+    centre: Callable[[Array], Array]
+
+    @property
+    def size(self) -> Size:
+        """The shape to which all numbers broadcast."""
+        return np.broadcast_shapes(self.mixing.size, self.given(1.0).size)
+
+    def log_density(self, x: Array) -> Array:
+        """Return log of the integral of p(x | s(u)) p(u) over u."""
+        if x.ndim > len(self.size) and x.size > MOST_TOGETHER and len(x) > 1:
+            parts = np.array_split(x, min(len(x), -(-x.size // MOST_TOGETHER)))
+            return np.concatenate([self.log_density(part) for part in parts])
+        ones = (1,) * max(x.ndim, len(self.size))
+
+        def log_joint(u: Array) -> Array:
+            lain = u.reshape(-1, *ones)
+            conditional = self.given(self.mixing.natural(lain)).log_density(x)
+            mixing = self.mixing.log_density(lain)
+            return conditional + (mixing if conditional.ndim == mixing.ndim else mixing[..., 0])
+
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return log_integral(log_joint)
+
+    def penalty(self, x: Array) -> Array:
+        """Return how far the log density is below that at the centre."""
+        highest = self.log_density(self.centre(x))
+        if np.any(np.isinf(highest)):
+            raise ModelError(
+                f"{self.prior!r} is no penalty: with its scale integrated out, its density grows "
+                "without bound at the centre; give the scale a number, or use logpdf."
+            )
+        return highest - self.log_density(x)
+
+    def prox(self, x: Array, step: float) -> Array:
+        """Raise ModelError."""
+        raise _no_prox(self.prior)
+
+    def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
+        """Return draws under scales that are drawn first."""
+        return self.given(self.mixing.draw(rng, n, size)).draw(rng, n, size)
+
+
+def _improper(prior: Any) -> ModelError:
+    return ModelError(
+        f"{prior!r} is improper: its density does not integrate to one, so nothing can be drawn "
+        "from it; take a proper prior, Normal(1.0) say."
+    )
+
+
+def _no_prox(prior: Any) -> ModelError:
+    return ModelError(
+        f"{prior!r} has no prox: its scales are learned, and with these integrated out no formula "
+        "gives one; give the scale a number, Normal(1.0) say."
+    )
+
+
+def _of_single(prior: Any) -> Law:
+    kind, numbers = type(prior).__name__, _numbers(prior)
+    if learned_scale(prior) is None:
+        return Single(prior, Distribution(kind, numbers))
+    size = np.broadcast_shapes(*(np.shape(v) for k, v in numbers.items() if k != "scale"))
+    return Mixture(
+        prior,
+        _own(prior),
+        lambda scale: Single(prior, Distribution(kind, numbers | {"scale": scale})),
+        lambda x: np.broadcast_to(numbers.get("loc", 0.0), size),
+    )
+
+
+def _own(prior: Any) -> UnderOwnPrior:
+    above = learned_scale(prior)
+    return UnderOwnPrior(Distribution(type(above).__name__, _numbers(above)))
+
+
+def _vector(prior: Any, structure: Callable[[int], Differences | Groups]) -> Law:
+    if learned_scale(prior) is None:
+        return Vector(prior, structure, np.array(prior.scale))
+    return Mixture(
+        prior,
+        _own(prior),
+        lambda scale: Vector(prior, structure, np.array(scale)),
+        lambda x: np.zeros(x.shape[-1:]),
+    )
+
+
+def _of_walk(prior: Any) -> Law:
+    """Return the law of a walk along a vector; the dims of a term are not known here."""
+    if prior.free is not None:
+        raise ModelError(
+            f"{prior!r} is a prior of a Spline's curve, of which it has no coefficients by itself; "
+            "leave free= out."
+        )
+
+    def differences(q: int) -> Differences:
+        if q <= prior.order:
+            raise DataError(
+                f"{prior!r} takes differences of order {prior.order}, and x has only {q} entries "
+                "along its last axis; give more, or a lower order."
+            )
+        return Differences((q,), (0,), prior.order)
+
+    return _vector(prior, differences)
+
+
+def _of_horseshoe(prior: Any) -> Law:
+    return Mixture(
+        prior,
+        OfHorseshoe(prior.scale, prior.slab_scale, prior.slab_df),
+        lambda scale: Single(prior, Distribution("Horseshoe", {"scale": scale})),
+        lambda x: np.zeros(()),
+    )
+
+
+LAWS: dict[str, Callable[[Any], Law]] = {
+    "RandomWalk": _of_walk,
+    "GroupLasso": lambda prior: _vector(prior, lambda q: Groups(np.zeros(q, dtype=int))),
+    "Horseshoe": _of_horseshoe,
+}
