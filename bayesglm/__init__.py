@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.report import report
     from bayesglm.show.tuning import plot_tuning
+    from bayesglm.spec.bridge.verbs import penalty_to_prior, prior_to_penalty
     from bayesglm.spec.formula.reading import formula
     from bayesglm.spec.model import GLM
     from bayesglm.spec.own import OwnDispersion, OwnFamily, OwnLink
@@ -104,6 +105,8 @@ _HOME = {
     "elastic_net": "spec.penalties",
     "group_lasso": "spec.penalties",
     "smooth": "spec.penalties",
+    "penalty_to_prior": "spec.bridge.verbs",
+    "prior_to_penalty": "spec.bridge.verbs",
     "as_dataset": "design.door",
     "fit": "inference.fit",
     "fit_map": "inference.map",
@@ -188,12 +191,14 @@ __all__ = [
     "lasso",
     "load",
     "loo",
+    "penalty_to_prior",
     "plot_path",
     "plot_plane",
     "plot_posterior",
     "plot_tuning",
     "predict",
     "prior_path",
+    "prior_to_penalty",
     "register_family",
     "register_link",
     "report",

@@ -1,0 +1,234 @@
+"""The conventions of glmnet and mgcv in R, and of glum, statsmodels, nemos and pyglmnet."""
+
+from __future__ import annotations
+
+from bayesglm.spec.bridge.elastic import Elastic
+from bayesglm.spec.bridge.forms import Form, Grouped, Walk
+from bayesglm.spec.bridge.record import (
+    HALF_DEVIANCE,
+    HALF_SQUARES,
+    LOGS,
+    LOGS_AT_ONE,
+    SQUARES,
+    Convention,
+    Switch,
+)
+
+BOUNDED = "bounds are priors here, HalfNormal and Exponential; take the settings of these"
+NO_INTERCEPT = Switch("fit_intercept", on=False, off=True, default=True)
+
+GLMNET = Convention(
+    "glmnet",
+    Elastic("lambda", ratio="alpha", default_ratio=1.0, factors=("penalty.factor",), rescaled=True),
+    {
+        "gaussian": HALF_SQUARES,
+        "bernoulli": LOGS,
+        "poisson": LOGS,
+        "categorical": LOGS,
+    },
+    mean=True,
+    family="family",
+    words={
+        "gaussian": "gaussian",
+        "binomial": "bernoulli",
+        "poisson": "poisson",
+        "multinomial": "categorical",
+    },
+    no_intercept=Switch("intercept", on=False, off=True, default=True),
+    standardize=Switch("standardize", default=True),
+    unit_response=("gaussian",),
+    positive=Switch("lower.limits", on=0.0, off=float("-inf"), default=float("-inf")),
+    neutral=(
+        *("thresh", "maxit", "nlambda", "lambda.min.ratio", "dfmax", "pmax", "type.gaussian"),
+        *("type.logistic", "trace.it"),
+    ),
+    refused={
+        "upper.limits": ((float("inf"),), BOUNDED),
+        "type.multinomial": (
+            ("ungrouped",),
+            "its groups are one of each column over all classes, and GroupLasso's are of a term's "
+            "own dims",
+        ),
+        "standardize.response": ((False,), "a model here has one response"),
+        "exclude": ((None,), "leave these columns out of the model"),
+        "relax": ((False,), "a relaxed fit has no penalty; give its columns Flat()"),
+    },
+    note="lambda is one number; multinomial is categorical with reference=None; penalty.factor is "
+    "divided by its mean",
+)
+
+MGCV = Convention(
+    "mgcv",
+    Walk("sp", scaling="S.scale"),
+    dict.fromkeys(
+        ("gaussian", "poisson", "bernoulli", "gamma", "inverse_gaussian"),
+        HALF_DEVIANCE,
+    ),
+    family="family",
+    words={
+        "gaussian": "gaussian",
+        "poisson": "poisson",
+        "binomial": "bernoulli",
+        "Gamma": "gamma",
+        "inverse.gaussian": "inverse_gaussian",
+    },
+    neutral=("method", "optimizer", "control"),
+    note="of P-splines, s(x, bs='ps'), whose basis is a Linear block under RandomWalk(order=m[2]), "
+    "and of paraPen; S.scale is that of the smooth, 1 in paraPen",
+)
+
+GLUM = Convention(
+    "glum",
+    Elastic(
+        "alpha",
+        ratio="l1_ratio",
+        factors=("P1", "P2"),
+        no_factor="identity",
+    ),
+    dict.fromkeys(
+        ("gaussian", "bernoulli", "poisson", "gamma", "inverse_gaussian"),
+        HALF_DEVIANCE,
+    ),
+    mean=True,
+    family="family",
+    words={
+        "normal": "gaussian",
+        "gaussian": "gaussian",
+        "binomial": "bernoulli",
+        "poisson": "poisson",
+        "gamma": "gamma",
+        "inverse.gaussian": "inverse_gaussian",
+    },
+    no_intercept=NO_INTERCEPT,
+    standardize=Switch("scale_predictors"),
+    neutral=(
+        *("link", "solver", "max_iter", "max_inner_iter", "gradient_tol", "step_size_tol"),
+        *("hessian_approx", "warm_start", "start_params", "selection", "random_state", "copy_X"),
+        *("check_input", "verbose", "force_all_finite", "robust", "expected_information"),
+    ),
+    refused={
+        "lower_bounds": ((None,), BOUNDED),
+        "upper_bounds": ((None,), BOUNDED),
+        "A_ineq": ((None,), "no prior here holds coefficients to inequalities"),
+        "alpha_search": ((False,), "the penalty is then chosen by the fit; give the alpha chosen"),
+    },
+    note="GeneralizedLinearRegressor",
+)
+
+
+def _discrete(name: str) -> Convention:
+    return Convention(
+        name,
+        Elastic("alpha", ratio=1.0, by_column=True),
+        {"poisson": LOGS} if name.endswith("Poisson") else {"bernoulli": LOGS},
+        constant_column=True,
+        always={"method": "l1"},
+        neutral=("start_params", "maxiter", "full_output", "disp", "acc"),
+        refused={
+            "trim_mode": (("auto", "off"), "it sets coefficients to zero that are small"),
+        },
+        note="a sum, not a mean",
+    )
+
+
+STATSMODELS = (
+    Convention(
+        "statsmodels.OLS",
+        Elastic("alpha", ratio="L1_wt", default_ratio=1.0, by_column=True),
+        {"gaussian": HALF_SQUARES},
+        mean=True,
+        constant_column=True,
+        neutral=("start_params", "maxiter", "cnvrg_tol", "zero_tol"),
+        refused={
+            "method": (("elastic_net",), "the square root of a sum of squares is no likelihood"),
+            "profile_scale": ((False,), "sigma is then profiled out, and a prior needs its number"),
+            "refit": ((False,), "a refit has no penalty; give its columns Flat()"),
+        },
+        note="of WLS, weights times n over their sum",
+    ),
+    Convention(
+        "statsmodels.GLM",
+        Elastic("alpha", ratio="L1_wt", default_ratio=1.0, by_column=True),
+        {"poisson": LOGS, "bernoulli": LOGS},
+        mean=True,
+        family="family",
+        words={"poisson": "poisson", "binomial": "bernoulli"},
+        family_is_setting=False,
+        constant_column=True,
+        neutral=("start_params", "opt_method", "maxiter", "cnvrg_tol", "zero_tol"),
+        refused={
+            "method": (("elastic_net",), "its solver for L1 alone trims; take 'elastic_net'"),
+            "refit": ((False,), "a refit has no penalty; give its columns Flat()"),
+        },
+        note="family, a word, is the model's; others are not fitted at one dispersion",
+    ),
+    _discrete("statsmodels.Logit"),
+    _discrete("statsmodels.Poisson"),
+)
+
+NEMOS_LOSSES = {
+    "poisson": LOGS,
+    "bernoulli": LOGS,
+    "gaussian": SQUARES,
+    "gamma": LOGS_AT_ONE,
+}
+
+
+def _nemos(regularizer: str, form: Form) -> Convention:
+    return Convention(
+        f"nemos.{regularizer}",
+        form,
+        NEMOS_LOSSES,
+        mean=True,
+        family="observation_model",
+        words={
+            "Poisson": "poisson",
+            "Bernoulli": "bernoulli",
+            "Gaussian": "gaussian",
+            "Gamma": "gamma",
+        },
+        neutral=("inverse_link_function", "solver_name", "solver_kwargs"),
+        always={"regularizer": regularizer},
+        note="GLM, and each neuron of PopulationGLM",
+    )
+
+
+STRENGTH = "regularizer_strength"
+NEMOS = (
+    _nemos("Ridge", Elastic(STRENGTH, ratio=0.0, by_column=True)),
+    _nemos("Lasso", Elastic(STRENGTH, ratio=1.0, by_column=True)),
+    _nemos("ElasticNet", Elastic(STRENGTH, ratio=0.5, by_column=True, paired=True)),
+    _nemos("GroupLasso", Grouped(STRENGTH, rooted=True)),
+)
+
+PYGLMNET = Convention(
+    "pyglmnet",
+    Elastic("reg_lambda", ratio="alpha", default_ratio=0.5),
+    {
+        "poisson": LOGS,
+        "gaussian": LOGS_AT_ONE,
+        "bernoulli": LOGS,
+    },
+    mean=True,
+    family="distr",
+    words={
+        "softplus": "poisson",
+        "poisson": "poisson",
+        "gaussian": "gaussian",
+        "binomial": "bernoulli",
+        "probit": "bernoulli",
+    },
+    no_intercept=NO_INTERCEPT,
+    neutral=(
+        *("solver", "learning_rate", "max_iter", "tol", "eta", "score_metric", "random_state"),
+        *("callback", "verbose"),
+    ),
+    refused={
+        "Tau": ((None,), "no prior here has a matrix of one's own"),
+        "group": ((None,), "its groups have penalties beside single coefficients"),
+    },
+    note="softplus is poisson with link='softplus', probit bernoulli with link='probit'; its "
+    "poisson goes on linearly where eta is above its own eta=2",
+)
+
+OTHERS = (GLMNET, MGCV, GLUM, *STATSMODELS, *NEMOS, PYGLMNET)
