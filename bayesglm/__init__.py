@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.report import report
+    from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
     from bayesglm.spec.bridge.verbs import penalty_to_prior, prior_to_penalty
     from bayesglm.spec.formula.reading import formula
@@ -127,6 +128,7 @@ _HOME = {
     "plot_path": "show.path",
     "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
+    "plot_shrinkage": "show.shrinkage",
     "plot_tuning": "show.tuning",
     "report": "show.report",
     "datasets": "datasets",
@@ -195,6 +197,7 @@ __all__ = [
     "plot_path",
     "plot_plane",
     "plot_posterior",
+    "plot_shrinkage",
     "plot_tuning",
     "predict",
     "prior_path",

@@ -30,26 +30,31 @@ def check_identified(problem: Problem) -> None:
 
 def refuse_separated(problem: Problem) -> None:
     """Raise DataError where flat priors leave the likelihood rising without end."""
+    labels = separated(problem)
+    if labels:
+        raise _separated(problem, labels)
+
+
+def separated(problem: Problem) -> list[str]:
+    """Return the names of coefficients that go to infinity with the likelihood, if any do."""
     if problem.natural.family.rises is not None:
-        _refuse_separated_levels(problem)
-        return
+        return _separated_levels(problem)
     directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
     if not labels or problem.natural.family.push is None:
-        return
+        return []
     direction = separating_direction(_flat_blocks(problem, directions), _push(problem))
-    if direction is not None:
-        raise _separated(problem, [labels[k] for k in np.flatnonzero(direction)])
+    return [] if direction is None else [labels[k] for k in np.flatnonzero(direction)]
 
 
-def _refuse_separated_levels(problem: Problem) -> None:
-    """Raise where flat priors leave responses with levels separated, cutpoints among them."""
+def _separated_levels(problem: Problem) -> list[str]:
+    """Return the same of responses with levels, cutpoints among them."""
     directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
     registry = problem.natural.registry
     flat = [one for one in registry.free_dispersions if one.prior and not one.prior.proper]
     n_phi = sum(one.n_natural for one in registry.dispersions)
     n_flat = n_phi if flat else 0
     if not len(labels) + n_flat:
-        return
+        return []
     k = len(labels)
     directions = np.hstack([directions, np.zeros((len(directions), n_flat))])
     of_phi = np.zeros((n_phi, k + n_flat))
@@ -57,9 +62,8 @@ def _refuse_separated_levels(problem: Problem) -> None:
     blocks = _rising_blocks(problem, directions, of_phi)
     push = np.ones(sum(len(block) for block in blocks()))
     direction = separating_direction(blocks, push)
-    if direction is not None:
-        names = [*labels, *(name for one in flat for name in one.names())]
-        raise _separated(problem, [names[j] for j in np.flatnonzero(direction)])
+    names = [*labels, *(name for one in flat for name in one.names())]
+    return [] if direction is None else [names[j] for j in np.flatnonzero(direction)]
 
 
 def _rising_blocks(problem: Problem, directions: Array, of_phi: Array) -> Any:
