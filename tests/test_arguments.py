@@ -59,7 +59,7 @@ ARGUMENTS = {
     "fit_mcmc": ("draws", "chains", "seed", "tune", "target_accept", "engine"),
     "kfold": ("by", "folds"),
     "prior_path": ("term",),
-    "tune_prior": ("term", "method", "scales", "by", "folds"),
+    "tune_prior": ("term", "method", "scales", "by", "folds", "together", "scoring", "within"),
     "kernels": ("prob",),
     "predict": ("kind", "seed"),
     "plot_posterior": ("term",),

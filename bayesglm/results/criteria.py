@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from bayesglm.inference.weights.evidence import evidence_function, importance_dr
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.kfold import held_out
 from bayesglm.results.loo import pointwise_loo, relative_efficiency
+from bayesglm.results.scoring import SCORINGS, scores_of_estimates
 
 Array = np.ndarray
 CHAINS = 4  # of the draws behind every score, as `fit` has by default: chosen
@@ -29,7 +30,8 @@ class Score(NamedTuple):
     pointwise: Array | None = None
 
 
-type Criterion = Callable[[list[Problem]], Score]
+# Of several settings of the scales, each the problems of all neurons.
+type Criterion = Callable[[Sequence[list[Problem]]], list[Score]]
 type Posterior = Callable[[list[Problem]], list[Array]]
 
 
@@ -71,7 +73,11 @@ def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
         }
         return Score(total, statistics)
 
-    return score
+    return _one_by_one(score)
+
+
+def _one_by_one(score: Callable[[list[Problem]], Score]) -> Criterion:
+    return lambda settings: [score(problems) for problems in settings]
 
 
 def posterior_of(draws: int, seed: int) -> Posterior:
@@ -103,7 +109,32 @@ def by_folds(fold_of: Array, posterior: Posterior) -> Criterion:
     def score(problems: list[Problem]) -> Score:
         return _elpd(held_out(problems, fold_of, posterior), {})
 
-    return score
+    return _one_by_one(score)
+
+
+def by_estimates(fold_of: Array, scoring: str) -> Criterion:
+    """Return the score of folds by the estimate of the others, and its mean over the samples."""
+    record = SCORINGS[scoring]
+
+    def scores(settings: Sequence[list[Problem]]) -> list[Score]:
+        weights = np.stack([_weights(problem) for problem in settings[0]], axis=-1)
+        values = scores_of_estimates(settings, fold_of, record)
+        return [_mean(one, weights, scoring) for one in values]
+
+    return scores
+
+
+def _weights(problem: Problem) -> Array:
+    """Return what each kept row counts."""
+    rows, weights = problem.design.predictors.rows, problem.design.weights
+    return np.ones(len(rows)) if weights is None else weights[rows]
+
+
+def _mean(values: Array, weights: Array, scoring: str) -> Score:
+    share = np.where(weights > 0, weights * values, 0.0) / weights.sum()
+    mean, error = float(share.sum()), sum_error(share)
+    statistics = {scoring: mean, f"{scoring}_se": error}
+    return Score(SCORINGS[scoring].sense * mean, statistics, share)
 
 
 def by_leaving_one_out(posterior: Posterior) -> Criterion:
@@ -118,7 +149,7 @@ def by_leaving_one_out(posterior: Posterior) -> Criterion:
         more = {"khat": float(np.fmax.reduce(pareto_k, axis=None)), "n_high_khat": int(high.sum())}
         return _elpd(elpd_i, more)
 
-    return score
+    return _one_by_one(score)
 
 
 def _elpd(elpd_i: Array, more: dict[str, float]) -> Score:

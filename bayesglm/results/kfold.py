@@ -113,16 +113,20 @@ def held_out(
         try:
             thetas = posterior([problem.restrict(~held) for problem in problems])
         except BayesGLMError as error:
-            raise DataError(
-                f"fold {fold + 1} of {n_folds} cannot be fitted: {error} Use fewer folds, or "
-                "proper priors."
-            ) from error
+            raise unfitted(fold, n_folds, error) from error
         elpd_i[held] = _log_mean(thetas, problems, held)
-    _check_possible(elpd_i, problems[0])
+    check_possible(elpd_i, problems[0])
     return elpd_i
 
 
-def _check_possible(elpd_i: Array, problem: Problem) -> None:
+def unfitted(fold: int, n_folds: int, error: BayesGLMError) -> DataError:
+    """Return what to raise where the rows outside a fold cannot be fitted."""
+    return DataError(
+        f"fold {fold + 1} of {n_folds} cannot be fitted: {error} Use fewer folds, or proper priors."
+    )
+
+
+def check_possible(elpd_i: Array, problem: Problem) -> None:
     """Raise DataError where held-out responses have no probability at all."""
     plan, lost = problem.plan, ~np.isfinite(elpd_i).all(axis=1)
     if lost.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ Array = np.ndarray
 
 @verb_of_models
 def prior_path(
-    model: GLM, data: Any, scales: Iterable[float], term: str | None = None
+    model: GLM, data: Any, scales: Iterable[float], term: str | Sequence[str] | None = None
 ) -> xr.DataTree:
     """Follow the MAP estimate through a sequence of prior scales: the regularisation path.
 
@@ -43,9 +43,9 @@ def prior_path(
         As in `fit_map`.
     scales : sequence of float
         The scales to go through, in units of the coefficients; any order.
-    term : str, optional
-        The term whose prior takes these scales, in place of one that is learned too; by default
-        every term of the mean whose prior has one.
+    term : str or sequence of str, optional
+        The term whose prior takes these scales, or several, in place of one that is learned too; by
+        default every term of the mean whose prior has one.
 
     Returns
     -------
@@ -103,8 +103,8 @@ def prior_path(
 def scale_coords(model: GLM, chosen: list[str], scales: Array) -> dict[str, Array]:
     """Return scales and, where the chosen terms' priors are penalties of one weight, that."""
     coords = {"scale": scales}
-    kinds = {type(one.prior) for one in model.every_term if one.label in chosen}
-    power = kinds.pop().traits.power if len(kinds) == 1 else None
+    powers = {one.prior.traits.power for one in model.every_term if one.label in chosen}
+    power = powers.pop() if len(powers) == 1 else None
     if power is not None:
         coords["penalty"] = scales**-power
     return coords
@@ -136,25 +136,30 @@ def checked_scales(scales: Iterable[float]) -> Array:
     return values
 
 
-def terms_with_scale(model: GLM, term: str | None) -> list[str]:
-    """Return the term, or all of the mean's whose prior has a scale; ModelError without any."""
+def terms_with_scale(model: GLM, term: str | Sequence[str] | None) -> list[str]:
+    """Return the terms named, or all of the mean's whose prior has a scale; ModelError if none."""
     labels = [one.label for one in model.every_term]
-    if term is not None and not is_among(term, labels):
-        raise ModelError(
-            f"the model has no term {shown(term)}; its terms are {', '.join(labels) or 'none'}."
-            f"{closest(term, labels)}"
-        )
-    some = model.terms if term is None else model.every_term
-    with_scale = [one.label for one in some if _has_scale(one.prior)]
-    if term is None and not with_scale:
-        raise ModelError(
-            "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
-        )
-    if term is not None and term not in with_scale:
-        raise ModelError(
-            f"the prior of term {term!r} has no scale; give it one, for example prior=ridge(1.0)."
-        )
-    return with_scale if term is None else [term]
+    if term is None:
+        every = [one.label for one in model.terms if _has_scale(one.prior)]
+        if not every:
+            raise ModelError(
+                "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
+            )
+        return every
+    named = list(term) if isinstance(term, (tuple, list)) and term else [term]
+    for one in named:
+        if not is_among(one, labels):
+            raise ModelError(
+                f"the model has no term {shown(one)}; its terms are "
+                f"{', '.join(labels) or 'none'}.{closest(one, labels)}"
+            )
+        if not _has_scale(model.every_term[labels.index(one)].prior):
+            raise ModelError(
+                f"the prior of term {one!r} has no scale; give it one, for example "
+                "prior=ridge(1.0)."
+            )
+    # Each once, in the model's own order.
+    return [label for label in labels if label in named]
 
 
 def _has_scale(prior: Any) -> bool:

@@ -18,6 +18,8 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import responses_of, sample_coords
 from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.tree.opened import model_of, reopen
+from bayesglm.results.choosing import TOGETHER
+from bayesglm.results.scoring import SCORINGS
 
 Array = np.ndarray
 LEADS: dict[str, tuple[str, ...]] = {
@@ -70,15 +72,15 @@ def _check_tuning(tree: xr.DataTree, terms: list[str]) -> None:
         raise DataError("the tree says that it is a tuning, and holds no curve.")
     for name, node in tree.children.items():
         curve = node.to_dataset()
-        if name not in terms:
+        if name not in terms and name != TOGETHER:
             raise DataError(f"the tree holds a curve for {name!r}, which is no term of its model.")
         if "scale" not in curve.coords or curve["scale"].dims != ("scale",):
             raise DataError(f"the curve of {name!r} has no coordinate 'scale'.")
         if not np.any(curve["scale"].values == curve.attrs.get("chosen")):
             raise DataError(f"the curve of {name!r} does not say which of its scales was chosen.")
-        columns = {"log_evidence", "elpd"} & set(curve.data_vars)
+        columns = {"log_evidence", "elpd", *SCORINGS} & set(curve.data_vars)
         if not columns or any(curve[name].dims != ("scale",) for name in curve.data_vars):
-            raise DataError(f"the curve of {name!r} holds neither evidence nor elpd along 'scale'.")
+            raise DataError(f"the curve of {name!r} holds no score along 'scale'.")
 
 
 def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:

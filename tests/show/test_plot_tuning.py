@@ -142,6 +142,46 @@ def test_names_of_ones_own_and_of_the_methods(tunings):
     assert legend_of(bg.plot_tuning(twice))[1] == names
 
 
+def test_scores_of_another_unit_stand_in_a_panel_of_their_own(data, tunings, tmp_path):
+    at = {"term": "X", "method": "kfold", "folds": 4, "scales": [0.02, 0.1, 0.3, 1.0, 9.0]}
+    deviance = bg.tune_prior(model_of(bg.ridge(1.0)), data, scoring="deviance", **at)
+    figure = rendered(bg.plot_tuning([tunings[0], deviance, tunings[1]]), tmp_path)
+    nats, losses = figure.axes[:2]
+    labels = ["evidence", "evidence (Laplace)", "k-fold", "k-fold deviance"]
+    assert legend_of(figure) == ("X", labels)
+    assert (nats.get_ylabel(), losses.get_ylabel()) == (
+        "below its best (nats)",
+        "mean deviance of held-out samples",
+    )
+    curve = deviance.curve["X"].to_dataset()
+    line = line_named(losses, "k-fold deviance")
+    np.testing.assert_array_equal(line.get_ydata(), curve["deviance"])
+    (dot,) = [one for one in losses.get_lines() if one.get_marker() == "o"]
+    best = curve["deviance"].min().item()
+    assert (dot.get_xdata()[0], dot.get_ydata()[0]) == (curve.attrs["chosen"], best)
+    (band,) = losses.collections
+    for scale in curve["scale"].values[[0, -1]]:
+        here, error = (
+            curve[name].sel(scale=scale).item() for name in ("deviance", "deviance_diff_se")
+        )
+        np.testing.assert_allclose(band_at(band, scale), (here - error, here + error))
+    low, high = losses.get_ylim()
+    assert low < best < 0.5 * (low + high)
+    assert_inside(figure)
+
+
+def test_a_penalty_stronger_than_the_best_stands_below_it(data):
+    at = {"term": "X", "method": "kfold", "folds": 4, "draws": 400, "within": 2.0}
+    tuned = bg.tune_prior(model_of(bg.ridge(1.0)), data, **at)
+    curve, value = curve_of(tuned)
+    ax = bg.plot_tuning(tuned).axes[0]
+    (dot,) = [one for one in ax.get_lines() if one.get_marker() == "o"]
+    best = value.sel(scale=curve.attrs["best"]).item()
+    np.testing.assert_allclose(line_named(ax, "k-fold").get_ydata(), value - best)
+    assert dot.get_xdata()[0] == curve.attrs["chosen"] < curve.attrs["best"]
+    assert dot.get_ydata()[0] == value.sel(scale=curve.attrs["chosen"]).item() - best < 0.0
+
+
 def with_scale(values, name="X_scale", dims=("chain", "draw")):
     group = xr.Dataset({name: (dims, values)})
     return xr.DataTree.from_dict({"posterior": group})
