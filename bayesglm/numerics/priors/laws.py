@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.integral import log_integral
+from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.mixing import Mixing, OfHorseshoe, UnderOwnPrior
 from bayesglm.numerics.priors.record import Array
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.correlations import correlations, n_below
 from bayesglm.spec.priors import learned_scale
 
 type Numbers = dict[str, Any]
@@ -197,8 +199,7 @@ class Mixture:
             mixing = self.mixing.log_density(lain)
             return conditional + (mixing if conditional.ndim == mixing.ndim else mixing[..., 0])
 
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            return log_integral(log_joint)
+        return log_integral(log_joint)
 
     def penalty(self, x: Array) -> Array:
         """Return how far the log density is below that at the centre."""
@@ -217,6 +218,65 @@ class Mixture:
     def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
         """Return draws under scales that are drawn first."""
         return self.given(self.mixing.draw(rng, n, size)).draw(rng, n, size)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Of correlation matrices along the last two axes of x."""
+
+    prior: Any
+
+    size: ClassVar[Size] = ()
+
+    def log_density(self, x: Array) -> Array:
+        """Return that of the entries below the diagonal; -inf of what is not positive definite."""
+        k = _checked_matrices(self.prior, x)
+        inside = np.linalg.eigvalsh(x)[..., 0] > 0.0
+        matrices = np.where(inside[..., None, None], x, np.eye(k))
+        value = LKJ(self.prior.eta, k).total(matrices.reshape(*x.shape[:-2], k * k))
+        return np.where(inside, value, -np.inf)
+
+    def penalty(self, x: Array) -> Array:
+        """Return (1 - eta) log det R."""
+        if self.prior.eta < 1.0:
+            raise ModelError(
+                f"{self.prior!r} is no penalty: its density grows without bound towards matrices "
+                "that are singular; take an eta of at least 1, or use logpdf."
+            )
+        k = _checked_matrices(self.prior, x)
+        return self.log_density(np.eye(k)) - self.log_density(x)
+
+    def prox(self, x: Array, step: float) -> Array:
+        """Raise ModelError."""
+        raise ModelError(f"{self.prior!r} has no prox: no formula gives one of matrices.")
+
+    def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
+        """Return matrices ``(n, k, k)``: partial correlations are independent (`LKJ`)."""
+        if len(size) != 2 or size[0] != size[1]:
+            raise ModelError(
+                f"{self.prior!r} is a prior of matrices; say of what size: sample(n, size=(3, 3))."
+            )
+        k = size[0]
+        column = np.tril_indices(k, -1)[1]
+        b = self.prior.eta + 0.5 * (k - 2 - column)
+        partial = 2.0 * rng.beta(b, b, (n, n_below(k))) - 1.0
+        return correlations(k).natural(np.arctanh(partial)).reshape(n, k, k)
+
+
+def _checked_matrices(prior: Any, x: Array) -> int:
+    """Return the size of correlation matrices; DataError where x has none."""
+    k = x.shape[-1] if x.ndim else 0
+    if x.ndim < 2 or x.shape[-2] != k:
+        raise DataError(
+            f"{prior!r} is a prior of correlation matrices, and x has the shape {x.shape}; give "
+            "square matrices along the last two axes."
+        )
+    if np.any(x != np.swapaxes(x, -1, -2)) or np.any(np.diagonal(x, axis1=-2, axis2=-1) != 1.0):
+        raise DataError(
+            f"{prior!r} is a prior of correlation matrices, which are symmetric with ones on the "
+            "diagonal, and x is not; divide a covariance by the sds of its rows and columns."
+        )
+    return k
 
 
 def _improper(prior: Any) -> ModelError:
@@ -294,4 +354,5 @@ LAWS: dict[str, Callable[[Any], Law]] = {
     "RandomWalk": _of_walk,
     "GroupLasso": lambda prior: _vector(prior, lambda q: Groups(np.zeros(q, dtype=int))),
     "Horseshoe": _of_horseshoe,
+    "LKJ": Correlation,
 }

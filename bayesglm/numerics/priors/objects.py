@@ -14,19 +14,24 @@ from bayesglm.numerics.priors.record import Array
 from bayesglm.spec.asked import check_seed, whole_number
 from bayesglm.spec.hints import shown
 
+_quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore")  # far out
 
+
+@_quiet
 def logpdf(prior: Any, x: Any) -> Array:
     """Return the log density of a prior at x."""
     law, at = _opened(prior, x)
     return law.log_density(at)[()]
 
 
+@_quiet
 def penalty(prior: Any, x: Any) -> Array:
     """Return minus the log density at x, zero where that is highest."""
     law, at = _opened(prior, x)
     return law.penalty(at)[()]
 
 
+@_quiet
 def prox(prior: Any, x: Any, step: Any) -> Array:
     """Return the z that makes step * penalty(z) + (z - x)^2 / 2 least."""
     is_number = isinstance(step, Real) and not isinstance(step, bool)
