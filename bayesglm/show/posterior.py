@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
 from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.words import is_curve
 from bayesglm.show.figures import check_term
 from bayesglm.show.posterior_panels import (
     MOST_ROWS,
     draw_panels,
     every_panel,
-    is_curve,
     one_panel,
 )
 from bayesglm.spec.model import GLM
@@ -29,7 +29,8 @@ def plot_posterior(
     Coefficients are rows: the posterior mean with the 50% (thick) and 94% (thin) equal-tailed
     intervals, and below them the MAP. Without ``term`` each term has a panel of its own, those of a
     single coefficient one together, as scales have; a kernel over lags, or the curve of a `Spline`,
-    is a line with its bands.
+    is a line with its bands. Curves of levels have a panel each, all on one scale: of more than 12
+    those that are the largest.
     Where the prior has a kink or a bound at zero (`Laplace`, `HalfNormal`), the MAP's exact zeros
     are hollow and a note under the axes counts them: the mode of such a posterior may be sparse;
     the posterior never is, because a density gives a single point no probability.

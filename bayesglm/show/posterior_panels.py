@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.inference.tree.opened import reopen
-from bayesglm.inference.tree.words import effect_name, entries_of
+from bayesglm.inference.tree.words import effect_name, entries_of, is_curve
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.coefficients import COEFFICIENT, CURVE, are_of_levels, value_label
 from bayesglm.show.figures import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 MOST_ROWS = 80  # coefficients that can be told apart on one page
 MOST_BESIDE = 24  # and in a panel beside others
+MOST_CURVES = 12  # of one term, each with a panel: chosen
 INTERVALS = {0.94: 1.2, 0.5: 3.5}  # probability, and the width of its line
 INTERVAL_LABEL = "posterior mean, {:.0%} and {:.0%} intervals".format(*sorted(INTERVALS))
 ROW, LEAST, LINES = 0.28, 1.0, 2.3  # inches: of a row, of a panel's rows, of a panel of lines
@@ -43,7 +44,8 @@ class Panel:
     """Coefficients that stand in one panel: draws ``(draws, n)``, their labels and their MAP.
 
     ``along`` are the lags of a kernel, or the values of a curve, as a line goes; None of rows.
-    ``kinked`` says that the prior has a kink or a bound at zero; ``rows`` which are drawn.
+    ``kinked`` says that the prior has a kink or a bound at zero; ``rows`` which are drawn. Panels
+    that are ``beside`` one another, curves of levels, are those of one term, and have one scale.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Panel:
     along: Array | None = None
     xlabel: str = "coefficient (link units per unit of predictor)"
     ylabel: str = ""
+    beside: str | None = None
 
     @property
     def height(self) -> float:
@@ -98,7 +101,7 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
         if own.dims[-1] == f"{term.label}_lag" and own.ndim == 3:
             drawn.append(_kernel(model, fit, modes, term.label))
         elif is_curve(own):
-            drawn.append(_curve(fit, modes, term.label))
+            drawn += curve_panels(fit, modes, term.label)
         elif f"{term.label}_effect" in own.dims:
             drawn += _effects(model, posterior, modes, term.label)
         else:
@@ -160,22 +163,48 @@ def _kernel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -
     )
 
 
-def is_curve(draws: xr.DataArray) -> bool:
-    """Say whether a term's coefficients are those of one curve over its predictor."""
-    return draws.ndim == 3 and draws.dims[-1] == f"{draws.name}_basis"
+def curve_panels(fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> list[Panel]:
+    """Return a panel for each curve of a term, which is a sum of functions times coefficients.
 
-
-def _curve(fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> Panel:
-    """Return the panel of a curve, which is a sum of functions times coefficients."""
+    Of levels there is one each, of many levels one of those whose curves are the largest.
+    """
     blocks = reopen(fit)[0].design.predictors.named
     (curve,) = [block.curve for block in blocks if block.name == name]
     assert curve is not None
-    draws = fit["posterior"][name].transpose("chain", "draw", ...)
-    values = draws.values.reshape(-1, draws.shape[-1]) @ curve.columns.T
-    mode = None if modes is None else curve.columns @ modes[name].values
-    label = value_label(curve.variable, curve.unit)
-    every = np.arange(len(curve.x))
-    return Panel(plain(name), values, [], mode, False, every, curve.x, label, CURVE)
+    draws = fit["posterior"].to_dataset()[name].transpose("chain", "draw", ..., f"{name}_basis")
+    levels = draws.isel({"chain": 0, "draw": 0, f"{name}_basis": 0})
+    titles = [plain(name)]
+    if levels.ndim:
+        titles = [f"{plain(name)}[{label}]" for label in coefficient_labels(levels)]
+    weights = draws.values.reshape(-1, len(titles), draws.shape[-1])
+    curves = weights @ curve.columns.T
+    modes_of = None
+    if modes is not None:
+        ordered = modes[name].transpose(*draws.dims[2:]).values
+        modes_of = ordered.reshape(len(titles), -1) @ curve.columns.T
+    shown = _largest(np.abs(curves.mean(axis=0)).max(axis=1)[None], MOST_CURVES)
+    titles[shown[0]] += _of_how_many(len(shown), len(titles))
+    first = Panel(
+        titles[0],
+        curves[:, 0],
+        [],
+        None,
+        kinked=False,
+        rows=np.arange(len(curve.x)),
+        along=curve.x,
+        xlabel=value_label(curve.variable, curve.unit),
+        ylabel=CURVE,
+        beside=name,
+    )
+    return [
+        replace(
+            first,
+            title=titles[k],
+            draws=curves[:, k],
+            mode=None if modes_of is None else modes_of[k],
+        )
+        for k in shown
+    ]
 
 
 def _largest(values: Array, most: int) -> Array:
@@ -206,12 +235,19 @@ def draw_panels(panels: Sequence[Panel]) -> Figure:
         0.6 + sum(heights) + 0.8 * rows,
         gridspec_kw={"height_ratios": [one + 0.8 for one in heights]},
     )
+    beside: dict[str, list[Axes]] = {}
     for own, line, height in zip(axes, lines, heights, strict=True):
         for ax, panel in itertools.zip_longest(own, line):
             if panel is None:
                 ax.set_visible(False)
             else:
                 _draw(ax, panel, height)
+            if panel is not None and panel.beside is not None:
+                beside.setdefault(panel.beside, []).append(ax)
+    for alike in beside.values():
+        ends = np.array([ax.get_ylim() for ax in alike])
+        for ax in alike:
+            ax.set_ylim(ends[:, 0].min(), ends[:, 1].max())
     handles = named_handles(axes)
     figure.legend(
         list(handles.values()),

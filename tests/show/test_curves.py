@@ -6,6 +6,7 @@ import pytest
 import bayesglm as bg
 from bayesglm.show.coefficients import kernel_figure, prior_posterior_figure
 from bayesglm.show.intervals import before_and_after
+from bayesglm.show.posterior_panels import MOST_CURVES
 
 RNG = np.random.default_rng(0)
 AGE = RNG.uniform(20.0, 70.0, 120)
@@ -81,3 +82,40 @@ def test_curves_of_levels_have_a_panel_each():
     assert [ax.get_title(loc="left") for ax in drawn] == ["age:g[a]", "age:g[b]"]
     for ax, level in zip(drawn, "ab", strict=True):
         np.testing.assert_array_equal(ax.lines[1].get_ydata(), kernel.sel({"age:g_level": level}))
+
+
+PER_LEVEL = bg.Interaction(bg.Spline("age", df=5), bg.Category("g"), prior=bg.smooth(1.0, order=2))
+PARTED = {
+    "of a category": (bg.GLM("y", PER_LEVEL, family="poisson"), "age:g_level", "abc"),
+    "of the response": (
+        bg.GLM("g", SMOOTH, family="categorical", reference="b"),
+        "g_level",
+        "ac",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "dim", "levels"), PARTED.values(), ids=PARTED)
+def test_posterior_curves_of_levels_have_a_panel_each_on_one_scale(model, dim, levels):
+    data = DATA.assign(g=("obs", ["a", "b", "c"] * 40))
+    fit, mode = bg.fit_laplace(model, data, draws=50, chains=2), bg.fit_map(model, data)
+    (name,) = (term.label for term in model.terms)
+    drawn = [ax for ax in bg.plot_posterior(fit, mode).axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in drawn] == [f"{name}[{level}]" for level in levels]
+    assert len({ax.get_ylim() for ax in drawn}) == 1
+    for ax, level in zip(drawn, levels, strict=True):
+        _, curve, dashed = ax.lines
+        own, at_mode = (bg.kernels(one)[name]["link"].sel({dim: level}) for one in (fit, mode))
+        np.testing.assert_allclose(curve.get_ydata(), own, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(dashed.get_ydata(), at_mode, rtol=1e-9, atol=1e-12)
+
+
+def test_of_many_curves_the_largest_are_drawn():
+    data = DATA.assign(g=("obs", [f"s{k:02d}" for k in range(15)] * 8))
+    fit = bg.fit_laplace(bg.GLM("y", PER_LEVEL, family="poisson"), data, draws=50, chains=2)
+    first, *others = (ax.get_title(loc="left") for ax in bg.plot_posterior(fit).axes)
+    first, _, told = first.partition(": ")
+    assert told == f"the {MOST_CURVES} largest of 15"
+    size = np.abs(bg.kernels(fit)["age:g"]["link"]).max("value").to_series()
+    kept = size.sort_values()[-MOST_CURVES:].index.sort_values()
+    assert [first, *others] == [f"age:g[{level}]" for level in kept]

@@ -32,7 +32,8 @@ def formula(
     """Return the model that a formula says, the same as a list of terms would.
 
     Nothing in a formula is run, and no name is looked up but in the data, at the fit. A variable of
-    words or categories is a `Category`.
+    words or categories is a `Category`. Truth values count as 0 and 1, as everywhere; ``C(flag)``
+    makes them levels, ``flag[True]``, both of which have a coefficient where there is no intercept.
 
     ==========================================  ====================================================
     ``y ~ x + z``, ``- 1`` or ``0 +``           predictors; without an intercept
