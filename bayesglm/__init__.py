@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayesglm.show.report import report
     from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
+    from bayesglm.sklearn import from_sklearn
     from bayesglm.spec.bridge.verbs import penalty_to_prior, prior_to_penalty
     from bayesglm.spec.formula.reading import formula
     from bayesglm.spec.model import GLM
@@ -106,6 +107,7 @@ _HOME = {
     "elastic_net": "spec.penalties",
     "group_lasso": "spec.penalties",
     "smooth": "spec.penalties",
+    "from_sklearn": "sklearn",
     "penalty_to_prior": "spec.bridge.verbs",
     "prior_to_penalty": "spec.bridge.verbs",
     "as_dataset": "design.door",
@@ -187,6 +189,7 @@ __all__ = [
     "fit_map",
     "fit_mcmc",
     "formula",
+    "from_sklearn",
     "group_lasso",
     "kernels",
     "kfold",

@@ -14,6 +14,7 @@ from bayesglm.spec.hints import closest, shown
 from bayesglm.spec.numbers import Number, frozen_number
 
 ALWAYS_TOLD = ("n", "sigma", "phi")
+PHI = "the dispersion phi of {} responses (1/alpha of gamma, 1/lam of inverse_gaussian)"
 NEAR = 0.5  # likeness from which a convention is one misspelt; names share their library
 
 
@@ -47,11 +48,13 @@ def convention_of(name: object) -> Convention:
 def sorted_out(record: Convention, given: Mapping[str, Any], reads: bool = True) -> Given:
     """Sort what is given into settings and knowledge, and check the names of both.
 
-    ``reads`` says that a penalty is to be read, so that the settings that make it must be there.
+    ``reads`` says that a penalty is to be read, so that the settings that make it must be there;
+    where one is to be written these are not known, and what they depend on is.
     """
     defaults = record.defaults
     others = (*ALWAYS_TOLD, *record.knowledge)
-    spelt = _spelt(record, given, (*defaults, *record.refused, *record.neutral, *others))
+    beside = (record.family, *record.form.told_beside) if record.family else record.form.told_beside
+    spelt = _spelt(record, given, (*(record.settings if reads else beside), *others))
     for name, value in spelt.items():
         _check_refused(record, name, value)
     settings = defaults | {name: value for name, value in spelt.items() if name in defaults}
@@ -89,7 +92,8 @@ def told_phi(record: Convention, family: str, known: Mapping[str, Any]) -> float
     if "sigma" in known and "phi" in known:
         raise ModelError("sigma and phi say the same, sigma² = phi; tell one of them.")
     if "sigma" in known and has_sigma:
-        return _positive("sigma", known["sigma"]) ** 2
+        sigma = _positive("sigma", known["sigma"])
+        return sigma * sigma
     if "phi" in known:
         return _positive("phi", known["phi"])
     name, what = ("sigma", "the sd of the noise") if has_sigma else ("phi", PHI.format(family))
@@ -98,9 +102,6 @@ def told_phi(record: Convention, family: str, known: Mapping[str, Any]) -> float
         f"{record.losses[family].text}, and the prior that this equals depends on how far "
         f"responses scatter; tell {what}."
     )
-
-
-PHI = "the dispersion phi of {} responses (1/alpha of gamma, 1/lam of inverse_gaussian)"
 
 
 def told_number(record: Convention, name: str, why: str, known: Mapping[str, Any]) -> float:
@@ -135,13 +136,22 @@ def _spelt(record: Convention, given: Mapping[str, Any], names: Iterable[str]) -
     for name, value in given.items():
         known = spellings.get(name) or spellings.get(_plain(name))
         if known is None:
-            read = list(dict.fromkeys([*record.defaults, *ALWAYS_TOLD, *record.knowledge]))
-            raise ModelError(
-                f"{record.name} has no setting {name!r}; its penalty depends on "
-                f"{', '.join(read)}.{closest(name, list(spellings))}"
-            )
+            raise ModelError(_unknown(record, name, tuple(names)))
+        if known in spelt:
+            raise ModelError(f"{record.name}: {known} is given twice, as {name} as well.")
         spelt[known] = value.tolist() if hasattr(value, "tolist") else value
     return spelt
+
+
+def _unknown(record: Convention, name: str, names: tuple[str, ...]) -> str:
+    """Say that a name is none that may be given here, and which are."""
+    if name in record.settings:
+        return f"{record.name}: {name} is among the settings that are asked for; leave it out."
+    of_interest = [one for one in names if one not in (*record.neutral, *record.refused)]
+    return (
+        f"{record.name} has no setting {name!r}; its penalty depends on "
+        f"{', '.join(dict.fromkeys(of_interest))}.{closest(name, names)}"
+    )
 
 
 def _plain(name: str) -> str:

@@ -42,6 +42,7 @@ class Elastic:
     kinds: ClassVar = (EACH, POSITIVE)
     what: ClassVar = "each coefficient by itself"
     knowledge: ClassVar[tuple[str, ...]] = ()
+    told_beside: ClassVar[tuple[str, ...]] = ()
 
     @property
     def defaults(self) -> dict[str, Any]:

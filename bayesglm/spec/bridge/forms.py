@@ -33,6 +33,7 @@ class Grouped:
 
     kinds: ClassVar = (GROUP,)
     stands_before_the_loss: ClassVar = False
+    told_beside: ClassVar[tuple[str, ...]] = ()
     what: ClassVar = "the lengths of groups"
 
     @property
@@ -112,6 +113,11 @@ class Walk:
     stands_before_the_loss: ClassVar = False
     what: ClassVar = "differences of coefficients"
     knowledge: ClassVar = ("order", "dims")
+
+    @property
+    def told_beside(self) -> tuple[str, ...]:
+        """Settings that a penalty is written with."""
+        return (self.scaling,)
 
     @property
     def defaults(self) -> dict[str, Any]:

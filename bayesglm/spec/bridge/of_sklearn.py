@@ -19,6 +19,7 @@ BY_COORDINATES = (*SOLVING, "precompute", "selection")
 BY_BLOCKS = (*SOLVING, "max_epochs", "p0", "prune", "ws_strategy")
 NO_INTERCEPT = Switch("fit_intercept", on=False, off=True, default=True)
 POSITIVE = Switch("positive")
+FOUND = "it finds its precisions itself; sklearn.Ridge takes a number"
 L1_RATIO = "say it by l1_ratio=, 0 for L2 and 1 for L1, and no penalty by C=inf"
 
 
@@ -102,6 +103,7 @@ SKLEARN = (
         Elastic("lambda_", ratio=0.0),
         {"gaussian": LOGS},
         no_intercept=NO_INTERCEPT,
+        only_read=FOUND,
         note="as fitted: its precisions lambda_ of w and alpha_ of the noise, sigma = 1/√alpha_",
     ),
     Convention(
@@ -109,6 +111,7 @@ SKLEARN = (
         Elastic("lambda_", ratio=0.0, by_column=True),
         {"gaussian": LOGS},
         no_intercept=NO_INTERCEPT,
+        only_read=FOUND,
         note="as fitted, a precision for each column that it has not pruned",
     ),
 )

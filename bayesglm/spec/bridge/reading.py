@@ -14,7 +14,17 @@ from bayesglm.spec.bridge.arguments import (
     told_sds,
 )
 from bayesglm.spec.bridge.record import Convention
-from bayesglm.spec.bridge.weights import POSITIVE, Weights, combined, prior_of_weights
+from bayesglm.spec.bridge.weights import (
+    POSITIVE,
+    Weights,
+    combined,
+    prior_of_weights,
+    within_floats,
+)
+
+OF_RESPONSE = (
+    "divides gaussian responses by their sd with 1/n, which weighs its L2 penalty; tell it"
+)
 
 
 class Reading(NamedTuple):
@@ -23,11 +33,6 @@ class Reading(NamedTuple):
     prior: Any
     intercept: Any
     family: str
-
-
-OF_RESPONSE = (
-    "divides gaussian responses by their sd with 1/n, which weighs its L2 penalty; tell it"
-)
 
 
 def read(convention: str, given: Mapping[str, Any]) -> Reading:
@@ -54,7 +59,7 @@ def read(convention: str, given: Mapping[str, Any]) -> Reading:
 def unit_of_loss(record: Convention, family: str, known: Mapping[str, Any]) -> float:
     """Return what the objective multiplies -Σ log p(y) by."""
     multiple = record.losses[family].multiple * told_phi(record, family, known)
-    return multiple / told_n(record, known)
+    return within_floats(multiple / told_n(record, known))
 
 
 def _parted(

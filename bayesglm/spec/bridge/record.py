@@ -77,7 +77,8 @@ class Convention:
 
     ``neutral`` are settings that do not move the optimum, ``refused`` those that do in a way that
     no prior says, with their harmless values and the reason. ``always`` is set beside the penalty,
-    ``with_kink`` where it has a kink. ``note`` goes into the table of conventions.
+    ``with_kink`` where it has a kink. ``only_read`` says why settings cannot be written, where the
+    fit finds them. ``note`` goes into the table of conventions.
     """
 
     name: str
@@ -98,24 +99,30 @@ class Convention:
     refused: Mapping[str, tuple[tuple[Any, ...], str]] = field(default_factory=dict)
     always: Mapping[str, Any] = field(default_factory=dict)
     with_kink: Mapping[str, Any] = field(default_factory=dict)
+    only_read: str = ""
     note: str = ""
 
     @property
     def switches(self) -> tuple[Switch, ...]:
         """The switches that the record has."""
-        found = (self.no_intercept, self.standardize, self.positive)
-        return tuple(switch for switch in found if switch is not None)
+        all_three = (self.no_intercept, self.standardize, self.positive)
+        return tuple(switch for switch in all_three if switch is not None)
 
     @property
     def defaults(self) -> dict[str, Any]:
         """The settings that the arithmetic reads, with what the library takes by default."""
-        found = dict(self.form.defaults)
+        values = dict(self.form.defaults)
         if self.family:
-            found[self.family] = None
-        found |= {switch.name: switch.default for switch in self.switches}
+            values[self.family] = None
+        values |= {switch.name: switch.default for switch in self.switches}
         if self.scaled_intercept is not None:
-            found |= {self.scaled_intercept.setting: None, self.scaled_intercept.scaling: 1.0}
-        return found | dict(self.always)
+            values |= {self.scaled_intercept.setting: None, self.scaled_intercept.scaling: 1.0}
+        return values | dict(self.always)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Every setting that may be given, those that do not move the optimum included."""
+        return (*self.defaults, *self.refused, *self.neutral)
 
     @property
     def knowledge(self) -> tuple[str, ...]:

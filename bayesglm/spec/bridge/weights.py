@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -46,7 +47,7 @@ class Weights(NamedTuple):
 
     def over(self, unit: float) -> Weights:
         """Return the weights in another unit."""
-        return self.times(1.0 / unit, 1.0 / unit)
+        return self.times(within_floats(1.0 / unit), within_floats(1.0 / unit))
 
     def times(self, one: Number, two: Number) -> Weights:
         """Return the weights multiplied by numbers, or by one for each column."""
@@ -114,12 +115,21 @@ def prior_of_weights(weights: Weights) -> Any:
 
 
 def _times(one: float, other: float) -> float:
-    # 0 times infinity is no penalty.
-    return one * other if one and other else 0.0
+    return within_floats(one * other) if one and other else 0.0
+
+
+def within_floats(weight: float) -> float:
+    """Return a weight; ModelError where it is beyond floats, and would be none or infinite."""
+    if not 0.0 < weight < math.inf:
+        raise ModelError(
+            "the weight of the penalty is beyond the numbers that floats hold; give the columns or "
+            "the response another unit."
+        )
+    return weight
 
 
 def _inverse(scale: float) -> float:
-    return 1.0 / scale
+    return within_floats(1.0 / scale)
 
 
 def _root(weight: float) -> float:
@@ -127,7 +137,7 @@ def _root(weight: float) -> float:
 
 
 def _square(scale: float) -> float:
-    return 1.0 / scale / scale
+    return within_floats(1.0 / scale / scale)
 
 
 def _check_alike(weights: Weights) -> None:
@@ -202,8 +212,12 @@ READERS: dict[type, Callable[[Any], Weights]] = {
     Normal: lambda prior: Weights(two=combined(_square, prior.scale)),
     Laplace: lambda prior: Weights(one=combined(_inverse, prior.scale)),
     ElasticNet: lambda prior: Weights(
-        one=combined(lambda scale, ratio: ratio / scale, prior.scale, prior.ratio),
-        two=combined(lambda scale, ratio: (1.0 - ratio) / scale / scale, prior.scale, prior.ratio),
+        one=combined(lambda scale, ratio: within_floats(ratio / scale), prior.scale, prior.ratio),
+        two=combined(
+            lambda scale, ratio: within_floats((1.0 - ratio) * _square(scale)),
+            prior.scale,
+            prior.ratio,
+        ),
     ),
     HalfNormal: lambda prior: Weights(two=combined(_square, prior.scale), kind=POSITIVE),
     Exponential: lambda prior: Weights(one=combined(_inverse, prior.scale), kind=POSITIVE),

@@ -24,6 +24,8 @@ from bayesglm.spec.prior.apart import Flat
 def written(prior: Any, convention: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a library under which it finds the MAP estimate of a prior."""
     record = convention_of(convention)
+    if record.only_read:
+        raise ModelError(f"{record.name} cannot be told {shown(prior)}: {record.only_read}.")
     others = {name: one for name, one in known.items() if name not in ("intercept", "columns")}
     given = sorted_out(record, others, reads=False)
     weights = _of_the_form(record, prior)
@@ -45,6 +47,11 @@ def _of_the_form(record: Convention, prior: Any) -> Weights:
     """Return the weights of a prior; ModelError where the convention penalises something else."""
     weights = weights_of(prior)
     kinds = record.form.kinds
+    if any(isinstance(part, tuple) and isinstance(part[0], tuple) for part in weights[:2]):
+        raise ModelError(
+            f"{shown(prior)} has scales along several dims, and {record.name} has one row of "
+            "columns; give a scale for each column."
+        )
     if weights.kind == POSITIVE and record.positive is None:
         raise ModelError(
             f"{record.name} cannot keep coefficients from being negative, as {shown(prior)} does."

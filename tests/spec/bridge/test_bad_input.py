@@ -90,6 +90,8 @@ READ = {
         {"regularizer_strength": 1.0, "regularizer": "Lasso"},
         "convention of regularizer='Ridge'",
     ),
+    "twice": ("glmnet", {"lambda": 1.0, "lambda_": 2.0}, "lambda is given twice"),
+    "beyond floats": ("sklearn.Ridge", {"alpha": 1.0, "sigma": 1e200}, "beyond the numbers"),
     "no pair": ("nemos.ElasticNet", {"regularizer_strength": 1.0, "n": 9}, "must be a pair"),
 }
 SIGMA = {"sigma": 1.0}
@@ -123,6 +125,15 @@ WRITTEN = {
         {"intercept": bg.Laplace(1.0)},
         "must be of the kind of theirs",
     ),
+    "found by the fit": (
+        bg.Normal(1.0),
+        "sklearn.BayesianRidge",
+        {},
+        "finds its precisions itself",
+    ),
+    "an image": (bg.Normal([[1.0, 2.0]]), "statsmodels.GLM", {"n": 9}, "along several dims"),
+    "what is asked": (bg.Normal(1.0), "sklearn.Ridge", {"alpha": 1.0}, "among the settings that"),
+    "narrow": (bg.Normal(1e-200), "sklearn.LogisticRegression", {}, "beyond the numbers"),
     "a setting": (bg.Normal(1.0), "sklearn.Ridge", {"sigmas": 1.0}, r"mean 'sigma'\?"),
 }
 
