@@ -306,3 +306,13 @@ def test_every_linear_estimator_is_read_or_refused_with_a_reason(name):
     if known in CONVENTIONS:
         settings = {*CONVENTIONS[known].settings, *IN_THE_RECORD_OF_A_FIT}
         assert set(getattr(linear, name)().get_params()) <= settings
+
+
+def test_who_types_an_estimator_is_told_of_the_door():
+    for model in (linear.Ridge(), linear.Ridge):
+        with pytest.raises(bg.ModelError, match=r"the estimator Ridge.*from_sklearn"):
+            bg.fit_map(model, {"y": [1.0]})
+    with pytest.raises(AttributeError, match="from_sklearn"):
+        bg.LogisticRegression  # noqa: B018
+    with pytest.raises(bg.ModelError, match="Write prior="):
+        bg.GLM("y", "x", alpha=0.1)

@@ -49,6 +49,12 @@ def check_is_model(model: object, data: object) -> None:
         raise ModelError(f"the model is the string {model!r}; write fit({call_of(model)}, data).")
     if isinstance(model, type) and issubclass(model, GLM):
         raise ModelError("the model is the class GLM itself; write fit(GLM('y', ['x']), data).")
+    if hasattr(model, "get_params"):
+        name = getattr(model, "__name__", type(model).__name__)
+        raise ModelError(
+            f"the model is the estimator {name}; write fit(from_sklearn(estimator), data) of a "
+            "fitted one."
+        )
     inside = getattr(model, "model", None)
     hint = "write fit(GLM('y', ['x']), data)"
     if isinstance(inside, GLM):

@@ -31,6 +31,13 @@ VERBS_ELSEWHERE = {
         "bayesglm.summary(fit)",
     ),
 }
+ESTIMATORS_ELSEWHERE = (
+    *("BayesianRidge", "ElasticNetCV", "GammaRegressor", "Lasso", "LinearRegression"),
+    *("LogisticRegression", "PoissonRegressor", "Ridge", "TweedieRegressor"),
+)
+VERBS_ELSEWHERE |= dict.fromkeys(
+    ESTIMATORS_ELSEWHERE, "bayesglm.from_sklearn(estimator), of a fitted one"
+)
 # What is looked for on fits of other packages, and the call that gives it here.
 OF_FITS_ELSEWHERE = {
     **dict.fromkeys(
@@ -78,6 +85,7 @@ RESPONSES_ELSEWHERE = {
 }
 # What the fields of nouns are called elsewhere.
 FIELDS_ELSEWHERE = {"mu": "loc", "mean": "loc", "sigma": "scale", "sd": "scale", "std": "scale"}
+FIELDS_ELSEWHERE |= dict.fromkeys(("C", "alpha", "l1_ratio", "lam", "lambda_"), "prior")
 FIELDS_ELSEWHERE |= {
     "nu": "df",
     "y": "response",

@@ -212,12 +212,8 @@ READERS: dict[type, Callable[[Any], Weights]] = {
     Normal: lambda prior: Weights(two=combined(_square, prior.scale)),
     Laplace: lambda prior: Weights(one=combined(_inverse, prior.scale)),
     ElasticNet: lambda prior: Weights(
-        one=combined(lambda scale, ratio: within_floats(ratio / scale), prior.scale, prior.ratio),
-        two=combined(
-            lambda scale, ratio: within_floats((1.0 - ratio) * _square(scale)),
-            prior.scale,
-            prior.ratio,
-        ),
+        one=combined(lambda scale, ratio: ratio * _inverse(scale), prior.scale, prior.ratio),
+        two=combined(lambda scale, ratio: (1.0 - ratio) * _square(scale), prior.scale, prior.ratio),
     ),
     HalfNormal: lambda prior: Weights(two=combined(_square, prior.scale), kind=POSITIVE),
     Exponential: lambda prior: Weights(one=combined(_inverse, prior.scale), kind=POSITIVE),
