@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.compare import compare
+    from bayesglm.results.elicit import elicit
     from bayesglm.results.kernels import kernels
     from bayesglm.results.kfold import kfold
     from bayesglm.results.log_likelihood import add_log_likelihood
@@ -120,6 +121,7 @@ _HOME = {
     "prior_path": "results.path",
     "summary": "inference.tree.summary",
     "tune_prior": "results.tuning",
+    "elicit": "results.elicit",
     "kernels": "results.kernels",
     "loo": "results.loo",
     "add_log_likelihood": "results.log_likelihood",
@@ -184,6 +186,7 @@ __all__ = [
     "compare",
     "datasets",
     "elastic_net",
+    "elicit",
     "fit",
     "fit_laplace",
     "fit_map",

@@ -1,0 +1,307 @@
+"""elicit: the prior that is given holds the belief, by tails of its own density in many digits."""
+
+import mpmath as mp
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from priors import EXAMPLES, exact_terms, prior_of
+from scipy import integrate, optimize, stats
+
+import bayesglm as bg
+from bayesglm.numerics.priors.beliefs import HOLDINGS
+from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.results.elicit import SCALES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+
+AROUND = [name for name, one in HOLDINGS.items() if one.symmetric is not None]
+ONE_NUMBER = [name for name, one in HOLDINGS.items() if one.free == ("scale",)]
+SHAPED = [name for name in HOLDINGS if name not in (*AROUND, *ONE_NUMBER)]
+
+
+def below(prior, x):
+    """P(X < x) by the density of tests/priors.py, integrated in many digits."""
+    name, numbers = type(prior).__name__, vars(prior)
+    centre = numbers.get("loc")
+    start, sign, known = (0.0, 1, 0.0) if centre is None else (centre, np.sign(x - centre), 0.5)
+    if name == "Uniform":
+        start = prior.lower
+
+    def density(t):
+        return mp.exp(mp.fsum(exact_terms(name, t, **numbers)))
+
+    with mp.workdps(30):
+        grid = mp.linspace(mp.mpf(start), mp.mpf(x), 9)
+        if start == 0.0:  # where densities of small shapes grow without bound
+            grid = [0, *(x * mp.mpf(10) ** -k for k in range(12, 0, -2)), x]
+        return float(known + sign * abs(mp.quad(density, grid)))
+
+
+@pytest.mark.parametrize("name", [*AROUND, *SHAPED])
+@pytest.mark.parametrize(("lower", "upper"), [(0.11, 0.62), (0.3, 0.35)])
+@pytest.mark.parametrize("probability", [0.94, 0.3])
+def test_two_ends_leave_as_much_on_either_side(name, lower, upper, probability):
+    prior = bg.elicit("x", lower, upper, probability, prior=prior_of(getattr(bg, name)))
+    assert type(prior).__name__ == name
+    assert below(prior, lower) == pytest.approx((1 - probability) / 2, rel=1e-10)
+    assert below(prior, upper) == pytest.approx((1 + probability) / 2, rel=1e-10)
+    example = vars(prior_of(getattr(bg, name)))
+    for number, value in vars(prior).items():
+        assert (value != example[number]) == (number in HOLDINGS[name].free)
+
+
+@pytest.mark.parametrize("name", [*AROUND, *ONE_NUMBER, "Gamma", "InverseGamma", "Beta"])
+@pytest.mark.parametrize("probability", [0.94, 0.7])
+def test_one_end_leaves_the_rest_beyond_it(name, probability):
+    kind = getattr(bg, name)
+    prior = bg.elicit("x", upper=0.4, probability=probability, prior=kind)
+    assert below(prior, 0.4) == pytest.approx(probability, rel=1e-10)
+    if name in AROUND:
+        assert prior.loc == 0.0
+        mirrored = bg.elicit("x", lower=-0.4, probability=probability, prior=kind)
+        assert mirrored.scale == pytest.approx(prior.scale, rel=1e-14)
+    else:
+        assert bg.elicit("x", 0.0, 0.4, probability, prior=kind) == prior
+
+
+@pytest.mark.parametrize("name", ONE_NUMBER)
+def test_a_lower_end_alone_of_one_number(name):
+    prior = bg.elicit("x", lower=0.4, prior=getattr(bg, name))
+    assert below(prior, 0.4) == pytest.approx(0.06, rel=1e-10)
+
+
+@pytest.mark.parametrize("kind", [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet])
+def test_centres_of_an_example_stand_under_one_end(kind):
+    prior = bg.elicit("x", upper=3.0, prior=kind(1.0, loc=1.0))
+    assert prior.loc == 1.0
+    assert prior.scale == pytest.approx(2.0 * bg.elicit("x", upper=1.0, prior=kind).scale)
+    turned = bg.elicit("x", upper=-1.0, probability=0.2, prior=kind)
+    assert below(turned, -1.0) == pytest.approx(0.2, rel=1e-10)
+
+
+SCIPY = {
+    "Gamma": lambda shape, rate: stats.gamma(shape, scale=1.0 / rate),
+    "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
+    "Beta": stats.beta,
+}
+
+
+@pytest.mark.parametrize("name", list(SCIPY))
+@pytest.mark.parametrize("probability", [0.94, 0.7])
+def test_what_one_end_leaves_open_is_of_maximum_entropy(name, probability):
+    best = vars(bg.elicit("x", upper=0.4, probability=probability, prior=getattr(bg, name)))
+    kind, (shape, second) = SCIPY[name], best.values()
+
+    def other(factor):
+        """Another of the kind that holds the belief."""
+
+        def miss(number):
+            return kind(shape * factor, number).cdf(0.4) - probability
+
+        return kind(shape * factor, optimize.brentq(miss, second / 50, second * 50, xtol=1e-13))
+
+    most = other(1.0).entropy()
+    assert other(1.0).args[1:] == pytest.approx((second,)[: len(other(1.0).args) - 1], rel=1e-9)
+    for factor in (0.8, 0.99, 1.01, 1.25):
+        assert other(factor).entropy() < most
+
+
+def test_a_share_of_which_nothing_else_is_said_is_uniform():
+    prior = bg.elicit("psi", upper=0.4, probability=0.4, prior=bg.Beta)
+    assert (prior.alpha, prior.beta) == pytest.approx((1.0, 1.0), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet])
+@pytest.mark.parametrize(
+    "above", [bg.HalfNormal(1.0), bg.HalfStudentT(2.0, df=2.5), bg.Exponential(3.0)]
+)
+def test_learned_scales_are_integrated_out(kind, above):
+    prior = bg.elicit("g", -1.0, 2.0, 0.9, prior=kind(above))
+    assert (type(prior), type(prior.scale)) == (kind, type(above))
+    assert getattr(prior.scale, "df", None) == getattr(above, "df", None)
+    assert prior.loc == 0.5
+    unit = HOLDINGS[kind.__name__].symmetric
+    shape = {key: value for key, value in vars(prior).items() if key not in ("scale", "loc")}
+    density = PRIORS[type(above).__name__].log_density
+
+    def integrand(log_scale):
+        scale = np.exp(log_scale)
+        held = np.exp(density(np.array(scale), **vars(prior.scale)))
+        return float(unit.tail(1.5 / scale, **shape) * held * scale)
+
+    total = sum(
+        integrate.quad(integrand, *ends, epsabs=1e-13, epsrel=1e-12, limit=200)[0]
+        for ends in ((-8.0, -2.0), (-2.0, 0.0), (0.0, 2.0), (2.0, 6.0), (6.0, 20.0))
+    )
+    assert total == pytest.approx(0.05, rel=1e-9)
+
+
+def test_beliefs_in_the_words_of_links():
+    z = stats.norm.ppf(0.97)
+    prior = bg.elicit("age", 0.5, 2.0, scale="odds ratio")
+    assert prior == bg.Normal(prior.scale)
+    assert prior.scale == pytest.approx(np.log(2.0) / z, rel=1e-14)
+    lopsided = bg.elicit("age", 0.9, 3.0, scale="rate ratio")
+    assert lopsided.loc == pytest.approx(np.log(0.9 * 3.0) / 2, rel=1e-14)
+    share = bg.elicit("intercept", 0.05, 0.2, scale="probability")
+    assert share.loc == pytest.approx(np.log(0.05 / 0.95 * 0.2 / 0.8) / 2, rel=1e-14)
+    probit = bg.elicit("intercept", 0.05, 0.2, scale="probit")
+    np.testing.assert_allclose(probit.loc, stats.norm.ppf([0.05, 0.2]).mean(), rtol=1e-12)
+    # 1/mu falls: the upper mean is the lower intercept.
+    rate = bg.elicit("intercept", 2.0, 4.0, scale="inverse")
+    assert rate == bg.elicit("intercept", 0.25, 0.5)
+    assert bg.elicit("intercept", lower=2.0, scale="inverse", prior=bg.HalfNormal) == bg.elicit(
+        "intercept", upper=0.5, prior=bg.HalfNormal
+    )
+
+
+def test_every_word_for_a_ratio_or_link_is_a_scale():
+    ratios = {link.ratio for link in LINK_NAMES.values()}
+    ratios |= {family.log_ratio for family in FAMILY_NAMES.values()}
+    assert {"", *SCALES} >= ratios | set(LINK_NAMES)
+
+
+def test_units_of_a_predictor():
+    one = bg.elicit("age", 0.5, 2.0, scale="odds ratio")
+    ten = bg.elicit("age", 0.5, 2.0, scale="odds ratio", per=10)
+    assert ten.scale == pytest.approx(one.scale / 10, rel=1e-14)
+    ages = np.random.default_rng(0).normal(45.0, 9.0, 300)
+    movie = xr.Dataset({"age": (("time", "x"), ages.reshape(100, 3).astype(np.float32))})
+    for data in ({"age": ages}, pd.DataFrame({"age": ages, "z": "a"}), movie):
+        prior = bg.elicit("age", 0.5, 2.0, scale="odds ratio", data=data)
+        assert prior.scale == pytest.approx(one.scale / ages.std(), rel=1e-6)
+
+
+def test_two_levels_of_a_group():
+    rng = np.random.default_rng(1)
+    learned = bg.elicit(
+        "school",
+        upper=3.0,
+        scale="odds ratio",
+        prior=bg.Normal(bg.HalfNormal(1.0)),
+        per="two levels",
+    )
+    sd = np.abs(rng.normal(0.0, learned.scale.scale, 400_000))
+    levels = rng.normal(0.0, sd, (2, len(sd)))
+    factor = np.exp(np.abs(levels[0] - levels[1]))
+    assert np.mean(factor < 3.0) == pytest.approx(0.94, abs=0.0015)
+    known = bg.elicit("school", upper=3.0, scale="odds ratio", per="two levels")
+    assert known.scale == pytest.approx(np.log(3.0) / np.sqrt(2.0) / stats.norm.ppf(0.97))
+    sd_alone = bg.elicit(
+        "school", upper=3.0, scale="odds ratio", prior=bg.HalfNormal, per="two levels"
+    )
+    assert sd_alone.scale == pytest.approx(np.log(3.0) / np.sqrt(2.0) / stats.halfnorm.ppf(0.94))
+    bg.Group("school", prior=learned)
+
+
+def test_an_end_of_an_example_stands():
+    assert bg.elicit("x", upper=0.47, prior=bg.Uniform(0.0, 9.0)) == bg.Uniform(0.0, 0.5)
+    assert bg.elicit("x", lower=0.06, prior=bg.Uniform(-9.0, 1.0)) == bg.Uniform(0.0, 1.0)
+    with pytest.raises(bg.ModelError, match=r"'x': upper=0.4 alone leaves open .*Uniform\(0.0, 1."):
+        bg.elicit("x", upper=0.4, prior=bg.Uniform)
+
+
+@pytest.mark.parametrize(
+    ("ends", "options", "words"),
+    [
+        ((), {}, "'x': a belief needs an end"),
+        ((2.0, 1.0), {}, "'x': lower must be below upper, got lower=2 and upper=1"),
+        ((1.0, 1.0), {}, "lower must be below upper"),
+        ((4.0, 2.0), {"scale": "inverse"}, "got lower=4 and upper=2"),
+        ((np.nan, 1.0), {}, "lower must be a finite number, got nan; leave it out"),
+        ((0.0, np.inf), {}, "upper must be a finite number, got inf; leave it out"),
+        (("a", 1.0), {}, "lower must be a finite number, got 'a'"),
+        ((True, 2.0), {}, "lower must be a finite number, got True"),
+        ((np.zeros(2), 2.0), {}, "lower must be a finite number, got array"),
+        ((0.0, 1.0, 1.0), {}, "probability must be a number between 0 and 1, got 1.0"),
+        ((0.0, 1.0, 94), {}, "probability must be .* 0.94 is that of the intervals"),
+        ((-0.5, 2.0), {"scale": "odds ratio"}, "lower=-0.5 is none on the scale 'odds .* above 0"),
+        ((0.0, 2.0), {"scale": "odds ratio"}, "lower=0 is none .*leave it out"),
+        ((0.1, 1.0), {"scale": "probability"}, "upper=1 is none .* between 0 and 1"),
+        ((0.1, 0.2), {"scale": "odd ratio"}, "unknown scale 'odd ratio'.*Did you mean 'odds rat"),
+        ((0.1, 0.2), {"scale": "or"}, "Write scale='odds ratio'"),
+        ((0.1, 0.2), {"scale": None}, "unknown scale None"),
+        ((-0.1, 2.0), {"prior": bg.HalfNormal}, "lower=-0.1 is a number below 0, where a HalfN"),
+        (
+            (0.5, 2.0),
+            {"prior": bg.Exponential, "scale": "odds ratio"},
+            "lower=0.5 is a number below",
+        ),
+        (
+            (0.5, 2.0),
+            {"prior": bg.HalfNormal},
+            r"0.03 above upper=2 that is 0.9216, which leaves 0.41",
+        ),
+        ((0.0, None), {"prior": bg.HalfNormal}, "every HalfNormal prior has all of its"),
+        ((None, 0.0), {"prior": bg.Gamma}, "every Gamma prior has all of its"),
+        ((0.5, None), {"prior": bg.Gamma}, "lower=0.5 alone leaves open how far .*Give upper="),
+        ((None, 0.4, 0.633), {"prior": bg.InverseGamma}, "upper=0.4 alone .*Give lower= as well"),
+        ((0.5, 1.5), {"prior": bg.Beta}, "upper=1.5 is a number above 1, where a Beta prior has"),
+        ((1.0, 1.0 + 1e-13), {"prior": bg.Gamma}, "lie closer together"),
+        ((None, -1.0), {}, "a Normal prior around 0 has half .* no scale puts 0.94 below upper=-1"),
+        ((None, 1.0, 0.5), {}, "no scale puts half below upper=1"),
+        ((0.1, 0.2), {"prior": bg.Flat}, r"prior=<class .*Flat'> is no kind of prior whose single"),
+        ((0.1, 0.2), {"prior": bg.RandomWalk(1.0)}, "is no kind of prior"),
+        ((0.1, 0.2), {"prior": "normal"}, r"write Normal\(1.0\)"),
+        ((0.1, 0.2), {"prior": bg.Normal(1.0, loc=[0.0, 1.0])}, "array of loc; a belief is of one"),
+        (
+            (0.1, 0.2),
+            {"prior": bg.Normal(bg.HalfNormal([1.0, 2.0]))},
+            "must have one number to say",
+        ),
+        ((0.1, 0.2), {"per": 0}, "per must be a positive number of units"),
+        ((0.1, 0.2), {"per": "year"}, "or 'two levels', got 'year'"),
+        ((0.1, 0.2), {"per": 2, "data": {"x": [1.0, 2.0]}}, "give one of the two"),
+        ((0.1, 0.2), {"per": 2, "scale": "probability"}, "means, which are of no unit"),
+        ((0.5, 2.0), {"per": "two levels", "scale": "odds ratio"}, "higher stands against the"),
+        ((None, 0.5), {"per": "two levels", "scale": "odds ratio"}, "1 of ratios, 0 of coeff"),
+        (
+            (None, 3.0),
+            {"per": "two levels", "prior": bg.Laplace},
+            "difference of two effects under",
+        ),
+    ],
+)
+def test_beliefs_that_cannot_be_held(ends, options, words):
+    with pytest.raises(bg.ModelError, match=words):
+        bg.elicit("x", *ends, **options)
+
+
+@pytest.mark.parametrize("of", [None, "", 3, bg.Linear("x")])
+def test_a_belief_is_of_something(of):
+    with pytest.raises(bg.ModelError, match="elicit takes first what is believed of"):
+        bg.elicit(of, 0.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"y": [1.0, 2.0]}, "'x' is not in the data; the variables are y"),
+        ({"x": [1.0, 1.0]}, "predictor 'x' is constant"),
+        ({"x": [1.0, np.nan]}, "predictor 'x' holds 1 missing"),
+        ({"x": ["a", "b"]}, "not numbers"),
+        (3, "."),
+    ],
+)
+def test_data_without_a_standard_deviation(data, words):
+    with pytest.raises(bg.DataError, match=words):
+        bg.elicit("x", 0.5, 2.0, data=data)
+
+
+# What numbers are multiplied by where all that a prior is of is.
+POWERS = {"scale": 1, "loc": 1, "lower": 1, "upper": 1, "rate": -1}
+
+
+@pytest.mark.parametrize("name", [name for name in HOLDINGS if name != "Beta"])
+@pytest.mark.parametrize("size", [1e-200, 1e-8, 1e8, 1e200])
+def test_beliefs_of_any_size(name, size):
+    ends, example = (None if name in ONE_NUMBER else 0.5, 1.0), prior_of(getattr(bg, name))
+    unit = bg.elicit("x", *ends, prior=example)
+    sized = bg.elicit("x", *(end and end * size for end in ends), prior=example)
+    for number in HOLDINGS[name].free:
+        expected = getattr(unit, number) * size ** POWERS.get(number, 0)
+        assert getattr(sized, number) == pytest.approx(expected, rel=1e-9)
+
+
+def test_every_kind_that_has_an_example_and_tails_is_known():
+    assert set(HOLDINGS) <= set(PRIORS) & set(EXAMPLES)
