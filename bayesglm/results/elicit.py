@@ -193,8 +193,8 @@ def _checked_prior(prior: Any) -> tuple[Any, dict[str, Any]]:
     if not hasattr(kind, "traits") or kind.__name__ not in HOLDINGS:
         hint = "" if hasattr(kind, "traits") else prior_hint(prior)
         raise ModelError(
-            f"prior={shown(prior)} is no kind of prior whose single numbers have quantiles: these "
-            f"are {', '.join(HOLDINGS)}, or an example of one{hint}."
+            f"prior={kind.__name__ if is_kind else shown(prior)} is no kind of prior whose single "
+            f"numbers have quantiles: these are {', '.join(HOLDINGS)}, or an example of one{hint}."
         )
     example = {
         field.name: field.default if is_kind else getattr(prior, field.name)

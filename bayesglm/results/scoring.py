@@ -77,7 +77,7 @@ def _deviance_fault(problem: Problem) -> str:
         return ""
     return (
         f"the deviance depends on {', '.join(learned)}, which each fold learns anew, so that "
-        "deviances do not compare; fix it (dispersion=)"
+        "deviances do not compare unless it is fixed (dispersion=)"
     )
 
 
@@ -165,10 +165,11 @@ def check_scored(scoring: str, problem: Problem) -> None:
     """Raise ModelError where a scoring says nothing of a model's responses."""
     fault = SCORINGS[scoring].fault(problem)
     if fault:
-        others = [repr(name) for name, one in SCORINGS.items() if not one.fault(problem)]
+        *others, last = [repr(name) for name, one in SCORINGS.items() if not one.fault(problem)]
+        known = f"{', '.join(others)} or {last}" if others else last
         raise ModelError(
             f"scoring={scoring!r} is not available for response "
-            f"{problem.plan.model.response!r}: {fault}, or take scoring={' or '.join(others)}."
+            f"{problem.plan.model.response!r}: {fault}. Take scoring={known}."
         )
 
 

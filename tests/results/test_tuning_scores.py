@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
+from families import FAMILY_NAMES, OF_NUMBERS, TRIALS, drawn, phi_of, trials_of
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal
 from sklearn.linear_model import (
@@ -152,6 +153,29 @@ def test_labels_of_several_levels():
         np.testing.assert_allclose(tuned.curve["X"][scoring], values, rtol=1e-6)
 
 
+SQUARED = [name for name, words in OF_NUMBERS.items() if not words.circular]
+
+
+@pytest.mark.parametrize("name", SQUARED)
+def test_squared_errors_of_every_family_are_those_of_its_predictions(name):
+    words, held = FAMILY_NAMES[name], FOLD < 2
+    known = dict(zip(words.dispersions, phi_of((name, words.links[0])), strict=True))
+    options = {"dispersion": known} if known else {}
+    data = {"X": X, "y": drawn(name, 0.5 * ETA, trials_of(name)), "part": held * 1}
+    if words.needs_trials:
+        options["trials"], data["n"] = "n", np.full(N, TRIALS)
+    model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(0.5)), name, **options)
+    scoring = "brier" if words.labels else "squared_error"
+    at = {"method": "kfold", "by": "part", "folds": 2, "scales": [0.5], "scoring": scoring}
+    curve = bg.tune_prior(model, data, **at).curve["X"]
+    expected = np.empty(N)
+    for rows in (held, ~held):
+        fitted = bg.fit_map(model, {key: value[~rows] for key, value in data.items()})
+        mean = bg.predict(fitted, {key: value[rows] for key, value in data.items()})["y"]
+        expected[rows] = (data["y"][rows] - mean.values) ** 2
+    assert curve[scoring].item() == pytest.approx(expected.mean(), rel=1e-6)
+
+
 def test_errors_are_those_of_means_over_samples():
     curve = tuned_by("accuracy", "yes", "bernoulli").curve["X"].to_dataset()
     share = curve["accuracy"].values
@@ -288,7 +312,12 @@ KFOLD = {"method": "kfold", "folds": 3}
     ("response", "family", "options", "words"),
     [
         ("count", "poisson", KFOLD | {"scoring": "accuracy"}, "judges labels, and poisson resp"),
-        ("real", "gaussian", KFOLD | {"scoring": "brier"}, "gaussian .* or take scoring='log_sc"),
+        (
+            "real",
+            "gaussian",
+            KFOLD | {"scoring": "brier"},
+            "gaussian .* Take scoring='log_score',",
+        ),
         ("yes", "bernoulli", KFOLD | {"scoring": "squared_error"}, "numbers, and bernoulli .*none"),
         ("count", "negative_binomial", KFOLD | {"scoring": "deviance"}, "depends on alpha, which"),
         ("yes", "bernoulli", {"scoring": "accuracy"}, "'accuracy' judges folds .*method='kfold'"),

@@ -93,10 +93,10 @@ def around_centre(tails: Symmetric) -> Holding:
     def solve(kind: str, belief: Belief, loc: float = 0.0, **shape: float) -> dict[str, float]:
         z = tails.far(belief.beside, **shape)
         if belief.lower and belief.upper:
-            low, high = belief.lower.value, belief.upper.value
+            low, high = 0.5 * belief.lower.value, 0.5 * belief.upper.value  # whose sum is finite
             # Ends that were meant to be as far from zero on either side are so but for rounding.
-            loc = 0.5 * (low + high) if abs(low + high) > FINE * (high - low) else 0.0
-            return {"scale": 0.5 * (high - low) / z, "loc": loc, **shape}
+            loc = low + high if abs(low + high) > FINE * (high - low) else 0.0
+            return {"scale": (high - low) / z, "loc": loc, **shape}
         end, below = belief.side
         reach = end.value - loc if belief.upper else loc - end.value
         if not reach * z > 0.0:

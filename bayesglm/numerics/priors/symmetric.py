@@ -20,7 +20,8 @@ LEAST = 1e-250  # of roots; and one over it the largest
 FINE = 4.0 * np.finfo(float).eps  # relative, of roots: as fine as brentq takes it
 # Of log scale, over which a learned scale is integrated out: the integrand falls off exponentially
 # to both sides, so that sums over equal steps are exact to rounding (Trefethen & Weideman 2014).
-STEP, LOWEST, HIGHEST = 0.02, -60.0, 200.0
+STEP, LOWEST, HIGHEST = 0.02, -60.0, 350.0
+LOST = 1e-11  # of the density of a scale, at most, beyond these
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,18 @@ def with_learned_scale(
 ) -> Symmetric:
     """Return the kind whose scale s has a prior itself, with that integrated out.
 
-    ``log_density`` is that of s. P(Z > z) is the integral of tail(z/s) p(s) over s.
+    ``log_density`` is that of s. P(Z > z) is the integral of tail(z/s) p(s) over s. Raises
+    ModelError where the scale reaches further than floats do.
     """
     log_scale = np.arange(LOWEST, HIGHEST, STEP)
     scale = np.exp(log_scale)
     with np.errstate(under="ignore", over="ignore"):
         weight = np.exp(log_density(scale) + log_scale) * STEP
+    if not abs(weight.sum() - 1.0) < LOST:
+        raise ModelError(
+            "the prior of the scale has tails too heavy to be integrated over; give it a df of at "
+            "least 0.1."
+        )
 
     def tail(z: float) -> float:
         with np.errstate(under="ignore", over="ignore"):
