@@ -49,14 +49,17 @@ if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
     from bayesglm.spec.own import OwnDispersion, OwnFamily, OwnLink
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
-    from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
+    from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.correlation import LKJ
     from bayesglm.spec.prior.positive import (
         Exponential,
         Gamma,
+        HalfCauchy,
         HalfNormal,
         HalfStudentT,
         InverseGamma,
+        Precision,
+        Variance,
     )
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
     from bayesglm.spec.prior.unit import Beta, Uniform
@@ -87,11 +90,15 @@ _HOME = {
     "ElasticNet": "spec.prior.apart",
     "RandomWalk": "spec.prior.together",
     "StudentT": "spec.prior.apart",
+    "Cauchy": "spec.prior.apart",
     "GroupLasso": "spec.prior.together",
     "Horseshoe": "spec.prior.together",
     "Flat": "spec.prior.apart",
     "HalfNormal": "spec.prior.positive",
     "HalfStudentT": "spec.prior.positive",
+    "HalfCauchy": "spec.prior.positive",
+    "Precision": "spec.prior.positive",
+    "Variance": "spec.prior.positive",
     "Exponential": "spec.prior.positive",
     "LKJ": "spec.prior.correlation",
     "Beta": "spec.prior.unit",
@@ -153,6 +160,7 @@ __all__ = [
     "BayesGLMWarning",
     "Beta",
     "Category",
+    "Cauchy",
     "ConformanceError",
     "ConvergenceError",
     "DataError",
@@ -162,6 +170,7 @@ __all__ = [
     "Gamma",
     "Group",
     "GroupLasso",
+    "HalfCauchy",
     "HalfNormal",
     "HalfStudentT",
     "History",
@@ -177,10 +186,12 @@ __all__ = [
     "OwnDispersion",
     "OwnFamily",
     "OwnLink",
+    "Precision",
     "RandomWalk",
     "Spline",
     "StudentT",
     "Uniform",
+    "Variance",
     "add_log_likelihood",
     "as_dataset",
     "compare",

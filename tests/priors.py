@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import mpmath as mp
 from hypothesis import strategies as st
 
+import bayesglm as bg
 from bayesglm.spec.prior.positive import SCALE_PRIORS
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, learned_scale
 
@@ -46,6 +47,7 @@ RANGES = {
     "beta": decimals(0.1, 50),
     "lower": decimals(-10, -5),
     "upper": decimals(5, 10),
+    "of": st.builds(bg.Gamma, decimals(0.6, 50), decimals(0.1, 50)),
 }
 
 
@@ -105,6 +107,9 @@ EXAMPLES: dict[str, Example] = {
         kink=lambda scale: 1 / scale,
     ),
     "StudentT": Example({"scale": 0.7, "df": 2.5, "loc": 0.5}, _student_t),
+    "Cauchy": Example(
+        {"scale": 0.7, "loc": 0.5}, lambda x, scale, loc: _student_t(x, scale, mp.mpf(1), loc)
+    ),
     "Steps": Example({"scale": 1.2}, _normal),  # of one step
     "Horseshoe": Example({"scale": 0.3}, _normal),  # given the scales of the coefficients
     "RandomWalk": Example({"scale": 0.5}),
@@ -134,8 +139,32 @@ EXAMPLES: dict[str, Example] = {
         _beta,
         unit=lambda x, alpha, beta: min(x, 1.0 - x) / (1.0 + alpha + beta),
     ),
+    "HalfCauchy": Example(
+        {"scale": 0.8}, lambda x, scale: [mp.log(2), *_student_t(x, scale, mp.mpf(1))]
+    ),
+    "RootGamma": Example(
+        {"shape": 0.3, "rate": 0.6},
+        lambda x, shape, rate: [
+            shape * mp.log(rate),
+            -mp.loggamma(shape),
+            mp.log(2),
+            (2 * shape - 1) * mp.log(x),
+            -rate * x**2,
+        ],
+        unit=lambda x, shape, rate: min(x, 1.0 / rate**0.5) / (1.0 + shape),
+    ),
+    "RootInverseGamma": Example(
+        {"shape": 1.5, "scale": 2.0},
+        lambda x, shape, scale: [
+            *_inverse_gamma(x * x, shape, scale),
+            mp.log(2) + mp.log(x),
+        ],
+        unit=lambda x, shape, scale: x / (1.0 + shape),
+    ),
+    "Precision": Example({"of": bg.Gamma(1.5, 2.0)}),
+    "Variance": Example({"of": bg.Gamma(0.8, 0.6)}),
     "Uniform": Example(
-        {"lower": -0.2, "upper": 3.0},
+        {"lower": 0.0, "upper": 3.0},
         lambda x, lower, upper: [-mp.log(upper - lower)],
     ),
 }

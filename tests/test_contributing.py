@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("bayesglm", "tests", "fuzz", "setup.cfg")
-RECORDS = ("geometric", "Cauchy", "Squared")
+RECORDS = ("geometric", "Logistic", "Squared")
 
 
 class Step(NamedTuple):
@@ -173,7 +173,7 @@ import bayesglm as bg
 assert bg.__file__.startswith({root!r})
 x = [k / 10 for k in range(-20, 20)]
 data = {{"y": [round(2 + v * v) for v in x], "x": x, "time": [0.1 * k for k in range(40)]}}
-term = bg.Squared("x", prior=bg.Cauchy(0.5))
+term = bg.Squared("x", prior=bg.Logistic(0.5))
 model = bg.GLM("y", term, family="geometric")
 assert bg.GLM.from_json(model.to_json()) == model
 fitted = bg.fit(model, data, draws=50, chains=2)
@@ -186,7 +186,7 @@ print(bg.to_pymc(model, data).observed_RVs)
 def test_report_json_and_twin_know_the_examples(followed):
     done = python(followed, "-W", "ignore", "-c", USED.format(root=str(followed)))
     assert done.returncode == 0, done.stderr
-    for words in ("Geometric(exp(eta[i]))", "Cauchy(0, 0.5)", "x_squared·x[i]²", "[y]"):
+    for words in ("Geometric(exp(eta[i]))", "Logistic(0, 0.5)", "x_squared·x[i]²", "[y]"):
         assert words in done.stdout
 
 

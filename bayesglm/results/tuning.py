@@ -19,6 +19,7 @@ from bayesglm.inference.problem.asked import check_counts, check_room, check_see
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.weights.evidence import MORE
 from bayesglm.inference.weights.psis import khat_limit
+from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.results.choosing import (
     TOGETHER,
     along,
@@ -356,7 +357,9 @@ def _centre(plan: Plan, place: int) -> float:
         return data_scale(plan, place)
     except DataError:  # a predictor that does not vary: its prior's own scale is all there is
         prior = plan.model.every_term[place].prior
-        return float(np.exp(np.mean(np.log((learned_scale(prior) or prior).scale))))
+        above = learned_scale(prior)
+        scale = prior.scale if above is None else distribution_of(above).middle
+        return float(np.exp(np.mean(np.log(scale))))
 
 
 def _at(plan: Plan, groups: Groups, at: Sequence[float]) -> Plan:

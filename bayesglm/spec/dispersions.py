@@ -168,6 +168,7 @@ def _stated(family: str, name: str, given: Any) -> Stated:
         parts = given if isinstance(given, (list, tuple)) else [given]
         made = _of_parts(name, parts, kinds)
         _within(name, made.prior, low, high)
+        _without_end(name, made.prior, high)
         return made
     if isinstance(given, (Real, tuple, list)) or hasattr(given, "tolist"):
         number = frozen_number(f"dispersion ({name})", given, positive=low == 0.0)
@@ -214,18 +215,38 @@ def _suits(kind: Any, low: float, high: float) -> bool:
     """Say whether a kind of prior is one of parameters between two ends; none at all suits all."""
     if kind is Flat:
         return True
-    return kind.traits.bounded == (high < math.inf) and kind.traits.ends in (None, (low, high))
+    own_ends = kind.traits.bounded and kind.traits.ends is None
+    return own_ends or (
+        kind.traits.bounded == (high < math.inf) and kind.traits.ends in (None, (low, high))
+    )
 
 
 def _within(name: str, prior: Any, low: float, high: float) -> Any:
-    """Return a prior of a parameter; ModelError where its ends are others than the parameter's."""
-    ends = getattr(prior, "lower", low), getattr(prior, "upper", high)
-    if ends != (low, high):
+    """Return a prior of a parameter; ModelError where its ends are others than the parameter's.
+
+    That of a parameter without an upper end may have one.
+    """
+    lower, upper = getattr(prior, "lower", low), getattr(prior, "upper", high)
+    if high == math.inf and lower < low:
+        raise ModelError(
+            f"{name!r} is positive, and {prior!r} begins below zero; write "
+            f"{type(prior).__name__}(0, {upper:g})."
+        )
+    if high < math.inf and (lower, upper) != (low, high):
         raise ModelError(
             f"{name!r} lies between {low:g} and {high:g}, and {prior!r} between other ends; write "
             f"{type(prior).__name__}({low:g}, {high:g})."
         )
     return prior
+
+
+def _without_end(name: str, prior: Any, high: float) -> None:
+    """Raise ModelError where a prior ends before its parameter, of which a predictor is to tell."""
+    if getattr(prior, "upper", high) < high:
+        raise ModelError(
+            f"{prior!r} ends at {prior.upper:g}, and {name!r} has a linear predictor, which goes "
+            "beyond; take a prior of all positive numbers, HalfNormal say."
+        )
 
 
 def _kind_of_number(low: float, high: float) -> str:

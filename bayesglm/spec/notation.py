@@ -261,6 +261,18 @@ def _heavy(symbol: str, prior: Any) -> str:
     return f"penalty ({df}+1)/2 · log(1 + {symbol}²/({df}·{number_text(prior.scale)}²))"  # -log t
 
 
+def _heaviest(symbol: str, prior: Any) -> str:
+    return f"penalty log(1 + {symbol}²/{number_text(prior.scale)}²)"
+
+
+def _of_precision(symbol: str, prior: Any) -> str:
+    return f"{symbol}⁻² ~ {density_text(prior.of)}, Jacobian 2·{symbol}⁻³"
+
+
+def _of_variance(symbol: str, prior: Any) -> str:
+    return f"{symbol}² ~ {density_text(prior.of)}, Jacobian 2·{symbol}"
+
+
 def _of_correlation(symbol: str, prior: Any) -> str:
     if prior.eta == 1.0:
         return "no penalty"
@@ -307,6 +319,10 @@ PRIOR_NOTATION: dict[str, Notation] = {
         ),
         lambda symbol, prior: _heavy(_deviation(symbol, prior.loc), prior),
     ),
+    "Cauchy": (
+        lambda prior: f"Cauchy({number_text(prior.loc)}, {_scale_text(prior)})",
+        lambda symbol, prior: _heaviest(_deviation(symbol, prior.loc), prior),
+    ),
     "Horseshoe": (
         lambda prior: (
             f"Horseshoe({{}}, slab {number_text(prior.slab_df)}, {number_text(prior.slab_scale)}²)"
@@ -344,5 +360,8 @@ PRIOR_NOTATION: dict[str, Notation] = {
             f"log({symbol})"
         ),
     ),
+    "HalfCauchy": (lambda prior: f"HalfCauchy({number_text(prior.scale)})", _heaviest),
+    "Precision": (lambda prior: f"Precision({density_text(prior.of)})", _of_precision),
+    "Variance": (lambda prior: f"Variance({density_text(prior.of)})", _of_variance),
     "LKJ": (lambda prior: f"LKJ({number_text(prior.eta)})", _of_correlation),
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
+from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
 from bayesglm.spec.prior.correlation import LKJ
 from bayesglm.spec.prior.positive import (
     Exponential,
     Gamma,
+    HalfCauchy,
     HalfNormal,
     HalfStudentT,
     InverseGamma,
+    Precision,
     ScalePrior,
+    Variance,
     prior_of,
 )
 from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
@@ -20,6 +23,7 @@ type CoefficientPrior = (
     Normal
     | Laplace
     | StudentT
+    | Cauchy
     | ElasticNet
     | GroupLasso
     | Horseshoe
@@ -28,14 +32,13 @@ type CoefficientPrior = (
     | Exponential
     | Flat
 )
-type DispersionPrior = (
-    ScalePrior | Gamma | InverseGamma | Beta | Uniform | Normal | StudentT | Laplace | Flat
-)
+type DispersionPrior = ScalePrior | Beta | Normal | StudentT | Cauchy | Laplace | Flat
 
 COEFFICIENT_PRIORS = (
     Normal,
     Laplace,
     StudentT,
+    Cauchy,
     ElasticNet,
     GroupLasso,
     Horseshoe,
@@ -48,14 +51,17 @@ DISPERSION_PRIORS = (
     HalfNormal,
     HalfStudentT,
     Exponential,
+    HalfCauchy,
     Gamma,
     InverseGamma,
+    Precision,
+    Variance,
     Beta,
     Uniform,
     Flat,
 )
 CORRELATION_PRIORS = (LKJ,)
-CUTPOINT_PRIORS = (Normal, StudentT, Laplace, Flat)
+CUTPOINT_PRIORS = (Normal, StudentT, Cauchy, Laplace, Flat)
 
 
 def learned_scale(prior: object) -> ScalePrior | None:

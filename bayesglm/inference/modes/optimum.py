@@ -99,6 +99,13 @@ def _refuse_ends(problem: Problem, solution: Any) -> None:
     for one in (*registry.free_dispersions, *predicted):
         if np.abs(solution.x[one.place] - start[one.place]).max() > AT_AN_END:
             value = one.natural(solution.x)[0]
+            if one.ends is not None:
+                raise ModelError(
+                    f"response {problem.plan.model.response!r}{problem.where}: the density is "
+                    f"highest where the prior of {one.name!r} ends, at {value:.3g}, and its slope "
+                    "is not zero there, so it is no mode. Give it a wider prior, or one without "
+                    "that end (HalfNormal, say), or draw from the posterior: fit."
+                )
             raise ModelError(
                 f"response {problem.plan.model.response!r}{problem.where}: the density has no mode "
                 f"in {one.name!r}, which runs to an end of its range ({value:.3g} where the search "

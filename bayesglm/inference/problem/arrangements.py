@@ -10,6 +10,7 @@ on the steps of a monotonic effect: `ON_STEPS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.problem.positive import Positive
 from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
 from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.spectra import (
     BesideKnown,
@@ -41,20 +43,20 @@ class Arrangement(NamedTuple):
     - `structure(prior, block, parameters, learned)`: of the coefficients, the record's parameters
       as laid; ``learned`` are their scales, where these are no numbers.
     - `hyperparameters(prior, block)`: beside the scale, by name.
-    - `spectrum(block, common, places, parameters)`: the scales, from the places of the common one
-      and others.
+    - `spectrum(block, common, places, parameters)`: the scales, from the common one and the places
+      of others.
     - `record`: the name of its record, where that is not its own.
     """
 
-    numbers: Callable[[Any, Block | None], dict[str, Any]] = lambda prior, block: dict(vars(prior))
+    numbers: Callable[[Any, Block | None], dict[str, Any]] = lambda prior, block: prior.in_numbers[
+        1
+    ]
     structure: Callable[[Any, Block, Parameters, Any], Structure] = (
         lambda prior, block, parameters, learned: APART
     )
     hyperparameters: Callable[[Any, Block], dict[str, Positive]] = lambda prior, block: {}
-    spectrum: Callable[[Block, np.ndarray, Places, Parameters], Spectrum] = (
-        lambda block, common, places, parameters: LearnedScale(
-            np.repeat(common, block.size // len(common))
-        )
+    spectrum: Callable[[Block, LearnedScale, Places, Parameters], Spectrum] = (
+        lambda block, common, places, parameters: common.for_each(block.size)
     )
     record: str | None = None
 
@@ -65,7 +67,7 @@ def said(prior: Any, block: Block | None = None) -> tuple[str, dict[str, Any]]:
     numbers = own.numbers(prior, block)
     if prior_of(numbers.get("scale")) is not None:
         del numbers["scale"]
-    return own.record or type(prior).__name__, numbers
+    return own.record or prior.in_numbers[0], numbers
 
 
 def structure_of(
@@ -92,8 +94,10 @@ def spectrum_of(
     """Say where the scales of a term's coefficients stand; None where they are numbers."""
     if learned_scale(prior) is None and block.correlation is None:
         return None
-    where = places.get(f"{block.name}_scale", slice(0, 0))
-    common = np.arange(where.start, where.stop)
+    where, above = places.get(f"{block.name}_scale", slice(0, 0)), learned_scale(prior)
+    common = LearnedScale(np.arange(where.start, where.stop))
+    if above is not None:
+        common = replace(common, transform=Distribution(*said(above)).transform)
     return _arrangement(prior, block).spectrum(block, common, places, parameters)
 
 
@@ -222,11 +226,10 @@ def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive]:
 
 
 def _horseshoe_scales(
-    block: Block, common: np.ndarray, places: Places, parameters: Parameters
+    block: Block, common: LearnedScale, places: Places, parameters: Parameters
 ) -> Spectrum:
-    every = LearnedScale(np.repeat(common, block.size // len(common)))
     slab = places[f"{block.name}_slab"].start
-    return HorseshoeScale(every, places[f"{block.name}_local"], slab)
+    return HorseshoeScale(common.for_each(block.size), places[f"{block.name}_local"], slab)
 
 
 def _line_and_bends(prior: Any, block: Block | None) -> dict[str, Any]:
@@ -275,12 +278,12 @@ def _bends_apart(prior: Any, block: Block, parameters: Parameters, learned: Any)
 
 
 def _correlated_scales(
-    block: Block, common: np.ndarray, places: Places, parameters: Parameters
+    block: Block, common: LearnedScale, places: Places, parameters: Parameters
 ) -> Spectrum:
     """Return the scales of directions, from those of the effects: numbers, or learned."""
     *across, k, levels = block.shape
     shape = (int(np.prod(across, dtype=int)), k, levels)
-    effects: Spectrum = LearnedScale(common)
+    effects: Spectrum = common
     if "scale" in parameters:
         scale = np.broadcast_to(parameters["scale"], block.size).reshape(-1, levels)
         if np.any(scale != scale[:, :1]):
@@ -318,7 +321,7 @@ ARRANGEMENTS = {
     "RandomWalk": Arrangement(
         numbers=_fields("scale"),
         structure=_walk,
-        spectrum=lambda block, common, places, parameters: LearnedScale(common),
+        spectrum=lambda block, common, places, parameters: common,
     ),
     "GroupLasso": Arrangement(numbers=_fields("scale"), structure=_groups),
     "Horseshoe": Arrangement(
@@ -330,7 +333,7 @@ ON_CURVES = {
         numbers=_line_and_bends,
         structure=_bends_apart,
         spectrum=lambda block, common, places, parameters: BesideKnown(
-            LearnedScale(common), np.log(parameters["scale"])
+            common, np.log(parameters["scale"])
         ),
         record="Normal",
     ),

@@ -125,9 +125,12 @@ def _dispersions(plan: Plan, neuron: int) -> list[Parameter]:
         else:
             kind, numbers = said(stated)
             given = numbers_of_neuron(plan, neuron, name, numbers, own.shape)
-            prior: OwnPrior = Distribution(kind, given)
+            apart = Distribution(kind, given)
+            if apart.ends is not None and family.words.range_of(name)[1] == np.inf:
+                own = replace(own, transform=apart.transform, ends=apart.ends)
+            prior: OwnPrior = apart
             if name in family.words.increasing:
-                prior = _increasing(plan, neuron, own, Distribution(kind, given))
+                prior = _increasing(plan, neuron, own, apart)
             parameters.append(replace(own, prior=prior))
     return parameters
 

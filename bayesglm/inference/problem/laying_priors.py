@@ -25,7 +25,6 @@ from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.correlations import correlations, n_below
 from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.parameter import Parameter
-from bayesglm.numerics.theta.supports import SUPPORTS
 
 Array = np.ndarray
 
@@ -92,12 +91,12 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
             own = Parameter(
                 name,
                 "scale",
-                transform=SUPPORTS[prior.prior.support],
+                transform=prior.transform,
                 shape=one.shape,
                 dims=one.dims,
                 coords=one.coords,
                 prior=prior,
-                start=given["scale"],
+                start=prior.middle,
             )
             scales.append(own)
         if block.correlation is not None:

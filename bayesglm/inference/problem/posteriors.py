@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ModelError
+from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.levelling import refuse_level
 from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.numerics.priors.table import PRIORS
@@ -31,7 +32,7 @@ def _refuse_limits(problem: Problem) -> None:
     for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
         stated = model.dispersion_of(name)
         prior = model.predicted[name].prior if name in model.predicted else stated
-        if not is_fixed(prior) and not PRIORS[type(prior).__name__].proper and record.limits:
+        if not is_fixed(prior) and not PRIORS[said(prior)[0]].proper and record.limits:
             proper = family.words.option_of(name, "bg.InverseGamma(0.5, 0.5)")
             ends = " and ".join(f"{end:g}" for end in record.limits)
             raise ModelError(

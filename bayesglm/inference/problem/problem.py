@@ -117,7 +117,7 @@ class Problem:
         known: dict[str, Any] = {}
         for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
             value = fixed.get(name)
-            known[name] = record.start(y) if value is None else value
+            known[name] = registry.named(name).inside(record.start(y)) if value is None else value
         phi = tuple(np.float64(value) for value in known.values() if np.ndim(value) == 0)
         for name in self.plan.model.predicted:
             transform = family.dispersion_named(name).transform

@@ -200,7 +200,7 @@ def dispersion(
     own = every[0]
     if own.shape:
         parameters = _parameters(problems, name, population, own.shape)
-        several, dims = PRIOR_TWINS[type(prior).__name__], (*population, *own.dims)
+        several, dims = PRIOR_TWINS[said(prior)[0]], (*population, *own.dims)
         made = several(name, dims=dims, bounds=_increasing(problems, own), **parameters)
         _add_increasing(name, every)
         return made
@@ -266,8 +266,8 @@ def carried_intercept(
 
 
 def _positive_twin(prior: Any) -> Callable[..., Tensor]:
-    kind = type(prior).__name__
-    return PRIOR_TWINS[kind if vars(prior) else f"{kind} > 0"]
+    kind, numbers = said(prior)
+    return PRIOR_TWINS[kind if numbers else f"{kind} > 0"]
 
 
 def _increasing(problems: list[Problem], own: Parameter) -> dict[str, Any]:

@@ -34,6 +34,40 @@ def _prior(name_in_pymc: str, rename: dict[str, str]) -> Callable[..., Tensor]:
     return make
 
 
+def _root(name_in_pymc: str, rename: dict[str, str]) -> Callable[..., Tensor]:
+    """Return the twin of a scale, of whose square PyMC has the distribution."""
+
+    def make(name: str, dims: tuple[str, ...], structure: Any = None, **parameters: Any) -> Tensor:
+        import pymc as pm
+        import pytensor.tensor as pt
+        from pymc.distributions.transforms import log
+
+        of_square = getattr(pm, name_in_pymc)
+        renamed = {rename[key]: value for key, value in parameters.items()}
+
+        def logp(value: Tensor, *numbers: Tensor) -> Tensor:
+            square = of_square.dist(**dict(zip(renamed, numbers, strict=True)))
+            return pm.logp(square, pt.sqr(value)) + pt.log(2.0 * value)
+
+        def draw(*numbers_and_size: Tensor) -> Tensor:
+            *numbers, size = numbers_and_size
+            named = dict(zip(renamed, numbers, strict=True))
+            return pt.sqrt(of_square.dist(**named, size=size))
+
+        return pm.CustomDist(
+            name,
+            *renamed.values(),
+            logp=logp,
+            dist=draw,
+            support_point=lambda rv, size, *numbers: pt.ones_like(rv),
+            class_name=f"Root{name_in_pymc}",
+            transform=log,
+            dims=dims,
+        )
+
+    return make
+
+
 def _exponential(name: str, dims: tuple[str, ...], scale: Any, structure: Any = None) -> Tensor:
     import pymc as pm
 
@@ -152,6 +186,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Normal": _prior("Normal", {"scale": "sigma", "loc": "mu"}),
     "Laplace": _prior("Laplace", {"scale": "b", "loc": "mu"}),
     "StudentT": _prior("StudentT", {"scale": "sigma", "df": "nu", "loc": "mu"}),
+    "Cauchy": _prior("Cauchy", {"scale": "beta", "loc": "alpha"}),
     "ElasticNet": _elastic_net,
     "Horseshoe": _prior("Normal", {"scale": "sigma"}),
     "GroupLasso": _group_lasso,
@@ -159,11 +194,14 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Steps": _steps,
     "HalfNormal": _prior("HalfNormal", {"scale": "sigma"}),
     "HalfStudentT": _prior("HalfStudentT", {"scale": "sigma", "df": "nu"}),
+    "HalfCauchy": _prior("HalfCauchy", {"scale": "beta"}),
     "Exponential": _exponential,
     "Beta": _prior("Beta", {"alpha": "alpha", "beta": "beta"}),
     "Uniform": _prior("Uniform", {"lower": "lower", "upper": "upper"}),
     "Gamma": _prior("Gamma", {"shape": "alpha", "rate": "beta"}),
     "InverseGamma": _prior("InverseGamma", {"shape": "alpha", "scale": "beta"}),
+    "RootGamma": _root("Gamma", {"shape": "alpha", "rate": "beta"}),
+    "RootInverseGamma": _root("InverseGamma", {"shape": "alpha", "scale": "beta"}),
 }
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from bayesglm.numerics.priors.table import PRIORS, Prior
+from bayesglm.numerics.theta.supports import transform_of
+from bayesglm.numerics.theta.transforms import Transform
 
 Array = np.ndarray
 
@@ -35,6 +37,23 @@ class Distribution:
         """Whether the density integrates to one."""
         return self.prior.proper
 
+    @cached_property
+    def transform(self) -> Transform:
+        """That under which a parameter stands in theta, by the density's support."""
+        return transform_of(self.prior.support, self.parameters)
+
+    @property
+    def middle(self) -> Array | float:
+        """About where the parameter lies, for solvers to start from."""
+        return self.prior.middle(**self.parameters)
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The ends of an interval that is the prior's own; None where there are none."""
+        if self.prior.support != "interval":
+            return None
+        return float(self.parameters["lower"]), float(self.parameters["upper"])
+
     def total(self, x: Array) -> Array:
         """Return the log density of arrays ``(..., q)``, summed over the last axis."""
         return np.add.reduce(self.prior.log_density(x, **self.parameters), axis=-1)
@@ -48,3 +67,15 @@ class Distribution:
         bends = np.zeros((len(x), len(x)))
         bends.flat[:: len(x) + 1] = self.prior.curvature(x, **self.parameters)
         return bends
+
+
+def distribution_of(prior: Any) -> Distribution:
+    """Return that of a prior of the specification whose numbers are all known.
+
+    >>> from bayesglm.spec.priors import Gamma
+    >>> distribution_of(Gamma((1.0, 3.0), 2.0)).middle.tolist()
+    [0.5, 1.5]
+    """
+    kind, given = prior.in_numbers
+    numbers = {key: np.array(v) if isinstance(v, tuple) else v for key, v in given.items()}
+    return Distribution(kind, numbers)

@@ -1,4 +1,4 @@
-"""The gamma prior of a positive parameter."""
+"""The gamma prior of a positive parameter, or of its square."""
 
 import numpy as np
 from scipy.special import gammaln, xlogy
@@ -49,5 +49,39 @@ GAMMA = Prior(
     has_least=lambda shape, rate: np.greater_equal(shape, 1.0),
     prox=_prox,
     draw=lambda rng, size, shape, rate: rng.gamma(shape, size=size) / rate,
+    middle=lambda shape, rate: shape / rate,
     log_concave=False,  # of shapes below one
+)
+
+
+def _root_log_density(s: Array, shape: Array | float, rate: Array | float) -> Array:
+    """log p(s^2) + log(2 s) = log(2) + shape log(rate) - log G(shape) + k log(s) - rate s^2.
+
+    k = 2 shape - 1, for s >= 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        inside = xlogy(2.0 * np.asarray(shape) - 1.0, s) - rate * np.square(s)
+    constant = np.log(2.0) + shape * np.log(rate) - gammaln(shape)
+    return np.where(np.greater_equal(s, 0.0), constant + inside, -np.inf)
+
+
+def _root_gradient(s: Array, shape: Array | float, rate: Array | float) -> Array:
+    return (2.0 * shape - 1.0) / s - 2.0 * rate * s
+
+
+def _root_curvature(s: Array, shape: Array | float, rate: Array | float) -> Array:
+    return -(2.0 * shape - 1.0) / s / s - 2.0 * rate
+
+
+# Of s, whose square is gamma.
+ROOT_GAMMA = Prior(
+    support="positive",
+    log_density=_root_log_density,
+    gradient=_root_gradient,
+    curvature=_root_curvature,
+    penalty=lambda s, shape, rate: beyond_zero(s, _penalty(s * s, shape + 0.5, rate)),
+    has_least=lambda shape, rate: np.greater_equal(shape, 0.5),
+    draw=lambda rng, size, shape, rate: np.sqrt(rng.gamma(shape, size=size) / rate),
+    middle=lambda shape, rate: np.sqrt(shape / rate),
+    log_concave=False,  # of shapes below a half
 )

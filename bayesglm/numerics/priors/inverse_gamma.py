@@ -1,4 +1,4 @@
-"""The inverse gamma prior of a variance."""
+"""The inverse gamma prior of a positive parameter, or of its square: a variance."""
 
 import numpy as np
 from scipy.special import gammaln
@@ -48,5 +48,43 @@ INVERSE_GAMMA = Prior(
     penalty=_inverse_gamma_penalty,
     prox=_inverse_gamma_prox,
     draw=lambda rng, size, shape, scale: scale / rng.gamma(shape, size=size),
+    middle=lambda shape, scale: scale / shape,
+    log_concave=False,
+)
+
+
+def _root_log_density(s: Array, shape: Array | float, scale: Array | float) -> Array:
+    """log p(s^2) + log(2 s) = log(2) + shape log(scale) - log G(shape) - k log(s) - scale / s^2.
+
+    k = 2 shape + 1, for s > 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        inside = -(2.0 * shape + 1.0) * np.log(s) - scale / np.square(s)
+    constant = np.log(2.0) + shape * np.log(scale) - gammaln(shape)
+    return np.where(np.greater(s, 0.0), constant + inside, -np.inf)
+
+
+def _root_gradient(s: Array, shape: Array | float, scale: Array | float) -> Array:
+    return (2.0 * scale / s / s - (2.0 * shape + 1.0)) / s
+
+
+def _root_curvature(s: Array, shape: Array | float, scale: Array | float) -> Array:
+    return (2.0 * shape + 1.0 - 6.0 * scale / s / s) / s / s
+
+
+def _root_penalty(s: Array, shape: Array | float, scale: Array | float) -> Array:
+    inside = _inverse_gamma_penalty(np.square(s), shape - 0.5, scale)
+    return np.where(np.greater(s, 0.0), inside, np.inf)
+
+
+# Of s, whose square is inverse gamma, and 1 / s^2 gamma.
+ROOT_INVERSE_GAMMA = Prior(
+    support="positive",
+    log_density=_root_log_density,
+    gradient=_root_gradient,
+    curvature=_root_curvature,
+    penalty=_root_penalty,
+    draw=lambda rng, size, shape, scale: np.sqrt(scale / rng.gamma(shape, size=size)),
+    middle=lambda shape, scale: np.sqrt(scale / shape),
     log_concave=False,
 )

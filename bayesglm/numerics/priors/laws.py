@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.priors.differences import Differences
-from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.distribution import Distribution, distribution_of
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.integral import log_integral
 from bayesglm.numerics.priors.lkj import LKJ
@@ -54,11 +54,6 @@ def law_of(prior: Any) -> Law:
     return LAWS.get(type(prior).__name__, _of_single)(prior)
 
 
-def _numbers(prior: Any) -> Numbers:
-    """Return a prior's numbers as floats and arrays."""
-    return {key: np.array(v) if isinstance(v, tuple) else v for key, v in vars(prior).items()}
-
-
 @dataclass(frozen=True)
 class Single:
     """Of single coefficients, whose numbers are known."""
@@ -78,8 +73,10 @@ class Single:
     def penalty(self, x: Array) -> Array:
         """Return the record's."""
         record = self.own.prior
+        if record.penalty is None:
+            raise ModelError(f"{self.prior!r} is no penalty that a formula gives; logpdf has it.")
         has_least = record.has_least is None or np.all(record.has_least(**self.own.parameters))
-        if record.penalty is None or not has_least:
+        if not has_least:
             raise ModelError(
                 f"{self.prior!r} is no penalty: its density grows without bound towards an end of "
                 "its range, where the penalty would have no least; logpdf gives the density."
@@ -287,6 +284,8 @@ def _improper(prior: Any) -> ModelError:
 
 
 def _no_prox(prior: Any) -> ModelError:
+    if learned_scale(prior) is None:
+        return ModelError(f"{prior!r} has no prox: no formula gives one.")
     return ModelError(
         f"{prior!r} has no prox: its scales are learned, and with these integrated out no formula "
         "gives one; give the scale a number, Normal(1.0) say."
@@ -294,21 +293,21 @@ def _no_prox(prior: Any) -> ModelError:
 
 
 def _of_single(prior: Any) -> Law:
-    kind, numbers = type(prior).__name__, _numbers(prior)
+    own = distribution_of(prior)
     if learned_scale(prior) is None:
-        return Single(prior, Distribution(kind, numbers))
-    size = np.broadcast_shapes(*(np.shape(v) for k, v in numbers.items() if k != "scale"))
+        return Single(prior, own)
+    numbers = {key: value for key, value in own.parameters.items() if key != "scale"}
+    size = np.broadcast_shapes(*map(np.shape, numbers.values()))
     return Mixture(
         prior,
-        _own(prior),
-        lambda scale: Single(prior, Distribution(kind, numbers | {"scale": scale})),
+        _above(prior),
+        lambda scale: Single(prior, Distribution(own.kind, numbers | {"scale": scale})),
         lambda x: np.broadcast_to(numbers.get("loc", 0.0), size),
     )
 
 
-def _own(prior: Any) -> UnderOwnPrior:
-    above = learned_scale(prior)
-    return UnderOwnPrior(Distribution(type(above).__name__, _numbers(above)))
+def _above(prior: Any) -> UnderOwnPrior:
+    return UnderOwnPrior(distribution_of(learned_scale(prior)))
 
 
 def _vector(prior: Any, structure: Callable[[int], Differences | Groups]) -> Law:
@@ -316,7 +315,7 @@ def _vector(prior: Any, structure: Callable[[int], Differences | Groups]) -> Law
         return Vector(prior, structure, np.array(prior.scale))
     return Mixture(
         prior,
-        _own(prior),
+        _above(prior),
         lambda scale: Vector(prior, structure, np.array(scale)),
         lambda x: np.zeros(x.shape[-1:]),
     )

@@ -12,7 +12,6 @@ from bayesglm.numerics.priors.integral import log_integral
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA
 from bayesglm.numerics.priors.record import Array
 from bayesglm.numerics.priors.student import HALF_STUDENT_T
-from bayesglm.numerics.theta.supports import transform_of
 
 type Size = tuple[int, ...]
 
@@ -34,8 +33,7 @@ class UnderOwnPrior:
     """A scale under a prior of its own, one for all coefficients of a draw."""
 
     def __init__(self, own: Distribution) -> None:
-        self.own = own
-        self.transform = transform_of(own.prior.support, own.parameters)
+        self.own, self.transform = own, own.transform
 
     @property
     def size(self) -> Size:

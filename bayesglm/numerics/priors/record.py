@@ -31,6 +31,7 @@ class Prior:
     - `prox(x, step, **parameters)`: the z that makes step * penalty(z) + (z - x)^2 / 2 least; None
       where nothing gives it.
     - `draw(rng, shape, **parameters)`: exact draws; None of what is improper.
+    - `middle(**parameters)`: about where a parameter under it lies, for solvers to start from.
     - `proper`: whether the density integrates to one.
     - `log_concave`: whether `log_density` is concave on the support.
     - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
@@ -52,6 +53,7 @@ class Prior:
     has_least: Callable[..., Array | bool] | None = None
     prox: Callable[..., Array] | None = None
     draw: Callable[..., Array] | None = None
+    middle: Callable[..., Array | float] = lambda scale, **others: scale
     proper: bool = True
     log_concave: bool = True
     quadratic: bool = False
@@ -110,4 +112,5 @@ UNIFORM = Prior(
     penalty=_uniform_penalty,
     prox=lambda x, step, lower, upper: np.clip(x, lower, upper),
     draw=lambda rng, shape, lower, upper: rng.uniform(lower, upper, shape),
+    middle=lambda lower, upper: 0.5 * (lower + upper),
 )

@@ -1,31 +1,43 @@
-"""Scales of coefficients as functions of hyperparameters, which theta holds as logarithms."""
+"""Scales of coefficients as functions of hyperparameters, mostly logarithms in theta."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
 
+from bayesglm.numerics.theta.transforms import LOG, Transform
+
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class LearnedScale:
-    """For each coefficient, or once for all of them, the place of its log scale in theta."""
+    """For each coefficient, or once for all of them, the place of its scale in theta.
+
+    ``transform`` is the one under which scales stand there: logarithms, if not said otherwise.
+    """
 
     log_known: ClassVar[None] = None
 
     places: Array
+    transform: Transform = LOG
+
+    def for_each(self, n: int) -> LearnedScale:
+        """Return the scales of n coefficients, of which runs of the same length share one."""
+        return replace(self, places=np.repeat(self.places, n // len(self.places)))
 
     def log_scale(self, theta: Array) -> Array:
         """Return the logarithms of the scales."""
-        return theta[..., self.places]
+        return self.transform.log_natural(theta[..., self.places])
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
         """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        if self.transform is not LOG:
+            slopes = slopes * self.transform.log_slope(theta[..., self.places])
         if self._only is None:
             np.add.at(gradient, self.places, slopes)
         else:

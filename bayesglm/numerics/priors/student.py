@@ -1,6 +1,11 @@
-"""Student t priors: heavy tails, the penalty (df + 1)/2 log(1 + z^2 / df), z = (x - loc)/scale."""
+"""Student t priors: heavy tails, the penalty (df + 1)/2 log(1 + z^2 / df), z = (x - loc)/scale.
 
+The heaviest are Cauchy's, of one degree of freedom.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -83,5 +88,35 @@ HALF_STUDENT_T = replace(
     penalty=lambda x, scale, df: beyond_zero(x, _student_t_penalty(x, scale, df)),
     prox=lambda x, step, scale, df: _student_t_prox(np.maximum(x, 0.0), step, scale, df),
     draw=lambda rng, shape, scale, df: scale * np.abs(rng.standard_t(df, shape)),
+    curved=True,
+)
+
+
+def _of_one_degree(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Return a function of a Student t's record as one of Cauchy's."""
+    return partial(function, df=1.0)
+
+
+def _cauchy_log_density(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
+    """-log(pi scale) - log(1 + z^2), with z = (x - loc)/scale."""
+    return -np.log(np.pi * scale) - _student_t_penalty(x, scale, 1.0, loc)
+
+
+CAUCHY = replace(
+    STUDENT_T,
+    log_density=_cauchy_log_density,
+    gradient=_of_one_degree(_student_t_gradient),
+    curvature=_of_one_degree(_student_t_curvature),
+    penalty=_of_one_degree(_student_t_penalty),
+    prox=_of_one_degree(_student_t_prox),
+    draw=lambda rng, shape, scale, loc=0.0: loc + scale * rng.standard_cauchy(shape),
+)
+HALF_CAUCHY = replace(
+    CAUCHY,
+    support="positive",
+    log_density=lambda x, scale: on_positive(x, np.log(2.0) + _cauchy_log_density(x, scale)),
+    penalty=lambda x, scale: beyond_zero(x, _student_t_penalty(x, scale, 1.0)),
+    prox=lambda x, step, scale: _student_t_prox(np.maximum(x, 0.0), step, scale, 1.0),
+    draw=lambda rng, shape, scale: scale * np.abs(rng.standard_cauchy(shape)),
     curved=True,
 )

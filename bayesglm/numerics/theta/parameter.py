@@ -13,6 +13,7 @@ from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.transforms import IDENTITY, Transform
 
 Array = np.ndarray
+NEAREST_END = 0.05  # share of an interval that a start keeps from its ends: chosen
 
 
 class OwnPrior(Protocol):
@@ -43,6 +44,7 @@ class Parameter:
       here, a ``"dispersion"`` of the family, or a ``"scale"``, which the prior of others has;
       their correlation is one, too.
     - `prior`: that of a dispersion or a scale.
+    - `ends`: between which its prior leaves it, where the parameter itself has none.
     - `start`: the natural values from which solvers start.
     - `fixed`: the value of a dispersion that is known, and has no place.
     - `entries`: names of its entries, where these are not told by ``coords``.
@@ -56,6 +58,7 @@ class Parameter:
     dims: tuple[str, ...] = ()
     coords: Mapping[str, Array] = field(default_factory=dict)
     prior: OwnPrior | None = None
+    ends: tuple[float, float] | None = None
     start: Array | float = 0.0
     fixed: Array | float | None = None
     entries: tuple[str, ...] = ()
@@ -73,6 +76,14 @@ class Parameter:
     def natural(self, U: Array) -> Array:
         """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
         return self.transform.natural(U[..., self.place])
+
+    def inside(self, value: Array | float) -> Array | float:
+        """Return the value nearest to one that is well between the ends that the prior sets."""
+        if self.ends is None:
+            return value
+        low, high = self.ends
+        margin = NEAREST_END * (high - low)
+        return np.clip(value, low + margin, high - margin)
 
     def value_at(self, u: Array) -> Array | float:
         """Return the natural value at one u ``(size of theta,)``, or what it is fixed at."""

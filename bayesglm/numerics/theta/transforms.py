@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,7 @@ def _itself(u: Array) -> Array:
     return u
 
 
+@lru_cache(maxsize=64)  # pairs of ends that are in use at a time
 def logit(low: float, high: float) -> Transform:
     """Return the transform of values between two bounds: u = log((x - low) / (high - x)).
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from bayesglm.errors import ModelError
+from bayesglm.spec.hints import shown
 from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, frozen_number
 from bayesglm.spec.prior.traits import Shown, Traits, check_scale
+from bayesglm.spec.prior.unit import Uniform
 
 
 @noun
@@ -69,6 +72,33 @@ class HalfStudentT(Shown):
     def __post_init__(self) -> None:
         check_scale(self)
         put(self, df=frozen_number("HalfStudentT df", self.df, positive=True))
+
+
+@noun
+class HalfCauchy(Shown):
+    """Half-Cauchy prior of a positive parameter: a half Student t of one degree of freedom.
+
+    log p(s) = log(2/pi) - log(scale) - log(1 + s**2/scale**2) for s > 0 (Gelman 2006; Polson &
+    Scott 2012). Half of it lies below ``scale``; it has no mean.
+
+    Raises
+    ------
+    ModelError
+        As in `HalfNormal`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Normal(bg.HalfCauchy(2.5))
+    Normal(HalfCauchy(2.5))
+    """
+
+    traits: ClassVar[Traits] = Traits()
+
+    scale: Number
+
+    def __post_init__(self) -> None:
+        check_scale(self)
 
 
 @noun
@@ -153,9 +183,127 @@ class InverseGamma(Shown):
         check_scale(self)
 
 
-type ScalePrior = HalfNormal | HalfStudentT | Exponential
+@noun
+class Precision(Shown):
+    """Prior of a positive parameter s whose precision, s**-2, has a gamma distribution.
 
-SCALE_PRIORS = (HalfNormal, HalfStudentT, Exponential)
+    log p(s) = log p_of(s**-2) + log(2 s**-3) for s > 0: the density of the precision, times the
+    Jacobian, the size of d s**-2 / d s. With ``Gamma(a, b)`` that is -(2 a + 1) log(s) - b s**-2 up
+    to a constant, as ``Variance(InverseGamma(a, b))`` is; BUGS and INLA state their models so. A
+    coefficient by itself is, under ``Normal(Precision(Gamma(a, b)))``, a Student t of 2 a degrees
+    of freedom and of the scale sqrt(b/a).
+
+    Parameters
+    ----------
+    of : Gamma or InverseGamma
+        The prior of the precision.
+
+    Raises
+    ------
+    ModelError
+        Anything else than a `Gamma` or an `InverseGamma`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.Group("subject", prior=bg.Normal(bg.Precision(bg.Gamma(0.01, 0.01))))
+    Group('subject', prior=Normal(Precision(Gamma(0.01, 0.01))))
+    >>> student = bg.StudentT(0.5**0.5, df=4.0)
+    >>> prior = bg.Normal(bg.Precision(bg.Gamma(2.0, 1.0)))
+    >>> bool(abs(prior.logpdf(1.0) - student.logpdf(1.0)) < 1e-10)
+    True
+    """
+
+    traits: ClassVar[Traits] = Traits(has_scale=False)
+
+    of: Gamma | InverseGamma
+
+    def __post_init__(self) -> None:
+        _check_of(self)
+
+    @property
+    def in_numbers(self) -> tuple[str, dict[str, Any]]:
+        """The record that computes it, which is that of a variance, and its numbers."""
+        shape, other = vars(self.of).values()
+        if isinstance(self.of, Gamma):
+            return "RootInverseGamma", {"shape": shape, "scale": other}
+        return "RootGamma", {"shape": shape, "rate": other}
+
+
+@noun
+class Variance(Shown):
+    """Prior of a positive parameter s whose variance, s**2, has an inverse gamma distribution.
+
+    log p(s) = log p_of(s**2) + log(2 s) for s > 0: the density of the variance, times the Jacobian
+    d s**2 / d s = 2 s. With ``InverseGamma(a, b)`` that is -(2 a + 1) log(s) - b s**-2, and with
+    ``Gamma(a, b)`` (2 a - 1) log(s) - b s**2, up to constants. A coefficient by itself is, under
+    ``Normal(Variance(Gamma(1, b)))``, a Laplace of the scale (2 b)**-0.5 (Park & Casella 2008).
+
+    Parameters
+    ----------
+    of : InverseGamma or Gamma
+        The prior of the variance.
+
+    Raises
+    ------
+    ModelError
+        Anything else than an `InverseGamma` or a `Gamma`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> bg.GLM("y", "x", dispersion=bg.Variance(bg.InverseGamma(0.5, 0.5))).dispersion
+    Variance(InverseGamma(0.5, 0.5))
+    >>> float(bg.Variance(bg.InverseGamma(0.5, 0.5)).penalty(0.5**0.5).round(12))
+    0.0
+    """
+
+    traits: ClassVar[Traits] = Traits(has_scale=False)
+
+    of: Gamma | InverseGamma
+
+    def __post_init__(self) -> None:
+        _check_of(self)
+
+    @property
+    def in_numbers(self) -> tuple[str, dict[str, Any]]:
+        """The record that computes it, and its numbers."""
+        return f"Root{type(self.of).__name__}", dict(vars(self.of))
+
+
+def _check_of(prior: Precision | Variance) -> None:
+    """Raise ModelError where what a square has is no prior that it takes."""
+    if not isinstance(prior.of, (Gamma, InverseGamma)):
+        what = type(prior).__name__
+        raise ModelError(
+            f"{what} takes a Gamma or an InverseGamma, the prior of the {what.lower()}, got "
+            f"{shown(prior.of)}; write {what}(Gamma(0.01, 0.01)), say."
+        )
+
+
+type ScalePrior = (
+    HalfNormal
+    | HalfStudentT
+    | Exponential
+    | HalfCauchy
+    | Gamma
+    | InverseGamma
+    | Precision
+    | Variance
+    | Uniform
+)
+
+SCALE_PRIORS = (
+    HalfNormal,
+    HalfStudentT,
+    Exponential,
+    HalfCauchy,
+    Gamma,
+    InverseGamma,
+    Precision,
+    Variance,
+    Uniform,
+)
 
 
 def prior_of(scale: object) -> ScalePrior | None:

@@ -166,6 +166,11 @@ class Shown:
         """
         return _engine().sample(self, n, seed, size)
 
+    @property
+    def in_numbers(self) -> tuple[str, dict[str, Any]]:
+        """The name of the record that computes it, and the numbers that this takes."""
+        return type(self).__name__, dict(vars(self))
+
     def _repr_html_(self) -> str:
         from bayesglm.spec.cards import card, formula_part
         from bayesglm.spec.notation import prior_text
@@ -187,6 +192,11 @@ def check_scale(prior: Any, learned: tuple[type, ...] = ()) -> None:
     """
     what, scale = type(prior).__name__, prior.scale
     if isinstance(scale, learned):
+        if getattr(scale, "lower", 0.0) < 0.0:
+            raise ModelError(
+                f"{what} scale has the prior {scale!r}, and no scale is below zero; write a "
+                f"{type(scale).__name__} that begins at 0."
+            )
         return
     if hasattr(scale, "traits") and learned:
         kinds = ", ".join(kind.__name__ for kind in learned)

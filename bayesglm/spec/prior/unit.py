@@ -36,9 +36,11 @@ class Beta(Shown):
 
 @noun
 class Uniform(Shown):
-    """Uniform prior of a parameter that lies between two ends: p of the tweedie family.
+    """Uniform prior of a scale, or of a parameter that lies between two ends.
 
-    log p(x) = -log(upper - lower) for lower < x < upper, which are the parameter's own ends.
+    log p(x) = -log(upper - lower) for lower < x < upper. ``Uniform(0, 100)`` on a scale or on sigma
+    is how Gelman (2006) and many models in BUGS say that nothing is known of it; ends of the
+    tweedie family's p are that parameter's own.
 
     Raises
     ------

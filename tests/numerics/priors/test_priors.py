@@ -22,6 +22,10 @@ SCIPY = {
     "Steps": lambda scale: stats.norm(scale=scale),
     "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
     "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
+    "Cauchy": lambda scale, loc: stats.cauchy(loc, scale),
+    "HalfCauchy": lambda scale: stats.halfcauchy(scale=scale),
+    "RootGamma": lambda shape, rate: stats.gengamma(shape, 2.0, scale=rate**-0.5),
+    "RootInverseGamma": lambda shape, scale: stats.gengamma(shape, -2.0, scale=scale**0.5),
     "Exponential": lambda scale: stats.expon(scale=scale),
     "Gamma": lambda shape, rate: stats.gamma(shape, scale=1.0 / rate),
     "InverseGamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
@@ -30,7 +34,7 @@ SCIPY = {
 }
 # The ends of each support, and numbers in it over which formulas are compared.
 ENDS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
-ENDS["interval"] = (-0.2, 3.0)  # those of the example
+ENDS["interval"] = (0.0, 3.0)  # those of the example
 INSIDE = {"real": (-50.0, 50.0), "positive": (0.001, 50.0), "unit": (0.001, 0.999)}
 INSIDE["interval"] = (-4.999, 4.999)
 
