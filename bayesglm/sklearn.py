@@ -337,9 +337,14 @@ def _dispersion(
         for name, power in zip(name_of.dispersions, name_of.deviance_powers, strict=True)
         if power and phi is not None
     }
-    for name, setting in said.parameters.items():
-        if name in name_of.dispersions:
-            numbers[name] = float(getattr(estimator, setting))
+    for name, power in zip(name_of.dispersions, name_of.deviance_powers, strict=True):
+        if name in said.parameters:
+            numbers[name] = float(getattr(estimator, said.parameters[name]))
+        elif not power:
+            raise ModelError(
+                f"{type(estimator).__name__} does not say {name}, which the family {family!r} has; "
+                "write the GLM with its number, under the prior that penalty_to_prior gives."
+            )
     if len(name_of.dispersions) > 1:
         return numbers or None
     return next(iter(numbers.values()), None)

@@ -14,7 +14,7 @@ found <- list()
 add <- function(convention, family, settings, known, intercept, coefficients) {
   found[[length(found) + 1]] <<- list(
     convention = unbox(convention), family = unbox(family), settings = settings, known = known,
-    intercept = unbox(intercept), coefficients = unname(coefficients)
+    intercept = unbox(as.numeric(intercept)), coefficients = unname(coefficients)
   )
 }
 
@@ -38,7 +38,7 @@ by_glmnet <- function(family, lambda, alpha, standardize = TRUE, penalty.factor 
   if (family == "gaussian") known <- c(known, list(sigma = unbox(0.7), sd_y = unbox(sd_n(data$gaussian))))
   if (family == "categorical") {
     b <- t(sapply(coef(fit), function(one) as.numeric(one[, 4])))
-    add("glmnet", family, settings, known, 0, c(t(b[, -1])))
+    add("glmnet", family, settings, known, NA, unname(b[, -1]))
   } else {
     b <- as.numeric(coef(fit)[, 4])
     add("glmnet", family, settings, known, b[1], b[-1])
@@ -82,7 +82,20 @@ found[[length(found) + 1]] <- list(
   convention = unbox("mgcv"), family = unbox("poisson"),
   settings = list(sp = unbox(4), family = unbox("poisson")), known = list(order = unbox(1)),
   block = unbox("columns"), eta = unname(c(predict(fit))))
+# Random effects of six levels that take turns.
+g <- factor((seq_len(n) - 1) %% 6)
+for (phi in c(1, 0.3)) {
+  family <- if (phi == 1) poisson() else Gamma("log")
+  name <- if (phi == 1) "poisson" else "gamma"
+  fit <- gam(data[[name]] ~ s(g, bs = "re"), family = family, sp = 2, scale = phi,
+             control = gam.control(epsilon = 1e-14, maxit = 500))
+  found[[length(found) + 1]] <- list(
+    convention = unbox("mgcv.re"), family = unbox(name),
+    settings = list(sp = unbox(2), family = unbox(family$family)),
+    known = if (phi == 1) list(n = unbox(n)) else list(phi = unbox(phi)), block = unbox("levels"),
+    eta = unname(c(predict(fit))))
+}
 made_by <- sprintf("glmnet %s, mgcv %s, %s", packageVersion("glmnet"), packageVersion("mgcv"),
                    R.version.string)
-write(toJSON(list("made by" = unbox(made_by), fits = found, splines = splines), digits = 15),
+write(toJSON(list("made by" = unbox(made_by), fits = found, splines = splines), digits = 15, na = "null"),
       file.path(folder, "penalties_R.json"))

@@ -61,20 +61,19 @@ def by_glum(x, frame):
         ("poisson", {"alpha": 0.15, "l1_ratio": 0.5, "scale_predictors": True}, {}),
         ("bernoulli", {"alpha": 0.05, "l1_ratio": 1.0, "P1": [1.0, 0.5, 2.0, 0.5]}, {}),
         ("gamma", {"alpha": 0.1, "l1_ratio": 0.4}, {"phi": PHI}),
-        (
-            "inverse_gaussian",
-            {**ridge, "P2": [2.0, 1.0, 0.5, 0.5]},
-            {"phi": 0.4},
-        ),
+        ("inverse_gaussian", {**ridge, "P2": [2.0, 1.0, 0.5, 0.5]}, {"phi": 0.4}),
+        ("tweedie", ridge, {"phi": 1.3}),
+        ("negative_binomial", {"alpha": 0.1, "l1_ratio": 0.5}, {}),
     ]
     words = {"bernoulli": "binomial", "inverse_gaussian": "inverse.gaussian"}
-    links = {"gamma": "log", "inverse_gaussian": "log"}
+    words |= {"tweedie": "tweedie (1.5)", "negative_binomial": "negative.binomial (0.5)"}
+    links = dict.fromkeys(("gamma", "inverse_gaussian", "tweedie", "negative_binomial"), "log")
     for family, settings, known in cases:
         settings = {**settings, "family": words.get(family, family)}
         plain = {k: np.array(v) if isinstance(v, list) else v for k, v in settings.items()}
         fit = glum.GeneralizedLinearRegressor(
             **plain, link=links.get(family, "auto"), gradient_tol=1e-13, max_iter=2000
-        ).fit(x, frame[family].to_numpy(float))
+        ).fit(x, frame[family if family in frame else "poisson"].to_numpy(float))
         if settings.get("scale_predictors"):
             known = {**known, "sds": x.std(axis=0).tolist()}
         yield told("glum", family, settings, {**known, "n": N}, fit.intercept_, fit.coef_)

@@ -186,7 +186,9 @@ def _family(record: Convention, settings: dict[str, Any]) -> str:
         number = frozen_number(record.family, said)
         family = None if isinstance(number, tuple) else record.family_of(number)
     else:
-        family = record.words.get(said) if isinstance(said, str) else None
+        # A word may bring a number of the family's own: "tweedie (1.5)".
+        word = said.partition("(")[0].strip() if isinstance(said, str) else None
+        family = record.words.get(word) if word is not None else None
     if family is None:
         words = ", ".join(map(repr, record.words)) or record.note
         hint = closest(said, record.words) if isinstance(said, str) else ""

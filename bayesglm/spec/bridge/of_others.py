@@ -57,26 +57,47 @@ GLMNET = Convention(
     "divided by its mean",
 )
 
-MGCV = Convention(
-    "mgcv",
-    Walk("sp", scaling="S.scale"),
-    dict.fromkeys(
-        ("gaussian", "poisson", "bernoulli", "gamma", "inverse_gaussian"),
-        HALF_DEVIANCE,
+OF_MGCV = {
+    "gaussian": "gaussian",
+    "poisson": "poisson",
+    "binomial": "bernoulli",
+    "Gamma": "gamma",
+    "inverse.gaussian": "inverse_gaussian",
+}
+
+
+def _mgcv(name: str, form: Form, note: str) -> Convention:
+    return Convention(
+        name,
+        form,
+        dict.fromkeys(OF_MGCV.values(), HALF_DEVIANCE),
+        family="family",
+        words=OF_MGCV,
+        neutral=("method", "optimizer", "control"),
+        note=note,
+    )
+
+
+MGCV = (
+    _mgcv(
+        "mgcv",
+        Walk("sp", scaling="S.scale"),
+        "of P-splines, s(x, bs='ps'), whose basis is a Linear block under RandomWalk(order=m[2]) "
+        "that holds the intercept, and of paraPen; S.scale is that of the smooth, 1 in paraPen",
     ),
-    family="family",
-    words={
-        "gaussian": "gaussian",
-        "poisson": "poisson",
-        "binomial": "bernoulli",
-        "Gamma": "gamma",
-        "inverse.gaussian": "inverse_gaussian",
-    },
-    neutral=("method", "optimizer", "control"),
-    note="of P-splines, s(x, bs='ps'), whose basis is a Linear block under RandomWalk(order=m[2]), "
-    "and of paraPen; S.scale is that of the smooth, 1 in paraPen",
+    _mgcv("mgcv.re", Elastic("sp", ratio=0.0), "of s(g, bs='re'): Group('g') under a Normal"),
 )
 
+OF_GLUM = {
+    "normal": "gaussian",
+    "gaussian": "gaussian",
+    "binomial": "bernoulli",
+    "poisson": "poisson",
+    "gamma": "gamma",
+    "inverse.gaussian": "inverse_gaussian",
+    "tweedie": "tweedie",
+    "negative.binomial": "negative_binomial",
+}
 GLUM = Convention(
     "glum",
     Elastic(
@@ -85,20 +106,10 @@ GLUM = Convention(
         factors=("P1", "P2"),
         no_factor="identity",
     ),
-    dict.fromkeys(
-        ("gaussian", "bernoulli", "poisson", "gamma", "inverse_gaussian"),
-        HALF_DEVIANCE,
-    ),
+    dict.fromkeys(OF_GLUM.values(), HALF_DEVIANCE),
     mean=True,
     family="family",
-    words={
-        "normal": "gaussian",
-        "gaussian": "gaussian",
-        "binomial": "bernoulli",
-        "poisson": "poisson",
-        "gamma": "gamma",
-        "inverse.gaussian": "inverse_gaussian",
-    },
+    words=OF_GLUM,
     no_intercept=NO_INTERCEPT,
     standardize=Switch("scale_predictors"),
     neutral=(
@@ -112,22 +123,23 @@ GLUM = Convention(
         "A_ineq": ((None,), "no prior here holds coefficients to inequalities"),
         "alpha_search": ((False,), "the penalty is then chosen by the fit; give the alpha chosen"),
     },
-    note="GeneralizedLinearRegressor",
+    note="GeneralizedLinearRegressor; 'tweedie (1.5)' has p = 1.5, 'negative.binomial (0.5)' "
+    "alpha = 1/0.5",
 )
 
 
-def _discrete(name: str) -> Convention:
+def _discrete(kind: str, family: str, note: str = "", by_column: bool = True) -> Convention:
     return Convention(
-        name,
-        Elastic("alpha", ratio=1.0, by_column=True),
-        {"poisson": LOGS} if name.endswith("Poisson") else {"bernoulli": LOGS},
+        f"statsmodels.{kind}",
+        Elastic("alpha", ratio=1.0, by_column=by_column),
+        {family: LOGS},
         constant_column=True,
         always={"method": "l1"},
         neutral=("start_params", "maxiter", "full_output", "disp", "acc"),
         refused={
             "trim_mode": (("auto", "off"), "it sets coefficients to zero that are small"),
         },
-        note="a sum, not a mean",
+        note=note or "a sum, not a mean",
     )
 
 
@@ -162,8 +174,10 @@ STATSMODELS = (
         },
         note="family, a word, is the model's; others are not fitted at one dispersion",
     ),
-    _discrete("statsmodels.Logit"),
-    _discrete("statsmodels.Poisson"),
+    _discrete("Logit", "bernoulli"),
+    _discrete("Probit", "bernoulli", "a sum, not a mean; link='probit'"),
+    _discrete("Poisson", "poisson"),
+    _discrete("MNLogit", "categorical", "a sum, not a mean; against the first level", False),
 )
 
 NEMOS_LOSSES = {
@@ -231,4 +245,4 @@ PYGLMNET = Convention(
     "poisson goes on linearly where eta is above its own eta=2",
 )
 
-OTHERS = (GLMNET, MGCV, GLUM, *STATSMODELS, *NEMOS, PYGLMNET)
+OTHERS = (GLMNET, *MGCV, GLUM, *STATSMODELS, *NEMOS, PYGLMNET)

@@ -26,7 +26,7 @@ columns are standardised; sd_y the response's.
 This file is made of the records that compute (`bayesglm/spec/bridge`), by `python -m
 bayesglm.spec.bridge.words`, and each row is held to the library's own fit to 1e-6.
 
-| convention | responses | minimises | prior | intercept | standardised | |
+| convention | responses | minimises | prior | intercept | standardised | besides |
 |---|---|---|---|---|---|---|
 """
 NONE = """
