@@ -182,6 +182,13 @@ def test_the_map_estimate_is_what_the_estimator_found(estimator, response, told,
         np.testing.assert_allclose(own, np.squeeze(centred), atol=1e-6)
 
 
+def test_every_convention_of_scikit_learn_has_a_fit():
+    kinds = {type(estimator).__name__ for estimator, _, _ in FITS.values()}
+    assert {name for name in CONVENTIONS if name.startswith("sklearn.")} <= {
+        f"sklearn.{kind}" for kind in kinds
+    }
+
+
 def test_words_are_levels_and_class_weights_are_weights():
     fit = linear.LogisticRegression(C=0.3, class_weight="balanced", **EXACT).fit(X, WORDS)
     model = bg.from_sklearn(fit, response="side", weights="times")

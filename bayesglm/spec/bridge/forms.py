@@ -14,8 +14,10 @@ from bayesglm.spec.bridge.penalty_numbers import (
     one_penalty,
     plain_list,
     same_for_all,
+    whole_number,
 )
 from bayesglm.spec.bridge.weights import GROUP, WALK, Weights
+from bayesglm.spec.numbers import frozen_number
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,15 @@ class Grouped:
                 "of ‖w_g‖; tell the number of coefficients of each group."
             )
         sizes = [len(g) if isinstance(g, (list, tuple)) else g for g in plain_list(given)]
-        if len(set(sizes)) > 1:
+        numbers = [whole_number("the size of a group", size) for size in sizes]
+        if not numbers:
+            raise ModelError(f"{self.groups or 'size'} names no group; leave the penalty out.")
+        if min(numbers) < max(numbers):
             raise ModelError(
-                f"groups of {', '.join(map(str, sorted(set(sizes))))} members have penalties of "
-                "different weight under one prior; make a term of each group, and ask for each by "
-                "size=."
+                f"groups of {min(numbers)} to {max(numbers)} members have penalties of different "
+                "weight under one prior; make a term of each group, and ask for each by size=."
             )
-        return one_penalty("size", sizes[0])
+        return numbers[0]
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ class Walk:
 
     def weights(self, settings: Mapping[str, Any], known: Mapping[str, Any]) -> Weights:
         """Return the weight of squared differences, in the units of the objective."""
-        scaling = one_penalty(self.scaling, settings[self.scaling])
+        scaling = self._scaling(settings)
         fields = (("order", known.get("order", 1)), ("dims", known.get("dims")))
         two = one_penalty(self.strength, settings[self.strength]) / scaling
         return Weights(two=two, kind=WALK, fields=fields)
@@ -140,7 +144,13 @@ class Walk:
             raise ModelError(
                 f"{convention} has one {self.strength} a term; ask for each by itself."
             )
-        return {self.strength: two * one_penalty(self.scaling, known.get(self.scaling, 1.0))}
+        return {self.strength: two * self._scaling(known)}
+
+    def _scaling(self, settings: Mapping[str, Any]) -> float:
+        number = frozen_number(self.scaling, settings[self.scaling], positive=True)
+        if isinstance(number, tuple):
+            raise ModelError(f"{self.scaling} must be one number; ask for each term by itself.")
+        return number
 
     def text(self) -> str:
         """Write the penalty."""

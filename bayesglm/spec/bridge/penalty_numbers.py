@@ -8,6 +8,8 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.hints import shown
 from bayesglm.spec.numbers import Number, entries, frozen_number
 
+MOST = 1e7  # columns, or members of a group; settings of more are not written out
+
 
 class Part(NamedTuple):
     """A product of a penalty, in words: what stands above the line, what below, and a number."""
@@ -35,6 +37,14 @@ def one_penalty(what: str, given: Any) -> float:
     if isinstance(number, tuple):
         raise ModelError(f"{what} must be one number, got an array; ask for each entry by itself.")
     return number
+
+
+def whole_number(what: str, given: Any) -> int:
+    """Return a number of things, of which there is one at least."""
+    number = frozen_number(what, given, positive=True)
+    if isinstance(number, tuple) or number != int(number) or number > MOST:
+        raise ModelError(f"{what} must be a whole number, got {shown(given)}.")
+    return int(number)
 
 
 def one_number(value: Number) -> float | None:

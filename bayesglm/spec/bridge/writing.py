@@ -13,11 +13,12 @@ from bayesglm.spec.bridge.arguments import (
     told_number,
     told_sds,
 )
+from bayesglm.spec.bridge.penalty_numbers import whole_number
 from bayesglm.spec.bridge.reading import OF_RESPONSE, unit_of_loss
 from bayesglm.spec.bridge.record import Convention
 from bayesglm.spec.bridge.weights import EACH, POSITIVE, Weights, combined, weights_of
 from bayesglm.spec.hints import shown
-from bayesglm.spec.numbers import Number, frozen_number
+from bayesglm.spec.numbers import Number
 from bayesglm.spec.prior.apart import Flat
 
 
@@ -118,10 +119,8 @@ def _with_constant(
             f"its own {record.form.strength}; tell columns=, the number of the others, or "
             "intercept=None where there is no constant."
         )
-    number = frozen_number("columns", len(several[0]) if several else columns, positive=True)
-    if isinstance(number, tuple) or number != int(number):
-        raise ModelError(f"columns must be a whole number, got {shown(columns)}.")
-    ones, twos = (_repeated(part, int(number)) for part in weights[:2])
+    number = len(several[0]) if several else whole_number("columns", columns)
+    ones, twos = (_repeated(part, number) for part in weights[:2])
     return Weights((of_constant.one, *ones), (of_constant.two, *twos))
 
 

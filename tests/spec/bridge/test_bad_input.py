@@ -78,7 +78,17 @@ READ = {
     "unequal groups": (
         "celer.GroupLasso",
         {"alpha": 1.0, "groups": [[0, 1], [2]], "n": 9, "sigma": 1.0},
-        "groups of 1, 2 members",
+        "groups of 1 to 2 members",
+    ),
+    "no groups": (
+        "celer.GroupLasso",
+        {"alpha": 1.0, "groups": [], "n": 9, "sigma": 1.0},
+        "names no group",
+    ),
+    "half a member": (
+        "celer.GroupLasso",
+        {"alpha": 1.0, "n": 9, "sigma": 1.0, "size": 0.5},
+        "must be a whole number",
     ),
     "refused": (
         "statsmodels.OLS",
