@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bayesglm.results.loo import loo
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
+    from bayesglm.results.prior_predictive import prior_predictive
     from bayesglm.results.storage import load, save
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
@@ -126,6 +127,7 @@ _HOME = {
     "to_pymc": "inference.twin.model",
     "predict": "results.predict",
     "prior_path": "results.path",
+    "prior_predictive": "results.prior_predictive",
     "summary": "inference.tree.summary",
     "tune_prior": "results.tuning",
     "elicit": "results.elicit",
@@ -218,6 +220,7 @@ __all__ = [
     "plot_tuning",
     "predict",
     "prior_path",
+    "prior_predictive",
     "prior_to_penalty",
     "register_family",
     "register_link",

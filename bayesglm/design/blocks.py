@@ -143,7 +143,7 @@ class Block:
     def reads(self, bad: Array) -> Array:
         """Return which samples read one that is ``bad``, at some lag inside their own trial."""
         rows = np.arange(len(bad))
-        source, inside = self._sources(rows)
+        source, inside = self.sources(rows)
         return (bad[np.where(inside, source, 0)] & inside).any(axis=1)
 
     def unseen(self, rows: Array) -> str | None:
@@ -240,7 +240,7 @@ class Block:
             seen = windows(self.signal, rows, self.lags, self.clock.start, self.clock.stop)
             if seen is not None:
                 return seen
-        source, inside = self._sources(rows)
+        source, inside = self.sources(rows)
         if few:
             values = np.asarray(self.signal[np.where(inside, source, 0)], dtype=np.float64)
             values[~inside] = 0.0
@@ -261,7 +261,7 @@ class Block:
         seen[start - first : end - first] = self.signal[start:end]
         return seen
 
-    def _sources(self, rows: Array) -> tuple[Array, Array]:
+    def sources(self, rows: Array) -> tuple[Array, Array]:
         """Return the sample that each row reads at each lag, and whether it is of its trial."""
         assert self.lags is not None
         assert self.clock is not None

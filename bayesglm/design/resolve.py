@@ -2,7 +2,7 @@
 
 A term without a prior gets Normal(2.5 s_y / s_x): s_x is the standard deviation of its predictor
 (one per term for lagged and image predictors, one per column for several variables), s_y that of
-a response with a unit whose link keeps it, or a power of it (`_response_scale`), else 1. Terms of
+a response with a unit whose link keeps it, or a power of it (`response_scale`), else 1. Terms of
 other parameters than the mean get Normal(1 / s_x) on their link. Frequency weights count in both,
 so that a row of weight 2 is the row twice; censored responses count as they are recorded, intervals
 by their middles. Lagged predictors are measured over all samples. A dispersion gets what its
@@ -121,7 +121,7 @@ def _carried_from_means(design: Design, numbers: dict[str, Any], terms: list[Any
         if block.codes is not None:  # effects of levels lie around zero
             continue
         means = np.average(block.signal[span(predictors.rows)], axis=0, weights=weights)
-        sds = _sd_of_predictor(block, design)
+        sds = sd_of_predictor(block, design)
         own = DEFAULT_SCALE / np.where(sds > 0.0, sds, np.inf)
         stated = vars(term.prior).get("scale")
         if stated is not None and learned_scale(term.prior) is None:
@@ -161,7 +161,7 @@ def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> lis
         if block.n_straight is not None:
             some = slice(block.n_straight, None) if columns is None else columns
             block = replace(block, signal=block.signal[:, some])
-        sds = _sd_of_predictor(block, design)
+        sds = sd_of_predictor(block, design)
         if not np.all(sds > 0):
             at = "" if sds.size == 1 else f" (column {block.signal_label(int(np.argmin(sds)))!r})"
             raise DataError(
@@ -170,7 +170,7 @@ def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> lis
             )
         with np.errstate(over="ignore"):
             of_mean = place < len(plan.model.terms)
-            unit = DEFAULT_SCALE * _response_scale(plan, design) if of_mean else 1.0
+            unit = DEFAULT_SCALE * response_scale(plan, design) if of_mean else 1.0
             scale = unit / sds
         if not np.all((scale > 0) & np.isfinite(scale)):
             raise DataError(
@@ -194,14 +194,14 @@ def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> 
     return array if plan.population is not None else array[0]
 
 
-def _sd_of_predictor(block: Block, design: Design) -> Array:
+def sd_of_predictor(block: Block, design: Design) -> Array:
     """Return the sd of a block's signal, one in all or one of each column; that of ones is one.
 
     Those of a multiplier's multiply it.
     """
     if block.multiplier is not None:
         alone = replace(block, multiplier=None)
-        return _sd_of_predictor(block.multiplier, design) * _sd_of_predictor(alone, design)
+        return sd_of_predictor(block.multiplier, design) * sd_of_predictor(alone, design)
     if block.n_ones == block.signal.shape[1]:
         return np.ones(1)
     rows, weights = design.predictors.rows, design.weights
@@ -258,7 +258,7 @@ def _mean(values: Array, weights: Array, per_column: bool) -> Array:
     return found if per_column else found.mean(keepdims=True)
 
 
-def _response_scale(plan: Plan, design: Design) -> float:
+def response_scale(plan: Plan, design: Design) -> float:
     """Return the sd of eta that goes with that of the response: of eta = y^a, |a| mean^(a - 1) sd.
 
     That is so for responses with a unit. Counts have none, but under a link that is their power

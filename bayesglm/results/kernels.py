@@ -66,7 +66,7 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     problems = reopen(fit)
     group = parameter_group(fit)
     thetas = [theta[finished(theta)] for theta in thetas_of(fit, problems)]
-    centres = [_average_eta(*pair) for pair in zip(problems, thetas, strict=True)]
+    centres = [average_eta(*pair) for pair in zip(problems, thetas, strict=True)]
     drawn = "draw" in group.dims
     nodes = {}
     for k, block in enumerate(problems[0].design.predictors.named):
@@ -145,7 +145,7 @@ def _changes_of_shares(problem: Problem, w: Array, centre: Array) -> Array:
     return np.concatenate(changes, axis=1)
 
 
-def _average_eta(problem: Problem, theta: Array) -> Array:
+def average_eta(problem: Problem, theta: Array) -> Array:
     """Return the average linear predictors ``(channels, draws)``; a row counts by its weight."""
     w = theta[:, : problem.natural.n_coefficients]
     n = sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(ROWS))

@@ -104,6 +104,15 @@ class Problem:
         without = [part.where for part in parts if not part.prior.has_mode]
         return [name for name, where in self.places.items() if where in without]
 
+    @property
+    def starts_beside_offset(self) -> bool:
+        """Whether the intercept starts where it has the mean response beside the offset.
+
+        Elsewhere means level off, and an offset may hold a start where nothing moves them.
+        """
+        is_log = LINK_NAMES[self.plan.model.link_name].is_log
+        return is_log or not plain_family_of(self.plan.model).domain.is_real_line
+
     def start(self, objective: Objective) -> Array:
         """Return a theta of an objective from which solvers start: the mean response, no effects.
 
@@ -126,10 +135,7 @@ class Problem:
             known["intercept"] = family.starts(y)
         elif design.predictors.intercept:
             trials = design.predictors.trials
-            # Elsewhere means level off, and an offset may hold a start where nothing moves them.
-            is_log = LINK_NAMES[self.plan.model.link_name].is_log
-            told = is_log or not family.domain.is_real_line
-            offset = design.predictors.offset if told else None
+            offset = design.predictors.offset if self.starts_beside_offset else None
             known["intercept"] = eta_of_mean(
                 family,
                 y,

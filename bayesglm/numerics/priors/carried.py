@@ -48,8 +48,13 @@ def carried(prior: Prior, transform: Transform) -> Prior:
         of_jacobian = [transform.jacobian_bend(one)[0, 0] for one in own]
         return bend + np.reshape(of_jacobian, np.shape(u))
 
+    def draw(rng: np.random.Generator, size: tuple[int, ...], /, **parameters: Any) -> Array:
+        assert prior.draw is not None
+        return transform.inner(prior.draw(rng, size, **parameters))
+
     return Prior(
         support="real",
+        draw=draw,
         log_density=log_density,
         gradient=gradient,
         curvature=curvature,

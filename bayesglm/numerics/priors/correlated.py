@@ -209,3 +209,16 @@ class Correlated:
     def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
         """Return the product of the precision matrix with v."""
         return self._push(self.precision(prior, x, parameters) * self.rotate(v))
+
+    def draw(
+        self,
+        prior: Prior,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        parameters: Parameters,
+    ) -> Array:
+        """Return draws along the directions, as coefficients."""
+        assert prior.draw is not None
+        numbers = dict(parameters)
+        loc = numbers.pop("loc", 0.0)
+        return loc + self.rotate(prior.draw(rng, shape, **numbers), back=True)

@@ -204,3 +204,17 @@ class Differences:
     def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
         """Return Q v / scale^2."""
         return -self.gradient(prior, v, parameters)
+
+    def draw(
+        self,
+        prior: Prior,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        parameters: Parameters,
+    ) -> Array:
+        """Return draws of the waves, of which those that nothing holds are left out."""
+        held = self.eigenvalues > 0.0
+        u = np.zeros(shape)
+        z = rng.standard_normal((*shape[:-1], self.rank))
+        u[..., held] = z / np.sqrt(self.eigenvalues[held])
+        return self.rotate(u, back=True) * parameters["scale"]

@@ -68,6 +68,11 @@ class Distribution:
         bends.flat[:: len(x) + 1] = self.prior.curvature(x, **self.parameters)
         return bends
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        """Return independent draws ``(n, q)``."""
+        assert self.prior.draw is not None
+        return self.prior.draw(rng, shape, **self.parameters)
+
 
 def distribution_of(prior: Any) -> Distribution:
     """Return that of a prior of the specification whose numbers are all known.

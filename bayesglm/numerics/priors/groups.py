@@ -85,11 +85,15 @@ class Groups(Apart):
         return share[..., self.labels] * x
 
     def draw(
-        self, prior: Prior, rng: np.random.Generator, n: tuple[int, ...], parameters: Parameters
+        self,
+        prior: Prior,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        parameters: Parameters,
     ) -> Array:
-        """Return ``(*n, q)``: lengths of the record, in directions that are all alike."""
+        """Return ``(..., q)``: lengths of the record, in directions that are all alike."""
         assert prior.draw is not None
-        x = rng.standard_normal((*n, len(self.labels)))
+        x = rng.standard_normal(shape)
         lengths = self.lengths(x)
         wanted = prior.draw(rng, lengths.shape, **self.of_groups(parameters))
         return (wanted / lengths)[..., self.labels] * x

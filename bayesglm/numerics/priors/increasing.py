@@ -21,6 +21,7 @@ from numpy.polynomial import legendre
 from bayesglm.numerics.priors.distribution import Distribution
 
 Array = np.ndarray
+FINER = 8  # parts of a panel, between whose nodes lines stand for a distribution to 1e-5
 NODES = 16  # of Gauss and Legendre in each panel: normal densities to the last digits
 # Edges of panels, in scales from each centre: as far as normal densities are floats, and doubled
 # further out, where of Cauchy's, with the heaviest tails of all, 1e-15 are left out.
@@ -60,7 +61,7 @@ class Increasing:
         if not self.proper or self.size == 1:
             return 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.nan_to_num(_log_share(self.apart, self.size), nan=-np.inf))
+            return float(np.nan_to_num(_cumulated(self.apart, self.size)[0], nan=-np.inf))
 
     def total(self, x: Array) -> Array:
         """Return the log density of increasing numbers ``(..., q)``."""
@@ -74,8 +75,26 @@ class Increasing:
         """Return its second derivatives at x ``(q,)``, as a matrix."""
         return self.apart.curvature(x)
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        """Return independent draws ``(n, q)``: of numbers alike in order, else from the last on.
 
-def _log_share(apart: Distribution, size: int) -> float:
+        Given x_(k+1) the density of x_k is f_k G_(k-1) up to there, over all numbers below it.
+        """
+        if all(np.ptp(value) == 0.0 for value in self.parameters.values()):
+            return np.sort(self.apart.draw(rng, shape), axis=1)
+        _, x, below = _cumulated(self.apart, self.size, FINER)
+        draws, upto = np.empty(shape), np.ones(shape[0])
+        for k in reversed(range(self.size)):
+            draws[:, k] = np.interp(rng.random(shape[0]) * upto, below[k], x)
+            upto = np.interp(draws[:, k], x, below[k - 1]) if k else upto
+        return draws
+
+
+def _cumulated(apart: Distribution, size: int, finer: int = 1) -> tuple[float, Array, list[Array]]:
+    """Return log P, nodes x, and the integral of each f_k G_(k-1) up to these, of 1 in all.
+
+    Panels are cut into ``finer`` parts.
+    """
     numbers = {
         key: np.broadcast_to(np.asarray(value, dtype=np.float64), size)
         for key, value in apart.parameters.items()
@@ -83,10 +102,12 @@ def _log_share(apart: Distribution, size: int) -> float:
     centre, scale = numbers["loc"], numbers["scale"]
     either = np.concatenate([-REACH[:0:-1], REACH])
     edges = np.unique(centre[:, None] + scale[:, None] * either)
+    steps = np.arange(len(edges) * finer - finer + 1) / finer
+    edges = np.interp(steps, np.arange(len(edges)), edges)
     half = 0.5 * np.diff(edges)
     nodes, weights, to_node = _rule()
     x = edges[:-1, None] + half[:, None] * (1.0 + nodes)
-    log_total, below = 0.0, np.ones_like(x)
+    log_total, below, every = 0.0, np.ones_like(x), []
     for k in range(size):
         own = {key: value[k] for key, value in numbers.items()}
         mass = half[:, None] * np.exp(apart.prior.log_density(x, **own)) * below
@@ -96,7 +117,8 @@ def _log_share(apart: Distribution, size: int) -> float:
         log_total += np.log(before[-1])
         within = np.maximum(mass @ to_node.T, 0.0)  # where it is rounding
         below = (before[:-1, None] + within) / before[-1]
-    return float(log_total)
+        every.append(below.ravel())
+    return float(log_total), x.ravel(), every
 
 
 @cache

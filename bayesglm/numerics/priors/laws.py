@@ -136,7 +136,7 @@ class Vector:
             )
         structure = self.structure(size[-1])
         assert isinstance(structure, Groups)
-        return structure.draw(self._record, rng, (n, *size[:-1]), self._numbers)
+        return structure.draw(self._record, rng, (n, *size), self._numbers)
 
     @property
     def _record(self) -> Any:

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import betaln
 
-from bayesglm.numerics.theta.correlations import partial_of
+from bayesglm.numerics.theta.correlations import NEAREST, correlations, partial_of
 
 Array = np.ndarray
 
@@ -70,6 +70,15 @@ class LKJ:
     def curvature(self, x: Array) -> Array:
         """Raise: no solver moves correlations."""
         raise NotImplementedError("no solver moves correlations")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        """Return independent draws ``(n, m k k)``, of their partial correlations."""
+        n, m = shape[0], shape[1] // self.k**2
+        row, column = np.tril_indices(self.k, -1)
+        b = self.eta + 0.5 * (self.k - 1 - (column + 1))
+        z = 2.0 * rng.beta(b, b, (n, m, len(row))) - 1.0
+        u = np.arctanh(np.clip(z, -NEAREST, NEAREST))
+        return correlations(self.k).natural(u.reshape(n, -1))
 
     def _matrices(self, x: Array) -> Array:
         return x.reshape(*x.shape[:-1], -1, self.k, self.k)

@@ -142,6 +142,10 @@ class PriorPart:
         """Return minus the Hessian at x ``(q,)`` on some coefficients: a matrix or a diagonal."""
         return self.structure.curvature(self.prior, x, self.parameters, some)
 
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Return independent draws ``(n, q)``, where scales are known: all alike, or one a draw."""
+        return self.structure.draw(self.prior, rng, (n, self.size), self.parameters)
+
     def product(self, x: Array, v: Array) -> Array:
         """Return the product of minus the Hessian at x with v, both ``(q,)``."""
         return self.structure.product(self.prior, x, self.parameters, v)

@@ -63,6 +63,7 @@ STEPS = Prior(
     gradient=_gradient,
     curvature=_curvature,
     marginal=_marginal,
+    draw=lambda rng, shape, scale, size=1.0: scale * rng.standard_normal(shape),
     quadratic=True,
     curved=False,
     has_mode=False,
@@ -117,3 +118,15 @@ class Steps(Apart):
     def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
         """Return the product with that matrix."""
         return self.precision(prior, x, parameters) * v.sum()
+
+    def draw(
+        self,
+        prior: Prior,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        parameters: Parameters,
+    ) -> Array:
+        """Return draws of the mean, times the steps' shares of their sum."""
+        assert prior.draw is not None
+        mean = prior.draw(rng, (*shape[:-1], 1), **self._of_mean(parameters))
+        return self.size * mean * rng.dirichlet(np.ones(self.size), shape[:-1])

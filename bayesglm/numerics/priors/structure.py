@@ -121,6 +121,15 @@ class Structure(Protocol):
     def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
         """Return the product of minus the Hessian with v ``(q,)``."""
 
+    def draw(
+        self,
+        prior: Prior,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        parameters: Parameters,
+    ) -> Array:
+        """Return independent draws ``(..., q)``; along directions that are left free the centre."""
+
 
 class Apart:
     """Coefficients that the prior makes independent as they are."""
@@ -185,6 +194,17 @@ class Apart:
     def product(self, prior: Prior, x: Array, parameters: Parameters, v: Array) -> Array:
         """Return the diagonal times v."""
         return self.precision(prior, x, parameters) * v
+
+    def draw(
+        self,
+        prior: Prior,
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        parameters: Parameters,
+    ) -> Array:
+        """Return draws of each coefficient by itself."""
+        assert prior.draw is not None
+        return prior.draw(rng, shape, **parameters)
 
 
 APART = Apart()

@@ -20,9 +20,9 @@ class OwnPrior(Protocol):
     """The prior of one parameter, of natural values on the last axis.
 
     `total(x)` is the log density ``(...)`` of arrays ``(..., q)``, `gradient(x)` and
-    `curvature(x)` its derivatives ``(q,)`` and ``(q, q)`` at one x ``(q,)``. `kind` is the name of
-    its record, `parameters` are the numbers that this takes, and `proper` says whether the density
-    integrates to one.
+    `curvature(x)` its derivatives ``(q,)`` and ``(q, q)`` at one x ``(q,)``. `draw(rng, (n, q))`
+    are independent draws. `kind` is the name of its record, `parameters` are the numbers that this
+    takes, and `proper` says whether the density integrates to one.
     """
 
     @property
@@ -34,6 +34,7 @@ class OwnPrior(Protocol):
     def total(self, x: Array) -> Array: ...
     def gradient(self, x: Array) -> Array: ...
     def curvature(self, x: Array) -> Array: ...
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
