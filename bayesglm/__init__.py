@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.compare import compare
     from bayesglm.results.elicit import elicit
+    from bayesglm.results.explain import explain
     from bayesglm.results.kernels import kernels
     from bayesglm.results.kfold import kfold
     from bayesglm.results.log_likelihood import add_log_likelihood
@@ -126,6 +127,7 @@ _HOME = {
     "fit_mcmc": "inference.mcmc",
     "to_pymc": "inference.twin.model",
     "predict": "results.predict",
+    "explain": "results.explain",
     "prior_path": "results.path",
     "prior_predictive": "results.prior_predictive",
     "summary": "inference.tree.summary",
@@ -200,6 +202,7 @@ __all__ = [
     "datasets",
     "elastic_net",
     "elicit",
+    "explain",
     "fit",
     "fit_laplace",
     "fit_map",

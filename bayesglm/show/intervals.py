@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,15 +10,13 @@ from bayesglm.inference.tree.opened import reopen
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.results.kernels import kernels
+from bayesglm.results.marginals import PROB, interval
 from bayesglm.show.coefficients import panels
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-PROB = 0.94  # of the equal-tailed intervals, as everywhere in the package
-# Scales at which mass is looked for.
-GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 20_001)])
 
 
 def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
@@ -80,29 +77,3 @@ def _first_row(node: xr.Dataset, population: str | None) -> xr.Dataset:
     dims = [str(dim) for dim in node["link"].dims if dim != population]
     kept = "lag" if "lag" in dims else dims[-1] if dims else None
     return node.isel({dim: 0 for dim in node["link"].dims if dim != kept}, drop=True)
-
-
-def interval(part: PriorPart, size: int) -> tuple[Array, Array]:
-    """Return the equal-tailed 94% interval of each entry of a proper prior."""
-    numbers = part.structure.of_each(part.parameters)
-    given = {key: np.broadcast_to(value, size) for key, value in numbers.items()}
-    scale, loc = given.pop("scale"), given.pop("loc", np.zeros(size))
-    units: dict[tuple[float, ...], tuple[float, float]] = {}
-    for k in range(size):
-        shape = tuple(values[k] for values in given.values())
-        if shape not in units:
-            units[shape] = _unit_interval(part, dict(zip(given, shape, strict=True)))
-    edges = np.array([units[tuple(values[k] for values in given.values())] for k in range(size)])
-    return loc + scale * edges[:, 0], loc + scale * edges[:, 1]
-
-
-def _unit_interval(part: PriorPart, shape: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the interval at scale 1 around 0, from the mass below each point of a grid."""
-    log_density = part.prior.marginal or part.prior.log_density
-    density = np.exp(log_density(GRID, scale=1.0, **shape))
-    mass = np.concatenate([[0.0], np.cumsum(np.diff(GRID) * (density[1:] + density[:-1]) / 2.0)])
-    if part.prior.support == "real":  # symmetric
-        half = float(np.interp(PROB / 2.0, mass, GRID))
-        return -half, half
-    tail = (1.0 - PROB) / 2.0
-    return float(np.interp(tail, mass, GRID)), float(np.interp(1.0 - tail, mass, GRID))

@@ -12,6 +12,8 @@ CARD = (
 MONO = "margin:.2em 0;font:.85em/1.5 ui-monospace,Menlo,Consolas,monospace;background:none"
 CELL = "text-align:right;padding:.15em .8em;white-space:nowrap"
 WORDS = "text-align:left;padding:.15em .8em;white-space:nowrap"
+PART = "display:flex;flex-wrap:wrap;column-gap:.8em;margin:.1em 0"
+HEADING = "flex:0 0 4.5em;opacity:.65"
 FIRST = "text-align:left;padding:.15em .8em .15em 0;white-space:nowrap"
 
 
@@ -37,6 +39,21 @@ def table_part(
     styles = [FIRST, *(WORDS if name in of_words else CELL for name in head[1:])]
     lines = [_line("th", head, styles), *(_line("td", row, styles) for row in rows)]
     return f'<table style="font-variant-numeric:tabular-nums">{"".join(lines)}</table>'
+
+
+def entries_part(
+    entries: Iterable[tuple[str, Sequence[tuple[str, str]]]], notes: Iterable[str] = ()
+) -> str:
+    """Return titles, and under each what is said of it, part by part, with a heading to each."""
+    pieces = []
+    for title, parts in entries:
+        lines = "".join(
+            f'<div style="{PART}"><span style="{HEADING}">{html.escape(heading)}</span>'
+            f'<span style="flex:1 1 16em">{html.escape(text)}</span></div>'
+            for heading, text in parts
+        )
+        pieces.append(f'<p style="margin:.7em 0 .1em"><b>{html.escape(title)}</b></p>{lines}')
+    return "".join([*pieces, *map(words_part, notes)])
 
 
 def _line(tag: str, cells: Sequence[str], styles: Sequence[str]) -> str:

@@ -74,6 +74,13 @@ class FamilyName:
         of_chances = self.discrete and not self.counts
         return "rate ratio" if self.counts else "risk ratio" if of_chances else ""
 
+    @property
+    def noun(self) -> str:
+        """What the mean of a response is called."""
+        of_chances = self.discrete and not self.counts
+        counted = "rate" if self.counts else "probability" if of_chances else "mean"
+        return "direction" if self.circular else counted
+
     def link_of(self, dispersion: str) -> str:
         """Return the link of a dispersion's linear predictor."""
         place = self.dispersions.index(dispersion)
@@ -121,6 +128,7 @@ class LinkName:
     is_turn: bool = False
     is_log: bool = False  # then an exposure, by which the mean is multiplied, is an offset
     ratio: str = ""  # what exp of a coefficient is, where it multiplies something
+    multiplied: str = ""  # what that is
     latent_variance: float | None = None  # of the variable whose threshold a response is
     also: tuple[str, ...] = ()  # what it is called elsewhere, for messages
 
@@ -314,7 +322,9 @@ FAMILY_NAMES: dict[str, FamilyName] = {
 
 LINK_NAMES: dict[str, LinkName] = {
     "identity": LinkName("{eta}", "response units", power=1.0, also=("linear", "id", "none")),
-    "log": LinkName("exp({eta})", "log response", is_log=True, ratio="ratio of means"),
+    "log": LinkName(
+        "exp({eta})", "log response", is_log=True, ratio="ratio of means", multiplied="mean"
+    ),
     "softplus": LinkName("log(1 + exp({eta}))", "softplus response", power=1.0),
     "sqrt": LinkName("{eta}**2", "root of the response", power=0.5, also=("square_root",)),
     "inverse": LinkName(
@@ -324,6 +334,7 @@ LINK_NAMES: dict[str, LinkName] = {
         "1/(1 + exp(-{eta}))",
         "log odds",
         ratio="odds ratio",
+        multiplied="odds",
         latent_variance=math.pi**2 / 3,
         also=("logistic", "sigmoid"),
     ),
@@ -332,6 +343,7 @@ LINK_NAMES: dict[str, LinkName] = {
         "1 - exp(-exp({eta}))",
         "complementary log-log",
         ratio="hazard ratio",
+        multiplied="hazard",
         latent_variance=math.pi**2 / 6,
     ),
     "loglog": LinkName("exp(-exp(-{eta}))", "log-log", latent_variance=math.pi**2 / 6),

@@ -37,7 +37,9 @@ def model_text(model: GLM) -> str:
         plain = f"{name}{index}"
         own = plain if (low, width) == (0.0, 1.0) else f"({plain} - {low:g})/{width:g}"
         lines.append(f"{family.link_of(name)}({own}) = {' + '.join(parts)}")
-    lines += [f"{one.written:<21} {prior_text(one.held, one.prior)}" for one in _parameters(model)]
+    lines += [
+        f"{one.written:<21} {prior_text(one.held, one.prior)}" for one in every_parameter(model)
+    ]
     lines += _levels_text(model)
     return "\n".join(line.rstrip() for line in lines)
 
@@ -55,16 +57,20 @@ def _likelihood_text(model: GLM, index: str) -> str:
     return likelihood + seen_text(model, index) + weighted
 
 
-class _Parameter(NamedTuple):
-    """A parameter of a model: its name, how it is written, what its prior holds, and that prior."""
+class ParameterText(NamedTuple):
+    """A parameter of a model: its name, how it is written, what its prior holds, and that prior.
+
+    ``term`` is the label of the term whose coefficients it is.
+    """
 
     name: str
     written: str
     held: str
     prior: Any
+    term: str | None = None
 
 
-def _parameters(model: GLM) -> Iterator[_Parameter]:
+def every_parameter(model: GLM) -> Iterator[ParameterText]:
     """Return every parameter of a model, in the order in which they are written."""
     if model.intercept is not None:
         yield _plain("intercept", model.intercept)
@@ -74,7 +80,7 @@ def _parameters(model: GLM) -> Iterator[_Parameter]:
         of_all = LINK_NAMES[family.link_of(name)].mean.format(eta=f"{name}_intercept")
         low, width = family.stretch_of(name)
         of_all = of_all if (low, width) == (0.0, 1.0) else f"{low:g} + {width:g}·({of_all})"
-        yield _Parameter(f"{name}_intercept", of_all, of_all, one.prior)
+        yield ParameterText(f"{name}_intercept", of_all, of_all, one.prior)
         yield from (_coefficients(term, term.prior) for term in one.terms)
     for term in model.every_term:
         scale, correlation = learned_scale(model.prior_of(term)), learned_correlation(term)
@@ -87,21 +93,21 @@ def _parameters(model: GLM) -> Iterator[_Parameter]:
             yield _plain(name, model.dispersion_of(name))
 
 
-def _plain(name: str, prior: Any) -> _Parameter:
+def _plain(name: str, prior: Any) -> ParameterText:
     """Return a parameter that is written by its name."""
-    return _Parameter(name, name, name, prior)
+    return ParameterText(name, name, name, prior)
 
 
-def _coefficients(term: Term, prior: Any) -> _Parameter:
+def _coefficients(term: Term, prior: Any) -> ParameterText:
     """Return a term's coefficients, or another symbol of it that its prior holds."""
     written = term.symbol()
     held = term.label if written.startswith(f"{term.label}[") else written
-    return _Parameter(held, written, held, prior)
+    return ParameterText(held, written, held, prior, term.label)
 
 
 def priors_by_name(model: GLM) -> dict[str, Any]:
     """Return the prior of each parameter, or the number at which it is fixed, by its name."""
-    return {one.name: one.prior for one in _parameters(model) if one.prior is not None}
+    return {one.name: one.prior for one in every_parameter(model) if one.prior is not None}
 
 
 def _levels_text(model: GLM) -> list[str]:
@@ -132,10 +138,19 @@ def prior_text(symbol: str, prior: Any) -> str:
         return "~ weakly informative, scaled by the data at the first fit"
     if isinstance(prior, (float, tuple)):
         return f"= {number_text(prior)}"
-    density = density_text(prior, f"{symbol}_scale")
+    return f"~ {density_text(prior, f'{symbol}_scale'):<19} {penalty_text(symbol, prior)}"
+
+
+def penalty_text(symbol: str, prior: Any) -> str:
+    """Write the penalty that a prior of something called ``symbol`` equals.
+
+    >>> from bayesglm.spec.priors import Laplace
+    >>> penalty_text("w", Laplace(0.5))
+    'lasso(2) = 2 · Σ |w|'
+    """
     if learned_scale(prior) is not None:
-        return f"~ {density:<19} its scale is learned"
-    return f"~ {density:<19} {PRIOR_NOTATION[type(prior).__name__][1](symbol, prior)}"
+        return "its scale is learned"
+    return PRIOR_NOTATION[type(prior).__name__][1](symbol, prior)
 
 
 def density_text(prior: Any, scale: str = "scale") -> str:

@@ -46,7 +46,9 @@ class Normal(Shown):
     Normal(HalfNormal(1.0))
     """
 
-    traits: ClassVar[Traits] = Traits(power=2.0, of_length=True, correlates=True)
+    traits: ClassVar[Traits] = Traits(
+        power=2.0, of_length=True, correlates=True, measure="the sum of w²"
+    )
 
     scale: Number | ScalePrior
     loc: Number = 0.0
@@ -85,7 +87,7 @@ class Laplace(Shown):
     Laplace(Exponential(1.0))
     """
 
-    traits: ClassVar[Traits] = Traits(power=1.0)
+    traits: ClassVar[Traits] = Traits(power=1.0, measure="the sum of |w|")
 
     scale: Number | ScalePrior
     loc: Number = 0.0

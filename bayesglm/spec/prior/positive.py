@@ -43,7 +43,7 @@ class HalfNormal(Shown):
     [1.0, 0.0]
     """
 
-    traits: ClassVar[Traits] = Traits(power=2.0)
+    traits: ClassVar[Traits] = Traits(power=2.0, measure="the sum of w²")
 
     scale: Number
 
@@ -127,7 +127,7 @@ class Exponential(Shown):
     Exponential(2.0)
     """
 
-    traits: ClassVar[Traits] = Traits(power=1.0)
+    traits: ClassVar[Traits] = Traits(power=1.0, measure="the sum of w")
 
     scale: Number
 

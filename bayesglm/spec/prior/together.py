@@ -57,7 +57,13 @@ class RandomWalk(Shown):
     RandomWalk(HalfNormal(1.0))
     """
 
-    traits: ClassVar[Traits] = Traits(power=2.0, one_scale=True, needs_dims=True, has_free=True)
+    traits: ClassVar[Traits] = Traits(
+        power=2.0,
+        one_scale=True,
+        needs_dims=True,
+        has_free=True,
+        measure="the sum of squared differences",
+    )
 
     scale: Number | ScalePrior
     order: int = 1
@@ -162,7 +168,9 @@ class GroupLasso(Shown):
     True
     """
 
-    traits: ClassVar[Traits] = Traits(power=1.0, one_scale=True, of_length=True)
+    traits: ClassVar[Traits] = Traits(
+        power=1.0, one_scale=True, of_length=True, measure="the sum of √size·‖w‖ over its groups"
+    )
 
     scale: Number | ScalePrior
     by: str | tuple[str, ...] | None = None

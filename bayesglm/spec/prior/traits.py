@@ -15,6 +15,7 @@ class Traits(NamedTuple):
 
     - `has_scale`: whether its ``scale`` is that of the coefficients.
     - `power`: the scale's in the weight of the one penalty that it is; None where there are more.
+    - `measure`: what that penalty weighs, in words, w being the deviations from the centre.
     - `one_scale`: whether a scale that is learned is one for the whole term.
     - `needs_dims`: whether it says nothing of a single number.
     - `has_free`: whether it leaves directions free, for which it may hold a prior ``free``.
@@ -27,6 +28,7 @@ class Traits(NamedTuple):
 
     has_scale: bool = True
     power: float | None = None
+    measure: str = ""
     one_scale: bool = False
     needs_dims: bool = False
     has_free: bool = False
