@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
+    from bayesglm.show.prior import plot_prior
     from bayesglm.show.report import report
     from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
@@ -143,6 +144,7 @@ _HOME = {
     "plot_path": "show.path",
     "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
+    "plot_prior": "show.prior",
     "plot_shrinkage": "show.shrinkage",
     "plot_tuning": "show.tuning",
     "report": "show.report",
@@ -219,6 +221,7 @@ __all__ = [
     "plot_path",
     "plot_plane",
     "plot_posterior",
+    "plot_prior",
     "plot_shrinkage",
     "plot_tuning",
     "predict",
