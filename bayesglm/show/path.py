@@ -30,7 +30,7 @@ MOST_LETTERS = 20  # of a term's name beside its axis
 MOST_NAMED = 10  # lines that are told apart by colour and name
 
 
-def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
+def plot_path(path: xr.DataTree, term: str | None = None, sd: bool = False) -> Figure:
     """Draw how the estimates of one term grow as its prior widens: the regularisation path.
 
     The lower axis is the prior's scale, the upper axis the penalty it equals, where it equals one.
@@ -44,6 +44,9 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
         What `prior_path` returns; of a population, one neuron: ``path.isel(neuron=0)``.
     term : str, optional
         The term to draw; by default the first whose prior took the scales.
+    sd : bool
+        Whether to draw the posterior standard deviations of the same coefficients in a panel of
+        their own, beside the scale itself: where they lie on it, the prior alone decides.
 
     Returns
     -------
@@ -52,7 +55,8 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     Raises
     ------
     DataError
-        No path, a path of a whole population, or an unknown term.
+        No path, a path of a whole population, an unknown term, or standard deviations of a path
+        that has none, since at a kink no curvature tells them.
 
     Examples
     --------
@@ -66,13 +70,18 @@ def plot_path(path: xr.DataTree, term: str | None = None) -> Figure:
     estimates, name = _opened(path, term)
     scale = estimates["scale"].values
     order = np.argsort(scale)
-    figure, axes = new_figure(2, 1, 6.2, sharex=True, gridspec_kw={"height_ratios": (3.0, 1.2)})
-    upper, lower = axes[:, 0]
+    _check_sd(path, sd)
+    ratios, height = ((3.0, 1.6, 1.2), 8.2) if sd else ((3.0, 1.2), 6.2)
+    layout = {"height_ratios": ratios}
+    figure, axes = new_figure(len(ratios), 1, height, sharex=True, gridspec_kw=layout)
+    upper, lower = axes[0, 0], axes[-1, 0]
     lower.set_title(
         _draw_estimates(upper, path, estimates, name, order), loc="right", fontsize=9, color=INK
     )
     _draw_statistics(lower, path, order)
-    for ax in (upper, lower):
+    if sd:
+        _draw_sds(axes[1, 0], path, name, order)
+    for ax in axes[:, 0]:
         make_logarithmic(ax, *ends(scale))
     lower.set_xlabel(SCALE, fontsize=10)
     power = penalty_power(path["path"].to_dataset())
@@ -104,26 +113,21 @@ def _draw_estimates(
     """Draw the lines of a term's coefficients; return what a reader has to know of them."""
     scale = estimates["scale"].values[order]
     values = estimates.transpose("scale", ...).values.reshape(len(scale), -1)[order]
-    sds = None
-    if "sd" in path.children:
-        sd = path["sd"].to_dataset()[name].transpose("scale", ...)
-        sds = sd.values.reshape(len(scale), -1)[order]
-    largest = np.argsort(-np.abs(values[-1]), kind="stable")[:MOST_NAMED]
+    sds = _sds(path, name)[order] if "sd" in path.children else None
+    largest = _largest(values)
     labels = coefficient_labels(estimates.isel(scale=0))
     ax.axhline(0, color=INK, linewidth=0.8)
     for k in range(values.shape[1]):
         if k not in largest:
             ax.plot(scale, values[:, k], color=GREY, linewidth=0.8, alpha=0.6)
     few, alone = values.shape[1] <= MOST_NAMED, "o" if len(scale) == 1 else None
-    for place, k in enumerate(sorted(largest)):
-        colour = COLOURS[place % len(COLOURS)]
-        style = "-" if place < len(COLOURS) else "--"
-        look = {"color": colour, "linewidth": 1.8, "marker": alone, "label": labels[k]}
-        ax.plot(scale, values[:, k], style, **look)
+    for place, k in enumerate(largest):
+        look = _look(place) | {"marker": alone}
+        ax.plot(scale, values[:, k], label=labels[k], **look)
         if sds is not None and few:
             low, high = values[:, k] - sds[:, k], values[:, k] + sds[:, k]
             edge = 6.0 if alone else 0.0  # a band over one scale has no width but its edge's
-            ax.fill_between(scale, low, high, color=colour, alpha=0.15, lw=edge)
+            ax.fill_between(scale, low, high, color=look["color"], alpha=0.15, lw=edge)
     ax.set_ylabel(
         f"{plain(name, MOST_LETTERS)}: MAP estimate\n(link units per unit of predictor)",
         fontsize=10,
@@ -139,6 +143,51 @@ def _draw_estimates(
     if sds is None:
         return "modes under a kinked prior are sparse; posteriors are not"
     return "bands: ± 1 posterior sd" if few else ""
+
+
+def _largest(values: Array) -> list[int]:
+    """Return the coefficients that are largest at the widest prior, in their own order."""
+    return sorted(np.argsort(-np.abs(values[-1]), kind="stable")[:MOST_NAMED].tolist())
+
+
+def _look(place: int) -> dict[str, Any]:
+    """Return the look of a named coefficient's line."""
+    style = "-" if place < len(COLOURS) else "--"
+    return {"color": COLOURS[place % len(COLOURS)], "linestyle": style, "linewidth": 1.8}
+
+
+def _sds(path: xr.DataTree, name: str) -> Array:
+    """Return the posterior sds ``(scales, coefficients)`` of a term."""
+    sd = path["sd"].to_dataset()[name].transpose("scale", ...).values
+    return sd.reshape(len(sd), -1)
+
+
+def _check_sd(path: xr.DataTree, sd: Any) -> None:
+    if not isinstance(sd, bool):
+        raise DataError(f"sd says whether to draw standard deviations: True or False, got {sd!r}.")
+    if sd and "sd" not in path.children:
+        raise DataError(
+            "the path has no posterior sds: at a kink or a bound the curvature tells none. "
+            "fit(model, data) at one scale gives them."
+        )
+
+
+def _draw_sds(ax: Axes, path: xr.DataTree, name: str, order: Array) -> None:
+    """Draw posterior sds along the path, and the scale of the prior, with which they begin."""
+    estimates = path["path"].to_dataset()[name].transpose("scale", ...)
+    scale = estimates["scale"].values[order]
+    values, sds = estimates.values.reshape(len(scale), -1)[order], _sds(path, name)[order]
+    largest, alone = _largest(values), "o" if len(scale) == 1 else None
+    ax.plot(scale, scale, color=INK, linestyle=":", linewidth=1.2, marker=alone)
+    for k in range(sds.shape[1]):
+        look: dict[str, Any] = {"color": GREY, "linewidth": 0.8, "alpha": 0.6}
+        look = _look(largest.index(k)) if k in largest else look
+        ax.plot(scale, sds[:, k], marker=alone, **look)
+    ax.set_yscale("log")
+    positive = sds[sds > 0.0]
+    if len(positive):
+        ax.set_ylim(0.6 * positive.min(), 1.8 * positive.max())
+    ax.set_ylabel("posterior sd\n(dotted: the scale)", fontsize=10)
 
 
 def _draw_statistics(ax: Axes, path: xr.DataTree, order: Array) -> None:

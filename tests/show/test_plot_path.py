@@ -1,5 +1,7 @@
 """The picture of a path: what is drawn are the path's numbers, on axes that belong together."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -207,3 +209,29 @@ def test_what_is_no_path(many, tmp_path):
     one, other = (drawn_lines(bg.plot_path(tree).axes[0]) for tree in (path, loaded))
     for line, same in zip(one, other, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), same.get_ydata())
+
+
+@pytest.mark.parametrize(
+    "term", [bg.Linear("movie", prior=bg.ridge(1.0)), bg.Lagged("movie", lags=4)]
+)
+def test_sds_on_request(term, many, tmp_path):
+    term = dataclasses.replace(term, prior=bg.ridge(1.0))
+    path = path_of(many, term)
+    figure = rendered(bg.plot_path(path, sd=True), tmp_path)
+    upper, middle, lower = figure.axes[:3]
+    sds = path["sd"]["movie"].transpose("scale", ...).values.reshape(4, -1)[ORDER]
+    scale, *lines = middle.get_lines()
+    np.testing.assert_array_equal(scale.get_ydata(), SCALES[ORDER])
+    np.testing.assert_array_equal(np.transpose([line.get_ydata() for line in lines]), sds)
+    named = {line.get_color() for line in drawn_lines(upper)}
+    assert {line.get_color() for line in lines} == named
+    assert middle.get_xlim() == upper.get_xlim() == lower.get_xlim()
+    assert_inside(figure)
+
+
+def test_no_sds_at_a_kink(many):
+    path = path_of(many, bg.Linear("movie", prior=bg.lasso(1.0)))
+    with pytest.raises(bg.DataError, match="at a kink or a bound the curvature tells none"):
+        bg.plot_path(path, sd=True)
+    with pytest.raises(bg.DataError, match="True or False, got 'yes'"):
+        bg.plot_path(path, sd="yes")
