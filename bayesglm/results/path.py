@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
+SMALLEST = 1e-100  # scale whose square, beside sums of squares of data, floats hold: chosen
 
 
 @verb_of_models
@@ -133,6 +134,13 @@ def checked_scales(scales: Iterable[float]) -> Array:
             f"scales must be positive, finite numbers; {int(bad.sum())} are not, the first at "
             f"position {int(np.argmax(bad))} ({values[bad][0]:g})."
         )
+    far = (values < SMALLEST) | (values > 1.0 / SMALLEST)
+    if far.any():
+        raise DataError(
+            f"scales must lie between {SMALLEST:g} and {1.0 / SMALLEST:g}, whose squares floats "
+            f"hold; {int(far.sum())} do not, the first at position {int(np.argmax(far))} "
+            f"({values[far][0]:g})."
+        )
     return values
 
 
@@ -146,7 +154,7 @@ def terms_with_scale(model: GLM, term: str | Sequence[str] | None) -> list[str]:
                 "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
             )
         return every
-    named = list(term) if isinstance(term, (tuple, list)) and term else [term]
+    named = list(term) if isinstance(term, (tuple, list, set)) and term else [term]
     for one in named:
         if not is_among(one, labels):
             raise ModelError(

@@ -283,8 +283,8 @@ def _groups(model: GLM, labels: list[str], together: bool) -> Groups:
     if other is not None:
         raise ModelError(
             f"terms {first!r} and {other!r} cannot have one penalty together: "
-            f"{type(priors[first]).__name__} and {type(priors[other]).__name__} priors are "
-            "penalties of different kinds. Give them priors of one kind, or name those that "
+            f"{shown(priors[first])} and {shown(priors[other])} are penalties of different "
+            "kinds. Give them priors of one kind, or name those that "
             "belong together: term=(...)."
         )
     return {TOGETHER: labels}
