@@ -13,7 +13,7 @@ from bayesglm.design.door import as_dataset, sample_dim_of
 from bayesglm.design.variables import numbers, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families.link_functions import LINK_FUNCTIONS
-from bayesglm.numerics.priors.beliefs import HOLDINGS, Belief, End, around_centre
+from bayesglm.numerics.priors.beliefs import HOLDINGS, Belief, End
 from bayesglm.numerics.priors.symmetric import with_learned_scale
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
@@ -83,7 +83,8 @@ def elicit(
     `InverseGamma` and `Beta` two ends decide both numbers; where one end leaves a number open, the
     prior of maximum entropy is taken, which adds least to what was said (Jaynes 1957; Icazatti et
     al. 2023 take it with both ends too, and ask nothing of either side: for symmetric priors that
-    is the same).
+    is the same). Under a `RandomWalk` along one dim a belief is of the difference of neighbours
+    (of the order of the walk), under `LKJ` of the correlation of two effects.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def elicit(
     ModelError
         Ends that are no numbers, not in their order or not on that scale; a probability that is
         none; a belief that no prior of that kind can hold, with what it would hold instead; a kind
-        without quantiles (`Flat`, `RandomWalk`, `Horseshoe`, `GroupLasso`, `LKJ`).
+        without quantiles (`Flat`, `Horseshoe`, `GroupLasso`).
     DataError
         A predictor that is not in the data, is no number, or does not vary.
 
@@ -301,7 +302,7 @@ def _between_levels(name: str, lower: End | None, upper: End | None, kind: Any) 
             f"{name!r}: of {TWO_LEVELS} the higher stands against the lower, so a belief has an "
             "upper end alone, above that of no difference (1 of ratios, 0 of coefficients)."
         )
-    if HOLDINGS[kind.__name__].free == ("scale",):
+    if PRIORS[kind.__name__].support == "positive":
         return None, upper  # of the standard deviation of the difference
     if not kind.traits.correlates:
         raise ModelError(
@@ -315,21 +316,19 @@ def _between_levels(name: str, lower: End | None, upper: End | None, kind: Any) 
 def _numbers(kind: str, above: Any, belief: Belief, example: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers with which a prior holds a belief; of a learned scale, that prior's."""
     holding = HOLDINGS[kind]
+    tails = None if holding.symmetric is None else holding.symmetric.given(example)
     if above is None:
-        return _checked(holding.solve(kind, belief, **example))
-    assert holding.symmetric is not None
+        return example | _checked(holding.solve(kind, belief, example, tails))
     record, own = PRIORS[type(above).__name__], dict(vars(above))
     if HOLDINGS[type(above).__name__].free != ("scale",) or isinstance(own["scale"], tuple):
         raise ModelError(
             f"the prior of the scale, {above!r}, must have one number to say, its scale: take "
             "HalfNormal(1.0), say."
         )
-    shape = {name: value for name, value in example.items() if name != "loc"}
-    tails = with_learned_scale(
-        holding.symmetric, lambda s: record.log_density(s, **own | {"scale": 1.0}), **shape
-    )
-    numbers = _checked(around_centre(tails).solve(kind, belief, loc=example["loc"]))
-    return shape | numbers | {"scale": dataclasses.replace(above, scale=numbers["scale"])}
+    assert tails is not None
+    mixed = with_learned_scale(tails, lambda s: record.log_density(s, **own | {"scale": 1.0}))
+    numbers = _checked(holding.solve(kind, belief, example, mixed))
+    return example | numbers | {"scale": dataclasses.replace(above, scale=numbers["scale"])}
 
 
 def _checked(numbers: dict[str, float]) -> dict[str, float]:

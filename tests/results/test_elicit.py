@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from priors import EXAMPLES, exact_terms, prior_of
+from priors import exact_terms, prior_of
 from scipy import integrate, optimize, stats
 
 import bayesglm as bg
@@ -14,9 +14,13 @@ from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.results.elicit import SCALES
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 
-AROUND = [name for name, one in HOLDINGS.items() if one.symmetric is not None]
-ONE_NUMBER = [name for name, one in HOLDINGS.items() if one.free == ("scale",)]
-SHAPED = [name for name in HOLDINGS if name not in (*AROUND, *ONE_NUMBER)]
+AROUND = [name for name, one in HOLDINGS.items() if "loc" in one.free]
+ONE_NUMBER = [
+    name
+    for name, one in HOLDINGS.items()
+    if one.free == ("scale",) and PRIORS[name].support == "positive"
+]
+SHAPED = [name for name, one in HOLDINGS.items() if one.symmetric is None and len(one.free) > 1]
 
 
 def below(prior, x):
@@ -120,14 +124,13 @@ def test_learned_scales_are_integrated_out(kind, above):
     assert (type(prior), type(prior.scale)) == (kind, type(above))
     assert getattr(prior.scale, "df", None) == getattr(above, "df", None)
     assert prior.loc == 0.5
-    unit = HOLDINGS[kind.__name__].symmetric
-    shape = {key: value for key, value in vars(prior).items() if key not in ("scale", "loc")}
+    tails = HOLDINGS[kind.__name__].symmetric.given(vars(prior))
     density = PRIORS[type(above).__name__].log_density
 
     def integrand(log_scale):
         scale = np.exp(log_scale)
         held = np.exp(density(np.array(scale), **vars(prior.scale)))
-        return float(unit.tail(1.5 / scale, **shape) * held * scale)
+        return float(tails.tail(1.5 / scale) * held * scale)
 
     total = sum(
         integrate.quad(integrand, *ends, epsabs=1e-13, epsrel=1e-12, limit=200)[0]
@@ -221,7 +224,7 @@ def test_an_end_of_an_example_stands():
         ((0.1, 0.2), {"scale": "odd ratio"}, "unknown scale 'odd ratio'.*Did you mean 'odds rat"),
         ((0.1, 0.2), {"scale": "or"}, "Write scale='odds ratio'"),
         ((0.1, 0.2), {"scale": None}, "unknown scale None"),
-        ((-0.1, 2.0), {"prior": bg.HalfNormal}, "lower=-0.1 is a number below 0, where a HalfN"),
+        ((-0.1, 2.0), {"prior": bg.HalfNormal}, "lower=-0.1 is a number below 0, where HalfN"),
         (
             (0.5, 2.0),
             {"prior": bg.Exponential, "scale": "odds ratio"},
@@ -236,12 +239,19 @@ def test_an_end_of_an_example_stands():
         ((None, 0.0), {"prior": bg.Gamma}, "every Gamma prior has all of its"),
         ((0.5, None), {"prior": bg.Gamma}, "lower=0.5 alone leaves open how far .*Give upper="),
         ((None, 0.4, 0.633), {"prior": bg.InverseGamma}, "upper=0.4 alone .*Give lower= as well"),
-        ((0.5, 1.5), {"prior": bg.Beta}, "upper=1.5 is a number above 1, where a Beta prior has"),
+        ((0.5, 1.5), {"prior": bg.Beta}, "upper=1.5 is a number above 1, where Beta priors"),
         ((1.0, 1.0 + 1e-13), {"prior": bg.Gamma}, "lie closer together"),
         ((None, -1.0), {}, "a Normal prior around 0 has half .* no scale puts 0.94 below upper=-1"),
         ((None, 1.0, 0.5), {}, "no scale puts half below upper=1"),
         ((0.1, 0.2), {"prior": bg.Flat}, "prior=Flat is no kind of prior whose single"),
-        ((0.1, 0.2), {"prior": bg.RandomWalk(1.0)}, "is no kind of prior"),
+        (
+            (0.1, 0.2),
+            {"prior": bg.RandomWalk(1.0)},
+            "RandomWalk priors lie around zero",
+        ),
+        ((0.1, 0.2), {"prior": bg.LKJ}, "LKJ priors lie around zero, half"),
+        ((None, -0.2), {"prior": bg.LKJ}, "LKJ priors lie around zero, half"),
+        ((-1.5, 1.5), {"prior": bg.LKJ}, "lower=-1.5 is a number below -1, where LKJ priors"),
         ((0.1, 0.2), {"prior": "normal"}, r"write Normal\(1.0\)"),
         ((0.1, 0.2), {"prior": bg.Normal(1.0, loc=[0.0, 1.0])}, "array of loc; a belief is of one"),
         (
@@ -293,7 +303,7 @@ def test_data_without_a_standard_deviation(data, words):
 POWERS = {"scale": 1, "loc": 1, "lower": 1, "upper": 1, "rate": -1}
 
 
-@pytest.mark.parametrize("name", [name for name in HOLDINGS if name != "Beta"])
+@pytest.mark.parametrize("name", [*AROUND, *ONE_NUMBER, "Gamma", "InverseGamma", "Uniform"])
 @pytest.mark.parametrize("size", [1e-200, 1e-8, 1e8, 1e200])
 def test_beliefs_of_any_size(name, size):
     ends, example = (None if name in ONE_NUMBER else 0.5, 1.0), prior_of(getattr(bg, name))
@@ -304,5 +314,29 @@ def test_beliefs_of_any_size(name, size):
         assert getattr(sized, number) == pytest.approx(expected, rel=1e-9)
 
 
-def test_every_kind_that_has_an_example_and_tails_is_known():
-    assert set(HOLDINGS) <= set(PRIORS) & set(EXAMPLES)
+def test_steps_of_a_walk():
+    prior = bg.elicit("stimulus", 1 / 1.2, 1.2, scale="rate ratio", prior=bg.RandomWalk)
+    assert prior.scale == pytest.approx(np.log(1.2) / stats.norm.ppf(0.97), rel=1e-14)
+    second = bg.elicit("x", upper=0.1, prior=bg.RandomWalk(1.0, order=2, dims="lag"))
+    assert second == bg.RandomWalk(second.scale, order=2, dims="lag")
+    assert second.scale == pytest.approx(0.1 / stats.norm.ppf(0.94), rel=1e-14)
+    learned = bg.elicit("x", -0.1, 0.1, prior=bg.RandomWalk(bg.HalfNormal(3.0)))
+    same = bg.elicit("x", -0.1, 0.1, prior=bg.Normal(bg.HalfNormal(3.0)))
+    assert learned.scale == same.scale
+
+
+@pytest.mark.parametrize("probability", [0.94, 0.3])
+def test_the_correlation_of_two_effects(probability):
+    both = bg.elicit("school", -0.5, 0.5, probability, prior=bg.LKJ)
+    law = stats.beta(both.eta, both.eta, loc=-1.0, scale=2.0)
+    assert law.cdf(0.5) - law.cdf(-0.5) == pytest.approx(probability, rel=1e-12)
+    end = 0.5 if probability > 0.5 else -0.5
+    one = bg.elicit("school", upper=end, probability=probability, prior=bg.LKJ)
+    law = stats.beta(one.eta, one.eta, loc=-1.0, scale=2.0)
+    assert law.cdf(end) == pytest.approx(probability, rel=1e-12)
+    mirrored = bg.elicit("school", lower=-end, probability=probability, prior=bg.LKJ)
+    assert mirrored.eta == pytest.approx(one.eta, rel=1e-12)
+
+
+def test_every_kind_is_a_noun_of_the_package():
+    assert all(hasattr(getattr(bg, name), "traits") for name in HOLDINGS)

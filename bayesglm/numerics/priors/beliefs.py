@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
@@ -71,67 +71,74 @@ class Belief:
         return self.lower, self.beside
 
 
-type Solve = Callable[..., dict[str, float]]
+type Numbers = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Holding:
-    """How a kind of prior holds beliefs: `solve(kind, belief, **numbers)` returns its numbers.
+    """How a kind of prior holds beliefs.
 
-    ``numbers`` are those of an example, of which a belief decides ``free``; the others stand.
-    ``symmetric`` are the tails of those around a centre.
+    `solve(kind, belief, example, tails)` returns its numbers named ``free``, which the belief
+    decides; the ``example`` has all that it says of itself, of which the others stand. ``tails``
+    are those of ``symmetric`` kinds, or of halves of these, with the example's shape.
     """
 
     free: tuple[str, ...]
-    solve: Solve
+    solve: Callable[[str, Belief, Numbers, Any], dict[str, float]]
     symmetric: Symmetric | None = None
 
 
-def around_centre(tails: Symmetric) -> Holding:
-    """Return how a prior with a scale and a centre does: one end leaves the centre where it is."""
+def _around_centre(
+    kind: str, belief: Belief, example: Numbers, tails: Symmetric
+) -> dict[str, float]:
+    """Two ends say where the centre is; one leaves it where it stands."""
+    z = tails.far(belief.beside)
+    if belief.lower and belief.upper:
+        low, high = 0.5 * belief.lower.value, 0.5 * belief.upper.value  # whose sum is finite
+        # Ends that were meant to be as far from zero on either side are so but for rounding.
+        loc = low + high if abs(low + high) > FINE * (high - low) else 0.0
+        return {"scale": (high - low) / z, "loc": loc}
+    end, below = belief.side
+    loc = example.get("loc", 0.0)
+    reach = end.value - loc if belief.upper else loc - end.value
+    if not reach * z > 0.0:
+        half = "half" if below == 0.5 else f"{below:.3g}"
+        own = f", or a centre: prior={kind}(1.0, loc=...)" if "loc" in example else ""
+        raise ModelError(
+            f"a {kind} prior around {loc:g} has half of its probability on either side, so "
+            f"that no scale puts {half} below {end.words}; give both ends{own}."
+        )
+    return {"scale": reach / z, "loc": loc}
 
-    def solve(kind: str, belief: Belief, loc: float = 0.0, **shape: float) -> dict[str, float]:
-        z = tails.far(belief.beside, **shape)
-        if belief.lower and belief.upper:
-            low, high = 0.5 * belief.lower.value, 0.5 * belief.upper.value  # whose sum is finite
-            # Ends that were meant to be as far from zero on either side are so but for rounding.
-            loc = low + high if abs(low + high) > FINE * (high - low) else 0.0
-            return {"scale": (high - low) / z, "loc": loc, **shape}
+
+def _of_steps(kind: str, belief: Belief, example: Numbers, tails: Symmetric) -> dict[str, float]:
+    """Differences of neighbours are normal around zero."""
+    numbers = _around_centre(kind, belief, example, tails)
+    if numbers.pop("loc"):
+        raise ModelError(
+            f"steps under {kind} priors lie around zero, and the middle of the ends does not; "
+            "give upper= and as much below it, 1/upper of ratios."
+        )
+    return numbers
+
+
+def _from_zero(kind: str, belief: Belief, example: Numbers, tails: Symmetric) -> dict[str, float]:
+    """The half of a symmetric prior has nothing but its scale to say."""
+    belief = _inside(kind, belief, 0.0)
+    if belief.upper is None:
         end, below = belief.side
-        reach = end.value - loc if belief.upper else loc - end.value
-        if not reach * z > 0.0:
-            half = "half" if below == 0.5 else f"{below:.3g}"
+        return {"scale": end.value / tails.far(0.5 * (1.0 - below))}
+    scale = belief.upper.value / tails.far(0.5 * belief.beside)
+    if belief.lower is not None:
+        below = 1.0 - 2.0 * float(tails.tail(belief.lower.value / scale))
+        if abs(below - belief.beside) > MET * belief.beside:
             raise ModelError(
-                f"a {kind} prior around {loc:g} has half of its probability on either side, so "
-                f"that no scale puts {half} below {end.words}; give both ends, or a centre of your "
-                f"own: prior={kind}(1.0, loc=...)."
+                f"{kind} has one number to say, its scale: with {belief.beside:.3g} above "
+                f"{belief.upper.words} that is {scale:.4g}, which leaves {below:.3g} below "
+                f"{belief.lower.words}, and not {belief.beside:.3g}. Give upper= alone, or a "
+                "prior with a shape of its own: prior=Gamma."
             )
-        return {"scale": reach / z, "loc": loc, **shape}
-
-    return Holding(("scale", "loc"), solve, tails)
-
-
-def from_zero(tails: Symmetric) -> Holding:
-    """Return how the half of a symmetric prior does, which has nothing but its scale to say."""
-
-    def solve(kind: str, belief: Belief, **shape: float) -> dict[str, float]:
-        belief = _inside(kind, belief, 0.0)
-        if belief.upper is None:
-            end, below = belief.side
-            return {"scale": end.value / tails.far(0.5 * (1.0 - below), **shape), **shape}
-        scale = belief.upper.value / tails.far(0.5 * belief.beside, **shape)
-        if belief.lower is not None:
-            below = 1.0 - 2.0 * float(tails.tail(belief.lower.value / scale, **shape))
-            if abs(below - belief.beside) > MET * belief.beside:
-                raise ModelError(
-                    f"{kind} has one number to say, its scale: with {belief.beside:.3g} above "
-                    f"{belief.upper.words} that is {scale:.4g}, which leaves {below:.3g} below "
-                    f"{belief.lower.words}, and not {belief.beside:.3g}. Give upper= alone, or a "
-                    "prior with a shape of its own: prior=Gamma."
-                )
-        return {"scale": scale, **shape}
-
-    return Holding(("scale",), solve)
+    return {"scale": scale}
 
 
 def _inside(kind: str, belief: Belief, low: float, high: float = np.inf) -> Belief:
@@ -140,7 +147,7 @@ def _inside(kind: str, belief: Belief, low: float, high: float = np.inf) -> Beli
         if end is not None and not low <= end.value <= high:
             where = f"below {low:g}" if end.value < low else f"above {beyond:g}"
             raise ModelError(
-                f"{end.words} is a number {where}, where a {kind} prior has none; take a prior "
+                f"{end.words} is a number {where}, where {kind} priors have none; take a prior "
                 "that has, prior=Normal say."
             )
     lower = None if belief.lower and belief.lower.value == low else belief.lower
@@ -154,7 +161,7 @@ def _inside(kind: str, belief: Belief, low: float, high: float = np.inf) -> Beli
     return told
 
 
-def _gamma(kind: str, belief: Belief, **numbers: float) -> dict[str, float]:
+def _gamma(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, float]:
     """Gamma: of one shape all have the same quantiles, in units of 1/rate."""
     belief = _inside(kind, belief, 0.0)
     if belief.lower and belief.upper:
@@ -173,7 +180,7 @@ def _gamma(kind: str, belief: Belief, **numbers: float) -> dict[str, float]:
     return {"shape": shape, "rate": rate(shape)}
 
 
-def _inverse_gamma(kind: str, belief: Belief, **numbers: float) -> dict[str, float]:
+def _inverse_gamma(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, float]:
     """Of one shape all have the same quantiles, in units of the scale: those of 1/gamma."""
     belief = _inside(kind, belief, 0.0)
     if belief.lower and belief.upper:
@@ -234,7 +241,7 @@ def _widest(kind: str, belief: Belief, entropy: Callable[[float], float], bounde
     return float(np.exp(best.x))
 
 
-def _beta(kind: str, belief: Belief, **numbers: float) -> dict[str, float]:
+def _beta(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, float]:
     belief = _inside(kind, belief, 0.0, 1.0)
     if belief.lower and belief.upper:
         low, high, beside = belief.lower.value, belief.upper.value, belief.beside
@@ -263,34 +270,58 @@ def _second_of_beta(alpha: float, x: float, below: float) -> float:
     return root(lambda b: float(np.log(below) - np.log(betainc(alpha, b, x))))
 
 
-def _uniform(
-    kind: str, belief: Belief, lower: float | None = None, upper: float | None = None
-) -> dict[str, float]:
+def _uniform(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, float]:
+    """One end leaves the other side where an example ends."""
     if belief.lower and belief.upper:
         low, high = belief.lower.value, belief.upper.value
         more = belief.beside * (high - low) / belief.probability
         return {"lower": low - more, "upper": high + more}
     end, below = belief.side
-    if belief.upper is not None and lower is not None and end.value > lower:
-        return {"lower": lower, "upper": lower + (end.value - lower) / below}
-    if belief.lower is not None and upper is not None and end.value < upper:
-        return {"lower": upper - (upper - end.value) / (1.0 - below), "upper": upper}
+    low, high = example.get("lower", np.inf), example.get("upper", -np.inf)
+    if belief.upper is not None and end.value > low:
+        return {"lower": low, "upper": low + (end.value - low) / below}
+    if belief.lower is not None and end.value < high:
+        return {"lower": high - (high - end.value) / (1.0 - below), "upper": high}
     raise ModelError(
         f"{end.words} alone leaves open where a {kind} prior ends on the other side; give both "
         f"ends, or the other end of an example: prior={kind}(0.0, 1.0)."
     )
 
 
+def _lkj(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, float]:
+    """Of two effects: the correlation is 2 x - 1, x being Beta(eta, eta)."""
+    belief = _inside(kind, belief, -1.0, 1.0)
+    if belief.lower and belief.upper:
+        far, beside = belief.upper.value, belief.beside
+        lopsided = not abs(belief.lower.value + far) <= FINE * abs(far)
+    else:
+        end, below = belief.side
+        far, beside = abs(end.value), min(below, 1.0 - below)
+        lopsided = not (below - 0.5) * end.value > 0.0
+    if lopsided:
+        raise ModelError(
+            f"correlations under {kind} priors lie around zero, half of them on either side; give "
+            "both ends, as far from zero the one as the other."
+        )
+
+    def more_beside(eta: float) -> float:
+        return float(np.log(betainc(eta, eta, 0.5 * (1.0 - far))) - np.log(beside))
+
+    return {"eta": root(more_beside)}
+
+
 HOLDINGS: dict[str, Holding] = {
-    "Normal": around_centre(NORMAL),
-    "Laplace": around_centre(LAPLACE),
-    "StudentT": around_centre(STUDENT_T),
-    "ElasticNet": around_centre(ELASTIC_NET),
-    "HalfNormal": from_zero(NORMAL),
-    "HalfStudentT": from_zero(STUDENT_T),
-    "Exponential": from_zero(LAPLACE),
+    "Normal": Holding(("scale", "loc"), _around_centre, NORMAL),
+    "Laplace": Holding(("scale", "loc"), _around_centre, LAPLACE),
+    "StudentT": Holding(("scale", "loc"), _around_centre, STUDENT_T),
+    "ElasticNet": Holding(("scale", "loc"), _around_centre, ELASTIC_NET),
+    "RandomWalk": Holding(("scale",), _of_steps, NORMAL),
+    "HalfNormal": Holding(("scale",), _from_zero, NORMAL),
+    "HalfStudentT": Holding(("scale",), _from_zero, STUDENT_T),
+    "Exponential": Holding(("scale",), _from_zero, LAPLACE),
     "Gamma": Holding(("shape", "rate"), _gamma),
     "InverseGamma": Holding(("shape", "scale"), _inverse_gamma),
     "Beta": Holding(("alpha", "beta"), _beta),
     "Uniform": Holding(("lower", "upper"), _uniform),
+    "LKJ": Holding(("eta",), _lkj),
 }

@@ -5,8 +5,9 @@ Of z = (x - loc)/scale: `tail(z)` is P(Z > z) for z >= 0, and `far(q)` the z abo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,20 +27,26 @@ LOST = 1e-11  # of the density of a scale, at most, beyond these
 
 @dataclass(frozen=True)
 class Symmetric:
-    """One kind: its tail, and that inverted for 0 < q <= 1/2, as functions of its shape."""
+    """One kind: its tail, and that inverted for 0 < q < 1/2, as functions of its ``shape``."""
 
     tail: Callable[..., Any]
     inverse: Callable[..., float]
+    shape: tuple[str, ...] = ()
 
-    def far(self, q: float, **shape: float) -> float:
+    def given(self, numbers: Mapping[str, Any]) -> Symmetric:
+        """Return the kind with the shape that is among numbers, as functions of z and q alone."""
+        shape = {name: numbers[name] for name in self.shape}
+        return Symmetric(partial(self.tail, **shape), partial(self.inverse, **shape))
+
+    def far(self, q: float) -> float:
         """Return the z above which lies q; below zero where q is more than a half.
 
         >>> NORMAL.far(0.5), NORMAL.far(0.75) == -NORMAL.far(0.25)
         (0.0, True)
         """
         if q > 0.5:
-            return -self.far(1.0 - q, **shape)
-        return self.inverse(q, **shape) if q < 0.5 else 0.0
+            return -self.far(1.0 - q)
+        return self.inverse(q) if q < 0.5 else 0.0
 
 
 def root(function: Callable[[float], float]) -> float:
@@ -63,11 +70,13 @@ def root(function: Callable[[float], float]) -> float:
     return float(np.exp(log_x))
 
 
-def searched(tail: Callable[..., Any]) -> Symmetric:
+def searched(tail: Callable[..., Any], shape: tuple[str, ...] = ()) -> Symmetric:
     """Return the kind of a tail whose inverse is looked for."""
-    return Symmetric(
-        tail, lambda q, **shape: root(lambda z: float(np.log(tail(z, **shape)) - np.log(q)))
-    )
+
+    def inverse(q: float, **numbers: float) -> float:
+        return root(lambda z: float(np.log(tail(z, **numbers)) - np.log(q)))
+
+    return Symmetric(tail, inverse, shape)
 
 
 def _elastic_net_tail(z: Any, ratio: float) -> Any:
@@ -78,9 +87,7 @@ def _elastic_net_tail(z: Any, ratio: float) -> Any:
     return 0.5 * np.exp(-ratio * z - 0.5 * rest * z * z) * share
 
 
-def with_learned_scale(
-    kind: Symmetric, log_density: Callable[[Array], Array], **shape: float
-) -> Symmetric:
+def with_learned_scale(kind: Symmetric, log_density: Callable[[Array], Array]) -> Symmetric:
     """Return the kind whose scale s has a prior itself, with that integrated out.
 
     ``log_density`` is that of s. P(Z > z) is the integral of tail(z/s) p(s) over s. Raises
@@ -98,12 +105,14 @@ def with_learned_scale(
 
     def tail(z: float) -> float:
         with np.errstate(under="ignore", over="ignore"):
-            return float(weight @ kind.tail(z / scale, **shape))
+            return float(weight @ kind.tail(z / scale))
 
     return searched(tail)
 
 
 NORMAL = Symmetric(lambda z: ndtr(-z), lambda q: -float(ndtri(q)))
 LAPLACE = Symmetric(lambda z: 0.5 * np.exp(-z), lambda q: -float(np.log(2.0 * q)))
-STUDENT_T = Symmetric(lambda z, df: stdtr(df, -z), lambda q, df: -float(stdtrit(df, q)))
-ELASTIC_NET = searched(_elastic_net_tail)
+STUDENT_T = Symmetric(
+    lambda z, df: stdtr(df, -z), lambda q, df: -float(stdtrit(df, q)), shape=("df",)
+)
+ELASTIC_NET = searched(_elastic_net_tail, shape=("ratio",))
