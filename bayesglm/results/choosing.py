@@ -54,7 +54,7 @@ def along(scores: ScoreAll, at: At, k: int) -> Along:
     return lambda scales: scores([(*at[:k], float(scale), *at[k + 1 :]) for scale in scales])
 
 
-def ascend(scores: ScoreAll, grids: list[Array], tie: float, refine: bool, grow: bool) -> At:
+def ascend(scores: ScoreAll, grids: list[Array], refine: bool, grow: bool) -> At:
     """Return the best scales, each in turn until none moves; ``grids`` may grow."""
     at = [float(grid[len(grid) // 2]) for grid in grids]
     for turn in range(MOST_ROUNDS):
@@ -62,39 +62,39 @@ def ascend(scores: ScoreAll, grids: list[Array], tie: float, refine: bool, grow:
         for k in range(len(grids)):
             here = along(scores, tuple(at), k)
             if grow and turn == 0:
-                grids[k] = _grown(here, grids[k], tie)
-            at[k] = _best(here, grids[k], tie, at[k] if refine else None)
+                grids[k] = _grown(here, grids[k])
+            at[k] = _best(here, grids[k], at[k] if refine else None)
         if len(grids) == 1 or np.max(np.abs(np.log(at / before))) < SETTLED:
             break
     return tuple(at)
 
 
-def tied(scores: list[Score], tie: float, within: float = 0.0) -> Array:
+def tied(scores: list[Score], within: float = 0.0) -> Array:
     """Say which scores are as good as the best, but for a tie or so many standard errors.
 
     Errors are those of the difference to the best, sample by sample.
     """
     values = np.array([one.value for one in scores])
     best = scores[int(np.argmax(values))]
-    room = np.full(len(values), tie)
+    room = np.full(len(values), best.tie)
     if within and best.pointwise is not None:
         errors = [sum_error(best.pointwise - one.pointwise) for one in scores]
         room = np.maximum(room, within * np.array(errors))
     return values >= best.value - room
 
 
-def _grown(here: Along, grid: Array, tie: float) -> Array:
+def _grown(here: Along, grid: Array) -> Array:
     """Return the grid, and two decades more where its end is the best of it."""
-    place = int(np.argmax(tied(here(grid), tie)))
+    place = int(np.argmax(tied(here(grid))))
     if place == 0:
         return np.r_[grid[0] * 10.0 ** -FURTHER[::-1], grid]
     return np.r_[grid, grid[-1] * 10.0**FURTHER] if place == len(grid) - 1 else grid
 
 
-def _best(here: Along, grid: Array, tie: float, current: float | None) -> float:
+def _best(here: Along, grid: Array, current: float | None) -> float:
     """Return the best scale of a grid; or, if there is a current one, around the best of all."""
     every = grid if current is None else np.unique(np.r_[grid, current])
-    place = int(np.argmax(tied(here(every), tie)))
+    place = int(np.argmax(tied(here(every))))
     best = float(every[place])
     if current is None or place == 0:
         return best

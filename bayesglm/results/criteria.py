@@ -19,14 +19,21 @@ from bayesglm.results.loo import pointwise_loo, relative_efficiency
 from bayesglm.results.scoring import SCORINGS, scores_of_estimates
 
 Array = np.ndarray
+EVIDENCE_TIE = 1e-3  # nats
+ELPD_TIE = 0.1  # nats: elpds have larger Monte-Carlo errors than evidences
+SCORE_TIE = 1e-9  # relative, of means of scores: estimates are found to less than that
 CHAINS = 4  # of the draws behind every score, as `fit` has by default: chosen
 
 
 class Score(NamedTuple):
-    """What is maximised, what the curve tells of it, and its parts, one for each row."""
+    """What is maximised, what the curve tells of it, and its parts, one for each row.
+
+    What falls short of it by no more than ``tie`` is as good.
+    """
 
     value: float
     statistics: dict[str, float]
+    tie: float
     pointwise: Array | None = None
 
 
@@ -71,7 +78,7 @@ def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
             "log_evidence_laplace": float(laplace.sum()),
             "khat": float(np.max(khat)),
         }
-        return Score(total, statistics)
+        return Score(total, statistics, EVIDENCE_TIE)
 
     return _one_by_one(score)
 
@@ -134,7 +141,7 @@ def _mean(values: Array, weights: Array, scoring: str) -> Score:
     share = np.where(weights > 0, weights * values, 0.0) / weights.sum()
     mean, error = float(share.sum()), sum_error(share)
     statistics = {scoring: mean, f"{scoring}_se": error}
-    return Score(SCORINGS[scoring].sense * mean, statistics, share)
+    return Score(SCORINGS[scoring].sense * mean, statistics, SCORE_TIE * abs(mean), share)
 
 
 def by_leaving_one_out(posterior: Posterior) -> Criterion:
@@ -154,7 +161,7 @@ def by_leaving_one_out(posterior: Posterior) -> Criterion:
 
 def _elpd(elpd_i: Array, more: dict[str, float]) -> Score:
     total, error = float(elpd_i.sum()), sum_error(elpd_i)
-    return Score(total, {"elpd": total, "elpd_se": error} | more, elpd_i)
+    return Score(total, {"elpd": total, "elpd_se": error} | more, ELPD_TIE, elpd_i)
 
 
 def sum_error(values: Array) -> float:

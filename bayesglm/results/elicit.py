@@ -319,13 +319,14 @@ def _numbers(kind: str, above: Any, belief: Belief, example: dict[str, Any]) -> 
     tails = None if holding.symmetric is None else holding.symmetric.given(example)
     if above is None:
         return example | _checked(holding.solve(kind, belief, example, tails))
-    record, own = PRIORS[type(above).__name__], dict(vars(above))
-    if HOLDINGS[type(above).__name__].free != ("scale",) or isinstance(own["scale"], tuple):
+    own, of_scale = dict(vars(above)), HOLDINGS.get(type(above).__name__)
+    if not of_scale or of_scale.free != ("scale",) or isinstance(own["scale"], tuple):
         raise ModelError(
             f"the prior of the scale, {above!r}, must have one number to say, its scale: take "
             "HalfNormal(1.0), say."
         )
     assert tails is not None
+    record = PRIORS[type(above).__name__]
     mixed = with_learned_scale(tails, lambda s: record.log_density(s, **own | {"scale": 1.0}))
     numbers = _checked(holding.solve(kind, belief, example, mixed))
     return example | numbers | {"scale": dataclasses.replace(above, scale=numbers["scale"])}

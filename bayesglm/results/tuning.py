@@ -61,14 +61,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-# What each maximises, and how near to the best, in nats, the smallest scale is taken: elpds have
-# larger Monte-Carlo errors than evidences.
-METHODS = {
-    "evidence": ("evidence", 1e-3),
-    "kfold": ("k-fold elpd", 0.1),
-    "loo": ("PSIS-LOO elpd", 0.1),
-}
-SCORE_TIE = 1e-9  # the same of mean scores of estimates, which are found to less than that
+METHODS = {"evidence": "evidence", "kfold": "k-fold elpd", "loo": "PSIS-LOO elpd"}
 
 
 class Tuned(NamedTuple):
@@ -227,13 +220,13 @@ def tune_prior(
         fold_of = deal_folds(first[0], data, by, folds, seed)
         criterion = _by_held_out(first, fold_of, posterior, scoring)
     scores = remembered(lambda settings: criterion([problems_at(at) for at in settings]))
-    what, tie = METHODS[method] if scoring == LOG_SCORE else (_said(scoring), SCORE_TIE)
+    what = METHODS[method] if scoring == LOG_SCORE else f"k-fold {scoring.replace('_', ' ')}"
     refine = scales is None and method == "evidence"
-    best = ascend(scores, grids, tie, refine, grow=scales is None)
+    best = ascend(scores, grids, refine, grow=scales is None)
     warn_of_ends(what, groups, best, grids)
     chosen = best
     if within:
-        place = np.argmax(tied(along(scores, best, 0)(grids[0]), tie, within))
+        place = np.argmax(tied(along(scores, best, 0)(grids[0]), within))
         chosen = (float(grids[0][place]),)
     curves = {
         name: curve_along(along(scores, chosen, k), chosen[k], grid, refine)
@@ -243,7 +236,7 @@ def tune_prior(
         warn_of_khat(list(curves.values()), khat_limit(MORE * draws))
     if method == "loo":
         warn_of_loo(problems_at(chosen), posterior, scores([chosen])[0])
-    alike = {name: as_good(curve, tie, within) for name, curve in curves.items()}
+    alike = {name: as_good(curve, within) for name, curve in curves.items()}
     if scoring != LOG_SCORE and not within:
         warn_of_ties(what, groups, alike)
     tuned = _at(plan, groups, chosen).model
@@ -330,10 +323,6 @@ def _by_held_out(
             f"scoring={scoring!r} judges MAP estimates: {error} scoring={LOG_SCORE!r} needs none."
         ) from error
     return by_estimates(fold_of, scoring)
-
-
-def _said(scoring: str) -> str:
-    return f"k-fold {scoring.replace('_', ' ')}"
 
 
 def _check_method(method: str, by: str | None) -> None:

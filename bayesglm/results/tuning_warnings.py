@@ -20,10 +20,10 @@ type Groups = dict[str, list[str]]  # terms that have one scale, by the name of 
 type Curve = dict[float, Score]
 
 
-def as_good(curve: Curve, tie: float, within: float) -> list[tuple[float, Score]]:
+def as_good(curve: Curve, within: float) -> list[tuple[float, Score]]:
     """Return the scales whose scores are as good as the best by the rule, with these."""
     every = list(curve.items())
-    return [every[k] for k in np.flatnonzero(tied(list(curve.values()), tie, within))]
+    return [every[k] for k in np.flatnonzero(tied(list(curve.values()), within))]
 
 
 def warn_of_ties(what: str, groups: Groups, alike: dict[str, list[tuple[float, Score]]]) -> None:

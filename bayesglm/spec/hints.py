@@ -25,6 +25,11 @@ VERBS_ELSEWHERE = {
     "plot": "bayesglm.plot_posterior(fit)",
     "read": "bayesglm.load(path)",
     "write": "bayesglm.save(fit, path)",
+    "maxent": "bayesglm.elicit('x', -1.0, 1.0)",
+    **dict.fromkeys(
+        ("GridSearchCV", "LassoCV", "LogisticRegressionCV", "RidgeCV", "cv_glmnet"),
+        "bayesglm.tune_prior(model, data, method='kfold', scoring='deviance')",
+    ),
     "anova": "bayesglm.compare({'a': fit, 'b': other})",
     **dict.fromkeys(
         ("coef", "confint", "fixef", "icc", "odds_ratio", "ranef", "VarCorr"),

@@ -294,6 +294,18 @@ def test_scores_that_are_the_same_are_decided_for_the_strongest_and_told():
     assert (curve.attrs["chosen"], curve.attrs["n_tied"]) == (0.2, 3)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_ties_have_no_unit(unit):
+    data = {"X": X, "real": unit * DATA["real"]}
+    model = bg.GLM("real", bg.Linear("X", prior=bg.ridge(1.0)), dispersion=1.5 * unit)
+    at = {"method": "kfold", "folds": FOLDS, "scoring": "squared_error"}
+    tuned = bg.tune_prior(model, data, scales=unit * SCALES, **at)
+    plain = tuned_by("squared_error", "real", "gaussian", dispersion=1.5)
+    chosen = plain.curve["X"].attrs["chosen"]
+    assert tuned.curve["X"].attrs["chosen"] == pytest.approx(unit * chosen)
+    assert tuned.curve["X"].attrs["n_tied"] == 1
+
+
 def test_curves_of_scores_can_be_kept(tmp_path):
     at = {"method": "kfold", "scoring": "deviance", "scales": [0.05, 0.2, 0.5, 50.0]}
     tuned = gaussian_terms(**at, within=1.0)[-1]
