@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.correlation import LKJ
+    from bayesglm.spec.prior.mixture import SpikeSlab
     from bayesglm.spec.prior.positive import (
         Exponential,
         Gamma,
@@ -95,6 +96,7 @@ _HOME = {
     "StudentT": "spec.prior.apart",
     "Cauchy": "spec.prior.apart",
     "GroupLasso": "spec.prior.together",
+    "SpikeSlab": "spec.prior.mixture",
     "Horseshoe": "spec.prior.together",
     "Flat": "spec.prior.apart",
     "HalfNormal": "spec.prior.positive",
@@ -194,6 +196,7 @@ __all__ = [
     "OwnLink",
     "Precision",
     "RandomWalk",
+    "SpikeSlab",
     "Spline",
     "StudentT",
     "Uniform",

@@ -40,6 +40,8 @@ RANGES = {
     "scale": decimals(0.001, 1000),
     "loc": decimals(-5, 5),
     "ratio": decimals(0.000001, 0.999999),
+    "spike": decimals(0.000010, 0.0009),  # below any scale
+    "probability": decimals(0.000001, 0.999999),
     "df": decimals(0.5, 10_000),
     "shape": decimals(0.1, 50),
     "rate": decimals(0.1, 50),
@@ -58,6 +60,13 @@ def _normal(x: Any, scale: Any, loc: Any = 0) -> list:
 def _student_t(x: Any, scale: Any, df: Any, loc: Any = 0) -> list:
     constants = mp.loggamma((df + 1) / 2), -mp.loggamma(df / 2), -mp.log(df * mp.pi) / 2
     return [*constants, -mp.log(scale), -(df + 1) / 2 * mp.log1p(((x - loc) / scale) ** 2 / df)]
+
+
+def _spike_slab(x: Any, scale: Any, spike: Any, probability: Any) -> list:
+    slab, narrow = (mp.fsum(_normal(x, sd)) for sd in (scale, spike))
+    most = max(slab, narrow)
+    both = probability * mp.exp(slab - most) + (1 - probability) * mp.exp(narrow - most)
+    return [most, mp.log(both)]
 
 
 def _elastic_net(x: Any, scale: Any, ratio: Any, loc: Any = 0) -> list:
@@ -109,6 +118,11 @@ EXAMPLES: dict[str, Example] = {
     "StudentT": Example({"scale": 0.7, "df": 2.5, "loc": 0.5}, _student_t),
     "Cauchy": Example(
         {"scale": 0.7, "loc": 0.5}, lambda x, scale, loc: _student_t(x, scale, mp.mpf(1), loc)
+    ),
+    "SpikeSlab": Example(
+        {"scale": 1.5, "spike": 0.1, "probability": 0.3},
+        _spike_slab,
+        unit=lambda x, scale, spike, probability: min(scale, spike),
     ),
     "Steps": Example({"scale": 1.2}, _normal),  # of one step
     "Horseshoe": Example({"scale": 0.3}, _normal),  # given the scales of the coefficients
@@ -195,6 +209,8 @@ def with_learned_scale(kind: type, above: Any) -> Any:
     """Return the example of a prior whose scale is a parameter; None where it has none."""
     prior = prior_of(kind)
     if kind in SCALE_PRIORS:
+        return None
+    if not kind.traits.has_scale and learned_scale(prior) is None:
         return None
     if not hasattr(prior, "scale") or learned_scale(prior) is not None:
         return prior if hasattr(prior, "scale") else None

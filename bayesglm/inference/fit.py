@@ -15,6 +15,7 @@ from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, uncurved
+from bayesglm.inference.weights.indicators import has_indicators, indicator_draws
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
@@ -35,7 +36,9 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     or the density not log-concave, also agreement with a heavier-tailed proposal), nested where
     scales are learned, or dispersions of which data say little; NUTS otherwise, and always under
     kinks, bounds and heavy tails. A gaussian response with the identity link whose sigma is learned
-    is drawn exactly, sigma first. In a population each neuron gets its own method.
+    is drawn exactly, sigma first. Under `SpikeSlab` the indicators of spike and slab are drawn with
+    the coefficients integrated out, by walkers that check one another. In a population each neuron
+    gets its own method.
 
     Parameters
     ----------
@@ -79,14 +82,19 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
     refused, settings = uncurved(problems), Settings(draws, chains, seed)
     if problems[0].learned or problems[0].without_mode():
         settings = settings._replace(target_accept=CAREFUL)
-    if refused:
+    what, brief = "the Laplace approximation", "Laplace"
+    if not refused:
+        tried = laplace_draws(problems, draws, chains, seed)
+    elif all(map(has_indicators, problems)):
+        what = brief = "collapsed Gibbs sampling"
+        tried = indicator_draws(problems, draws, chains, seed)
+    else:
         made = mcmc_draws(problems, settings)
         return [replace(one, why=f"NUTS, because of {refused}") for one in made]
-    tried = laplace_draws(problems, draws, chains, seed)
     reasons = {k: why for k, one in enumerate(tried) if (why := _fault(one))}
     for k, why in reasons.items():
         tell(
-            f"the Laplace approximation{problems[k].where} was refused ({why}), so NUTS takes its "
+            f"{what}{problems[k].where} was refused ({why}), so NUTS takes its "
             "place. fit_mcmc gets there without this attempt."
         )
     again = {}
@@ -97,7 +105,7 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
     found = []
     for k, one in enumerate(tried):
         if isinstance(one, ConvergenceError) or k in reasons:
-            one = replace(again[k], why=f"NUTS, because Laplace was refused: {reasons[k]}")
+            one = replace(again[k], why=f"NUTS, because {brief} was refused: {reasons[k]}")
         found.append(one)
     return found
 
@@ -106,5 +114,4 @@ def _fault(one: Draws | ConvergenceError) -> str:
     """Say why an approximation does not stand, or return an empty string."""
     if isinstance(one, ConvergenceError):
         return str(one)
-    assert one.gaussian is not None
-    return "" if one.gaussian.accepted else one.why
+    return "" if one.gaussian is None or one.gaussian.accepted else one.why

@@ -21,6 +21,7 @@ DERIVED = (
     "_correlation",
     "_local",
     "_slab",
+    "_inclusion",
     "_lengthscale",
     "_walk",
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
-from bayesglm.spec.numbers import Number, entries, number_text, range_text
+from bayesglm.spec.numbers import Number, entries, number_text, pairs, range_text
 from bayesglm.spec.priors import learned_correlation, learned_scale
 from bayesglm.spec.response_levels import FIRST
 from bayesglm.spec.seen import seen_text
@@ -206,9 +206,9 @@ def _lasso(symbol: str, prior: Any) -> str:
 def _elastic_net(symbol: str, prior: Any) -> str:
     deviation = _deviation(symbol, prior.loc)
     size, square = f"|{deviation.strip('()')}|", f"{deviation}²"
-    pairs = list(_pairs(prior.scale, prior.ratio))
-    ones = [ratio / scale for scale, ratio in pairs]
-    twos = [(1.0 - ratio) / scale / scale for scale, ratio in pairs]
+    both = list(pairs(prior.scale, prior.ratio))
+    ones = [ratio / scale for scale, ratio in both]
+    twos = [(1.0 - ratio) / scale / scale for scale, ratio in both]
     lam1, lam2 = range_text(min(ones), max(ones)), range_text(min(twos), max(twos))
     if "[" in lam1 + lam2:
         return (
@@ -216,31 +216,6 @@ def _elastic_net(symbol: str, prior: Any) -> str:
             f"lam1 = {lam1}, lam2 = {lam2}"
         )
     return f"elastic_net({lam1}, {lam2}) = {lam1} · Σ {size} + {lam2}/2 · Σ {square}"
-
-
-def _pairs(one: Number, other: Number) -> Iterator[tuple[float, float]]:
-    """Run through two arrays' entries as broadcasting pairs them."""
-    depths = _depth(one), _depth(other)
-    if isinstance(one, tuple) and isinstance(other, tuple) and depths[0] == depths[1]:
-        length = max(len(one), len(other))
-        one = one * length if len(one) == 1 else one
-        other = other * length if len(other) == 1 else other
-        # Shapes that do not fit are refused where the data's are known.
-        for parts in zip(one, other, strict=False):
-            yield from _pairs(*parts)
-    elif isinstance(one, tuple) and depths[0] > depths[1]:
-        for part in one:
-            yield from _pairs(part, other)
-    elif isinstance(other, tuple):
-        for part in other:
-            yield from _pairs(one, part)
-    else:
-        assert not isinstance(one, tuple)
-        yield one, other
-
-
-def _depth(value: Number) -> int:
-    return 1 + _depth(value[0]) if isinstance(value, tuple) else 0
 
 
 def _smooth(symbol: str, prior: Any) -> str:
@@ -286,6 +261,23 @@ def _of_precision(symbol: str, prior: Any) -> str:
 
 def _of_variance(symbol: str, prior: Any) -> str:
     return f"{symbol}² ~ {density_text(prior.of)}, Jacobian 2·{symbol}"
+
+
+def _two_normals(prior: Any) -> str:
+    shares = list(entries(prior.probability))
+    rest = range_text(1 - max(shares), 1 - min(shares))
+    return (
+        f"{rest}·Normal(0, {number_text(prior.spike)}²) + "
+        f"{number_text(prior.probability)}·Normal(0, {number_text(prior.scale)}²)"
+    )
+
+
+def _of_two_normals(symbol: str, prior: Any) -> str:
+    odds = [(1 - share) / share for share in entries(prior.probability)]
+    ratios = [wide / narrow for wide, narrow in pairs(prior.scale, prior.spike)]
+    rise = range_text(min(odds) * min(ratios), max(odds) * max(ratios))
+    slab, spike = (f"{symbol}²/(2·{number_text(sd)}²)" for sd in (prior.scale, prior.spike))
+    return f"penalty {slab} - log(1 + {rise}·exp({slab} - {spike}))"
 
 
 def _of_correlation(symbol: str, prior: Any) -> str:
@@ -338,6 +330,7 @@ PRIOR_NOTATION: dict[str, Notation] = {
         lambda prior: f"Cauchy({number_text(prior.loc)}, {_scale_text(prior)})",
         lambda symbol, prior: _heaviest(_deviation(symbol, prior.loc), prior),
     ),
+    "SpikeSlab": (_two_normals, _of_two_normals),
     "Horseshoe": (
         lambda prior: (
             f"Horseshoe({{}}, slab {number_text(prior.slab_df)}, {number_text(prior.slab_scale)}²)"

@@ -49,6 +49,31 @@ def range_text(low: float, high: float) -> str:
     return edges[0] if edges[0] == edges[1] else f"[{edges[0]} .. {edges[1]}]"
 
 
+def pairs(one: Number, other: Number) -> Iterator[tuple[float, float]]:
+    """Run through two arrays' entries as broadcasting pairs them."""
+    depths = _depth(one), _depth(other)
+    if isinstance(one, tuple) and isinstance(other, tuple) and depths[0] == depths[1]:
+        length = max(len(one), len(other))
+        one = one * length if len(one) == 1 else one
+        other = other * length if len(other) == 1 else other
+        # Shapes that do not fit are refused where the data's are known.
+        for parts in zip(one, other, strict=False):
+            yield from pairs(*parts)
+    elif isinstance(one, tuple) and depths[0] > depths[1]:
+        for part in one:
+            yield from pairs(part, other)
+    elif isinstance(other, tuple):
+        for part in other:
+            yield from pairs(one, part)
+    else:
+        assert not isinstance(one, tuple)
+        yield one, other
+
+
+def _depth(value: Number) -> int:
+    return 1 + _depth(value[0]) if isinstance(value, tuple) else 0
+
+
 def _freeze(what: str, value: Any) -> Number:
     if hasattr(value, "tolist"):
         value = value.tolist()

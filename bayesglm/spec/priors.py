@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
 from bayesglm.spec.prior.correlation import LKJ
+from bayesglm.spec.prior.mixture import SpikeSlab
 from bayesglm.spec.prior.positive import (
     Exponential,
     Gamma,
@@ -27,6 +28,7 @@ type CoefficientPrior = (
     | ElasticNet
     | GroupLasso
     | Horseshoe
+    | SpikeSlab
     | RandomWalk
     | HalfNormal
     | Exponential
@@ -42,6 +44,7 @@ COEFFICIENT_PRIORS = (
     ElasticNet,
     GroupLasso,
     Horseshoe,
+    SpikeSlab,
     RandomWalk,
     HalfNormal,
     Exponential,

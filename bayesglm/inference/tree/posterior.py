@@ -15,6 +15,7 @@ from bayesglm.inference.problem.samples import (
     labels_of,
 )
 from bayesglm.inference.tree.groups import log_likelihood, tree_of
+from bayesglm.inference.tree.inclusion import with_inclusion
 from bayesglm.inference.tree.named import lead_coords, named_dataset, parameters
 
 Array = np.ndarray
@@ -29,7 +30,7 @@ def posterior_tree(
     chains, draws = map(max, shapes)
     made = [one.padded(chains, draws) for one in made]
     thetas = _natural(problems, [one.theta for one in made])
-    groups = {"posterior": parameters(problems, thetas, lead)}
+    groups = {"posterior": with_inclusion(problems, thetas, parameters(problems, thetas, lead))}
     groups["sample_stats"] = _sample_stats(problems, made)
     n_values = made[0].lp.size * len(problems) * problems[0].design.n_rows
     if n_values <= STORED_LOG_LIKELIHOOD:
@@ -64,6 +65,8 @@ def _checks(made: list[Draws]) -> dict[str, float]:
         "n_divergent": sum,
         "max_rhat": max,
         "min_ess": min,
+        "khat": max,
+        "accepted": min,
     }
     found = {name: [one.checks[name] for one in made if name in one.checks] for name in worst}
     return {name: worst[name](values) for name, values in found.items() if values}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesglm.inference.tree.inclusion import SUFFIX
 from bayesglm.spec.model import GLM
 from bayesglm.spec.notation import density_text
 from bayesglm.spec.numbers import number_text
@@ -113,6 +114,8 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
         ]
     elif name.endswith("_scale") and term is not None and not own:
         words = [_scale_words(term, dims, at) for at in of]
+    elif name.endswith(SUFFIX) and term is not None and not own:
+        words = [f"inclusion of {_effect_words(term.label, dims, at)}" for at in of]
     elif term is not None and _is_mean(name, term):
         words = [_indexed(f"mean change of {term.label}", at) for at in of]
     else:

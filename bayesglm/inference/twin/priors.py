@@ -126,6 +126,22 @@ def _draw_elastic_net(
     return loc + side * scale * t / width
 
 
+def _spike_slab(
+    name: str,
+    dims: tuple[str, ...],
+    scale: Any,
+    spike: Any,
+    probability: Any,
+    structure: Any = None,
+) -> Tensor:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    shares = pt.stack([1.0 - pt.as_tensor(probability), pt.as_tensor(probability)], axis=-1)
+    sds = pt.stack([pt.as_tensor(spike), pt.as_tensor(scale)], axis=-1)
+    return pm.NormalMixture(name, w=shares, mu=0.0, sigma=sds, dims=dims)
+
+
 def _random_walk(name: str, dims: tuple[str, ...], scale: Any, structure: Differences) -> Tensor:
     """Write the intrinsic density as a flat variable and the potential that holds it together."""
     import pymc as pm
@@ -189,6 +205,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Cauchy": _prior("Cauchy", {"scale": "beta", "loc": "alpha"}),
     "ElasticNet": _elastic_net,
     "Horseshoe": _prior("Normal", {"scale": "sigma"}),
+    "SpikeSlab": _spike_slab,
     "GroupLasso": _group_lasso,
     "RandomWalk": _random_walk,
     "Steps": _steps,

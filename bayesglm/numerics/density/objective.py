@@ -131,7 +131,7 @@ class Objective:
         step = max(1, CELLS // max(self.size, 1))
         for start in range(0, len(possible), step):
             part = possible[start : start + step]
-            total[part] += self._prior(thetas[part])
+            total[part] += self.log_priors(thetas[part])
         return total
 
     def change(self, step: Array) -> float:
@@ -212,7 +212,7 @@ class Objective:
 
     def log_prior(self, theta: Array) -> float:
         """Return the log prior density at one theta, kinks included."""
-        return float(self._prior(theta[None])[0])
+        return float(self.log_priors(theta[None])[0])
 
     def curvature_product(self, theta: Array) -> Callable[[Array], Array]:
         """Return the product of minus the Hessian with vectors, dispersions fixed, never formed."""
@@ -237,7 +237,8 @@ class Objective:
         gradient[: len(of_w)] += of_w
         self.registry.add_dispersion_slope(theta, of_phi, gradient)
 
-    def _prior(self, thetas: Array) -> Array:
+    def log_priors(self, thetas: Array) -> Array:
+        """Return the log prior densities ``(draws,)`` at many thetas, kinks included."""
         of_w = self.priors.log_density(self.registry.natural_coefficients(thetas))
         return self._own(thetas) + of_w
 

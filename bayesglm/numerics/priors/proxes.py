@@ -12,6 +12,8 @@ from bayesglm.numerics.priors.record import Array
 
 MOST_STEPS = 100  # of Newton's method: it is quadratic, and a double root halves its distance
 
+HALVINGS = 110  # of an interval, whose root may be at 1e-17 of it
+
 
 def soft_threshold(x: Array, weight: Array | float) -> Array:
     """Return x moved towards zero by a weight, and zero where that would pass it.
@@ -20,6 +22,21 @@ def soft_threshold(x: Array, weight: Array | float) -> Array:
     [-2.0, 0.0, 1.0]
     """
     return np.sign(x) * np.maximum(np.abs(x) - weight, 0.0)
+
+
+def crossing(function: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Return where a function of arrays comes to be above zero, between two ends, by bisection.
+
+    It is the upper end where it is nowhere above, the lower one where it is everywhere.
+
+    >>> crossing(lambda z: z * z - 2.0, np.zeros(1), np.full(1, 2.0)).round(12)
+    array([1.41421356])
+    """
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        above = function(middle) > 0.0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return high
 
 
 def least_root(b: Array, c: Array, d: Array, objective: Callable[[Array], Array]) -> Array:

@@ -5,11 +5,37 @@ Densities: Johnson, Kotz & Balakrishnan (1994), Continuous Univariate Distributi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 type Array = NDArray[np.float64]
+
+
+class TwoNormals(NamedTuple):
+    """Two normals around zero: their sds, and the prior log odds of the wide one."""
+
+    narrow: Array
+    wide: Array
+    log_odds: Array
+
+    @property
+    def share(self) -> Array:
+        """The prior probability of the wide one."""
+        return expit(self.log_odds)
+
+    def log_odds_at(self, x: Array) -> Array:
+        """Return the log odds that x is from the wide one."""
+        narrow, wide = self.narrow, self.wide
+        with np.errstate(over="ignore"):
+            rise = 0.5 * (x / narrow) ** 2 * ((wide - narrow) / wide) * ((wide + narrow) / wide)
+        return self.log_odds + np.log(narrow / wide) + rise
+
+    def inclusion(self, x: Array) -> Array:
+        """Return the probability that x is from the wide one."""
+        return expit(self.log_odds_at(x))
 
 
 @dataclass(frozen=True)
@@ -36,6 +62,8 @@ class Prior:
     - `log_concave`: whether `log_density` is concave on the support.
     - `curved`: whether the curvature at a mode tells how wide the density is; not that of a kink,
       nor that of heavy tails.
+    - `two_normals(**parameters)`: the normals of which it is a mixture, where it is one of two
+      around zero, whose indicators are drawn with the coefficients; None elsewhere.
     - `has_mode`: whether coefficients have a mode under it, beside a likelihood; not those whose
       density grows without bound somewhere.
 
@@ -59,6 +87,7 @@ class Prior:
     quadratic: bool = False
     curved: bool = True
     has_mode: bool = True
+    two_normals: Callable[..., TwoNormals] | None = None
 
     @property
     def holds(self) -> bool:

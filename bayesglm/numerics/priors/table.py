@@ -17,6 +17,7 @@ from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA, ROOT_INVERSE_G
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
 from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
 from bayesglm.numerics.priors.record import FLAT, UNIFORM, Prior
+from bayesglm.numerics.priors.spike_slab import SPIKE_SLAB
 from bayesglm.numerics.priors.steps import STEPS
 from bayesglm.numerics.priors.student import CAUCHY, HALF_CAUCHY, HALF_STUDENT_T, STUDENT_T
 
@@ -28,6 +29,7 @@ PRIORS: dict[str, Prior] = {
     "StudentT": STUDENT_T,
     "Cauchy": CAUCHY,
     "Horseshoe": HORSESHOE,
+    "SpikeSlab": SPIKE_SLAB,
     "Flat": FLAT,
     "RandomWalk": RANDOM_WALK,
     "HalfNormal": HALF_NORMAL,

@@ -19,6 +19,10 @@ SCIPY = {
     "Laplace": lambda scale, loc: stats.laplace(loc, scale),
     "StudentT": lambda scale, df, loc: stats.t(df, loc, scale),
     "Horseshoe": lambda scale: stats.norm(scale=scale),
+    "SpikeSlab": lambda scale, spike, probability: stats.Mixture(
+        [stats.Normal(sigma=scale), stats.Normal(sigma=spike)],
+        weights=[probability, 1.0 - probability],
+    ),
     "Steps": lambda scale: stats.norm(scale=scale),
     "HalfNormal": lambda scale: stats.halfnorm(scale=scale),
     "HalfStudentT": lambda scale, df: stats.t(df, scale=scale),
