@@ -22,6 +22,7 @@ N_ROWS = 60
 N_LEVELS, ROWS_PER_LEVEL = 8, 10
 MOST_TRIALS = 8
 SIGMA_DF = 4.0
+ETA = 2.0  # of the correlation of effects
 
 
 class World(NamedTuple):
@@ -132,6 +133,20 @@ def _group(rng: np.random.Generator) -> Parameters:
     }
 
 
+def _correlated(rng: np.random.Generator) -> Parameters:
+    # Of two effects LKJ(eta) is Beta(eta, eta), stretched to (-1, 1).
+    scales, rho = np.abs(rng.normal(size=2)), 2.0 * rng.beta(ETA, ETA) - 1.0
+    z = rng.normal(size=(2, N_LEVELS))
+    return {
+        "intercept": 0.5 + rng.normal(),
+        "w": 0.5 * rng.normal(size=1),
+        "g_scale": scales,
+        "g_correlation": np.array([[1.0, rho], [rho, 1.0]]),
+        "g": scales[:, None] * np.stack([z[0], rho * z[0] + np.sqrt(1.0 - rho**2) * z[1]]),
+        "sigma": abs(rng.normal()),
+    }
+
+
 def _few(rng: np.random.Generator, scale: float) -> Parameters:
     intercept, *w = scale * rng.normal(size=4)
     return {"intercept": intercept, "w": np.array(w), "sigma": abs(rng.normal())}
@@ -160,6 +175,14 @@ WORLDS = {
         ),
         bg.HalfNormal(1.0),
     ),
+    "correlated": World(
+        _correlated,
+        (
+            _linear(COLUMNS[:1], bg.Normal(0.5)),
+            bg.Group("g", slopes="x1", correlated=bg.LKJ(ETA), prior=bg.Normal(bg.HalfNormal(1.0))),
+        ),
+        bg.HalfNormal(1.0),
+    ),
     "predicted": World(
         partial(_few, scale=0.5),
         (_linear(COLUMNS, bg.Normal(0.5)),),
@@ -185,6 +208,7 @@ MILD = ("beta",)
 BESIDE = (
     ("negative_binomial", "group"),
     ("gamma", "group"),
+    ("gaussian", "correlated"),
     ("negative_binomial", "predicted"),
     ("weibull", "predicted"),
 )
@@ -205,7 +229,12 @@ def linear_predictor(data: dict[str, Array], parameters: Parameters) -> Array:
     w = parameters["w"]
     X = np.stack([data[name] for name in COLUMNS[: w.shape[-1]]])
     eta = np.asarray(parameters.get("intercept", 0.0))[..., None] + w @ X
-    return eta + parameters["g"][..., data["g"]] if "g" in parameters else eta
+    if "g" not in parameters:
+        return eta
+    g, level = parameters["g"], data["g"]
+    if "g_correlation" not in parameters:
+        return eta + g[..., level]
+    return eta + g[..., 0, level] + g[..., 1, level] * data["x1"]
 
 
 def dispersions(family: str, data: dict[str, Array], parameters: Parameters) -> Parameters:
@@ -238,6 +267,11 @@ def quantities(cell: Cell, data: dict[str, Array], parameters: Parameters) -> di
             value = value[..., 0, :] if name == "w" else value[..., 0]
         if name == "w":
             found |= {one: value[..., k] for k, one in enumerate(COLUMNS[: value.shape[-1]])}
+        elif name == "g_correlation":
+            found["correlation"] = value[..., 0, 1]
+        elif name in ("g", "g_scale") and "g_correlation" in parameters:
+            of_effects = value[..., 0] if name == "g" else value
+            found |= {f"{name}[{one}]": of_effects[..., k] for k, one in enumerate(("1", "x1"))}
         elif name == "g":
             found["g[0]"] = value[..., 0]
         elif name == "cutpoint":
@@ -251,7 +285,7 @@ def quantities(cell: Cell, data: dict[str, Array], parameters: Parameters) -> di
 
 def _predictors(rng: np.random.Generator, prior: str) -> dict[str, Array]:
     """Draw predictors: correlated, and one with a mean, which a centred intercept would feel."""
-    if prior == "group":
+    if any(term.label == "g" for term in WORLDS[prior].terms):
         level = np.repeat(np.arange(N_LEVELS), ROWS_PER_LEVEL)
         return {"x1": rng.normal(size=len(level)), "g": level}
     z = rng.normal(size=(3, N_ROWS))
