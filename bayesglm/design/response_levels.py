@@ -128,14 +128,18 @@ def as_labels(model: GLM, values: Array) -> Array:
 def as_numbers(model: GLM, labels: Array) -> Array:
     """Return responses as the numbers of their levels; what are numbers already stay as they are.
 
+    Where a label is missing it is NaN.
+
     >>> model = GLM("side", [], family="bernoulli", levels=["left", "right"])
     >>> as_numbers(model, np.array(["right", "left"]))
     array([1., 0.])
     """
     if _are_amounts(model):
         return labels
-    observed, codes = np.unique(labels, return_inverse=True)
-    return _numbered(model, observed)[codes].reshape(labels.shape)
+    codes, observed = pd.factorize(labels.reshape(-1))
+    places = _places(model)
+    known = [places.get(one, np.nan) for one in np.asarray(observed).tolist()]
+    return np.array([*known, np.nan])[codes].reshape(labels.shape)
 
 
 def _numbered(model: GLM, labels: Array) -> Array:

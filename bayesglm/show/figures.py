@@ -98,8 +98,9 @@ def data_figure(
     if levels:
         ax.plot(time, values, color=INK, linestyle="none", marker=".", markersize=3)
         ax.set_yticks(range(len(levels)), [plain(one, MOST_LETTERS) for one in levels])
-    elif is_event_train(values):
-        at = np.repeat(time, values.astype(int))
+    elif is_event_train(values[np.isfinite(values)]):
+        counts = np.where(np.isfinite(values), values, 0.0)
+        at = np.repeat(time, counts.astype(int))
         ax.vlines(at, 0, 1, color=INK, linewidth=0.8)
         ax.set_yticks([])
     else:

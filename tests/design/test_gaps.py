@@ -110,6 +110,17 @@ def test_the_report_and_the_card_say_how_many(tmp_path):
     assert bg.GLM.from_json(fit.attrs["model"]).missing == "drop"
 
 
+@pytest.mark.parametrize("levels", [["no", "yes"], ["a", "b", "c"]])
+def test_a_report_of_labels_some_of_which_are_missing(levels, tmp_path):
+    labels = np.array(levels, dtype=object)[np.arange(N) % len(levels)]
+    labels[[3, 9]] = None
+    family = "bernoulli" if len(levels) == 2 else "categorical"
+    model = bg.GLM("label", "w", family=family, missing="drop")
+    fit = bg.fit_laplace(model, WHOLE.assign(label=labels), draws=100, chains=2)
+    page = bg.report({"one": fit}, tmp_path / "page.html").read_text()
+    assert "(2 with missing values left out)" in page
+
+
 def test_the_shell_leaves_rows_with_gaps_out(tmp_path, capsys):
     table = tmp_path / "data.csv"
     FRAME.to_csv(table, index=False)
