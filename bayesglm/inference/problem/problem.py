@@ -122,11 +122,12 @@ class Problem:
         rows = design.predictors.rows
         y = design.typical[..., rows]
         registry = objective.registry
-        fixed = {one.name: one.fixed for one in registry.dispersions}
+        parameters = {one.name: one for one in registry.dispersions}
         known: dict[str, Any] = {}
         for name, record in zip(family.dispersion_names, family.dispersions, strict=True):
-            value = fixed.get(name)
-            known[name] = registry.named(name).inside(record.start(y)) if value is None else value
+            known[name], own = record.start(y), parameters.get(name)
+            if own is not None:  # else it has a linear predictor
+                known[name] = own.inside(known[name]) if own.fixed is None else own.fixed
         phi = tuple(np.float64(value) for value in known.values() if np.ndim(value) == 0)
         for name in self.plan.model.predicted:
             transform = family.dispersion_named(name).transform
