@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     )
     from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
     from bayesglm.spec.prior.unit import Beta, Uniform
+    from bayesglm.spec.prior.variance import R2D2
     from bayesglm.spec.terms.basis import Basis
     from bayesglm.spec.terms.category import Category
     from bayesglm.spec.terms.group import Group
@@ -98,6 +99,7 @@ _HOME = {
     "GroupLasso": "spec.prior.together",
     "SpikeSlab": "spec.prior.mixture",
     "Horseshoe": "spec.prior.together",
+    "R2D2": "spec.prior.variance",
     "Flat": "spec.prior.apart",
     "HalfNormal": "spec.prior.positive",
     "HalfStudentT": "spec.prior.positive",
@@ -163,6 +165,7 @@ _HOME = {
 __all__ = [
     "GLM",
     "LKJ",
+    "R2D2",
     "Basis",
     "BayesGLMError",
     "BayesGLMWarning",

@@ -24,7 +24,8 @@ class Example(NamedTuple):
     """Numbers of a prior, and its log density.
 
     ``log_density(x, **numbers)`` returns addends in many digits, against the sum of whose sizes
-    rounding is measured; None where coefficients are not independent of one another. ``kink`` is
+    rounding is measured; None where coefficients are not independent of one another. ``said`` are
+    the numbers that its noun takes, where its record's are others. ``kink`` is
     the weight of -|x - loc| in it, ``unit(x, **numbers)`` over what distance it changes, where that
     is not its scale: differences far below are rounding errors.
     """
@@ -33,6 +34,7 @@ class Example(NamedTuple):
     log_density: Callable[..., list] | None = None
     kink: Callable[..., Any] | None = None
     unit: Callable[..., float] = lambda x, scale=1.0, **others: scale
+    said: dict[str, Any] | None = None
 
 
 # What any prior's number of that name may be.
@@ -126,6 +128,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "Steps": Example({"scale": 1.2}, _normal),  # of one step
     "Horseshoe": Example({"scale": 0.3}, _normal),  # given the scales of the coefficients
+    "R2D2": Example({"scale": 0.4}, _normal, said={"mean": 0.3, "concentration": 0.8}),
     "RandomWalk": Example({"scale": 0.5}),
     "Flat": Example({}, lambda x: [mp.mpf(0)]),
     "HalfNormal": Example({"scale": 1.7}, lambda x, scale: [mp.log(2), *_normal(x, scale)]),
@@ -193,7 +196,8 @@ def exact_terms(name: str, x: Any, **numbers: Any) -> list:
 
 def prior_of(kind: type, **others: Any) -> Any:
     """Return the example of a kind of prior, with some of its numbers exchanged."""
-    return kind(**EXAMPLES[kind.__name__].numbers | others)
+    example = EXAMPLES[kind.__name__]
+    return kind(**(example.said or example.numbers) | others)
 
 
 def known(kinds: tuple[type, ...]) -> list[type]:

@@ -12,7 +12,8 @@ from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import learned_correlation, learned_scale
 
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
-OF_LEARNED = ("scale", "local", "slab")  # parameters beside coefficients whose scale is learned
+# Parameters beside coefficients whose scale is learned.
+OF_LEARNED = ("scale", "local", "slab", "r2", "share")
 
 
 def check_names(model: GLM, dataset: xr.Dataset) -> None:

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Plan, plain_family_of
-from bayesglm.design.variables import LARGEST, runs
+from bayesglm.design.spreads import check_varies, for_neurons, sd_of_predictor, sds_of
+from bayesglm.design.variables import LARGEST
+from bayesglm.design.variances import of_variance
 from bayesglm.errors import DataError
 from bayesglm.numerics.families.record import Spread
 from bayesglm.numerics.rows.rows import span
@@ -65,11 +66,13 @@ def _settled_prior(plan: Plan, place: int) -> CoefficientPrior:
     given = plan.model.prior_of(plan.model.every_term[place])
     prior: Any = given or _default_prior(plan, place)
     block = plan.designs[0].predictors.blocks[place]
+    if prior.traits.of_variance:
+        prior = of_variance(plan, place, prior)
     if not block.n_straight or not prior.traits.has_free or prior.free is not None:
         return prior
     line = slice(0, block.n_straight)
     scales = _default_scales(plan, place, line)
-    return replace(prior, free=Normal(_for_neurons(plan, scales, block.shape)))
+    return replace(prior, free=Normal(for_neurons(plan, scales, block.shape)))
 
 
 def _settled_dispersion(plan: Plan, name: str, terms: list[Any]) -> Any:
@@ -103,7 +106,7 @@ def _default_dispersion(plan: Plan, name: str, terms: list[Any]) -> DispersionPr
             of_neuron = _carried_from_means(design, of_neuron, terms)
         numbers.append(of_neuron)
     noun = next(noun for noun in (*DISPERSION_PRIORS, *CUTPOINT_PRIORS) if noun.__name__ == kind)
-    return noun(**{key: _for_neurons(plan, [one[key] for one in numbers]) for key in numbers[0]})
+    return noun(**{key: for_neurons(plan, [one[key] for one in numbers]) for key in numbers[0]})
 
 
 def _carried_from_means(design: Design, numbers: dict[str, Any], terms: list[Any]) -> dict:
@@ -146,7 +149,7 @@ def _default_prior(plan: Plan, place: int) -> CoefficientPrior:
     shape = block.unit_shape
     if learned_scale(term.default_prior(1.0)) is None:
         shape += (1,) * (len(block.shape) - len(shape))
-    return term.default_prior(_for_neurons(plan, scales, shape))
+    return term.default_prior(for_neurons(plan, scales, shape))
 
 
 def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> list[Array]:
@@ -162,12 +165,7 @@ def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> lis
             some = slice(block.n_straight, None) if columns is None else columns
             block = replace(block, signal=block.signal[:, some])
         sds = sd_of_predictor(block, design)
-        if not np.all(sds > 0):
-            at = "" if sds.size == 1 else f" (column {block.signal_label(int(np.argmin(sds)))!r})"
-            raise DataError(
-                f"predictor {block.name!r}{at}{plan.name_of(neuron)} is constant over the samples "
-                "in use, so no prior can be scaled by it; remove the term or give it a prior=."
-            )
+        check_varies(plan, neuron, block.name, sds, block.signal_label)
         with np.errstate(over="ignore"):
             of_mean = place < len(plan.model.terms)
             unit = DEFAULT_SCALE * response_scale(plan, design) if of_mean else 1.0
@@ -182,80 +180,14 @@ def _default_scales(plan: Plan, place: int, columns: slice | None = None) -> lis
     return scales
 
 
-def _for_neurons(plan: Plan, values: list[Any], shape: tuple[int, ...] = ()) -> Any:
-    """Return one number where all agree, else an array that broadcasts to (neuron, *shape)."""
-    array = np.array([np.asarray(value, dtype=float).reshape(-1) for value in values])
-    if array.shape[1] == 1:
-        array = array[:, 0].reshape(-1, *(1 for _ in shape))
-    elif shape:
-        array = array.reshape(len(array), *shape)
-    if np.all(array == array.flat[0]):
-        return float(array.flat[0])
-    return array if plan.population is not None else array[0]
-
-
-def sd_of_predictor(block: Block, design: Design) -> Array:
-    """Return the sd of a block's signal, one in all or one of each column; that of ones is one.
-
-    Those of a multiplier's multiply it.
-    """
-    if block.multiplier is not None:
-        alone = replace(block, multiplier=None)
-        return sd_of_predictor(block.multiplier, design) * sd_of_predictor(alone, design)
-    if block.n_ones == block.signal.shape[1]:
-        return np.ones(1)
-    rows, weights = design.predictors.rows, design.weights
-    if not block.reads_own_rows:
-        rows, weights = np.arange(len(block.signal)), None
-    sds = _sds(block.signal, rows, weights, block.per_column)
-    sds[: block.n_ones] = 1.0
-    return sds
-
-
 def _sd_of_response(design: Design) -> float:
-    return float(_sds(design.typical[:, None], design.predictors.rows, design.weights, False)[0])
+    return float(sds_of(design.typical[:, None], design.predictors.rows, design.weights, False)[0])
 
 
 def _mean_of_response(design: Design) -> float:
     rows = design.predictors.rows
     weights = None if design.weights is None else design.weights[rows]
     return float(np.average(design.typical[rows], weights=weights))
-
-
-def _sds(values: Array, rows: Array, weights: Array | None, per_column: bool) -> Array:
-    """Return the standard deviation of each column of some rows, or of all columns together.
-
-    Each row counts by its weight; 0 where nothing varies. Means and squares of blocks are put
-    together as in Chan, Golub & LeVeque 1983, so that no copy of the values is made.
-    """
-    if weights is not None:
-        rows = rows[weights[rows] > 0]
-    parts = [span(rows[part]) for part in runs(len(rows), values.shape[1])]
-    axis = 0 if per_column else None
-    low = np.min([values[part].min(axis) for part in parts], axis=0).astype(float)
-    high = np.max([values[part].max(axis) for part in parts], axis=0).astype(float)
-    reach = high - low
-    scale = np.where(reach > 0, reach, 1.0)
-    counts, means, squares = [], [], []
-    for part in parts:
-        # In units of the range no square leaves the floats; a constant is never a rounding error.
-        unit = values[part] - low
-        unit /= scale
-        counted = np.ones(len(unit)) if weights is None else weights[part]
-        mean = _mean(unit, counted, per_column)
-        unit -= mean
-        unit *= unit
-        counts.append(counted.sum())
-        means.append(mean)
-        squares.append(_mean(unit, counted, per_column))
-    between = np.array(means) - np.average(means, axis=0, weights=counts)
-    return reach * np.sqrt(np.average(squares + between**2, axis=0, weights=counts))
-
-
-def _mean(values: Array, weights: Array, per_column: bool) -> Array:
-    """Return the mean over rows of each column (or of them all, an array of one)."""
-    found = weights @ values / weights.sum()
-    return found if per_column else found.mean(keepdims=True)
 
 
 def response_scale(plan: Plan, design: Design) -> float:

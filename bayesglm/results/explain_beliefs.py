@@ -11,10 +11,10 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.design import family_of, plain_family_of
-from bayesglm.design.resolve import sd_of_predictor
+from bayesglm.design.spreads import sd_of_predictor
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.starts import eta_of_mean
 from bayesglm.inference.tree.words import INTERCEPT
+from bayesglm.numerics.families.at_mean import eta_of_mean
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.explain_facts import Effect, Interval, Reading, Swing
 from bayesglm.results.marginals import PROB, Spread, interval_of, spread_of

@@ -69,6 +69,11 @@ class FamilyName:
         return self.labels is not None and self.labels.counted
 
     @property
+    def is_threshold(self) -> bool:
+        """Whether responses are thresholds of a latent variable, whose distribution the link is."""
+        return self.discrete and not self.counts and self.dispersions == self.increasing
+
+    @property
     def log_ratio(self) -> str:
         """What exp of a coefficient is on a log link, where that has a name of its own."""
         of_chances = self.discrete and not self.counts

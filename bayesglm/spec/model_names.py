@@ -22,6 +22,8 @@ DERIVED = (
     "_local",
     "_slab",
     "_inclusion",
+    "_r2",
+    "_share",
     "_lengthscale",
     "_walk",
 )

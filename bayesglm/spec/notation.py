@@ -83,9 +83,10 @@ def every_parameter(model: GLM) -> Iterator[ParameterText]:
         yield ParameterText(f"{name}_intercept", of_all, of_all, one.prior)
         yield from (_coefficients(term, term.prior) for term in one.terms)
     for term in model.every_term:
-        scale, correlation = learned_scale(model.prior_of(term)), learned_correlation(term)
-        if scale is not None:
-            yield _plain(f"{term.label}_scale", scale)
+        prior, correlation = model.prior_of(term), learned_correlation(term)
+        scale = learned_scale(prior)
+        if prior is not None and scale is not None:
+            yield _plain(f"{term.label}_{prior.traits.learned}", scale)
         if correlation is not None:
             yield _plain(f"{term.label}_correlation", correlation)
     for name in family.dispersions:
@@ -138,7 +139,8 @@ def prior_text(symbol: str, prior: Any) -> str:
         return "~ weakly informative, scaled by the data at the first fit"
     if isinstance(prior, (float, tuple)):
         return f"= {number_text(prior)}"
-    return f"~ {density_text(prior, f'{symbol}_scale'):<19} {penalty_text(symbol, prior)}"
+    density = density_text(prior, f"{symbol}_{prior.traits.learned}")
+    return f"~ {density:<19} {penalty_text(symbol, prior)}"
 
 
 def penalty_text(symbol: str, prior: Any) -> str:
@@ -153,7 +155,7 @@ def penalty_text(symbol: str, prior: Any) -> str:
     return PRIOR_NOTATION[type(prior).__name__][1](symbol, prior)
 
 
-def density_text(prior: Any, scale: str = "scale") -> str:
+def density_text(prior: Any, scale: str | None = None) -> str:
     """Write the density of a prior; a scale that is learned by its name.
 
     >>> from bayesglm.spec.priors import HalfNormal, Normal
@@ -293,6 +295,12 @@ def _of_share(symbol: str, prior: Any) -> str:
     return f"penalty (1 - {alpha})·log({symbol}) and (1 - {beta})·log(1 - {symbol})"
 
 
+def _of_explained(prior: Any) -> str:
+    sigma = "sigma" if prior.sigma is None else number_text(prior.sigma)
+    sd = "sd" if prior.predictor_sd is None else number_text(prior.predictor_sd)
+    return f"R2D2({{}}, shares {number_text(prior.concentration)}, {sigma}/{sd})"
+
+
 type Notation = tuple[Callable[[Any], str], Callable[[str, Any], str]]
 
 PRIOR_NOTATION: dict[str, Notation] = {
@@ -337,6 +345,7 @@ PRIOR_NOTATION: dict[str, Notation] = {
         ),
         _square,
     ),
+    "R2D2": (_of_explained, _square),
     "HalfNormal": (lambda prior: f"HalfNormal({number_text(prior.scale)})", _square),
     "HalfStudentT": (
         lambda prior: f"HalfStudentT({number_text(prior.df)}, {number_text(prior.scale)})",

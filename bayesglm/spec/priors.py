@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
 from bayesglm.spec.prior.correlation import LKJ
 from bayesglm.spec.prior.mixture import SpikeSlab
@@ -19,6 +21,7 @@ from bayesglm.spec.prior.positive import (
 )
 from bayesglm.spec.prior.together import GroupLasso, Horseshoe, RandomWalk
 from bayesglm.spec.prior.unit import Beta, Uniform
+from bayesglm.spec.prior.variance import R2D2
 
 type CoefficientPrior = (
     Normal
@@ -29,6 +32,7 @@ type CoefficientPrior = (
     | GroupLasso
     | Horseshoe
     | SpikeSlab
+    | R2D2
     | RandomWalk
     | HalfNormal
     | Exponential
@@ -45,6 +49,7 @@ COEFFICIENT_PRIORS = (
     GroupLasso,
     Horseshoe,
     SpikeSlab,
+    R2D2,
     RandomWalk,
     HalfNormal,
     Exponential,
@@ -67,8 +72,10 @@ CORRELATION_PRIORS = (LKJ,)
 CUTPOINT_PRIORS = (Normal, StudentT, Cauchy, Laplace, Flat)
 
 
-def learned_scale(prior: object) -> ScalePrior | None:
+def learned_scale(prior: object) -> Any:
     """Return the prior of a prior's scale, where that is a parameter; None where it is a number.
+
+    Of a prior of a share of variance it is that of the share.
 
     >>> learned_scale(Normal(HalfNormal(1.0)))
     HalfNormal(1.0)

@@ -17,7 +17,7 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.errors import ModelError
-from bayesglm.inference.problem.positive import Positive
+from bayesglm.inference.problem.positive import Positive, Shares
 from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.distribution import Distribution
@@ -27,6 +27,7 @@ from bayesglm.numerics.priors.spectra import (
     HorseshoeScale,
     KnownScale,
     LearnedScale,
+    VarianceScale,
 )
 from bayesglm.numerics.priors.steps import Steps
 from bayesglm.numerics.priors.structure import APART, Spectrum, Structure
@@ -43,8 +44,8 @@ class Arrangement(NamedTuple):
     - `structure(prior, block, parameters, learned)`: of the coefficients, the record's parameters
       as laid; ``learned`` are their scales, where these are no numbers.
     - `hyperparameters(prior, block)`: beside the scale, by name.
-    - `spectrum(block, common, places, parameters)`: the scales, from the common one and the places
-      of others.
+    - `spectrum(prior, block, common, places, parameters)`: the scales, from the common one and
+      the places of others.
     - `record`: the name of its record, where that is not its own.
     """
 
@@ -54,9 +55,9 @@ class Arrangement(NamedTuple):
     structure: Callable[[Any, Block, Parameters, Any], Structure] = (
         lambda prior, block, parameters, learned: APART
     )
-    hyperparameters: Callable[[Any, Block], dict[str, Positive]] = lambda prior, block: {}
-    spectrum: Callable[[Block, LearnedScale, Places, Parameters], Spectrum] = (
-        lambda block, common, places, parameters: common.for_each(block.size)
+    hyperparameters: Callable[[Any, Block], dict[str, Positive | Shares]] = lambda prior, block: {}
+    spectrum: Callable[[Any, Block, LearnedScale, Places, Parameters], Spectrum] = (
+        lambda prior, block, common, places, parameters: common.for_each(block.size)
     )
     record: str | None = None
 
@@ -77,7 +78,7 @@ def structure_of(
     return _arrangement(prior, block).structure(prior, block, parameters, learned)
 
 
-def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
+def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     """Return by name what is learned of the scales of a term's coefficients."""
     above = learned_scale(prior)
     if above is None:
@@ -85,7 +86,7 @@ def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive]:
     dims = () if prior.traits.one_scale else block.scale_dims
     common = Positive(*said(above), block.shape[: len(dims)], dims, block.coords)
     others = _arrangement(prior, block).hyperparameters(prior, block)
-    return {f"{block.name}_scale": common} | others
+    return {f"{block.name}_{prior.traits.learned}": common, **others}
 
 
 def spectrum_of(
@@ -94,11 +95,12 @@ def spectrum_of(
     """Say where the scales of a term's coefficients stand; None where they are numbers."""
     if learned_scale(prior) is None and block.correlation is None:
         return None
-    where, above = places.get(f"{block.name}_scale", slice(0, 0)), learned_scale(prior)
+    above = learned_scale(prior)
+    where = places.get(f"{block.name}_{prior.traits.learned}", slice(0, 0))
     common = LearnedScale(np.arange(where.start, where.stop))
     if above is not None:
         common = replace(common, transform=Distribution(*said(above)).transform)
-    return _arrangement(prior, block).spectrum(block, common, places, parameters)
+    return _arrangement(prior, block).spectrum(prior, block, common, places, parameters)
 
 
 def _arrangement(prior: Any, block: Block | None) -> Arrangement:
@@ -214,7 +216,7 @@ def named_dims(said: str | tuple[str, ...], name: str, dims: tuple[str, ...]) ->
     return tuple(f"{name}_lag" if dim == "lag" and dim not in dims else dim for dim in several)
 
 
-def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive]:
+def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     """Return a scale of each coefficient, and the variance of the slab."""
     local = said(HalfStudentT(1.0, df=1.0))
     half = 0.5 * prior.slab_df
@@ -226,10 +228,35 @@ def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive]:
 
 
 def _horseshoe_scales(
-    block: Block, common: LearnedScale, places: Places, parameters: Parameters
+    prior: Any, block: Block, common: LearnedScale, places: Places, parameters: Parameters
 ) -> Spectrum:
     slab = places[f"{block.name}_slab"].start
     return HorseshoeScale(common.for_each(block.size), places[f"{block.name}_local"], slab)
+
+
+def _unit_of_variance(prior: Any, block: Block | None) -> dict[str, Any]:
+    """Return the scale of each coefficient that would have the variance of the rest."""
+    sigma = 1.0 if prior.sigma is None else np.array(prior.sigma)
+    return {"scale": _nested(np.divide(sigma, np.array(prior.predictor_sd)))}
+
+
+def _of_variance(prior: Any, block: Block) -> dict[str, Positive | Shares]:
+    """Return the shares of the coefficients, where there are several."""
+    if block.size == 1:
+        return {}
+    own = Shares(prior.concentration, block.shape, block.dims, block.coords)
+    return {f"{block.name}_share": own}
+
+
+def _variance_scales(
+    prior: Any, block: Block, common: LearnedScale, places: Places, parameters: Parameters
+) -> Spectrum:
+    return VarianceScale(
+        np.log(np.broadcast_to(parameters["scale"], block.size)),
+        int(common.places[0]),
+        places.get(f"{block.name}_share"),
+        places["sigma"].start if prior.sigma is None else None,
+    )
 
 
 def _line_and_bends(prior: Any, block: Block | None) -> dict[str, Any]:
@@ -278,7 +305,7 @@ def _bends_apart(prior: Any, block: Block, parameters: Parameters, learned: Any)
 
 
 def _correlated_scales(
-    block: Block, common: LearnedScale, places: Places, parameters: Parameters
+    prior: Any, block: Block, common: LearnedScale, places: Places, parameters: Parameters
 ) -> Spectrum:
     """Return the scales of directions, from those of the effects: numbers, or learned."""
     *across, k, levels = block.shape
@@ -321,18 +348,21 @@ ARRANGEMENTS = {
     "RandomWalk": Arrangement(
         numbers=_fields("scale"),
         structure=_walk,
-        spectrum=lambda block, common, places, parameters: common,
+        spectrum=lambda prior, block, common, places, parameters: common,
     ),
     "GroupLasso": Arrangement(numbers=_fields("scale"), structure=_groups),
     "Horseshoe": Arrangement(
         numbers=_fields(), hyperparameters=_of_horseshoe, spectrum=_horseshoe_scales
+    ),
+    "R2D2": Arrangement(
+        numbers=_unit_of_variance, hyperparameters=_of_variance, spectrum=_variance_scales
     ),
 }
 ON_CURVES = {
     "RandomWalk": Arrangement(
         numbers=_line_and_bends,
         structure=_bends_apart,
-        spectrum=lambda block, common, places, parameters: BesideKnown(
+        spectrum=lambda prior, block, common, places, parameters: BesideKnown(
             common, np.log(parameters["scale"])
         ),
         record="Normal",

@@ -17,7 +17,9 @@ from bayesglm.inference.problem.arrangements import (
     spectrum_of,
     structure_of,
 )
+from bayesglm.inference.problem.positive import Shares
 from bayesglm.numerics.priors.carried import carried
+from bayesglm.numerics.priors.dirichlet import Dirichlet
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
@@ -25,6 +27,7 @@ from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.correlations import correlations, n_below
 from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.parameter import Parameter
+from bayesglm.numerics.theta.simplex import SIMPLEX
 
 Array = np.ndarray
 
@@ -86,6 +89,9 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
     scales = []
     for term, block in zip(plan.model.every_term, predictors.named, strict=True):
         for name, one in hyperparameters_of(term.prior, block).items():
+            if isinstance(one, Shares):
+                scales.append(_shares(name, one))
+                continue
             given = numbers_of_neuron(plan, neuron, name, one.numbers, one.shape)
             prior = Distribution(one.kind, given)
             own = Parameter(
@@ -102,6 +108,22 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
         if block.correlation is not None:
             scales.append(_correlation(block))
     return scales
+
+
+def _shares(name: str, one: Shares) -> Parameter:
+    """Return shares of one, which start equal."""
+    n = int(np.prod(one.shape, dtype=int))
+    return Parameter(
+        name,
+        "scale",
+        slice(0, n - 1),
+        SIMPLEX,
+        one.shape,
+        one.dims,
+        one.coords,
+        prior=Dirichlet(one.concentration, n),
+        start=1.0 / n,
+    )
 
 
 def _correlation(block: Block) -> Parameter:

@@ -22,3 +22,12 @@ class Positive(NamedTuple):
     shape: tuple[int, ...] = ()
     dims: tuple[str, ...] = ()
     coords: Mapping[str, Array] = {}
+
+
+class Shares(NamedTuple):
+    """Positive numbers that add up to one, under a Dirichlet prior of one concentration."""
+
+    concentration: float
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    coords: Mapping[str, Array]

@@ -13,8 +13,9 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
-from bayesglm.inference.problem.starts import coefficients_inside, eta_of_mean, is_inside
+from bayesglm.inference.problem.starts import coefficients_inside, is_inside
 from bayesglm.numerics.density.objective import Objective
+from bayesglm.numerics.families.at_mean import eta_of_mean
 from bayesglm.numerics.families.record import Collapse
 from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES

@@ -41,5 +41,4 @@ def _residual_variance(model: GLM, group: xr.Dataset) -> xr.DataArray | float | 
             return group["sigma"] ** 2
         fixed = model.dispersion_of("sigma")
         return fixed**2 if isinstance(fixed, float) else None
-    is_threshold = family.discrete and not family.counts and family.dispersions == family.increasing
-    return link.latent_variance if is_threshold else None
+    return link.latent_variance if family.is_threshold else None

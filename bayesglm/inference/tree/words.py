@@ -116,6 +116,10 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
         words = [_scale_words(term, dims, at) for at in of]
     elif name.endswith(SUFFIX) and term is not None and not own:
         words = [f"inclusion of {_effect_words(term.label, dims, at)}" for at in of]
+    elif name.endswith("_r2") and term is not None and not own:
+        words = [_indexed(f"share of variance explained by {term.label}", at) for at in of]
+    elif name.endswith("_share") and term is not None and not own:
+        words = [f"share of that by {_effect_words(term.label, dims, at)}" for at in of]
     elif term is not None and _is_mean(name, term):
         words = [_indexed(f"mean change of {term.label}", at) for at in of]
     else:

@@ -82,6 +82,11 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
     sample = plan.sample_dim
     population = () if plan.population is None else (plan.population,)
     with pm.Model(coords=_coords(problems)) as made:
+        # First, for the scales of coefficients may be in their units.
+        phi = {
+            name: dispersion(problems, name, model.dispersion_of(name), population)
+            for name in first.natural.family.dispersion_names
+        }
         eta: Tensor = _row_data(problems, "offset") if model.offset else 0.0
         if model.exposure:
             eta = eta + pm.math.log(_row_data(problems, "exposure"))
@@ -90,10 +95,6 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
         for k, term in enumerate(model.terms):
             own = None if units is None else units.get(first.design.predictors.blocks[k].name)
             eta = eta + _term(problems, k, term.prior, population, own)
-        phi = {
-            name: dispersion(problems, name, model.dispersion_of(name), population)
-            for name in first.natural.family.dispersion_names
-        }
         for name, line in zip(model.predicted, first.design.predictors.lines[1:], strict=True):
             phi[name] = _predicted(problems, name, line, population, units or {})
         dims: tuple[str, ...] = (sample, *population)

@@ -11,9 +11,11 @@ import numpy as np
 from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.correlations import correlated_normal, directions, lkj
-from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS
+from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS, common_scale
+from bayesglm.inference.twin.variances import shares
 from bayesglm.inference.twin.zero_sums import ZERO_SUM_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
+from bayesglm.numerics.priors.dirichlet import Dirichlet
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.increasing import Increasing
 from bayesglm.numerics.priors.lkj import LKJ
@@ -164,24 +166,25 @@ def _learned_scale(
     import pytensor.tensor as pt
 
     parts = [_part(problem, name) for problem in problems]
+    lead = (len(problems),) if population else ()
 
     def variable(suffix: str) -> Tensor:
         own = problems[0].learned[f"{name}_{suffix}"]
-        parameters = _parameters(problems, f"{name}_{suffix}", population, own.shape)
         assert own.prior is not None
-        twin = PRIOR_TWINS[own.prior.kind]
         every = (*population, *own.dims)
-        made = twin(f"{name}_{suffix}", dims=every, **parameters)
+        if isinstance(own.prior, Dirichlet):
+            return shares(own, lead, every)
+        parameters = _parameters(problems, own.name, population, own.shape)
+        made = PRIOR_TWINS[own.prior.kind](own.name, dims=every, **parameters)
         return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
 
     known = [part.learned.log_known for part in parts if part.learned is not None]
     is_learned = any(one is None or np.isnan(one).any() for one in known)
     if is_learned:
-        special = SCALE_TWINS.get(kind)
-        scale = variable("scale") * np.ones(shape) if special is None else special(variable)
+        spectra = [part.learned for part in parts]
+        scale = SCALE_TWINS.get(kind, common_scale)(problems, spectra, variable, lead, shape)
         if any(one is None for one in known):
             return scale
-    lead = (len(problems),) if population else ()
     numbers = np.exp(np.array(known)).reshape((*lead, *shape))
     if not is_learned:
         return pt.as_tensor(numbers)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.inference.twin.variances import variance_scale
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.laplace import elastic_net_log_norm, group_lasso_log_norm
@@ -206,6 +207,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "ElasticNet": _elastic_net,
     "Horseshoe": _prior("Normal", {"scale": "sigma"}),
     "SpikeSlab": _spike_slab,
+    "R2D2": _prior("Normal", {"scale": "sigma"}),
     "GroupLasso": _group_lasso,
     "RandomWalk": _random_walk,
     "Steps": _steps,
@@ -222,7 +224,16 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def _horseshoe_scale(variable: Callable[[str], Tensor]) -> Tensor:
+def common_scale(
+    problems: Any, spectra: Any, variable: Callable[[str], Tensor], lead: Any, shape: Any
+) -> Tensor:
+    """Return the scale that all coefficients of ``shape`` share."""
+    return variable("scale") * np.ones(shape)
+
+
+def _horseshoe_scale(
+    problems: Any, spectra: Any, variable: Callable[[str], Tensor], lead: Any, shape: Any
+) -> Tensor:
     import pytensor.tensor as pt
 
     wide = pt.sqr(variable("scale") * variable("local"))
@@ -231,6 +242,7 @@ def _horseshoe_scale(variable: Callable[[str], Tensor]) -> Tensor:
 
 
 # Scales that are learned, of ``variable(suffix)``, where they are not just the one of that name.
-SCALE_TWINS: dict[str, Callable[[Callable[[str], Tensor]], Tensor]] = {
+SCALE_TWINS: dict[str, Callable[..., Tensor]] = {
     "Horseshoe": _horseshoe_scale,
+    "R2D2": variance_scale,
 }

@@ -71,4 +71,5 @@ BETA = Prior(
     prox=_beta_prox,
     draw=lambda rng, shape, alpha, beta: rng.beta(alpha, beta, shape),
     log_concave=False,
+    middle=lambda alpha, beta: alpha / (alpha + beta),
 )

@@ -349,9 +349,18 @@ def _of_horseshoe(prior: Any) -> Law:
     )
 
 
+def _of_variance(prior: Any) -> Law:
+    raise ModelError(
+        f"{prior!r} is a prior of the variance that a term explains, and so of its coefficients "
+        "with the columns and the residuals of the data: it has no density by itself. "
+        "prior_predictive draws from it beside data."
+    )
+
+
 LAWS: dict[str, Callable[[Any], Law]] = {
     "RandomWalk": _of_walk,
     "GroupLasso": lambda prior: _vector(prior, lambda q: Groups(np.zeros(q, dtype=int))),
     "Horseshoe": _of_horseshoe,
+    "R2D2": _of_variance,
     "LKJ": Correlation,
 }

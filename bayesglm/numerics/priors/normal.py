@@ -51,6 +51,7 @@ NORMAL = Prior(
 )
 # Given the scale of each coefficient, all of which are learned.
 HORSESHOE = replace(NORMAL, curved=False)
+R2D2 = replace(NORMAL, curved=False)
 RANDOM_WALK = replace(NORMAL, proper=False)
 HALF_NORMAL = replace(
     NORMAL,

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit
 
+from bayesglm.numerics.theta.simplex import log_shares, pull_logs, shares
 from bayesglm.numerics.theta.transforms import LOG, Transform
 
 Array = np.ndarray
@@ -113,3 +114,38 @@ class HorseshoeScale:
         gradient[self.slab] += 0.5 * float(slopes @ (1.0 - share))
         gradient[self.local] += slopes * share
         self.common.add_slope(theta, slopes * share, gradient)
+
+
+@dataclass(frozen=True)
+class VarianceScale:
+    """Of a share of variance that is dealt out over coefficients.
+
+    log scale_j = log unit_j + log sigma + (logit R2 + log share_j) / 2, of which theta holds logit
+    R2 at ``r2``, the shares as `theta.simplex` has them, and log sigma; without a place sigma is in
+    the units, and the only coefficient has the whole.
+    """
+
+    log_known: ClassVar[None] = None
+
+    log_unit: Array
+    r2: int
+    share: slice | None = None
+    sigma: int | None = None
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales."""
+        common = 0.5 * theta[..., self.r2, None]
+        if self.sigma is not None:
+            common = common + theta[..., self.sigma, None]
+        if self.share is None:
+            return self.log_unit + common
+        return self.log_unit + common + 0.5 * log_shares(theta[..., self.share])
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        total = float(np.add.reduce(slopes))
+        gradient[self.r2] += 0.5 * total
+        if self.sigma is not None:
+            gradient[self.sigma] += total
+        if self.share is not None:
+            gradient[self.share] += 0.5 * pull_logs(shares(theta[self.share]), slopes)

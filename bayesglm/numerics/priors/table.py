@@ -15,7 +15,7 @@ from bayesglm.numerics.priors.beta import BETA
 from bayesglm.numerics.priors.gamma import GAMMA, ROOT_GAMMA
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA, ROOT_INVERSE_GAMMA
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
-from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, RANDOM_WALK
+from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, R2D2, RANDOM_WALK
 from bayesglm.numerics.priors.record import FLAT, UNIFORM, Prior
 from bayesglm.numerics.priors.spike_slab import SPIKE_SLAB
 from bayesglm.numerics.priors.steps import STEPS
@@ -30,6 +30,7 @@ PRIORS: dict[str, Prior] = {
     "Cauchy": CAUCHY,
     "Horseshoe": HORSESHOE,
     "SpikeSlab": SPIKE_SLAB,
+    "R2D2": R2D2,
     "Flat": FLAT,
     "RandomWalk": RANDOM_WALK,
     "HalfNormal": HALF_NORMAL,

@@ -17,34 +17,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesglm.numerics.theta import simplex
+from bayesglm.numerics.theta.simplex import against_last, on_both_sides, shares
 from bayesglm.numerics.theta.transforms import Transform
 
 Array = np.ndarray
 
 
-def _centred_logs(u: Array) -> Array:
-    """Return z ``(..., n)``: the logarithms of the shares, up to a constant, which sum to zero."""
-    z = np.empty(u.shape)
-    z[..., :-1] = u[..., 1:]
-    z[..., -1] = -np.add.reduce(u[..., 1:], axis=-1)
-    return z
-
-
-def _shares(u: Array) -> Array:
-    """Return zeta ``(..., n)``."""
-    z = _centred_logs(u)
-    # Written out, for samplers ask for it at every step: no share overflows.
-    shares = np.exp(z - np.maximum.reduce(z, axis=-1, keepdims=True))
-    return shares / np.add.reduce(shares, axis=-1, keepdims=True)
-
-
-def _against_last(slopes: Array) -> Array:
-    """Return slopes in u_1 to u_(n-1) ``(..., n - 1)`` of slopes in z ``(..., n)``."""
-    return slopes[..., :-1] - slopes[..., -1:]
-
-
 def _natural(u: Array) -> Array:
-    return u.shape[-1] * u[..., :1] * _shares(u)
+    return u.shape[-1] * u[..., :1] * shares(u[..., 1:])
 
 
 def _inner(w: Array) -> Array:
@@ -57,52 +38,45 @@ def _inner(w: Array) -> Array:
 
 
 def _log_jacobian(u: Array) -> Array:
-    n, z = u.shape[-1], _centred_logs(u)
-    most = np.maximum.reduce(z, axis=-1, keepdims=True)
-    total = np.add.reduce(np.exp(z - most), axis=-1)
-    return np.log(n) - n * (most[..., 0] + np.log(total))
+    return simplex.log_jacobian(u[..., 1:])
 
 
 def _jacobian_slope(u: Array) -> Array:
-    shares = _shares(u)
     slope = np.zeros(u.shape)
-    slope[..., 1:] = -u.shape[-1] * _against_last(shares)
+    slope[..., 1:] = simplex.jacobian_slope(u[..., 1:])
     return slope
 
 
-def _on_both_sides(of_z: Array, n: int) -> Array:
-    """Return the second derivatives in u ``(n, n)`` of those in z ``(n, n)``."""
-    bends = np.zeros((n, n))
-    bends[1:, 1:] = _against_last(_against_last(of_z).T)
-    return bends
+def _beside_mean(bends: Array) -> Array:
+    """Return the second derivatives in u ``(n, n)`` of those in all but the mean."""
+    return np.pad(bends, ((1, 0), (1, 0)))
 
 
 def _jacobian_bend(u: Array) -> Array:
-    n, shares = len(u), _shares(u)
-    return _on_both_sides(-n * (np.diag(shares) - np.outer(shares, shares)), n)
+    return _beside_mean(simplex.jacobian_bend(u[1:]))
 
 
 def _pulled(u: Array, g: Array) -> tuple[Array, Array, Array]:
     """Return n times g's mean under the shares, the shares, and n zeta_j (g_j - that mean)."""
-    n, shares = u.shape[-1], _shares(u)
-    mean = np.add.reduce(shares * g, axis=-1, keepdims=True)
-    return n * mean, shares, n * shares * (g - mean)
+    n, zeta = u.shape[-1], shares(u[..., 1:])
+    mean = np.add.reduce(zeta * g, axis=-1, keepdims=True)
+    return n * mean, zeta, n * zeta * (g - mean)
 
 
 def _pull(u: Array, g: Array) -> Array:
     of_mean, _, apart = _pulled(u, g)
     slope = np.empty(apart.shape)
     slope[..., :1] = of_mean
-    slope[..., 1:] = u[..., :1] * _against_last(apart)
+    slope[..., 1:] = u[..., :1] * against_last(apart)
     return slope
 
 
 def _bend(u: Array, g: Array) -> Array:
     """Return the second derivatives of m n sum_j zeta_j g_j at given g."""
-    _, shares, apart = _pulled(u, g)
-    of_z = np.diag(apart) - np.outer(apart, shares) - np.outer(shares, apart)
-    bends = _on_both_sides(u[0] * of_z, len(u))
-    bends[0, 1:] = bends[1:, 0] = _against_last(apart)
+    _, zeta, apart = _pulled(u, g)
+    of_z = np.diag(apart) - np.outer(apart, zeta) - np.outer(zeta, apart)
+    bends = _beside_mean(on_both_sides(u[0] * of_z))
+    bends[0, 1:] = bends[1:, 0] = against_last(apart)
     return bends
 
 

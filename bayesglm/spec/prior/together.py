@@ -94,9 +94,8 @@ class Horseshoe(Shown):
     Parameters
     ----------
     scale : float
-        Scale of tau, which is named ``<term>_scale``. Piironen & Vehtari (3.12) propose
-        p0/(p - p0)/sqrt(n) times the response's pseudo standard deviation, p0 being the number of
-        coefficients expected to matter.
+        Scale of tau, which is named ``<term>_scale``; `Horseshoe.from_sparsity` chooses it by the
+        number of coefficients that are expected to matter.
     slab_scale, slab_df : float
         How far the large coefficients may reach: a Student t of this scale and these degrees of
         freedom. The variance is the parameter ``<term>_slab``, the local scales ``<term>_local``.
@@ -125,6 +124,58 @@ class Horseshoe(Shown):
             if isinstance(value, tuple):
                 raise ModelError(f"Horseshoe {key} must be one number, got {shown(value)}.")
             put(self, **{key: value})
+
+    @classmethod
+    def from_sparsity(cls, p0: float, p: int, n: float, sigma: float = 1.0) -> Horseshoe:
+        """Return the prior under which about ``p0`` of ``p`` coefficients matter.
+
+        scale = p0/(p - p0) * sigma/sqrt(n) (Piironen & Vehtari 2017, equation 3.12): where tau is
+        that, and columns have the sd 1, p0 is the prior mean of the number of coefficients that the
+        data of ``n`` samples would leave as they are.
+
+        Parameters
+        ----------
+        p0 : float
+            Number of coefficients expected to matter, above 0 and below p.
+        p : int
+            Number of all.
+        n : float
+            Number of samples.
+        sigma : float
+            Residual standard deviation of a response, on the scale of eta: of a gaussian one sigma,
+            of others the pseudo standard deviation as `R2D2` has it, 2 for a logit about even odds.
+            Columns of another sd than 1 want it divided by that.
+
+        Raises
+        ------
+        ModelError
+            Numbers that are not positive and finite, a p that is no whole number, or p0 not below.
+
+        Examples
+        --------
+        >>> import bayesglm as bg
+        >>> bg.Horseshoe.from_sparsity(p0=5, p=45, n=100)
+        Horseshoe(0.0125)
+        """
+        numbers = {"p0": p0, "p": p, "n": n, "sigma": sigma}
+        for key, value in numbers.items():
+            checked = frozen_number(f"Horseshoe.from_sparsity {key}", value, positive=True)
+            if isinstance(checked, tuple):
+                raise ModelError(
+                    f"Horseshoe.from_sparsity {key} must be one number, got {shown(value)}."
+                )
+            numbers[key] = checked
+        if not float(numbers["p"]).is_integer():
+            raise ModelError(
+                f"Horseshoe.from_sparsity p is a number of coefficients, got {shown(p)}."
+            )
+        if numbers["p0"] >= numbers["p"]:
+            raise ModelError(
+                f"Horseshoe.from_sparsity p0 must be below p, the number of all coefficients, got "
+                f"p0={shown(p0)} and p={shown(p)}; where all may matter take a Normal prior."
+            )
+        odds = numbers["p0"] / (numbers["p"] - numbers["p0"])
+        return cls(odds * numbers["sigma"] / numbers["n"] ** 0.5)
 
     @property
     def above(self) -> HalfStudentT:

@@ -24,6 +24,9 @@ class Traits(NamedTuple):
       in all orthonormal coordinates.
     - `bounded`: whether it is one of numbers between two ends.
     - `ends`: these, where they are the same for all of its kind.
+    - `learned`: what the parameter that it learns above its coefficients is called, if it does.
+    - `of_variance`: whether it is one of the variance that its term explains, for which it holds
+      the standard deviations ``predictor_sd`` of the columns and ``sigma`` of the rest.
     """
 
     has_scale: bool = True
@@ -36,6 +39,8 @@ class Traits(NamedTuple):
     ends: tuple[float, float] | None = None
     of_length: bool = False
     correlates: bool = False
+    learned: str = "scale"
+    of_variance: bool = False
 
 
 class Shown:

@@ -34,6 +34,7 @@ TERMS = {
     "learned walk": [bg.Linear("z", prior=bg.RandomWalk(bg.Exponential(0.7), order=2))],
     "learned Laplace": [bg.Linear("z", prior=bg.Laplace(bg.HalfStudentT(0.7)))],
     "horseshoe": [bg.Linear("z", prior=bg.Horseshoe(0.3))],
+    "R2D2": [bg.Linear("z", prior=bg.R2D2(0.4))],
     "groups": [bg.Linear("z", prior=bg.Normal(1.0)), bg.Group("g", slopes="x")],
 }
 
@@ -58,7 +59,8 @@ def differences(value, x, step=1e-6):
 
 
 CASES = [("poisson", terms) for terms in TERMS]
-CASES += [("gaussian", "groups"), ("gaussian", "horseshoe"), ("gaussian-log", "StudentT")]
+CASES += [("gaussian", terms) for terms in ("groups", "horseshoe", "R2D2")]
+CASES += [("gaussian-log", "StudentT")]
 
 
 @pytest.mark.parametrize("weights", [None, "weight"])

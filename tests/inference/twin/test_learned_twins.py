@@ -41,6 +41,7 @@ def learned(turn):
         bg.Lagged("x", lags=(-1, 3), name="lagged", prior=bg.RandomWalk(b, order=2)),
         bg.Lagged("z", lags=3, name="past", prior=bg.StudentT(a, df=3, loc=0.1)),
         bg.Linear("movie", name="sparse", prior=bg.Horseshoe(0.3, slab_scale=1.5, slab_df=5)),
+        bg.Linear(("x", "z"), name="shared", prior=bg.R2D2(0.3, sigma=1.5)),
         bg.Group("g", slopes=("x", "z"), prior=bg.Normal(c)),
         bg.Group("h", prior=bg.StudentT(a)),
     ]
@@ -95,6 +96,9 @@ ALONE = {
     "walks of effects": bg.Group("h", slopes="x", prior=bg.RandomWalk([[1], [2]], dims="h_level")),
     "flat": bg.Group("h", slopes="x", prior=bg.Flat()),
     "horseshoe": bg.Linear("x", prior=bg.Horseshoe(0.5)),
+    "shares of variance": bg.Lagged("movie", lags=2, prior=bg.R2D2(0.3, 1.5)),
+    "variance of one": bg.Linear("x", prior=bg.R2D2(0.4, precision=3.0)),
+    "variance of levels": bg.Group("g", prior=bg.R2D2(0.5)),
     "horseshoe of effects": bg.Group("g", slopes="x", prior=bg.Horseshoe(0.5)),
     "student": bg.Linear("movie", prior=bg.StudentT([[0.5], [1.0]], df=[2.0, 4.0, 8.0], loc=0.1)),
     "curve": bg.Spline("x", df=5),
@@ -128,6 +132,7 @@ def test_populations(family, own, data):
         bg.Linear("z", prior=bg.Laplace(bg.Exponential(0.5))),
         bg.Lagged("movie", lags=2, prior=bg.RandomWalk(bg.HalfNormal(0.5))),
         bg.Linear("movie", name="sparse", prior=bg.Horseshoe(0.3)),
+        bg.Linear(("x", "z"), name="shared", prior=bg.R2D2(0.5)),
         bg.Spline("input" if own else "x", df=5, name="curve"),
     ]
     model = bg.GLM("cells", terms, family=family)
