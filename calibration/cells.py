@@ -38,6 +38,11 @@ class World(NamedTuple):
     intercept: bg.Normal = bg.Normal(1.0, loc=0.5)
     predicted: bg.Normal | None = None
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether there are effects of levels, whose scale is learned."""
+        return any(isinstance(term, bg.Group) for term in self.terms)
+
 
 class Simulated(NamedTuple):
     """One simulation: the data, and the parameters that made them."""
@@ -122,8 +127,11 @@ def _laplace(rng: np.random.Generator) -> Parameters:
     return {"intercept": 0.5 + rng.normal(), "w": w, "sigma": abs(rng.standard_t(SIGMA_DF))}
 
 
-def _group(rng: np.random.Generator) -> Parameters:
-    scale = abs(rng.normal())
+def _group(
+    rng: np.random.Generator,
+    scale_of: Callable[[np.random.Generator], float] = lambda rng: abs(rng.normal()),
+) -> Parameters:
+    scale = scale_of(rng)
     return {
         "intercept": 0.5 + rng.normal(),
         "w": 0.5 * rng.normal(size=1),
@@ -152,6 +160,10 @@ def _few(rng: np.random.Generator, scale: float) -> Parameters:
     return {"intercept": intercept, "w": np.array(w), "sigma": abs(rng.normal())}
 
 
+def _groups(above: Any) -> tuple[bg.Linear | bg.Group, ...]:
+    return (_linear(COLUMNS[:1], bg.Normal(0.5)), bg.Group("g", prior=bg.Normal(above)))
+
+
 def _linear(columns: tuple[str, ...], prior: bg.Normal | bg.Laplace) -> bg.Linear:
     return bg.Linear(columns, name="w", prior=prior)
 
@@ -169,10 +181,17 @@ WORLDS = {
     ),
     "group": World(
         _group,
-        (
-            _linear(COLUMNS[:1], bg.Normal(0.5)),
-            bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0))),
-        ),
+        _groups(bg.HalfNormal(1.0)),
+        bg.HalfNormal(1.0),
+    ),
+    "precision": World(
+        partial(_group, scale_of=lambda rng: rng.gamma(2.0, 1.0 / 0.5) ** -0.5),
+        _groups(bg.Precision(bg.Gamma(2.0, 0.5))),
+        bg.HalfNormal(1.0),
+    ),
+    "uniform": World(
+        partial(_group, scale_of=lambda rng: rng.uniform(0.0, 1.5)),
+        _groups(bg.Uniform(0.0, 1.5)),
         bg.HalfNormal(1.0),
     ),
     "correlated": World(
@@ -206,6 +225,8 @@ THOROUGH = ("gaussian", "bernoulli", "binomial", "poisson")
 # Responses next to the ends of their range are no floats of their own, where effects are large.
 MILD = ("beta",)
 BESIDE = (
+    ("gaussian", "precision"),
+    ("poisson", "uniform"),
     ("negative_binomial", "group"),
     ("gamma", "group"),
     ("gaussian", "correlated"),
@@ -285,7 +306,7 @@ def quantities(cell: Cell, data: dict[str, Array], parameters: Parameters) -> di
 
 def _predictors(rng: np.random.Generator, prior: str) -> dict[str, Array]:
     """Draw predictors: correlated, and one with a mean, which a centred intercept would feel."""
-    if any(term.label == "g" for term in WORLDS[prior].terms):
+    if WORLDS[prior].has_groups:
         level = np.repeat(np.arange(N_LEVELS), ROWS_PER_LEVEL)
         return {"x1": rng.normal(size=len(level)), "g": level}
     z = rng.normal(size=(3, N_ROWS))

@@ -164,3 +164,21 @@ def test_separation_along_what_a_walk_leaves_free_is_refused():
     model = bg.GLM("y", bg.Linear("Z", prior=bg.RandomWalk(0.5)), "bernoulli")
     with pytest.raises(bg.DataError, match=r"separated.*'Z \(what its random walk leaves free\)'"):
         bg.fit_map(model, {"y": BINARY, "Z": Z})
+
+
+def test_a_mode_where_the_prior_of_sigma_ends_is_refused_and_the_posterior_stays_below():
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=60), "y": rng.normal(size=60)}
+    wide = bg.GLM("y", "x", prior=bg.Normal(1.0), dispersion=bg.Uniform(0, 50))
+    flat = bg.GLM("y", "x", prior=bg.Normal(1.0), dispersion=bg.Flat())
+    for name, value in bg.fit_map(flat, data)["map"].items():
+        np.testing.assert_allclose(bg.fit_map(wide, data)["map"][name], value, atol=1e-6)
+    narrow = bg.GLM("y", "x", prior=bg.Normal(1.0), dispersion=bg.Uniform(0, 0.8))
+    message = r"'y': the density is highest where the prior of 'sigma' ends, at 0.8.*wider prior"
+    with pytest.raises(bg.ModelError, match=message):
+        bg.fit_map(narrow, data)
+    sigma = bg.fit(narrow, data)["posterior"]["sigma"].values
+    # About the end, the density grows by so many powers of sigma as there are samples.
+    left = 0.8 - sigma
+    assert 0.0 < left.min() < 0.001
+    assert 0.005 < left.mean() < 0.05

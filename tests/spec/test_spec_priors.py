@@ -339,3 +339,37 @@ def test_priors_compare_by_kind_and_number():
     assert bg.Normal(1.0, loc=0) == bg.Normal(1)
     assert len({bg.Normal(1.0), bg.Normal(1.0), bg.Laplace(1.0), bg.HalfNormal(1.0)}) == 3
     assert bg.HalfStudentT(1.0) == bg.HalfStudentT(1.0, df=4)
+
+
+@pytest.mark.parametrize("kind", [bg.Precision, bg.Variance])
+@pytest.mark.parametrize("of", [1.0, "gamma", bg.HalfNormal(1.0), bg.Uniform(0, 1), bg.Gamma, None])
+def test_no_square(kind, of):
+    name = kind.__name__
+    message = rf"{name} takes a Gamma or an InverseGamma, .*{name.lower()}, got .*; write {name}\("
+    with pytest.raises(bg.ModelError, match=message):
+        kind(of)
+
+
+def test_squares_of_scales_say_their_jacobian():
+    group = bg.Group("g", prior=bg.Normal(bg.Precision(bg.Gamma(0.01, 0.02))))
+    model = bg.GLM("y", group, dispersion=bg.Variance(bg.InverseGamma(0.5, 0.5)))
+    assert "~ Precision(Gamma(0.01, 0.02)) g_scale⁻² ~ Gamma(0.01, 0.02), Jacobian 2·g_scale⁻³" in (
+        str(model)
+    )
+    assert "sigma² ~ InverseGamma(0.5, 0.5), Jacobian 2·sigma" in str(model)
+    assert bg.GLM.from_json(model.to_json()) == model
+    assert bg.Precision(bg.Gamma([1, 2], 3)).in_numbers[1] == {"shape": (1.0, 2.0), "scale": 3.0}
+
+
+def test_uniform_scales_begin_at_zero_and_their_predictors_have_no_end():
+    assert bg.Normal(bg.Uniform(0, 5)).scale == bg.Uniform(0.0, 5.0)
+    with pytest.raises(bg.ModelError, match=r"no scale is below zero; write a Uniform that begins"):
+        bg.Normal(bg.Uniform(-1, 5))
+    with pytest.raises(
+        bg.ModelError, match=r"'sigma' is positive, and Uniform\(-1.0, 5.0\) begins"
+    ):
+        bg.GLM("y", "x", dispersion=bg.Uniform(-1, 5))
+    with pytest.raises(bg.ModelError, match=r"ends at 5, and 'sigma' has a linear predictor"):
+        bg.GLM("y", "x", dispersion={"sigma": [bg.Uniform(0, 5), "x"]})
+    with pytest.raises(bg.ModelError, match=r"other ends; write Uniform\(1.01, 1.99\)"):
+        bg.GLM("y", "x", family="tweedie", dispersion={"p": bg.Uniform(0, 5)})

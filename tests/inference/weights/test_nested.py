@@ -3,13 +3,14 @@
 import arviz_stats
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import interpolate, stats
 
 import bayesglm as bg
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.nested import conditionals, nested_proposal, scales_at_mode
 from bayesglm.inference.weights.psis import pareto_smoothed
+from bayesglm.numerics.theta.transforms import LOG
 
 LEVELS, EACH = 12, 6
 
@@ -32,6 +33,28 @@ def model_of(family="gaussian", dispersion=None, scale=None):
         intercept=bg.Normal(3.0),
         dispersion=dispersion,
     )
+
+
+# Priors of a scale, each with the same of SciPy; those that end have other coordinates than log s.
+ABOVE = {
+    bg.HalfCauchy(0.8): stats.halfcauchy(scale=0.8),
+    bg.Gamma(2.0, 1.5): stats.gamma(2.0, scale=1.0 / 1.5),
+    bg.InverseGamma(1.0, 0.5): stats.invgamma(1.0, scale=0.5),
+    bg.Precision(bg.Gamma(0.5, 0.1)): stats.gengamma(0.5, -2.0, scale=0.1**0.5),
+    bg.Variance(bg.InverseGamma(0.5, 0.1)): stats.gengamma(0.5, -2.0, scale=0.1**0.5),
+    bg.Variance(bg.Gamma(1.5, 2.0)): stats.gengamma(1.5, 2.0, scale=2.0**-0.5),
+    bg.Uniform(0.0, 3.0): stats.uniform(0.0, 3.0),
+    bg.Uniform(0.0, 0.3): stats.uniform(0.0, 0.3),  # less than the data say
+}
+
+
+@pytest.fixture(scope="module")
+def likelihood():
+    """log p(y) as a function of log scales, through values on a grid."""
+    grid, data = np.linspace(-14.0, 4.0, 361), grouped()
+    prior = [stats.halfnorm.logpdf(np.exp(at)) + at for at in grid]
+    values = [exact_log_density(data, at, 0.7) for at in grid]
+    return interpolate.CubicSpline(grid, np.subtract(values, prior))
 
 
 def exact_log_density(data, log_scale, sigma):
@@ -60,6 +83,29 @@ def test_the_marginal_of_scale_and_sigma_is_exact():
         prior = np.log(2) + stats.t.logpdf(np.exp(log_sigma), 3, scale=2) + log_sigma
         exact = exact_log_density(data, log_scale, np.exp(log_sigma)) + prior
         assert found == pytest.approx(exact, abs=1e-8)
+
+
+@pytest.mark.parametrize("above", ABOVE, ids=repr)
+def test_scales_have_the_posterior_that_their_prior_leaves_them(above, likelihood):
+    problem = open_problems(model_of(dispersion=0.7, scale=above), grouped())[0]
+    own, given = problem.learned["g_scale"], conditionals(problem)
+
+    def log_density(u):
+        scale = own.transform.natural(u)
+        of_scale = likelihood(np.log(scale)) + ABOVE[above].logpdf(scale)
+        return of_scale + own.transform.log_jacobian(u[:, None])
+
+    u = own.transform.inner(np.array([0.2]))
+    assert given(u).log_marginal == pytest.approx(log_density(u)[0], abs=1e-6)
+    theta, weights, smoothed = weighted(problem)
+    grid = np.linspace(-14.0, 4.0 if own.transform is LOG else 14.0, 8001)
+    density = np.exp(log_density(grid) - log_density(u)[0])
+    below = np.cumsum(density) / density.sum()
+    shares = np.array([0.02, 0.1, 0.5, 0.9, 0.98])
+    found = [weights @ (theta[:, -1] < at) for at in np.interp(shares, below, grid)]
+    error = np.sqrt(shares * (1.0 - shares) / smoothed.kish)
+    assert smoothed.khat < 0.5
+    assert np.abs((found - shares) / error).max() < 4.0
 
 
 def weighted(problem, n=4000, seed=1):
