@@ -15,14 +15,14 @@ MOST_HALVINGS = 14
 SLOWEST = 1e-6  # fall beyond the ends, in nats for each step of one, below which there is none
 
 
-def log_integral(log_f: Callable[[Array], Array]) -> Array:
+def log_integral(log_f: Callable[[Array], Array], furthest: float = FURTHEST) -> Array:
     """Return log of the integral of exp(log_f(u)) over u.
 
     ``log_f`` takes several u ``(k,)`` and returns arrays ``(k, ...)``. Where a function is analytic
     near the line and falls to zero on both sides, the error of the trapezoidal rule falls
     exponentially with the spacing (Trefethen & Weideman 2014, SIAM Review 56, 385, theorem 5.1),
-    which is halved until the integral has settled. Beyond 300 the function is continued as an
-    exponential; where it does not fall there, its integral is infinite.
+    which is halved until the integral has settled. Beyond ``furthest`` on both sides the function
+    is continued as an exponential; where it does not fall there, its integral is infinite.
 
     >>> log_integral(lambda u: -np.square(u)[:, None]).round(12).tolist()
     [0.572364942925]
@@ -30,7 +30,7 @@ def log_integral(log_f: Callable[[Array], Array]) -> Array:
     inf
     """
     step = 1.0
-    nodes = np.arange(-FURTHEST, FURTHEST + 0.5 * step, step)
+    nodes = np.arange(-furthest, furthest + 0.5 * step, step)
     values = log_f(nodes)
     top = values.max(axis=0)
     ends = (_Tail(values[0], values[1], top), _Tail(values[-1], values[-2], top))

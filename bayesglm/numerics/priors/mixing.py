@@ -14,6 +14,7 @@ from bayesglm.numerics.priors.record import Array
 from bayesglm.numerics.priors.student import HALF_STUDENT_T
 
 type Size = tuple[int, ...]
+NEAR = 100.0  # logits of a horseshoe's shares, beyond which exponentials are what is left
 
 
 class Mixing(Protocol):
@@ -93,7 +94,7 @@ class OfHorseshoe:
             of_slab = constant - shape * log_slab - scale * np.exp(-log_slab)
             return _log_of_product(t) - np.log(2.0) + of_slab
 
-        return (np.log(2.0) + log_integral(log_joint)).reshape(u.shape)
+        return (np.log(2.0) + log_integral(log_joint, NEAR)).reshape(u.shape)
 
     def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
         """Return tau and the slab once for each draw, and a local scale for each coefficient."""

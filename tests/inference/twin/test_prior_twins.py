@@ -5,6 +5,7 @@ import pymc as pm
 import pytest
 from scipy import integrate, stats
 
+import bayesglm as bg
 from bayesglm.inference.twin.priors import PRIOR_TWINS
 from bayesglm.numerics.priors.table import PRIORS
 
@@ -83,3 +84,20 @@ def test_prior_predictive_draws_of_an_elastic_net_are_seeded_and_differ():
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.any(draws[0].values == draws[2].values)
     assert len(np.unique(draws[0])) == 150
+
+
+SQUARES = {
+    bg.Precision(bg.Gamma(1.5, 2.0)): stats.gengamma(1.5, -2.0, scale=2.0**0.5),
+    bg.Variance(bg.Gamma(0.7, 2.0)): stats.gengamma(0.7, 2.0, scale=2.0**-0.5),
+}
+
+
+@pytest.mark.parametrize("above", SQUARES, ids=repr)
+def test_draws_of_scales_follow_what_is_said_of_their_squares(above):
+    kind, numbers = above.in_numbers
+    with pm.Model(coords={"place": range(50_000)}) as made:
+        full = {key: np.full(50_000, value) for key, value in numbers.items()}
+        PRIOR_TWINS[kind]("s", dims=("place",), **full)
+    assert [variable.name for variable in made.value_vars] == ["s_log__"]
+    drawn = pm.draw(made["s"], random_seed=1, mode="FAST_COMPILE")
+    assert stats.kstest(drawn, SQUARES[above].cdf).pvalue > 1e-4

@@ -224,18 +224,18 @@ def test_vectors_share_the_scale_that_is_integrated_out():
 
 def test_the_horseshoe_integrates_all_its_scales_out():
     prior = bg.Horseshoe(0.2, slab_scale=1.5, slab_df=5.0)
-    u = np.arange(-50.0, 40.0, 0.05)
+    u = np.arange(-40.0, 25.0, 0.1)
     density = np.exp(prior.logpdf(np.exp(u)) + u)
-    assert 2.0 * 0.05 * density.sum() == pytest.approx(1.0, abs=1e-8)
+    assert 2.0 * 0.1 * density.sum() == pytest.approx(1.0, abs=1e-8)
     drawn = np.abs(prior.sample(60_000, seed=1, size=2))
     assert drawn.shape == (60_000, 2)
     for column in drawn.T:
-        shares = np.cumsum(2.0 * 0.05 * density) - 0.05 * density
+        shares = np.cumsum(2.0 * 0.1 * density) - 0.1 * density
         got = np.searchsorted(np.sort(column), np.exp(u)) / len(column)
         assert np.abs(got - shares).max() < 0.006
     # By three nested integrals: PyMC's half-Cauchys and inverse gamma.
     rng = np.random.default_rng(0)
-    tau, local = np.abs(rng.standard_cauchy((2, 2_000_000)))
+    tau, local = np.abs(rng.standard_cauchy((2, 400_000)))
     slab = 2.5 * 1.5**2 / rng.gamma(2.5, size=len(tau))
     wide = np.square(0.2 * tau * local)
     scale = np.sqrt(slab * wide / (slab + wide))
