@@ -11,7 +11,8 @@ FURTHEST = 300.0  # exp of twice which is a float
 LITTLE = 45.0  # nats below the largest value, where next to nothing is left
 # Of the logarithm, between one spacing and half of it: the error of the finer is its square.
 SETTLED = 1e-7
-MOST_HALVINGS = 14
+MOST_HALVINGS = 40
+MOST_NODES = 20_000  # where rounding of a function lets its integral settle no better
 SLOWEST = 1e-6  # fall beyond the ends, in nats for each step of one, below which there is none
 
 
@@ -53,7 +54,7 @@ def log_integral(log_f: Callable[[Array], Array], furthest: float = FURTHEST) ->
         before, found = found, total()
         with np.errstate(invalid="ignore"):
             settled = np.abs(found - before) < SETTLED
-        if np.all(settled | np.isinf(found)):
+        if np.all(settled | np.isinf(found)) or len(nodes) > MOST_NODES:
             break
     return found
 

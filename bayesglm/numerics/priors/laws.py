@@ -156,10 +156,11 @@ class Vector:
         return {"scale": first}
 
     def _laid(self, x: Array) -> tuple[Array, Differences | Groups, Numbers]:
-        if not x.ndim:
+        if not x.ndim or not x.shape[-1]:
+            what = "is empty along its last axis" if x.ndim else "is a single number"
             raise DataError(
                 f"{type(self.prior).__name__} is a prior of several coefficients together, and x "
-                "is a single number; give a vector, or vectors along the last axis."
+                f"{what}; give a vector, or vectors along the last axis."
             )
         numbers = self._numbers
         shape = np.broadcast_shapes(x.shape[:-1], np.shape(numbers["scale"])[:-1])

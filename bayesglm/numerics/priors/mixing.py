@@ -35,6 +35,7 @@ class UnderOwnPrior:
 
     def __init__(self, own: Distribution) -> None:
         self.own, self.transform = own, own.transform
+        self.centre = np.median(self.transform.inner(np.asarray(own.middle, dtype=float)))
 
     @property
     def size(self) -> Size:
@@ -42,13 +43,13 @@ class UnderOwnPrior:
         return np.broadcast_shapes(*map(np.shape, self.own.parameters.values()))
 
     def natural(self, u: Array) -> Array:
-        """Return the scales at u."""
-        return self.transform.natural(u)
+        """Return the scales at u, which is zero in their middle."""
+        return self.transform.natural(self.centre + u)
 
     def log_density(self, u: Array) -> Array:
         """Return that of the scale times |ds/du|."""
         of_scale = self.own.prior.log_density(self.natural(u), **self.own.parameters)
-        return of_scale + self.transform.log_jacobian(u[..., None])
+        return of_scale + self.transform.log_jacobian((self.centre + u)[..., None])
 
     def draw(self, rng: np.random.Generator, n: int, size: Size) -> Array:
         """Return one scale for each draw; one for each coefficient where they have own numbers."""

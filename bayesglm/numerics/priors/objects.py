@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from bayesglm.errors import DataError, ModelError
+from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.priors.laws import Law, law_of
 from bayesglm.numerics.priors.record import Array
 from bayesglm.spec.asked import check_seed, whole_number
 from bayesglm.spec.hints import shown
 
+NUMBER = 8  # bytes of a float
+COPIES = 3  # of all draws that are held at once: draws, and what they are made of
 _quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore")  # far out
 
 
@@ -41,11 +45,18 @@ def prox(prior: Any, x: Any, step: Any) -> Array:
     return law.prox(at, float(step))[()]
 
 
+@_quiet
 def sample(prior: Any, n: Any, seed: Any, size: Any) -> Array:
     """Return draws ``(n, *size)``; without a size that of the prior's numbers."""
     n, seed, law = whole_number("n", n, 1), check_seed(seed), law_of(prior)
     shape = law.size if size is None else _checked_size(size)
     _check_shapes(prior, law, shape, "size")
+    needed, memory = COPIES * NUMBER * n * math.prod(shape), free_memory()
+    if needed > memory:
+        raise DataError(
+            f"n={n} draws of {math.prod(shape):,} numbers need {needed / 1e9:,.3g} GB of memory, "
+            f"and this machine has {memory / 1e9:,.3g} GB left; ask for fewer."
+        )
     return law.draw(np.random.default_rng(seed), n, shape)
 
 
@@ -61,7 +72,7 @@ def _checked(x: Any) -> Array:
         given = np.asarray(x)
     except ValueError:  # rows of unequal lengths
         raise DataError(f"x must be numbers, or an array of them, got {shown(x)}.") from None
-    if given.dtype.kind not in "iuf":
+    if given.dtype.kind not in "iuf" or np.ma.is_masked(x):
         raise DataError(f"x must be numbers, or an array of them, got {shown(x)}.")
     at = given.astype(float)
     wrong = np.argwhere(~np.isfinite(at))

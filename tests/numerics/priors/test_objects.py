@@ -211,6 +211,21 @@ def test_gammas_of_precisions_and_variances_have_closed_marginals():
     assert uniform == pytest.approx(np.log(exact), abs=1e-10)
 
 
+@pytest.mark.parametrize("size", [1e-150, 1e-5, 1e5, 1e140])
+def test_marginals_of_any_size_are_those_of_the_unit(size):
+    x = np.array([1e-3, 1.0, 5.0])
+    for above in (bg.HalfNormal, bg.HalfCauchy, bg.Exponential):
+        found = bg.Normal(above(size)).logpdf(size * x) + np.log(size)
+        np.testing.assert_allclose(found, bg.Normal(above(1.0)).logpdf(x), rtol=1e-10)
+
+
+def test_a_scale_that_is_nearly_known_leaves_the_density_under_it():
+    x = np.array([0.0, 1.0, -4.0])
+    for above in (bg.Gamma(1e10, 1e10), bg.InverseGamma(3e9, 3e9), bg.Uniform(1.0, 1.0 + 1e-9)):
+        found = bg.Normal(above).logpdf(x)
+        np.testing.assert_allclose(found, bg.Normal(1.0).logpdf(x), rtol=0, atol=3e-5)
+
+
 def test_vectors_share_the_scale_that_is_integrated_out():
     x = np.array([[0.5, -1.0, 2.0, 0.3], [4.0, 1.0, 0.0, 3.0]])
     for kind in (bg.RandomWalk, bg.GroupLasso):
@@ -282,6 +297,7 @@ def test_arrays_of_any_length_are_taken_in_parts():
         ([1.0, np.nan], r"x must be finite numbers, and x\[1\] is nan"),
         ([[1.0, 2.0], [-np.inf, 0.0]], r"x\[1\]\[0\] is -inf"),
         (np.nan, "and x is nan"),
+        (np.ma.masked_array([1.0, 2.0], [True, False]), "x must be numbers"),
     ],
 )
 def test_no_x(x, message):
@@ -305,6 +321,7 @@ def test_no_step(step):
         ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"seed": "a"}, "seed must be a whole number"),
         ({"seed": 2**63}, "seed must be below"),
+        ({"n": 10**13}, r"n=10000000000000 draws of 1 numbers need .* GB .*ask for fewer"),
         ({"size": 0}, "size must be a whole number of at least 1, got 0"),
         ({"size": "3"}, "size must be a whole number, or several in a tuple"),
         ({"size": (2, 1.5)}, "size must be a whole number, or several in a tuple"),
@@ -322,6 +339,8 @@ def test_what_a_prior_has_not_is_said():
         GROUP.sample(3)
     with pytest.raises(bg.DataError, match="GroupLasso is a prior of several coefficients"):
         GROUP.logpdf(1.0)
+    with pytest.raises(bg.DataError, match="x is empty along its last axis"):
+        GROUP.prox(np.zeros((2, 0)), 1.0)
     with pytest.raises(bg.DataError, match="differences of order 2, and x has only 2 entries"):
         WALK.logpdf([1.0, 2.0])
     with pytest.raises(bg.ModelError, match="scale that changes along the last axis"):
