@@ -301,7 +301,13 @@ def _family(read_as: str, estimator: Any) -> str:
     losses = convention_of(_record_of(estimator).convention).losses
     if classes is None:
         return read_as
-    return next(family for family in losses if _holds(family, len(classes)))
+    holding = [family for family in losses if _holds(family, len(classes))]
+    if not holding:
+        raise ModelError(
+            f"{type(estimator).__name__} has {len(classes)} classes, and a model of its own for "
+            "each; fit it to 0 and 1, once for each class."
+        )
+    return holding[0]
 
 
 def _holds(family: str, n_classes: int) -> bool:

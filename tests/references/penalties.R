@@ -21,29 +21,39 @@ add <- function(convention, family, settings, known, intercept, coefficients) {
 words <- c(gaussian = "gaussian", bernoulli = "binomial", poisson = "poisson",
            categorical = "multinomial")
 by_glmnet <- function(family, lambda, alpha, standardize = TRUE, penalty.factor = NULL,
-                      lower.limits = NULL) {
+                      lower.limits = NULL, object = NULL) {
   more <- list(penalty.factor = penalty.factor, lower.limits = lower.limits)
   more <- more[!sapply(more, is.null)]
   # A path that ends at the lambda asked for: glmnet's warm starts are then exact.
   path <- lambda * c(8, 4, 2, 1)
-  fit <- do.call(glmnet, c(list(x, data[[family]], family = words[[family]], lambda = path,
+  fit <- do.call(glmnet, c(list(x, data[[family]], lambda = path,
+                                family = if (is.null(object)) words[[family]] else object,
                                 alpha = alpha, standardize = standardize, thresh = 1e-26,
                                 maxit = 1e8), more))
   settings <- c(list(lambda = unbox(lambda), alpha = unbox(alpha),
-                     standardize = unbox(standardize), family = unbox(words[[family]])),
+                     standardize = unbox(standardize),
+                     family = unbox(if (is.null(object)) words[[family]] else object$family)),
                 more[names(more) == "penalty.factor"],
                 lapply(more[names(more) == "lower.limits"], unbox))
   known <- list(n = unbox(n))
   if (standardize) known$sds <- sds
-  if (family == "gaussian") known <- c(known, list(sigma = unbox(0.7), sd_y = unbox(sd_n(data$gaussian))))
+  if (!is.null(object)) {
+    known <- c(known, if (family == "gaussian") list(sigma = unbox(0.7)) else list(phi = unbox(0.3)))
+  } else if (family == "gaussian") known <- c(known, list(sigma = unbox(0.7), sd_y = unbox(sd_n(data$gaussian))))
   if (family == "categorical") {
     b <- t(sapply(coef(fit), function(one) as.numeric(one[, 4])))
     add("glmnet", family, settings, known, NA, unname(b[, -1]))
   } else {
     b <- as.numeric(coef(fit)[, 4])
-    add("glmnet", family, settings, known, b[1], b[-1])
+    name <- if (is.null(object)) "glmnet" else "glmnet.glm"
+    add(name, family, settings, known, b[1], b[-1])
   }
 }
+glmnet.control(epsnr = 1e-15, mxitnr = 1000)
+by_glmnet("gaussian", 0.2, 0.4, object = gaussian())
+by_glmnet("gamma", 0.1, 0.4, object = Gamma("log"))
+by_glmnet("gamma", 0.1, 0, standardize = FALSE, object = Gamma("log"))
+by_glmnet("poisson", 0.1, 1, object = poisson())
 by_glmnet("gaussian", 0.2, 1)
 by_glmnet("gaussian", 0.2, 0)
 by_glmnet("gaussian", 0.2, 0.4, standardize = FALSE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from bayesglm.spec.bridge.elastic import Elastic
 from bayesglm.spec.bridge.forms import Form, Grouped, Walk
 from bayesglm.spec.bridge.record import (
@@ -11,68 +14,87 @@ from bayesglm.spec.bridge.record import (
     LOGS_AT_ONE,
     SQUARES,
     Convention,
+    Loss,
     Switch,
 )
 
 BOUNDED = "bounds are priors here, HalfNormal and Exponential; take the settings of these"
 NO_INTERCEPT = Switch("fit_intercept", on=False, off=True, default=True)
 
-GLMNET = Convention(
-    "glmnet",
-    Elastic("lambda", ratio="alpha", default_ratio=1.0, factors=("penalty.factor",), rescaled=True),
-    {
-        "gaussian": HALF_SQUARES,
-        "bernoulli": LOGS,
-        "poisson": LOGS,
-        "categorical": LOGS,
-    },
-    mean=True,
-    family="family",
-    words={
-        "gaussian": "gaussian",
-        "binomial": "bernoulli",
-        "poisson": "poisson",
-        "multinomial": "categorical",
-    },
-    no_intercept=Switch("intercept", on=False, off=True, default=True),
-    standardize=Switch("standardize", default=True),
-    unit_response=("gaussian",),
-    positive=Switch("lower.limits", on=0.0, off=float("-inf"), default=float("-inf")),
-    neutral=(
-        *("thresh", "maxit", "nlambda", "lambda.min.ratio", "dfmax", "pmax", "type.gaussian"),
-        *("type.logistic", "trace.it"),
-    ),
-    refused={
-        "upper.limits": ((float("inf"),), BOUNDED),
-        "type.multinomial": (
-            ("ungrouped",),
-            "its groups are one of each column over all classes, and GroupLasso's are of a term's "
-            "own dims",
-        ),
-        "standardize.response": ((False,), "a model here has one response"),
-        "exclude": ((None,), "leave these columns out of the model"),
-        "relax": ((False,), "a relaxed fit has no penalty; give its columns Flat()"),
-    },
-    note="lambda is one number; multinomial is categorical with reference=None; penalty.factor is "
-    "divided by its mean",
-)
-
-OF_MGCV = {
+OF_R = {
     "gaussian": "gaussian",
     "poisson": "poisson",
     "binomial": "bernoulli",
     "Gamma": "gamma",
     "inverse.gaussian": "inverse_gaussian",
 }
+OF_GLMNET = {**dict(list(OF_R.items())[:3]), "multinomial": "categorical"}
+RELAXED = "a relaxed fit has no penalty; give its columns Flat()"
+GROUPED = "its groups are of a column over all classes, and GroupLasso's of a term's own dims"
+
+
+def _glmnet(
+    name: str, words: Mapping[str, str], losses: Mapping[str, Loss], of_objects: bool, note: str
+) -> Convention:
+    return Convention(
+        name,
+        Elastic(
+            "lambda",
+            ratio="alpha",
+            default_ratio=1.0,
+            factors=("penalty.factor",),
+            rescaled=True,
+        ),
+        losses,
+        mean=True,
+        family="family",
+        words=words,
+        family_is_setting=not of_objects,
+        no_intercept=Switch("intercept", on=False, off=True, default=True),
+        standardize=Switch("standardize", default=True),
+        unit_response=() if of_objects else ("gaussian",),
+        positive=Switch("lower.limits", on=0.0, off=-math.inf, default=-math.inf),
+        neutral=(
+            *("thresh", "maxit", "nlambda", "lambda.min.ratio", "dfmax", "pmax", "type.gaussian"),
+            *("type.logistic", "trace.it"),
+        ),
+        refused={
+            "upper.limits": ((math.inf,), BOUNDED),
+            "type.multinomial": (("ungrouped",), GROUPED),
+            "standardize.response": ((False,), "a model here has one response"),
+            "exclude": ((None,), "leave these columns out of the model"),
+            "relax": ((False,), RELAXED),
+        },
+        note=note,
+    )
+
+
+GLMNET = (
+    _glmnet(
+        "glmnet",
+        OF_GLMNET,
+        {"gaussian": HALF_SQUARES, **dict.fromkeys(list(OF_GLMNET.values())[1:], LOGS)},
+        of_objects=False,
+        note="lambda is one number; penalty.factor is divided by its mean; multinomial is "
+        "categorical with reference=None",
+    ),
+    _glmnet(
+        "glmnet.glm",
+        OF_R,
+        dict.fromkeys(OF_R.values(), HALF_DEVIANCE),
+        of_objects=True,
+        note="of families that are objects: gaussian(), Gamma('log'); here by their word",
+    ),
+)
 
 
 def _mgcv(name: str, form: Form, note: str) -> Convention:
     return Convention(
         name,
         form,
-        dict.fromkeys(OF_MGCV.values(), HALF_DEVIANCE),
+        dict.fromkeys(OF_R.values(), HALF_DEVIANCE),
         family="family",
-        words=OF_MGCV,
+        words=OF_R,
         neutral=("method", "optimizer", "control"),
         note=note,
     )
@@ -245,4 +267,4 @@ PYGLMNET = Convention(
     "poisson goes on linearly where eta is above its own eta=2",
 )
 
-OTHERS = (GLMNET, *MGCV, GLUM, *STATSMODELS, *NEMOS, PYGLMNET)
+OTHERS = (*GLMNET, *MGCV, GLUM, *STATSMODELS, *NEMOS, PYGLMNET)

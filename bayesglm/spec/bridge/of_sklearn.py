@@ -20,6 +20,7 @@ BY_BLOCKS = (*SOLVING, "max_epochs", "p0", "prune", "ws_strategy")
 NO_INTERCEPT = Switch("fit_intercept", on=False, off=True, default=True)
 POSITIVE = Switch("positive")
 FOUND = "it finds its precisions itself; sklearn.Ridge takes a number"
+OF_EACH_CLASS = "each class then has a model of its own; write one for each, of 0 and 1"
 L1_RATIO = "say it by l1_ratio=, 0 for L2 and 1 for L1, and no penalty by C=inf"
 
 
@@ -80,7 +81,10 @@ SKLEARN = (
         no_intercept=NO_INTERCEPT,
         scaled_intercept=ScaledIntercept("solver", "liblinear", "intercept_scaling"),
         neutral=(*SOLVING, "class_weight", "dual", "n_jobs"),
-        refused={"penalty": (("deprecated",), L1_RATIO)},
+        refused={
+            "penalty": (("deprecated",), L1_RATIO),
+            "multi_class": (("auto", "deprecated", "multinomial", "warn"), OF_EACH_CLASS),
+        },
         with_kink={"solver": "saga"},
         note="categorical of reference=None, one vector of w for each class; solver='liblinear' "
         "penalises intercept/intercept_scaling as a coefficient; of LogisticRegressionCV by C_",
