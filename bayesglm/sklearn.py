@@ -65,10 +65,13 @@ ESTIMATORS = {
     ),
     "sklearn.TweedieRegressor": Estimator("sklearn.TweedieRegressor", parameters={"p": "power"}),
     "sklearn.BayesianRidge": Estimator(
-        "sklearn.BayesianRidge", {"lambda_": "lambda_"}, sigma=_sd_of_precision
+        "sklearn.BayesianRidge.fitted", {"lambda_": "lambda_"}, sigma=_sd_of_precision
     ),
     "sklearn.ARDRegression": Estimator(
-        "sklearn.ARDRegression", {"lambda_": "lambda_"}, sigma=_sd_of_precision, kept=_not_pruned
+        "sklearn.ARDRegression.fitted",
+        {"lambda_": "lambda_"},
+        sigma=_sd_of_precision,
+        kept=_not_pruned,
     ),
     "celer.LassoCV": Estimator("celer.Lasso", CHOSEN),
     "celer.ElasticNetCV": Estimator("celer.ElasticNet", CHOSEN | {"l1_ratio": "l1_ratio_"}),

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.bridge.penalty_numbers import positive_number
 from bayesglm.spec.bridge.record import Convention, Switch, is_dispersed
 from bayesglm.spec.bridge.table import CONVENTIONS, WITHOUT_EQUIVALENT
 from bayesglm.spec.families import FAMILY_NAMES
@@ -81,7 +82,7 @@ def told_n(record: Convention, known: Mapping[str, Any]) -> float:
             f"n= is missing: the loss of {record.name} is a mean, and priors stand beside the sum "
             "of log-likelihoods; tell the number of samples, or of weighted ones their sum."
         )
-    return _positive("n", known["n"])
+    return positive_number("n", known["n"])
 
 
 def told_phi(record: Convention, family: str, known: Mapping[str, Any]) -> float:
@@ -92,10 +93,10 @@ def told_phi(record: Convention, family: str, known: Mapping[str, Any]) -> float
     if "sigma" in known and "phi" in known:
         raise ModelError("sigma and phi say the same, sigma² = phi; tell one of them.")
     if "sigma" in known and has_sigma:
-        sigma = _positive("sigma", known["sigma"])
+        sigma = positive_number("sigma", known["sigma"])
         return sigma * sigma
     if "phi" in known:
-        return _positive("phi", known["phi"])
+        return positive_number("phi", known["phi"])
     name, what = ("sigma", "the sd of the noise") if has_sigma else ("phi", PHI.format(family))
     raise ModelError(
         f"{name}= is missing: {record.name} weighs its penalty against "
@@ -108,7 +109,7 @@ def told_number(record: Convention, name: str, why: str, known: Mapping[str, Any
     """Return a positive number that the data must tell."""
     if name not in known:
         raise ModelError(f"{name}= is missing: {record.name} {why}.")
-    return _positive(name, known[name])
+    return positive_number(name, known[name])
 
 
 def told_sds(record: Convention, known: Mapping[str, Any]) -> Number:
@@ -120,13 +121,6 @@ def told_sds(record: Convention, known: Mapping[str, Any]) -> Number:
             f"{record.standardize.name if record.standardize else ''}=False."
         )
     return frozen_number("sds", known["sds"], positive=True)
-
-
-def _positive(name: str, value: Any) -> float:
-    number = frozen_number(name, value, positive=True)
-    if isinstance(number, tuple):
-        raise ModelError(f"{name} must be one number, got an array.")
-    return number
 
 
 def _spelt(record: Convention, given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Elastic:
     paired: bool = False
 
     kinds: ClassVar = (EACH, POSITIVE)
+    says: ClassVar = ""
     what: ClassVar = "each coefficient by itself"
     knowledge: ClassVar[tuple[str, ...]] = ()
     told_beside: ClassVar[tuple[str, ...]] = ()

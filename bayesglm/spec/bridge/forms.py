@@ -13,11 +13,11 @@ from bayesglm.spec.bridge.penalty_numbers import (
     one_number,
     one_penalty,
     plain_list,
+    positive_number,
     same_for_all,
     whole_number,
 )
-from bayesglm.spec.bridge.weights import GROUP, WALK, Weights
-from bayesglm.spec.numbers import frozen_number
+from bayesglm.spec.bridge.weights import APART, GROUP, LEARNED, WALK, Weights
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Grouped:
 
     kinds: ClassVar = (GROUP,)
     stands_before_the_loss: ClassVar = False
+    says: ClassVar = ""
     told_beside: ClassVar[tuple[str, ...]] = ()
     what: ClassVar = "the lengths of groups"
 
@@ -115,6 +116,7 @@ class Walk:
 
     kinds: ClassVar = (WALK,)
     stands_before_the_loss: ClassVar = False
+    says: ClassVar = ""
     what: ClassVar = "differences of coefficients"
     knowledge: ClassVar = ("order", "dims")
 
@@ -147,10 +149,7 @@ class Walk:
         return {self.strength: two * self._scaling(known)}
 
     def _scaling(self, settings: Mapping[str, Any]) -> float:
-        number = frozen_number(self.scaling, settings[self.scaling], positive=True)
-        if isinstance(number, tuple):
-            raise ModelError(f"{self.scaling} must be one number; ask for each term by itself.")
-        return number
+        return positive_number(self.scaling, settings[self.scaling])
 
     def text(self) -> str:
         """Write the penalty."""
@@ -161,4 +160,71 @@ class Walk:
         return {"lam": Part((self.strength,), (self.scaling,))}
 
 
-type Form = Elastic | Grouped | Walk
+@dataclass(frozen=True)
+class Learned:
+    """A precision that is learned under a gamma prior: one of all coefficients, or apart of each.
+
+    ``shape`` and ``rate`` are the settings of that prior, both with the default ``default``.
+    ``of_each`` says that each coefficient has a precision of its own.
+    """
+
+    shape: str
+    rate: str
+    default: float
+    of_each: bool = False
+
+    stands_before_the_loss: ClassVar = False
+    what: ClassVar = "by a precision that it learns under a gamma prior"
+    knowledge: ClassVar[tuple[str, ...]] = ()
+    told_beside: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def strength(self) -> str:
+        """The first of the settings."""
+        return self.shape
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is penalised."""
+        return (APART if self.of_each else LEARNED,)
+
+    @property
+    def says(self) -> str:
+        """Write the prior."""
+        if self.of_each:
+            return f"StudentT(√({self.rate}/{self.shape}), df=2·{self.shape})"
+        return f"Normal(Precision(Gamma({self.shape}, {self.rate})))"
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Settings, with what the library takes by default."""
+        return {self.shape: self.default, self.rate: self.default}
+
+    def weights(self, settings: Mapping[str, Any], known: Mapping[str, Any]) -> Weights:
+        """Return a weight of one, and the prior of the precision that it multiplies."""
+        numbers = (positive_number(name, settings[name]) for name in (self.shape, self.rate))
+        fields = tuple(zip(("shape", "rate"), numbers, strict=True))
+        return Weights(two=1.0, kind=self.kinds[0], fields=fields)
+
+    def settings(
+        self, weights: Weights, known: Mapping[str, Any], convention: str
+    ) -> dict[str, Any]:
+        """Return the settings of the prior of a precision."""
+        shape, rate = (dict(weights.fields).get(name) for name in ("shape", "rate"))
+        if not isinstance(shape, float) or not isinstance(rate, float):
+            raise ModelError(
+                f"{convention} has one {self.shape} and one {self.rate} for all columns."
+            )
+        return {self.shape: shape, self.rate: rate}
+
+    def text(self) -> str:
+        """Write what is added to the loss."""
+        of = "of each w" if self.of_each else "of w"
+        return f"Σ -log Gamma({self.shape}, {self.rate}) of log precision {of}"
+
+    def parts(self) -> dict[str, Part]:
+        """Return no weights: the penalty is no number."""
+        return {}
+
+
+type Form = Elastic | Grouped | Walk | Learned

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bayesglm.spec.bridge.elastic import Elastic
-from bayesglm.spec.bridge.forms import Grouped
+from bayesglm.spec.bridge.forms import Grouped, Learned
 from bayesglm.spec.bridge.record import (
     HALF_DEVIANCE,
     HALF_SQUARES,
     LOGS,
+    MARGINAL,
     SQUARES,
     Convention,
     ScaledIntercept,
@@ -19,6 +20,10 @@ BY_COORDINATES = (*SOLVING, "precompute", "selection")
 BY_BLOCKS = (*SOLVING, "max_epochs", "p0", "prune", "ws_strategy")
 NO_INTERCEPT = Switch("fit_intercept", on=False, off=True, default=True)
 POSITIVE = Switch("positive")
+OF_PRECISIONS = (
+    *("alpha_1", "alpha_2", "alpha_init", "lambda_init", "compute_score", "copy_X", "max_iter"),
+    *("tol", "verbose"),
+)
 FOUND = "it finds its precisions itself; sklearn.Ridge takes a number"
 OF_EACH_CLASS = "each class then has a model of its own; write one for each, of 0 and 1"
 L1_RATIO = "say it by l1_ratio=, 0 for L2 and 1 for L1, and no penalty by C=inf"
@@ -104,19 +109,36 @@ SKLEARN = (
     ),
     Convention(
         "sklearn.BayesianRidge",
+        Learned("lambda_1", "lambda_2", default=1e-6),
+        {"gaussian": MARGINAL},
+        no_intercept=NO_INTERCEPT,
+        neutral=OF_PRECISIONS,
+        note="dispersion=Precision(Gamma(alpha_1, alpha_2)); the joint mode of the logs of both "
+        "precisions, w integrated out",
+    ),
+    Convention(
+        "sklearn.BayesianRidge.fitted",
         Elastic("lambda_", ratio=0.0),
         {"gaussian": LOGS},
         no_intercept=NO_INTERCEPT,
         only_read=FOUND,
-        note="as fitted: its precisions lambda_ of w and alpha_ of the noise, sigma = 1/√alpha_",
+        note="by its precisions lambda_ of w and alpha_ of the noise, sigma = 1/√alpha_",
     ),
     Convention(
         "sklearn.ARDRegression",
+        Learned("lambda_1", "lambda_2", default=1e-6, of_each=True),
+        {"gaussian": MARGINAL},
+        no_intercept=NO_INTERCEPT,
+        neutral=(*OF_PRECISIONS, "threshold_lambda"),
+        note="as BayesianRidge, with a precision for each column, integrated out in the prior",
+    ),
+    Convention(
+        "sklearn.ARDRegression.fitted",
         Elastic("lambda_", ratio=0.0, by_column=True),
         {"gaussian": LOGS},
         no_intercept=NO_INTERCEPT,
         only_read=FOUND,
-        note="as fitted, a precision for each column that it has not pruned",
+        note="by a precision for each column that it has not pruned",
     ),
 )
 

@@ -39,10 +39,18 @@ def one_penalty(what: str, given: Any) -> float:
     return number
 
 
+def positive_number(what: str, given: Any) -> float:
+    """Return a number above zero."""
+    number = frozen_number(what, given, positive=True)
+    if isinstance(number, tuple):
+        raise ModelError(f"{what} must be one number, got an array.")
+    return number
+
+
 def whole_number(what: str, given: Any) -> int:
     """Return a number of things, of which there is one at least."""
-    number = frozen_number(what, given, positive=True)
-    if isinstance(number, tuple) or number != int(number) or number > MOST:
+    number = positive_number(what, given)
+    if number != int(number) or number > MOST:
         raise ModelError(f"{what} must be a whole number, got {shown(given)}.")
     return int(number)
 

@@ -33,6 +33,7 @@ SQUARES = Loss("Σ (y - eta)²", whole=2.0, dispersed=True)
 HALF_SQUARES = Loss("Σ (y - eta)²", whole=2.0, halved=True, dispersed=True)
 HALF_DEVIANCE = Loss("Σ deviance(y, mu)", whole=2.0, halved=True, dispersed=True)
 LOGS = Loss("Σ -log p(y)")
+MARGINAL = Loss("-log ∫ Π p(y | w) p(w) dw")
 LOGS_AT_ONE = Loss("Σ -log p(y | phi=1)", dispersed=True)
 
 

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from bayesglm.errors import ModelError
 from bayesglm.spec.numbers import Number, entries
 from bayesglm.spec.penalties import elastic_net
-from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal
-from bayesglm.spec.prior.positive import Exponential, HalfNormal
+from bayesglm.spec.prior.apart import ElasticNet, Flat, Laplace, Normal, StudentT
+from bayesglm.spec.prior.positive import Exponential, Gamma, HalfNormal, Precision
 from bayesglm.spec.prior.together import GroupLasso, RandomWalk
 from bayesglm.spec.priors import learned_scale
 
 EACH, POSITIVE, GROUP, WALK = "each", "positive", "group", "walk"
+LEARNED, APART = "learned together", "learned apart"
 
 
 class Weights(NamedTuple):
@@ -89,17 +90,13 @@ def weights_of(prior: Any) -> Weights:
             "lam1·Σ|w| + lam2/2·Σ w², of groups, or of differences; Normal, Laplace, ElasticNet, "
             "HalfNormal, Exponential, GroupLasso, RandomWalk and Flat have one."
         )
-    if learned_scale(prior) is not None:
-        raise ModelError(
-            f"{prior!r} has a scale that is learned, and penalties are numbers; choose one by "
-            "tune_prior, which returns the model with numbers for its scales."
-        )
+    weights = read(prior) if learned_scale(prior) is None else _read_learned(prior)
     if any(entries(getattr(prior, "loc", 0.0))):
         raise ModelError(
             f"{prior!r} is a penalty around loc={prior.loc!r}, and other libraries penalise "
             "distances from zero; leave loc out, or move what it says into an offset."
         )
-    return read(prior)
+    return weights
 
 
 def prior_of_weights(weights: Weights) -> Any:
@@ -197,6 +194,47 @@ def _walk(weights: Weights) -> Any:
     return RandomWalk(combined(_root, weights.two), **fields) if weights.has_two else Flat()
 
 
+def _read_learned(prior: Any) -> Weights:
+    """Return the weights of a prior whose precision has a gamma prior."""
+    scale = prior.scale
+    if isinstance(prior, Normal) and isinstance(scale, Precision) and isinstance(scale.of, Gamma):
+        fields = (("shape", scale.of.shape), ("rate", scale.of.rate))
+        return Weights(two=1.0, kind=LEARNED, fields=fields)
+    raise ModelError(
+        f"{prior!r} has a scale that is learned, and penalties are numbers; choose one by "
+        "tune_prior, which returns the model with numbers for its scales."
+    )
+
+
+def _learned(weights: Weights) -> Normal:
+    return Normal(Precision(_gamma(weights)))
+
+
+def _gamma(weights: Weights) -> Gamma:
+    """Return the prior of a precision that is ``two`` times one of a gamma prior."""
+    if isinstance(weights.two, tuple):
+        raise ModelError(
+            "a precision that is learned is one for all columns, and these have sds of their own; "
+            "give the model the columns over their sds."
+        )
+    fields = dict(weights.fields)
+    return Gamma(fields["shape"], fields["rate"] / weights.two)
+
+
+def _apart(weights: Weights) -> StudentT:
+    """Return the prior of a coefficient whose own precision is integrated out."""
+    gamma: Any = _gamma(weights)
+    return StudentT((gamma.rate / gamma.shape) ** 0.5, df=2.0 * gamma.shape)
+
+
+def _read_apart(prior: StudentT) -> Weights:
+    fields = (
+        ("shape", combined(lambda df: df / 2.0, prior.df)),
+        ("rate", combined(lambda scale, df: scale * scale * df / 2.0, prior.scale, prior.df)),  # type: ignore[arg-type]
+    )
+    return Weights(two=1.0, kind=APART, fields=fields)
+
+
 def _read_walk(prior: RandomWalk) -> Weights:
     if prior.free is not None:
         raise ModelError(
@@ -221,10 +259,13 @@ READERS: dict[type, Callable[[Any], Weights]] = {
         one=combined(_inverse, prior.scale), kind=GROUP, fields=(("by", prior.by),)
     ),
     RandomWalk: _read_walk,
+    StudentT: _read_apart,
 }
 WRITERS: dict[str, Callable[[Weights], Any]] = {
     EACH: _each,
     POSITIVE: _positive,
     GROUP: _group,
     WALK: _walk,
+    LEARNED: _learned,
+    APART: _apart,
 }

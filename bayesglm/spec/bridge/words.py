@@ -116,7 +116,7 @@ def _quotient(part: Part) -> str:
 
 def _row(record: Convention, families: list[str], loss: Loss) -> str:
     weights = weights_in_words(record, families, loss)
-    prior = ", ".join(f"{name} = {text}" for name, text in weights.items())
+    prior = record.form.says or ", ".join(f"{name} = {text}" for name, text in weights.items())
     switch = record.standardize
     standardised = "no"
     if switch is not None:

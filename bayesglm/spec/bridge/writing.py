@@ -16,10 +16,23 @@ from bayesglm.spec.bridge.arguments import (
 from bayesglm.spec.bridge.penalty_numbers import whole_number
 from bayesglm.spec.bridge.reading import OF_RESPONSE, unit_of_loss
 from bayesglm.spec.bridge.record import Convention
-from bayesglm.spec.bridge.weights import EACH, POSITIVE, Weights, combined, weights_of
+from bayesglm.spec.bridge.weights import (
+    APART,
+    EACH,
+    LEARNED,
+    POSITIVE,
+    Weights,
+    combined,
+    weights_of,
+)
 from bayesglm.spec.hints import shown
 from bayesglm.spec.numbers import Number
 from bayesglm.spec.prior.apart import Flat
+
+WITHOUT_NUMBER = (
+    "its penalties are sums of |w| and w² with weights that are numbers; tune_prior chooses one "
+    "for a scale that is learned"
+)
 
 
 def written(prior: Any, convention: str, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +70,8 @@ def _of_the_form(record: Convention, prior: Any) -> Weights:
         raise ModelError(
             f"{record.name} cannot keep coefficients from being negative, as {shown(prior)} does."
         )
+    if weights.kind not in kinds and weights.kind in (LEARNED, APART):
+        raise ModelError(f"{record.name} cannot be told {shown(prior)}: {WITHOUT_NUMBER}.")
     if weights.kind not in kinds and weights.is_any:
         raise ModelError(
             f"{shown(prior)} is no penalty of {record.name}, which penalises {record.form.what}."

@@ -106,7 +106,7 @@ READ = {
 }
 SIGMA = {"sigma": 1.0}
 WRITTEN = {
-    "another form": (bg.StudentT(1.0), "sklearn.Ridge", SIGMA, "has no equivalent"),
+    "another form": (bg.Horseshoe(1.0), "sklearn.Ridge", SIGMA, "has no equivalent"),
     "no prior": ("ridge", "sklearn.Ridge", SIGMA, "has no equivalent"),
     "a centre": (bg.Normal(1.0, loc=2.0), "sklearn.Ridge", SIGMA, "penalty around loc=2.0"),
     "learned": (bg.Normal(bg.HalfNormal(1.0)), "sklearn.Ridge", SIGMA, "scale that is learned"),
@@ -135,11 +135,25 @@ WRITTEN = {
         {"intercept": bg.Laplace(1.0)},
         "must be of the kind of theirs",
     ),
+    "heavy": (bg.StudentT(1.0), "sklearn.Ridge", SIGMA, "weights that are numbers"),
+    "a precision": (
+        bg.Normal(bg.Precision(bg.Gamma(1.0, 1.0))),
+        "sklearn.Ridge",
+        SIGMA,
+        "tune_prior chooses one",
+    ),
+    "a number": (bg.Normal(1.0), "sklearn.BayesianRidge", {}, "by a precision that it learns"),
     "found by the fit": (
         bg.Normal(1.0),
-        "sklearn.BayesianRidge",
+        "sklearn.BayesianRidge.fitted",
         {},
-        "finds its precisions itself",
+        "finds its precisions",
+    ),
+    "two precisions": (
+        bg.StudentT([1.0, 2.0]),
+        "sklearn.ARDRegression",
+        {},
+        "one lambda_1 and one lambda_2",
     ),
     "an image": (bg.Normal([[1.0, 2.0]]), "statsmodels.GLM", {"n": 9}, "along several dims"),
     "what is asked": (bg.Normal(1.0), "sklearn.Ridge", {"alpha": 1.0}, "among the settings that"),
