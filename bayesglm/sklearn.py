@@ -9,6 +9,7 @@ from typing import Any
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.bridge.arguments import convention_of
+from bayesglm.spec.bridge.penalty_numbers import positive_number
 from bayesglm.spec.bridge.reading import Reading, read
 from bayesglm.spec.bridge.weights import combined, prior_of_weights, weights_of
 from bayesglm.spec.families import FAMILY_NAMES
@@ -155,7 +156,8 @@ def from_sklearn(
     if not hasattr(final, "coef_"):
         raise ModelError(_unfitted(final))
     _check_class_weight(final, weights)
-    sigma = _sigma(final, said, sigma)
+    sigma = _sigma(final, said, None if sigma is None else positive_number("sigma", sigma))
+    phi = phi if phi is None else positive_number("phi", phi)
     told = {"n": n, "sigma": sigma, "phi": phi}
     reading = read(said.convention, _settings(final, said) | told)
     family = _family(reading.family, final)

@@ -198,6 +198,16 @@ def test_words_are_levels_and_class_weights_are_weights():
     np.testing.assert_allclose(coefficients(best, model), fit.coef_, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("penalty", "prior"),
+    [("l1", bg.Laplace(0.25)), ("l2", bg.Normal(0.5)), (None, bg.Flat()), ("deprecated", None)],
+)
+def test_the_penalty_of_older_versions_is_read(penalty, prior):
+    fit = linear.LogisticRegression(C=0.25, **EXACT).fit(X, FRAME["bernoulli"])
+    fit.set_params(penalty=penalty)
+    assert bg.from_sklearn(fit).prior == (prior or bg.Normal(0.5))
+
+
 def test_n_is_the_sum_of_the_weights():
     fit = linear.PoissonRegressor(alpha=0.2, **EXACT).fit(X, FRAME["poisson"], WEIGHTS)
     model = bg.from_sklearn(fit, n=WEIGHTS.sum(), weights="times")
@@ -275,6 +285,11 @@ REFUSED = {
         fitted(make_pipeline(StandardScaler(), linear.Ridge(fit_intercept=False))),
         {"sigma": 1.0},
         "moves columns to their means",
+    ),
+    "a negative sigma": (
+        fitted(linear.LinearRegression()),
+        {"sigma": -1.0},
+        "sigma must be a positive",
     ),
     "no sigma": (fitted(linear.Ridge()), {}, "sigma= is missing"),
     "no n": (fitted(linear.Lasso()), {"sigma": 1.0}, "n= is missing"),

@@ -62,7 +62,7 @@ by_glmnet("gaussian", 0.1, 1, standardize = FALSE, penalty.factor = c(1, 0.5, 2,
 by_glmnet("gaussian", 0.05, 1, standardize = FALSE, lower.limits = 0)
 by_glmnet("poisson", 0.1, 0.5)
 by_glmnet("poisson", 0.1, 0, standardize = FALSE)
-by_glmnet("bernoulli", 0.05, 1, penalty.factor = c(1, 0.5, 2, 0.5))
+by_glmnet("bernoulli", 0.05, 1, penalty.factor = c(1, 0.5, 2, 3))
 by_glmnet("bernoulli", 0.05, 0)
 by_glmnet("categorical", 0.05, 0.5)
 by_glmnet("categorical", 0.05, 0, standardize = FALSE)

@@ -263,8 +263,10 @@ PYGLMNET = Convention(
         "Tau": ((None,), "no prior here has a matrix of one's own"),
         "group": ((None,), "its groups have penalties beside single coefficients"),
     },
-    note="softplus is poisson with link='softplus', probit bernoulli with link='probit'; its "
-    "poisson goes on linearly where eta is above its own eta=2",
+    with_kink={"solver": "batch-gradient", "learning_rate": 1.0},
+    note="softplus is poisson with link='softplus', probit bernoulli with link='probit'; "
+    "its poisson goes on as a line above its own eta=2; version 1.1 stops at the minimum for "
+    "alpha = 0, and else for solver='batch-gradient' with learning_rate=1 alone",
 )
 
 OTHERS = (*GLMNET, *MGCV, GLUM, *STATSMODELS, *NEMOS, PYGLMNET)
