@@ -73,7 +73,8 @@ def prior_to_penalty(prior: Any, convention: str, **known: Any) -> dict[str, Any
     Returns
     -------
     dict
-        Arguments of the library's call, by its own names.
+        Arguments of the library's call, by its own names; numbers by column are lists, of which
+        libraries that ask for arrays take ``numpy.array``.
 
     Raises
     ------

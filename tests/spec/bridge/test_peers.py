@@ -132,6 +132,26 @@ def test_a_penalty_read_as_a_prior_gives_what_statsmodels_finds(told):
     check_found(of_statsmodels(*told))
 
 
+WRITTEN = {
+    "OLS": ("gaussian", bg.Normal(0.3), {"n": N, **NOISE}),
+    "GLM": ("poisson", bg.ElasticNet(0.1), {"n": N, "family": "poisson"}),
+    "Logit": ("bernoulli", bg.Laplace(0.3), {}),
+    "Poisson": ("poisson", bg.Laplace([0.3, 0.2, 0.1, 0.1]), {}),
+}
+
+
+@pytest.mark.parametrize(("kind", "row"), WRITTEN.items(), ids=WRITTEN.keys())
+def test_statsmodels_told_a_prior_leaves_the_constant_free(kind, row):
+    family, prior, known = row
+    settings = bg.prior_to_penalty(prior, f"statsmodels.{kind}", columns=4, **known)
+    assert settings["alpha"][0] == 0.0
+    one = of_statsmodels(kind, family, settings)
+    model = bg.GLM("y", bg.Linear("x", prior=prior), family=family, dispersion=known.get("sigma"))
+    fit = bg.fit_map(model, {"y": FRAME[family].to_numpy(), "x": X})["map"]
+    np.testing.assert_allclose(fit["x"], one["coefficients"], atol=1e-6)
+    np.testing.assert_allclose(fit["intercept"], one["intercept"], atol=1e-6)
+
+
 @pytest.mark.parametrize("one", STORED.values(), ids=STORED.keys())
 def test_settings_come_back_from_the_prior_that_they_say(one):
     convention, settings = one["convention"], one["settings"]
