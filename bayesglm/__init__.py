@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.prior import plot_prior
+    from bayesglm.show.prior_predictive import plot_prior_predictive
     from bayesglm.show.report import report
     from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
@@ -150,6 +151,7 @@ _HOME = {
     "plot_posterior": "show.posterior",
     "plot_prior": "show.prior",
     "plot_shrinkage": "show.shrinkage",
+    "plot_prior_predictive": "show.prior_predictive",
     "plot_tuning": "show.tuning",
     "report": "show.report",
     "datasets": "datasets",
@@ -228,6 +230,7 @@ __all__ = [
     "plot_plane",
     "plot_posterior",
     "plot_prior",
+    "plot_prior_predictive",
     "plot_shrinkage",
     "plot_tuning",
     "predict",

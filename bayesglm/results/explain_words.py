@@ -7,7 +7,7 @@ import numpy as np
 from bayesglm.results.explain_facts import Decided, Effect, Interval, Region, Swing, Told
 
 PRIOR, BELIEF, REGION, SHARE, DATA = "prior", "belief", "region", "decided", "data"
-EVEN = 0.02  # of its length, by which an interval that is told as "up to" may lie off its centre
+EVEN = 0.05  # of its length, by which an interval that is told as "up to" may lie off its centre
 ALIKE, UNRELATED = 0.5, 0.85  # roughness, below and above which neighbours are said to be so
 SURE = ", with 94% prior probability"
 

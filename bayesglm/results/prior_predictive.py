@@ -16,6 +16,8 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem, make_problem
+from bayesglm.inference.tree.named import thetas_from
+from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.prior import prior_tree
 from bayesglm.numerics.density.channels import predictors as linear_predictors
 from bayesglm.numerics.families.record import Family
@@ -118,6 +120,21 @@ def prior_predictive(model: GLM, data: Any, draws: int = 1000, seed: int = 0) ->
     attrs["wall_time_s"] = time.perf_counter() - began
     whole = responses if plan.population is not None else responses[:, :, 0]
     return prior_tree(problems, thetas, whole, attrs)
+
+
+def prior_means(tree: xr.DataTree) -> Array:
+    """Return means of the responses of a `prior_predictive`: some draws, some samples.
+
+    ``([levels,] draws, samples)``, per trial, of the first neuron; bounds between which responses
+    are seen are left aside.
+    """
+    problems = reopen(tree)
+    theta = thetas_from(tree["prior"].to_dataset(), problems)[0]
+    theta = theta[:: -(-len(theta) // FEW)]
+    rows = problems[0].design.predictors.rows
+    few = problems[0].restrict(np.arange(0, len(rows), -(-len(rows) // FEW)))
+    makes = Makes.of(few, theta, np.random.default_rng(0))
+    return np.concatenate([mean for _, _, mean in makes.in_blocks()], axis=-1)
 
 
 class Belief(NamedTuple):

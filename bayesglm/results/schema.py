@@ -26,8 +26,15 @@ LEADS: dict[str, tuple[str, ...]] = {
     "posterior": ("chain", "draw"),
     "map": (),
     "path": ("scale",),
+    "prior": ("chain", "draw"),
 }
-BESIDE = {"posterior": ("sample_stats",), "map": (), "path": ("statistics",)}  # other groups
+# Other groups that stand beside them.
+BESIDE = {
+    "posterior": ("sample_stats",),
+    "map": (),
+    "path": ("statistics",),
+    "prior": ("prior_predictive",),
+}
 LIKE_PARAMETERS = {"proposal": "posterior", "sd": "path"}  # groups with the same variables
 DATA = ("observed_data", "constant_data")
 WHOLE, WORD = (int, np.integer), (str,)

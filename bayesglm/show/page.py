@@ -54,7 +54,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a title, paragraphs, then models as written, pictures, a table, notes."""
+    """A part of the page: a title, paragraphs, then models as written, pictures, a table, notes.
+
+    ``entries`` are things with several sayings of each, a heading to each saying.
+    """
 
     title: str
     text: tuple[str, ...] = ()
@@ -62,6 +65,7 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     table: Table | None = None
     notes: tuple[str, ...] = ()
+    entries: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
 
 def check_page(path: str | os.PathLike[str]) -> Path:

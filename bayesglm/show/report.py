@@ -18,6 +18,7 @@ from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree.fit import samples_in_words
 from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
 from bayesglm.results.compare import check_scores, compare
+from bayesglm.results.explain import explain
 from bayesglm.results.kernels import kernels
 from bayesglm.results.loo import loo
 from bayesglm.results.pairing import check_fits, common_samples, observed
@@ -49,6 +50,12 @@ LEFT_PANEL = {
     True: "Left: the predicted mean with its 94% band, and what was observed. Right: ",
     False: "Left: the predicted mean, and what was observed. Right: ",
 }
+MOST_EXPLAINED = 12  # parameters of a fit whose priors are told: chosen
+OF_PRIORS = (
+    "Each prior as the penalty that it equals, as a belief in units of the data, and as the region "
+    "in which the MAP is the best fit; then how much of the posterior it decided, and whether the "
+    "data contradict it.",
+)
 OF_CENSORED = (
     "Of censored responses no more is known than an interval, and those seen exactly are not like "
     "the others: means of either say nothing of the means that are predicted, so none are drawn."
@@ -66,9 +73,9 @@ def report(
     """Write one self-contained HTML page about fits of the same response.
 
     Sections: the question; the models with their priors as penalties; the data; kernels with 94%
-    bands; tables of coefficients, with odds and rate ratios; prior and posterior; predictions
-    against observations; the comparison, in elpd and (for counts) bits per event; diagnostics in
-    words.
+    bands; tables of coefficients, with odds and rate ratios; prior and posterior; what the priors
+    say, and what they decided; predictions against observations; the comparison, in elpd and (for
+    counts) bits per event; diagnostics in words.
 
     Parameters
     ----------
@@ -115,6 +122,7 @@ def report(
         *story.kernels(),
         *story.tables(),
         *story.prior_and_posterior(),
+        *story.explained(),
         story.predictions(),
         *story.comparison(),
         story.diagnostics(),
@@ -283,6 +291,26 @@ class Story:
             "shorter, the data do.",
         )
         return (Section("Prior and posterior", text, pictures=tuple(pictures)),)
+
+    def explained(self) -> tuple[Section, ...]:
+        """Return what each fit's priors say, and what they decided."""
+        sections = []
+        for name, fit in self.posteriors.items():
+            told = explain(fit)
+            entries = [(of, tuple(parts)) for of, parts in told.entries()]
+            more = len(told.terms) - MOST_EXPLAINED
+            notes = (
+                (f"And {more:,} more of its priors: bayesglm.explain(fit).",) if more > 0 else ()
+            )
+            sections.append(
+                Section(
+                    f"What the priors say, and what they decided: {name}",
+                    OF_PRIORS,
+                    notes=(*told.notes, *notes),
+                    entries=tuple(entries[:MOST_EXPLAINED]),
+                )
+            )
+        return tuple(sections)
 
     def predictions(self) -> Section:
         """Return the predicted means against what was observed."""

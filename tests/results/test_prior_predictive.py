@@ -246,6 +246,16 @@ def test_neurons_have_draws_of_their_own(many):
     assert not np.array_equal(*tree["prior"]["x"].values[0].T)
 
 
+def test_draws_come_back_from_a_file(data, tmp_path):
+    model = bg.GLM("bernoulli", bg.Group("trials"), family="bernoulli")
+    tree = bg.prior_predictive(model, data, draws=20)
+    bg.save(tree, tmp_path / "before.nc")
+    back = bg.load(tmp_path / "before.nc")
+    for group in ("prior", "prior_predictive", "observed_data"):
+        xr.testing.assert_identical(back[group].to_dataset(), tree[group].to_dataset())
+    assert back.attrs == tree.attrs
+
+
 def test_more_draws_than_memory_are_refused(data):
     with pytest.raises(bg.DataError, match="GB of memory, more than is free; ask for fewer"):
         bg.prior_predictive(bg.GLM("gaussian", "x"), data, draws=10**11)

@@ -52,6 +52,7 @@ def test_a_report_of_any_family(family, tmp_path):
         "The coefficients",
         "In numbers: one",
         "Prior and posterior",
+        "What the priors say, and what they decided: one",
         "Predictions against observations",
         "The comparison",
         "How far to believe it",
@@ -422,3 +423,4 @@ def test_pages_are_read_on_a_phone(analysed, tmp_path):
     assert page.count('<div class="wide"><table') == page.count("<table")
     assert ".wide { overflow-x: auto; }" in page
     assert "@media (max-width: 40rem) { figure img { min-width: 40rem; } }" in page
+    assert "<dt>belief</dt><dd>one sd of" in page or "<dt>belief</dt><dd>a level of" in page
