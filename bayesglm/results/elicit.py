@@ -14,8 +14,8 @@ from bayesglm.design.variables import numbers, require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families.link_functions import LINK_FUNCTIONS
 from bayesglm.numerics.priors.beliefs import HOLDINGS, Belief, End
+from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.numerics.priors.symmetric import with_learned_scale
-from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.hints import meant, prior_hint, shown
 from bayesglm.spec.numbers import number_text
@@ -77,14 +77,15 @@ def elicit(
 
     What is left, 1 - probability, lies in equal parts below and above, as it does in the intervals
     of `summary`; of one end alone, all beyond it. Quantiles of the prior are the ends to 1e-10
-    relative. A prior with a centre (`Normal`, `Laplace`, `StudentT`, `ElasticNet`) moves to the
-    middle of two ends, and stays where it is under one. `HalfNormal`, `HalfStudentT` and
-    `Exponential` have nothing to say but a scale, which one end decides. Of `Gamma`,
-    `InverseGamma` and `Beta` two ends decide both numbers; where one end leaves a number open, the
-    prior of maximum entropy is taken, which adds least to what was said (Jaynes 1957; Icazatti et
-    al. 2023 take it with both ends too, and ask nothing of either side: for symmetric priors that
-    is the same). Under a `RandomWalk` along one dim a belief is of the difference of neighbours
-    (of the order of the walk), under `LKJ` of the correlation of two effects.
+    relative. A prior with a centre (`Normal`, `Laplace`, `StudentT`, `Cauchy`, `ElasticNet`) moves
+    to the middle of two ends, and stays where it is under one. `HalfNormal`, `HalfStudentT`,
+    `HalfCauchy` and `Exponential` have nothing to say but a scale, which one end decides. Of
+    `Gamma`, `InverseGamma`, `Precision`, `Variance` and `Beta` two ends decide both numbers; where
+    one end leaves a number open, the prior of maximum entropy is taken, which adds least to what
+    was said (Jaynes 1957; Icazatti et al. 2023 take it with both ends too, and ask nothing of
+    either side: for symmetric priors that is the same). Under a `RandomWalk` along one dim a belief
+    is of the difference of neighbours (of the order of the walk), under `LKJ` of the correlation of
+    two effects.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def elicit(
         ``"probit"`` say.
     prior : kind of prior, or an example of one
         `Normal` by default. Of an example the numbers stand that the belief leaves alone:
-        ``StudentT(1.0, df=3)``, ``ElasticNet(1.0, ratio=0.2)``. Of one whose scale is learned,
+        ``StudentT(1.0, df=3)``, ``SpikeSlab(1.0, spike=0.05)``. Of one whose scale is learned,
         ``Normal(HalfNormal(1.0))``, the belief is of a coefficient with its scale integrated out,
         and decides the scale of that scale's prior.
     per : float or "two levels", optional
@@ -273,7 +274,8 @@ def _end(name: str, which: str, value: Any, scale: str, units: float) -> End | N
         )
     with np.errstate(all="ignore"):
         inner = float(said.inner(float(value))) / units
-    return End(inner, f"{which}={number_text(float(value))}")
+    other = "upper" if which == "lower" else "lower"
+    return End(inner, f"{which}={number_text(float(value))}", other)
 
 
 def _belief(
@@ -302,7 +304,7 @@ def _between_levels(name: str, lower: End | None, upper: End | None, kind: Any) 
             f"{name!r}: of {TWO_LEVELS} the higher stands against the lower, so a belief has an "
             "upper end alone, above that of no difference (1 of ratios, 0 of coefficients)."
         )
-    if PRIORS[kind.__name__].support == "positive":
+    if HOLDINGS[kind.__name__].positive:
         return None, upper  # of the standard deviation of the difference
     if not kind.traits.correlates:
         raise ModelError(
@@ -310,7 +312,7 @@ def _between_levels(name: str, lower: End | None, upper: End | None, kind: Any) 
             "one itself; take prior=Normal(HalfNormal(1.0)), or HalfNormal for their standard "
             "deviation."
         )
-    return End(-upper.value, upper.words), upper
+    return upper._replace(value=-upper.value), upper
 
 
 def _numbers(kind: str, above: Any, belief: Belief, example: dict[str, Any]) -> dict[str, Any]:
@@ -319,20 +321,23 @@ def _numbers(kind: str, above: Any, belief: Belief, example: dict[str, Any]) -> 
     tails = None if holding.symmetric is None else holding.symmetric.given(example)
     if above is None:
         return example | _checked(holding.solve(kind, belief, example, tails))
-    own, of_scale = dict(vars(above)), HOLDINGS.get(type(above).__name__)
-    if not of_scale or of_scale.free != ("scale",) or isinstance(own["scale"], tuple):
+    of_scale = HOLDINGS.get(type(above).__name__)
+    if of_scale is None or of_scale.unit is None or any(map(np.ndim, vars(above).values())):
         raise ModelError(
-            f"the prior of the scale, {above!r}, must have one number to say, its scale: take "
+            f"the prior of the scale, {above!r}, must have one number that stretches it: take "
             "HalfNormal(1.0), say."
         )
     assert tails is not None
-    record = PRIORS[type(above).__name__]
-    mixed = with_learned_scale(tails, lambda s: record.log_density(s, **own | {"scale": 1.0}))
+    number, power = of_scale.unit
+    unit = distribution_of(dataclasses.replace(above, **{number: 1.0}))
+    mixed = with_learned_scale(tails, lambda s: unit.prior.log_density(s, **unit.parameters))
     numbers = _checked(holding.solve(kind, belief, example, mixed))
-    return example | numbers | {"scale": dataclasses.replace(above, scale=numbers["scale"])}
+    scale = dataclasses.replace(above, **{number: numbers["scale"] ** power})
+    return example | numbers | {"scale": scale}
 
 
-def _checked(numbers: dict[str, float]) -> dict[str, float]:
-    if not all(np.isfinite(value) for value in numbers.values()):
+def _checked(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return numbers, and priors that are numbers of others; ModelError where one is no number."""
+    if not all(np.isfinite(value) for value in numbers.values() if _is_number(value)):
         raise ModelError("no numbers of floating point hold this belief; rescale what it is of.")
-    return {name: float(value) for name, value in numbers.items()}
+    return {name: float(one) if _is_number(one) else one for name, one in numbers.items()}

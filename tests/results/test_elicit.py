@@ -15,11 +15,7 @@ from bayesglm.results.elicit import SCALES
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 
 AROUND = [name for name, one in HOLDINGS.items() if "loc" in one.free]
-ONE_NUMBER = [
-    name
-    for name, one in HOLDINGS.items()
-    if one.free == ("scale",) and PRIORS[name].support == "positive"
-]
+ONE_NUMBER = [name for name, one in HOLDINGS.items() if one.free == ("scale",) and one.positive]
 SHAPED = [name for name, one in HOLDINGS.items() if one.symmetric is None and len(one.free) > 1]
 
 
@@ -74,7 +70,7 @@ def test_a_lower_end_alone_of_one_number(name):
     assert below(prior, 0.4) == pytest.approx(0.06, rel=1e-10)
 
 
-@pytest.mark.parametrize("kind", [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet])
+@pytest.mark.parametrize("kind", [getattr(bg, name) for name in AROUND])
 def test_centres_of_an_example_stand_under_one_end(kind):
     prior = bg.elicit("x", upper=3.0, prior=kind(1.0, loc=1.0))
     assert prior.loc == 1.0
@@ -115,14 +111,23 @@ def test_a_share_of_which_nothing_else_is_said_is_uniform():
     assert (prior.alpha, prior.beta) == pytest.approx((1.0, 1.0), abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet])
+@pytest.mark.parametrize("kind", [getattr(bg, name) for name in AROUND])
 @pytest.mark.parametrize(
-    "above", [bg.HalfNormal(1.0), bg.HalfStudentT(2.0, df=2.5), bg.Exponential(3.0)]
+    "above",
+    [
+        bg.HalfNormal(1.0),
+        bg.HalfStudentT(2.0, df=2.5),
+        bg.HalfCauchy(1.0),
+        bg.Exponential(3.0),
+        bg.Gamma(1.5, 0.1),
+        bg.InverseGamma(3.0, 2.0),
+    ],
 )
 def test_learned_scales_are_integrated_out(kind, above):
     prior = bg.elicit("g", -1.0, 2.0, 0.9, prior=kind(above))
     assert (type(prior), type(prior.scale)) == (kind, type(above))
-    assert getattr(prior.scale, "df", None) == getattr(above, "df", None)
+    for number in ("df", "shape"):  # which stand
+        assert getattr(prior.scale, number, None) == getattr(above, number, None)
     assert prior.loc == 0.5
     tails = HOLDINGS[kind.__name__].symmetric.given(vars(prior))
     density = PRIORS[type(above).__name__].log_density
@@ -134,7 +139,7 @@ def test_learned_scales_are_integrated_out(kind, above):
 
     total = sum(
         integrate.quad(integrand, *ends, epsabs=1e-13, epsrel=1e-12, limit=200)[0]
-        for ends in ((-8.0, -2.0), (-2.0, 0.0), (0.0, 2.0), (2.0, 6.0), (6.0, 20.0))
+        for ends in ((-12.0, -2.0), (-2.0, 0.0), (0.0, 2.0), (2.0, 6.0), (6.0, 20.0), (20.0, 60.0))
     )
     assert total == pytest.approx(0.05, rel=1e-9)
 
@@ -247,8 +252,13 @@ def test_an_end_of_an_example_stands():
         (
             (0.1, 0.2),
             {"prior": bg.RandomWalk(1.0)},
-            "RandomWalk priors lie around zero",
+            "RandomWalk priors lie around zero, and",
         ),
+        ((-1.0, 1.0), {"prior": bg.SpikeSlab}, r"prior=SpikeSlab\(1.0, spike=0.05\)"),
+        ((-0.1, 1.0), {"prior": bg.SpikeSlab(1.0, 0.05)}, "SpikeSlab priors lie around zero"),
+        ((-1.0, 1.0, 0.2), {"prior": bg.SpikeSlab(1.0, 0.05)}, "beyond an end, and not 0.4"),
+        ((None, 0.4), {"prior": bg.Precision}, "upper=0.4 alone leaves .* Give lower= as well"),
+        ((0.1, 0.2), {"prior": bg.Normal(bg.Precision(bg.Gamma(1.0, 1.0)))}, "number that stret"),
         ((0.1, 0.2), {"prior": bg.LKJ}, "LKJ priors lie around zero, half"),
         ((None, -0.2), {"prior": bg.LKJ}, "LKJ priors lie around zero, half"),
         ((-1.5, 1.5), {"prior": bg.LKJ}, "lower=-1.5 is a number below -1, where LKJ priors"),
@@ -257,9 +267,13 @@ def test_an_end_of_an_example_stands():
         (
             (0.1, 0.2),
             {"prior": bg.Normal(bg.HalfNormal([1.0, 2.0]))},
-            "must have one number to say",
+            "must have one number",
         ),
-        ((0.1, 0.2), {"prior": bg.Normal(bg.HalfStudentT(1.0, df=0.05))}, "tails too heavy to be"),
+        (
+            (0.1, 0.2),
+            {"prior": bg.Normal(bg.HalfStudentT(1.0, df=0.05))},
+            "prior of the scale reaches too far",
+        ),
         ((0.1, 0.2), {"per": 0}, "per must be a positive number of units"),
         ((0.1, 0.2), {"per": "year"}, "or 'two levels', got 'year'"),
         ((0.1, 0.2), {"per": 2, "data": {"x": [1.0, 2.0]}}, "give one of the two"),
@@ -312,6 +326,30 @@ def test_beliefs_of_any_size(name, size):
     for number in HOLDINGS[name].free:
         expected = getattr(unit, number) * size ** POWERS.get(number, 0)
         assert getattr(sized, number) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [bg.Precision, bg.Variance])
+@pytest.mark.parametrize("of", [None, bg.Gamma(1.0, 1.0), bg.InverseGamma(1.0, 1.0)])
+def test_scales_of_which_the_square_has_a_prior(kind, of):
+    prior = bg.elicit("sigma", 0.5, 2.0, prior=kind if of is None else kind(of))
+    ends = np.array([0.5, 2.0]) ** (2.0 if kind is bg.Variance else -2.0)
+    assert below(prior.of, ends.min()) == pytest.approx(0.03, rel=1e-10)
+    assert below(prior.of, ends.max()) == pytest.approx(0.97, rel=1e-10)
+    if of is not None:
+        assert type(prior.of) is type(of)
+
+
+def test_a_slab_reaches_as_far_as_the_belief():
+    example = bg.SpikeSlab(1.0, spike=0.05, probability=0.3)
+    both = bg.elicit("x", -1.0, 1.0, prior=example)
+    assert (both.spike, both.probability) == (0.05, 0.3)
+    for prior, beyond in (
+        (both, 0.03),
+        (bg.elicit("x", upper=1.0, prior=example), 0.06),
+        (bg.elicit("x", upper=-1.0, probability=0.1, prior=example), 0.1),
+    ):
+        tails = stats.norm.sf(1.0 / 0.05), stats.norm.sf(1.0 / prior.scale)
+        assert 0.7 * tails[0] + 0.3 * tails[1] == pytest.approx(beyond, rel=1e-10)
 
 
 def test_steps_of_a_walk():

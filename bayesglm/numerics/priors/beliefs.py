@@ -24,6 +24,7 @@ from scipy.special import (
 
 from bayesglm.errors import ModelError
 from bayesglm.numerics.priors.symmetric import (
+    CAUCHY,
     ELASTIC_NET,
     FINE,
     LAPLACE,
@@ -32,6 +33,7 @@ from bayesglm.numerics.priors.symmetric import (
     Symmetric,
     root,
 )
+from bayesglm.spec.priors import Gamma, InverseGamma
 
 MET = 1e-9  # relative, of a chance: a second end that the numbers of the first meet by themselves
 SHAPES = (1e-2, 1e10)  # of gamma densities, between which floats tell their quantiles apart
@@ -42,10 +44,11 @@ LOG_SHAPES = np.array(
 
 
 class End(NamedTuple):
-    """One end of a belief, and the words in which it was said."""
+    """One end of a belief, the words in which it was said, and what the other end is called."""
 
     value: float
     words: str
+    other: str
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,16 @@ class Holding:
 
     `solve(kind, belief, example, tails)` returns its numbers named ``free``, which the belief
     decides; the ``example`` has all that it says of itself, of which the others stand. ``tails``
-    are those of ``symmetric`` kinds, or of halves of these, with the example's shape.
+    are those of ``symmetric`` kinds, or of halves of these, with the example's shape. ``positive``
+    kinds have nothing below zero; ``unit`` is the number in which all else being equal they
+    stretch, and to which power.
     """
 
     free: tuple[str, ...]
-    solve: Callable[[str, Belief, Numbers, Any], dict[str, float]]
+    solve: Callable[[str, Belief, Numbers, Any], dict[str, Any]]
     symmetric: Symmetric | None = None
+    positive: bool = False
+    unit: tuple[str, float] | None = None
 
 
 def _around_centre(
@@ -116,7 +123,7 @@ def _of_steps(kind: str, belief: Belief, example: Numbers, tails: Symmetric) -> 
     numbers = _around_centre(kind, belief, example, tails)
     if numbers.pop("loc"):
         raise ModelError(
-            f"steps under {kind} priors lie around zero, and the middle of the ends does not; "
+            f"{kind} priors lie around zero, and the middle of the ends does not; "
             "give upper= and as much below it, 1/upper of ratios."
         )
     return numbers
@@ -233,10 +240,10 @@ def _widest(kind: str, belief: Belief, entropy: Callable[[float], float], bounde
         options={"xatol": 1e-9},
     )
     if not bounded or min(np.abs(best.x - LOG_SHAPES)) < 1e-3:
-        which = "upper" if belief.upper is None else "lower"
+        end = belief.side[0]
         raise ModelError(
-            f"{belief.side[0].words} alone leaves open how far a {kind} prior reaches: there is "
-            f"none of maximum entropy, but ever longer tails. Give {which}= as well."
+            f"{end.words} alone leaves open how far a {kind} prior reaches: there is none of "
+            f"maximum entropy, but ever longer tails. Give {end.other}= as well."
         )
     return float(np.exp(best.x))
 
@@ -310,17 +317,61 @@ def _lkj(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, 
     return {"eta": root(more_beside)}
 
 
+def _of_root(power: float, usual: type) -> Holding:
+    """Return how s does of whose power a gamma is said: its ends are those of s, to the power."""
+
+    def solve(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, Any]:
+        belief = _inside(kind, belief, 0.0)
+        inner = type(example["of"]) if "of" in example else usual
+        lower, upper = (
+            end and end._replace(value=end.value**power) for end in (belief.lower, belief.upper)
+        )
+        lower, upper = (upper, lower) if power < 0.0 else (lower, upper)
+        of_power = replace(belief, lower=lower, upper=upper)
+        holding = HOLDINGS[inner.__name__]
+        return {"of": inner(**holding.solve(inner.__name__, of_power, {}, None))}
+
+    return Holding(("of",), solve, positive=True)
+
+
+def _of_slab(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, float]:
+    """The spike stands, and its probability; the slab reaches as far as the belief."""
+    if "spike" not in example:
+        raise ModelError(f"say what is as good as zero: prior={kind}(1.0, spike=0.05), say.")
+    spike, slab = example["spike"], example["probability"]
+    beside = min(belief.beside, 1.0 - belief.beside)
+    far = _of_steps(kind, belief, example, NORMAL)["scale"] * NORMAL.far(beside)
+    of_slab = (beside - (1.0 - slab) * NORMAL.tail(far / spike)) / slab
+    if not 0.0 < of_slab < 0.5:
+        raise ModelError(
+            f"{kind} priors with a spike of {spike:g}, and a slab of probability {slab:g}, leave "
+            f"from {(1.0 - slab) * NORMAL.tail(far / spike):.3g} to that and half of the slab's "
+            f"beyond an end, and not {beside:.3g}; give another spike, or probability, of the "
+            "example."
+        )
+    return {"scale": far / NORMAL.far(of_slab)}
+
+
+def _halved(tails: Symmetric) -> Holding:
+    return Holding(("scale",), _from_zero, tails, positive=True, unit=("scale", 1.0))
+
+
 HOLDINGS: dict[str, Holding] = {
     "Normal": Holding(("scale", "loc"), _around_centre, NORMAL),
     "Laplace": Holding(("scale", "loc"), _around_centre, LAPLACE),
     "StudentT": Holding(("scale", "loc"), _around_centre, STUDENT_T),
+    "Cauchy": Holding(("scale", "loc"), _around_centre, CAUCHY),
     "ElasticNet": Holding(("scale", "loc"), _around_centre, ELASTIC_NET),
+    "SpikeSlab": Holding(("scale",), _of_slab),
     "RandomWalk": Holding(("scale",), _of_steps, NORMAL),
-    "HalfNormal": Holding(("scale",), _from_zero, NORMAL),
-    "HalfStudentT": Holding(("scale",), _from_zero, STUDENT_T),
-    "Exponential": Holding(("scale",), _from_zero, LAPLACE),
-    "Gamma": Holding(("shape", "rate"), _gamma),
-    "InverseGamma": Holding(("shape", "scale"), _inverse_gamma),
+    "HalfNormal": _halved(NORMAL),
+    "HalfStudentT": _halved(STUDENT_T),
+    "HalfCauchy": _halved(CAUCHY),
+    "Exponential": _halved(LAPLACE),
+    "Gamma": Holding(("shape", "rate"), _gamma, positive=True, unit=("rate", -1.0)),
+    "InverseGamma": Holding(("shape", "scale"), _inverse_gamma, positive=True, unit=("scale", 1.0)),
+    "Precision": _of_root(-2.0, Gamma),
+    "Variance": _of_root(2.0, InverseGamma),
     "Beta": Holding(("alpha", "beta"), _beta),
     "Uniform": Holding(("lower", "upper"), _uniform),
     "LKJ": Holding(("eta",), _lkj),

@@ -99,8 +99,8 @@ def with_learned_scale(kind: Symmetric, log_density: Callable[[Array], Array]) -
         weight = np.exp(log_density(scale) + log_scale) * STEP
     if not abs(weight.sum() - 1.0) < LOST:
         raise ModelError(
-            "the prior of the scale has tails too heavy to be integrated over; give it a df of at "
-            "least 0.1."
+            "the prior of the scale reaches too far, or too close to zero, to be integrated over; "
+            "take HalfNormal(1.0), say."
         )
 
     def tail(z: float) -> float:
@@ -115,4 +115,5 @@ LAPLACE = Symmetric(lambda z: 0.5 * np.exp(-z), lambda q: -float(np.log(2.0 * q)
 STUDENT_T = Symmetric(
     lambda z, df: stdtr(df, -z), lambda q, df: -float(stdtrit(df, q)), shape=("df",)
 )
+CAUCHY = Symmetric(lambda z: np.arctan2(1.0, z) / np.pi, lambda q: 1.0 / float(np.tan(np.pi * q)))
 ELASTIC_NET = searched(_elastic_net_tail, shape=("ratio",))
