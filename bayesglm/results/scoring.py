@@ -202,7 +202,8 @@ def scores_of_estimates(
 def _row_scores(problem: Problem, theta: Array, scoring: Scoring) -> Array:
     """Return the scores ``(rows,)`` of a problem's rows by the estimate theta ``(size,)``.
 
-    Where a linear predictor leaves the domain of its link nothing is foretold: nan.
+    Where a linear predictor leaves the domain of its link nothing is foretold: nan. Rows that
+    count zero times have none, and 0 stands for it.
     """
     assert scoring.each is not None
     objective = problem.natural
@@ -214,5 +215,7 @@ def _row_scores(problem: Problem, theta: Array, scoring: Scoring) -> Array:
             inside = family.domain.holds(eta[0])
             if not inside.all():
                 eta = np.concatenate((np.where(inside, eta[:1], family.domain.inside), eta[1:]))
-            scores[rows.place] = np.where(inside, scoring.each(family, rows, eta, phi), np.nan)
+            scored = np.where(inside, scoring.each(family, rows, eta, phi), np.nan)
+        counted = True if rows.weights is None else rows.weights > 0.0
+        scores[rows.place] = np.where(counted, scored, 0.0)
     return scores

@@ -212,6 +212,24 @@ def test_a_population_is_scored_together():
     np.testing.assert_allclose(whole, sum(parts) / 3)
 
 
+def test_what_one_neuron_does_not_count_is_not_foretold_of_it():
+    rng = np.random.default_rng(3)
+    weights, x = rng.integers(0, 3, (90, 2)) * 1.0, rng.normal(size=(90, 2))
+    variables = {
+        "x": np.where(weights > 0, x, 1e6 * x),  # whose rates leave the floats
+        "y": rng.poisson(1.0, (90, 2)),
+        "n": weights,
+    }
+    data = xr.Dataset({name: (("time", "neuron"), value) for name, value in variables.items()})
+    data = data.assign(part=("time", np.arange(90) % 2))
+    model = bg.GLM("y", bg.Linear("x", prior=bg.ridge(1.0)), "poisson", weights="n")
+    at = {"scales": [0.3], "method": "kfold", "scoring": "deviance", "folds": 2, "by": "part"}
+    parts = [bg.tune_prior(model, data.isel(neuron=k), **at).curve["x"] for k in range(2)]
+    expected = np.average([one["deviance"].item() for one in parts], weights=weights.sum(0))
+    whole = bg.tune_prior(model, data, **at).curve["x"]["deviance"].item()
+    assert whole == pytest.approx(expected, rel=1e-8)
+
+
 def gaussian_terms(together=True, **options):
     rng = np.random.default_rng(5)
     A, B = rng.normal(size=(90, 6)), rng.normal(size=(90, 4))
