@@ -132,7 +132,7 @@ def elicit(
 
     Examples
     --------
-    Ten years of age multiply the odds by 0.5 to 2, with 94%:
+    Ten years of age multiply the odds by 0.5 to 2, with 94% (`explain` tells it back):
 
     >>> import bayesglm as bg
     >>> prior = bg.elicit("age", 0.5, 2.0, scale="odds ratio", per=10)

@@ -202,6 +202,17 @@ def test_two_levels_of_a_group():
     bg.Group("school", prior=learned)
 
 
+def test_explain_tells_the_beliefs_back():
+    rng = np.random.default_rng(0)
+    data = {"age": rng.normal(45.0, 9.0, 200), "y": (rng.random(200) < 0.4) * 1}
+    at = {"scale": "odds ratio", "data": data}
+    term = bg.Linear("age", prior=bg.elicit("age", 0.5, 2.0, **at))
+    intercept = bg.elicit("intercept", 0.05, 0.2, scale="probability")
+    told = str(bg.explain(bg.GLM("y", term, "bernoulli", intercept=intercept), data))
+    assert "the probability lies between 0.05 and 0.2, with 94%" in told
+    assert "changes the odds by a factor of up to 2, with 94%" in told
+
+
 def test_an_end_of_an_example_stands():
     assert bg.elicit("x", upper=0.47, prior=bg.Uniform(0.0, 9.0)) == bg.Uniform(0.0, 0.5)
     assert bg.elicit("x", lower=0.06, prior=bg.Uniform(-9.0, 1.0)) == bg.Uniform(0.0, 1.0)
