@@ -12,6 +12,8 @@ from bayesglm.inference.weights.psis import largest_rhat, smallest_ess
 
 RHAT_LIMIT = 1.01  # of the rank-normalised r-hat (Vehtari et al. 2021)
 ESS_PER_CHAIN = 100  # effective draws of each chain (Vehtari et al. 2021)
+REACH = 4.0  # sds of a coefficient from zero, where a spike may still hold it
+APART = 10.0  # spikes in a slab's sd, above which a step from one to the other is rare
 FEWEST = 4  # draws of a chain, of which r-hat and effective sizes can be told
 
 
@@ -39,6 +41,25 @@ def stand_still(made: Draws) -> bool:
     return made.lp.shape[1] >= FEWEST and bool(np.any(np.ptp(made.theta, axis=1).max(axis=0) == 0))
 
 
+def never_change(problem: Problem, made: Draws) -> list[str]:
+    """Name the coefficients whose indicators stand still, of mixtures of two normals.
+
+    Steps of NUTS pass over a spike that is narrow beside the posterior, and agree that there is
+    none. A coefficient far from zero is in the slab for good.
+    """
+    labels, names = problem.labels(), []
+    for part in problem.natural.coefficients:
+        if part.prior.two_normals is None:
+            continue
+        own = problem.natural_thetas(made.theta)[..., part.where].reshape(-1, part.size)
+        normals = part.prior.two_normals(**part.parameters)
+        wide, near = normals.inclusion(own) > 0.5, np.abs(own.mean(axis=0)) < REACH * own.std(axis=0)
+        apart = normals.wide > APART * normals.narrow
+        stuck = apart & ((wide.all(axis=0) & near) | ~wide.any(axis=0))
+        names += [labels[part.where.start + k] for k in np.flatnonzero(stuck)]
+    return names
+
+
 def faults_of(problem: Problem, made: Draws) -> list[str]:
     """Say what is wrong with draws, and what to do about it."""
     chains, draws = made.lp.shape
@@ -53,6 +74,14 @@ def faults_of(problem: Problem, made: Draws) -> list[str]:
     ess = checks.get("min_ess", np.inf)
     if not ess >= ESS_PER_CHAIN * chains and draws >= ESS_PER_CHAIN:
         found.append(f"the smallest bulk effective size is {ess:.0f} (take more draws)")
+    stuck = never_change(problem, made)
+    if stuck:
+        others = f" and {len(stuck) - 3} more" if len(stuck) > 3 else ""
+        found.append(
+            f"no draw changes between spike and slab of {', '.join(stuck[:3])}{others}, so that "
+            "inclusion probabilities tell where chains began (use fit, which draws the indicators "
+            "by themselves, and a wider spike where it cannot)"
+        )
     if has_tiny_noise(problem, problem.natural_thetas(made.theta)).any():
         name = problem.collapsing[0]
         found.append(

@@ -22,7 +22,6 @@ from bayesglm.inference.weights.pool import (
     AGREEMENT,
     FINITE_VARIANCE,
     LEAST_PER_CHAIN,
-    MOST,
 )
 from bayesglm.inference.weights.psis import (
     FEWEST_DRAWS,
@@ -42,7 +41,8 @@ from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.rows.parallel import unthreaded_products
 
 Array = np.ndarray
-PER_CHAIN = 16  # walkers: as many as numpy moves for little more than one
+PER_CHAIN = 16  # walkers: as many as numpy moves for little more than one ...
+FEW_PER_CHAIN, SMALL = 4, 80  # ... and where more parameters than so many make matrices large
 BURN_IN = 40  # sweeps before the first draw, after those that settle
 ROUNDS = 6  # of quadratics, each around what was drawn under the one before
 SETTLING = 20  # sweeps of each
@@ -52,10 +52,10 @@ SETTLED = 0.15  # posterior sds by which the mean still moves
 SHARES = (0.85, 0.7)
 FIRST = 1.25  # draws of a pool per wanted draw at first, where weights have to be borne
 ENOUGH = 0.5  # effective draws per wanted draw, below which a pool grows ...
-GROWTH = 2.0  # ... by such a factor
+GROWTH, LARGEST = 2.0, 16.0  # ... by such a factor, to so many draws per wanted draw
 MOST_RHAT = 1.01  # of the rank-normalised r-hat (Vehtari et al. 2021)
 GROUPS = 4  # of walkers, which have to agree
-MOST_NUMBERS = 30_000_000  # of the covariances of a chain's walkers
+MOST = 500  # parameters, of which 4,000 draws take minutes; a sweep takes as their cube
 SHARPEST = 1e6  # slab's sd in units of the spike's, beyond which rounding blurs what a flip gains
 
 
@@ -66,7 +66,7 @@ def has_indicators(problem: Problem) -> bool:
         return False
     return (
         natural.registry.straight
-        and natural.size**2 * PER_CHAIN <= MOST_NUMBERS
+        and natural.size <= MOST
         and all(map(_is_normal_given_indicators, natural.coefficients))
     )
 
@@ -149,7 +149,8 @@ class Pool:
 
 def _drawn(problem: Problem, draws: int, chains: int, rng: np.random.Generator) -> Draws:
     """Return draws that stand; raises ConvergenceError."""
-    walk = _begun(problem, PER_CHAIN * chains, rng)
+    per_chain = PER_CHAIN if problem.natural.size <= SMALL else FEW_PER_CHAIN
+    walk = _begun(problem, per_chain * chains, rng)
     walk.run(rng, BURN_IN, adapt=True)
     way, pools = walk.way, []
     # The second goes further out, and is of use where the first has too few large weights to tell.
@@ -180,9 +181,9 @@ def _disagreement(pools: list[Pool]) -> str:
 
 def _pool(walk: Walk, draws: int, chains: int, rng: np.random.Generator) -> Pool:
     """Return a pool that is worth enough draws, or as large a one as may be."""
-    least = max(draws, LEAST_PER_CHAIN)
-    n_more = int(np.ceil((1.0 if walk.way.is_exact else FIRST) * least / PER_CHAIN))
-    most = int(np.ceil(MOST * least / PER_CHAIN))
+    least, per_chain = max(draws, LEAST_PER_CHAIN), len(walk.thetas) // chains
+    n_more = int(np.ceil((1.0 if walk.way.is_exact else FIRST) * least / per_chain))
+    most = int(np.ceil(LARGEST * least / per_chain))
     paths: list[Array] = []
     ratios: list[Array] = []
     while True:

@@ -253,10 +253,7 @@ class Walk:
 
     def _step(self, rng: np.random.Generator) -> None:
         self.walkers.sweep(rng)
-        self._condition()
         self.thetas[:, self.way.inner] = self.walkers.draw(rng)
-        if not len(self._outer):
-            return
         for place, width in zip(self._outer, self._widths, strict=True):
             slice_one(rng, self.way.log_density_of_outer, self.thetas, int(place), width)
         self._condition()

@@ -21,6 +21,7 @@ from bayesglm.errors import ConvergenceError
 from bayesglm.numerics.priors.record import TwoNormals
 
 Array = np.ndarray
+NOT_DEFINITE = "the curvature of the likelihood is not that of a maximum"
 LEAST_ALIKE = 1e-3  # squared correlation, so that any pair may be tried
 SWAPS = 0.5  # pairs that are tried for an exchange in a sweep, for each indicator: chosen
 
@@ -65,22 +66,28 @@ class Walkers:
         total[:, where, where] += self.indicators.precision(self.wide)
         diagonal = np.diagonal(total, axis1=1, axis2=2)
         if not (np.isfinite(diagonal) & (diagonal > 0.0)).all():
-            raise ConvergenceError("the curvature of the likelihood is not that of a maximum")
+            raise ConvergenceError(NOT_DEFINITE)
         unit = diagonal**-0.5
         units = unit[:, :, None] * unit[:, None, :]
         total *= units
         try:
-            inverse = np.linalg.inv(total)
-            self._root = np.linalg.cholesky(0.5 * (inverse + inverse.swapaxes(1, 2)))
+            self.covariance = np.linalg.inv(total) * units
         except np.linalg.LinAlgError as error:
-            raise ConvergenceError("the curvature of the likelihood is not definite") from error
-        self._root *= unit[:, :, None]
-        self.covariance = inverse * units
+            raise ConvergenceError(NOT_DEFINITE) from error
         self.mean = np.matvec(self.covariance, pull)
 
     def draw(self, rng: np.random.Generator) -> Array:
-        """Return coefficients ``(m, k)`` given the indicators at which `condition` was called."""
-        return self.mean + np.matvec(self._root, rng.standard_normal(self.mean.shape))
+        """Return coefficients ``(m, k)`` given the indicators."""
+        variances = np.diagonal(self.covariance, axis1=1, axis2=2)
+        if not (variances > 0.0).all():
+            raise ConvergenceError(NOT_DEFINITE)
+        sd = np.sqrt(variances)
+        scaled = self.covariance / (sd[:, :, None] * sd[:, None, :])
+        try:
+            root = np.linalg.cholesky(0.5 * (scaled + scaled.swapaxes(1, 2)))
+        except np.linalg.LinAlgError as error:
+            raise ConvergenceError(NOT_DEFINITE) from error
+        return self.mean + sd * np.matvec(root, rng.standard_normal(self.mean.shape))
 
     def sweep(self, rng: np.random.Generator) -> None:
         """Offer every indicator a flip, and some pairs an exchange, the coefficients left out."""
@@ -111,9 +118,13 @@ class Walkers:
             return
         j = self.indicators.where[k]
         column = self.covariance[who, :, j]
-        share = step[who] / (1.0 + step[who] * column[:, j])
+        grown = 1.0 + step[who] * column[:, j]
+        share = step[who] / grown
         self.mean[who] -= (share * self.mean[who, j])[:, None] * column
         self.covariance[who] -= (share[:, None] * column)[:, :, None] * column[:, None, :]
+        # Differences of the spike's size lose digits that quotients keep.
+        column /= grown[:, None]
+        self.covariance[who, :, j] = self.covariance[who, j, :] = column
         self.wide[who, k] ^= True
 
     def _pairs(self, rng: np.random.Generator, n: int) -> Array:
