@@ -53,7 +53,8 @@ def never_change(problem: Problem, made: Draws) -> list[str]:
             continue
         own = problem.natural_thetas(made.theta)[..., part.where].reshape(-1, part.size)
         normals = part.prior.two_normals(**part.parameters)
-        wide, near = normals.inclusion(own) > 0.5, np.abs(own.mean(axis=0)) < REACH * own.std(axis=0)
+        wide = normals.inclusion(own) > 0.5
+        near = np.abs(own.mean(axis=0)) < REACH * own.std(axis=0)
         apart = normals.wide > APART * normals.narrow
         stuck = apart & ((wide.all(axis=0) & near) | ~wide.any(axis=0))
         names += [labels[part.where.start + k] for k in np.flatnonzero(stuck)]
