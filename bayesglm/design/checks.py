@@ -1,17 +1,21 @@
-"""Names that the data, the model and its fit cannot share."""
+"""Names that the data, the model and its fit cannot share, and labels that name samples."""
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
-from bayesglm.errors import ModelError
+from bayesglm.design.design import Plan
+from bayesglm.errors import ModelError, tell
 from bayesglm.spec.families import FAMILY_NAMES, dispersion_names
 from bayesglm.spec.model import GLM
 from bayesglm.spec.model_names import RESERVED
 from bayesglm.spec.names import fault_of
 from bayesglm.spec.priors import learned_correlation, learned_scale
+from bayesglm.spec.terms.term import LEVELS
 
 RESERVED_DIMS = (RESERVED - {"sample"}) | {"parameter", "parameter_other"}
+MANY = 20  # samples from which as many levels are no accident: chosen
 # Parameters beside coefficients whose scale is learned.
 OF_LEARNED = ("scale", "local", "slab", "r2", "share")
 
@@ -75,3 +79,19 @@ def _is_dim_of_response_alone(model: GLM, named: xr.Dataset, dim: str) -> bool:
         return False
     readers = [str(name) for name in named.data_vars if dim in named.variables[name].dims]
     return readers == [model.response]
+
+
+def look_at_identifiers(plan: Plan) -> None:
+    """Warn of a category with a level for every sample, which names samples and explains none."""
+    predictors = plan.designs[0].predictors
+    for term, block in zip(plan.model.every_term, predictors.blocks, strict=True):
+        n = len(predictors.rows)
+        if term.facts.part != LEVELS or block.codes is None or n < MANY or block.size < n - 1:
+            continue
+        if len(np.unique(block.codes[predictors.rows])) == n:
+            (name,) = term.variables
+            tell(
+                f"category {name!r} has a level for each of the {n:,} samples: it names them, and "
+                f"what it says of one no other can confirm. Leave it out, or write Group({name!r}) "
+                "for effects of samples that share a scale."
+            )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.checks import check_names
+from bayesglm.design.checks import check_names, look_at_identifiers
 from bayesglm.design.design import Design, Plan
 from bayesglm.design.door import as_dataset, response_as_variable, sample_dim_of, samples_first
 from bayesglm.design.factors import with_plain_categories
@@ -35,6 +35,7 @@ def plan_fit(model: GLM, data: object) -> Plan:
     """Lay a model on data for the first time, and tell what looks like a mistake in them."""
     plan = lay(model, data)
     look_at_offset(plan)
+    look_at_identifiers(plan)
     return plan
 
 

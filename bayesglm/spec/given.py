@@ -45,6 +45,10 @@ def check_is_model(model: object, data: object) -> None:
             "the model comes first and the data second: write fit(model, data); fit_map and the "
             "other verbs likewise."
         )
+    if isinstance(data, str) and not isinstance(model, str):
+        raise ModelError(
+            f"the model comes first and the data second: write fit({call_of(data)}, data)."
+        )
     if isinstance(model, str):
         raise ModelError(f"the model is the string {model!r}; write fit({call_of(model)}, data).")
     if isinstance(model, type) and issubclass(model, GLM):

@@ -30,6 +30,10 @@ VERBS_ELSEWHERE = {
         ("GridSearchCV", "LassoCV", "LogisticRegressionCV", "RidgeCV", "cv_glmnet"),
         "bayesglm.tune_prior(model, data, method='kfold', scoring='deviance')",
     ),
+    **dict.fromkeys(
+        ("Model", "brm", "glmer", "lmer", "logit", "mixedlm", "ols", "stan_glm", "stan_glmer"),
+        "bayesglm.fit(bayesglm.formula('y ~ x + (1 | g)'), data)",
+    ),
     "anova": "bayesglm.compare({'a': fit, 'b': other})",
     **dict.fromkeys(
         ("coef", "confint", "fixef", "icc", "odds_ratio", "ranef", "VarCorr"),

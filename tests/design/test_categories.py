@@ -270,3 +270,12 @@ def test_the_shell_takes_words_as_they_are(tmp_path, capsys):
     rows = capsys.readouterr().out
     assert "region[East]" in rows
     assert "region[South]" not in rows
+
+
+def test_labels_that_name_samples_are_told():
+    named = FRAME.assign(id=[f"c{k:03d}" for k in range(N)])
+    message = rf"category 'id' has a level for each of the {N} samples: .* write Group\('id'\)"
+    with pytest.warns(bg.BayesGLMWarning, match=message):
+        bg.fit_map(glm("id"), named)
+    bg.fit_map(glm("id"), named.assign(id=["c000", *named["id"][:-1]]))
+    bg.fit_map(glm("id"), named[:19])

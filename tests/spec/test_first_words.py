@@ -56,6 +56,10 @@ SAYS = {
         lambda: bg.fit("y ~ x", {}, family="poisson", priors={}, draws=10),
         r"no family=, .* write fit\(formula\('y ~ x', family='poisson', priors=\{\}\), data\)\.$",
     ),
+    "data and a formula": (
+        lambda: bg.fit({"y": [1.0]}, "y ~ x"),
+        r"the model comes first and the data second: write fit\(formula\('y ~ x'\), data\)\.$",
+    ),
     "link of folds": (
         lambda: bg.kfold(model=glm(), data={}, link="log"),
         r"kfold takes no link=, .* write kfold\(GLM\(response, terms, link='log'\), data\)\.$",

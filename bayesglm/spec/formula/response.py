@@ -36,6 +36,12 @@ def response_of(node: Node) -> tuple[str, dict[str, Any]]:
             function,
             "compute it as a column of the data, so that predictions have a unit, and name that",
         )
+        if isinstance(node, Pair) and node.operator == "/":
+            part, whole = node.left, node.right
+            remedy = (
+                f"write {part} ~ ... + offset(log({whole})) for counts over an exposure, "
+                f"p({part}, {whole}) ~ ... for counts among trials"
+            )
         raise ModelError(f"formula: the response is {node}, and must be a variable; {remedy}.")
     return node.text, fields
 
