@@ -168,7 +168,7 @@ CELER = (
         no_intercept=Switch("fit_intercept", on=False, off=True),
         neutral=BY_BLOCKS,
         always={"penalty": "l1"},
-        note="without an intercept unless told",
+        note="without an intercept, which version 0.7 does not fit",
     ),
     Convention(
         "celer.GroupLasso",

@@ -94,6 +94,10 @@ def _of_the_columns(record: Convention, weights: Weights, given: Given) -> Weigh
 def _of_intercept(record: Convention, prior: Any) -> Weights | None:
     """Return the weights of the intercept's prior, None where the model has no intercept."""
     if prior is None:
+        if record.no_intercept is None and not record.constant_column:
+            raise ModelError(
+                f"{record.name} has no setting that leaves the intercept out; leave intercept= out."
+            )
         return None
     weights = weights_of(prior)
     penalises = record.constant_column or record.scaled_intercept is not None
@@ -114,8 +118,9 @@ def _switches(
         beside[record.standardize.name] = record.standardize.place("sds" in given.known)
     if record.positive is not None and weights.kind == POSITIVE:
         beside[record.positive.name] = record.positive.on
-    if record.no_intercept is not None and of_intercept is None:
-        beside[record.no_intercept.name] = record.no_intercept.on
+    switch = record.no_intercept
+    if switch is not None and switch.place(of_intercept is None) != switch.default:
+        beside[switch.name] = switch.place(of_intercept is None)
     if record.family_is_setting and given.says_family:
         beside[record.family] = given.settings[record.family]
     return beside

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import bayesglm as bg
 from bayesglm.spec.bridge.reading import read
 from bayesglm.spec.bridge.table import CONVENTIONS
 from bayesglm.spec.bridge.weights import weights_of
@@ -52,6 +53,24 @@ def evaluated(text, settings):
         names[plain] = one
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", plain, text)
     return eval(text.replace("√size_of", "size_of**0.5"), {"__builtins__": {}}, names)
+
+
+@pytest.mark.parametrize(
+    "record", [one for one in CONVENTIONS.values() if not one.only_read], ids=lambda one: one.name
+)
+def test_settings_say_whether_there_is_an_intercept(record):
+    is_learned = record.form.says
+    prior = bg.penalty_to_prior(record.name) if is_learned else bg.Flat()
+    size = {"size": 4} if "size" in record.knowledge else {}
+    with_one = bg.prior_to_penalty(prior, record.name, **size)
+    assert read(record.name, with_one).intercept == bg.Flat()
+    if record.no_intercept is None and not record.constant_column:
+        with pytest.raises(bg.ModelError, match="no setting that leaves the intercept out"):
+            bg.prior_to_penalty(prior, record.name, intercept=None)
+        return
+    without = bg.prior_to_penalty(prior, record.name, intercept=None, **size)
+    beside = {"constant": False} if record.constant_column else {}
+    assert read(record.name, {**without, **beside}).intercept is None
 
 
 def test_the_table_is_the_one_that_the_records_make():
