@@ -208,11 +208,13 @@ def test_the_penalty_of_older_versions_is_read(penalty, prior):
     assert bg.from_sklearn(fit).prior == (prior or bg.Normal(0.5))
 
 
-def test_n_is_the_sum_of_the_weights():
-    fit = linear.PoissonRegressor(alpha=0.2, **EXACT).fit(X, FRAME["poisson"], WEIGHTS)
-    model = bg.from_sklearn(fit, n=WEIGHTS.sum(), weights="times")
-    best = bg.fit_map(model, X.assign(y=FRAME["poisson"], times=WEIGHTS))
-    np.testing.assert_allclose(coefficients(best, model), fit.coef_, atol=1e-6)
+@pytest.mark.parametrize("name", ["Ridge", "Lasso", "LogisticRegression", "PoissonRegressor"])
+def test_n_is_the_sum_of_the_weights(name):
+    estimator, response, told = FITS[name]
+    fit = clone(estimator).fit(X, FRAME[response], sample_weight=WEIGHTS)
+    model = bg.from_sklearn(fit, **(told | {"n": WEIGHTS.sum()}), weights="times")
+    best = bg.fit_map(model, X.assign(y=FRAME[response], times=WEIGHTS))
+    np.testing.assert_allclose(coefficients(best, model), np.squeeze(fit.coef_), atol=1e-6)
 
 
 def test_several_responses_are_a_population_of_one_model():

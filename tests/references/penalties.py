@@ -90,9 +90,13 @@ def by_nemos(x, frame):
         ("Ridge", "bernoulli", [0.1, 0.2, 0.05, 0.3]),
         ("Lasso", "poisson", 0.05),
         ("Lasso", "gaussian", 0.2),
+        ("Lasso", "gamma", 0.05),
         ("ElasticNet", "poisson", (0.1, 0.3)),
+        ("ElasticNet", "gaussian", (0.2, 0.6)),
+        ("ElasticNet", "gamma", (0.1, 0.6)),
         ("GroupLasso", "poisson", 0.08),
         ("GroupLasso", "gaussian", 0.2),
+        ("GroupLasso", "gamma", 0.05),
     ]
     for regularizer, family, strength in cases:
         chosen = regularizer

@@ -16,6 +16,7 @@ import bayesglm as bg
 from bayesglm.spec.bridge.reading import read
 from bayesglm.spec.bridge.table import CONVENTIONS
 from bayesglm.spec.bridge.weights import weights_of
+from bayesglm.spec.bridge.words import by_loss
 
 REFERENCES = Path(__file__).parents[2] / "references"
 FRAME = pd.read_csv(REFERENCES / "penalties.csv")
@@ -120,11 +121,19 @@ def test_a_penalty_read_as_a_prior_gives_what_its_library_found(one):
     check_found(one)
 
 
-def test_every_convention_has_a_fit_of_its_library():
-    fitted = {one["convention"] for one in STORED.values()}
-    fitted |= {f"statsmodels.{kind}" for kind, *_ in OF_STATSMODELS.values()}
+def test_every_row_of_the_table_has_a_fit_of_its_library():
+    fits = {(one["convention"], one["family"]) for one in STORED.values()}
+    fits |= {(f"statsmodels.{kind}", family) for kind, family, *_ in OF_STATSMODELS.values()}
     # Those of scikit-learn are in test_from_sklearn.py, which goes through all its estimators.
-    assert {name for name in CONVENTIONS if not name.startswith("sklearn.")} == fitted
+    lacking = [
+        (record.name, families)
+        for record in CONVENTIONS.values()
+        for families, _ in by_loss(record)
+        if not record.name.startswith("sklearn.")
+        and not any((record.name, family) in fits for family in families)
+    ]
+    assert not lacking
+    assert {name for name, _ in fits} <= set(CONVENTIONS)
 
 
 @pytest.mark.parametrize("told", OF_STATSMODELS.values(), ids=OF_STATSMODELS.keys())
