@@ -87,7 +87,7 @@ def plot_plane(
         display = display.join(plane.display)
     columns = min(len(planes), MOST_ACROSS)
     rows = -(-len(planes) // columns)
-    height = 4.6 if columns == 1 else {2: 4.3, 3: 3.4}[columns] * rows + 0.7
+    height = 4.6 if columns == 1 else {2: 4.3, 3: 3.0}[columns] * rows + 0.8
     figure, axes = new_figure(rows, columns, height, sharex=True, sharey=True)
     hide_beyond(axes, len(planes))
     handles = dict[str, Any]()
@@ -181,14 +181,15 @@ def _label(axes: Array, model: GLM, plane: Plane, display: Box) -> None:
     if len(terms) == 1 and sides.max() < MOST_STRETCHED * sides.min():
         for ax in axes.flat:
             ax.set_aspect("equal")
+    size = 10 if axes.shape[1] < MOST_ACROSS else 8  # of labels side by side
     first, second = (_axis_name(name, unit) for name in plane.through.names)
     for k, ax in enumerate(axes.flat):
         last = k + axes.shape[1] >= sum(one.get_visible() for one in axes.flat)
         if last:
-            ax.set_xlabel(first, fontsize=10)
+            ax.set_xlabel(first, fontsize=size)
             ax.tick_params(labelbottom=True)
     for ax in axes[:, 0]:
-        ax.set_ylabel(second, fontsize=10)
+        ax.set_ylabel(second, fontsize=size)
 
 
 def _axis_name(name: str, unit: str) -> str:
