@@ -127,6 +127,12 @@ def _laplace(rng: np.random.Generator) -> Parameters:
     return {"intercept": 0.5 + rng.normal(), "w": w, "sigma": abs(rng.standard_t(SIGMA_DF))}
 
 
+def _spike_slab(rng: np.random.Generator) -> Parameters:
+    wide = rng.random(3) < np.array([0.5, 0.3, 0.7])
+    w = np.where(wide, 0.8, 0.05) * rng.normal(size=3)
+    return {"intercept": 0.5 + rng.normal(), "w": w, "sigma": abs(rng.standard_t(SIGMA_DF))}
+
+
 def _group(
     rng: np.random.Generator,
     scale_of: Callable[[np.random.Generator], float] = lambda rng: abs(rng.normal()),
@@ -164,7 +170,7 @@ def _groups(above: Any) -> tuple[bg.Linear | bg.Group, ...]:
     return (_linear(COLUMNS[:1], bg.Normal(0.5)), bg.Group("g", prior=bg.Normal(above)))
 
 
-def _linear(columns: tuple[str, ...], prior: bg.Normal | bg.Laplace) -> bg.Linear:
+def _linear(columns: tuple[str, ...], prior: bg.Normal | bg.Laplace | bg.SpikeSlab) -> bg.Linear:
     return bg.Linear(columns, name="w", prior=prior)
 
 
@@ -177,6 +183,11 @@ WORLDS = {
     "laplace": World(
         _laplace,
         (_linear(COLUMNS, bg.Laplace((0.2, 0.4, 0.6))),),
+        bg.HalfStudentT(1.0, df=SIGMA_DF),
+    ),
+    "spike_slab": World(
+        _spike_slab,
+        (_linear(COLUMNS, bg.SpikeSlab(0.8, spike=0.05, probability=(0.5, 0.3, 0.7))),),
         bg.HalfStudentT(1.0, df=SIGMA_DF),
     ),
     "group": World(
@@ -242,7 +253,12 @@ PAIRS = (
     ),
     *BESIDE,
 )
-CELLS = {cell.name: cell for cell in (Cell(*pair, method) for method in METHODS for pair in PAIRS)}
+# NUTS seldom moves between spike and slab, and says so.
+DRAWN_APART = tuple(Cell(family, "spike_slab", "fit") for family in THOROUGH)
+CELLS = {
+    cell.name: cell
+    for cell in (*(Cell(*pair, method) for method in METHODS for pair in PAIRS), *DRAWN_APART)
+}
 
 
 def linear_predictor(data: dict[str, Array], parameters: Parameters) -> Array:

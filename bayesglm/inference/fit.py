@@ -86,7 +86,7 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
     if not refused:
         tried = laplace_draws(problems, draws, chains, seed)
     elif all(map(has_indicators, problems)):
-        what = brief = "collapsed Gibbs sampling"
+        what, brief = "collapsed Gibbs sampling", "collapsed Gibbs"
         tried = indicator_draws(problems, draws, chains, seed)
     else:
         made = mcmc_draws(problems, settings)

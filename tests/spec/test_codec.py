@@ -54,6 +54,7 @@ def pointwise(scale):
 
 POINTWISE = (
     pointwise(POSITIVE)
+    | st.builds(bg.SpikeSlab, arrays_of(st.floats(1.0, 1e300)), st.floats(1e-300, 0.9), RATIO)
     | st.just(bg.Flat())
     | WEIGHT.map(bg.ridge)
     | WEIGHT.map(bg.lasso)

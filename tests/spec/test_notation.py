@@ -323,6 +323,23 @@ def test_the_shown_penalty_of_an_elastic_net_is_the_prior():
     np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)
 
 
+def test_the_shown_penalty_of_a_spike_and_a_slab_is_the_prior():
+    from bayesglm.numerics.priors.table import PRIORS
+
+    x = np.array([-1.5, 0.1, 0.3, 0.45, 2.7])
+    prior = bg.SpikeSlab(1.25, spike=0.125, probability=0.2)
+    line = str(bg.GLM("y", bg.Linear("x", prior=prior), family="poisson")).splitlines()[-1]
+    assert "0.8·Normal(0, 0.125²) + 0.2·Normal(0, 1.25²)" in line
+    formula = line.partition("penalty ")[2].replace("²", "**2").replace("·", "*")
+    penalty = eval(formula, {"x": x, "log": np.log, "exp": np.exp})
+    density = PRIORS["SpikeSlab"].log_density(x, **vars(prior))
+    np.testing.assert_allclose(np.diff(density), -np.diff(penalty), rtol=1e-12)
+    several = bg.SpikeSlab([1.0, 2.0], spike=0.1, probability=[[0.25], [0.75]])
+    line = str(bg.GLM("y", bg.Linear("x", prior=several), family="poisson")).splitlines()[-1]
+    told = "[0.25 .. 0.75]·Normal(0, 0.1²) + [0.25 .. 0.75]·Normal(0, [1 .. 2]²)"
+    assert told in line
+
+
 def broadcastable(numbers):
     """Arrays of none, one or two dims that broadcast to (2, 3), as nested lists."""
     shapes = st.sampled_from([(), (1,), (3,), (1, 1), (1, 3), (2, 1), (2, 3)])

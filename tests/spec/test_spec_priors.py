@@ -325,6 +325,34 @@ def test_no_dims(make, dims, message):
         make(dims)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"scale": 0}, "SpikeSlab scale must be a positive, finite number"),
+        ({"spike": -1}, "SpikeSlab spike must be a positive, finite number"),
+        (
+            {"spike": 1},
+            "below its scale, got a spike of 1 and a scale of 1: .* spike of 0.05",
+        ),
+        ({"scale": [2, 1], "spike": [[0.1], [1.5]]}, "a spike of 1.5 and a scale of 1:"),
+        ({"probability": 0}, r"above 0 and below 1, got 0.0; at 0 the prior is Normal\(spike\)"),
+        ({"probability": [0.5, 1]}, "got 1.0"),
+        ({"probability": "half"}, "SpikeSlab probability must be a number"),
+        ({"scale": bg.HalfNormal(1.0)}, r"SpikeSlab scale .* learned; got HalfNormal\(1.0\)"),
+        ({"probability": bg.Beta(1, 9)}, "SpikeSlab probability is a number, .* cannot be learned"),
+        ({"ratio": 0.1}, "takes scale, spike, probability, and no 'ratio'"),
+    ],
+)
+def test_no_spike_and_slab(numbers, message):
+    with pytest.raises(bg.ModelError, match=message):
+        bg.SpikeSlab(**{"scale": 1.0, "spike": 0.1} | numbers)
+
+
+def test_a_spike_needs_its_width():
+    with pytest.raises(bg.ModelError, match=r"needs spike; write SpikeSlab\(scale, spike\)"):
+        bg.SpikeSlab(1.0)
+
+
 @pytest.mark.parametrize("df", [0, -1, np.nan, np.inf, "four", False])
 def test_no_degrees_of_freedom(df):
     with pytest.raises(bg.ModelError, match="HalfStudentT df"):

@@ -29,6 +29,7 @@ TERMS = {
     "Laplace": [bg.Linear("z", prior=bg.Laplace(0.5, loc=0.1))],
     "ElasticNet": [bg.Linear("z", prior=bg.ElasticNet(0.5, ratio=0.3))],
     "StudentT": [bg.Linear("z", prior=bg.StudentT(0.5, df=3))],
+    "SpikeSlab": [bg.Linear("z", prior=bg.SpikeSlab(0.7, spike=0.1))],
     "RandomWalk": [bg.Linear("z", prior=bg.RandomWalk(0.5))],
     "learned": [bg.Linear("z", prior=bg.Normal(bg.HalfNormal(0.7)))],
     "learned walk": [bg.Linear("z", prior=bg.RandomWalk(bg.Exponential(0.7), order=2))],

@@ -101,6 +101,10 @@ ALONE = {
     "variance of levels": bg.Group("g", prior=bg.R2D2(0.5)),
     "horseshoe of effects": bg.Group("g", slopes="x", prior=bg.Horseshoe(0.5)),
     "student": bg.Linear("movie", prior=bg.StudentT([[0.5], [1.0]], df=[2.0, 4.0, 8.0], loc=0.1)),
+    "spike and slab": bg.Linear("x", prior=bg.SpikeSlab(1.5, spike=0.1, probability=0.2)),
+    "spikes and slabs": bg.Linear(
+        "movie", prior=bg.SpikeSlab([[0.5], [1.0]], spike=[0.02, 0.04, 0.1], probability=0.3)
+    ),
     "curve": bg.Spline("x", df=5),
     "circle": bg.Spline("x", df=5, bounds=(-2, 2), cyclic=True),
     "curve of a given scale": bg.Spline("x", df=5, prior=bg.smooth(4.0, order=2)),
