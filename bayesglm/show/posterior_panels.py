@@ -86,14 +86,18 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
     labels = [term.label for term in model.every_term]
     single = [name for name in labels if posterior[name].ndim == 2]
     drawn = [_together(model, posterior, modes, single, "single coefficients")] if single else []
-    beside = [
-        one.name
-        for one in entries_of(model, posterior)
-        if one.term is not None and not one.own and one.term.facts.of_levels
-    ]
-    if beside:
-        scales = _together(model, posterior, None, beside, "scales")
-        drawn.append(replace(scales, xlabel="sd of effects (link units)"))
+    groups = [term.label for term in model.every_term if term.facts.of_levels]
+    scales = [name for one in groups if (name := f"{one}_scale") in posterior]
+    if scales:
+        panel = _together(model, posterior, None, scales, "scales")
+        drawn.append(replace(panel, xlabel="sd of effects (link units)"))
+    correlations = [name for one in groups if (name := f"{one}_correlation") in posterior]
+    if correlations:
+        panel = _together(model, posterior, None, correlations, "correlations")
+        pairs = [words.removeprefix("correlation of ") for words in panel.labels]
+        drawn.append(
+            replace(panel, title="correlations", labels=pairs, xlabel="correlation of effects")
+        )
     for term in model.every_term:
         own = posterior[term.label]
         if term.label in single:
