@@ -212,7 +212,7 @@ def _of_one(prior: Any) -> tuple[float, float] | None:
         for name, value in vars(prior).items()
         if isinstance(value, tuple) and name in ("scale", "loc", "df", "ratio")
     }
-    if prior.traits.needs_dims:
+    if prior.traits.needs_dims or prior.traits.of_variance:
         return None
     alone = Linear("x", prior=replace(prior, **fields))
     model = GLM("y", alone, dispersion=1.0, intercept=None)

@@ -29,7 +29,7 @@ NUMBERS, FEWEST, MOST = 1_000_000, 400, 10_000
 SCALAR = 50_000  # draws of a single number, whose ends they tell to half of that
 ROWS, OF_SWINGS = 200, 500  # rows and draws along which a term is followed: chosen
 COLUMNS = 6  # of a term, each of which is told by itself: chosen
-ALIKE = 0.02  # by how much intervals may differ that are told as one
+ALIKE = 0.1  # of their length, by how much intervals may differ that are told as one
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,16 @@ class Beliefs:
         return self.problem.natural.registry.named(name).natural(self.theta)
 
     @cached_property
+    def _start(self) -> Array:
+        """Where solvers start: the mean response, and no effects."""
+        return self.problem.start(self.problem.natural)
+
+    @cached_property
     def _bases(self) -> Array:
         """The linear predictors at which the mean, and other parameters, are where data start."""
         problem, design = self.problem, self.problem.design
         family = plain_family_of(problem.plan.model)
-        start = problem.start(problem.natural)
-        rows, trials = design.predictors.rows, design.predictors.trials
+        start, rows, trials = self._start, design.predictors.rows, design.predictors.trials
         phi = tuple(np.float64(value) for value in self._start_phi(start) if np.ndim(value) == 0)
         tries = None if trials is None else trials[rows]
         if family.n_levels:
@@ -91,8 +95,7 @@ class Beliefs:
         family = family_of(replace(problem.plan.model, censored=None, truncated=None))
         if family.n_levels:
             return None
-        start = problem.start(problem.natural)
-        phi = [np.float64(v) if np.ndim(v) == 0 else v for v in problem.natural.phi(start)]
+        phi = [np.float64(v) if np.ndim(v) == 0 else v for v in problem.natural.phi(self._start)]
 
         def value(eta: Array) -> Array:
             every = np.repeat(self._bases[:, None], len(eta), axis=1)
@@ -265,7 +268,8 @@ def _changes(problem: Problem, k: int) -> list[tuple[str, float, Array]]:
     what = ", ".join(term.variables) or label
     if block.of_lags is not None:
         return [(f"{_one_sd(what, sds[0])} at one lag", float(sds[0]), every)]
-    if len(every) > COLUMNS or block.multiplier is not None:
+    of_one_variable = len(term.variables) < len(every)
+    if len(every) > COLUMNS or block.multiplier is not None or (of_one_variable and len(every) > 1):
         return [(f"one sd of any of the {len(every)} columns of {label}", float(sds.max()), every)]
     names = [block.label(j) for j in range(len(every))]
     if len(term.variables) == len(every):

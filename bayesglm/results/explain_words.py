@@ -68,10 +68,11 @@ def _from(effect: Effect) -> str:
 def _swing(swing: Swing) -> list[str]:
     what = swing.reading.multiplied
     if what:
-        moved = f"{what} swings by a factor of {_factor(swing.typical)}"
+        moved = f"it changes {what} by a factor of {_factor(swing.typical)}"
         most = _factor(swing.most)
     else:
-        moved, most = f"the linear predictor moves by {_number(swing.typical)}", _number(swing.most)
+        moved = f"it moves the linear predictor by {_number(swing.typical)}"
+        most = _number(swing.most)
     told = [f"{swing.over} {moved} (median), and below {most} with 94%"]
     if swing.turns is not None:
         typical, most_turns = swing.turns

@@ -41,13 +41,16 @@ def assert_drawn_from_its_density(model, data, n=3000):
 
 def with_numbers(kind):
     """Return a prior of a kind with the numbers of its example; a scale where it needs no other."""
-    numbers = dict(PRIOR_EXAMPLES[kind.__name__].numbers)
+    example = PRIOR_EXAMPLES[kind.__name__]
+    numbers = dict(example.said or example.numbers)
     numbers.pop("size", None)
     return kind(**(numbers or {"scale": 0.3}))
 
 
 def learned(kind):
     """Return the same with a scale that is learned; None of those whose scale is a number."""
+    if not kind.traits.has_scale:
+        return None
     try:
         return dataclasses.replace(with_numbers(kind), scale=bg.HalfNormal(0.5))
     except bg.ModelError:
