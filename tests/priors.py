@@ -128,7 +128,11 @@ EXAMPLES: dict[str, Example] = {
     ),
     "Steps": Example({"scale": 1.2}, _normal),  # of one step
     "Horseshoe": Example({"scale": 0.3}, _normal),  # given the scales of the coefficients
-    "R2D2": Example({"scale": 0.4}, _normal, said={"mean": 0.3, "concentration": 0.8}),
+    "R2D2": Example(
+        {"scale": 0.4},
+        _normal,
+        said={"mean": 0.3, "concentration": 0.8, "sigma": 1.3, "predictor_sd": 0.7},
+    ),
     "RandomWalk": Example({"scale": 0.5}),
     "Flat": Example({}, lambda x: [mp.mpf(0)]),
     "HalfNormal": Example({"scale": 1.7}, lambda x, scale: [mp.log(2), *_normal(x, scale)]),

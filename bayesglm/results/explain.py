@@ -231,7 +231,7 @@ def _plainly(name: str, neuron: str, held: str, prior: Any) -> Told:
     """Return a record with a prior as it is written, and no more."""
     if isinstance(prior, (float, tuple)):
         return Told(name, neuron, f"fixed at {number_text(prior)}", "")
-    density = density_text(prior, f"{held}_scale")
+    density = density_text(prior, f"{held}_{prior.traits.learned}")
     flat = FLAT if _says_nothing(prior) else ""
     return Told(name, neuron, density, penalty_text(held, prior), unsaid=flat)
 

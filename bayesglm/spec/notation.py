@@ -163,7 +163,9 @@ def density_text(prior: Any, scale: str | None = None) -> str:
     'Normal(0, g_scale²)'
     """
     density = PRIOR_NOTATION[type(prior).__name__][0](prior)
-    return density.format(scale) if learned_scale(prior) is not None else density
+    return (
+        density if learned_scale(prior) is None else density.format(scale or prior.traits.learned)
+    )
 
 
 def _scale_text(prior: Any) -> str:

@@ -60,6 +60,9 @@ def around_scales(problem: Problem) -> Coordinates:
         return whitened(centre, np.where(precision > 0.0, precision, 1.0), tuple(shrunk))
     precision = np.diag(np.concatenate([np.zeros(p), spread**-2.0]))
     precision[:p, :p] = of_w * np.outer(sds, sds)
+    for one in objective.registry.scales:
+        if one.transform.precision is not None:
+            precision[one.place, one.place] = one.transform.precision(one.size)
     return whitened(centre, precision, tuple(shrunk))
 
 

@@ -114,6 +114,12 @@ class Problem:
         is_log = LINK_NAMES[self.plan.model.link_name].is_log
         return is_log or not plain_family_of(self.plan.model).domain.is_real_line
 
+    def narrows(self) -> bool:
+        """Say whether the density narrows somewhere: as several coefficients do with one scale."""
+        learned = [part.learned for part in self.natural.coefficients]
+        shared = any(one is not None and not one.own for one in learned)
+        return shared or bool(self.without_mode())
+
     def start(self, objective: Objective) -> Array:
         """Return a theta of an objective from which solvers start: the mean response, no effects.
 

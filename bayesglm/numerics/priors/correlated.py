@@ -35,6 +35,8 @@ class CorrelatedScale:
     function.
     """
 
+    own: ClassVar[bool] = False
+
     effects: Spectrum
     place: slice
     shape: tuple[int, int, int]

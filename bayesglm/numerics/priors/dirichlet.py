@@ -14,6 +14,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import gammaln
 
+from bayesglm.numerics.theta.simplex import against_last, log_shares, shares
+
 Array = np.ndarray
 
 
@@ -54,6 +56,12 @@ class Dirichlet:
     def gradient(self, x: Array) -> Array:
         """Return its derivatives at x ``(n,)``, each share moving by itself."""
         return (self.concentration - 1.0) / x
+
+    def slope_in_theta(self, u: Array) -> tuple[float, Array]:
+        """Return the log density of u, Jacobian included, and its derivatives, at one u."""
+        logs = float(np.add.reduce(log_shares(u)))
+        value = self.concentration * logs + np.log(self.n) + self.constant
+        return value, -self.concentration * self.n * against_last(shares(u))
 
     def curvature(self, x: Array) -> Array:
         """Return its second derivatives at x ``(n,)``, as a matrix."""

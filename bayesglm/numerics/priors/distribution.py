@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.numerics.priors.table import PRIORS, Prior
+from bayesglm.numerics.theta.parameter import OwnPrior
 from bayesglm.numerics.theta.supports import transform_of
 from bayesglm.numerics.theta.transforms import Transform
 
@@ -56,7 +57,33 @@ class Distribution:
 
     def total(self, x: Array) -> Array:
         """Return the log density of arrays ``(..., q)``, summed over the last axis."""
+        if x.ndim == 1 and self._peaks is not None:  # as samplers ask, over and over
+            peaks, penalty = self._peaks, self.prior.penalty
+            assert penalty is not None
+            peak = np.add.reduce(peaks) * (1 if len(peaks) == len(x) else len(x))
+            return peak - np.add.reduce(penalty(x, **self.parameters))
         return np.add.reduce(self.prior.log_density(x, **self.parameters), axis=-1)
+
+    @cached_property
+    def _peaks(self) -> Array | None:
+        """What log density and penalty add up to, of each number; None where they do not."""
+        if self.prior.penalty is None or self.prior.support != "positive":
+            return None
+        at = self.middle
+        with np.errstate(all="ignore"):
+            penalty = self.prior.penalty(at, **self.parameters)
+            peaks = np.ravel(self.prior.log_density(at, **self.parameters) + penalty)
+        return peaks if np.isfinite(peaks).all() else None
+
+    def beside(self, n: int, other: OwnPrior, m: int) -> Distribution | None:
+        """Return the distribution of n numbers and m others behind them; None if of other kinds."""
+        if other.kind != self.kind or other.parameters.keys() != self.parameters.keys():
+            return None
+        every = {
+            key: np.concatenate([np.broadcast_to(a, n), np.broadcast_to(other.parameters[key], m)])
+            for key, a in self.parameters.items()
+        }
+        return Distribution(self.kind, every)
 
     def gradient(self, x: Array) -> Array:
         """Return its derivatives at x ``(q,)``."""

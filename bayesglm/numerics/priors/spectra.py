@@ -22,6 +22,7 @@ class LearnedScale:
     ``transform`` is the one under which scales stand there: logarithms, if not said otherwise.
     """
 
+    own: ClassVar[bool] = False
     log_known: ClassVar[None] = None
 
     places: Array
@@ -55,6 +56,7 @@ class LearnedScale:
 class KnownScale:
     """Scales that are numbers, with the logarithms ``log_known (q,)``."""
 
+    own: ClassVar[bool] = False
     log_known: Array
 
     def log_scale(self, theta: Array) -> Array:
@@ -73,6 +75,7 @@ class BesideKnown:
     """
 
     learned: LearnedScale
+    own: ClassVar[bool] = False
     log_known: Array
 
     @cached_property
@@ -95,6 +98,7 @@ class HorseshoeScale:
     log scale = -log(exp(-2 wide) + 1/slab) / 2 with wide = log(tau local).
     """
 
+    own: ClassVar[bool] = True
     log_known: ClassVar[None] = None
 
     common: LearnedScale
@@ -125,6 +129,7 @@ class VarianceScale:
     the units, and the only coefficient has the whole.
     """
 
+    own: ClassVar[bool] = True
     log_known: ClassVar[None] = None
 
     log_unit: Array

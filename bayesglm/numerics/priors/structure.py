@@ -27,8 +27,10 @@ class Spectrum(Protocol):
     """Scales as functions of hyperparameters, which stand somewhere in theta.
 
     Those that are numbers stand in `log_known` ``(q,)``, NaN where one is learned; None where all
-    are.
+    are. `own` says whether each coefficient has a scale of its own, which is learned.
     """
+
+    own: ClassVar[bool]
 
     @property
     def log_known(self) -> Array | None: ...

@@ -22,7 +22,9 @@ class OwnPrior(Protocol):
     `total(x)` is the log density ``(...)`` of arrays ``(..., q)``, `gradient(x)` and
     `curvature(x)` its derivatives ``(q,)`` and ``(q, q)`` at one x ``(q,)``. `draw(rng, (n, q))`
     are independent draws. `kind` is the name of its record, `parameters` are the numbers that this
-    takes, and `proper` says whether the density integrates to one.
+    takes, and `proper` says whether the density integrates to one. Samplers make use of two more,
+    where there are such: `beside(n, other, m)` is the prior of n numbers and those of another, and
+    `slope_in_theta(u)` value and gradient of the log density of u, Jacobian included.
     """
 
     @property

@@ -9,9 +9,9 @@ the natural values, whose mode is the MAP, or with the Jacobian one of u, from w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,26 @@ class Theta:
         )
 
     @cached_property
+    def _slopes(self) -> tuple[tuple[slice, Callable[[Array], tuple[float, Array]]], ...]:
+        """What dispersions and scales add to the log density, and its slope, run by run.
+
+        Neighbours whose priors are of one kind are one run.
+        """
+        runs: list[tuple[slice, Transform, OwnPrior]] = []
+        for place, transform, prior in self._own_priors:
+            if runs and runs[-1][1] is transform and transform.elementwise:
+                first, _, last = runs[-1]
+                joined = _joined_priors(last, _length(first), prior, _length(place))
+                if joined is not None and first.stop == place.start:
+                    runs[-1] = (slice(first.start, place.stop), transform, joined)
+                    continue
+            runs.append((place, transform, prior))
+        return tuple(
+            (place, partial(_slope, transform, prior, self.jacobian))
+            for place, transform, prior in runs
+        )
+
+    @cached_property
     def _learned_dispersions(self) -> tuple[tuple[int | slice, slice, Transform], ...]:
         """Which numbers of phi the learned dispersions are, with their places and transforms."""
         runs: list[tuple[int | slice, slice, Transform]] = []
@@ -245,13 +265,12 @@ class Theta:
     def add_prior_slope(self, u: Array, gradient: Array) -> float:
         """Return the two together at one u, and add their gradient in u, in place."""
         value: Any = 0.0
-        for place, transform, prior in self._own_priors:
-            own = u[place]
-            x = transform.natural(own)
-            value += prior.total(x)
-            gradient[place] += transform.pull(own, prior.gradient(x))
+        for place, slope in self._slopes:
+            of_run, along = slope(u[place])
+            value += of_run
+            gradient[place] += along
         if self.jacobian:
-            for place, transform in self._runs:
+            for place, transform in self._of_coefficients:
                 own = u[place]
                 value += transform.log_jacobian(own)
                 gradient[place] += transform.jacobian_slope(own)
@@ -292,6 +311,27 @@ class Theta:
             if self.jacobian:
                 gradient[place] += transform.jacobian_slope(u[place])
                 hessian[place, place] += transform.jacobian_bend(u[place])
+
+
+def _length(place: slice) -> int:
+    return place.stop - place.start
+
+
+def _joined_priors(one: OwnPrior, n: int, other: OwnPrior, m: int) -> OwnPrior | None:
+    """Return the prior of n numbers and m others behind them; None where there is not one."""
+    return one.beside(n, other, m) if hasattr(one, "beside") else None
+
+
+def _slope(transform: Transform, prior: OwnPrior, jacobian: bool, own: Array) -> tuple[Any, Array]:
+    """Return the log density of a run's own prior, and its derivatives in the run."""
+    if jacobian and hasattr(prior, "slope_in_theta"):
+        return prior.slope_in_theta(own)
+    x = transform.natural(own)
+    value, slope = prior.total(x), transform.pull(own, prior.gradient(x))
+    if jacobian:
+        value = value + transform.log_jacobian(own)
+        slope = slope + transform.jacobian_slope(own)
+    return value, slope
 
 
 def _joined(parameters: Iterable[Parameter]) -> Runs:

@@ -12,6 +12,8 @@ Densities of shares are those of all but the last, with the Jacobian
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from bayesglm.numerics.theta.transforms import Transform
@@ -33,17 +35,34 @@ def shares(u: Array) -> Array:
     >>> shares(np.array([np.log(3.0) / 2])).round(12).tolist()
     [0.75, 0.25]
     """
-    z = centred_logs(u)
-    # Written out, for samplers ask for it at every step: no share overflows.
-    parts = np.exp(z - np.maximum.reduce(z, axis=-1, keepdims=True))
-    return parts / np.add.reduce(parts, axis=-1, keepdims=True)
+    return _both(u)[0]
 
 
 def log_shares(u: Array) -> Array:
     """Return their logarithms ``(..., n)``, of shares next to zero as well."""
+    return _both(u)[1]
+
+
+def _both(u: Array) -> tuple[Array, Array]:
+    """Return the shares and their logarithms."""
+    return _remembered(u.tobytes()) if u.ndim == 1 else _computed(u)
+
+
+# Samplers ask several times at each theta, and several chains do at once.
+@lru_cache(maxsize=64)
+def _remembered(u: bytes) -> tuple[Array, Array]:
+    both = _computed(np.frombuffer(u))
+    for one in both:
+        one.flags.writeable = False
+    return both
+
+
+def _computed(u: Array) -> tuple[Array, Array]:
     z = centred_logs(u)
     away = z - np.maximum.reduce(z, axis=-1, keepdims=True)
-    return away - np.log(np.add.reduce(np.exp(away), axis=-1, keepdims=True))
+    parts = np.exp(away)
+    total = np.add.reduce(parts, axis=-1, keepdims=True)
+    return parts / total, away - np.log(total)
 
 
 def against_last(slopes: Array) -> Array:
@@ -109,4 +128,6 @@ SIMPLEX = Transform(
     log_slope=lambda u: 1.0 - against_last(shares(u)),
     second=lambda u, g: np.diagonal(_bend(u, g)),
     elementwise=False,
+    # That of all logarithms but one, given that they sum to zero.
+    precision=lambda n: np.eye(n) + 1.0,
 )

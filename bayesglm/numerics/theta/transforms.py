@@ -44,6 +44,8 @@ class Transform:
     - `straight`: whether x is u itself.
     - `bounded`: whether u with entries beyond ``FAR_OUT`` stand for impossible values; the first
       `n_unbounded` are not among them.
+    - `precision(n)`: that of a run of n, up to a factor, where x are exchangeable; None where it is
+      the identity.
     - `parts`: where x is made of several things, the name of each and its run of u.
 
     >>> LOG.natural(np.zeros(2)).tolist(), LOG.label.format("sigma")
@@ -68,6 +70,7 @@ class Transform:
     bounded: bool = True
     n_unbounded: int = 0
     parts: tuple[tuple[str, slice], ...] = ()
+    precision: Callable[[int], Array] | None = None
 
 
 def _diagonal(values: Array, u: Array) -> Array:
