@@ -29,8 +29,8 @@ class RandomWalk(Shown):
     scale : float, array or prior
         Standard deviation of a difference, in units of the coefficient. An array must broadcast
         against the coefficient's dims (a population's first) and not vary along smoothed dims. A
-        `HalfNormal`, `HalfStudentT` or `Exponential` makes it a parameter to be learned, one for
-        the whole term, named ``<term>_scale``.
+        prior of a scale, as in `Normal`, makes it a parameter to be learned, one for the whole
+        term, named ``<term>_scale``.
     order : int
         1 to 4: differences of neighbours, differences of these, and so on.
     dims : str or tuple of str, optional
@@ -197,9 +197,9 @@ class GroupLasso(Shown):
     ----------
     scale : float, array or prior
         1/lam, in units of the coefficients; an array broadcasts against the coefficient's dims (a
-        population's first), and is the same for all members of a group. A `HalfNormal`,
-        `HalfStudentT` or `Exponential` makes it a parameter to be learned, one for the whole term,
-        named ``<term>_scale``.
+        population's first), and is the same for all members of a group. A prior of a scale, as in
+        `Normal`, makes it a parameter to be learned, one for the whole term, named
+        ``<term>_scale``.
     by : str or tuple of str, optional
         Dims of the coefficient whose entries each are a group of their own, the other dims being
         its members; without it the whole term is one group. ``"lag"`` is the term's own lag dim,
