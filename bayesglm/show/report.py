@@ -18,7 +18,6 @@ from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree.fit import samples_in_words
 from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
 from bayesglm.results.compare import check_scores, compare
-from bayesglm.results.explain import explain
 from bayesglm.results.kernels import kernels
 from bayesglm.results.loo import loo
 from bayesglm.results.pairing import check_fits, common_samples, observed
@@ -33,7 +32,7 @@ from bayesglm.show.coefficients import (
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.page import Picture, Section, Table, check_page, write_page
 from bayesglm.show.predictive import STRETCH, predictive
-from bayesglm.show.told import in_words, numbers, of_many
+from bayesglm.show.told import in_words, numbers, of_many, priors_told
 from bayesglm.show.units import unit_of_times
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
@@ -50,7 +49,6 @@ LEFT_PANEL = {
     True: "Left: the predicted mean with its 94% band, and what was observed. Right: ",
     False: "Left: the predicted mean, and what was observed. Right: ",
 }
-MOST_EXPLAINED = 12  # parameters of a fit whose priors are told: chosen
 OF_PRIORS = (
     "Each prior as the penalty that it equals, as a belief in units of the data, and as the region "
     "in which the MAP is the best fit; then how much of the posterior it decided, and whether the "
@@ -294,23 +292,12 @@ class Story:
 
     def explained(self) -> tuple[Section, ...]:
         """Return what each fit's priors say, and what they decided."""
-        sections = []
-        for name, fit in self.posteriors.items():
-            told = explain(fit)
-            entries = [(of, tuple(parts)) for of, parts in told.entries()]
-            more = len(told.terms) - MOST_EXPLAINED
-            notes = (
-                (f"And {more:,} more of its priors: bayesglm.explain(fit).",) if more > 0 else ()
-            )
-            sections.append(
-                Section(
-                    f"What the priors say, and what they decided: {name}",
-                    OF_PRIORS,
-                    notes=(*told.notes, *notes),
-                    entries=tuple(entries[:MOST_EXPLAINED]),
-                )
-            )
-        return tuple(sections)
+        title = "What the priors say, and what they decided"
+        found = {name: priors_told(fit) for name, fit in self.posteriors.items()}
+        return tuple(
+            Section(f"{title}: {name}", OF_PRIORS, notes=notes, entries=entries)
+            for name, (entries, notes) in found.items()
+        )
 
     def predictions(self) -> Section:
         """Return the predicted means against what was observed."""

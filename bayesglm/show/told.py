@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bayesglm.inference.tree.fit import MOST_ROWS
 from bayesglm.inference.tree.opened import model_of, parameter_group
 from bayesglm.inference.tree.summary import summary
+from bayesglm.results.explain import explain
 from bayesglm.show.coefficients import are_of_levels
 from bayesglm.show.page import Table
 from bayesglm.spec.families import LINK_NAMES
@@ -14,6 +15,7 @@ from bayesglm.spec.families import LINK_NAMES
 if TYPE_CHECKING:
     import xarray as xr
 
+MOST_EXPLAINED = 12  # parameters of a fit whose priors are told: chosen
 BESIDE = ("ess", "khat", "r_hat", "prior")  # columns of a summary that a report tells elsewhere
 
 
@@ -34,6 +36,17 @@ def numbers(fit: xr.DataTree) -> tuple[Table, tuple[str, ...]]:
     more = len(written) - len(rows)
     notes = (f"And {more:,} more of its rows: bayesglm.summary(fit).",) if more else ()
     return Table((str(words), *map(str, written.columns)), rows), notes
+
+
+def priors_told(
+    fit: xr.DataTree,
+) -> tuple[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], tuple[str, ...]]:
+    """Return what is said of each prior of a fit, part by part, and what is to be said beside."""
+    told = explain(fit)
+    entries = tuple((name, tuple(parts)) for name, parts in told.entries())[:MOST_EXPLAINED]
+    more = len(told.terms) - MOST_EXPLAINED
+    notes = (f"And {more:,} more of its priors: bayesglm.explain(fit).",) if more > 0 else ()
+    return entries, (*told.notes, *notes)
 
 
 def of_many(fit: xr.DataTree) -> str:

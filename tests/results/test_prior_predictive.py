@@ -77,6 +77,25 @@ def test_terms_of_every_kind_are_drawn_from_their_priors(name):
     assert_drawn_from_its_density(bg.GLM("gaussian", term, intercept=N(1.0)), sample_data(), 1000)
 
 
+OF_DISPERSIONS = {
+    "predicted": bg.GLM(
+        "gamma",
+        bg.Linear("x", prior=N(0.3)),
+        family="gamma",
+        intercept=N(0.5),
+        dispersion={"alpha": [bg.Linear("z", prior=bg.Laplace(0.3))]},
+    ),
+    "cutpoints": bg.GLM("code", bg.Linear("x", prior=N(0.5)), family="ordinal"),
+    "two": bg.GLM("gaussian", [], family="student_t", intercept=N(0.5)),
+    "between two ends": bg.GLM("tweedie", [], family="tweedie", intercept=N(0.5)),
+}
+
+
+@pytest.mark.parametrize("name", OF_DISPERSIONS)
+def test_dispersions_are_drawn_from_their_priors(name):
+    assert_drawn_from_its_density(OF_DISPERSIONS[name], sample_data())
+
+
 def test_correlated_effects_and_their_scales_are_drawn_from_their_priors():
     term = bg.Group("who", slopes=("x", "z"), correlated=bg.LKJ(2.0))
     model = bg.GLM("poisson", term, family="poisson", intercept=N(1.0))
