@@ -72,8 +72,10 @@ def plot_posterior(
         check_term(term, names, "fit")
     modes = None if map is None else map["map"].to_dataset()
     alone = term
-    if len(names) == 1 and not is_curve(fit["posterior"].to_dataset()[names[0]]):
-        alone = names[0]
+    if len(names) == 1:
+        (only,) = model.every_term
+        has_more = only.facts.of_levels or is_curve(fit["posterior"].to_dataset()[only.label])
+        alone = term if has_more else only.label
     if alone is not None:
         drawn = [one_panel(model, fit, modes, alone, MOST_ROWS)]
     else:

@@ -241,13 +241,13 @@ def test_low_panels_stand_beside_low_ones():
     assert list(rows.values()) == [["x", "scales"], ["h"], ["school", "school.x"]]
 
 
-def test_correlations_stand_apart_from_scales():
+def test_scales_and_correlations_stand_beside_the_effects_of_one_group():
     n, rng = 120, np.random.default_rng(3)
     data = {"y": rng.normal(size=n), "x": rng.normal(size=n), "g": np.arange(n) % 6}
     term = bg.Group("g", slopes="x", correlated=True)
-    fit = bg.fit(bg.GLM("y", ["x", term], dispersion=1.0), data, draws=100)
+    fit = bg.fit(bg.GLM("y", term, dispersion=1.0), data, draws=100)
     panels = {ax.get_title(loc="left"): ax for ax in bg.plot_posterior(fit).axes if ax.lines}
-    assert list(panels) == ["x", "scales", "correlations", "g", "g.x"]
+    assert list(panels) == ["scales", "correlations", "g", "g.x"]
     rows = {name: [one.get_text() for one in ax.get_yticklabels()] for name, ax in panels.items()}
     assert rows["scales"] == ["sd of g", "sd of x by g"]
     assert rows["correlations"] == ["intercept and x by g"]
