@@ -15,6 +15,15 @@ SINGLE = [prior for prior in OF_COEFFICIENTS if not prior.traits.needs_dims]
 LEARNED = [bg.Normal(bg.HalfNormal(0.7)), bg.Laplace(bg.Exponential(0.4), loc=0.5)]
 
 
+def refusal_of(prior):
+    """What is said of a prior that has no density beside data; empty where it has one."""
+    try:
+        prior.logpdf([0.5, 1.0])
+    except bg.ModelError as refusal:
+        return str(refusal)
+    return ""
+
+
 def at_of(curves, w):
     """Coefficients as the prior takes them: of a group, each alone."""
     return w[:, None] if curves.is_together else w
@@ -50,6 +59,12 @@ def test_closed_forms():
 
 @pytest.mark.parametrize("prior", [*SINGLE, *LEARNED], ids=repr)
 def test_every_prior(prior, tmp_path):
+    refusal = refusal_of(prior)
+    if refusal:
+        with pytest.raises(bg.ModelError) as told:
+            bg.plot_prior(prior)
+        assert str(told.value) == refusal
+        return
     curves = _checked(prior)
     few = Z[[0, 5]]
     np.testing.assert_allclose(
