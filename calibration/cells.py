@@ -133,6 +133,21 @@ def _spike_slab(rng: np.random.Generator) -> Parameters:
     return {"intercept": 0.5 + rng.normal(), "w": w, "sigma": abs(rng.standard_t(SIGMA_DF))}
 
 
+def _horseshoe(rng: np.random.Generator) -> Parameters:
+    # A half-Cauchy is the size of a Student t of one degree of freedom, 1/InverseGamma a gamma.
+    wide = np.square(0.3 * rng.standard_t(1) * rng.standard_t(1, size=3))
+    slab = 8.0 / rng.gamma(4.0)
+    w = np.sqrt(slab / (slab / wide + 1.0)) * rng.normal(size=3)
+    return {"intercept": 0.5 + rng.normal(), "w": w, "sigma": abs(rng.standard_t(SIGMA_DF))}
+
+
+def _variance(rng: np.random.Generator) -> Parameters:
+    sigma, r2 = abs(rng.standard_t(SIGMA_DF)), rng.beta(2.0, 3.0)
+    scale = sigma * np.sqrt(r2 / (1.0 - r2) * rng.dirichlet(np.full(3, 0.8)))
+    w = scale / np.array([1.0, 1.0, 0.7]) * rng.normal(size=3)
+    return {"intercept": 0.5 + rng.normal(), "w": w, "w_r2": r2, "sigma": sigma}
+
+
 def _group(
     rng: np.random.Generator,
     scale_of: Callable[[np.random.Generator], float] = lambda rng: abs(rng.normal()),
@@ -170,7 +185,7 @@ def _groups(above: Any) -> tuple[bg.Linear | bg.Group, ...]:
     return (_linear(COLUMNS[:1], bg.Normal(0.5)), bg.Group("g", prior=bg.Normal(above)))
 
 
-def _linear(columns: tuple[str, ...], prior: bg.Normal | bg.Laplace | bg.SpikeSlab) -> bg.Linear:
+def _linear(columns: tuple[str, ...], prior: Any) -> bg.Linear:
     return bg.Linear(columns, name="w", prior=prior)
 
 
@@ -188,6 +203,16 @@ WORLDS = {
     "spike_slab": World(
         _spike_slab,
         (_linear(COLUMNS, bg.SpikeSlab(0.8, spike=0.05, probability=(0.5, 0.3, 0.7))),),
+        bg.HalfStudentT(1.0, df=SIGMA_DF),
+    ),
+    "horseshoe": World(
+        _horseshoe,
+        (_linear(COLUMNS, bg.Horseshoe(0.3, slab_scale=2.0**0.5, slab_df=8.0)),),
+        bg.HalfStudentT(1.0, df=SIGMA_DF),
+    ),
+    "variance": World(
+        _variance,
+        (_linear(COLUMNS, bg.R2D2(0.4, 0.8, precision=5.0, predictor_sd=(1.0, 1.0, 0.7))),),
         bg.HalfStudentT(1.0, df=SIGMA_DF),
     ),
     "group": World(
@@ -255,9 +280,19 @@ PAIRS = (
 )
 # NUTS seldom moves between spike and slab, and says so.
 DRAWN_APART = tuple(Cell(family, "spike_slab", "fit") for family in THOROUGH)
+# What fit draws by NUTS itself.
+DRAWN_BY_NUTS = (
+    Cell("gaussian", "horseshoe", "fit"),
+    Cell("bernoulli", "horseshoe", "fit"),
+    Cell("gaussian", "variance", "fit"),
+)
 CELLS = {
     cell.name: cell
-    for cell in (*(Cell(*pair, method) for method in METHODS for pair in PAIRS), *DRAWN_APART)
+    for cell in (
+        *(Cell(*pair, method) for method in METHODS for pair in PAIRS),
+        *DRAWN_APART,
+        *DRAWN_BY_NUTS,
+    )
 }
 
 

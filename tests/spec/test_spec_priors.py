@@ -236,6 +236,56 @@ def test_no_horseshoe(key, value, message):
         bg.Horseshoe(**{"scale": 1.0, key: value})
 
 
+def test_a_horseshoe_of_so_many_that_matter():
+    expected = 3.0 / 37.0 * 2.0 / np.sqrt(250.0)
+    assert bg.Horseshoe.from_sparsity(3, 40, 250, sigma=2).scale == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"p0": 0}, "p0 must be a positive, finite number"),
+        ({"p0": 40}, "p0 must be below p, the number of all coefficients, got p0=40 and p=40"),
+        ({"p": 4.5}, "p is a number of coefficients, got 4.5"),
+        ({"p": [40, 41]}, "p must be one number"),
+        ({"n": -1}, "n must be a positive, finite number"),
+        ({"sigma": np.nan}, "sigma must be a positive, finite number"),
+        ({"sigma": True}, "sigma must be a number"),
+    ],
+    ids=repr,
+)
+def test_no_such_sparsity(numbers, message):
+    with pytest.raises(bg.ModelError, match=f"Horseshoe.from_sparsity {message}"):
+        bg.Horseshoe.from_sparsity(**{"p0": 3, "p": 40, "n": 250, **numbers})
+
+
+def test_a_share_of_variance_has_brms_numbers():
+    made = bg.R2D2(0.25, 1.5, precision=8)
+    assert learned_scale(made) == bg.Beta(2.0, 6.0)
+    assert repr(bg.R2D2(0.5, sigma=2, predictor_sd=[1, 2])) == (
+        "R2D2(0.5, sigma=2.0, predictor_sd=(1.0, 2.0))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"mean": 1.0}, "mean is that of a share, between 0 and 1, got 1.0"),
+        ({"mean": 0.0}, "mean must be a positive, finite number"),
+        ({"mean": [0.1, 0.2]}, "mean must be one number"),
+        ({"concentration": -1}, "concentration must be a positive, finite number"),
+        ({"precision": np.inf}, "precision must be a positive, finite number"),
+        ({"sigma": 0.0}, "sigma must be a positive, finite number"),
+        ({"predictor_sd": [1.0, np.nan]}, "predictor_sd must be a positive, finite number"),
+        ({"concentration": bg.HalfNormal(1.0)}, "concentration must be a number"),
+    ],
+    ids=repr,
+)
+def test_no_share_of_variance(numbers, message):
+    with pytest.raises(bg.ModelError, match=f"R2D2 {message}"):
+        bg.R2D2(**{"mean": 0.5, **numbers})
+
+
 @pytest.mark.parametrize("prior", [bg.Normal, bg.Laplace, bg.StudentT, bg.ElasticNet])
 @pytest.mark.parametrize("loc", [np.nan, -np.inf, "left", None, True, [[1.0], []]])
 def test_no_loc(prior, loc):
