@@ -47,9 +47,10 @@ BURN_IN = 40  # sweeps before the first draw, after those that settle
 ROUNDS = 6  # of quadratics, each around what was drawn under the one before
 SETTLING = 20  # sweeps of each
 SETTLED = 0.15  # posterior sds by which the mean still moves
-# Shares of the quadratic, under which draws go further out than the posterior: at 0.85 k-hat was
-# lowest on logistic and Poisson responses, 0.1 to 0.55; at 1 it was 0.35 to 0.8.
-SHARES = (0.85, 0.7)
+# Shares of the quadratic, under which draws go further out than the posterior. On logistic and
+# Poisson responses k-hat was 0.35 to 0.8 at 1, at most 0.55 at 0.85 but for few rows, whose 1.2 was
+# 0.4 at 0.5; a flatter one has fewer effective draws.
+SHARES = (0.85, 0.65, 0.45)
 FIRST = 1.25  # draws of a pool per wanted draw at first, where weights have to be borne
 ENOUGH = 0.5  # effective draws per wanted draw, below which a pool grows ...
 GROWTH, LARGEST = 2.0, 16.0  # ... by such a factor, to so many draws per wanted draw
@@ -119,6 +120,11 @@ class Pool:
         return smallest_ess(groups), largest_rhat(groups)
 
     @property
+    def stands(self) -> bool:
+        """Whether k-hat is below its limit."""
+        return self.smoothed.khat < khat_limit(len(self.flat))
+
+    @property
     def steady(self) -> bool:
         """Whether the weights have a variance."""
         return self.smoothed.khat < FINITE_VARIANCE
@@ -129,16 +135,15 @@ class Pool:
         return min(told, self.smoothed.kish, self.mixing[0])
 
     def suffices(self, wanted: int) -> bool:
-        """Say whether it is worth enough draws, or more of it are of no use."""
-        if not self.smoothed.khat < khat_limit(len(self.flat)):
+        """Say whether it is worth enough draws, or more of it are of little use."""
+        if not self.steady:
             return True
         return self.effective(wanted) >= ENOUGH * wanted and self.mixing[1] <= MOST_RHAT
 
     def fault(self, chains: int) -> str:
         """Say why the draws may not be believed; empty where they stand."""
-        khat, limit = self.smoothed.khat, khat_limit(len(self.flat))
-        if not khat < limit:
-            return f"k-hat is {khat:.2f}, not below {limit:.2f}"
+        if not self.stands:
+            return f"k-hat is {self.smoothed.khat:.2f}, not below {khat_limit(len(self.flat)):.2f}"
         if not self.mixing[1] <= MOST_RHAT:
             return f"walkers from different starts do not agree, r-hat is {self.mixing[1]:.3f}"
         least, effective = KISH_PER_CHAIN * chains, self.effective()
@@ -152,23 +157,31 @@ def _drawn(problem: Problem, draws: int, chains: int, rng: np.random.Generator) 
     per_chain = PER_CHAIN if problem.natural.size <= SMALL else FEW_PER_CHAIN
     walk = _begun(problem, per_chain * chains, rng)
     walk.run(rng, BURN_IN, adapt=True)
-    way, pools = walk.way, []
-    # The second goes further out, and is of use where the first has too few large weights to tell.
+    way, certain = walk.way, walk.way.is_exact or problem.natural.family.log_concave
+    pools: list[Pool] = []
     for share in (1.0,) if way.is_exact else SHARES:
         walk.turn(way.flattened(share))
         walk.run(rng, SETTLING)
         pools.append(_pool(walk, draws, chains, rng))
-        if pools[0].steady and problem.natural.family.log_concave:
+        standing = [pool for pool in pools if pool.stands]
+        if pools[-1].steady and (certain or len(standing) > 1):
             break
     best = min(pools, key=lambda pool: float(np.nan_to_num(pool.smoothed.khat, nan=np.inf)))
-    fault = best.fault(chains) or _disagreement(pools)
+    fault = best.fault(chains)
+    if not fault and not (best.steady and certain):
+        fault = _disagreement(standing)
     if fault:
         raise ConvergenceError(fault)
     return _kept(best, way.density, draws, rng)
 
 
 def _disagreement(pools: list[Pool]) -> str:
-    """Compare the means of pools in Monte-Carlo errors."""
+    """Compare the means of pools that stand, in Monte-Carlo errors.
+
+    Weights without a variance, or with a mode that no draw has met, look better than they are.
+    """
+    if len(pools) == 1:
+        return "no flatter quadratic confirms the weights"
     weights = [np.exp(pool.smoothed.log_weights) for pool in pools]
     means = [w @ pool.flat for w, pool in zip(weights, pools, strict=True)]
     sd = np.sqrt(weights[0] @ (pools[0].flat - means[0]) ** 2)

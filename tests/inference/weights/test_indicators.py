@@ -245,8 +245,8 @@ def test_weights_that_fail_are_refused():
     separated = model("bernoulli", bg.SpikeSlab(20.0, spike=0.5), intercept=bg.Normal(1.0))
     with pytest.warns(bg.BayesGLMWarning) as told:
         fitted = bg.fit(separated, data, draws=300)
-    assert "collapsed Gibbs sampling was refused (k-hat is" in str(told[0].message)
-    assert fitted.attrs["why"].startswith("NUTS, because collapsed Gibbs was refused: k-hat")
+    assert "collapsed Gibbs sampling was refused (" in str(told[0].message)
+    assert fitted.attrs["why"].startswith("NUTS, because collapsed Gibbs was refused: ")
 
 
 def test_the_map_is_a_local_mode_and_a_curvature_is_not_believed():
