@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from numbers import Real
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from bayesglm.spec.hints import meant, prior_hint, shown
 from bayesglm.spec.numbers import number_text
 from bayesglm.spec.priors import Normal, learned_scale
 
+FURTHEST = sys.float_info.max
 TWO_LEVELS = "two levels"  # the `per` of a difference between effects of two levels of a group
 
 
@@ -229,7 +231,7 @@ def _units(name: str, per: Any, data: Any, said: Said, is_difference: bool) -> f
         return _sd(name, data)
     if per is None:
         return 1.0
-    if not _is_number(per) or not 0.0 < per < np.inf:
+    if not _is_number(per) or not per > 0.0:
         raise ModelError(
             f"{name!r}: per must be a positive number of units (10 for ten years), or "
             f"{TWO_LEVELS!r}, got {shown(per)}."
@@ -252,7 +254,9 @@ def _sd(name: str, data: Any) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Say whether a value is a number that floating point holds."""
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return is_real and bool(abs(value) <= FURTHEST)
 
 
 def _end(name: str, which: str, value: Any, scale: str, units: float) -> End | None:
@@ -260,7 +264,7 @@ def _end(name: str, which: str, value: Any, scale: str, units: float) -> End | N
     if value is None:
         return None
     said = SCALES[scale]
-    if not _is_number(value) or not np.isfinite(value):
+    if not _is_number(value):
         raise ModelError(
             f"{name!r}: {which} must be a finite number, got {shown(value)}; leave it out where "
             "there is no such end."
@@ -338,6 +342,7 @@ def _numbers(kind: str, above: Any, belief: Belief, example: dict[str, Any]) -> 
 
 def _checked(numbers: dict[str, Any]) -> dict[str, Any]:
     """Return numbers, and priors that are numbers of others; ModelError where one is no number."""
-    if not all(np.isfinite(value) for value in numbers.values() if _is_number(value)):
+    plain = {name: float(one) for name, one in numbers.items() if isinstance(one, Real)}
+    if not np.isfinite(list(plain.values())).all():
         raise ModelError("no numbers of floating point hold this belief; rescale what it is of.")
-    return {name: float(one) if _is_number(one) else one for name, one in numbers.items()}
+    return numbers | plain

@@ -25,7 +25,7 @@ from bayesglm.results.explain_decided import (
 from bayesglm.results.explain_facts import Decided, Effect, Told
 from bayesglm.results.explain_words import said
 from bayesglm.spec.cards import card, entries_part
-from bayesglm.spec.hints import closest, shown
+from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.notation import density_text, every_parameter, penalty_text
 from bayesglm.spec.numbers import entries, number_text
@@ -61,7 +61,7 @@ class Explanation:
     def __getitem__(self, name: str) -> Told:
         """Return what is told of a parameter, of the first neuron in a population."""
         names = [one.name for one in self.terms]
-        if name not in names:
+        if not is_among(name, names):
             raise ModelError(
                 f"the model has no parameter {shown(name)}; it has {', '.join(names)}."
                 f"{closest(name, names)}"

@@ -46,7 +46,8 @@ def region_of(part: PriorPart, measure: str, power: float | None, theta: Array) 
         return None
     norm = None
     if power is not None and part.alike and "scale" in part.parameters:
-        norm = float(power * penalty * np.ravel(part.parameters["scale"])[0] ** power)
+        unit = float(np.ravel(part.parameters["scale"])[0])
+        norm = power * (penalty ** (1.0 / power) * unit) ** power  # no power of a scale alone
         if len(w) == 1:
             norm, measure = float(np.abs(w - centre)[0]), "|w|"
     return Region(penalty, norm, measure, int(np.sum(w == centre)), len(w))

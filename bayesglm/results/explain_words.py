@@ -134,10 +134,11 @@ def _between(ends: Interval) -> str:
 
 def _factor(change: float) -> str:
     with np.errstate(over="ignore"):
-        factor = float(np.exp(change))
-    return "any size" if np.isinf(factor) else _number(factor)
+        return _number(float(np.exp(change)))
 
 
 def _number(value: float) -> str:
-    """Write two digits, and whole numbers whole."""
+    """Write two digits, and whole numbers whole; what floating point does not hold is any size."""
+    if np.isinf(value):
+        return "any size"
     return f"{value:.0f}" if 100.0 <= abs(value) < 1e5 else f"{value:.2g}"

@@ -214,19 +214,20 @@ def _chosen(
                 else "a plane needs two coefficients, and the model has fewer."
             )
         return every[0], every[1]
-    if isinstance(coefficients, str) or len(coefficients) != 2 or len(set(coefficients)) != 2:
+    pair = coefficients if isinstance(coefficients, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(name, str) for name in pair) or pair[0] == pair[1]:
         raise DataError(
             f"coefficients must be two different names, such as ({every[0]!r}, {every[-1]!r}), "
             f"got {shown(coefficients)}."
         )
-    for name in coefficients:
+    for name in pair:
         if not is_among(name, every):
             few = ", ".join(every[:6]) + (", ..." if len(every) > 6 else "")
             raise DataError(
                 f"the model has no single coefficient {shown(name)}; there are {few}."
                 f"{closest(name, every)}"
             )
-    return coefficients[0], coefficients[1]
+    return pair[0], pair[1]
 
 
 def _slopes(objective: Objective, theta: Array, two: list[int]) -> tuple[Array, int]:

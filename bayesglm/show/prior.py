@@ -177,7 +177,7 @@ class Curves:
 
 def _checked(prior: Any) -> Curves:
     """Return the curves of a prior; raises where it is none of a single coefficient."""
-    if not hasattr(prior, "traits") or not hasattr(prior, "logpdf"):
+    if isinstance(prior, type) or not hasattr(prior, "traits") or not hasattr(prior, "logpdf"):
         raise DataError(f"plot_prior draws priors, such as bg.lasso(1.0); got {shown(prior)}.")
     centre = getattr(prior, "loc", 0.0)
     if prior.traits.needs_dims or np.ndim(centre):

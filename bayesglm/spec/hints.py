@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Mapping, Set
 
 TYPO = 0.8  # likeness from which a word is a known one misspelt; 'beta_binomial' is no 'binomial'
@@ -117,7 +118,7 @@ def call_of(said: str) -> str:
 def prior_hint(given: object) -> str:
     """Say how a prior is written that was given as a number, a word, a class or a function."""
     if isinstance(given, (int, float)) and not isinstance(given, bool):
-        if given > 0:
+        if 0 < given <= sys.float_info.max:
             return f"; write Normal({given:g}) for a standard deviation, or ridge({given:g})"
         return "; write Flat() for no penalty"
     name = given if isinstance(given, str) else getattr(given, "__name__", "")

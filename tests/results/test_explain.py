@@ -233,3 +233,17 @@ def test_what_cannot_be_explained_is_refused(many):
         bg.explain({"x": [1.0]})
     with pytest.raises(bg.ModelError, match="no parameter 'y'; it has intercept, x, sigma"):
         bg.explain(model)["y"]
+    with pytest.raises(bg.ModelError, match="no parameter array"):
+        bg.explain(model)[np.zeros(2)]
+
+
+def test_what_floating_point_does_not_hold_is_said_in_words():
+    """A rate of exp(1,000) is any size, and a norm is no product of infinity and zero."""
+    data = {"y": np.arange(6) % 3, "x": np.arange(6.0), "z": np.arange(6) % 2}
+    together = bg.Linear(("x", "z"), name="both", prior=N(1e200))
+    model = bg.GLM("y", [together, bg.Linear("z", prior=N(1e3))], "poisson")
+    text = str(bg.explain(model, data))
+    assert "z from 0 to 1 changes the rate by a factor of up to any size" in text
+    assert "(the rate from 1 to 0 .. any size)" in text
+    assert "nan" not in text
+    assert "inf" not in text

@@ -183,7 +183,7 @@ def test_what_cannot_be_drawn(many):
     model = bg.GLM("poisson", ["x", "z"], "poisson", prior=bg.ridge(1.0))
     with pytest.raises(bg.DataError, match=r"no single coefficient 'xx'.*Did you mean 'x'"):
         bg.plot_plane(model, many, ("xx", "z"))
-    for wrong in ("x", ("x",), ("x", "x")):
+    for wrong in ("x", ("x",), ("x", "x"), 2, bg.Normal, [np.zeros(2), "x"], {"x": "z"}):
         with pytest.raises(bg.DataError, match="two different names"):
             bg.plot_plane(model, many, wrong)
     with pytest.raises(bg.DataError, match="truth must be two numbers"):

@@ -11,7 +11,9 @@ import bayesglm as bg
 from bayesglm.show.prior import Curves, _checked
 
 Z = np.array([-5.0, -1.3, -0.2, 0.0, 0.7, 2.0, 5.5])
-SINGLE = [prior for prior in OF_COEFFICIENTS if not prior.traits.needs_dims]
+SINGLE = [
+    prior for prior in OF_COEFFICIENTS if not (prior.traits.needs_dims or prior.traits.of_variance)
+]
 LEARNED = [bg.Normal(bg.HalfNormal(0.7)), bg.Laplace(bg.Exponential(0.4), loc=0.5)]
 
 
@@ -99,6 +101,8 @@ def test_names_and_what_cannot_be_drawn(tmp_path):
         bg.plot_prior()
     with pytest.raises(bg.DataError, match=r"draws priors.*got 'lasso'"):
         bg.plot_prior("lasso")
+    with pytest.raises(bg.DataError, match=r"draws priors.*got <class .*Laplace"):
+        bg.plot_prior(bg.ridge(1.0), bg.Laplace)
     with pytest.raises(bg.ModelError, match="says nothing of a single coefficient"):
         bg.plot_prior(bg.smooth(1.0))
     with pytest.raises(bg.ModelError, match="does not fit"):

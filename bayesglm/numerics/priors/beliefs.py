@@ -101,6 +101,8 @@ def _around_centre(
     """Two ends say where the centre is; one leaves it where it stands."""
     z = tails.far(belief.beside)
     if belief.lower and belief.upper:
+        if not z > 0.0:
+            raise ModelError("quantiles of so small a probability are not told from each other.")
         low, high = 0.5 * belief.lower.value, 0.5 * belief.upper.value  # whose sum is finite
         # Ends that were meant to be as far from zero on either side are so but for rounding.
         loc = low + high if abs(low + high) > FINE * (high - low) else 0.0
@@ -323,9 +325,13 @@ def _of_root(power: float, usual: type) -> Holding:
     def solve(kind: str, belief: Belief, example: Numbers, tails: None) -> dict[str, Any]:
         belief = _inside(kind, belief, 0.0)
         inner = type(example["of"]) if "of" in example else usual
-        lower, upper = (
-            end and end._replace(value=end.value**power) for end in (belief.lower, belief.upper)
-        )
+        with np.errstate(over="ignore", under="ignore"):
+            lower, upper = (
+                end and end._replace(value=float(np.float_power(end.value, power)))
+                for end in (belief.lower, belief.upper)
+            )
+        if any(end and not 0.0 < end.value < np.inf for end in (lower, upper)):
+            raise ModelError("floating point does not hold the square of an end; rescale it.")
         lower, upper = (upper, lower) if power < 0.0 else (lower, upper)
         of_power = replace(belief, lower=lower, upper=upper)
         holding = HOLDINGS[inner.__name__]

@@ -52,18 +52,25 @@ def least_root(b: Array, c: Array, d: Array, objective: Callable[[Array], Array]
     """
     high = np.maximum(b, d / np.maximum(c, np.finfo(float).tiny))
     unit = np.where(high > 0.0, high, 1.0)
-    # In units of the bound, so that no power overflows.
-    b, c, d = np.broadcast_arrays(b / unit, c / unit / unit, d / unit / unit / unit)
-    first, last = (unit * _newton(b, c, d, start) for start in (0.0, 1.0))
+    # In units of the bound, and with the cubic divided by its largest term, so that no power of a
+    # large number overflows and none of a small one.
+    root = np.sqrt(c)
+    largest = np.maximum(unit, root)
+    a, c = np.square(unit / largest), np.square(root / largest)
+    a, b, c, d = np.broadcast_arrays(a, a * (b / unit), c, d / unit / largest / largest)
+    first, last = (unit * _newton(a, b, c, d, start) for start in (0.0, 1.0))
     return np.where(objective(first) < objective(last), first, last)
 
 
-def _newton(b: Array, c: Array, d: Array, start: float) -> Array:
-    """Return where Newton's steps end, from 0 or from 1 and between them."""
+def _newton(a: Array, b: Array, c: Array, d: Array, start: float) -> Array:
+    """Return where Newton's steps to a root of a z^3 - b z^2 + c z - d end, from 0 or from 1.
+
+    They stay between the two.
+    """
     z = np.full(b.shape, start)
     for _ in range(MOST_STEPS):
-        value = ((z - b) * z + c) * z - d
-        slope = (3.0 * z - 2.0 * b) * z + c
+        value = ((a * z - b) * z + c) * z - d
+        slope = (3.0 * a * z - 2.0 * b) * z + c
         step = np.divide(value, slope, out=np.zeros_like(z), where=slope != 0.0)
         after = np.clip(z - step, 0.0, 1.0)
         if np.all(np.abs(after - z) <= 1e-16):

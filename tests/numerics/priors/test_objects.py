@@ -101,6 +101,9 @@ def test_a_prox_under_heavy_tails_takes_the_better_of_two_minima():
     jump = np.argmin(np.diff(found))
     assert found[jump] > 5.0 > 1.0 > found[jump + 1]
     assert prior.prox(1e200, 1.0) == pytest.approx(1e200, rel=1e-15)
+    # Next to zero the penalty is (df + 1)/(2 df) x^2, whose prox is x / (1 + step (df + 1)/df).
+    tiny = np.array([1e-5, 1e-150, 1e-300, 5e-320])
+    np.testing.assert_allclose(prior.prox(tiny, 1.0), tiny / 3.0, rtol=1e-3)
 
 
 WALK = bg.RandomWalk(0.7, order=2)
