@@ -26,10 +26,11 @@ MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
 
 def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple[Figure, Array]:
     """Return a Figure with a grid of bare axes, without touching pyplot or its settings."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    from bayesglm.show.displayed import DisplayedFigure
+
+    figure = DisplayedFigure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **keywords)
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)

@@ -109,3 +109,10 @@ def test_names_and_what_cannot_be_drawn(tmp_path):
         bg.plot_prior(bg.Normal((0.1, 1.0, 2.0)))
     with pytest.raises(bg.ModelError, match="says nothing of a single coefficient"):
         bg.plot_prior(bg.Normal(1.0, loc=(0.0, 1.0)))
+
+
+def test_a_notebook_without_pyplot_shows_the_picture():
+    from IPython.core.formatters import DisplayFormatter
+
+    shown, _ = DisplayFormatter().format(bg.plot_prior(bg.Normal(1.0)))
+    assert shown["image/png"].startswith(b"\x89PNG")
