@@ -86,5 +86,6 @@ def _method_name(method: str) -> str:
         "laplace": "importance-corrected Laplace approximation",
         "nested laplace": "importance-corrected nested Laplace approximation",
         "nuts": "NUTS",
+        "collapsed gibbs": "collapsed Gibbs sampling of indicators",
     }
     return " and ".join(names[one] for one in method.split("+"))

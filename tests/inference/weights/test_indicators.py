@@ -9,6 +9,7 @@ from scipy.special import expit
 import bayesglm as bg
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.weights.indicators import has_indicators
+from bayesglm.show.told import in_words
 
 SAMPLE = ("chain", "draw")
 SLAB, SPIKE, SHARE = 1.0, 0.05, 0.2
@@ -200,6 +201,7 @@ def test_few_draws_stand_on_a_pool_of_their_own(draws, chains):
     fitted = bg.fit(model("poisson"), data, draws=draws, chains=chains, seed=2)
     assert fitted.attrs["method"] == "collapsed gibbs"
     assert dict(fitted["posterior"].sizes) == {"chain": chains, "draw": draws, "x_dim_0": 4}
+    assert "by collapsed Gibbs sampling of indicators in" in in_words("one", fitted)[0]
     again = bg.fit(model("poisson"), data, draws=draws, chains=chains, seed=2)
     np.testing.assert_array_equal(fitted["posterior"]["x"], again["posterior"]["x"])
 
