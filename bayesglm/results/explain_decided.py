@@ -28,6 +28,7 @@ from bayesglm.results.marginals import Spread, interval_of
 
 Array = np.ndarray
 WIDTH = 3.761587  # of the central 94% of a standard normal
+SYMMETRIC = 0.99  # chance of lying further out than the middle of the interval; 1 if symmetric
 SURPRISE = 0.01  # chance, times the number of coefficients, below which data contradict a prior
 
 
@@ -106,8 +107,10 @@ def decided(
     prior, centre = (spread.high - spread.low) / WIDTH, 0.5 * (spread.low + spread.high)
     chances = spread.tails(mean)
     furthest = int(np.argmin(chances))
+    # A prior that is skewed has no centre to be away from.
+    even = spread.tails(centre)[furthest] > SYMMETRIC
     with np.errstate(divide="ignore", invalid="ignore"):
-        away = float((mean[furthest] - centre[furthest]) / prior[furthest])
+        away = float((mean[furthest] - centre[furthest]) / prior[furthest]) if even else np.nan
     tail = float(chances[furthest])
     width = float(np.median(prior))
     contradicted = tail * size < SURPRISE

@@ -120,12 +120,14 @@ def _contradiction(decided: Decided) -> str:
         return ""
     chance = f"{decided.tail:.0%}" if decided.tail > 0.1 else f"{decided.tail:.1g}"
     chance = "less than 1e-12" if decided.tail < 1e-12 else chance
-    out = f"{abs(decided.away):.1f} prior sds from the centre"
-    where = f"{decided.furthest} lies {out}" if np.isfinite(decided.away) else decided.furthest
-    beyond = f"beyond which is {chance} of the prior"
+    if np.isfinite(decided.away):
+        out = f"{abs(decided.away):.1f} prior sds from the centre"
+        where = f"{decided.furthest} lies {out}, beyond which is {chance} of the prior"
+    else:
+        where = f"{chance} of the prior lies further out than {decided.furthest}"
     if decided.contradicted:
-        return f"they contradict it: {where}, {beyond}. Look at the data, or take a wider prior"
-    return f"they agree with it: {where}, {beyond}"
+        return f"they contradict it: {where}. Look at the data, or take a wider prior"
+    return f"they agree with it: {where}"
 
 
 def _between(ends: Interval) -> str:

@@ -256,6 +256,14 @@ def test_the_report_of_a_map_speaks_of_no_posterior(lagged, tmp_path):
     assert np.mean((lower <= observed) & (observed <= upper)) > 0.7
 
 
+def test_the_report_of_spikes_and_slabs_tells_how_they_were_drawn(lagged, tmp_path):
+    model = bg.GLM("y", bg.Lagged("x", lags=3, prior=bg.SpikeSlab(1.0, 0.1)), "poisson")
+    fitted = bg.fit(model, lagged[1], draws=100, chains=2)
+    page = text_of(bg.report({"chosen": fitted}, tmp_path / "r.html"))
+    assert "posterior by Gibbs sampling of indicators, the coefficients integrated out" in page
+    assert "inclusion of x" in page
+
+
 def test_more_models_than_colours(lagged):
     bins = (np.ones(2), np.ones(2), np.zeros(2), np.full(2, 2.0))
     many = {str(k): bins for k in range(9)}
