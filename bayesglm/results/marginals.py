@@ -15,6 +15,10 @@ Array = np.ndarray
 PROB = 0.94  # of the equal-tailed intervals, as everywhere in the package
 # Scales at which mass is looked for.
 GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 20_001)])
+# Of positive numbers, in units of their middle: gamma priors of small shapes reach as far.
+WIDE = np.concatenate(
+    [np.geomspace(1e-250, 1e-6, 80_001)[:-1], GRID[1:], np.geomspace(1e6, 1e250, 80_001)[1:]]
+)
 
 
 def interval(part: PriorPart, size: int) -> tuple[Array, Array]:
@@ -36,42 +40,52 @@ def tails(part: PriorPart, x: Array) -> Array:
 
 
 def _units(part: PriorPart, size: int) -> tuple[Array, Array, list[tuple[Any, ...]]]:
-    """Return scales and centres, and of each entry what its density at scale 1 is known by."""
+    """Return units and centres, and of each entry what its density in those units is known by.
+
+    Of a symmetric prior the unit is its scale; of another, which need not have one, its middle.
+    """
     numbers = part.structure.of_each(part.parameters)
     given = {key: np.broadcast_to(value, size) for key, value in numbers.items()}
-    scale, loc = given.pop("scale"), given.pop("loc", np.zeros(size))
+    loc = given.pop("loc", np.zeros(size))
+    if part.prior.support == "real":
+        unit, one = given["scale"], np.ones(size)
+        given["scale"] = one
+    else:
+        unit = one = np.broadcast_to(part.prior.middle(**given), size)
     names = tuple(given)
     shapes = [tuple(float(given[name][k]) for name in names) for k in range(size)]
-    return scale, loc, [(part.prior, names, shape) for shape in shapes]
+    return unit, loc, [(part.prior, names, *each) for each in zip(shapes, one, strict=True)]
 
 
 @lru_cache(maxsize=64)  # priors with numbers of their own that are in use at a time: few
-def _masses(prior: Prior, names: tuple[str, ...], shape: tuple[float, ...]) -> tuple[Array, Array]:
-    """Return the mass from 0 up to each point of a grid, and beyond it, at scale 1 around 0."""
+def _masses(
+    prior: Prior, names: tuple[str, ...], numbers: tuple[float, ...], unit: float
+) -> tuple[Array, Array, Array]:
+    """Return a grid in a unit, the mass from 0 up to each of its points, and beyond it."""
     log_density: Callable[..., Array] = prior.marginal or prior.log_density
-    density = np.exp(log_density(GRID, scale=1.0, **dict(zip(names, shape, strict=True))))
-    each = np.diff(GRID) * (density[1:] + density[:-1]) / 2.0
+    grid = GRID if prior.support == "real" else WIDE
+    with np.errstate(over="ignore"):
+        density = unit * np.exp(log_density(grid * unit, **dict(zip(names, numbers, strict=True))))
+    each = np.diff(grid) * (density[1:] + density[:-1]) / 2.0
     upto = np.concatenate([[0.0], np.cumsum(each)])
-    return upto, np.concatenate([np.cumsum(each[::-1])[::-1], [0.0]])
+    return grid, upto, np.concatenate([np.cumsum(each[::-1])[::-1], [0.0]])
 
 
-def _unit_interval(
-    prior: Prior, names: tuple[str, ...], shape: tuple[float, ...]
-) -> tuple[float, float]:
-    upto, _ = _masses(prior, names, shape)
+def _unit_interval(prior: Prior, *known: Any) -> tuple[float, float]:
+    grid, upto, _ = _masses(prior, *known)
     if prior.support == "real":  # symmetric
-        half = float(np.interp(PROB / 2.0, upto, GRID))
+        half = float(np.interp(PROB / 2.0, upto, grid))
         return -half, half
     tail = (1.0 - PROB) / 2.0
-    return float(np.interp(tail, upto, GRID)), float(np.interp(1.0 - tail, upto, GRID))
+    return float(np.interp(tail, upto, grid)), float(np.interp(1.0 - tail, upto, grid))
 
 
-def _unit_tail(z: float, prior: Prior, names: tuple[str, ...], shape: tuple[float, ...]) -> float:
-    upto, beyond = _masses(prior, names, shape)
-    above = float(np.interp(abs(z), GRID, beyond))
+def _unit_tail(z: float, prior: Prior, *known: Any) -> float:
+    grid, upto, beyond = _masses(prior, *known)
+    above = float(np.interp(abs(z), grid, beyond))
     if prior.support == "real":
         return min(1.0, 2.0 * above)
-    below = float(np.interp(z, GRID, upto))
+    below = float(np.interp(z, grid, upto))
     return min(1.0, 2.0 * min(above, below))
 
 

@@ -22,6 +22,7 @@ from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.kernels import average_eta
 
 Array = np.ndarray
+FURTHEST = 1e100  # of a number that is drawn: its products with data, and their squares, are finite
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,20 @@ def draw_thetas(
     """Return thetas ``(n, size)`` of the natural density, drawn from the priors alone.
 
     Directions that a prior leaves free are at its centre. ``instead`` stands in for a flat
-    intercept.
+    intercept. Numbers that lie further out than 1e100, as those of variances under
+    InverseGamma(0.001, 0.001) often do, are drawn as 1e100.
     """
     registry = problem.natural.registry
     theta = np.zeros((n, registry.size))
     for one in registry.free:
         if one.prior is not None and one.prior.proper:
-            values = one.prior.draw(rng, (n, one.n_natural))
+            values = np.clip(one.prior.draw(rng, (n, one.n_natural)), -FURTHEST, FURTHEST)
             with np.errstate(divide="ignore"):
                 theta[:, one.place] = one.transform.inner(values)
     for part in problem.natural.coefficients:
         if part.prior.proper or part.structure.null_space is not None:
-            theta[:, part.where] = part.given(theta).draw(rng, n)
+            drawn = part.given(theta).draw(rng, n)
+            theta[:, part.where] = np.clip(drawn, -FURTHEST, FURTHEST)
         else:
             theta[:, part.where] = part.loc
     if instead is not None:

@@ -85,7 +85,6 @@ def _method_name(method: str) -> str:
     names = {
         "laplace": "importance-corrected Laplace approximation",
         "nested laplace": "importance-corrected nested Laplace approximation",
-        "collapsed gibbs": "Gibbs sampling of indicators, the coefficients integrated out",
         "nuts": "NUTS",
         "collapsed gibbs": "collapsed Gibbs sampling of indicators",
     }

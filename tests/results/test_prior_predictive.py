@@ -332,3 +332,19 @@ def test_draws_have_the_distribution_of_pymcs(name):
             moving = np.ptp(one, axis=0) > 0.0
             found = stats.ks_2samp(one[:, moving], other[:, moving], axis=0, method="asymp")
             assert found.pvalue.min() * moving.sum() > 1e-3, variable
+
+
+def test_scales_beyond_floating_point_leave_no_gaps(many):
+    """Half of the variances under InverseGamma(0.001, 0.001) lie beyond any float."""
+    vague = bg.InverseGamma(0.001, 0.001)
+    term = bg.Linear("x", prior=N(vague))
+    for prior in (vague, bg.Variance(vague), bg.Precision(bg.Gamma(0.001, 0.001))):
+        model = bg.GLM("gaussian", term, dispersion=prior)
+        tree = bg.prior_predictive(model, many, draws=200)
+        assert np.isfinite(tree["prior_predictive"]["gaussian"]).all()
+        assert np.isfinite(tree["prior"]["x"]).all()
+        assert "nan" not in str(bg.explain(model, many))
+        assert "inf " not in str(bg.explain(model, many))
+    drawn = np.log(bg.Gamma(0.01, 1.0).sample(20_000))
+    # A power of a uniform number, but for a factor near one.
+    np.testing.assert_allclose(np.quantile(drawn, [0.1, 0.5]), 100 * np.log([0.1, 0.5]), rtol=0.05)

@@ -1,6 +1,7 @@
 """Intervals before and after the data, and the panels they are drawn in."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,13 @@ REAL = {
     "HalfNormal": ({"scale": 2.0}, stats.halfnorm(scale=2.0)),
     "Exponential": ({"scale": 0.3}, stats.expon(scale=0.3)),
     "InverseGamma": ({"shape": 2.0, "scale": 1.0}, stats.invgamma(2.0)),
+    "Gamma": ({"shape": 2.0, "rate": 50.0}, stats.gamma(2.0, scale=0.02)),
+    "Uniform": ({"lower": 0.0, "upper": 10.0}, stats.uniform(0.0, 10.0)),
+    "RootGamma": ({"shape": 2.0, "rate": 50.0}, stats.nakagami(2.0, scale=0.2)),
+    "RootInverseGamma": (
+        {"shape": 2.0, "scale": 50.0},
+        SimpleNamespace(ppf=lambda q: np.sqrt(stats.invgamma(2.0, scale=50.0).ppf(q))),
+    ),
 }
 
 

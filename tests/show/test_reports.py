@@ -260,7 +260,7 @@ def test_the_report_of_spikes_and_slabs_tells_how_they_were_drawn(lagged, tmp_pa
     model = bg.GLM("y", bg.Lagged("x", lags=3, prior=bg.SpikeSlab(1.0, 0.1)), "poisson")
     fitted = bg.fit(model, lagged[1], draws=100, chains=2)
     page = text_of(bg.report({"chosen": fitted}, tmp_path / "r.html"))
-    assert "posterior by Gibbs sampling of indicators, the coefficients integrated out" in page
+    assert "posterior by collapsed Gibbs sampling of indicators" in page
     assert "inclusion of x" in page
 
 

@@ -5,6 +5,22 @@ from scipy.special import gammaln, xlogy
 
 from bayesglm.numerics.priors.record import Array, Prior, beyond_zero
 
+LOG_LEAST, LOG_MOST = np.log(np.finfo(float).tiny), np.log(np.finfo(float).max)
+
+
+def log_gamma_draws(rng: np.random.Generator, size: tuple[int, ...], shape: Array | float) -> Array:
+    """Return logarithms of gamma draws, which of small shapes lie below any float.
+
+    log G(shape + 1) + log(U) / shape (Marsaglia & Tsang 2000, section 6).
+    """
+    larger = rng.gamma(np.add(shape, 1.0), size=size)
+    return np.log(larger) - rng.standard_exponential(size) / shape
+
+
+def in_floats(log: Array) -> Array:
+    """Return exp, and the least or the largest float where it lies beyond."""
+    return np.exp(np.clip(log, LOG_LEAST, LOG_MOST))
+
 
 def _log_density(x: Array, shape: Array | float, rate: Array | float) -> Array:
     """shape log(rate) - log G(shape) + (shape - 1) log(x) - rate x for x >= 0."""
@@ -48,7 +64,7 @@ GAMMA = Prior(
     penalty=_penalty,
     has_least=lambda shape, rate: np.greater_equal(shape, 1.0),
     prox=_prox,
-    draw=lambda rng, size, shape, rate: rng.gamma(shape, size=size) / rate,
+    draw=lambda rng, size, shape, rate: in_floats(log_gamma_draws(rng, size, shape) - np.log(rate)),
     middle=lambda shape, rate: shape / rate,
     log_concave=False,  # of shapes below one
 )
@@ -81,7 +97,9 @@ ROOT_GAMMA = Prior(
     curvature=_root_curvature,
     penalty=lambda s, shape, rate: beyond_zero(s, _penalty(s * s, shape + 0.5, rate)),
     has_least=lambda shape, rate: np.greater_equal(shape, 0.5),
-    draw=lambda rng, size, shape, rate: np.sqrt(rng.gamma(shape, size=size) / rate),
+    draw=lambda rng, size, shape, rate: in_floats(
+        0.5 * (log_gamma_draws(rng, size, shape) - np.log(rate))
+    ),
     middle=lambda shape, rate: np.sqrt(shape / rate),
     log_concave=False,  # of shapes below a half
 )

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import gammaln
 
+from bayesglm.numerics.priors.gamma import in_floats, log_gamma_draws
 from bayesglm.numerics.priors.proxes import least_root
 from bayesglm.numerics.priors.record import Array, Prior
 
@@ -47,7 +48,9 @@ INVERSE_GAMMA = Prior(
     curvature=_inverse_gamma_curvature,
     penalty=_inverse_gamma_penalty,
     prox=_inverse_gamma_prox,
-    draw=lambda rng, size, shape, scale: scale / rng.gamma(shape, size=size),
+    draw=lambda rng, size, shape, scale: in_floats(
+        np.log(scale) - log_gamma_draws(rng, size, shape)
+    ),
     middle=lambda shape, scale: scale / shape,
     log_concave=False,
 )
@@ -84,7 +87,9 @@ ROOT_INVERSE_GAMMA = Prior(
     gradient=_root_gradient,
     curvature=_root_curvature,
     penalty=_root_penalty,
-    draw=lambda rng, size, shape, scale: np.sqrt(scale / rng.gamma(shape, size=size)),
+    draw=lambda rng, size, shape, scale: in_floats(
+        0.5 * (np.log(scale) - log_gamma_draws(rng, size, shape))
+    ),
     middle=lambda shape, scale: np.sqrt(scale / shape),
     log_concave=False,
 )
