@@ -95,7 +95,8 @@ def plot_plane(
     for ax, (name, plane) in zip(axes.flat, planes.items(), strict=False):
         handles |= _draw(ax, plane, display, star)
         if name:
-            ax.set_title(plain(name, 2 * MOST_LETTERS), loc="left", fontsize=11)
+            letters = MOST_LETTERS if columns > 2 else 2 * MOST_LETTERS
+            ax.set_title(plain(name, letters), loc="left", fontsize=11)
     _label(axes, next(iter(models.values())), first, display)
     _explain(figure, handles, planes, columns)
     if len(planes) > 1 and axes.flat[0].get_aspect() != "auto":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError, ModelError
+from bayesglm.numerics.priors.record import Prior
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.show.figures import COLOURS, GREY, INK, new_figure
 from bayesglm.show.text import plain
@@ -23,10 +24,12 @@ Array = np.ndarray
 REACH = 6.0  # standard errors of an estimate to either side of the priors' centres
 BEYOND = 9.0  # standard errors from an estimate: no posterior of it is seen further out
 ORDER = 8  # nodes of Gauss and Legendre on each panel of an integral
+BETWEEN = 200  # nodes between two ends
 LEAST = 1e-5  # the width of the first panel beside a centre; three are in each power of ten
 MASS = 0.9  # of a prior between the ends of the axis of its density
 WIDEST = 5.0  # times the narrowest prior's range: what is shown of wider ones
 DEEPEST = 8.0  # nats of a penalty, as far as it is drawn
+FURTHEST = 1e9  # standard errors of a centre from zero
 NEAREST, KNOTS = 1e-7, 70  # of splines of densities with a pole: distances from it, and nodes
 
 
@@ -97,7 +100,11 @@ class Curves:
     @property
     def is_proper(self) -> bool:
         """Whether the density integrates to one."""
-        return PRIORS[type(self.prior).__name__].proper
+        return self._record.proper
+
+    @property
+    def _record(self) -> Prior:
+        return PRIORS[self.prior.in_numbers[0]]
 
     def log_density(self, x: Array) -> Array:
         """Return the log density of a coefficient at x.
@@ -105,7 +112,7 @@ class Curves:
         Each of one that is itself an integral costs a millisecond; beside their pole at the centre
         such densities are smooth in log distance, and read off a spline.
         """
-        if self.has_penalty:
+        if self.has_penalty or self._record.support != "real":
             return self.prior.logpdf(x[:, None] if self.is_together else x)
         away = np.abs(x - self.centre)
         return self._by_distance(np.log(np.maximum(away, NEAREST)))
@@ -142,7 +149,17 @@ class Curves:
 
     @cached_property
     def nodes(self) -> tuple[Array, Array]:
-        """Nodes and weights of integrals over a coefficient, close together at the centre."""
+        """Nodes and weights of integrals over a coefficient, close together at centre and ends."""
+        numbers = self.prior.in_numbers[1]
+        if self._record.support in ("unit", "interval"):
+            reach = REACH + BEYOND
+            low, high = np.clip(
+                [numbers.get("lower", 0.0), numbers.get("upper", 1.0)], -reach, reach
+            )
+            at, share = np.polynomial.legendre.leggauss(BETWEEN)
+            angle = 0.25 * np.pi * (at + 1.0)
+            x = low + (high - low) * np.square(np.sin(angle))
+            return x, 0.25 * np.pi * (high - low) * np.sin(2.0 * angle) * share
         inner = np.geomspace(LEAST, 1.0, 16)
         outer = np.arange(2.25, REACH + BEYOND + 1.25, 1.25)
         edges = np.concatenate([[0.0], inner, outer])
@@ -156,7 +173,8 @@ class Curves:
     def masses(self) -> Array:
         """The log of the prior mass that each node stands for."""
         x, weights = self.nodes
-        return self.log_density(x) + np.log(weights)
+        with np.errstate(divide="ignore"):  # of no width
+            return self.log_density(x) + np.log(weights)
 
     def means(self, z: Array) -> Array:
         """Return the posterior means of estimates z."""
@@ -187,7 +205,13 @@ def _checked(prior: Any) -> Curves:
         )
     at = np.array([centre + 0.5, centre + 1.0])
     is_together = np.shape(prior.logpdf(at)) == ()
-    return Curves(prior, float(centre), is_together)
+    curves = Curves(prior, float(centre), is_together)
+    if abs(centre) > FURTHEST or not np.isfinite(curves.masses).any():
+        raise ModelError(
+            f"{prior!r} is too narrow, or too far from zero, to be drawn beside an estimate whose "
+            "standard error is 1; say its numbers in standard errors."
+        )
+    return curves
 
 
 def _look(k: int) -> dict[str, Any]:
@@ -253,8 +277,8 @@ def _notes(curves: list[Curves]) -> list[str]:
     boundless = [one.name for one in curves if not one.has_penalty]
     if boundless:
         notes.append(
-            f"the density of {', '.join(boundless)} has no bound at its centre, where its mode "
-            "always is"
+            f"the density of {', '.join(boundless)} has no bound at its centre, or at an end, "
+            "where its mode always is"
         )
     improper = [one.name for one in curves if not one.is_proper]
     if improper:

@@ -116,3 +116,34 @@ def test_a_notebook_without_pyplot_shows_the_picture():
 
     shown, _ = DisplayFormatter().format(bg.plot_prior(bg.Normal(1.0)))
     assert shown["image/png"].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("prior", "density"),
+    [
+        (bg.Precision(bg.Gamma(2.0, 1.0)), lambda x: 2.0 * x**-5.0 * np.exp(-(x**-2.0))),
+        (bg.Variance(bg.Gamma(0.5, 2.0)), lambda x: np.exp(-2.0 * x**2)),
+        (bg.Gamma(0.5, 1.0), lambda x: x**-0.5 * np.exp(-x)),
+        (bg.Uniform(1.0, 4.0), lambda x: 1.0 * (x >= 1.0) * (x <= 4.0)),
+        (bg.Beta(0.5, 0.5), lambda x: 1.0 / np.sqrt(x * (1.0 - x))),
+    ],
+    ids=repr,
+)
+def test_priors_of_one_side_have_no_other(prior, density, tmp_path):
+    """Means by the midpoint rule in the square of the sine, between ends, and of u^2 elsewhere."""
+    curves = _checked(prior)
+    u = (np.arange(200_000) + 0.5) / 200_000
+    has_end = isinstance(prior, bg.Beta)
+    x = np.square(np.sin(0.5 * np.pi * u)) if has_end else 15.0 * u**2
+    mass = density(x) * (np.sin(np.pi * u) if has_end else u)
+    for z in (-1.0, 0.5, 3.0):
+        beside = mass * np.exp(-0.5 * (x - z) ** 2)
+        assert curves.means(np.array([z]))[0] == pytest.approx(beside @ x / beside.sum(), rel=2e-3)
+    assert np.exp(curves.log_density(np.array([-0.5]))) == 0.0
+    assert_inside(rendered(bg.plot_prior(prior), tmp_path))
+
+
+def test_priors_that_no_estimate_is_beside_are_refused():
+    for prior in (bg.Normal(1e-200), bg.Normal(1.0, loc=1e30), bg.Uniform(100.0, 200.0)):
+        with pytest.raises(bg.ModelError, match="say its numbers in standard errors"):
+            bg.plot_prior(prior)
