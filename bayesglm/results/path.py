@@ -151,7 +151,8 @@ def terms_with_scale(model: GLM, term: str | Sequence[str] | None) -> list[str]:
         every = [one.label for one in model.terms if _has_scale(one.prior)]
         if not every:
             raise ModelError(
-                "no term of the model has a prior with a scale; give one prior=ridge(1.0)."
+                "no term of the model has a prior with a scale to choose, as those of ridge and "
+                "lasso are; give one prior=ridge(1.0)."
             )
         return every
     named = list(term) if isinstance(term, (tuple, list, set)) and term else [term]
