@@ -266,6 +266,16 @@ def test_what_no_one_believes_is_told_where_it_was_asked(name, many):
     assert told[0].filename == __file__
 
 
+def test_precisions_of_published_models_are_drawn_and_told():
+    precision = bg.Precision(bg.Gamma(0.01, 0.01))
+    model = bg.GLM("y", bg.Group("g", prior=N(precision)), family="poisson")
+    data = {"y": np.arange(240) % 5, "g": np.arange(240) % 12}
+    words = "prior of 'g', under which the linear predictor has an sd of"
+    with pytest.warns(bg.BayesGLMWarning, match=words):
+        drawn = bg.prior_predictive(model, data)
+    assert np.isfinite(drawn["prior"]["g"]).all()
+
+
 def test_default_priors_are_believable(many):
     terms = ["x", "z", "movie"]
     bg.prior_predictive(bg.GLM("bernoulli", terms, family="bernoulli"), many, draws=200)
