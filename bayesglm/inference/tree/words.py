@@ -173,19 +173,21 @@ def prior_words(prior: Any, entries: Entries) -> list[str]:
         if isinstance(value := getattr(prior, field.name), tuple)
         and np.asarray(value).dtype.kind == "f"
     }
+    above = _scales_of(entries, prior.traits.learned)
     if not arrays:
-        return [density_text(prior, scale) for scale in _scales_of(entries)]
+        return [density_text(prior, name) for name in above]
     each = {name: np.broadcast_to(v, entries.shape).ravel() for name, v in arrays.items()}
+    own = [{key: float(v[k]) for key, v in each.items()} for k in entries.places]
     return [
-        density_text(dataclasses.replace(prior, **{name: float(v[k]) for name, v in each.items()}))
-        for k in entries.places
+        density_text(dataclasses.replace(prior, **numbers), name)
+        for numbers, name in zip(own, above, strict=True)
     ]
 
 
-def _scales_of(entries: Entries) -> list[str]:
-    """Return what the scale of each entry is called, where it is learned: that of its effect."""
+def _scales_of(entries: Entries, learned: str) -> list[str]:
+    """Return what is learned above each entry, ``learned`` by name; of levels an effect's sd."""
     if entries.term is None or not entries.term.facts.of_levels:
-        return [f"(scale of {entries.name})"] * len(entries.words)
+        return [f"({learned} of {entries.name})"] * len(entries.words)
     effects = [words.partition("[")[0].removeprefix(entries.name) for words in entries.words]
     slopes = [f"{effect[1:]} by " if effect else "" for effect in effects]
     return [f"(sd of {slope}{entries.name})" for slope in slopes]

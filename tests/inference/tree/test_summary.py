@@ -4,8 +4,10 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayesglm as bg
+from bayesglm.inference.tree.words import entries_alone, prior_words
 
 RNG = np.random.default_rng(3)
 N = 300
@@ -139,6 +141,16 @@ def test_neurons_have_rows_of_their_own():
 def test_a_level_is_a_probability(grouped, level):
     with pytest.raises(bg.DataError, match="level"):
         bg.summary(grouped, level=level)
+
+
+def test_shares_of_variance_name_what_they_learn_whatever_the_columns():
+    entries = entries_alone(
+        "X", xr.DataArray(np.zeros(2), dims="column", coords={"column": [0, 1]})
+    )
+    for sds, told in ((1.0, ("1", "1")), ((1.0, 2.0), ("1", "2"))):
+        prior = bg.R2D2(0.5, sigma=3.0, predictor_sd=sds)
+        expected = [f"R2D2((r2 of X), shares 0.5, 3/{sd})" for sd in told]
+        assert prior_words(prior, entries) == expected
 
 
 def test_curves_are_told_by_their_scale_and_have_no_ratios():
