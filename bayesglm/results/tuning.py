@@ -42,7 +42,7 @@ from bayesglm.results.criteria import (
 )
 from bayesglm.results.folds import check_folds, deal_folds
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
-from bayesglm.results.scoring import LOG_SCORE, check_scored, check_scoring
+from bayesglm.results.scoring import LOG_SCORE, SCORINGS, check_scored, check_scoring
 from bayesglm.results.tuning_warnings import (
     Curve,
     Groups,
@@ -327,9 +327,10 @@ def _by_held_out(
 
 def _check_method(method: str, by: str | None) -> None:
     if not is_among(method, METHODS):
+        meant = f" Write method='kfold', scoring={method!r}."
         raise ModelError(
             f"unknown method {shown(method)}; the methods are {', '.join(METHODS)}."
-            f"{closest(method, METHODS)}"
+            f"{meant if is_among(method, SCORINGS) else closest(method, METHODS)}"
         )
     if by is not None and method != "kfold":
         raise ModelError(f"by={by!r} deals samples to folds; use it with method='kfold'.")

@@ -92,7 +92,10 @@ def plot_path(path: xr.DataTree, term: str | None = None, sd: bool = False) -> F
 
 def _opened(path: Any, term: str | None) -> tuple[xr.DataArray, str]:
     if getattr(path, "attrs", {}).get("method") != "path":
-        raise DataError("plot_path draws what prior_path returns; give it such a tree.")
+        raise DataError(
+            "plot_path draws what prior_path returns; write "
+            "plot_path(prior_path(model, data, scales))."
+        )
     estimates = path["path"].to_dataset()
     population = path.attrs["population"]
     if population and population in estimates.dims:

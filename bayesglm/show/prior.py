@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -196,7 +197,11 @@ class Curves:
 def _checked(prior: Any) -> Curves:
     """Return the curves of a prior; raises where it is none of a single coefficient."""
     if isinstance(prior, type) or not hasattr(prior, "traits") or not hasattr(prior, "logpdf"):
-        raise DataError(f"plot_prior draws priors, such as bg.lasso(1.0); got {shown(prior)}.")
+        is_several = isinstance(prior, (list, tuple, Mapping))
+        remedy = " Give them one by one: plot_prior(*priors)." if is_several else ""
+        raise DataError(
+            f"plot_prior draws priors, such as bg.lasso(1.0); got {shown(prior)}.{remedy}"
+        )
     centre = getattr(prior, "loc", 0.0)
     if prior.traits.needs_dims or np.ndim(centre):
         raise ModelError(

@@ -420,6 +420,7 @@ def test_the_curve_is_a_tree_that_can_be_kept(tmp_path):
     ("options", "kind", "words"),
     [
         ({"method": "evidences"}, bg.ModelError, "unknown method 'evidences'.*Did you mean 'evid"),
+        ({"method": "accuracy"}, bg.ModelError, "Write method='kfold', scoring='accuracy'"),
         ({"method": None}, bg.ModelError, "unknown method None; the methods are evidence, kfold"),
         ({"term": "x"}, bg.ModelError, "no term 'x'; its terms are X, z"),
         ({"term": "z"}, bg.ModelError, r"prior of term 'z' has no scale; give it one, for example"),

@@ -202,7 +202,7 @@ def test_a_neuron_of_a_population(many, tmp_path):
 def test_what_is_no_path(many, tmp_path):
     fit = bg.fit_map(bg.GLM("poisson", "x", "poisson"), many)
     for thing in (fit, many, None, "path.nc"):
-        with pytest.raises(bg.DataError, match="draws what prior_path returns"):
+        with pytest.raises(bg.DataError, match="draws what prior_path returns; write"):
             bg.plot_path(thing)
     path = path_of(many, bg.Linear("movie", prior=bg.lasso(1.0)))
     loaded = bg.load(bg.save(path, tmp_path / "path.nc"))

@@ -101,6 +101,9 @@ def test_names_and_what_cannot_be_drawn(tmp_path):
         bg.plot_prior()
     with pytest.raises(bg.DataError, match=r"draws priors.*got 'lasso'"):
         bg.plot_prior("lasso")
+    for several in ([bg.ridge(1.0)], {"lasso": bg.lasso(1.0)}):
+        with pytest.raises(bg.DataError, match=r"draws priors.*one by one: plot_prior\(\*priors\)"):
+            bg.plot_prior(several)
     with pytest.raises(bg.DataError, match=r"draws priors.*got <class .*Laplace"):
         bg.plot_prior(bg.ridge(1.0), bg.Laplace)
     with pytest.raises(bg.ModelError, match="says nothing of a single coefficient"):

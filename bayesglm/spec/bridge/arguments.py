@@ -39,6 +39,12 @@ def convention_of(name: object) -> Convention:
             f"a convention is said by its name, as 'sklearn.Ridge', got {shown(name)}; "
             "from_sklearn takes fitted estimators."
         )
+    of_library = [one for one in CONVENTIONS if one.startswith(f"{name}.")]
+    if of_library:
+        raise ModelError(
+            f"{name!r} is a library, and its estimators minimise different things; write one of "
+            f"{', '.join(of_library)}."
+        )
     known = [*CONVENTIONS, *WITHOUT_EQUIVALENT]
     short = {one.rpartition(".")[2].casefold(): one for one in reversed(known)}
     near = short.get(name.rpartition(".")[2].casefold())

@@ -277,7 +277,8 @@ def _check_of(prior: Precision | Variance) -> None:
         what = type(prior).__name__
         raise ModelError(
             f"{what} takes a Gamma or an InverseGamma, the prior of the {what.lower()}, got "
-            f"{shown(prior.of)}; write {what}(Gamma(0.01, 0.01)), say."
+            f"{shown(prior.of)}; write {what}(Gamma(0.01, 0.01)), say. Where it is a number, write "
+            "ridge(precision), or Normal(variance**0.5)."
         )
 
 

@@ -8,6 +8,7 @@ import bayesglm as bg
 READ = {
     "unknown convention": ("sklearn.Rigde", {}, r"Did you mean 'sklearn.Ridge'\?"),
     "a class without its library": ("ridge", {}, r"Did you mean 'sklearn.Ridge'\?"),
+    "a library": ("sklearn", {}, "'sklearn' is a library.*one of sklearn.Ridge, sklearn.Lasso, "),
     "no name": (np.array, {}, "from_sklearn takes fitted estimators"),
     "hinge": ("sklearn.LinearSVC", {}, "loss is no likelihood"),
     "unknown setting": ("sklearn.Ridge", {"alhpa": 1.0}, r"no setting 'alhpa'.*mean 'alpha'\?"),
