@@ -12,6 +12,7 @@ from bayesglm.show.posterior_panels import (
     MOST_ROWS,
     draw_panels,
     every_panel,
+    is_kernel,
     one_panel,
 )
 from bayesglm.spec.model import GLM
@@ -74,7 +75,8 @@ def plot_posterior(
     alone = term
     if len(names) == 1:
         (only,) = model.every_term
-        has_more = only.facts.of_levels or is_curve(fit["posterior"].to_dataset()[only.label])
+        own = fit["posterior"].to_dataset()[only.label]
+        has_more = only.facts.of_levels or is_curve(own) or is_kernel(own)
         alone = term if has_more else only.label
     if alone is not None:
         drawn = [one_panel(model, fit, modes, alone, MOST_ROWS)]

@@ -35,6 +35,7 @@ MOST_BESIDE = 24  # and in a panel beside others
 MOST_CURVES = 12  # of one term, each with a panel: chosen
 INTERVALS = {0.94: 1.2, 0.5: 3.5}  # probability, and the width of its line
 INTERVAL_LABEL = "posterior mean, {:.0%} and {:.0%} intervals".format(*sorted(INTERVALS))
+BAND_LABEL = INTERVAL_LABEL.replace("intervals", "bands")
 ROW, LEAST, LINES = 0.28, 1.0, 2.3  # inches: of a row, of a panel's rows, of a panel of lines
 TALL = 4.0  # inches from which a panel beside a low one would leave most of it empty
 
@@ -80,6 +81,12 @@ def one_panel(
     return Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows)
 
 
+def is_kernel(draws: xr.DataArray) -> bool:
+    """Say whether a term's draws are those of one kernel over lags, of two at least."""
+    lag = f"{draws.name}_lag"
+    return draws.ndim == 3 and lag in draws.dims and draws.sizes[lag] > 1
+
+
 def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[Panel]:
     """Return the panels of all terms: single coefficients together, scales, then each."""
     posterior = fit["posterior"].to_dataset()
@@ -102,7 +109,7 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
         own = posterior[term.label]
         if term.label in single:
             continue
-        if own.dims[-1] == f"{term.label}_lag" and own.ndim == 3:
+        if is_kernel(own):
             drawn.append(_kernel(model, fit, modes, term.label))
         elif is_curve(own):
             drawn += curve_panels(fit, modes, term.label)
@@ -291,10 +298,11 @@ def _draw_lines(ax: Axes, panel: Panel, values: Array, mode: Array | None) -> No
     for prob, alpha in zip(INTERVALS, (0.18, 0.3), strict=True):
         low, high = np.quantile(values, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
         ax.fill_between(panel.along, low, high, color=COLOURS[0], alpha=alpha, lw=0)
-    ax.plot(panel.along, values.mean(axis=0), color=COLOURS[0], linewidth=1.6)
+    mean = values.mean(axis=0)
+    ax.plot(panel.along, mean, color=COLOURS[0], linewidth=1.6, label=BAND_LABEL)
     if mode is not None:
         style = "D" if len(mode) <= MOST_ROWS else "--"
-        ax.plot(panel.along, mode, style, color=COLOURS[1], markersize=3)
+        ax.plot(panel.along, mode, style, color=COLOURS[1], markersize=3, label="MAP")
     ax.set_xlabel(panel.xlabel, fontsize=10)
     ax.set_ylabel(panel.ylabel, fontsize=9)
 

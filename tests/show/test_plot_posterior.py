@@ -128,6 +128,26 @@ def test_without_a_term_every_term_has_a_panel(tmp_path):
             assert not box.shrunk(0.98, 0.98).overlaps(other)
 
 
+def test_a_kernel_is_a_line_though_it_is_the_only_term(tmp_path):
+    rng = np.random.default_rng(0)
+    series = {"stimulus": rng.normal(size=240), "spikes": rng.poisson(1.0, 240)}
+    series["x"] = rng.normal(size=240)
+    data = bg.as_dataset(series, bin_size=0.01)
+    fit = bg.fit(bg.GLM("spikes", bg.Lagged("stimulus", lags=4), "poisson"), data)
+    figure = rendered(bg.plot_posterior(fit), tmp_path)
+    (ax,) = figure.axes
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told == ["posterior mean, 50% and 94% bands"]
+    assert ax.get_xlabel() == "lag (ms before the response)"
+    line = max(ax.get_lines(), key=lambda line: len(line.get_xdata()))
+    np.testing.assert_allclose(line.get_xdata(), [0, 10, 20, 30])
+    rows = bg.plot_posterior(fit, term="stimulus").axes[0].get_yticklabels()
+    assert [text.get_text() for text in rows] == ["0", "1", "2", "3"]
+    fit = bg.fit(bg.GLM("spikes", [bg.Lagged("stimulus", lags=1), bg.Spline("x")], "poisson"), data)
+    single = bg.plot_posterior(fit).axes[0]
+    assert [text.get_text() for text in single.get_yticklabels()] == ["0"]
+
+
 def test_of_many_coefficients_the_largest_are_drawn(tmp_path):
     rng = np.random.default_rng(0)
     wide = xr.Dataset(
