@@ -16,6 +16,7 @@ from bayesglm.show.figures import (
     new_figure,
 )
 from bayesglm.show.text import plain
+from bayesglm.show.units import unit_of_coefficients
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
 
@@ -118,6 +119,7 @@ def _draw_estimates(
     values = estimates.transpose("scale", ...).values.reshape(len(scale), -1)[order]
     sds = _sds(path, name)[order] if "sd" in path.children else None
     largest = _largest(values)
+    model = GLM.from_json(path.attrs["model"])
     labels = coefficient_labels(estimates.isel(scale=0))
     ax.axhline(0, color=INK, linewidth=0.8)
     for k in range(values.shape[1]):
@@ -132,7 +134,7 @@ def _draw_estimates(
             edge = 6.0 if alone else 0.0  # a band over one scale has no width but its edge's
             ax.fill_between(scale, low, high, color=look["color"], alpha=0.15, lw=edge)
     ax.set_ylabel(
-        f"{plain(name, MOST_LETTERS)}: MAP estimate\n(link units per unit of predictor)",
+        f"{plain(name, MOST_LETTERS)}: MAP estimate\n({unit_of_coefficients(model, name)})",
         fontsize=10,
     )
     if values.shape[1] > 1:

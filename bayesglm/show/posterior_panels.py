@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.inference.tree.opened import reopen
-from bayesglm.inference.tree.words import effect_name, entries_of, is_curve
+from bayesglm.inference.tree.words import INTERCEPT, effect_name, entries_of, is_curve
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.show.coefficients import COEFFICIENT, CURVE, are_of_levels, value_label
+from bayesglm.show.coefficients import CURVE, are_of_levels, value_label
 from bayesglm.show.figures import (
     COLOURS,
     INK,
@@ -21,7 +21,7 @@ from bayesglm.show.figures import (
     new_figure,
 )
 from bayesglm.show.text import plain
-from bayesglm.show.units import unit_of_lags
+from bayesglm.show.units import unit_of_coefficients, unit_of_lags
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def one_panel(
     rows = _largest(values, most)
     labels = coefficient_labels(draws.isel(chain=0, draw=0))
     title = _title(draws, len(rows))
-    return Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows)
+    xlabel = f"coefficient ({unit_of_coefficients(model, name)})"
+    return Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows, xlabel=xlabel)
 
 
 def is_kernel(draws: xr.DataArray) -> bool:
@@ -142,7 +143,7 @@ def _together(
 
 def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: str) -> list[Panel]:
     """Return a panel of the levels for each effect of a group."""
-    dim, drawn = f"{name}_effect", []
+    dim, unit, drawn = f"{name}_effect", unit_of_coefficients(model, name), []
     for k, effect in enumerate(posterior[dim].values):
         own = posterior[name].isel({dim: k}).transpose("chain", "draw", ...)
         values = own.values.reshape(own.sizes["chain"] * own.sizes["draw"], -1)
@@ -151,7 +152,10 @@ def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: 
         title = plain(effect_name(name, str(effect)))
         title += _of_how_many(len(rows), values.shape[1])
         labels = coefficient_labels(own.isel(chain=0, draw=0))
-        drawn.append(Panel(title, values, labels, mode, _kinked_at_zero(model, name), rows))
+        per = "" if effect == INTERCEPT else " per unit of predictor"
+        kinked = _kinked_at_zero(model, name)
+        xlabel = f"coefficient ({unit}{per})"
+        drawn.append(Panel(title, values, labels, mode, kinked, rows, xlabel=xlabel))
     return drawn
 
 
@@ -170,7 +174,7 @@ def _kernel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -
         rows=np.arange(len(lags)),
         along=lags,
         xlabel=f"lag ({unit} before the response)",
-        ylabel=COEFFICIENT,
+        ylabel=plainly.xlabel.replace(" per ", "\nper "),
     )
 
 

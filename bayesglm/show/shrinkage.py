@@ -20,7 +20,7 @@ from bayesglm.show.figures import (
     new_figure,
 )
 from bayesglm.show.text import plain
-from bayesglm.spec.families import LINK_NAMES
+from bayesglm.show.units import unit_of_coefficients
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,10 +103,9 @@ def plot_shrinkage(
     figure, axes = new_figure(1, 1, 5.0 + legend_height(len(named)))
     ax = axes[0, 0]
     _draw(ax, likely.values, estimates)
-    unit = LINK_NAMES[model.link_name].unit
-    per = "" if "effect" in _dims(model, name) else " per unit of predictor"
+    unit = unit_of_coefficients(model, name)
     ax.set_xlabel(
-        f"{plain(name, MOST_LETTERS)}: maximum likelihood estimate\n({unit}{per})", fontsize=10
+        f"{plain(name, MOST_LETTERS)}: maximum likelihood estimate\n({unit})", fontsize=10
     )
     ax.set_ylabel(f"{plain(name, MOST_LETTERS)}: estimate", fontsize=10)
     figure.legend(loc="outside right upper", frameon=False, fontsize=10)
@@ -114,10 +113,6 @@ def plot_shrinkage(
     if notes:
         figure.supxlabel("\n".join(notes), fontsize=9, color=INK)
     return figure
-
-
-def _dims(model: Any, name: str) -> tuple[str, ...]:
-    return next(one.own_dims for one in model.every_term if one.label == name)
 
 
 def _named(fits: Any) -> dict[str, xr.DataTree]:

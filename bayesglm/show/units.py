@@ -1,8 +1,15 @@
-"""Units of time for the eye: those in which the steps of the data are small numbers."""
+"""Units for the eye: of time, in which steps of the data are small numbers, and of coefficients."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+from bayesglm.spec.families import LINK_NAMES
+
+if TYPE_CHECKING:
+    from bayesglm.spec.model import GLM
 
 Array = np.ndarray
 UNITS = {"days": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}  # seconds
@@ -35,3 +42,18 @@ def unit_of_lags(times: Array) -> tuple[str, float]:
     if not len(steps) or steps.min() < 1.0 - 1e-6:
         return "ms", 1e-3
     return unit_of_step(float(steps.min()))
+
+
+def unit_of_coefficients(model: GLM, name: str) -> str:
+    """Return the unit of a term's coefficients: that of the link, for each of the predictor's.
+
+    >>> from bayesglm.spec.model import GLM
+    >>> unit_of_coefficients(GLM("hit", "x", family="bernoulli"), "x")
+    'log odds per unit of predictor'
+    >>> unit_of_coefficients(GLM("y", "x", dispersion={"sigma": "z"}), "sigma_z")
+    'link units per unit of predictor'
+    """
+    term = next(one for one in model.every_term if one.label == name)
+    is_of_mean = any(one.label == name for one in model.terms)
+    unit = LINK_NAMES[model.link_name].unit if is_of_mean else "link units"
+    return unit if "effect" in term.own_dims else f"{unit} per unit of predictor"

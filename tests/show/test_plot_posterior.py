@@ -113,6 +113,12 @@ def test_without_a_term_every_term_has_a_panel(tmp_path):
     ]
     assert labels == [["x", "z"], ["sd of g", "sd of x by g"]]
     assert drawn["stimulus"].get_xlabel() == "lag (ms before the response)"
+    assert drawn["stimulus"].get_ylabel() == "coefficient (log response\nper unit of predictor)"
+    units = [drawn[title].get_xlabel() for title in expected[3:]]
+    assert units == [
+        "coefficient (log response)",
+        "coefficient (log response per unit of predictor)",
+    ]
     line = max(drawn["stimulus"].get_lines(), key=lambda line: len(line.get_xdata()))
     np.testing.assert_allclose(line.get_xdata(), [0, 10, 20, 30])
     kernel = fit["posterior"]["stimulus"].mean(("chain", "draw"))
