@@ -197,7 +197,7 @@ def _checked_prior(prior: Any) -> tuple[Any, dict[str, Any]]:
     if not hasattr(kind, "traits") or kind.__name__ not in HOLDINGS:
         hint = "" if hasattr(kind, "traits") else prior_hint(prior)
         raise ModelError(
-            f"prior={kind.__name__ if is_kind else shown(prior)} is no kind of prior whose single "
+            f"prior={getattr(prior, '__name__', shown(prior))} is no kind of prior whose single "
             f"numbers have quantiles: these are {', '.join(HOLDINGS)}, or an example of one{hint}."
         )
     example = {

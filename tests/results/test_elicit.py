@@ -233,6 +233,7 @@ def test_an_end_of_an_example_stands():
         ((True, 2.0), {}, "lower must be a finite number, got True"),
         ((None, 10**400), {}, "upper must be a finite number, got 1000"),
         ((-1.0, 1.0), {"per": 10**400}, "per must be a positive number"),
+        ((-1.0, 1.0), {"prior": bg.lasso}, r"prior=lasso is no kind.*write lasso\(1.0\)"),
         ((-1.0, 1.0), {"prior": 10**400}, "prior=1000.* is no kind of prior"),
         ((-1.0, 1.0, 1e-300), {}, "quantiles of so small a probability"),
         ((1e-300, 1e-299), {"prior": bg.Precision}, "does not hold the square of an end; rescale"),
