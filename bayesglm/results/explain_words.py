@@ -141,6 +141,6 @@ def _factor(change: float) -> str:
 
 def _number(value: float) -> str:
     """Write two digits, and whole numbers whole; what floating point does not hold is any size."""
-    if np.isinf(value):
+    if abs(value) >= np.finfo(float).max:
         return "any size"
     return f"{value:.0f}" if 100.0 <= abs(value) < 1e5 else f"{value:.2g}"

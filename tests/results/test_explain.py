@@ -1,5 +1,7 @@
 """What priors say: beliefs in units of the data, regions, shares of posteriors, contradictions."""
 
+import re
+
 import numpy as np
 import pytest
 from conftest import simulate
@@ -247,3 +249,7 @@ def test_what_floating_point_does_not_hold_is_said_in_words():
     assert "(the rate from 1 to 0 .. any size)" in text
     assert "nan" not in text
     assert "inf" not in text
+    vague = bg.Group("z", prior=N(bg.Precision(bg.Gamma(0.001, 0.001))))
+    text = str(bg.explain(bg.GLM("y", vague, "poisson"), data))
+    assert re.search(r"z_scale lies between [\d.e+]+ and any size, with 94%", text)
+    assert "(the rate from 1 to 0 .. any size)" in text
