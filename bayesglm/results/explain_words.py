@@ -8,6 +8,7 @@ from bayesglm.results.explain_facts import Decided, Effect, Interval, Region, Sw
 
 PRIOR, BELIEF, REGION, SHARE, DATA = "prior", "belief", "region", "decided", "data"
 EVEN = 0.05  # of its length, by which an interval that is told as "up to" may lie off its centre
+BEYOND = 1e308  # what the floats do not hold stands at their end, to rounding
 ALIKE, UNRELATED = 0.5, 0.85  # roughness, below and above which neighbours are said to be so
 SURE = ", with 94% prior probability"
 
@@ -141,6 +142,6 @@ def _factor(change: float) -> str:
 
 def _number(value: float) -> str:
     """Write two digits, and whole numbers whole; what floating point does not hold is any size."""
-    if abs(value) >= np.finfo(float).max:
+    if abs(value) > BEYOND:
         return "any size"
     return f"{value:.0f}" if 100.0 <= abs(value) < 1e5 else f"{value:.2g}"
