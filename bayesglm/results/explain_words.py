@@ -10,6 +10,8 @@ PRIOR, BELIEF, REGION, SHARE, DATA = "prior", "belief", "region", "decided", "da
 EVEN = 0.05  # of its length, by which an interval that is told as "up to" may lie off its centre
 BEYOND = 1e308  # what the floats do not hold stands at their end, to rounding
 ALIKE, UNRELATED = 0.5, 0.85  # roughness, below and above which neighbours are said to be so
+RARE = 1e-4  # share of a prior, below which no percentage says it well: chosen
+FAR = 6.0  # sds, beyond which only heavy tails reach: chosen
 SURE = ", with 94% prior probability"
 
 
@@ -119,9 +121,10 @@ def _decided(decided: Decided) -> str:
 def _contradiction(decided: Decided) -> str:
     if not np.isfinite(decided.tail):
         return ""
-    chance = f"{decided.tail:.0%}" if decided.tail > 0.1 else f"{decided.tail:.1g}"
+    chance = f"{decided.tail:.1g}" if decided.tail < RARE else f"{100.0 * decided.tail:.2g}%"
     chance = "less than 1e-12" if decided.tail < 1e-12 else chance
-    if np.isfinite(decided.away):
+    # Of heavy tails an sd, which is that of the middle 94%, says little.
+    if np.isfinite(decided.away) and (decided.contradicted or abs(decided.away) < FAR):
         out = f"{abs(decided.away):.1f} prior sds from the centre"
         where = f"{decided.furthest} lies {out}, beyond which is {chance} of the prior"
     else:

@@ -50,7 +50,7 @@ def unit_of_coefficients(model: GLM, name: str) -> str:
     >>> from bayesglm.spec.model import GLM
     >>> unit_of_coefficients(GLM("hit", "x", family="bernoulli"), "x")
     'log odds per unit of predictor'
-    >>> unit_of_coefficients(GLM("y", "x", dispersion={"sigma": "z"}), "sigma_z")
+    >>> unit_of_coefficients(GLM("y", "x", dispersion={"sigma": ["z"]}), "sigma_z")
     'link units per unit of predictor'
     """
     term = next(one for one in model.every_term if one.label == name)
