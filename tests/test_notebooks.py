@@ -68,7 +68,7 @@ def said(cells):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_clean(path):
     notebook = nbformat.read(path, as_version=4)
-    stubs, solutions = exercises_of(notebook.cells)
+    stubs, solutions = exercises_of(notebook.cells) if path in WRITTEN_ANEW else ([], [])
     for cell, solution in zip(stubs, solutions, strict=True):
         cell.source += f"\n\n{solution}"
     client = NotebookClient(
