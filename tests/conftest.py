@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from families import OF_NUMBERS, OF_REALS, drawn
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from bayesglm.inference.twin.likelihoods import LIKELIHOODS, MEANS
 from bayesglm.inference.twin.own import OWN_FAMILIES, OWN_LINKS
@@ -17,7 +17,10 @@ from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 collect_ignore = ["references"]  # whose scripts need what the tests do not
 
 # The same examples in every run: a failure seen once can be seen again.
-settings.register_profile("fixed", derandomize=True, deadline=None)
+# Nothing is timed, the drawing of examples neither.
+settings.register_profile(
+    "fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("fixed")
 
 # What is registered goes into these; every test starts with the package's own entries.
