@@ -56,4 +56,4 @@ def unit_of_coefficients(model: GLM, name: str) -> str:
     term = next(one for one in model.every_term if one.label == name)
     is_of_mean = any(one.label == name for one in model.terms)
     unit = LINK_NAMES[model.link_name].unit if is_of_mean else "link units"
-    return unit if "effect" in term.own_dims else f"{unit} per unit of predictor"
+    return unit if term.facts.of_levels else f"{unit} per unit of predictor"

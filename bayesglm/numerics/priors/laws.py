@@ -135,7 +135,6 @@ class Vector:
                 "sample(n, size=5)."
             )
         structure = self.structure(size[-1])
-        assert isinstance(structure, Groups)
         return structure.draw(self._record, rng, (n, *size), self._numbers)
 
     @property
