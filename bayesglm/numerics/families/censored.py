@@ -57,6 +57,7 @@ def censored(family: Family) -> Family:
         push=seen.push,
         log_concave=family.log_concave and family.concave_mass,
         quadratic=False,
+        exponential_rate=None,
         fused=None,
         changes=None,
         filled=seen.filled,

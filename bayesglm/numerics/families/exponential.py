@@ -65,6 +65,7 @@ def _family(link: str) -> Family:
         constant=lambda y, trials: 0.0,
         saturated=_saturated,
         log_concave=link in CONCAVE,
+        exponential_rate=-1.0 if link == "log" else None,
         tails=partial(_tails, log_mean=LOG_MEANS[link]),
         concave_mass=link in CONCAVE,
     )

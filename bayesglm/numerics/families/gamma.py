@@ -104,6 +104,7 @@ def _family(link: str) -> Family:
         saturated=_saturated,
         dispersions=(ALPHA,),
         log_concave=link in CONCAVE,
+        exponential_rate=-1.0 if link == "log" else None,
         concave_mass=link == "log",
     )
 

@@ -98,6 +98,7 @@ def _family(link: str) -> Family:
         valid=_valid,
         support="non-negative integers",
         log_concave=True,
+        exponential_rate=1.0 if link == "log" else None,
         push=up_to_the_ends(pushed_down, log_mean.domain),
         fused=_log_fused if link == "log" else None,
         changes=LOG if link == "log" else None,

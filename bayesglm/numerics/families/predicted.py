@@ -52,6 +52,7 @@ def predicted(family: Family, names: tuple[str, ...]) -> Family:
         channels=(*family.channels, *names),
         log_concave=False,
         quadratic=False,
+        exponential_rate=None,
         fused=None,
         changes=None,
         filled=split.of_response(family.filled),

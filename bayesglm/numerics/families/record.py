@@ -131,6 +131,8 @@ class Family:
       density is zero.
     - `log_concave`: whether log p is concave in eta, phi being fixed.
     - `quadratic`: whether it is a quadratic of eta, so that moments of the data say all.
+    - `exponential_rate`: the r of a log p that is a + c eta + d exp(r eta), so that sums over rows
+      whose eta move alike are of the same form; None where it is not.
     - `push(y, trials)`: where the likelihood of each response pushes the mean's eta: +1 or -1
       without end, 0 to a finite place, nan nowhere; None where it is a finite place for all.
     - `plateau(y, weights)`: of links on which the mean may be infinitely far while the likelihood
@@ -175,6 +177,7 @@ class Family:
     domain: Domain = REAL_LINE
     log_concave: bool = False
     quadratic: bool = False
+    exponential_rate: float | None = None
     push: Callable[..., Array] | None = None
     plateau: Callable[[Array, Array], float] | None = None
     rises: Callable[..., Array] | None = None

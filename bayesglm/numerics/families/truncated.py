@@ -63,6 +63,7 @@ def truncated(family: Family, seen: Family) -> Family:
         # Of a canonical link: a family between bounds is still one of exponential form.
         log_concave=seen is family and (family.quadratic or family.changes is not None),
         quadratic=False,
+        exponential_rate=None,
         fused=None,
         changes=None,
         tails=None,
