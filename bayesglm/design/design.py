@@ -251,13 +251,18 @@ class Predictors:
         return runs
 
     @cached_property
+    def reads_by_codes(self) -> bool:
+        """Whether there are factors whose levels are looked up, so that each block stands apart."""
+        return any(block.codes is not None and block.size >= MANY_LEVELS for block in self.blocks)
+
+    @cached_property
     def _keeps_all(self) -> bool:
         """Whether the design is formed once: if small.
 
         One plain matrix is read where it lies, unless its rows are scattered or very few.
         """
         numbers = len(self.rows) * self.n_columns
-        if any(block.codes is not None and block.size >= MANY_LEVELS for block in self.blocks):
+        if self.reads_by_codes:
             return False
         if len(self.blocks) == 1 and self.blocks[0].lags is None:
             scattered = 256 * np.count_nonzero(np.diff(self.rows) != 1) > len(self.rows)

@@ -1,4 +1,4 @@
-"""Newton's method where a factor has very many levels, which are eliminated at each step."""
+"""Newton's method where factors have very many levels, which are eliminated at each step."""
 
 from __future__ import annotations
 
@@ -6,51 +6,107 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesglm.inference.modes.judge import STILL
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.modes.judge import STILL, judge
 from bayesglm.inference.modes.matrix_free import matrix_free
+from bayesglm.inference.modes.router import MANY_LEVELS, MOST_KEPT
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.numerics.density.bordered import Bordered, bordered, can_border
+from bayesglm.numerics.density.bordered import (
+    Bordered,
+    bordered,
+    can_border,
+    holds_levels_apart,
+)
+from bayesglm.numerics.density.layout import Grouping, Layout, laid_out
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.solvers.newton import OPTIMAL, Solution, arrived
 
 Array = np.ndarray
 MOST_STEPS, MOST_HALVINGS = 100, 30  # of Newton's method, and of one step: chosen
 ENOUGH = 1e-4  # of the promised gain, that a step must bring (Nocedal & Wright 2006, 3.1)
-MOST_BESIDE = 1000  # parameters beside the levels, of which a matrix is formed: chosen
+MOST_BESIDE = 1000  # parameters beside all levels: chosen; each step takes their Gram matrix
+# Parameters beside the levels of the groupings that are eliminated: chosen; a matrix of them, which
+# each step forms and factors, takes 288 MB.
+MOST_WHOLE = 6000
 
 
-def many_levels(problem: Problem, objective: Objective) -> tuple[PriorPart, bool] | None:
-    """Return the prior of the levels that can be eliminated, the most; and if they sum to zero."""
-    eliminable: list[tuple[PriorPart, bool]] = []
-    for block in problem.design.predictors.blocks:
-        alone = block.codes is not None and block.multiplier is None and block.signal.shape[1] == 1
-        if not alone or block.name not in problem.places:
+def layout_of(problem: Problem, objective: Objective) -> Layout | None:
+    """Return the layout of groupings whose levels can be eliminated; None where there are none.
+
+    Levels that sum to zero are those of a factor alone, or else stand beside the others.
+    """
+    predictors = problem.design.predictors
+    if not can_border(objective) or not predictors.reads_by_codes:
+        return None
+    apart, summing = [], []
+    for block in predictors.blocks:
+        if block.codes is None or block.name not in problem.places:
             continue
-        where = problem.places[block.name]
+        where, sums = problem.places[block.name], bool(block.sums)
         part = next(part for part in objective.coefficients if part.where == where)
-        sums = bool(block.sums)
-        if (not sums or block.n_level_dims == 1) and can_border(objective, part, sums):
-            eliminable.append((part, sums))
-    most = max(eliminable, key=lambda pair: pair[0].size, default=None)
-    return most if most and objective.size - most[0].size <= MOST_BESIDE else None
+        if not holds_levels_apart(part, sums):
+            continue
+        codes, values = block.effects(predictors.rows)
+        one = Grouping(where, codes, values, block.n_levels)
+        if not sums:
+            apart.append(one)
+        elif block.n_level_dims == 1 and values.shape[1] == 1:
+            summing.append(one)
+    p = objective.n_coefficients
+    chosen = [laid_out(apart, p)] if apart else []
+    chosen += [laid_out([one], p, sums=True) for one in summing]
+    fitting = [layout for layout in chosen if _fits(layout, objective.size)]
+    return max(fitting, key=_n_eliminated, default=None)
+
+
+def _n_eliminated(layout: Layout) -> int:
+    return sum(one.size for one in layout.groupings[: layout.n_apart])
+
+
+def _fits(layout: Layout, size: int) -> bool:
+    """Say whether what remains when levels are eliminated is small enough."""
+    beside = size - sum(one.where.stop - one.where.start for one in layout.groupings)
+    return beside <= MOST_BESIDE and size - _n_eliminated(layout) <= MOST_WHOLE
+
+
+def n_eliminated(problem: Problem, objective: Objective) -> int:
+    """Return how many coefficients can be eliminated as levels; of few levels, none."""
+    coded = [block for block in problem.design.predictors.blocks if block.codes is not None]
+    if max((block.n_levels for block in coded), default=0) < MANY_LEVELS:
+        return 0
+    layout = layout_of(problem, objective)
+    return 0 if layout is None else _n_eliminated(layout)
 
 
 def by_levels(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
-    """Newton's method, levels eliminated; where it fails, quasi-Newton without a matrix."""
+    """Newton's method, levels eliminated; where it fails, quasi-Newton without a matrix.
+
+    Beside dispersions that are searched, the judge takes its place.
+    """
     solutions = []
     for problem, objective in zip(problems, objectives, strict=True):
-        levels = many_levels(problem, objective)
+        layout = layout_of(problem, objective)
         solution = None
-        if levels is not None:
-            solution = _climb(objective, problem.start(objective), *levels)
-        solutions += matrix_free([problem], [objective]) if solution is None else [solution]
+        if layout is not None:
+            solution = _climb(objective, problem.start(objective), layout)
+        solutions.append(_otherwise(problem, objective) if solution is None else solution)
     return solutions
 
 
-def _climb(objective: Objective, x: Array, part: PriorPart, sums: bool) -> Solution | None:
+def _otherwise(problem: Problem, objective: Objective) -> Solution:
+    if not objective.free:
+        return matrix_free([problem], [objective])[0]
+    if objective.size > MOST_KEPT:
+        raise ConvergenceError(
+            "no maximum was found where levels are eliminated at each step: the density may rise "
+            "without end as a dispersion goes to an end of its range"
+        )
+    return judge(objective, problem.start(objective))
+
+
+def _climb(objective: Objective, x: Array, layout: Layout) -> Solution | None:
     """Return where Newton's steps come to an end; None where they do not."""
-    now, n_free = bordered(objective, x, part, sums), objective.size - objective.n_coefficients
+    now, n_free = bordered(objective, x, layout), objective.size - objective.n_coefficients
     for n_iter in range(MOST_STEPS):
         step = now.step()
         if step is None and n_free:
@@ -66,7 +122,7 @@ def _climb(objective: Objective, x: Array, part: PriorPart, sums: bool) -> Solut
             name = "newton, levels eliminated"
             root = max(gain, 0.0) ** 0.5
             return Solution(x, now.value, norm, n_iter, name, root, residual, True)
-        after = _along(objective, x, step, gain, now, part, sums)
+        after = _along(objective, x, step, gain, now)
         if after is None:
             return None
         x, now = after
@@ -74,20 +130,14 @@ def _climb(objective: Objective, x: Array, part: PriorPart, sums: bool) -> Solut
 
 
 def _along(
-    objective: Objective,
-    x: Array,
-    step: Array,
-    gain: float,
-    now: Bordered,
-    part: PriorPart,
-    sums: bool,
+    objective: Objective, x: Array, step: Array, gain: float, now: Bordered
 ) -> tuple[Array, Bordered] | None:
     """Return the first of shorter and shorter steps that rises as it should, and what is there."""
     t, rounding = 1.0, 1e-12 * (1.0 + abs(now.value))
     for _ in range(MOST_HALVINGS):
         target = x + t * step
         if not objective.registry.is_far_out(target):
-            there = bordered(objective, target, part, sums)
+            there = bordered(objective, target, now.layout)
             if there.value >= now.value + ENOUGH * t * gain - rounding:
                 return target, there
         t *= 0.5

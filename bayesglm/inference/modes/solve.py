@@ -21,7 +21,7 @@ import numpy as np
 
 from bayesglm.design.members import kinship, share_columns
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.modes.by_levels import by_levels, many_levels
+from bayesglm.inference.modes.by_levels import by_levels, n_eliminated
 from bayesglm.inference.modes.by_sample import by_sample, from_sample
 from bayesglm.inference.modes.judge import by_newton, judge
 from bayesglm.inference.modes.matrix_free import matrix_free
@@ -83,8 +83,7 @@ type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
 
 
 def _route(problem: Problem, objective: Objective, together: int) -> Route:
-    levels = many_levels(problem, objective)
-    n_levels = 0 if levels is None else levels[0].size
+    n_levels = n_eliminated(problem, objective)
     return ROUTES[choose(work_of(objective, problem.design.n_rows, together, n_levels))]
 
 

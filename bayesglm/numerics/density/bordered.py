@@ -1,12 +1,7 @@
-"""Curvatures of a factor's many levels beside few other parameters: the levels are eliminated.
+"""Value, gradient and curvature where factors have very many levels: no matrix of their squares.
 
-Each row reads one level, so that the levels' own part of minus the Hessian is a diagonal E, and
-
-    [A  B] [s]   [g]      S s = g - B E^-1 h,  S = A - B E^-1 B'
-    [B' E] [t] = [h],     t = E^-1 (h - B' s)
-
-where A is that of all else, dispersions among it. Nothing of the square of the number of levels is
-formed. Of levels that sum to zero E^-1 is that of the subspace, E^-1 - e e'/(1'e) with e = E^-1 1.
+Minus the Hessian is an arrow (`solvers.arrow`): a block for each level of a grouping, a number for
+each pair of levels of two that have rows in common, and a border of all else, dispersions among it.
 """
 
 from __future__ import annotations
@@ -17,101 +12,95 @@ from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve
-from scipy.linalg.lapack import dpotrf
 
+from bayesglm.numerics.density.layout import Layout
 from bayesglm.numerics.density.likelihood import at, block_rows, runs_of
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.rows.columns import cross_gram
 from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.solvers.arrow import Arrow, factored
 from bayesglm.numerics.theta.zero_sum import contracted, extended
 
 Array = np.ndarray
-LEAST_PIVOT = 1e-10  # of a unit diagonal; less may be nothing but rounding
 
 
 class _Sums(NamedTuple):
-    """What one pass over the rows adds up: the likelihood's part of a bordered system."""
+    """What one pass over the rows adds up, but for what levels have by themselves."""
 
     value: Any
     slope: Any  # in w
-    border: Any  # of the coefficients beside the levels
-    cross: Any  # of these and the levels
-    levels: Any
+    corner: Any  # of the coefficients beside the levels
+    border: Any  # of these and the levels, all groupings side by side
     of_phi: Any
-    phi_border: Any  # of dispersions and the coefficients beside the levels
-    phi_levels: Any
+    phi_w: Any  # of dispersions and the coefficients
     phi_phi: Any
 
 
 @dataclass(frozen=True)
 class Bordered:
-    """Value and gradient at one theta, and minus the Hessian with the levels at ``place`` apart.
-
-    ``border`` is A ``(m, m)``, of what stands in ``others``, ``cross`` B ``(m, levels)`` and
-    ``levels`` E; with ``sums`` the levels sum to zero, and theta holds their free numbers.
-    """
+    """Value and gradient at one theta, and minus the Hessian as an arrow, dispersions last."""
 
     value: float
     gradient: Array
-    place: slice
-    others: Array
-    border: Array
-    cross: Array
-    levels: Array
-    sums: bool
+    layout: Layout
+    arrow: Arrow
 
     def step(self, n_held: int = 0) -> Array | None:
         """Return Newton's step, the last ``n_held`` of theta where they are; None if indefinite."""
-        m = len(self.others) - n_held
-        cross, h = self.cross[:m], self._natural(self.gradient[self.place])
-        if not (np.isfinite(self.levels).all() and self.levels.min() > 0.0):
+        factor = factored(self.arrow.held(n_held) if n_held else self.arrow)
+        if factor is None:
             return None
-        schur = self.border[:m, :m] - cross @ self._solved(cross).T
-        unit = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(self.border)[:m]), 1e-300))
-        factor, failed = dpotrf(unit[:, None] * schur * unit, lower=True)
-        if failed or not np.diagonal(factor).min(initial=1.0) ** 2 > LEAST_PIVOT:
-            return None
-        rest = self.gradient[self.others[:m]] - cross @ self._solved(h)
-        s = unit * cho_solve((factor, True), unit * rest)
+        free = len(self.gradient) - n_held
+        solved = factor.solve(self._vector(self.gradient[:free])[:, None])[:, 0]
         step = np.zeros(len(self.gradient))
-        step[self.others[:m]] = s
-        t = self._solved(h - s @ cross)
-        step[self.place] = contracted(t) if self.sums else t
+        step[:free] = self._back(solved)
         return step
 
     def residual(self) -> float:
         """Return the largest slope of a coordinate in its own standard deviations."""
+        diagonal = self.arrow.diagonal()
         bends = np.empty(len(self.gradient))
-        bends[self.others] = np.diagonal(self.border)
-        n = self.place.stop - self.place.start
-        bends[self.place] = self.levels[:n]
+        start = 0
+        for one in self.layout.groupings:
+            n = one.where.stop - one.where.start
+            bends[one.where] = diagonal[start : start + n]
+            start += one.size
+        bends[self._others] = diagonal[start:]
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = np.abs(self.gradient) / np.sqrt(np.abs(bends))
         return float(np.where(self.gradient == 0.0, 0.0, slopes).max(initial=0.0))
 
-    def _natural(self, h: Array) -> Array:
-        return extended(h) if self.sums else h
+    @property
+    def _others(self) -> Array:
+        p = self.layout.n_coefficients
+        return np.concatenate([self.layout.beside, np.arange(p, len(self.gradient))])
 
-    def _solved(self, values: Array) -> Array:
-        """Return E^-1 times values ``(..., levels)``."""
-        inverse = 1.0 / self.levels
-        solved = values * inverse
-        if not self.sums:
-            return solved
-        return solved - inverse * (solved.sum(axis=-1, keepdims=True) / inverse.sum())
+    def _vector(self, x: Array) -> Array:
+        """Return a run of theta from its start in the order of the arrow."""
+        levels = [x[one.where] for one in self.layout.groupings]
+        if self.layout.sums:
+            levels[0] = extended(levels[0])
+        return np.concatenate([*levels, x[self._others[self._others < len(x)]]])
+
+    def _back(self, vector: Array) -> Array:
+        ends = np.cumsum([one.size for one in self.layout.groupings])
+        *levels, rest = np.split(vector, ends)
+        if self.layout.sums:
+            levels[0] = contracted(levels[0])
+        x = np.empty(sum(map(len, levels)) + len(rest))
+        for one, effects in zip(self.layout.groupings, levels, strict=True):
+            x[one.where] = effects
+        x[self._others[: len(rest)]] = rest
+        return x
 
 
-def can_border(objective: Objective, part: PriorPart, sums: bool) -> bool:
-    """Say whether the levels that have a prior can be eliminated from an objective."""
-    registry, plain = objective.registry, part.structure.diagonal and part.learned is None
-    alike = not sums or (part.alike and (part.quadratic or not part.prior.proper))
+def can_border(objective: Objective) -> bool:
+    """Say whether an objective's curvature is that of one linear predictor and smooth priors."""
+    registry = objective.registry
     transforms = (one.transform for one in objective.free)
     return (
-        plain
-        and alike
-        and registry.straight
+        registry.straight
         and not registry.jacobian
         and not registry.scales
         and not objective.kinks.any
@@ -120,92 +109,134 @@ def can_border(objective: Objective, part: PriorPart, sums: bool) -> bool:
     )
 
 
-def bordered(objective: Objective, theta: Array, part: PriorPart, sums: bool) -> Bordered:
+def holds_levels_apart(part: PriorPart, sums: bool) -> bool:
+    """Say whether a prior leaves the levels that it is laid on apart."""
+    alike = not sums or (part.alike and (part.quadratic or not part.prior.proper))
+    return part.structure.of_levels and part.learned is None and alike
+
+
+def level_precision(part: PriorPart, x: Array, shape: tuple[int, int]) -> Array:
+    """Return the blocks ``(k, k, L)`` of a prior that leaves levels apart; ``shape`` is (k, L)."""
+    k, n = shape
+    blocks = np.empty((k, k, n))
+    for b in range(k):
+        only = np.zeros(shape)
+        only[b] = 1.0
+        blocks[:, b] = part.product(x, only.reshape(-1)).reshape(shape)
+    return blocks
+
+
+def bordered(objective: Objective, theta: Array, layout: Layout) -> Bordered:
     """Return the bordered system of an objective at one theta, in one pass over the rows."""
-    p, place = objective.n_coefficients, part.where
+    p = objective.n_coefficients
     w, phi = theta[:p], objective.phi(theta)
-    work = partial(_added_up, objective, w, phi, place, sums)
-    n_border = p - part.size
-    parts = objective.source.reduce(work, block_rows(n_border), runs_of(n_border))
-    found = reduce(_plus, parts)
-    others = np.delete(np.arange(objective.size), np.arange(place.start, place.stop))
-    of_w = others[others < p]
+    bends = np.empty(objective.source.n_rows)
+    work = partial(_added_up, objective, w, phi, layout, bends)
+    n_border = len(layout.beside)
+    totals = reduce(_plus, objective.source.reduce(work, block_rows(n_border), runs_of(n_border)))
     gradient = np.zeros(objective.size)
-    gradient[:p] = found.slope
-    values = np.array([found.value + objective.rowwise.constant])
+    gradient[:p] = totals.slope
+    values = np.array([totals.value + objective.rowwise.constant])
     objective.priors.add_smooth(w[None], values, gradient[None, :p])
-    border = np.zeros((len(others), len(others)))
-    cross = np.zeros((len(others), found.cross.shape[1]))
-    border[: len(of_w), : len(of_w)] = found.border + objective.priors.curvature(theta, of_w)
-    cross[: len(of_w)] = found.cross
-    _add_dispersions(objective, theta, found, gradient, border, cross)
-    own = part.precision(theta[place])
-    levels = found.levels + (own[0] if sums else own)
     value = float(values[0] + objective.registry.log_prior(theta[None])[0])
-    return Bordered(value, gradient, place, others, border, cross, levels, sums)
+    return Bordered(
+        value, gradient, layout, _arrow(objective, theta, layout, bends, totals, gradient)
+    )
+
+
+def _arrow(
+    objective: Objective, theta: Array, layout: Layout, bends: Array, totals: _Sums, gradient: Array
+) -> Arrow:
+    """Return minus the Hessian; add to the gradient what dispersions make of it, in place."""
+    m, n_phi = len(layout.beside), objective.size - objective.n_coefficients
+    corner = np.zeros((m + n_phi,) * 2)
+    corner[:m, :m] = totals.corner + objective.priors.curvature(theta, layout.beside)
+    cross = np.zeros((m + n_phi, totals.border.shape[1]))
+    cross[:m] = totals.border
+    _add_dispersions(objective, theta, layout, totals, gradient, corner, cross)
+    own: list[Array] = []
+    for one, blocks in zip(layout.groupings, layout.own(bends), strict=True):
+        part = next(part for part in objective.coefficients if part.where == one.where)
+        if layout.sums and not own:
+            held: Any = part.precision(theta[one.where])[0]
+        else:
+            held = level_precision(part, theta[one.where], blocks.shape[1:])
+        own.append(blocks + held)
+    ends = np.cumsum([one.size for one in layout.groupings])[:-1]
+    border = tuple(np.split(cross, ends, axis=1))
+    return Arrow(tuple(own), layout.across(bends), border, corner, layout.n_apart, layout.sums)
 
 
 def _added_up(
-    objective: Objective, w: Array, phi: list, place: slice, sums: bool, run: Iterable[Rows]
+    objective: Objective, w: Array, phi: list, layout: Layout, bends: Array, run: Iterable[Rows]
 ) -> _Sums:
     totals: list[_Sums] = []
     for rows in run:
         d = at(objective.family, rows, w, phi, 2)
-        bends, n_phi = -d.eta_eta[0, 0], len(d.phi)
-        (own,) = (columns for where, columns in rows.columns if where == place)
-        levels: Any = own.inner if sums else own  # type: ignore[attr-defined]
-        rest = _beside(rows, place)
-        crossed = [cross_gram(columns, levels, bends) for _, columns in rest.columns]
+        own, n_phi = -d.eta_eta[0, 0], len(d.phi)
+        bends[rows.place] = own
+        rest = beside(rows, layout)
+        levels = [one.on(rows.place) for one in layout.groupings]
         of_phi = np.reshape(d.eta_phi, (n_phi, len(rows)))
-        found = _Sums(
+        one = _Sums(
             float(d.value.sum()),
             rows.adjoint(d.eta[0][None])[0],
-            rest.gram(bends),
-            np.concatenate([np.zeros((0, levels.n_columns)), *crossed]),
-            levels.diagonal(bends),
-            np.array([one.sum() for one in d.phi]),
-            rest.adjoint(of_phi),
-            levels.adjoint(of_phi),
-            np.array([[one.sum() for one in line] for line in d.phi_phi]).reshape((n_phi,) * 2),
+            rest.gram(own),
+            np.hstack([_crossed(rest, columns, own) for columns in levels]),
+            np.array([each.sum() for each in d.phi]),
+            (rest.adjoint(of_phi), np.hstack([columns.adjoint(of_phi) for columns in levels])),
+            np.array([[each.sum() for each in line] for line in d.phi_phi]).reshape((n_phi,) * 2),
         )
-        totals = [found if not totals else _plus(totals[0], found)]
+        totals = [one if not totals else _plus(totals[0], one)]
     return totals[0]
 
 
+def _crossed(rest: Rows, levels: Any, weights: Array) -> Array:
+    crossed = [cross_gram(columns, levels, weights) for _, columns in rest.columns]
+    return np.concatenate([np.zeros((0, levels.n_columns)), *crossed])
+
+
 def _plus(one: _Sums, other: _Sums) -> _Sums:
-    return _Sums(*(a + b for a, b in zip(one, other, strict=True)))
+    phi_w = tuple(a + b for a, b in zip(one.phi_w, other.phi_w, strict=True))
+    pairs = zip(one._replace(phi_w=0), other._replace(phi_w=0), strict=True)
+    return _Sums(*(a + b for a, b in pairs))._replace(phi_w=phi_w)
 
 
-def _beside(rows: Rows, place: slice) -> Rows:
-    """Return the rows without the columns of one place."""
-    size = place.stop - place.start
-    parts = [
-        (where if where.start < place.start else slice(where.start - size, where.stop - size), one)
-        for where, one in rows.columns
-        if where != place
-    ]
-    return replace(rows, parts=lambda: parts, n_coefficients=rows.n_coefficients - size)
+def beside(rows: Rows, layout: Layout) -> Rows:
+    """Return the rows without the columns of levels."""
+    levels, kept = [one.where for one in layout.groupings], []
+    for where, columns in rows.columns:
+        if where not in levels:
+            start = int(np.searchsorted(layout.beside, where.start))
+            kept.append((slice(start, start + where.stop - where.start), columns))
+    return replace(rows, parts=lambda: kept, n_coefficients=len(layout.beside))
 
 
 def _add_dispersions(
-    objective: Objective, theta: Array, found: _Sums, gradient: Array, border: Array, cross: Array
+    objective: Objective,
+    theta: Array,
+    layout: Layout,
+    totals: _Sums,
+    gradient: Array,
+    corner: Array,
+    cross: Array,
 ) -> None:
     """Add what stands in theta for the dispersions that are learned, each by itself, in place."""
-    learned, k = objective.registry.learned_phi, 0
-    n = len(border) - len(learned)
+    learned, k, m = objective.registry.learned_phi, 0, len(layout.beside)
+    beside, levels = totals.phi_w
     for one in objective.free:
         assert one.prior is not None
         u, x = theta[one.place], one.natural(theta)
         run = learned[k : k + len(u)]
-        here = slice(n + k, n + k + len(u))
+        here = slice(m + k, m + k + len(u))
         k += len(u)
-        slope = found.of_phi[run] + one.prior.gradient(x)
+        slope = totals.of_phi[run] + one.prior.gradient(x)
         rate = one.transform.pull(u, np.ones(len(u)))
         gradient[one.place] = rate * slope
-        of_w = found.phi_border[run] * rate[:, None]
-        border[here, : of_w.shape[1]], border[: of_w.shape[1], here] = -of_w, -of_w.T
-        cross[here] = -found.phi_levels[run] * rate[:, None]
-        bends = found.phi_phi[np.ix_(run, run)] + one.prior.curvature(x)
+        of_w = beside[run] * rate[:, None]
+        corner[here, :m], corner[:m, here] = -of_w, -of_w.T
+        cross[here] = -levels[run] * rate[:, None]
+        bends = totals.phi_phi[np.ix_(run, run)] + one.prior.curvature(x)
         bends = rate[:, None] * bends * rate
         bends.flat[:: len(u) + 1] += one.transform.second(u, slope)
-        border[here, here] = -bends
+        corner[here, here] = -bends

@@ -87,6 +87,7 @@ class Correlated:
 
     diagonal: ClassVar[bool] = False
     turns: ClassVar[bool] = True
+    of_levels: ClassVar[bool] = True
     name: ClassVar[str] = "correlation"
     bases: ClassVar[tuple[Any, ...]] = ()
     groups: ClassVar[tuple[Array, ...]] = ()

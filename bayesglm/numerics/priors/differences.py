@@ -33,6 +33,7 @@ class Differences:
 
     diagonal: ClassVar[bool] = False
     turns: ClassVar[bool] = False
+    of_levels: ClassVar[bool] = False
     name: ClassVar[str] = "random walk"
     groups: ClassVar[tuple[Array, ...]] = ()
     support: ClassVar[str | None] = None

@@ -24,6 +24,7 @@ class Groups(Apart):
     """
 
     name: ClassVar[str] = "groups"
+    of_levels: ClassVar[bool] = False
 
     def __init__(self, labels: Array) -> None:
         self.labels = labels

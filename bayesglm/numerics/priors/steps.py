@@ -79,6 +79,7 @@ class Steps(Apart):
     """
 
     diagonal: ClassVar[bool] = False
+    of_levels: ClassVar[bool] = False
     name: ClassVar[str] = "steps of one sign"
     support: ClassVar[str | None] = "one sign"
 

@@ -50,6 +50,7 @@ class Structure(Protocol):
 
     - `diagonal`: whether the coefficients themselves are the directions.
     - `turns`: whether the directions depend on theta.
+    - `of_levels`: whether the coefficients of each level of a factor are held by themselves.
     - `bases`: the rotations that `rotate` consists of, for those who combine them with others.
     - `name`: what to call it in a message.
     - `log_unit`: logarithms of the precisions of the directions where the scale is one, ``(q,)`` or
@@ -65,6 +66,7 @@ class Structure(Protocol):
 
     diagonal: ClassVar[bool]
     turns: ClassVar[bool]
+    of_levels: ClassVar[bool]
     name: ClassVar[str]
     support: ClassVar[str | None]
 
@@ -138,6 +140,7 @@ class Apart:
 
     diagonal: ClassVar[bool] = True
     turns: ClassVar[bool] = False
+    of_levels: ClassVar[bool] = True
     name: ClassVar[str] = "prior"
     bases: tuple[Any, ...] = ()
     groups: tuple[Array, ...] = ()

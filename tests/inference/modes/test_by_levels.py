@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesglm as bg
-from bayesglm.inference.modes.by_levels import by_levels, many_levels
+from bayesglm.inference.modes.by_levels import by_levels, layout_of
 from bayesglm.inference.modes.judge import judge
 from bayesglm.inference.modes.router import MANY_LEVELS, Work, choose
 from bayesglm.inference.problem.problem import open_problems
@@ -20,6 +20,9 @@ FRAME = pd.DataFrame(
         "x": RNG.normal(size=N),
         "z": RNG.normal(size=N),
         "g": CODES,
+        "h": RNG.integers(0, 12, N),
+        "farm": CODES // 5,
+        "row": np.arange(N),
         "w": RNG.choice([0.0, 1.0, 2.0], N),
         "gaussian": ETA + RNG.normal(size=N),
         "poisson": RNG.poisson(np.exp(ETA)),
@@ -27,20 +30,35 @@ FRAME = pd.DataFrame(
         "negative_binomial": RNG.negative_binomial(3, 3 / (3 + np.exp(ETA))),
     }
 )
+NORMAL = bg.Normal(0.7)
 LEVELS = {
-    "group": bg.Group("g", prior=bg.Normal(0.7)),
-    "treatment": bg.Category("g", prior=bg.Normal(0.7)),
-    "flat": bg.Category("g", prior=bg.Flat()),
-    "heavy": bg.Category("g", prior=bg.StudentT(0.7), contrasts="full"),
-    "sum": bg.Category("g", prior=bg.Normal(0.7), contrasts="sum"),
-    "flat sum": bg.Category("g", prior=bg.Flat(), contrasts="sum"),
-    "slopes": bg.Interaction("x", bg.Category("g", contrasts="full"), prior=bg.Normal(0.7)),
+    "group": [bg.Group("g", prior=NORMAL)],
+    "treatment": [bg.Category("g", prior=NORMAL)],
+    "flat": [bg.Category("g", prior=bg.Flat())],
+    "heavy": [bg.Category("g", prior=bg.StudentT(0.7), contrasts="full")],
+    "sum": [bg.Category("g", prior=NORMAL, contrasts="sum")],
+    "flat sum": [bg.Category("g", prior=bg.Flat(), contrasts="sum")],
+    "interaction": [bg.Interaction("x", bg.Category("g", contrasts="full"), prior=NORMAL)],
+    "slopes": [bg.Group("g", slopes=("x", "z"), prior=NORMAL)],
+    "crossed": [bg.Group("g", prior=NORMAL), bg.Group("h", prior=bg.Normal(0.4))],
+    "crossed, slopes": [
+        bg.Group("h", slopes="z", prior=bg.Normal(0.4)),
+        bg.Group("g", slopes="x", prior=NORMAL),
+    ],
+    "nested": [bg.Group(name, prior=NORMAL) for name in ("farm", "g", "row")],
+    "nested and crossed": [bg.Group(name, prior=NORMAL) for name in ("farm", "h", "g", "row")],
+    "beside sums": [bg.Group("h", prior=NORMAL), bg.Category("g", contrasts="sum", prior=NORMAL)],
 }
+N_APART = {"nested": 3, "nested and crossed": 2}
 FAMILIES = ("gaussian", "poisson", "bernoulli", "negative_binomial")
 
 
 def opened(family, levels):
-    terms = [bg.Linear("x", prior=bg.Normal(1.0)), LEVELS[levels], bg.Linear("z", prior=bg.Flat())]
+    terms = [
+        bg.Linear("x", prior=bg.Normal(1.0)),
+        *LEVELS[levels],
+        bg.Linear("z", prior=bg.Flat()),
+    ]
     (problem,) = open_problems(bg.GLM(family, terms, family=family, weights="w"), FRAME)
     return problem, problem.natural
 
@@ -49,11 +67,16 @@ def opened(family, levels):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_steps_and_slopes_are_those_of_the_whole_hessian(family, levels):
     problem, objective = opened(family, levels)
-    found = many_levels(problem, objective)
+    layout = layout_of(problem, objective)
+    assert layout.n_apart == N_APART.get(levels, 1)
     x = problem.start(objective) + 0.05 * RNG.normal(size=objective.size)
-    there, whole = bordered(objective, x, *found), objective.evaluate(x)
+    there, whole = bordered(objective, x, layout), objective.evaluate(x)
     np.testing.assert_allclose(there.value, whole.value, rtol=1e-12)
     np.testing.assert_allclose(there.gradient, whole.gradient, rtol=1e-9, atol=1e-9)
+    diagonal = np.sqrt(np.abs(np.diagonal(whole.hessian)))
+    if levels not in ("sum", "flat sum", "beside sums"):
+        expected = np.abs(whole.gradient / diagonal).max()
+        np.testing.assert_allclose(there.residual(), expected, rtol=1e-9)
     held = objective.size - objective.n_coefficients
     for n_held in sorted({0, held}):
         free = objective.size - n_held
@@ -64,8 +87,14 @@ def test_steps_and_slopes_are_those_of_the_whole_hessian(family, levels):
         np.testing.assert_allclose(there.step(n_held)[:free], expected, rtol=1e-7, atol=1e-10)
 
 
-@pytest.mark.parametrize("levels", ["treatment", "flat sum", "slopes"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "levels"),
+    [
+        *((family, levels) for family in FAMILIES for levels in ("treatment", "crossed, slopes")),
+        ("gaussian", "flat sum"),
+        ("poisson", "nested and crossed"),
+    ],
+)
 def test_modes_are_those_of_newton(family, levels):
     problem, objective = opened(family, levels)
     (found,) = by_levels([problem], [objective])
@@ -77,7 +106,7 @@ def test_kinks_and_learned_scales_are_for_others():
     for prior in (bg.Laplace(0.5), bg.Normal(bg.HalfNormal(1.0)), bg.GroupLasso(0.5)):
         model = bg.GLM("poisson", bg.Category("g", prior=prior), family="poisson")
         (problem,) = open_problems(model, FRAME)
-        assert many_levels(problem, problem.natural) is None
+        assert layout_of(problem, problem.natural) is None
 
 
 def test_the_choice():
