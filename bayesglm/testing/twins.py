@@ -94,8 +94,8 @@ def _gradient(objective: Any, theta: Array) -> Array:
     if not objective.registry.scales:
         return objective.evaluate(theta).gradient - objective.kinks.slope(theta)
     found = objective.rowwise.terms(objective.w(theta), objective.phi(theta))
-    slope = objective.prior_slope(theta)[1]
-    objective.add_likelihood_slope(theta, found.w, found.phi, slope)
+    slope = objective.prior_slopes(theta)[1]
+    objective.add_likelihood_slopes(theta, found.w, found.phi, slope)
     return slope
 
 

@@ -13,6 +13,7 @@ itself, but for its unit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -56,15 +57,18 @@ class Above:
         return self.straight.log_det(x) + (log_expit(v) - _log_softplus(v)).sum(axis=-1)
 
     def in_x(self, slope: Slope) -> Slope:
-        """Return the density's value and gradient in theta as one of value and gradient in x."""
+        """Return the density's value and gradient in theta as one of value and gradient in x.
 
-        def slope_in_t(t: Array) -> tuple[float, Array]:
+        At one point or many, as the density takes them.
+        """
+
+        def slope_in_t(t: Array) -> tuple[Any, Array]:
             value, gradient = slope(self._theta(t))
-            v, gradient = t[self.places], gradient.copy()
+            v, gradient = t[..., self.places], gradient.copy()
             log_rate = log_expit(v) - _log_softplus(v)
             rate = np.exp(log_rate)
-            gradient[self.places] = rate * gradient[self.places] + expit(-v) - rate
-            return value + float(log_rate.sum()), gradient
+            gradient[..., self.places] = rate * gradient[..., self.places] + expit(-v) - rate
+            return value + log_rate.sum(axis=-1), gradient
 
         return self.straight.in_x(slope_in_t)
 

@@ -94,7 +94,7 @@ class CoefficientPriors:
         return tuple(part for part in self.parts if part.learned is not None)
 
     def add_smooth(self, W: Array, values: Array, gradients: Array) -> None:
-        """Add the smooth part of log p(w), and its gradient, at each w ``(k, n)``, in place."""
+        """Add the smooth part of log p(w), and its gradient, at each w ``(..., n)``, in place."""
         constant, centre, precision = self._quadratic
         away = W - centre
         pull = precision * away
@@ -104,23 +104,21 @@ class CoefficientPriors:
             values -= W @ self._straight
             gradients -= self._straight
         for part in self._others:
-            at = W[:, part.where]
+            at = W[..., part.where]
             values += part.total(at)
-            gradients[:, part.where] += part.gradient(at)
+            gradients[..., part.where] += part.gradient(at)
 
-    def add_slope(self, theta: Array, gradient: Array) -> float:
-        """Return log p(w | scales) at one theta, kinks included, and add its gradient in place.
+    def add_slopes(self, thetas: Array, values: Array, gradients: Array) -> None:
+        """Add log p(w | scales) ``(...)`` at thetas ``(..., size)``, and its gradients, in place.
 
-        The slope at a kink itself is 0.
+        With kinks, at which the slope is 0.
         """
-        values, p = np.zeros(1), self.n
-        self.add_smooth(theta[None, :p], values, gradient[None, :p])
-        value = float(values[0])
+        p = self.n
+        self.add_smooth(thetas[..., :p], values, gradients[..., :p])
         if self.kinks.any:
-            value -= self.kinks.take_off(theta[:p], gradient)
+            values -= self.kinks.take_off(thetas[..., :p], gradients)
         for part in self.learning:
-            value += part.add_slope(theta, gradient)
-        return value
+            values += part.add_slope(thetas, gradients)
 
     def log_density(self, thetas: Array) -> Array:
         """Return log p(w | scales), kinks included, at many thetas ``(draws, size)``."""

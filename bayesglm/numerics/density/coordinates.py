@@ -24,7 +24,8 @@ from bayesglm.numerics.priors.shrinkage import Shrinkage
 from bayesglm.numerics.solvers.quadratic import scaled_model
 
 Array = np.ndarray
-type Slope = Callable[[Array], tuple[float, Array]]
+# Values (...) and gradients (..., size) at points (..., size).
+type Slope = Callable[[Array], tuple[Any, Array]]
 
 
 class Units(NamedTuple):
@@ -59,14 +60,14 @@ class Shrunk:
         theta[..., of.where] = of.coefficients(u, v)
 
     def pull_back(self, v: Array, units: Units, gradient: Array) -> None:
-        """Turn a gradient in theta ``(size,)``, in place, into one in v, log_det's added."""
+        """Turn gradients in theta ``(..., size)``, in place, into ones in v, log_det's added."""
         of = self.shrinkage
-        along, own = units.sd * v[of.where], gradient[of.where]
+        along, own = units.sd * v[..., of.where], gradient[..., of.where]
         slope = of.structure.at(v).pull(own)
         of.structure.add_turn(v, along + units.share * self.towards, own, gradient)
         moved = along + 2.0 * units.share * self.towards
         of.learned.add_slope(v, (1.0 - units.share) * (slope * moved + 1.0), gradient)
-        gradient[of.where] = slope * units.sd
+        gradient[..., of.where] = slope * units.sd
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,12 @@ class Coordinates:
         return self._straight_log_det - 0.5 * sum(one.log_precision.sum(axis=-1) for one in units)
 
     def in_x(self, slope: Slope) -> Slope:
-        """Return the density's value and gradient in theta as one of value and gradient in x."""
+        """Return the density's value and gradient in theta as one of value and gradient in x.
 
-        def slope_in_x(x: Array) -> tuple[float, Array]:
+        At one point or many, as the density takes them.
+        """
+
+        def slope_in_x(x: Array) -> tuple[Any, Array]:
             v = self._straight(x)
             units = self._units(v)
             value, gradient = slope(self._theta(v, units))
@@ -135,7 +139,7 @@ class Coordinates:
             for one, own in zip(self.shrunk, units, strict=True):
                 one.pull_back(v, own, gradient)
             turned = gradient * self.factor if self.factor.ndim == 1 else gradient @ self.factor
-            return value + float(self._log_det(units)), turned
+            return value + self._log_det(units), turned
 
         return slope_in_x
 

@@ -48,25 +48,25 @@ class Moments:
         squares = self.squares + ((d @ self.gram - 2.0 * self.pull) * d).sum(axis=1)
         return self.at(squares, phi[0])
 
-    def slope(self, w: Array, phi: list) -> tuple[float, Array, Array]:
-        """Return value, gradient in w ``(p,)`` and in sigma ``(1,)``."""
-        return self._slope(w, phi)[:3]
+    def slopes(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
+        """Return values ``(...)``, gradients in w ``(..., p)`` and in sigma ``(..., 1)``.
 
-    def _slope(self, w: Array, phi: list) -> tuple[float, Array, Array, float]:
-        """Return the same, and RSS / sigma^2."""
-        d, sigma = w - self.anchor, float(phi[0])
-        pull = self.pull - self.gram @ d
-        squares = self.squares - float((self.pull + pull) @ d)
-        scaled = squares / sigma / sigma
-        of_sigma = np.array([(scaled - self.count) / sigma])
-        return self.at(squares, sigma), pull / sigma / sigma, of_sigma, scaled
+        At w ``(..., p)``; phi is a number, or ``(...)``.
+        """
+        d, sigma = W - self.anchor, np.asarray(phi[0])
+        pull = self.pull - d @ self.gram
+        squares = self.squares - np.vecdot(self.pull + pull, d)
+        of_w = pull / np.square(sigma)[..., None]
+        of_sigma = (squares / sigma / sigma - self.count) / sigma
+        return self.at(squares, sigma), of_w, np.broadcast_to(of_sigma, d.shape[:-1])[..., None]
 
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian."""
-        value, slope, of_sigma, scaled = self._slope(w, phi)
+        value, slope, of_sigma = self.slopes(w, phi)
         sigma = float(phi[0])
+        scaled = float(of_sigma[0]) * sigma + self.count
         return Terms(
-            value,
+            float(value),
             slope,
             -self.gram / sigma / sigma,
             of_sigma,

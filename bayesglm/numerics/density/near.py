@@ -48,11 +48,11 @@ class SingleRows(NamedTuple):
             found += part.single(away[where])
         return found
 
-    def take_adjoint(self, means: Array, gradient: Array) -> None:
-        """Take X' means ``(p + 1,)`` from a gradient, in place."""
-        gradient[self.where] -= means @ self.plain
+    def take_adjoint(self, means: Array, gradients: Array) -> None:
+        """Take means' X, of means ``(rows, k)``, from gradients ``(k, p + 1)``, in place."""
+        gradients[:, self.where] -= means.T @ self.plain
         for where, part in self.others:
-            gradient[where] -= part.adjoint(means[None])[0]
+            gradients[:, where] -= part.adjoint(means.T)
 
 
 def _in_single(
@@ -165,7 +165,7 @@ def near(rowwise: Rowwise, anchor: Array) -> Near | None:
 
 
 class Single(NamedTuple):
-    """The same for one w at a time, with its gradient, of rows that are held.
+    """The same with gradients, of rows that are held.
 
     ``value`` and ``gradient`` are those at the anchor.
     """
@@ -177,18 +177,24 @@ class Single(NamedTuple):
     pull: Array
     blocks: Sequence[SingleRows]
 
-    def slope(self, w: Array) -> tuple[float, Array]:
-        """Return value and gradient at one w; not finite where they leave single precision."""
-        away = w - self.anchor
-        single = _away(self.changes, away[None])
-        value, gradient = self.value + float(self.pull @ away), np.empty(len(w) + 1)
-        gradient[:-1] = self.gradient
+    def slopes(self, W: Array) -> tuple[Array, Array]:
+        """Return values ``(k,)`` and gradients ``(k, p)`` at w ``(k, p)``.
+
+        They are not finite where they leave single precision.
+        """
+        away = W - self.anchor
+        single = _away(self.changes, away)
+        values, gradients = self.value + away @ self.pull, np.empty((len(W), W.shape[1] + 1))
+        gradients[:, :-1] = self.gradient
         for block in self.blocks:
-            room = np.empty(len(block.plain), dtype=SINGLE)
-            change, means = block.change.slope(block.moved(single, room)[:, 0])
-            value -= change
-            block.take_adjoint(means, gradient)
-        return value, gradient[:-1]
+            step = max(1, NUMBERS // max(len(block.plain), 1))
+            for start in range(0, len(W), step):
+                some = slice(start, min(start + step, len(W)))
+                room = np.empty(len(block.plain) * (some.stop - start), dtype=SINGLE)
+                change, means = block.change.slopes(block.moved(single[:, some], room))
+                values[some] -= change
+                block.take_adjoint(means, gradients[some])
+        return values, gradients[:, :-1]
 
 
 def in_single(
@@ -206,6 +212,6 @@ def in_single(
     with np.errstate(all="ignore"):
         blocks = [_in_single(made.changes, rows, anchor, _laid_for_one) for rows in held]
         single = Single(made.changes, anchor, made.value, gradient, made.pull, blocks)
-        found = np.array([single.slope(w)[0] for w in typical])
+        found = single.slopes(typical)[0]
     exact = rowwise.values(typical, [])
     return single if np.all(np.abs(found - exact) < PRECISE) else None

@@ -222,20 +222,27 @@ class Objective:
         likelihood = self.rowwise.curvature_product(self.w(theta), self.phi(theta))
         return lambda v: likelihood(v) + self.priors.product(theta, v)
 
-    def prior_slope(self, theta: Array) -> tuple[float, Array]:
-        """Return log p(theta) and its gradient, kinks included; 0 is the slope at a kink."""
-        gradient = np.zeros(self.size)
-        value = self.priors.add_slope(self.registry.natural_coefficients(theta), gradient)
-        self.registry.pull_coefficients(theta, gradient)
-        return value + self.registry.add_prior_slope(theta, gradient), gradient
+    def prior_slopes(self, thetas: Array) -> tuple[Array, Array]:
+        """Return log p(theta) ``(...)`` and its gradients at thetas ``(..., size)``.
 
-    def add_likelihood_slope(
-        self, theta: Array, of_w: Array, of_phi: Array, gradient: Array
+        With kinks, at which the slope is 0.
+        """
+        values, gradients = np.zeros(thetas.shape[:-1]), np.zeros(thetas.shape)
+        self.priors.add_slopes(self.registry.natural_coefficients(thetas), values, gradients)
+        self.registry.pull_coefficients(thetas, gradients)
+        self.registry.add_prior_slopes(thetas, values, gradients)
+        return values, gradients
+
+    def add_likelihood_slopes(
+        self, thetas: Array, of_w: Array, of_phi: Array, gradients: Array
     ) -> None:
-        """Add to a gradient in theta what the likelihood's, in w and phi, makes of it, in place."""
-        self.registry.pull_coefficients(theta, of_w)
-        gradient[: len(of_w)] += of_w
-        self.registry.add_dispersion_slope(theta, of_phi, gradient)
+        """Add to gradients in theta what the likelihood's make of them, in place.
+
+        Those are slopes in w ``(..., p)``, which are overwritten, and in phi ``(..., n_phi)``.
+        """
+        self.registry.pull_coefficients(thetas, of_w)
+        gradients[..., : self.n_coefficients] += of_w
+        self.registry.add_dispersion_slopes(thetas, of_phi, gradients)
 
     def log_priors(self, thetas: Array) -> Array:
         """Return the log prior densities ``(draws,)`` at many thetas, kinks included."""

@@ -1,4 +1,4 @@
-"""The log density as a sampler asks for it: value and gradient at one theta, over and over.
+"""The log density as samplers ask for it: values and gradients at many thetas, over and over.
 
 An evaluation stays in the thread that asks for it: nothing is shared out here, and NumPy lets the
 other chains in while it computes. Rows that are few enough are laid out once, side by side in
@@ -7,15 +7,14 @@ columns, which is how both products with them are fastest.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from bayesglm.numerics.density.channels import matrices
-from bayesglm.numerics.density.likelihood import block_rows
+from bayesglm.numerics.density.likelihood import block_rows, upright
 from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
@@ -45,7 +44,7 @@ class Density:
     """
 
     objective: Objective
-    rows: Sequence[Rows] | None
+    rows: Iterable[Rows] | None
     widths: Array
     cells: int
     single: Single | None = None
@@ -58,44 +57,62 @@ class Density:
         return places, kinks.weight[places], kinks.at[places], self.widths[places]
 
     def slope(self, theta: Array) -> tuple[float, Array]:
-        """Return value and gradient at one theta ``(size,)``; -inf where no probability lies.
+        """Return value and gradient at one theta ``(size,)``: `slopes` of a batch of one."""
+        values, gradients = self.slopes(theta[None])
+        return float(values[0]), gradients[0]
 
-        At a kink itself the gradient is that of the smooth part. Far out, what is added up may
-        overflow: that is for the caller to ignore, once for all that it does there.
+    def slopes(self, thetas: Array) -> tuple[Array, Array]:
+        """Return values ``(k,)`` and gradients ``(k, size)`` at thetas ``(k, size)``.
+
+        Where no probability lies they are -inf and zero. At a kink itself the gradient is that of
+        the smooth part. Far out, what is added up may overflow: that is for the caller to ignore,
+        once for all that it does there.
         """
+        far_out = self.objective.far_out(thetas)
+        if not far_out.any():
+            return self._slopes(thetas)
+        values, gradients = np.full(len(thetas), -np.inf), np.zeros(thetas.shape)
+        possible = np.flatnonzero(~far_out)
+        if len(possible):
+            values[possible], gradients[possible] = self._slopes(thetas[possible])
+        return values, gradients
+
+    def _slopes(self, thetas: Array) -> tuple[Array, Array]:
         objective = self.objective
-        if objective.registry.is_far_out(theta):
-            return -np.inf, np.zeros(objective.size)
-        value, of_w, of_phi = self._likelihood(objective.w(theta), objective.phi(theta))
-        of_prior, gradient = objective.prior_slope(theta)
-        objective.add_likelihood_slope(theta, of_w, of_phi, gradient)
+        of_rows, of_w, of_phi = self._likelihood(objective.w(thetas), objective.phi(thetas))
+        values, gradients = objective.prior_slopes(thetas)
+        objective.add_likelihood_slopes(thetas, of_w, of_phi, gradients)
         places, weights, at, widths = self._soft
         if len(places):
-            away = theta[places] - at
+            away = thetas[:, places] - at
             soft = np.clip(away / widths, -1.0, 1.0)
-            gradient[places] += weights * (np.sign(away) - soft)
-        return value + of_prior, gradient
+            gradients[:, places] += weights * (np.sign(away) - soft)
+        return values + of_rows, gradients
 
-    def _likelihood(self, w: Array, phi: list) -> tuple[float, Array, Array]:
+    def _likelihood(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
+        """Return the log likelihoods ``(k,)`` and their slopes in w ``(k, p)`` and phi."""
         objective = self.objective
         if objective.moments is not None:
-            return objective.moments.slope(w, phi)
-        if self.single is not None:
-            value, gradient = self.single.slope(w)
-            if are_finite(value, gradient):
-                return value, gradient, np.zeros(0)
-        run: Iterable[Rows]
-        if self.rows is None:
-            run = objective.source.ranges(block_rows(objective.rowwise.width))
-        else:
-            run = self.rows
-        values, gradients, of_phi = run_slopes(objective.family, run, w[None], phi)
-        return float(values[0]) + objective.rowwise.constant, gradients[0], of_phi[:, 0]
+            return objective.moments.slopes(W, phi)
+        if self.single is None:
+            return self._in_double(W, phi)
+        values, gradients = self.single.slopes(W)
+        lost = np.flatnonzero(~are_finite(values, gradients))
+        if len(lost):
+            values[lost], gradients[lost], _ = self._in_double(W[lost], phi)
+        return values, gradients, np.zeros((len(W), 0))
+
+    def _in_double(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
+        objective, run = self.objective, self.rows
+        if run is None:
+            run = objective.source.ranges(block_rows(objective.rowwise.width, len(W)))
+        values, gradients, of_phi = run_slopes(objective.family, run, W, upright(phi))
+        return values + objective.rowwise.constant, gradients, of_phi
 
 
-def are_finite(value: float, gradient: Array) -> bool:
-    """Say whether a value, and the length of its gradient, are finite."""
-    return math.isfinite(value) and math.isfinite(float(gradient @ gradient))
+def are_finite(values: Array, gradients: Array) -> Array:
+    """Say which values ``(...)``, and lengths of their gradients ``(..., size)``, are finite."""
+    return np.isfinite(values) & np.isfinite(np.vecdot(gradients, gradients))
 
 
 def density(

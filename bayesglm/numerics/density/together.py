@@ -45,18 +45,18 @@ def slopes(family: Family, source: Source, W: Array, phi: Sequence[list]) -> tup
 def run_slopes(
     family: Family, run: Iterable[Rows], W: Array, phi: list
 ) -> tuple[Array, Array, Array]:
-    """Return the same of one run of ranges, by no other thread, and slopes in phi ``(n_phi, k)``.
+    """Return the same of one run of ranges, by no other thread, and slopes in phi ``(k, n_phi)``.
 
     phi has for each dispersion one number for all, or ``(k, 1)``.
     """
     k, p = W.shape
-    values, gradients, of_phi = np.zeros(k), np.zeros((k, p)), np.zeros((len(phi), k))
+    values, gradients, of_phi = np.zeros(k), np.zeros((k, p)), np.zeros((k, len(phi)))
     for rows in run:
         d = kernel(family, rows, predictors(rows, W), phi, 1)
         values += d.value.sum(axis=1)
         gradients += adjoint(rows, d.eta)
-        for total, part in zip(of_phi, d.phi, strict=True):
-            total += part.sum(axis=1)
+        for number, part in enumerate(d.phi):
+            of_phi[:, number] += part.sum(axis=1)
     return values, gradients, of_phi
 
 

@@ -27,12 +27,12 @@ class Change(NamedTuple):
 
     - `start`: what is to be added to the moves ``(rows,)``, in their unit; None where nothing.
     - `sums`: the changes ``(k,)`` that moves ``(rows, k)`` make; overwrites them.
-    - `slope`: the change that one move of all rows ``(rows,)`` makes, and those of the means.
+    - `slopes`: the same, and the changes of the means ``(rows, k)``.
     """
 
     start: Array | None
     sums: Callable[[Single], Single]
-    slope: Callable[[Single], tuple[float, Single]]
+    slopes: Callable[[Single], tuple[Single, Single]]
 
 
 class Changes(NamedTuple):
@@ -66,26 +66,27 @@ def _logit(eta: Array, trials: Array | None, weights: Array | None) -> Change:
     """Of weight * n * log(q + p e^d), p e^d being 2 to the power of d / log 2 + log2 p."""
     counts = weighted(weights, trials)
     p, q = expit(eta).astype(np.float32), expit(-eta).astype(np.float32)
-    upright, single = q[:, None], None if counts is None else counts.astype(np.float32)
+    p, q = p[:, None], q[:, None]
+    single = None if counts is None else counts.astype(np.float32)
 
     def sums(moved: Single) -> Single:
         factors = np.exp2(moved, out=moved)
-        factors += upright
+        factors += q
         if single is None:
             return _log_product(factors)
         return single @ np.log(factors, out=factors)
 
-    def slope(moved: Single) -> tuple[float, Single]:
+    def slopes(moved: Single) -> tuple[Single, Single]:
         means = np.exp2(moved, out=moved)
         factors = means + q
         means /= factors
         means -= p
         if single is None:
-            return float(_log_product(factors)), means
+            return _log_product(factors), means
         np.log(factors, out=factors)
-        return float(single @ factors), np.multiply(means, single, out=means)
+        return single @ factors, np.multiply(means, single[:, None], out=means)
 
-    return Change(log_expit(eta) / np.log(2.0), sums, slope)
+    return Change(log_expit(eta) / np.log(2.0), sums, slopes)
 
 
 def _log(eta: Array, trials: None, weights: Array | None) -> Change:
@@ -95,12 +96,12 @@ def _log(eta: Array, trials: None, weights: Array | None) -> Change:
     def sums(moved: Single) -> Single:
         return mu @ np.expm1(moved, out=moved)
 
-    def slope(moved: Single) -> tuple[float, Single]:
+    def slopes(moved: Single) -> tuple[Single, Single]:
         means = np.expm1(moved, out=moved)
-        means *= mu
-        return float(means.sum()), means
+        means *= mu[:, None]
+        return means.sum(axis=0), means
 
-    return Change(None, sums, slope)
+    return Change(None, sums, slopes)
 
 
 LOGIT = Changes(float(1.0 / np.log(2.0)), _logit)

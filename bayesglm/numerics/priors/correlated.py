@@ -60,11 +60,12 @@ class CorrelatedScale:
         return np.repeat(each.reshape(*each.shape[:-2], m * k), levels, axis=-1)
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in log d make of it, in place."""
-        of_effects = slopes.reshape(self.shape).sum(axis=-1)
-        self.effects.add_slope(theta, of_effects.reshape(-1), gradient)
-        z = factors(theta[self.place], self.shape[1]).z
-        gradient[self.place] -= gathered(of_effects[..., None] * z)
+        """Add to gradients in theta what slopes in log d make of them, in place."""
+        lead = slopes.shape[:-1]
+        of_effects = slopes.reshape(*lead, *self.shape).sum(axis=-1)
+        self.effects.add_slope(theta, of_effects.reshape(*lead, -1), gradient)
+        z = factors(theta[..., self.place], self.shape[1]).z
+        gradient[..., self.place] -= gathered(of_effects[..., None] * z)
 
 
 @lru_cache(maxsize=16)  # sizes that are in use at a time
@@ -133,18 +134,19 @@ class Correlated:
         return self._times(np.swapaxes(self.back, -1, -2), slope)
 
     def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
-        """Add slope' (dA / dtheta) u to a gradient in theta, in place."""
-        scales, k = self.scales, self.scales.shape[1]
-        of = factors(theta[scales.place], k)
+        """Add slope' (dA / dtheta) u to gradients in theta, in place."""
+        scales, k, own = self.scales, self.scales.shape[1], theta[..., self.scales.place]
+        of = factors(own, k)
         of_map = self._levels(slope) @ np.swapaxes(self._levels(u), -1, -2)
         of_unit = of_map * self._ratio(theta) * _below(k)
         each = of_unit * of.unit
         of_columns = each.sum(axis=-2)
-        scales.effects.add_slope(theta, (each.sum(axis=-1) - of_columns).reshape(-1), gradient)
+        of_log_s = (each.sum(axis=-1) - of_columns).reshape(*theta.shape[:-1], -1)
+        scales.effects.add_slope(theta, of_log_s, gradient)
         of_factor = (of_unit - np.eye(k) * of_columns[..., None, :]) / np.diagonal(
             of.C, axis1=-2, axis2=-1
         )[..., None, :]
-        gradient[scales.place] += pull_factor(theta[scales.place], k, of_factor)
+        gradient[..., scales.place] += pull_factor(own, k, of_factor)
 
     def of_groups(self, parameters: Parameters) -> Parameters:
         """Return the parameters as they are."""

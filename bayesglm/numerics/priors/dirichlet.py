@@ -54,12 +54,12 @@ class Dirichlet:
         return rng.dirichlet(np.full(self.n, self.concentration), shape[0])
 
     def gradient(self, x: Array) -> Array:
-        """Return its derivatives at x ``(n,)``, each share moving by itself."""
+        """Return its derivatives at x ``(..., n)``, each share moving by itself."""
         return (self.concentration - 1.0) / x
 
-    def slope_in_theta(self, u: Array) -> tuple[float, Array]:
-        """Return the log density of u, Jacobian included, and its derivatives, at one u."""
-        logs = float(np.add.reduce(log_shares(u)))
+    def slope_in_theta(self, u: Array) -> tuple[Array, Array]:
+        """Return the log density of u ``(..., n - 1)``, Jacobian included, and its derivatives."""
+        logs = np.add.reduce(log_shares(u), axis=-1)
         value = self.concentration * logs + np.log(self.n) + self.constant
         return value, -self.concentration * self.n * against_last(shares(u))
 

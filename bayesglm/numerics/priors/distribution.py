@@ -57,11 +57,11 @@ class Distribution:
 
     def total(self, x: Array) -> Array:
         """Return the log density of arrays ``(..., q)``, summed over the last axis."""
-        if x.ndim == 1 and self._peaks is not None:  # as samplers ask, over and over
-            peaks, penalty = self._peaks, self.prior.penalty
+        if self._peaks is not None:  # as samplers ask, over and over
+            peaks, penalty, q = self._peaks, self.prior.penalty, x.shape[-1]
             assert penalty is not None
-            peak = np.add.reduce(peaks) * (1 if len(peaks) == len(x) else len(x))
-            return peak - np.add.reduce(penalty(x, **self.parameters))
+            peak = np.add.reduce(peaks) * (1 if len(peaks) == q else q)
+            return peak - np.add.reduce(penalty(x, **self.parameters), axis=-1)
         return np.add.reduce(self.prior.log_density(x, **self.parameters), axis=-1)
 
     @cached_property
@@ -86,7 +86,7 @@ class Distribution:
         return Distribution(self.kind, every)
 
     def gradient(self, x: Array) -> Array:
-        """Return its derivatives at x ``(q,)``."""
+        """Return its derivatives at x ``(..., q)``."""
         return self.prior.gradient(x, **self.parameters)
 
     def curvature(self, x: Array) -> Array:

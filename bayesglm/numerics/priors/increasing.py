@@ -68,7 +68,7 @@ class Increasing:
         return self.apart.total(x) - self.log_share
 
     def gradient(self, x: Array) -> Array:
-        """Return its derivatives at x ``(q,)``."""
+        """Return its derivatives at x ``(..., q)``."""
         return self.apart.gradient(x)
 
     def curvature(self, x: Array) -> Array:

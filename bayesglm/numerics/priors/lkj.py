@@ -58,14 +58,14 @@ class LKJ:
         return (each - self.log_norm).sum(axis=-1)
 
     def gradient(self, x: Array) -> Array:
-        """Return its derivatives at x ``(m k k)``: (eta - 1) R^-1."""
+        """Return its derivatives at x ``(..., m k k)``: (eta - 1) R^-1."""
         if self.eta == 1.0:
             return np.zeros_like(x)
         z = partial_of(self._matrices(x))
         steps = 0.5 * np.log1p(-z * z)
         C = (z + np.eye(self.k)) * np.exp(np.cumsum(steps, axis=-1) - steps)
         inverse = np.linalg.inv(C)
-        return (self.eta - 1.0) * (np.swapaxes(inverse, -1, -2) @ inverse).reshape(-1)
+        return (self.eta - 1.0) * (np.swapaxes(inverse, -1, -2) @ inverse).reshape(x.shape)
 
     def curvature(self, x: Array) -> Array:
         """Raise: no solver moves correlations."""

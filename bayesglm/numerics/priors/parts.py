@@ -84,18 +84,21 @@ class PriorPart:
         structure = self.structure.at(theta)
         return replace(self, parameters=parameters, learned=None, structure=structure)
 
-    def add_slope(self, theta: Array, gradient: Array) -> float:
-        """Return the log density at one theta, its scale learned; add its gradient in place."""
+    def add_slope(self, theta: Array, gradient: Array) -> Array:
+        """Return the log density ``(...)`` at theta ``(..., size)``, its scale learned.
+
+        Adds its gradients in place.
+        """
         assert self.learned is not None
-        x, structure = theta[self.where], self.structure
+        x, structure = theta[..., self.where], self.structure
         parameters = {**self.parameters, "scale": np.exp(self.learned.log_scale(theta))}
         turned = structure.at(theta) if structure.turns else structure
         away, slope = x - self.loc, turned.gradient(self.prior, x, parameters)
-        gradient[self.where] += slope
+        gradient[..., self.where] += slope
         self.learned.add_slope(theta, turned.slope_of_log_scale(away, slope), gradient)
         if structure.turns:
             structure.add_turn(theta, turned.rotate(away), -slope, gradient)
-        return float(turned.log_density(self.prior, x, parameters))
+        return turned.log_density(self.prior, x, parameters)
 
     def waves(self) -> list[Any]:
         """Return what has eigenbases in which the prior is diagonal, and signals nearly are.

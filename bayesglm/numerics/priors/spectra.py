@@ -37,19 +37,31 @@ class LearnedScale:
         return self.transform.log_natural(theta[..., self.places])
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        """Add to gradients in theta what slopes in the log scales make of them, in place."""
         if self.transform is not LOG:
             slopes = slopes * self.transform.log_slope(theta[..., self.places])
-        if self._only is None:
-            np.add.at(gradient, self.places, slopes)
-        else:
-            gradient[self._only] += slopes.sum()
+        if len(self._scales) == 1:
+            gradient[..., self._scales[0]] += np.add.reduce(slopes, axis=-1)
+            return
+        if self._order is not None:
+            slopes = slopes[..., self._order]
+        gradient[..., self._scales] += np.add.reduceat(slopes, self._starts, axis=-1)
 
     @cached_property
-    def _only(self) -> int | None:
-        """The place of the scale that all coefficients share, if they do."""
-        first = int(self.places[0])
-        return first if np.all(self.places == first) else None
+    def _scales(self) -> Array:
+        """The places of scales, each once, in increasing order."""
+        return np.unique(self.places)
+
+    @cached_property
+    def _order(self) -> Array | None:
+        """The coefficients in the order of their scales; None where that is their own."""
+        ordered = np.all(np.diff(self.places) >= 0)
+        return None if ordered else np.argsort(self.places, kind="stable")
+
+    @cached_property
+    def _starts(self) -> Array:
+        """Where in that order the coefficients of each scale start."""
+        return np.searchsorted(np.sort(self.places), self._scales)
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class BesideKnown:
         return np.where(self._is_learned, self.learned.log_scale(theta), self.log_known)
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        """Add to gradients in theta what slopes in the log scales make of them, in place."""
         self.learned.add_slope(theta, np.where(self._is_learned, slopes, 0.0), gradient)
 
 
@@ -113,11 +125,12 @@ class HorseshoeScale:
         return -0.5 * np.logaddexp(-2.0 * self._wide(theta), -theta[..., self.slab, None])
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
-        share = expit(theta[self.slab] - 2.0 * self._wide(theta))
-        gradient[self.slab] += 0.5 * float(slopes @ (1.0 - share))
-        gradient[self.local] += slopes * share
-        self.common.add_slope(theta, slopes * share, gradient)
+        """Add to gradients in theta what slopes in the log scales make of them, in place."""
+        share = expit(theta[..., self.slab, None] - 2.0 * self._wide(theta))
+        of_wide = slopes * share
+        gradient[..., self.slab] += 0.5 * np.add.reduce(slopes - of_wide, axis=-1)
+        gradient[..., self.local] += of_wide
+        self.common.add_slope(theta, of_wide, gradient)
 
 
 @dataclass(frozen=True)
@@ -147,10 +160,10 @@ class VarianceScale:
         return self.log_unit + common + 0.5 * log_shares(theta[..., self.share])
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
-        total = float(np.add.reduce(slopes))
-        gradient[self.r2] += 0.5 * total
+        """Add to gradients in theta what slopes in the log scales make of them, in place."""
+        total = np.add.reduce(slopes, axis=-1)
+        gradient[..., self.r2] += 0.5 * total
         if self.sigma is not None:
-            gradient[self.sigma] += total
+            gradient[..., self.sigma] += total
         if self.share is not None:
-            gradient[self.share] += 0.5 * pull_logs(shares(theta[self.share]), slopes)
+            gradient[..., self.share] += 0.5 * pull_logs(shares(theta[..., self.share]), slopes)

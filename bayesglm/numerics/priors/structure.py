@@ -42,7 +42,10 @@ class Spectrum(Protocol):
         """
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
-        """Add to a gradient in theta what slopes in the log scales make of it, in place."""
+        """Add to gradients in theta ``(..., size)`` what slopes in the log scales make of them.
+
+        In place. The slopes' last axis may be one long, where the scales' is.
+        """
 
 
 class Structure(Protocol):
@@ -92,7 +95,7 @@ class Structure(Protocol):
         """Return the slopes in u of slopes in x: R' slope."""
 
     def add_turn(self, theta: Array, u: Array, slope: Array, gradient: Array) -> None:
-        """Add slope' (dR / dtheta) u to a gradient in theta, where R depends on theta."""
+        """Add slope' (dR / dtheta) u to gradients in theta, where R depends on theta."""
 
     def of_groups(self, parameters: Parameters) -> Parameters:
         """Return a prior's parameters for each group, or for each coefficient without groups."""

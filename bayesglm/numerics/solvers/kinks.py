@@ -100,18 +100,20 @@ class Kinks:
             total += of_group * float(np.linalg.norm(away[group]))
         return total
 
-    def take_off(self, x: Array, gradient: Array) -> float:
-        """Subtract the penalty's slopes at x from a gradient, in place; return the penalty."""
+    def take_off(self, x: Array, gradient: Array) -> Array:
+        """Subtract the penalty's slopes at x ``(..., p)`` from gradients, in place; return it.
+
+        The slope at a kink itself is 0, and bounds are not looked at.
+        """
         places, weight, at = self._some
-        away = x[places] - at
-        gradient[places] -= weight * np.sign(away)
-        total = float(weight @ np.abs(away))
+        away = x[..., places] - at
+        gradient[..., places] -= weight * np.sign(away)
+        total = np.abs(away) @ weight
         for group, of_group in self.pairs:
-            off = x[group] - self.at[group]
-            length = float(np.linalg.norm(off))
-            total += of_group * length
-            if length > 0.0:
-                gradient[group] -= of_group / length * off
+            off = x[..., group] - self.at[group]
+            length = np.sqrt(np.vecdot(off, off))[..., None]
+            total = total + of_group * length[..., 0]
+            gradient[..., group] -= of_group * off / np.where(length > 0.0, length, 1.0)
         return total
 
     def penalties(self, x: Array) -> Array:

@@ -19,12 +19,13 @@ NEAREST_END = 0.05  # share of an interval that a start keeps from its ends: cho
 class OwnPrior(Protocol):
     """The prior of one parameter, of natural values on the last axis.
 
-    `total(x)` is the log density ``(...)`` of arrays ``(..., q)``, `gradient(x)` and
-    `curvature(x)` its derivatives ``(q,)`` and ``(q, q)`` at one x ``(q,)``. `draw(rng, (n, q))`
-    are independent draws. `kind` is the name of its record, `parameters` are the numbers that this
-    takes, and `proper` says whether the density integrates to one. Samplers make use of two more,
-    where there are such: `beside(n, other, m)` is the prior of n numbers and those of another, and
-    `slope_in_theta(u)` value and gradient of the log density of u, Jacobian included.
+    `total(x)` is the log density ``(...)`` of arrays ``(..., q)``, `gradient(x)` its derivatives
+    ``(..., q)``, and `curvature(x)` the second ones ``(q, q)`` at one x ``(q,)``.
+    `draw(rng, (n, q))` are independent draws. `kind` is the name of its record, `parameters` are
+    the numbers that this takes, and `proper` says whether the density integrates to one. Samplers
+    make use of two more, where there are such: `beside(n, other, m)` is the prior of n numbers and
+    those of another, and `slope_in_theta(u)` value and gradient of the log density of u
+    ``(..., q)``, Jacobian included.
     """
 
     @property

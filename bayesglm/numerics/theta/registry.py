@@ -133,7 +133,7 @@ class Theta:
         )
 
     @cached_property
-    def _slopes(self) -> tuple[tuple[slice, Callable[[Array], tuple[float, Array]]], ...]:
+    def _slopes(self) -> tuple[tuple[slice, Callable[[Array], tuple[Array, Array]]], ...]:
         """What dispersions and scales add to the log density, and its slope, run by run.
 
         Neighbours whose priors are of one kind are one run.
@@ -153,12 +153,12 @@ class Theta:
         )
 
     @cached_property
-    def _learned_dispersions(self) -> tuple[tuple[int | slice, slice, Transform], ...]:
+    def _learned_dispersions(self) -> tuple[tuple[slice, slice, Transform], ...]:
         """Which numbers of phi the learned dispersions are, with their places and transforms."""
-        runs: list[tuple[int | slice, slice, Transform]] = []
+        runs: list[tuple[slice, slice, Transform]] = []
         start = 0
         for one in self.dispersions:
-            numbers = slice(start, start + one.n_natural) if one.shape else start
+            numbers = slice(start, start + one.n_natural)
             start += one.n_natural
             if one.fixed is None:
                 runs.append((numbers, one.place, one.transform))
@@ -184,10 +184,10 @@ class Theta:
         return not self._of_coefficients
 
     def far_out(self, U: Array) -> Array:
-        """Say which of many u ``(n, size)`` lie where no probability does."""
+        """Say which u ``(..., size)`` lie where no probability does."""
         if not self._bounded:
-            return np.zeros(len(U), dtype=bool)
-        every = (np.abs(U[:, place]).max(axis=1, initial=0.0) > FAR_OUT for place in self._bounded)
+            return np.zeros(U.shape[:-1], dtype=bool)
+        every = (np.abs(U[..., place]).max(axis=-1) > FAR_OUT for place in self._bounded)
         return reduce(np.logical_or, every)
 
     def is_far_out(self, u: Array) -> bool:
@@ -262,24 +262,25 @@ class Theta:
                 total += transform.log_jacobian(U[..., place])
         return total
 
-    def add_prior_slope(self, u: Array, gradient: Array) -> float:
-        """Return the two together at one u, and add their gradient in u, in place."""
-        value: Any = 0.0
+    def add_prior_slopes(self, U: Array, values: Array, gradients: Array) -> None:
+        """Add the two together ``(...)`` at u ``(..., size)``, and their gradients, in place."""
         for place, slope in self._slopes:
-            of_run, along = slope(u[place])
-            value += of_run
-            gradient[place] += along
+            of_run, along = slope(U[..., place])
+            values += of_run
+            gradients[..., place] += along
         if self.jacobian:
             for place, transform in self._of_coefficients:
-                own = u[place]
-                value += transform.log_jacobian(own)
-                gradient[place] += transform.jacobian_slope(own)
-        return float(value)
+                own = U[..., place]
+                values += transform.log_jacobian(own)
+                gradients[..., place] += transform.jacobian_slope(own)
 
-    def add_dispersion_slope(self, u: Array, of_phi: Array, gradient: Array) -> None:
-        """Add to a gradient in u what derivatives in every dispersion make of it, in place."""
-        for k, place, transform in self._learned_dispersions:
-            gradient[place] += transform.pull(u[place], of_phi[k])
+    def add_dispersion_slopes(self, U: Array, of_phi: Array, gradients: Array) -> None:
+        """Add to gradients in u what derivatives ``(..., n_phi)`` in every dispersion make of them.
+
+        In place.
+        """
+        for numbers, place, transform in self._learned_dispersions:
+            gradients[..., place] += transform.pull(U[..., place], of_phi[..., numbers])
 
     def coefficient_slopes(self, u: Array) -> Array:
         """Return dx_k/du_k ``(p,)`` of every coefficient: 1 where it stands as it is."""
@@ -288,9 +289,9 @@ class Theta:
         return slopes
 
     def pull_coefficients(self, u: Array, gradient: Array) -> None:
-        """Turn a gradient in the natural coefficients into one in u, in place."""
+        """Turn gradients ``(..., size)`` in the natural coefficients into ones in u, in place."""
         for place, transform in self._of_coefficients:
-            gradient[place] = transform.pull(u[place], gradient[place])
+            gradient[..., place] = transform.pull(u[..., place], gradient[..., place])
 
     def pull_likelihood(self, u: Array, gradient: Array, hessian: Array) -> None:
         """Turn derivatives in the natural coefficients alone into those in u, in place."""
@@ -322,8 +323,10 @@ def _joined_priors(one: OwnPrior, n: int, other: OwnPrior, m: int) -> OwnPrior |
     return one.beside(n, other, m) if hasattr(one, "beside") else None
 
 
-def _slope(transform: Transform, prior: OwnPrior, jacobian: bool, own: Array) -> tuple[Any, Array]:
-    """Return the log density of a run's own prior, and its derivatives in the run."""
+def _slope(
+    transform: Transform, prior: OwnPrior, jacobian: bool, own: Array
+) -> tuple[Array, Array]:
+    """Return the log densities of a run's own prior at ``(..., q)``, and its derivatives."""
     if jacobian and hasattr(prior, "slope_in_theta"):
         return prior.slope_in_theta(own)
     x = transform.natural(own)

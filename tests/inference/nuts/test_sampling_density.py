@@ -69,12 +69,16 @@ CASES += [("gaussian-log", "StudentT")]
 def test_value_and_slope(family, terms, weights):
     problem = problem_of(family, terms, weights)
     objective = problem.unconstrained
-    theta = 0.3 * np.random.default_rng(1).normal(size=objective.size)
+    thetas = 0.3 * np.random.default_rng(1).normal(size=(2, objective.size))
     made = density(objective, np.zeros(objective.size))
-    value, gradient = made.slope(theta)
-    assert value == pytest.approx(float(objective.log_density(theta[None])[0]), rel=1e-11)
-    numeric = differences(lambda at: made.slope(at)[0], theta)
-    np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+    values, gradients = made.slopes(thetas)
+    np.testing.assert_allclose(values, objective.log_density(thetas), rtol=1e-11)
+    for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+        numeric = differences(lambda at: made.slope(at)[0], theta)
+        np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
+        alone = made.slope(theta)
+        assert alone[0] == pytest.approx(value, rel=1e-13)
+        np.testing.assert_allclose(alone[1], gradient, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("terms", TERMS)
@@ -86,6 +90,11 @@ def test_in_its_coordinates_the_density_is_the_same(terms):
     in_x = coordinates.in_x(made.slope)
     x = 0.4 * np.random.default_rng(2).normal(size=size)
     value, gradient = in_x(x)
+    many = np.stack([x, 2 * x])
+    values, gradients = coordinates.in_x(made.slopes)(many)
+    assert values[0] == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(gradients[0], gradient, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(gradients[1], in_x(many[1])[1], rtol=1e-9, atol=1e-11)
     theta = coordinates.to_theta(x)
     columns = [
         (coordinates.to_theta(x + 1e-6 * e) - coordinates.to_theta(x - 1e-6 * e)) / 2e-6
@@ -95,6 +104,5 @@ def test_in_its_coordinates_the_density_is_the_same(terms):
     assert value == pytest.approx(made.slope(theta)[0] + log_det, abs=1e-6)
     numeric = differences(lambda at: in_x(at)[0], x)
     np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
-    many = np.stack([x, 2 * x])
     np.testing.assert_allclose(coordinates.to_theta(many)[0], theta, rtol=1e-12)
     assert coordinates.log_det(many)[0] == pytest.approx(float(coordinates.log_det(x)))

@@ -79,17 +79,18 @@ def test_it_is_that_in_double_precision(family, terms, weights, monkeypatch):
 @pytest.mark.parametrize("weights", [None, "weight"])
 @pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("family", ["bernoulli", "binomial", "poisson"])
-def test_so_are_value_and_gradient_of_one(family, terms, weights):
+def test_so_are_values_and_gradients(family, terms, weights, monkeypatch):
     rowwise = rowwise_of(family, terms, weights)
     held = tuple(rowwise.source.ranges(1000))
     anchor = np.full(held[0].n_coefficients, 0.1)
     W = around(anchor, 0.02, 20)
     made = in_single(rowwise, held, anchor, W)
-    for w in W:
-        value, gradient = made.slope(w)
-        kernel, slope, _ = run_slopes(rowwise.family, held, w[None], [])
-        assert value == pytest.approx(kernel[0] + rowwise.constant, abs=2e-4)
-        np.testing.assert_allclose(gradient, slope[0], rtol=1e-5, atol=2e-3)
+    kernels, exact, _ = run_slopes(rowwise.family, held, W, [])
+    for room in (near_module.NUMBERS, 3000, 1):  # all at once, some, one by one
+        monkeypatch.setattr(near_module, "NUMBERS", room)
+        values, gradients = made.slopes(W)
+        np.testing.assert_allclose(values, kernels + rowwise.constant, rtol=0.0, atol=2e-4)
+        np.testing.assert_allclose(gradients, exact, rtol=1e-5, atol=2e-3)
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson"])
@@ -102,12 +103,14 @@ def test_a_density_far_from_its_anchor_is_in_double_precision(family, monkeypatc
     double = density(objective, anchor)
     assert single.single is not None
     assert double.single is None
-    w = np.full(5, 60.0)
+    W = np.stack([np.full(5, 60.0), anchor + 0.01])
     with np.errstate(all="ignore"):
-        (value, gradient), exact = single.slope(w), double.slope(w)
-    assert value == exact[0]
-    np.testing.assert_array_equal(gradient, exact[1])
-    assert single.slope(anchor + 0.01)[0] == pytest.approx(double.slope(anchor + 0.01)[0], abs=1e-4)
+        (values, gradients), far = single.slopes(W), double.slopes(W[:1])
+    exact = double.slopes(W[1:])[0]
+    assert values[0] == far[0]
+    np.testing.assert_array_equal(gradients[:1], far[1])
+    assert values[1:] == pytest.approx(exact, abs=1e-4)
+    assert values[1] != exact
 
 
 def test_widths_are_what_a_product_reads():

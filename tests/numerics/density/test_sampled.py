@@ -54,24 +54,26 @@ def make(key, prior="Normal", dispersion="HalfStudentT", jacobian=True):
     return Objective(source, family, theta, parts)
 
 
-def assert_slopes(objective, made, theta):
-    """Assert that the value is the objective's own, and the gradient its slope."""
-    value, gradient = made.slope(theta)
-    assert value == pytest.approx(objective.log_density(theta[None])[0], rel=1e-12)
+def assert_slopes(objective, made, thetas):
+    """Assert that values are the objective's own, and gradients their slopes, many or alone."""
+    values, gradients = made.slopes(thetas)
+    np.testing.assert_allclose(values, objective.log_density(thetas), rtol=1e-12)
     step = 1e-5
-    ends = theta + step * np.concatenate([np.eye(len(theta)), -np.eye(len(theta))])
-    up, down = np.split(objective.log_density(ends), 2)
-    np.testing.assert_allclose(gradient, (up - down) / (2 * step), rtol=1e-6, atol=1e-6)
+    steps = step * np.concatenate([np.eye(objective.size), -np.eye(objective.size)])
+    for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+        up, down = np.split(objective.log_density(theta + steps), 2)
+        np.testing.assert_allclose(gradient, (up - down) / (2 * step), rtol=1e-6, atol=1e-6)
+        alone = made.slope(theta)
+        assert alone[0] == pytest.approx(value, rel=1e-13)
+        np.testing.assert_allclose(alone[1], gradient, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("prior", COEFFICIENTS)
 @pytest.mark.parametrize("key", KEYS, ids="-".join)
 def test_value_and_slopes_of_every_family_and_prior(key, prior):
     objective = make(key, prior)
-    rng = np.random.default_rng(1)
-    for scale in (0.1, 1.0):
-        theta = scale * rng.normal(size=objective.size)
-        assert_slopes(objective, density(objective, np.zeros(objective.size)), theta)
+    thetas = np.array([[0.1], [1.0]]) * np.random.default_rng(1).normal(size=(2, objective.size))
+    assert_slopes(objective, density(objective, np.zeros(objective.size)), thetas)
 
 
 @pytest.mark.parametrize("jacobian", [False, True])
@@ -79,41 +81,41 @@ def test_value_and_slopes_of_every_family_and_prior(key, prior):
 def test_every_prior_of_sigma(dispersion, jacobian):
     for key in (("gaussian", "identity"), ("gaussian", "log")):
         objective = make(key, dispersion=dispersion, jacobian=jacobian)
-        theta = 0.4 * np.random.default_rng(2).normal(size=objective.size)
-        assert_slopes(objective, density(objective, np.zeros(objective.size)), theta)
+        thetas = 0.4 * np.random.default_rng(2).normal(size=(2, objective.size))
+        assert_slopes(objective, density(objective, np.zeros(objective.size)), thetas)
 
 
 def test_a_fixed_dispersion_is_no_parameter():
     objective = replace(make(("gaussian", "softplus")), registry=theta_of(P, (1.3,), jacobian=True))
-    theta = 0.4 * np.random.default_rng(2).normal(size=P)
-    assert_slopes(objective, density(objective, np.zeros(P)), theta)
+    thetas = 0.4 * np.random.default_rng(2).normal(size=(2, P))
+    assert_slopes(objective, density(objective, np.zeros(P)), thetas)
 
 
 @pytest.mark.parametrize("key", [k for k in KEYS if k != ("gaussian", "identity")], ids="-".join)
 def test_rows_in_columns_and_rows_as_they_come_say_the_same(key, monkeypatch):
     objective = make(key)
-    theta = 0.4 * np.random.default_rng(3).normal(size=objective.size)
-    held = density(objective, theta)
+    thetas = 0.4 * np.random.default_rng(3).normal(size=(3, objective.size))
+    held = density(objective, thetas[0])
     assert held.rows is not None
     assert held.rows[0].X.flags.f_contiguous
     monkeypatch.setattr(density_module, "HELD", 0)
-    free = density(objective, theta)
+    free = density(objective, thetas[0])
     assert free.rows is None
-    monkeypatch.setattr(density_module, "block_rows", lambda p: 10)
-    np.testing.assert_allclose(free.slope(theta)[0], held.slope(theta)[0], rtol=1e-12)
-    np.testing.assert_allclose(free.slope(theta)[1], held.slope(theta)[1], rtol=1e-10)
+    monkeypatch.setattr(density_module, "block_rows", lambda p, k: 10)
+    np.testing.assert_allclose(free.slopes(thetas)[0], held.slopes(thetas)[0], rtol=1e-12)
+    np.testing.assert_allclose(free.slopes(thetas)[1], held.slopes(thetas)[1], rtol=1e-10)
 
 
 def test_moments_and_rows_say_the_same(monkeypatch):
     objective = make(("gaussian", "identity"))
-    theta = 0.4 * np.random.default_rng(3).normal(size=objective.size)
+    thetas = 0.4 * np.random.default_rng(3).normal(size=(3, objective.size))
     by_moments = density(objective, np.zeros(objective.size))
     assert by_moments.objective.moments is not None
     monkeypatch.setattr(density_module, "MOST_MOMENTS", 0)
     by_rows = density(objective, np.zeros(objective.size))
     assert by_rows.objective.moments is None
-    np.testing.assert_allclose(by_moments.slope(theta)[0], by_rows.slope(theta)[0], rtol=1e-12)
-    np.testing.assert_allclose(by_moments.slope(theta)[1], by_rows.slope(theta)[1], rtol=1e-10)
+    np.testing.assert_allclose(by_moments.slopes(thetas)[0], by_rows.slopes(thetas)[0], rtol=1e-12)
+    np.testing.assert_allclose(by_moments.slopes(thetas)[1], by_rows.slopes(thetas)[1], rtol=1e-10)
 
 
 @pytest.mark.parametrize("prior", ["Laplace", "ElasticNet"])
@@ -123,20 +125,23 @@ def test_a_softened_kink_turns_within_its_width_and_leaves_the_value(prior):
     soft = density(objective, np.zeros(P), width * np.array([1.0, 1.0, 0.0, 1.0]))
     at, weight = objective.kinks.at[1], objective.kinks.weight[1]
 
-    def lacks(away):
-        theta = np.array([0.1, at + away, 0.2, at + 3 * width])
-        assert soft.slope(theta)[0] == exact.slope(theta)[0]
-        difference = soft.slope(theta)[1] - exact.slope(theta)[1]
-        assert not difference[[0, 2, 3]].any()
-        return difference[1] / weight
-
-    found = [lacks(width * share) for share in (-1.01, -0.5, 0.25, 1.01)]
-    np.testing.assert_allclose(found, [0.0, -0.5, 0.75, 0.0], atol=1e-12)
+    thetas = np.tile([0.1, at, 0.2, at + 3 * width], (4, 1))
+    thetas[:, 1] += width * np.array([-1.01, -0.5, 0.25, 1.01])
+    (values, gradients), (exact_values, exact_gradients) = soft.slopes(thetas), exact.slopes(thetas)
+    np.testing.assert_array_equal(values, exact_values)
+    lacks = (gradients - exact_gradients) / weight
+    assert not lacks[:, [0, 2, 3]].any()
+    np.testing.assert_allclose(lacks[:, 1], [0.0, -0.5, 0.75, 0.0], atol=1e-12)
 
 
 def test_there_is_no_probability_where_sigma_leaves_the_floats():
     objective = make(("gaussian", "identity"))
-    for log_sigma in (-200.0, 200.0):
-        value, gradient = density(objective, np.zeros(P + 1)).slope(np.append(X[0], log_sigma))
-        assert value == -np.inf
-        assert not gradient.any()
+    made = density(objective, np.zeros(P + 1))
+    thetas = np.column_stack([X[:4], [-200.0, 0.3, 200.0, -0.1]])
+    values, gradients = made.slopes(thetas)
+    assert np.all(values[[0, 2]] == -np.inf)
+    assert not gradients[[0, 2]].any()
+    for k in (1, 3):
+        assert values[k] == pytest.approx(made.slope(thetas[k])[0], rel=1e-13)
+        np.testing.assert_allclose(gradients[k], made.slope(thetas[k])[1], rtol=1e-10)
+    np.testing.assert_array_equal(made.slopes(thetas[[0, 2]])[0], -np.inf)

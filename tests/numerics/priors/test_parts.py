@@ -108,11 +108,12 @@ def test_scales_and_their_slopes(which):
         expected = tau * local * np.sqrt(slab / (slab + tau**2 * local**2))
         np.testing.assert_allclose(np.exp(found), expected, rtol=1e-13)
         assert np.all(np.exp(found) < np.sqrt(slab))
-    weights = np.random.default_rng(4).normal(size=P)
-    gradient = np.ones(size)
-    learned.add_slope(theta, weights, gradient)
-    slopes = central_differences(lambda at: float(weights @ learned.log_scale(at)), theta)
-    np.testing.assert_allclose(gradient - 1.0, slopes, rtol=1e-7, atol=1e-8)
+    weights, thetas = np.random.default_rng(4).normal(size=(2, P)), np.stack([theta, 0.5 * theta])
+    gradients = np.ones(thetas.shape)
+    learned.add_slope(thetas, weights, gradients)
+    for at, weight, gradient in zip(thetas, weights, gradients, strict=True):
+        slopes = central_differences(lambda at, by=weight: float(by @ learned.log_scale(at)), at)
+        np.testing.assert_allclose(gradient - 1.0, slopes, rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("log_tau", [-300.0, -20.0, 20.0, 300.0])
@@ -131,11 +132,13 @@ def test_a_horseshoe_far_out_is_finite(log_tau):
 @pytest.mark.parametrize("name", FAMILIES_OF_SCALES)
 def test_the_slope_of_the_prior_by_finite_differences(name, which, jacobian):
     objective = make(learned_part(name, LEARNED[which]), jacobian)
-    for theta in draws_of(objective):
-        value, gradient = objective.prior_slope(theta)
-        assert value == pytest.approx(objective.log_prior(theta), rel=1e-12)
-        slopes = central_differences(lambda at: objective.prior_slope(at)[0], theta)
+    thetas = np.array(draws_of(objective))
+    values, gradients = objective.prior_slopes(thetas)
+    np.testing.assert_allclose(values, objective.log_priors(thetas), rtol=1e-12)
+    for theta, gradient in zip(thetas, gradients, strict=True):
+        slopes = central_differences(objective.log_prior, theta)
         np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(objective.prior_slopes(theta)[1], gradient, rtol=1e-12)
 
 
 def test_a_prior_by_hand():

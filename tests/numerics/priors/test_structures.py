@@ -42,9 +42,9 @@ class SquaredExponential:
         return theta[..., self.scale, None] + half - 0.5 * falls
 
     def add_slope(self, theta, slopes, gradient):
-        falls = np.square(np.exp(theta[self.lengthscale]) * OMEGA)
-        gradient[self.scale] += slopes.sum()
-        gradient[self.lengthscale] += slopes @ (0.5 - 0.5 * falls)
+        falls = np.square(np.exp(theta[..., self.lengthscale, None]) * OMEGA)
+        gradient[..., self.scale] += slopes.sum(axis=-1)
+        gradient[..., self.lengthscale] += np.vecdot(slopes, 0.5 - 0.5 * falls)
 
 
 def part(prior, learned, structure=APART, **parameters):
@@ -137,11 +137,11 @@ def test_the_density_is_that_of_a_normal_of_this_covariance(which):
 
 @pytest.mark.parametrize("which", PARTS)
 def test_slopes_in_coefficients_and_hyperparameters(which):
-    own = PARTS[which]
-    for seed in range(3):
-        theta, gradient = theta_of(seed), np.zeros(SIZE)
-        value = own.add_slope(theta, gradient)
-        assert value == pytest.approx(float(own.given(theta).total(theta[own.where])), rel=1e-13)
+    own, thetas = PARTS[which], np.stack([theta_of(seed) for seed in range(3)])
+    gradients = np.zeros(thetas.shape)
+    values = own.add_slope(thetas, gradients)
+    for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+        assert value == pytest.approx(float(own.given(theta).total(theta[own.where])), rel=1e-12)
         slopes = central_differences(lambda at: float(own.given(at).total(at[own.where])), theta)
         np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-8)
 
@@ -192,12 +192,11 @@ def test_units_of_samplers_follow_every_structure(which):
 
     def slope(theta):
         gradient = -theta
-        return own.add_slope(theta, gradient) - 0.5 * float(theta @ theta), gradient
+        return own.add_slope(theta, gradient) - 0.5 * np.vecdot(theta, theta), gradient
 
     in_x = made.in_x(slope)
-    for seed in range(3):
-        x = np.random.default_rng(seed).normal(size=SIZE)
-        value, gradient = in_x(x)
+    many = np.stack([np.random.default_rng(seed).normal(size=SIZE) for seed in range(3)])
+    for x, value, gradient in zip(many, *in_x(many), strict=True):
         np.testing.assert_allclose(value, slope(made.to_theta(x))[0] + made.log_det(x), rtol=1e-12)
         slopes = central_differences(lambda at: in_x(at)[0], x)
         np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-7)

@@ -69,7 +69,9 @@ def test_scales_and_their_slopes(share, sigma):
     np.testing.assert_allclose(np.exp(learned.log_scale(theta)), expected, rtol=1e-13)
     several = learned.log_scale(np.stack([theta, 2.0 * theta]))
     np.testing.assert_allclose(several[0], np.log(expected), rtol=1e-13)
-    weights, gradient = RNG.normal(size=N), np.ones(len(theta))
-    learned.add_slope(theta, weights, gradient)
-    slopes = differences(lambda at: float(weights @ learned.log_scale(at)), theta)
-    np.testing.assert_allclose(gradient - 1.0, slopes, rtol=1e-7, atol=1e-8)
+    weights, thetas = RNG.normal(size=(2, N)), np.stack([theta, 0.5 * theta])
+    gradients = np.ones(thetas.shape)
+    learned.add_slope(thetas, weights, gradients)
+    for at, weight, gradient in zip(thetas, weights, gradients, strict=True):
+        slopes = differences(lambda at, by=weight: float(by @ learned.log_scale(at)), at)
+        np.testing.assert_allclose(gradient - 1.0, slopes, rtol=1e-7, atol=1e-8)

@@ -158,8 +158,10 @@ def test_priors_of_natural_values_and_the_jacobian():
     expected = stats.norm.logpdf(x, scale=2.0).sum() + u[3:5].sum() + u[5]
     expected += np.log(2.0) + stats.t.logpdf(np.exp(u[5]), 3.0, scale=0.7)
     assert theta.log_prior(u[None])[0] == pytest.approx(expected, rel=1e-12)
-    gradient = np.zeros(6)
-    assert theta.add_prior_slope(u, gradient) == pytest.approx(expected, rel=1e-12)
+    values, gradients = np.zeros(2), np.zeros((2, 6))
+    theta.add_prior_slopes(np.stack([u, 2.0 * u]), values, gradients)
+    assert values[0] == pytest.approx(expected, rel=1e-12)
+    gradient = gradients[0]
     slopes = slopes_of(lambda at: theta.log_prior(at[None])[0], u)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-8)
     slope, hessian = np.zeros(6), np.zeros((6, 6))
@@ -168,9 +170,9 @@ def test_priors_of_natural_values_and_the_jacobian():
     np.testing.assert_allclose(slope, gradient, rtol=1e-12, atol=1e-14)
 
     def gradient_at(at):
-        found = np.zeros(6)
-        theta.add_prior_slope(at, found)
-        return found
+        slope = np.zeros(6)
+        theta.add_prior_slopes(at, np.zeros(()), slope)
+        return slope
 
     np.testing.assert_allclose(hessian, slopes_of(gradient_at, u), rtol=1e-6, atol=1e-7)
 
