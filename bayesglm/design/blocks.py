@@ -35,6 +35,14 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Newcomers:
+    """Levels that a model has not seen: their labels, and the number of each sample's, or -1."""
+
+    labels: Array
+    codes: Array
+
+
+@dataclass(frozen=True)
 class Block:
     """The columns of one term and how its coefficients are named.
 
@@ -52,7 +60,8 @@ class Block:
     first ``n_straight`` columns are those of a straight line, and the others of bends, which share
     a unit. ``correlation`` is the prior of the correlation of a factor's effects, where they have
     one. Of ``steps`` the signal is how many a sample has taken, and each step has a column that is
-    one from there on; their coefficients have one sign.
+    one from there on; their coefficients have one sign. ``newcomers`` are the levels of new data
+    for which there is no coefficient.
     """
 
     name: str
@@ -76,6 +85,7 @@ class Block:
     n_straight: int | None = None
     correlation: Any = None
     steps: bool = False
+    newcomers: Newcomers | None = None
 
     @cached_property
     def size(self) -> int:

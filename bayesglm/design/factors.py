@@ -73,34 +73,75 @@ def with_plain_categories(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def on_levels(
-    levels: Sequence[Any], observed: Array, codes: Array, what: str, label: str, readings: Readings
+    levels: Sequence[Any],
+    observed: Array,
+    codes: Array,
+    what: str,
+    label: str,
+    readings: Readings,
+    of_others: str = "",
 ) -> tuple[Array, Array]:
     """Return levels that are settled as an array, and each sample's number among them.
 
     Raises DataError at a label that is none of them; ``what`` is the variable's name, ``label``
-    the term's.
+    the term's, and ``of_others`` says what else may be done with it.
     """
+    known, places = settled(levels), _places(levels, observed)
+    if places is None:
+        return known, codes
+    unknown = np.flatnonzero(places < 0)
+    if len(unknown):
+        at = codes == unknown[0]
+        raise _unknown(observed.tolist()[unknown[0]], levels, at, what, label, readings, of_others)
+    return known, places[codes]
+
+
+def on_levels_and_others(
+    levels: Sequence[Any], observed: Array, codes: Array
+) -> tuple[Array, Array, Array]:
+    """Return each sample's number among levels that are settled, others, and the number among them.
+
+    The number is -1 of a sample whose label is not there.
+    """
+    places = _places(levels, observed)
+    if places is None:
+        return codes, observed[:0], np.full_like(codes, -1)
+    is_other = places < 0
+    numbers = np.where(is_other, np.cumsum(is_other) - 1, -1)
+    return places[codes], observed[is_other], numbers[codes]
+
+
+def settled(levels: Sequence[Any]) -> Array:
+    """Return levels as an array."""
     known = np.array(levels)
     if known.dtype.kind == "f":  # as numpy makes unsigned numbers beyond the signed ones
         known = np.array(levels, dtype=np.uint64)
+    return known
+
+
+def _places(levels: Sequence[Any], observed: Array) -> Array | None:
+    """Return the place of each label among levels, -1 of others; None where they are the same."""
+    known = settled(levels)
     if known.dtype.kind == observed.dtype.kind and np.array_equal(known, observed):
-        return known, codes
+        return None
     places = {level: place for place, level in enumerate(levels)}
-    unknown = [place for place, one in enumerate(observed.tolist()) if one not in places]
-    if unknown:
-        at = codes == unknown[0]
-        raise _unknown(observed.tolist()[unknown[0]], levels, at, what, label, readings)
-    return known, np.array([places[one] for one in observed.tolist()])[codes]
+    return np.array([places.get(one, -1) for one in observed.tolist()], dtype=np.intp)
 
 
 def _unknown(
-    level: Any, known: Iterable[Any], at: Array, what: str, label: str, readings: Readings
+    level: Any,
+    known: Iterable[Any],
+    at: Array,
+    what: str,
+    label: str,
+    readings: Readings,
+    of_others: str,
 ) -> DataError:
     if readings.is_new:
         words = [one for one in known if isinstance(one, str) and isinstance(level, str)]
         return DataError(
             f"the new data have {level!r} in {what!r}, a level that the fit has not "
-            f"seen.{closest(level, words)} Predict for the fit's own levels, or fit "
+            f"seen.{closest(level, words)} Predict for the fit's own levels, {of_others}or fit "
             "again with data of that level."
         )
     return DataError(

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.design.blocks import Block
+from bayesglm.design.readings import OWN, OfGroups
 from bayesglm.design.variables import is_category
 from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM, ROLES
@@ -22,12 +23,12 @@ Array = np.ndarray
 type Gaps = Mapping[str, Array]  # masks of the samples that lack a value, by variable
 
 
-def read_by(model: GLM, is_new: bool) -> list[str]:
+def read_by(model: GLM, is_new: bool, of_groups: OfGroups = OWN) -> list[str]:
     """Return the variables that each sample must have: of new data not the response and weights.
 
     What is seen of a response censored or truncated may well be missing.
     """
-    names = [name for term in model.every_term for name in term.variables]
+    names = [name for term in model.every_term for name in of_groups.reads(term)]
     roles = [role for role in ROLES if not (is_new and role == "weights")]
     names += [name for role in roles if (name := getattr(model, role))]
     return [*names, *([] if is_new and not model.has_history else [model.response])]

@@ -11,7 +11,7 @@ from bayesglm.design.door import as_dataset, response_as_variable, sample_dim_of
 from bayesglm.design.gaps import filled, find_gaps, read_by
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.predictors import lay_beside, lay_predictors
-from bayesglm.design.readings import Readings, clock_of
+from bayesglm.design.readings import OWN, OfGroups, Readings, clock_of
 from bayesglm.design.response_levels import read_response
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
@@ -32,10 +32,12 @@ def plan_prediction(
     data: object,
     population: str | None,
     n_neurons: int,
+    of_groups: OfGroups = OWN,
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
     """Lay the predictors of a fitted model on new data, which may lack response and weights."""
     dataset = as_dataset(data)
-    first = next((name for term in model.every_term for name in term.variables), model.response)
+    named = (name for term in model.every_term for name in of_groups.reads(term))
+    first = next(named, model.response)
     dim = sample_dim_of(dataset, first)
     dataset = response_as_variable(plainly_labelled(as_dataset(dataset, dim)), model.response)
     check_names(model, dataset)
@@ -45,9 +47,9 @@ def plan_prediction(
             f"{n_neurons}; give new data of the same {population!r}."
         )
     clock = clock_of(model, dataset, dim)
-    named = dataset[[name for name in model.variables if name in dataset.variables]]
-    gaps = find_gaps(model, dataset, dim, read_by(model, is_new=True))
-    whole = filled(model, named, dim, gaps)
+    known = dataset[[name for name in model.variables if name in dataset.variables]]
+    gaps = find_gaps(model, dataset, dim, read_by(model, is_new=True, of_groups=of_groups))
+    whole = filled(model, known, dim, gaps)
     every: list[Predictors] = []
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
@@ -57,7 +59,7 @@ def plan_prediction(
             if population is not None:
                 response = response.isel({population: neuron})
             y = read_response(model, response, dim, whole)
-        readings = Readings(whole, dim, clock, population, index, y, is_new=True, gaps=gaps)
+        readings = Readings(whole, dim, clock, population, index, y, True, gaps, of_groups)
         if every:
             every.append(lay_beside(model, readings, every[0]))
         else:

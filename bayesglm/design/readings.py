@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,8 +13,40 @@ from bayesglm.design.clock import Clock, ask_for_time, read_clock
 from bayesglm.design.variables import numbers, place, require
 from bayesglm.errors import DataError
 from bayesglm.spec.model import GLM
+from bayesglm.spec.terms.term import FACTOR, SLOPE, Term
 
 Array = np.ndarray
+
+
+class OfGroups(NamedTuple):
+    """What is asked of the effects of groups: those of each sample's level, their mean, or none.
+
+    ``groups`` is "own", "average" or "zero"; ``new_levels``, what a level is that the model has not
+    seen: "raise", "sample" or "zero".
+    """
+
+    groups: str = "own"
+    new_levels: str = "raise"
+
+    @property
+    def reads_factors(self) -> bool:
+        """Whether it matters of which level a sample is."""
+        return self.groups == "own"
+
+    @property
+    def reads_slopes(self) -> bool:
+        """Whether it matters what multiplies the effects."""
+        return self.groups != "zero"
+
+    def reads(self, term: Term) -> list[str]:
+        """Return the variables that a term reads."""
+        if not term.facts.of_levels:
+            return list(term.variables)
+        used = {FACTOR: self.reads_factors, SLOPE: self.reads_slopes}
+        return [name for name, role in term.roles.items() if used[role]]
+
+
+OWN = OfGroups()
 
 
 @dataclass(frozen=True)
@@ -29,6 +61,7 @@ class Readings:
     response: Array | None
     is_new: bool = False  # whether the model was fitted to other data
     gaps: Mapping[str, Array] = field(default_factory=dict)  # samples that lack values, by variable
+    of_groups: OfGroups = OWN
 
     @property
     def whole(self) -> Any:

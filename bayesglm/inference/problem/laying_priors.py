@@ -28,6 +28,7 @@ from bayesglm.numerics.theta.correlations import correlations, n_below
 from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.numerics.theta.simplex import SIMPLEX
+from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
 
@@ -38,10 +39,8 @@ def coefficient_priors(
     """Return the priors of one neuron's coefficients; ``places`` are those of all parameters."""
     model, parts = plan.model, []
 
-    def laid(
-        name: str, prior: Any, shape: tuple[int, ...], block: Block | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        kind, numbers = said(prior, block)
+    def laid(name: str, prior: Any, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
+        kind, numbers = said(prior)
         return kind, numbers_of_neuron(plan, neuron, name, numbers, shape)
 
     if model.intercept is not None:
@@ -50,27 +49,14 @@ def coefficient_priors(
         kind, numbers = laid("intercept", model.intercept, shape)
         parts.append(PriorPart(places["intercept"], PRIORS[kind], numbers))
     for term, block in zip(model.every_term, predictors.named, strict=True):
-        kind, numbers = laid(block.name, term.prior, block.free_shape, block)
-        check_sums(term.prior, block, numbers)
-        unseen = None if PRIORS[kind].proper else block.unseen(predictors.rows)
+        part = prior_of_block(plan, neuron, term, block, places)
+        unseen = None if part.prior.proper else block.unseen(predictors.rows)
         if unseen is not None:
             raise DataError(
                 f"under a Flat prior {unseen!r}{plan.name_of(neuron)} has no estimate: no sample "
                 f"in use has that level, or combination of levels. Give term {block.name!r} a "
                 "proper prior (prior=ridge(1.0), say), or leave that level out."
             )
-        learned = spectrum_of(term.prior, block, places, numbers)
-        structure = structure_of(term.prior, block, numbers, learned)
-        if learned is not None:
-            numbers.pop("scale", None)
-        part = PriorPart(
-            places[block.name],
-            PRIORS[kind],
-            numbers,
-            shape=block.grid,
-            learned=learned,
-            structure=structure,
-        )
         parts.append(part)
     family = plain_family_of(model)
     for name, one in model.predicted.items():
@@ -78,6 +64,28 @@ def coefficient_priors(
         of_link = carried(PRIORS[kind], family.dispersion_named(name).transform)
         parts.append(PriorPart(places[place], of_link, numbers))
     return tuple(parts)
+
+
+def prior_of_block(
+    plan: Plan, neuron: int, term: Term, block: Block, places: Mapping[str, slice]
+) -> PriorPart:
+    """Return what a term's prior says of the coefficients of a block, as they are named."""
+    kind, said_numbers = said(term.prior, block)
+    numbers = numbers_of_neuron(plan, neuron, block.name, said_numbers, block.free_shape)
+    check_sums(term.prior, block, numbers)
+    learned = spectrum_of(term.prior, block, places, numbers)
+    structure = structure_of(term.prior, block, numbers, learned)
+    if learned is not None:
+        numbers.pop("scale", None)
+    first = places[block.name].start
+    return PriorPart(
+        slice(first, first + block.size),
+        PRIORS[kind],
+        numbers,
+        shape=block.grid,
+        learned=learned,
+        structure=structure,
+    )
 
 
 def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Parameter]:
