@@ -22,9 +22,10 @@ from bayesglm.inference.problem.asked import (
     check_target_accept,
     check_tune,
 )
-from bayesglm.inference.problem.centring import centred_all
+from bayesglm.inference.problem.centring import Centred, centred_all
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.row_space import in_row_space
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
@@ -130,7 +131,7 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     if settings.engine == "pymc":
         sampled = by_pymc(problems, settings)
     else:
-        sampled = by_native(centres, settings)
+        sampled = _in_row_spaces(centres, settings)
     made = []
     for problem, one in zip(problems, sampled, strict=True):
         draws = Draws(one.theta, "nuts", "NUTS was asked for", None, one.lp, one.stats)
@@ -145,6 +146,21 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     if any(one.interrupted for one in sampled):
         _warn_of_interruption(problems, sampled, settings)
     return made
+
+
+def _in_row_spaces(centres: list[Centred], settings: Settings) -> list[Sampled]:
+    """Sample neuron after neuron in what its rows span, and draw the rest."""
+    spaces = [in_row_space(centre.problem) for centre in centres]
+    sampled = by_native([Centred(space.problem) for space in spaces], settings)
+    streams = np.random.default_rng(settings.seed).spawn(len(centres))
+    completed = []
+    for centre, space, one, rng in zip(centres, spaces, sampled, streams, strict=True):
+        if one.lp.size:
+            theta = space.completed(one.theta, rng)
+            lp = one.lp + space.log_rest(one.theta, theta)
+            one = one._replace(theta=centre.raw_unconstrained(theta), lp=lp)
+        completed.append(one)
+    return completed
 
 
 def _warn_of_interruption(

@@ -17,17 +17,21 @@ from bayesglm.inference.modes.optimum import find_mode
 from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.row_space import in_row_space
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.sequential import Sequential
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
+from bayesglm.inference.weights.sites import has_sites, propagate
 from bayesglm.numerics.density.near import near
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.numerics.solvers.newton import Solution
 
 Array = np.ndarray
+type AnyProposal = SplitNormal | Nested | SigmaFirst | Sequential
 
 
 def uncurved(problems: list[Problem]) -> str:
@@ -47,16 +51,18 @@ def laplace_draws(
     made: list[Draws | ConvergenceError] = []
     with unthreaded_products(problems[0].unconstrained.size):
         for centre, rng in zip(centred_all(problems), streams, strict=True):
-            problem = centre.problem
+            space = in_row_space(centre.problem)
+            problem = space.problem
             try:
-                around = _approximation(problem)
+                around = _approximation(problem, bool(space.spans))
             except ConvergenceError as error:
                 if not _may_be_proper(problem, error):
                     raise
                 check_identified(problem)
                 made.append(error)
             else:
-                made.append(centre.raw_draws(_corrected(around, draws, chains, rng)))
+                drawn = space.outer_draws(_corrected(around, draws, chains, rng), rng)
+                made.append(centre.raw_draws(drawn))
     return made
 
 
@@ -79,19 +85,23 @@ class Approximation(NamedTuple):
 
     method: str
     density: Callable[[Array], Array]
-    proposals: Iterator[SplitNormal | Nested | SigmaFirst]
+    proposals: Iterator[AnyProposal]
     mode: Array
     covariance: Array | None
     log_posterior: float
     solution: dict[str, float | str]
     safe: bool  # whether it has one mode, so that weights that stand need no second look
-    others: Callable[[], tuple[Nested, ...]] = tuple
+    others: Callable[[], tuple[AnyProposal, ...]] = tuple
 
 
-def _approximation(problem: Problem) -> Approximation:
+def _approximation(problem: Problem, wide: bool) -> Approximation:
+    """Return what comes first for a problem; ``wide`` is one of a coefficient for each row."""
     if has_sigma_first(problem):
         return _sigma_first(problem)
-    return _nested(problem) if lacks_joint_mode(problem) else _at_mode(problem)
+    if lacks_joint_mode(problem):
+        return _nested(problem)
+    around = _at_mode(problem)
+    return _row_by_row(problem, around) if wide else around
 
 
 def _sigma_first(problem: Problem) -> Approximation:
@@ -144,6 +154,32 @@ def _at_mode(problem: Problem) -> Approximation:
     )
 
 
+def _row_by_row(problem: Problem, around: Approximation) -> Approximation:
+    """Return proposals that put in likelihoods row by row, where they are known, else as before.
+
+    There no Gaussian at the mode follows a posterior that every row cuts off.
+    """
+    try:
+        proposals = _sequential(problem, around.mode)
+    except ConvergenceError:
+        return around
+    if not proposals:
+        return around
+    return around._replace(
+        method="expectation propagation",
+        density=problem.unconstrained.log_density,
+        proposals=iter(proposals),
+    )
+
+
+def _sequential(problem: Problem, mode: Array) -> tuple[Sequential, ...]:
+    objective = problem.unconstrained
+    if not has_sites(objective):
+        return ()
+    proposal = Sequential(propagate(objective, mode))
+    return proposal, proposal.heavier()
+
+
 def _along_dispersions(problem: Problem) -> tuple[Nested, ...]:
     """Return proposals along the posterior of dispersions, if there are any to find.
 
@@ -194,7 +230,7 @@ def _corrected(
 ) -> Draws:
     density, wanted, shape = approximation.density, draws * chains, (chains, draws)
 
-    def judged(proposals: Iterable[SplitNormal | Nested | SigmaFirst]) -> tuple[Pool, str]:
+    def judged(proposals: Iterable[AnyProposal]) -> tuple[Pool, str]:
         pool = find_pool(density, proposals, wanted, chains, rng)
         why = refusal(pool, chains)
         if not why and not (approximation.safe and pool.steady):

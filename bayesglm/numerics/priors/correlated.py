@@ -36,6 +36,7 @@ class CorrelatedScale:
     """
 
     own: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
 
     effects: Spectrum
     place: slice

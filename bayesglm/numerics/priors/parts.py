@@ -67,6 +67,23 @@ class PriorPart:
         return np.asarray(self.prior.kink(**self.structure.of_groups(self.parameters)))
 
     @property
+    def is_gaussian(self) -> bool:
+        """Whether it is a Gaussian, given one scale in common if that is learned.
+
+        It may leave directions free, but not all.
+        """
+        smooth = self.prior.quadratic and self.prior.kink is None and self.support == "real"
+        straight = not (self.structure.turns or self.structure.groups)
+        one_scale = self.learned is None or self.learned.shared
+        holds = self.prior.proper or self.structure.null_space is not None
+        return smooth and straight and one_scale and holds
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it says nothing of any coefficient."""
+        return self.prior.quadratic and not self.prior.proper and self.structure.null_space is None
+
+    @property
     def tells_width(self) -> bool:
         """Whether a curvature at a mode tells how wide the density is: at no kink, and no bound."""
         return self.prior.curved and not self.bounded

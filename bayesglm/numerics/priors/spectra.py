@@ -28,6 +28,11 @@ class LearnedScale:
     places: Array
     transform: Transform = LOG
 
+    @property
+    def shared(self) -> bool:
+        """Whether all coefficients share the scale."""
+        return self._only is not None
+
     def for_each(self, n: int) -> LearnedScale:
         """Return the scales of n coefficients, of which runs of the same length share one."""
         return replace(self, places=np.repeat(self.places, n // len(self.places)))
@@ -69,6 +74,7 @@ class KnownScale:
     """Scales that are numbers, with the logarithms ``log_known (q,)``."""
 
     own: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
     log_known: Array
 
     def log_scale(self, theta: Array) -> Array:
@@ -88,6 +94,7 @@ class BesideKnown:
 
     learned: LearnedScale
     own: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
     log_known: Array
 
     @cached_property
@@ -111,6 +118,7 @@ class HorseshoeScale:
     """
 
     own: ClassVar[bool] = True
+    shared: ClassVar[bool] = False
     log_known: ClassVar[None] = None
 
     common: LearnedScale
@@ -143,6 +151,7 @@ class VarianceScale:
     """
 
     own: ClassVar[bool] = True
+    shared: ClassVar[bool] = False
     log_known: ClassVar[None] = None
 
     log_unit: Array

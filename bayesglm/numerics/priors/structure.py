@@ -27,10 +27,14 @@ class Spectrum(Protocol):
     """Scales as functions of hyperparameters, which stand somewhere in theta.
 
     Those that are numbers stand in `log_known` ``(q,)``, NaN where one is learned; None where all
-    are. `own` says whether each coefficient has a scale of its own, which is learned.
+    are. `own` says whether each coefficient has a scale of its own, which is learned, and `shared`
+    whether all have one and the same.
     """
 
     own: ClassVar[bool]
+
+    @property
+    def shared(self) -> bool: ...
 
     @property
     def log_known(self) -> Array | None: ...
