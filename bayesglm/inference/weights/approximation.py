@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,8 @@ from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample, smallest_ess
-from bayesglm.inference.weights.sequential import Sequential
+from bayesglm.inference.weights.sequential import Sequential, row_by_row
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
-from bayesglm.inference.weights.sites import has_sites, propagate
 from bayesglm.numerics.density.near import near
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
@@ -155,29 +155,19 @@ def _at_mode(problem: Problem) -> Approximation:
 
 
 def _row_by_row(problem: Problem, around: Approximation) -> Approximation:
-    """Return proposals that put in likelihoods row by row, where they are known, else as before.
+    """Return proposals that put in likelihoods row by row, where there are any.
 
-    There no Gaussian at the mode follows a posterior that every row cuts off.
+    No Gaussian at the mode follows a posterior that every row cuts off.
     """
-    try:
-        proposals = _sequential(problem, around.mode)
-    except ConvergenceError:
-        return around
-    if not proposals:
+    proposals = row_by_row(problem.unconstrained, around.mode)
+    first = next(proposals, None)
+    if first is None:
         return around
     return around._replace(
         method="expectation propagation",
         density=problem.unconstrained.log_density,
-        proposals=iter(proposals),
+        proposals=chain((first,), proposals),
     )
-
-
-def _sequential(problem: Problem, mode: Array) -> tuple[Sequential, ...]:
-    objective = problem.unconstrained
-    if not has_sites(objective):
-        return ()
-    proposal = Sequential(propagate(objective, mode))
-    return proposal, proposal.heavier()
 
 
 def _along_dispersions(problem: Problem) -> tuple[Nested, ...]:

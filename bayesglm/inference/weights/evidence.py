@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ from bayesglm.inference.modes.router import MOST_KEPT
 from bayesglm.inference.modes.solve import maximise, with_moments
 from bayesglm.inference.problem.centring import centred
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.row_space import in_row_space
 from bayesglm.inference.weights.nested import nested_proposal
 from bayesglm.inference.weights.pool import (
     Pool,
@@ -42,6 +44,7 @@ from bayesglm.inference.weights.pool import (
 )
 from bayesglm.inference.weights.proposals import by_tails, gaussian
 from bayesglm.inference.weights.psis import resample
+from bayesglm.inference.weights.sequential import row_by_row
 from bayesglm.inference.weights.sigma import has_sigma_first, sigma_first
 from bayesglm.inference.weights.tilted import Sites, tilted
 from bayesglm.numerics.density.conjugate import is_gaussian_given_sigma
@@ -137,15 +140,18 @@ def evidence_function(
     if not first.learned:
         check_existence(first)
     centre = centred(first)
-    known = _moments(centre.problem)
+    space, known = in_row_space(centre.problem), _moments(centre.problem)
     start: Array | None = None
 
     def evidence(problem: Problem) -> Evidence:
         nonlocal start
-        problem = centre.alike(problem).problem
+        within = in_row_space(centre.alike(problem).problem, space)
+        problem, wide = within.problem, bool(within.spans)
         objective = replace(_integrand(problem), moments=known)
+        if start is not None and len(start) != objective.size:
+            start = None
         with unthreaded_products(objective.size):
-            around = _around(problem, objective, start)
+            around = _around(problem, objective, start, wide=wide)
             start = around.mode
             if not _has_grid(problem):
                 return _weighed(objective, around, draws, stream)
@@ -168,7 +174,8 @@ def importance_draws(
     if problem.natural.kinks.groups:
         return None
     centre = centred(problem)
-    problem, wanted, rng = centre.problem, draws * chains, np.random.default_rng(stream)
+    space = in_row_space(centre.problem)
+    problem, wanted, rng = space.problem, draws * chains, np.random.default_rng(stream)
     if has_sigma_first(problem):
         with unthreaded_products(problem.unconstrained.size):
             thetas = sigma_first(problem).draw(rng, wanted)[0]
@@ -179,7 +186,7 @@ def importance_draws(
     objective = replace(_integrand(problem), moments=_moments(problem))
     density = objective.log_density
     with unthreaded_products(objective.size):
-        around = _around(problem, objective, None)
+        around = _around(problem, objective, None, wide=bool(space.spans))
         if around.exact:
             thetas = next(around.proposals()).draw(rng, wanted)[0]
             return centre.raw(thetas.reshape(chains, draws, -1))
@@ -193,7 +200,7 @@ def importance_draws(
         if not pool.steady and disagreement(density, pool, pool.proposal.heavier(), rng):
             return None
     kept = pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
-    return centre.raw(kept.reshape(chains, draws, -1))
+    return centre.raw(space.completed(kept.reshape(chains, draws, -1), rng))
 
 
 def _integrand(problem: Problem) -> Objective:
@@ -217,8 +224,13 @@ def _has_grid(problem: Problem) -> bool:
 
 
 def _around(
-    problem: Problem, objective: Objective, start: Array | None, sites: Sites | None = None
+    problem: Problem,
+    objective: Objective,
+    start: Array | None,
+    sites: Sites | None = None,
+    wide: bool = False,
 ) -> Around:
+    """Return where a posterior lies; of a ``wide`` problem it is looked for row by row first."""
     try:
         if problem.learned:
             nested = nested_proposal(problem)
@@ -240,9 +252,13 @@ def _around(
     log_volume = 0.5 * (objective.size * np.log(2.0 * np.pi) - _log_det(-hessian))
     heavy = bool(problem.uncurved())
 
-    def proposals() -> Iterator[Proposal]:
+    def at_mode() -> Iterator[Proposal]:
         every = by_tails(gaussian(mode, -hessian), objective.log_density)
         return (one.heavier() for one in every) if heavy else every
+
+    def proposals() -> Iterator[Proposal]:
+        by_rows = row_by_row(objective, mode)
+        return chain(by_rows, at_mode()) if wide else chain(at_mode(), by_rows)
 
     return Around(
         mode,

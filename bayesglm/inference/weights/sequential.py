@@ -19,8 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import qr
 
-from bayesglm.inference.weights.sites import Propagated
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.weights.sites import Propagated, has_sites, propagate
 from bayesglm.inference.weights.transport import LOG_ROOT_2_PI, Maps, maps
+from bayesglm.numerics.density.objective import Objective
 
 Array = np.ndarray
 WIDER = (
@@ -103,3 +105,15 @@ class Sequential:
             z[j] = (drawn - mean) / sd
             log_q -= log_slope - np.log(sd)
         return given.mean + (root @ z).T, log_q
+
+
+def row_by_row(objective: Objective, mode: Array) -> Iterator[Sequential]:
+    """Run through the proposal of an objective and its heavier one; nothing where there is none."""
+    if not has_sites(objective):
+        return
+    try:
+        proposal = Sequential(propagate(objective, mode))
+    except ConvergenceError:
+        return
+    yield proposal
+    yield proposal.heavier()
