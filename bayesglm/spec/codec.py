@@ -102,7 +102,4 @@ def _noun(value: Any) -> Any:
         raise ModelError(
             f"the JSON gives {name} an unknown field {unknown[0]!r}.{closest(unknown[0], known)}"
         )
-    try:
-        return NOUNS[name](**{field: _noun(part) for field, part in fields.items()})
-    except TypeError as error:
-        raise ModelError(f"the JSON's {name} is incomplete: {error}.") from error
+    return NOUNS[name](**{field: _noun(part) for field, part in fields.items()})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Real
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import closest, shown
+from bayesglm.spec.noun import noun, put
 from bayesglm.spec.numbers import Number, entries, frozen_number
 from bayesglm.spec.priors import (
     CUTPOINT_PRIORS,
@@ -25,7 +25,7 @@ from bayesglm.spec.terms.table import TERMS, as_terms
 from bayesglm.spec.terms.term import Term
 
 
-@dataclass(frozen=True)
+@noun
 class Predictor:
     """A linear predictor of a parameter of the family, on that parameter's own link.
 
@@ -36,6 +36,14 @@ class Predictor:
     terms: tuple[Term, ...]
     prior: DispersionPrior | None = None
 
+    def __post_init__(self) -> None:
+        put(self, terms=as_terms(self.terms))
+        if self.prior is not None and not isinstance(self.prior, DISPERSION_PRIORS):
+            raise ModelError(
+                f"the prior of a parameter with terms must be one of {_names(DISPERSION_PRIORS)}, "
+                f"got {shown(self.prior)}."
+            )
+
     def __repr__(self) -> str:
         said = [] if self.prior is None else [repr(self.prior)]
         return f"[{', '.join([*said, *map(repr, self.terms)])}]"
@@ -44,11 +52,24 @@ class Predictor:
 type Stated = DispersionPrior | Number | Predictor
 
 
-@dataclass(frozen=True)
+@noun
 class Dispersions(Mapping[str, Stated]):
     """What is said of several parameters, or of one that has a predictor, by their names."""
 
     entries: tuple[tuple[str, Stated], ...]
+
+    def __post_init__(self) -> None:
+        pairs = self.entries if isinstance(self.entries, tuple) else (self.entries,)
+        for pair in pairs:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise ModelError(
+                    "dispersions are pairs of a parameter's name and what is said of it, got "
+                    f"{shown(pair)}."
+                )
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ModelError(f"dispersions name {twice!r} twice; say once what holds for it.")
 
     def __getitem__(self, name: str) -> Stated:
         return dict(self.entries)[name]

@@ -12,12 +12,13 @@ from bayesglm.spec.hints import FIELDS_ELSEWHERE, call_of, closest
 
 @dataclass_transform(frozen_default=True)
 def noun[T](cls: type[T]) -> type[T]:
-    """Make a frozen, hashable, comparable dataclass; its repr leaves defaults out.
+    """Make a frozen, hashable, comparable dataclass; its repr, unless it has one, is its call.
 
     A keyword that is unknown, or one that is missing, is a ModelError that says what to write.
     """
     made = dataclasses.dataclass(frozen=True, repr=False)(cls)
-    made.__repr__ = call_repr  # type: ignore[method-assign]
+    if "__repr__" not in vars(cls):
+        made.__repr__ = call_repr  # type: ignore[method-assign]
     fields = dataclasses.fields(made)  # type: ignore[arg-type]
     known = [field.name for field in fields]
     needed = [field.name for field in fields if field.default is dataclasses.MISSING]

@@ -91,7 +91,8 @@ class Interaction:
         name: str | None = None,
         prior: CoefficientPrior | None = None,
     ) -> None:
-        put(self, parts=(*given, *parts), name=name, prior=prior)
+        named = parts if isinstance(parts, (list, tuple)) else (parts,)
+        put(self, parts=(*given, *named), name=name, prior=prior)
         for part in self.parts:
             self._check_part(part)
         if len(self.parts) < 2:
