@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
@@ -16,8 +17,10 @@ from typing import Any
 from bayesglm.errors import DataError
 from bayesglm.spec.hints import shown
 
-EARLIER = ".earlier"  # ends the name of a folder that was moved away for a new one
-TRIES = 100  # of a swap, where others swap the same folder at the same time
+EARLIER = ".earlier"  # ends the name of a whole folder that was moved away for a new one
+REMOVED = ".removed"  # ends the name of one that is being removed, and may have lost files
+TRIES = 100  # of a swap or a look, where others swap the same folder at the same time: chosen
+LOOKS = 3  # after which nothing stands at a place; one may fall between two moves: chosen
 
 
 def as_path(path: Any) -> Path:
@@ -62,7 +65,9 @@ def replace_folder(target: Path, contents: Mapping[str, bytes]) -> None:
             left = _moved_away(target)
             if target.exists():
                 for folder in left:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
+            for folder in _beside_as(target, REMOVED):
+                shutil.rmtree(folder, ignore_errors=True)
             _swap(part, target)
         _flush_folder(target.parent)
 
@@ -73,6 +78,21 @@ def bring_back(target: Path) -> None:
         with suppress(OSError):
             os.rename(folder, target)
             return
+
+
+def undisturbed[T](target: Path, look: Callable[[], T]) -> T:
+    """Return what a look at a place says; anew where it fails and another process came between.
+
+    ``look`` raises DataError for whatever goes wrong.
+    """
+    for _ in range(TRIES - 1):
+        before = _identity(target)
+        try:
+            return look()
+        except DataError:
+            if _identity(target) == before and (before is not None or _is_missing(target)):
+                raise
+    return look()
 
 
 @contextmanager
@@ -101,36 +121,62 @@ def interrupts_wait() -> Iterator[None]:
 
 
 def _swap(part: Path, target: Path) -> None:
-    earlier = target.with_name(f".{target.name}.{secrets.token_hex(4)}{EARLIER}")
-    try:
-        for attempt in range(TRIES):
+    """Move an earlier folder away and the new one in; back, where the new one cannot come."""
+    for attempt in range(TRIES):
+        earlier = target.with_name(f".{target.name}.{secrets.token_hex(4)}{EARLIER}")
+        try:
             with suppress(FileNotFoundError):
                 os.rename(target, earlier)
-            try:
-                os.rename(part, target)
-                break
-            except OSError:
-                # Another process has put its own there in the meantime.
-                if attempt == TRIES - 1 or not target.exists():
-                    raise
-                shutil.rmtree(earlier, ignore_errors=True)
-    finally:
-        if not target.exists():
-            with suppress(OSError):
-                os.rename(earlier, target)
-    shutil.rmtree(earlier, ignore_errors=True)
+            os.rename(part, target)
+        except BaseException as error:
+            # Another process may have put its own there in the meantime, which is moved away, too.
+            is_taken = getattr(error, "errno", None) in (errno.EEXIST, errno.ENOTEMPTY)
+            if not is_taken or attempt == TRIES - 1:
+                if not target.exists():
+                    with suppress(OSError):
+                        os.rename(earlier, target)
+                raise
+        _remove(earlier)
+        if not part.exists():
+            return
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that was moved away, under a name by which nobody brings back its rest."""
+    removed = folder.with_suffix(REMOVED)
+    with suppress(OSError):
+        os.rename(folder, removed)
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 def _moved_away(target: Path) -> list[Path]:
     """Return the folders that were moved away from a place, the latest first."""
+    return sorted(_beside_as(target, EARLIER), key=_time_of, reverse=True)
+
+
+def _beside_as(target: Path, ending: str) -> list[Path]:
+    """Return what stands beside a place under its hidden name with an ending."""
     if not target.parent.is_dir():
         return []
-    names = [
-        name
+    return [
+        target.with_name(name)
         for name in os.listdir(target.parent)
-        if name.startswith(f".{target.name}.") and name.endswith(EARLIER)
+        if name.startswith(f".{target.name}.") and name.endswith(ending)
     ]
-    return sorted((target.with_name(name) for name in names), key=_time_of, reverse=True)
+
+
+def _is_missing(target: Path) -> bool:
+    """Say whether nothing stands at a place, nor beside it between the moves of another process."""
+    return not any(os.path.lexists(target) or _moved_away(target) for _ in range(LOOKS))
+
+
+def _identity(target: Path) -> tuple[int, int] | None:
+    """Tell one file or folder from another of the same name; None where nothing is there."""
+    try:
+        status = target.lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _time_of(folder: Path) -> float:

@@ -27,6 +27,7 @@ from bayesglm.results.replacing import (
     interrupts_wait,
     replace_file,
     replace_folder,
+    undisturbed,
 )
 from bayesglm.results.schema import check_tree
 
@@ -129,17 +130,17 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """
     given = as_path(path)
     place = Path(os.path.realpath(given))
-    while True:
-        before = _identity(place)
-        try:
-            with _told(f"{str(given)!r} cannot be read as a fit"):
-                return _read(place)
-        except DataError:
-            # Where another process has replaced it in the meantime, read what is there now.
-            if _identity(place) == before:
-                if before is None:
-                    raise DataError(f"{str(given)!r} does not exist.") from None
-                raise
+
+    def read() -> xr.DataTree:
+        with _told(f"{str(given)!r} cannot be read as a fit"):
+            return _read(place)
+
+    try:
+        return undisturbed(place, read)
+    except DataError:
+        if not os.path.lexists(place):
+            raise DataError(f"{str(given)!r} does not exist.") from None
+        raise
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
@@ -149,8 +150,12 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     """
     given = as_path(path)
     target = Path(os.path.realpath(given))
-    with _told(f"{str(given)!r} cannot be written"):
-        _check_place(target, given.suffix.lower())
+
+    def check() -> None:
+        with _told(f"{str(given)!r} cannot be written"):
+            _check_place(target, given.suffix.lower())
+
+    undisturbed(target, check)
     return target
 
 
@@ -165,15 +170,6 @@ def _told(what: str) -> Iterator[None]:
         raise DataError(f"{what}: {error.strerror or error}.") from error
     except Exception as error:
         raise DataError(f"{what}: {type(error).__name__}: {error}.") from error
-
-
-def _identity(place: Path) -> tuple[int, int] | None:
-    """Tell one file or folder from another of the same name; None where nothing is there."""
-    try:
-        status = place.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
 
 
 def _check_place(target: Path, suffix: str) -> None:
@@ -236,13 +232,13 @@ def _read(place: Path) -> xr.DataTree:
 
     if not os.path.lexists(place):
         bring_back(place)
+    source: Any = place
     options: dict[str, Any] = {"engine": "h5netcdf"}
     if place.is_dir():
-        _check_store(place)
-        options = {"engine": "zarr", "consolidated": False}
+        source, options = _checked_store(place), {"engine": "zarr", "consolidated": False}
     else:
         _check_file(place)
-    with xr.open_datatree(place, **options, **READ) as opened:
+    with xr.open_datatree(source, **options, **READ) as opened:
         opened.load()
     _check_schema(opened.attrs.get("schema"))
     tree = decoded(opened)
@@ -317,9 +313,13 @@ def _as_store(tree: xr.DataTree) -> dict[str, bytes]:
     return {**files, ROOT: json.dumps(root, indent=2).encode()}
 
 
-def _check_store(store: Path) -> None:
-    """Raise DataError unless every file of a store is as it was written."""
+def _checked_store(store: Path) -> Any:
+    """Return a Zarr store read into memory; DataError unless every file is as it was written.
+
+    Another process may replace the folder while its files are read one by one.
+    """
     root = _root(store)
+    read = {ROOT: json.dumps(root).encode()}
     noted = root["attributes"].pop("checksum", None)
     if not isinstance(noted, dict):
         raise DataError(
@@ -332,13 +332,22 @@ def _check_store(store: Path) -> None:
         if noted.get(what) != count:
             raise DataError(f"it has {count} {what}, and had {noted.get(what)} when saved.")
     total = hashlib.sha256(_canonical(root))
-    for name, size in sorted(files):
-        total.update(_heading(name, size))
-        with open(store / name, "rb") as file:
-            while piece := file.read(PIECE):
-                total.update(piece)
+    for name, _ in sorted(files):
+        read[name] = (store / name).read_bytes()
+        total.update(_heading(name, len(read[name])))
+        total.update(read[name])
     if noted.get("sha256") != total.hexdigest():
         raise DataError(f"it was damaged or changed after it was saved. {ANEW}")
+    return _in_memory(read)
+
+
+def _in_memory(files: dict[str, bytes]) -> Any:
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.storage import MemoryStore
+
+    kind = default_buffer_prototype().buffer
+    held = {name: kind.from_bytes(content) for name, content in files.items()}
+    return MemoryStore(held, read_only=True)
 
 
 def _files(store: Path) -> Iterator[tuple[str, int]]:

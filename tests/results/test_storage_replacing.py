@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
+from bayesglm.results.replacing import replace_file, undisturbed
 
 SUFFIXES = ["nc", "zarr"]
 
@@ -147,9 +148,34 @@ def test_a_store_that_was_moved_away_is_brought_back(fits, tmp_path):
     assert target.is_dir()
     target.rename(tmp_path / ".fit.zarr.0a1b2c3d.earlier")
     bg.save(fits[1], target)
-    (tmp_path / ".fit.zarr.4e5f6a7b.earlier").mkdir()
+    for ending in ("earlier", "removed"):  # left by processes that were killed
+        (tmp_path / f".fit.zarr.4e5f6a7b.{ending}").mkdir()
     bg.save(fits[1], target)
     assert prior_in(target) == 0.5
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("before", ["earlier file", None])
+def test_a_place_is_looked_at_anew_where_another_process_came_between(before, tmp_path):
+    target, n_looks = tmp_path / "fit.nc", 0
+    if before is not None:
+        target.write_text(before)
+
+    def look(comes_between):
+        nonlocal n_looks
+        n_looks += 1
+        if comes_between and n_looks == 1:
+            replace_file(target, memoryview(b"whole"))
+        elif comes_between:
+            return target.read_text()
+        raise bg.DataError("it was damaged")
+
+    with pytest.raises(bg.DataError, match="it was damaged"):
+        undisturbed(target, lambda: look(False))
+    assert n_looks == 1
+    n_looks = 0
+    assert undisturbed(target, lambda: look(True)) == "whole"
+    assert n_looks == 2
 
 
 def test_nothing_but_a_fit_is_replaced(fits, tmp_path):
