@@ -26,7 +26,8 @@ from bayesglm.numerics.families.record import Family
 
 Array = np.ndarray
 SWEEPS = 60  # of all sites together
-DAMPING = 0.8  # share of each correction of a site that is made: chosen; 1 may oscillate
+DAMPING = 0.5  # share of a correction that is made once whole ones did not help: chosen
+SLOW, STALLED = 0.7, 3  # share of what moved last time that is no progress; times that are the end
 SETTLED = 2e-3  # posterior sds by which the sites still move a mean, or share of a variance
 LEAST = 1e-8  # of a row's posterior precision: what the others leave of it at least
 NODES = 97  # of the rule for moments in one dimension: right to six digits
@@ -205,6 +206,7 @@ def propagate(
         centre[part.where] = part.loc
     pull = precision @ centre
     tau, nu = _at_mode(likelihood, X @ start + offset) if sites is None else sites
+    share, before, stalled = 1.0, np.inf, 0
     for sweep in range(SWEEPS):
         lower, failed = dpotrf(precision + X.T @ (tau[:, None] * X), lower=True, clean=True)
         if failed:
@@ -213,17 +215,23 @@ def propagate(
         mean = covariance @ (pull + X.T @ (nu - tau * offset))
         eta = X @ mean + offset
         variance = np.einsum("ij,ij->i", X @ covariance, X)
-        if sweep == SWEEPS - 1:
+        if sweep == SWEEPS - 1 or stalled == STALLED:
             break
         left = np.maximum(1.0 / variance - tau, LEAST / variance)
         of_others = (eta / variance - nu) / left
         found, spread = tilts(likelihood, of_others, 1.0 / left).moments()
-        moved = np.abs(found - eta) / np.sqrt(variance)
-        if max(moved.max(), np.abs(spread / variance - 1.0).max()) < SETTLED:
+        moved = max(
+            float(np.max(np.abs(found - eta) / np.sqrt(variance))),
+            float(np.max(np.abs(spread / variance - 1.0))),
+        )
+        if moved < SETTLED:
             break
+        if moved > SLOW * before:  # it swings, or comes no nearer than the rule is right
+            share, stalled = DAMPING, stalled + 1
+        before = moved
         wanted = np.maximum(1.0 / spread - left, 0.0)
-        nu = nu + DAMPING * (found / spread - of_others * left - nu)
-        tau = tau + DAMPING * (wanted - tau)
+        nu = nu + share * (found / spread - of_others * left - nu)
+        tau = tau + share * (wanted - tau)
     return Propagated(likelihood, X, offset, mean, covariance, tau, nu)
 
 
