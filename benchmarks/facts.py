@@ -28,7 +28,11 @@ def facts() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "packages": {name: found for name, found in versions.items() if found},
-        "r": {name: version(f"R:{name}") for name in ("base", "glmnet") if version(f"R:{name}")},
+        "r": {
+            name: version(f"R:{name}")
+            for name in ("base", "glmnet", "lme4", "glmmTMB")
+            if version(f"R:{name}")
+        },
         "threads_set": {
             name: os.environ[name]
             for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -5,7 +5,7 @@ likelihood (log y!, log 2 pi) and without those of the prior.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ type Array = NDArray[np.float64]
 SEED = 20_240_229
 FAMILIES = ("gaussian", "bernoulli", "poisson")
 COLUMNS = 8  # of tables with categories
+MOST_TRIALS = 34
+TINY = 60  # rows of levels and of decoders on which solvers warm up
 ALPHA = 2.0  # of negative binomial counts, whose variance is mu + mu^2 / alpha
 
 
@@ -28,13 +30,17 @@ class Spec:
     - `kind`: "dense" (ridge), "path" (lasso), "wide" (lasso, no intercept), "population" (ridge),
       "field" (ridge, smooth), "lags" (ridge), "groups" (an intercept for each
       group), "dispersed" (no penalty, and alpha is to be found too), "levels" (no penalty;
-      labels, or an order) or "columns" (ridge; 8 in all, those beyond the features categories).
+      labels, or an order), "columns" (ridge; 8 in all, those beyond the features categories),
+      "mixed" (effects of levels of one or more groupings), "nested" (each grouping inside the
+      next), "slopes" (of the one grouping, that vary with the one feature) or "decoder" (ridge;
+      more columns than rows).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
       how many of the stimulus there are.
     - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
       groups, levels of the response or of each category.
     - `penalty`: "ridge", "lasso" or "smooth".
-    - `lam`: its strength, of "wide".
+    - `lam`: its strength, of "wide" and "decoder".
+    - `levels`: how many each grouping has, of "mixed", "nested" and "slopes".
     """
 
     kind: str
@@ -44,6 +50,7 @@ class Spec:
     many: int = 1
     penalty: str = "ridge"
     lam: float = 1.0
+    levels: tuple[int, ...] = ()
 
 
 class Work(NamedTuple):
@@ -52,7 +59,9 @@ class Work(NamedTuple):
     - `X`: (n, p); the movie (n, p, p) of a field; the stimulus (n,) of lags. C-ordered float64.
     - `y`: (n,); (n, neurons) of a population. float64.
     - `lam`: strength of the penalty on the sum of log-likelihoods, (1,); (many,) of a path.
-    - `groups`: the group of each sample, (n,), from 0 to many - 1; (n, categories) of columns.
+    - `groups`: the group of each sample, (n,), from 0 to many - 1; (n, categories) of columns,
+      (n, groupings) where there are several kinds of levels.
+    - `trials`: (n,), of binomial responses.
     """
 
     spec: Spec
@@ -60,12 +69,14 @@ class Work(NamedTuple):
     y: Array
     lam: Array
     groups: NDArray[np.intp] | None = None
+    trials: Array | None = None
 
 
 class Drawn(NamedTuple):
     """What a sampler drew.
 
-    - `draws`: (chain, draw, scalars): intercept, coefficients, and of groups the scale and effects.
+    - `draws`: (chain, draw, scalars): intercept, coefficients, and of groups the scale and effects;
+      of kinds with `levels` as `peers.mixed.read_tree` puts them.
     - `importance_ess`: what the sampler tells of its own weights, where it has any.
     - `seconds`: as in `Found`.
     """
@@ -112,12 +123,21 @@ def make(spec: Spec) -> Work:
         "dispersed": _dense,
         "levels": _levels,
         "columns": _columns,
+        "mixed": _mixed,
+        "nested": _mixed,
+        "slopes": _mixed,
+        "decoder": _decoder,
     }
     return kinds[spec.kind](spec, rng)
 
 
 def tiny(spec: Spec) -> Spec:
     """Return the small spec of the same kind on which solvers warm up."""
+    if spec.levels or spec.kind == "decoder":
+        share = min(1.0, TINY / spec.n)
+        levels = tuple(max(3, round(share * many)) for many in spec.levels)
+        p = max(1, round(share * spec.p)) if spec.kind == "decoder" else spec.p
+        return replace(spec, n=round(share * spec.n), p=p, levels=levels)
     side = 3 if spec.kind == "field" else 4
     many = 1 if spec.kind in ("dense", "wide", "dispersed") else 3
     return Spec(spec.kind, spec.family, 300, side, many, spec.penalty)
@@ -214,6 +234,45 @@ def _groups(spec: Spec, rng: np.random.Generator) -> Work:
     groups = rng.integers(0, spec.many, spec.n)
     y = _respond(rng, spec.family, X @ w + effects[groups] - 0.5)
     return Work(spec, X, y, np.ones(1), groups)
+
+
+def _mixed(spec: Spec, rng: np.random.Generator) -> Work:
+    """Simulate effects of levels with standard deviation 0.5, the slopes' 0.2.
+
+    Levels have as many rows each where that divides evenly; else they are drawn, none left out.
+    """
+    X = rng.normal(size=(spec.n, spec.p))
+    if spec.kind == "slopes":
+        X = np.tile(np.arange(spec.n // spec.levels[0], dtype=float), spec.levels[0])[:, None]
+    groups = np.empty((spec.n, len(spec.levels)), dtype=np.intp)
+    eta, inside = 0.5 + X @ (0.3 * rng.normal(size=spec.p)), np.arange(spec.n)
+    for k, many in enumerate(spec.levels):
+        # Of nested groupings each level of the one before lies in one of these.
+        holder = _levels_of(len(np.unique(inside)), many, rng)
+        groups[:, k] = holder[inside]
+        eta += 0.5 * rng.normal(size=many)[groups[:, k]]
+        inside = groups[:, k] if spec.kind == "nested" else np.arange(spec.n)
+    if spec.kind == "slopes":
+        eta += 0.2 * rng.normal(size=spec.levels[0])[groups[:, 0]] * X[:, 0]
+    if spec.family != "binomial":
+        return Work(spec, X, _respond(rng, spec.family, eta), np.ones(1), groups)
+    trials = rng.integers(2, MOST_TRIALS + 1, spec.n)
+    y = rng.binomial(trials, expit(eta - 2.0)).astype(float)
+    return Work(spec, X, y, np.ones(1), groups, trials.astype(float))
+
+
+def _levels_of(n: int, many: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return which of many levels each of n has, every level at least once."""
+    if n % many == 0:
+        return np.repeat(np.arange(many), n // many)
+    return rng.permutation(np.concatenate([np.arange(many), rng.integers(0, many, n - many)]))
+
+
+def _decoder(spec: Spec, rng: np.random.Generator) -> Work:
+    """Simulate labels that all columns tell of, eta of standard deviation 3."""
+    X = rng.normal(size=(spec.n, spec.p))
+    eta = X @ (3.0 / np.sqrt(spec.p) * rng.normal(size=spec.p))
+    return Work(spec, X, _respond(rng, spec.family, eta), np.array([spec.lam]))
 
 
 def _columns(spec: Spec, rng: np.random.Generator) -> Work:

@@ -140,7 +140,7 @@ def _read_bambi(tree: Any) -> Drawn:
     return Drawn(scalars(group["Intercept"].values, np.stack(coef, axis=-1), *others))
 
 
-def _prepare_numpyro(work: Work) -> Work:
+def prepare_numpyro(work: Work) -> Work:
     """Make a device for each chain: more cannot be made once JAX has begun."""
     import jax
     import numpyro
@@ -229,7 +229,7 @@ SAMPLERS = (
             _fit_numpyro,
             _read_numpyro,
             ({"chain_method": method},),
-            _prepare_numpyro,
+            prepare_numpyro,
             _BOTH,
         )
         for method in ("vectorized", "parallel")
