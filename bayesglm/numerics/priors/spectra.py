@@ -31,7 +31,7 @@ class LearnedScale:
     @property
     def shared(self) -> bool:
         """Whether all coefficients share the scale."""
-        return self._only is not None
+        return len(self._scales) == 1
 
     def for_each(self, n: int) -> LearnedScale:
         """Return the scales of n coefficients, of which runs of the same length share one."""
