@@ -9,11 +9,12 @@ import bayesglm as bg
 from bayesglm.spec.families import FAMILY_NAMES
 from benchmarks.facts import facts
 from calibration.bands import bands, count_below, p_value
-from calibration.cells import CELLS, METHODS, THOROUGH, WORLDS, Cell, quantities
+from calibration.cells import CELLS, METHODS, THOROUGH, Cell, quantities
 from calibration.figure import draw
 from calibration.simulation import CHAINS, ENOUGH, LONGER, RANKED, simulate
 from calibration.table import render
 from calibration.verdict import POINTS, calibrated, judge, worst
+from calibration.worlds import WORLDS
 
 N = 300
 # A calibrated cell fails by chance, once the random numbers change, at most so often.
@@ -103,6 +104,27 @@ OTHERS = [
 @pytest.mark.parametrize("name", OTHERS)
 def test_no_posterior_of_any_family_is_plainly_wrong(name):
     record = small(CELLS[name], 15)
+    assert not record["failures"]
+    assert record["p"] > RARELY
+
+
+# Cells of levels and of more coefficients than rows, and how many simulations of each are run.
+OF_LEVELS = {
+    "poisson-few_groups-fit": 10,
+    "poisson-many_groups-fit": 3,
+    "binomial-many_groups-fit": 3,
+    "poisson-many_slopes-fit": 10,
+    "gaussian-crossed-fit": 10,
+    "poisson-crossed-fit": 6,
+    "poisson-each_row-fit": 10,
+    "bernoulli-wide-fit": 10,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(OF_LEVELS))
+def test_no_posterior_of_levels_is_plainly_wrong(name):
+    record = small(CELLS[name], OF_LEVELS[name])
     assert not record["failures"]
     assert record["p"] > RARELY
 
