@@ -89,7 +89,7 @@ def _one(centred: Centred, settings: Settings, seed: int, watched: bool) -> Samp
     with nullcontext() if alone else single_products():
         try:
             run = run_native(
-                coordinates.in_x(target.slope),
+                coordinates.in_x(target.slopes),
                 problem.natural.size,
                 settings,
                 seed,

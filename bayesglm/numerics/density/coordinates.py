@@ -19,11 +19,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dtrmm
 
 from bayesglm.numerics.priors.shrinkage import Shrinkage
 from bayesglm.numerics.solvers.quadratic import scaled_model
 
 Array = np.ndarray
+# Points from which a product with a triangle takes 0.55 of the time of one with a square, of 300 to
+# 2000 coordinates; that of a single point takes more (OpenBLAS on one core of an AMD EPYC).
+SEVERAL = 8
 # Values (...) and gradients (..., size) at points (..., size).
 type Slope = Callable[[Array], tuple[Any, Array]]
 
@@ -89,9 +93,22 @@ class Coordinates:
     shrunk: tuple[Shrunk, ...] = ()
 
     def _straight(self, x: Array) -> Array:
+        v = self._times(x)
+        v += self.centre
+        return v
+
+    @cached_property
+    def _is_triangular(self) -> bool:
+        """Whether the factor is a matrix with zeros below the diagonal."""
+        return self.factor.ndim == 2 and not np.tril(self.factor, -1).any()
+
+    def _times(self, x: Array, back: bool = False) -> Array:
+        """Return factor x at x ``(..., size)``, or factor' x on the way back."""
         if self.factor.ndim == 1:
-            return self.centre + self.factor * x
-        return self.centre + x @ self.factor.T
+            return self.factor * x
+        if x.ndim != 2 or len(x) < SEVERAL or not self._is_triangular:
+            return x @ (self.factor if back else self.factor.T)
+        return dtrmm(1.0, self.factor.T, x.T, lower=True, trans_a=not back).T
 
     def _units(self, v: Array) -> list[Units]:
         return [one.units(v) for one in self.shrunk]
@@ -138,8 +155,7 @@ class Coordinates:
                 gradient = gradient.copy()
             for one, own in zip(self.shrunk, units, strict=True):
                 one.pull_back(v, own, gradient)
-            turned = gradient * self.factor if self.factor.ndim == 1 else gradient @ self.factor
-            return value + self._log_det(units), turned
+            return value + self._log_det(units), self._times(gradient, back=True)
 
         return slope_in_x
 

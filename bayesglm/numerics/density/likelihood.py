@@ -100,7 +100,7 @@ class Rowwise:
 
     def values(self, W: Array, phi: list) -> Array:
         """Return the log likelihoods ``(k,)`` at many w ``(k, p)``, phi numbers or ``(k,)``."""
-        W, phi = np.ascontiguousarray(W), upright(phi)
+        W, phi = np.ascontiguousarray(W), _upright(phi)
         size = max(1, min(SOME_ROWS, max(16, CELLS // max(W.shape[1], 1))))
 
         def total(run: Iterable[Rows], some: slice) -> Array:
@@ -120,7 +120,7 @@ class Rowwise:
 
     def pointwise(self, rows: Rows, W: Array, phi: list) -> Array:
         """Return the weighted log likelihoods ``(k, rows)`` of one range at many w ``(k, p)``."""
-        values = kernel(self.family, rows, predictors(rows, W), upright(phi), 0).value
+        values = kernel(self.family, rows, predictors(rows, W), _upright(phi), 0).value
         constant = np.asarray(self.family.constant(rows.y, rows.trials))
         values += _times(constant, rows.weights)
         return values
@@ -223,7 +223,7 @@ class Rowwise:
         return max(self.source.reduce(work, block_rows(self.width)))
 
 
-def upright(phi: list) -> list:
+def _upright(phi: list) -> list:
     """Return dispersions, some with a number for each w, so that they broadcast over rows."""
     return [v[:, None] if isinstance(v, np.ndarray) else v for v in phi]
 

@@ -57,8 +57,8 @@ class Moments:
         pull = self.pull - d @ self.gram
         squares = self.squares - np.vecdot(self.pull + pull, d)
         of_w = pull / np.square(sigma)[..., None]
-        of_sigma = (squares / sigma / sigma - self.count) / sigma
-        return self.at(squares, sigma), of_w, np.broadcast_to(of_sigma, d.shape[:-1])[..., None]
+        of_sigma = np.asarray((squares / sigma / sigma - self.count) / sigma)
+        return self.at(squares, sigma), of_w, of_sigma[..., None]
 
     def terms(self, w: Array, phi: list) -> Terms:
         """Return value, gradient and Hessian."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from bayesglm.numerics.density.channels import matrices
-from bayesglm.numerics.density.likelihood import block_rows, upright
+from bayesglm.numerics.density.likelihood import block_rows
 from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
@@ -56,13 +57,8 @@ class Density:
         places = np.flatnonzero((kinks.weight > 0.0) & (self.widths > 0.0))
         return places, kinks.weight[places], kinks.at[places], self.widths[places]
 
-    def slope(self, theta: Array) -> tuple[float, Array]:
-        """Return value and gradient at one theta ``(size,)``: `slopes` of a batch of one."""
-        values, gradients = self.slopes(theta[None])
-        return float(values[0]), gradients[0]
-
     def slopes(self, thetas: Array) -> tuple[Array, Array]:
-        """Return values ``(k,)`` and gradients ``(k, size)`` at thetas ``(k, size)``.
+        """Return values ``(...)`` and gradients ``(..., size)`` at thetas ``(..., size)``.
 
         Where no probability lies they are -inf and zero. At a kink itself the gradient is that of
         the smooth part. Far out, what is added up may overflow: that is for the caller to ignore,
@@ -71,9 +67,9 @@ class Density:
         far_out = self.objective.far_out(thetas)
         if not far_out.any():
             return self._slopes(thetas)
-        values, gradients = np.full(len(thetas), -np.inf), np.zeros(thetas.shape)
-        possible = np.flatnonzero(~far_out)
-        if len(possible):
+        values, gradients = np.full(far_out.shape, -np.inf), np.zeros(thetas.shape)
+        possible = ~far_out
+        if possible.any():
             values[possible], gradients[possible] = self._slopes(thetas[possible])
         return values, gradients
 
@@ -84,21 +80,27 @@ class Density:
         objective.add_likelihood_slopes(thetas, of_w, of_phi, gradients)
         places, weights, at, widths = self._soft
         if len(places):
-            away = thetas[:, places] - at
+            away = thetas[..., places] - at
             soft = np.clip(away / widths, -1.0, 1.0)
-            gradients[:, places] += weights * (np.sign(away) - soft)
+            gradients[..., places] += weights * (np.sign(away) - soft)
         return values + of_rows, gradients
 
-    def _likelihood(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
-        """Return the log likelihoods ``(k,)`` and their slopes in w ``(k, p)`` and phi."""
-        objective = self.objective
+    def _likelihood(self, w: Array, phi: list) -> tuple[Array, Array, Array]:
+        """Return the log likelihoods ``(...)`` and slopes in w and phi, ``(..., p)`` and so on."""
+        objective, lead = self.objective, w.shape[:-1]
         if objective.moments is not None:
-            return objective.moments.slopes(W, phi)
+            return objective.moments.slopes(w, phi)
+        W = w.reshape(-1, w.shape[-1])
+        values, gradients, of_phi = self._of_rows(W, [_upright(one) for one in phi])
+        return values.reshape(lead), gradients.reshape(w.shape), of_phi.reshape(*lead, len(phi))
+
+    def _of_rows(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
+        """Return the same of lines w ``(k, p)``, phi being numbers or ``(k, 1)``."""
         if self.single is None:
             return self._in_double(W, phi)
         values, gradients = self.single.slopes(W)
-        lost = np.flatnonzero(~are_finite(values, gradients))
-        if len(lost):
+        lost = ~are_finite(values, gradients)
+        if lost.any():
             values[lost], gradients[lost], _ = self._in_double(W[lost], phi)
         return values, gradients, np.zeros((len(W), 0))
 
@@ -106,8 +108,13 @@ class Density:
         objective, run = self.objective, self.rows
         if run is None:
             run = objective.source.ranges(block_rows(objective.rowwise.width, len(W)))
-        values, gradients, of_phi = run_slopes(objective.family, run, W, upright(phi))
+        values, gradients, of_phi = run_slopes(objective.family, run, W, phi)
         return values + objective.rowwise.constant, gradients, of_phi
+
+
+def _upright(number: Any) -> Any:
+    """Return a dispersion at many thetas as a column, and one number as it is."""
+    return np.reshape(number, (-1, 1)) if np.ndim(number) else number
 
 
 def are_finite(values: Array, gradients: Array) -> Array:
@@ -131,9 +138,9 @@ def density(
     >>> source = Source.of(np.ones((3, 1)), y=np.array([0.0, 1.0, 5.0]))
     >>> theta = Theta((Parameter("intercept", "coefficients", slice(0, 1)),), jacobian=True)
     >>> objective = Objective(source, FAMILIES["poisson", "log"], theta, ())
-    >>> value, gradient = density(objective, np.zeros(1)).slope(np.zeros(1))
-    >>> round(value, 3), gradient.tolist()
-    (-7.787, [3.0])
+    >>> values, gradients = density(objective, np.zeros(1)).slopes(np.array([[0.0], [0.5]]))
+    >>> values.round(3).tolist(), gradients.round(3).tolist()
+    ([-7.787, -6.734], [[3.0], [1.054]])
     """
     p, widths = objective.n_coefficients, np.broadcast_to(widths, objective.size)
     n = objective.source.n_rows

@@ -50,8 +50,9 @@ class CorrelatedScale:
 
     def log_effects(self, theta: Array) -> Array:
         """Return log s ``(..., m, k)``."""
-        log_scale = self.effects.log_scale(theta)
-        return log_scale.reshape(*log_scale.shape[:-1], *self.shape[:2])
+        log_scale, (m, k, _) = self.effects.log_scale(theta), self.shape
+        every = np.broadcast_to(log_scale, (*log_scale.shape[:-1], m * k))
+        return every.reshape(*log_scale.shape[:-1], m, k)
 
     def log_scale(self, theta: Array) -> Array:
         """Return log d ``(..., q)``."""

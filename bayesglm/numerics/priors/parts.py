@@ -109,6 +109,8 @@ class PriorPart:
         assert self.learned is not None
         x, structure = theta[..., self.where], self.structure
         parameters = {**self.parameters, "scale": np.exp(self.learned.log_scale(theta))}
+        if self.quadratic and not self.prior.holds:
+            return self._add_quadratic(theta, x - self.loc, parameters, gradient)
         turned = structure.at(theta) if structure.turns else structure
         away, slope = x - self.loc, turned.gradient(self.prior, x, parameters)
         gradient[..., self.where] += slope
@@ -116,6 +118,22 @@ class PriorPart:
         if structure.turns:
             structure.add_turn(theta, turned.rotate(away), -slope, gradient)
         return turned.log_density(self.prior, x, parameters)
+
+    def _add_quadratic(
+        self, theta: Array, away: Array, parameters: dict[str, Any], gradient: Array
+    ) -> Array:
+        """Do so where the log density is a quadratic of single coefficients ``away`` from `loc`."""
+        assert self.learned is not None
+        centre = np.asarray(self.loc)
+        peak = self.prior.log_density(centre, **parameters)
+        pull = self.prior.curvature(centre, **parameters) * away
+        gradient[..., self.where] += pull
+        pull *= away
+        total = np.add.reduce(pull, axis=-1)
+        pull += 1.0
+        self.learned.add_slope(theta, np.negative(pull, out=pull), gradient)
+        alike = self.size if peak.shape[-1] == 1 else 1
+        return alike * np.add.reduce(peak, axis=-1) + 0.5 * total
 
     def waves(self) -> list[Any]:
         """Return what has eigenbases in which the prior is diagonal, and signals nearly are.

@@ -12,6 +12,7 @@ from bayesglm.numerics.priors.structure import Spectrum, Structure
 
 Array = np.ndarray
 LEAST = 1e-10  # information, relative to the largest, that rounding leaves of none
+LARGEST = 700.0  # log precision that a float holds; no probability lies beyond
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Shrinkage:
 
     def log_precision(self, theta: Array) -> Array:
         """Return log(k/s^2 + h), ``(..., q)``, at theta ``(..., size)``."""
-        log_scale = self.learned.log_scale(theta)
-        return np.logaddexp(self.structure.log_unit - 2.0 * log_scale, self._log_information)
+        log_of_prior = self.structure.log_unit - 2.0 * self.learned.log_scale(theta)
+        return np.log(np.exp(np.minimum(log_of_prior, LARGEST)) + self.information)
 
     def log_share(self, log_precision: Array) -> Array:
         """Return log(h / (k/s^2 + h)) ``(..., q)`` where the precisions are known."""

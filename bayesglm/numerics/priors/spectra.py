@@ -38,19 +38,20 @@ class LearnedScale:
         return replace(self, places=np.repeat(self.places, n // len(self.places)))
 
     def log_scale(self, theta: Array) -> Array:
-        """Return the logarithms of the scales."""
-        return self.transform.log_natural(theta[..., self.places])
+        """Return the logarithms of the scales, ``(..., 1)`` where all coefficients share one."""
+        places = self._scales if len(self._scales) == 1 else self.places
+        return self.transform.log_natural(theta[..., places])
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
         """Add to gradients in theta what slopes in the log scales make of them, in place."""
-        if self.transform is not LOG:
-            slopes = slopes * self.transform.log_slope(theta[..., self.places])
         if len(self._scales) == 1:
-            gradient[..., self._scales[0]] += np.add.reduce(slopes, axis=-1)
-            return
-        if self._order is not None:
-            slopes = slopes[..., self._order]
-        gradient[..., self._scales] += np.add.reduceat(slopes, self._starts, axis=-1)
+            of_each = np.add.reduce(slopes, axis=-1, keepdims=True)
+        else:
+            ordered = slopes if self._order is None else slopes[..., self._order]
+            of_each = np.add.reduceat(ordered, self._starts, axis=-1)
+        if self.transform is not LOG:
+            of_each = of_each * self.transform.log_slope(theta[..., self._scales])
+        gradient[..., self._scales] += of_each
 
     @cached_property
     def _scales(self) -> Array:

@@ -34,15 +34,18 @@ class Coded:
 
     def times(self, W: Array) -> Array:
         W = W.reshape(len(W), self.values.shape[1], self.n_levels)
-        return sum(W[:, k, self.codes] * value for k, value in enumerate(self.values.T))
+        total = W[:, 0].take(self.codes, axis=1)
+        total *= self.values[:, 0]
+        for k in range(1, self.values.shape[1]):
+            total += W[:, k].take(self.codes, axis=1) * self.values[:, k]
+        return total
 
     def adjoint(self, S: Array) -> Array:
-        sums = [
-            np.bincount(self.codes, line * value, self.n_levels)
-            for line in S
-            for value in self.values.T
-        ]
-        return np.reshape(sums, (len(S), self.n_columns))
+        sums = np.empty((len(S), self.values.shape[1], self.n_levels))
+        for k, value in enumerate(self.values.T):
+            for own, line in zip(sums[:, k], S * value, strict=True):
+                own[:] = np.bincount(self.codes, line, self.n_levels)
+        return sums.reshape(len(S), self.n_columns)
 
     def dense(self, out: Array | None = None) -> Array:
         n, n_effects = self.values.shape

@@ -20,6 +20,7 @@ import numpy as np
 from bayesglm.numerics.theta.transforms import IDENTITY, Transform
 
 Array = np.ndarray
+MOST_REMEMBERED = 10_000  # numbers, which are found again sooner than computed
 NEAREST = 1.0 - 1e-15  # a partial correlation, beyond which floats tell it from one no more
 
 
@@ -78,13 +79,13 @@ def factors(u: Array, k: int) -> Factors:
     >>> factors(np.array([np.arctanh(0.6)]), 2).C.round(12).tolist()
     [[[1.0, 0.0], [0.6, 0.8]]]
     """
-    return _remembered(u.tobytes(), k) if u.ndim == 1 else _computed(u, k)
+    return _remembered(u.tobytes(), u.shape, k) if u.size <= MOST_REMEMBERED else _computed(u, k)
 
 
-# Samplers ask several times at each theta, and several chains do at once.
+# Samplers ask several times at the same thetas, and several chains do at once.
 @lru_cache(maxsize=64)
-def _remembered(u: bytes, k: int) -> Factors:
-    return _computed(np.frombuffer(u), k)
+def _remembered(u: bytes, shape: tuple[int, ...], k: int) -> Factors:
+    return _computed(np.frombuffer(u).reshape(shape), k)
 
 
 def _computed(u: Array, k: int) -> Factors:

@@ -187,8 +187,8 @@ class Theta:
         """Say which u ``(..., size)`` lie where no probability does."""
         if not self._bounded:
             return np.zeros(U.shape[:-1], dtype=bool)
-        every = (np.abs(U[..., place]).max(axis=-1) > FAR_OUT for place in self._bounded)
-        return reduce(np.logical_or, every)
+        every = (np.abs(U[..., place]) for place in self._bounded)
+        return reduce(np.logical_or, (np.maximum.reduce(u, axis=-1) > FAR_OUT for u in every))
 
     def is_far_out(self, u: Array) -> bool:
         """Say the same of one u, as samplers ask at every step."""

@@ -19,6 +19,7 @@ import numpy as np
 from bayesglm.numerics.theta.transforms import Transform
 
 Array = np.ndarray
+MOST_REMEMBERED = 10_000  # numbers, which are found again sooner than computed
 
 
 def centred_logs(u: Array) -> Array:
@@ -45,13 +46,13 @@ def log_shares(u: Array) -> Array:
 
 def _both(u: Array) -> tuple[Array, Array]:
     """Return the shares and their logarithms."""
-    return _remembered(u.tobytes()) if u.ndim == 1 else _computed(u)
+    return _remembered(u.tobytes(), u.shape) if u.size <= MOST_REMEMBERED else _computed(u)
 
 
-# Samplers ask several times at each theta, and several chains do at once.
+# Samplers ask several times at the same thetas, and several chains do at once.
 @lru_cache(maxsize=64)
-def _remembered(u: bytes) -> tuple[Array, Array]:
-    both = _computed(np.frombuffer(u))
+def _remembered(u: bytes, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    both = _computed(np.frombuffer(u).reshape(shape))
     for one in both:
         one.flags.writeable = False
     return both

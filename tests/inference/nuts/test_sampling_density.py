@@ -74,9 +74,9 @@ def test_value_and_slope(family, terms, weights):
     values, gradients = made.slopes(thetas)
     np.testing.assert_allclose(values, objective.log_density(thetas), rtol=1e-11)
     for theta, value, gradient in zip(thetas, values, gradients, strict=True):
-        numeric = differences(lambda at: made.slope(at)[0], theta)
+        numeric = differences(lambda at: made.slopes(at)[0], theta)
         np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
-        alone = made.slope(theta)
+        alone = made.slopes(theta)
         assert alone[0] == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(alone[1], gradient, rtol=1e-10, atol=1e-12)
 
@@ -87,7 +87,7 @@ def test_in_its_coordinates_the_density_is_the_same(terms):
     size = problem.natural.size
     coordinates = whiten(problem).coordinates
     made = density(problem.unconstrained, coordinates.to_theta(np.zeros(size)))
-    in_x = coordinates.in_x(made.slope)
+    in_x = coordinates.in_x(made.slopes)
     x = 0.4 * np.random.default_rng(2).normal(size=size)
     value, gradient = in_x(x)
     many = np.stack([x, 2 * x])
@@ -101,7 +101,7 @@ def test_in_its_coordinates_the_density_is_the_same(terms):
         for e in np.eye(size)
     ]
     log_det = np.linalg.slogdet(np.array(columns))[1]
-    assert value == pytest.approx(made.slope(theta)[0] + log_det, abs=1e-6)
+    assert value == pytest.approx(made.slopes(theta)[0] + log_det, abs=1e-6)
     numeric = differences(lambda at: in_x(at)[0], x)
     np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
     np.testing.assert_allclose(coordinates.to_theta(many)[0], theta, rtol=1e-12)

@@ -52,7 +52,7 @@ def test_the_twin_has_the_same_density_and_gradient(name):
             own = transform.forward(pt.as_tensor(one.natural(theta))).eval()
         point[value.name] = np.reshape(own, twin.initial_point()[value.name].shape)
         order.append((variable, one))
-    value, slope = density(objective, theta).slope(theta)
+    value, slope = density(objective, theta).slopes(theta)
     assert float(twin.compile_logp()(point)) == pytest.approx(value, rel=1e-9)
     gradient = twin.compile_dlogp([variable for variable, _ in order])(point)
     start = 0

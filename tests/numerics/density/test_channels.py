@@ -118,7 +118,7 @@ def test_gradient_and_hessian_by_finite_differences(w):
     np.testing.assert_allclose(now.gradient, slopes_of(OBJECTIVE.value, w), rtol=1e-6, atol=1e-6)
     bends = slopes_of(lambda at: OBJECTIVE.evaluate(at).gradient, w)
     np.testing.assert_allclose(now.hessian, bends, rtol=1e-6, atol=1e-5)
-    value, slope = density(OBJECTIVE, w).slope(w)
+    value, slope = density(OBJECTIVE, w).slopes(w)
     assert value == pytest.approx(now.value, rel=1e-12)
     np.testing.assert_allclose(slope, now.gradient, rtol=1e-10, atol=1e-10)
 

@@ -63,7 +63,7 @@ def assert_slopes(objective, made, thetas):
     for theta, value, gradient in zip(thetas, values, gradients, strict=True):
         up, down = np.split(objective.log_density(theta + steps), 2)
         np.testing.assert_allclose(gradient, (up - down) / (2 * step), rtol=1e-6, atol=1e-6)
-        alone = made.slope(theta)
+        alone = made.slopes(theta)
         assert alone[0] == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(alone[1], gradient, rtol=1e-10, atol=1e-12)
 
@@ -142,6 +142,6 @@ def test_there_is_no_probability_where_sigma_leaves_the_floats():
     assert np.all(values[[0, 2]] == -np.inf)
     assert not gradients[[0, 2]].any()
     for k in (1, 3):
-        assert values[k] == pytest.approx(made.slope(thetas[k])[0], rel=1e-13)
-        np.testing.assert_allclose(gradients[k], made.slope(thetas[k])[1], rtol=1e-10)
+        assert values[k] == pytest.approx(made.slopes(thetas[k])[0], rel=1e-13)
+        np.testing.assert_allclose(gradients[k], made.slopes(thetas[k])[1], rtol=1e-10)
     np.testing.assert_array_equal(made.slopes(thetas[[0, 2]])[0], -np.inf)

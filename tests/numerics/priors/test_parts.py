@@ -29,6 +29,7 @@ FAMILIES_OF_SCALES = {
 LEARNED = {
     "one scale": LearnedScale(np.full(P, P + 1)),
     "a scale per effect": LearnedScale(np.repeat([P + 1, P + 2], P // 2)),
+    "a scale per effect, in turn": LearnedScale(np.tile([P + 2, P + 1], P // 2)),
     "a horseshoe": HorseshoeScale(
         LearnedScale(np.full(P, P + 1)), slice(P + 2, 2 * P + 2), 2 * P + 2
     ),
@@ -98,9 +99,10 @@ def test_scales_and_their_slopes(which):
     horseshoe = isinstance(learned, HorseshoeScale)
     size = 2 * P + 3 if horseshoe else P + 3
     theta = np.random.default_rng(3).normal(size=size)
-    found = learned.log_scale(theta)
-    assert found.shape == (P,)
-    np.testing.assert_allclose(learned.log_scale(np.stack([theta, 2 * theta]))[0], found)
+    found = np.broadcast_to(learned.log_scale(theta), P)
+    np.testing.assert_allclose(
+        np.broadcast_to(learned.log_scale(np.stack([theta, 2 * theta])), (2, P))[0], found
+    )
     if horseshoe:
         tau, local = np.exp(theta[P + 1]), np.exp(theta[learned.local])
         slab = np.exp(theta[learned.slab])

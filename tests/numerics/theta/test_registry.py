@@ -71,7 +71,7 @@ def test_positive_coefficients_under_a_transform(key, parts, jacobian):
     )
     bend = slopes_of(lambda at: objective.evaluate(at).gradient, theta)
     np.testing.assert_allclose(now.hessian, bend, rtol=1e-6, atol=1e-5)
-    value, slope = density(objective, theta).slope(theta)
+    value, slope = density(objective, theta).slopes(theta)
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(slope, now.gradient, rtol=1e-9, atol=1e-10)
     by_row = pointwise(objective, np.stack([theta, theta]))
@@ -108,7 +108,7 @@ def test_learned_scales_beside_coefficients_under_a_transform():
     scales = [(0, Distribution("HalfNormal", {"scale": 0.5}))]
     objective = objective_of(("gaussian", "identity"), parts, scales=scales)
     theta = 0.4 * np.random.default_rng(4).normal(size=objective.size)
-    value, slope = density(objective, theta).slope(theta)
+    value, slope = density(objective, theta).slopes(theta)
     assert value == pytest.approx(objective.log_density(theta[None])[0], rel=1e-12)
     by_differences = slopes_of(lambda at: objective.log_density(at[None])[0], theta)
     np.testing.assert_allclose(slope, by_differences, rtol=1e-6, atol=1e-6)
