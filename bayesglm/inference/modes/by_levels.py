@@ -136,7 +136,7 @@ def _along(
     t, rounding = 1.0, 1e-12 * (1.0 + abs(now.value))
     for _ in range(MOST_HALVINGS):
         target = x + t * step
-        if not objective.registry.is_far_out(target):
+        if not objective.registry.far_out(target):
             there = bordered(objective, target, now.layout)
             if there.value >= now.value + ENOUGH * t * gain - rounding:
                 return target, there

@@ -111,7 +111,7 @@ class Objective:
 
     def value(self, theta: Array) -> float:
         """Return the smooth part of the log posterior at one theta."""
-        if self.registry.is_far_out(theta):
+        if self.registry.far_out(theta):
             return -np.inf
         w = self.w(theta)
         values, unused = np.zeros(1), np.zeros((1, self.n_coefficients))
@@ -153,7 +153,7 @@ class Objective:
     def evaluate(self, theta: Array) -> Evaluation:
         """Return value, gradient and Hessian of the smooth part in one pass over the rows."""
         p = self.n_coefficients
-        if self.registry.is_far_out(theta):
+        if self.registry.far_out(theta):
             return Evaluation(-np.inf, np.zeros(self.size), np.zeros((self.size, self.size)))
         v = self.registry.natural_coefficients(theta)
         found = self._likelihood.terms(v[:p], self.phi(theta))

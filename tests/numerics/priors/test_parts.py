@@ -99,10 +99,12 @@ def test_scales_and_their_slopes(which):
     horseshoe = isinstance(learned, HorseshoeScale)
     size = 2 * P + 3 if horseshoe else P + 3
     theta = np.random.default_rng(3).normal(size=size)
-    found = np.broadcast_to(learned.log_scale(theta), P)
-    np.testing.assert_allclose(
-        np.broadcast_to(learned.log_scale(np.stack([theta, 2 * theta])), (2, P))[0], found
-    )
+
+    def log_scale(theta):
+        return np.broadcast_to(learned.log_scale(theta), (*theta.shape[:-1], P))
+
+    found = log_scale(theta)
+    np.testing.assert_allclose(log_scale(np.stack([theta, 2 * theta]))[0], found)
     if horseshoe:
         tau, local = np.exp(theta[P + 1]), np.exp(theta[learned.local])
         slab = np.exp(theta[learned.slab])
@@ -114,7 +116,7 @@ def test_scales_and_their_slopes(which):
     gradients = np.ones(thetas.shape)
     learned.add_slope(thetas, weights, gradients)
     for at, weight, gradient in zip(thetas, weights, gradients, strict=True):
-        slopes = central_differences(lambda at, by=weight: float(by @ learned.log_scale(at)), at)
+        slopes = central_differences(lambda at, by=weight: float(by @ log_scale(at)), at)
         np.testing.assert_allclose(gradient - 1.0, slopes, rtol=1e-7, atol=1e-8)
 
 
