@@ -63,7 +63,7 @@ class Sequential:
     def turned(self) -> Turned:
         """The coordinates in which rows are drawn one after another."""
         factor = np.linalg.cholesky(self.given.covariance)
-        turn, upper, order = qr((self.given.columns @ factor).T, pivoting=True)
+        turn, upper, order = qr((self.given.of.columns @ factor).T, pivoting=True)
         own = np.diagonal(upper)
         sign = np.where(own < 0.0, -1.0, 1.0)
         fixed = np.abs(own) <= FIXED * np.linalg.norm(upper[:, : len(own)], axis=0)
@@ -86,9 +86,8 @@ class Sequential:
         for start in range(0, rank, TOGETHER):
             some = slice(start, min(start + TOGETHER, rank))
             left = precision[some]
-            several = maps(
-                given.likelihood.take(order[some]), mean[some] / left, sd[some] / left, 1.0 / left
-            )
+            rows = given.of.likelihood.take(order[some])
+            several = maps(rows, mean[some] / left, sd[some] / left, 1.0 / left, tau[some])
             yield from zip(left, nu[some], several, strict=True)
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:

@@ -151,25 +151,41 @@ def _peaks(likelihood: RowLikelihood, mean: Array, variance: Array) -> tuple[Arr
     return at, 1.0 / np.sqrt(curvature)
 
 
-@dataclass(frozen=True)
-class Propagated:
-    """The Gaussian N(mean, covariance) of w, with the sites tau and nu of its rows.
+class Regression(NamedTuple):
+    """What is known beside the sites: rows that count, and the Gaussian prior of w.
 
-    ``columns`` ``(rows, p)`` and ``offset`` make the linear predictors of rows that count.
+    ``columns`` ``(rows, p)`` and ``offset`` make the linear predictors; ``precision`` and ``pull``
+    are P and P centre, and ``constant`` is log p(w) + w'P w / 2 - pull'w, with that of the
+    likelihood.
     """
 
     likelihood: RowLikelihood
     columns: Array
     offset: Array
+    precision: Array
+    pull: Array
+    constant: float
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """The Gaussian N(mean, covariance) of w, with the sites tau and nu of its rows.
+
+    ``log_evidence`` is that of expectation propagation (Rasmussen & Williams 2006, eq. 3.65); it is
+    not exact.
+    """
+
+    of: Regression
     mean: Array
     covariance: Array
     tau: Array
     nu: Array
+    log_evidence: float
 
     @property
     def eta(self) -> Array:
         """The means of the linear predictors."""
-        return self.columns @ self.mean + self.offset
+        return self.of.columns @ self.mean + self.of.offset
 
 
 def has_sites(objective: Objective) -> bool:
@@ -192,47 +208,69 @@ def propagate(
 
     Raises ConvergenceError where the Gaussian is not proper on the way.
     """
-    n, p = objective.source.n_rows, objective.n_coefficients
-    rows = objective.source.form(slice(0, n))
-    counted = slice(None) if rows.weights is None else np.flatnonzero(rows.weights > 0.0)
-    X = np.asarray(rows.X, dtype=np.float64)[counted]
-    offset = np.broadcast_to(rows.offset, n)[counted]
-    likelihood = RowLikelihood(
-        objective.family, rows.y, rows.trials, rows.weights, objective.phi(start)
-    ).take(counted)
-    precision = objective.priors.curvature(start, np.arange(p))
-    centre = np.zeros(p)
-    for part in objective.coefficients:
-        centre[part.where] = part.loc
-    pull = precision @ centre
+    of = _regression(objective, start)
+    X, offset, likelihood = of.columns, of.offset, of.likelihood
     tau, nu = _at_mode(likelihood, X @ start + offset) if sites is None else sites
     share, before, stalled = 1.0, np.inf, 0
     for sweep in range(SWEEPS):
-        lower, failed = dpotrf(precision + X.T @ (tau[:, None] * X), lower=True, clean=True)
-        if failed:
-            raise ConvergenceError("the sites leave a direction of the coefficients free")
-        covariance = _symmetric(dpotri(lower, lower=True)[0])
-        mean = covariance @ (pull + X.T @ (nu - tau * offset))
-        eta = X @ mean + offset
-        variance = np.einsum("ij,ij->i", X @ covariance, X)
-        if sweep == SWEEPS - 1 or stalled == STALLED:
-            break
+        mean, covariance, log_mass = _joined(of, tau, nu)
+        eta, variance = X @ mean + offset, np.einsum("ij,ij->i", X @ covariance, X)
         left = np.maximum(1.0 / variance - tau, LEAST / variance)
-        of_others = (eta / variance - nu) / left
-        found, spread = tilts(likelihood, of_others, 1.0 / left).moments()
+        pull = eta / variance - nu
+        tilted = tilts(likelihood, pull / left, 1.0 / left)
+        found, spread = tilted.moments()
         moved = max(
             float(np.max(np.abs(found - eta) / np.sqrt(variance))),
             float(np.max(np.abs(spread / variance - 1.0))),
         )
-        if moved < SETTLED:
-            break
         if moved > SLOW * before:  # it swings, or comes no nearer than the rule is right
             share, stalled = DAMPING, stalled + 1
+        if moved < SETTLED or stalled == STALLED or sweep == SWEEPS - 1:
+            break
         before = moved
-        wanted = np.maximum(1.0 / spread - left, 0.0)
-        nu = nu + share * (found / spread - of_others * left - nu)
-        tau = tau + share * (wanted - tau)
-    return Propagated(likelihood, X, offset, mean, covariance, tau, nu)
+        tau = tau + share * (np.maximum(1.0 / spread - left, 0.0) - tau)
+        nu = nu + share * (found / spread - pull - nu)
+    total = left + tau
+    of_sites = 0.5 * (np.log(left / total) + (pull + nu) ** 2 / total - pull**2 / left)
+    log_evidence = log_mass + float(np.sum(tilted.log_mass - of_sites))
+    return Propagated(of, mean, covariance, tau, nu, log_evidence)
+
+
+def _regression(objective: Objective, theta: Array) -> Regression:
+    """Return what an objective without anything to learn beside w says."""
+    n, p = objective.source.n_rows, objective.n_coefficients
+    rows = objective.source.form(slice(0, n))
+    counted = slice(None) if rows.weights is None else np.flatnonzero(rows.weights > 0.0)
+    phi = objective.phi(theta)
+    likelihood = RowLikelihood(objective.family, rows.y, rows.trials, rows.weights, phi)
+    precision, centre = objective.priors.curvature(theta, np.arange(p)), np.zeros(p)
+    for part in objective.coefficients:
+        centre[part.where] = part.loc
+    pull = precision @ centre
+    constant = objective.log_prior(centre) - 0.5 * float(centre @ pull)
+    return Regression(
+        likelihood.take(counted),
+        np.asarray(rows.X, dtype=np.float64)[counted],
+        np.broadcast_to(rows.offset, n)[counted],
+        precision,
+        pull,
+        constant + objective.rowwise.constant,
+    )
+
+
+def _joined(of: Regression, tau: Array, nu: Array) -> tuple[Array, Array, float]:
+    """Return mean and covariance of prior times sites, and the logarithm of its integral."""
+    X, offset = of.columns, of.offset
+    lower, failed = dpotrf(of.precision + X.T @ (tau[:, None] * X), lower=True, clean=True)
+    if failed:
+        raise ConvergenceError("the sites leave a direction of the coefficients free")
+    below = dpotri(lower, lower=True)[0]
+    covariance = below + np.tril(below, -1).T
+    pull = of.pull + X.T @ (nu - tau * offset)
+    mean = covariance @ pull
+    log_mass = of.constant + 0.5 * float(mean @ pull) - float(np.log(np.diagonal(lower)).sum())
+    log_mass += 0.5 * len(mean) * np.log(2.0 * np.pi)
+    return mean, covariance, log_mass + float(np.sum((nu - 0.5 * tau * offset) * offset))
 
 
 def _at_mode(likelihood: RowLikelihood, eta: Array) -> tuple[Array, Array]:
@@ -240,8 +278,3 @@ def _at_mode(likelihood: RowLikelihood, eta: Array) -> tuple[Array, Array]:
     slope, bend = likelihood.slopes(eta)
     tau = np.maximum(-bend, 0.0)
     return tau, slope + tau * eta
-
-
-def _symmetric(lower: Array) -> Array:
-    below = np.tril(lower)
-    return below + np.tril(below, -1).T

@@ -20,10 +20,11 @@ Array = np.ndarray
 LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
 LAST = 6.0  # of the normal numbers of a map; beyond it goes on straight
 POINTS = 49  # of these: a cubic between two is right to 1e-4 sds
-SPACING = 0.3  # of the means of two maps, in sds of the density that the mean is of
+SPACING = 0.4  # of the means of two maps, in sds of the density that the mean is of
 FEWEST, MOST = 3, 129  # maps of a row
 FAR = 5.0  # sds of the mean that the maps of a row span
 
+_TINY = np.finfo(float).tiny
 GRID = np.linspace(-LAST, LAST, POINTS)
 _NORMAL = np.exp(-0.5 * GRID**2 - LOG_ROOT_2_PI).reshape(-1, 1, 1)
 _MASS = np.diff(ndtr(np.concatenate([[-np.inf], GRID, [np.inf]]))).reshape(-1, 1, 1)
@@ -76,14 +77,20 @@ def _mixed(table: Array, place: Array, points: int, share: Array) -> Array:
     return near + share * (table[place + points] - near)
 
 
-def maps(likelihood: RowLikelihood, mean: Array, sd: Array, variance: Array) -> list[Maps]:
+def maps(
+    likelihood: RowLikelihood, mean: Array, sd: Array, variance: Array, tau: Array
+) -> list[Maps]:
     """Return the maps of some rows, whose means have some means and sds themselves ``(rows,)``.
+
+    They change with the mean over what is the wider, the density that the mean is of or the
+    likelihood, of which the precision ``tau`` of a row's site tells.
 
     They are laid twice, the second time at the quantiles that the first has found: where a
     likelihood is a wall, all that is between its two sides lies within a step of a rule.
     """
     reach = np.maximum(FAR * sd, SPACING * np.sqrt(variance))
-    count = int(np.clip(2.0 * np.max(reach / np.sqrt(variance)) / SPACING, FEWEST, MOST))
+    unit = np.sqrt(variance + np.minimum(1.0 / np.maximum(tau, _TINY), sd**2))
+    count = int(np.clip(2.0 * np.max(reach / unit) / SPACING, FEWEST, MOST))
     means = mean + np.linspace(-1.0, 1.0, count)[:, None] * reach
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         first = tilts(likelihood, means, np.broadcast_to(variance, means.shape))
@@ -111,9 +118,8 @@ def _laid(eta: Array, below: Array, above: Array, density: Array) -> tuple[Array
 
     ``below`` and ``above`` are the shares of the mass on both sides of a node.
     """
-    tiny = np.finfo(float).tiny
-    z = np.where(below < 0.5, ndtri(np.maximum(below, tiny)), -ndtri(np.maximum(above, tiny)))
-    slope = np.exp(-0.5 * z**2 - LOG_ROOT_2_PI) / np.maximum(density, tiny)
+    z = np.where(below < 0.5, ndtri(np.maximum(below, _TINY)), -ndtri(np.maximum(above, _TINY)))
+    slope = np.exp(-0.5 * z**2 - LOG_ROOT_2_PI) / np.maximum(density, _TINY)
     lead, nodes = z.shape[1:], len(z)
     z, eta, slope = (one.reshape(nodes, -1) for one in (z, eta, slope))
     # How many nodes lie below each point of the grid, line by line.
@@ -126,7 +132,7 @@ def _laid(eta: Array, below: Array, above: Array, density: Array) -> tuple[Array
     z0, z1, v0, v1, s0, s1 = (
         of.ravel()[first + k * lines] for of in (z, eta, slope) for k in (0, 1)
     )
-    gap = np.maximum(z1 - z0, tiny)
+    gap = np.maximum(z1 - z0, _TINY)
     t = np.clip((GRID[:, None] - z0) / gap, 0.0, 1.0)
     rise = v1 - v0
     s0, s1 = (np.clip(gap * one, 0.0, 3.0 * rise) for one in (s0, s1))
@@ -152,7 +158,7 @@ def _monotone(values: Array, slopes: Array) -> tuple[Array, Array]:
     """
     gap = GRID[1] - GRID[0]
     rise = np.diff(values, axis=0) / gap
-    least = np.maximum(np.median(rise, axis=0) * 1e-6, np.finfo(float).tiny)
+    least = np.maximum(np.median(rise, axis=0) * 1e-6, _TINY)
     rise = np.where(rise > least, rise, least)
     values = np.concatenate([values[:1], values[:1] + np.cumsum(rise, axis=0) * gap])
     most = 3.0 * np.minimum(np.concatenate([rise, rise[-1:]]), np.concatenate([rise[:1], rise]))
