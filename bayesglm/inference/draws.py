@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 Array = np.ndarray
+# Of the effects of very many levels: how many values, levels times draws, are kept as draws, and
+# the quantiles that are kept of more: the medians and the ends of 50% and 94%.
+MOST_KEPT = 2e7
+PROBS = (0.03, 0.25, 0.5, 0.75, 0.97)
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,31 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class Effects:
+    """The effects of very many levels as marginals: what is kept of them, level by level.
+
+    They stand at ``place`` in theta, effect by effect: ``shape`` is how many effects a level has,
+    and how many levels there are. ``mean`` and ``sd`` are ``(effects x levels,)`` in that order,
+    ``quantiles`` ``(len(PROBS), effects x levels)``.
+    """
+
+    place: slice
+    shape: tuple[int, int]
+    mean: Array
+    sd: Array
+    quantiles: Array
+
+
+@dataclass(frozen=True)
 class Draws:
     """Posterior draws of theta, ``(chain, draw, size)``, with how they were made.
 
-    ``log_posterior`` is that of the mode, where the method found one; ``checks`` are numbers that
-    say how far the draws of a sampler may be believed.
+    With ``effects``, theta and the Gaussian are of the others alone. ``log_posterior`` is that of
+    the mode, where the method found one; ``checks`` are numbers that say how far the draws may be
+    believed: those of a sampler, and of levels that were taken apart ``top_size``, the dimensions
+    beside them, ``levels_of``, the name of their group, ``level_acceptance``, the smallest share of
+    proposals accepted, ``worst_level``, the number of that level, and ``quadrature_error``, in
+    nats.
     """
 
     theta: Array
@@ -45,7 +70,8 @@ class Draws:
     stats: dict[str, Array] = field(default_factory=dict)
     solution: dict[str, float | str] = field(default_factory=dict)
     gaussian: Gaussian | None = None
-    checks: dict[str, float] = field(default_factory=dict)
+    checks: dict[str, Any] = field(default_factory=dict)
+    effects: Effects | None = None
 
     def padded(self, chains: int, draws: int) -> Draws:
         """Return the same in a larger array, with NaN for the draws that are not there."""

@@ -14,7 +14,7 @@ from bayesglm.inference.problem.asked import check_counts, check_room, check_see
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
-from bayesglm.inference.weights.approximation import laplace_draws, uncurved
+from bayesglm.inference.weights.approximation import laplace_draws, stands, uncurved
 from bayesglm.inference.weights.indicators import has_indicators, indicator_draws
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
@@ -119,4 +119,4 @@ def _fault(one: Draws | ConvergenceError) -> str:
     """Say why an approximation does not stand, or return an empty string."""
     if isinstance(one, ConvergenceError):
         return str(one)
-    return "" if one.gaussian is None or one.gaussian.accepted else one.why
+    return "" if stands(one) else one.why

@@ -9,7 +9,7 @@ from bayesglm.errors import ConvergenceError, ModelError, tell
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.tree.posterior import posterior_tree
-from bayesglm.inference.weights.approximation import laplace_draws, uncurved
+from bayesglm.inference.weights.approximation import laplace_draws, stands, uncurved
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
@@ -109,11 +109,10 @@ def fit_laplace(
         if isinstance(one, ConvergenceError):
             raise ConvergenceError(f"{one}{problem.where}; use fit or fit_mcmc.", one.solution)
         made.append(one)
-        assert one.gaussian is not None
-        if not one.gaussian.accepted:
+        if not stands(one):
             tell(
                 f"the Laplace approximation{problem.where} failed its check: "
-                f"{one.gaussian.why}. Its draws are not the posterior; use fit, which goes on to "
+                f"{one.why}. Its draws are not the posterior; use fit, which goes on to "
                 "NUTS by itself, or fit_mcmc."
             )
     return posterior_tree(problems, made, seed, began)

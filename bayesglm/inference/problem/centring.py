@@ -48,6 +48,21 @@ class Centred:
     constant: float = 0.0
     place: slice = slice(0, 1)
 
+    def beside(self, place: slice) -> Centred:
+        """Return the same for thetas without some coefficients, which it does not move.
+
+        The others have to stand in theta as they are.
+        """
+        if self.shift is None:
+            return self
+        assert self.problem.unconstrained.registry.straight
+        size = place.stop - place.start
+        shift = np.delete(self.shift, np.arange(place.start, place.stop), axis=1)
+        start, stop = (
+            x - size if x >= place.stop else x for x in (self.place.start, self.place.stop)
+        )
+        return replace(self, shift=shift, place=slice(start, stop))
+
     def alike(self, problem: Problem) -> Centred:
         """Return another problem on the same design, whose data are moved as they were here."""
         if self.shift is None:

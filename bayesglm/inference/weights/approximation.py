@@ -19,6 +19,7 @@ from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
+from bayesglm.inference.weights.by_levels import draws_by_levels
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
@@ -51,6 +52,10 @@ def laplace_draws(
     made: list[Draws | ConvergenceError] = []
     with unthreaded_products(problems[0].unconstrained.size):
         for centre, rng in zip(centred_all(problems), streams, strict=True):
+            by_levels = draws_by_levels(centre, draws, chains, rng)
+            if by_levels is not None:
+                made.append(by_levels)
+                continue
             space = in_row_space(centre.problem)
             problem = space.problem
             try:
@@ -64,6 +69,11 @@ def laplace_draws(
                 drawn = space.outer_draws(_corrected(around, draws, chains, rng), rng)
                 made.append(centre.raw_draws(drawn))
     return made
+
+
+def stands(made: Draws) -> bool:
+    """Say whether the weights of draws, if there are any, stood their check."""
+    return bool(made.checks.get("accepted", 1) if made.gaussian is None else made.gaussian.accepted)
 
 
 def _may_be_proper(problem: Problem, error: ConvergenceError) -> bool:

@@ -21,8 +21,8 @@ MOST_EFFECTS = 3  # of a level: of more, products of nodes are too many
 FIRST_NODES = 5  # along each effect, before it is looked at how many are needed
 
 
-def level_integrals(problem: Problem) -> LevelIntegrals | None:
-    """Return the integrals over the grouping with the most levels that can be integrated out.
+def level_integrals(problem: Problem, name: str | None = None) -> LevelIntegrals | None:
+    """Return the integrals over a grouping, or the one with the most levels that can be.
 
     Its effects are independent from level to level given the rest, and normal around zero, alike in
     all. None where there is no such grouping.
@@ -33,7 +33,7 @@ def level_integrals(problem: Problem) -> LevelIntegrals | None:
         return None
     largest: tuple[int, int, PriorPart] | None = None
     for number, block in enumerate(predictors.blocks):
-        if not _is_grouping(block) or block.name not in places:
+        if not _is_grouping(block) or block.name not in places or name not in (None, block.name):
             continue
         part = next(p for p in objective.coefficients if p.where == places[block.name])
         k = part.size // block.n_levels
@@ -42,6 +42,11 @@ def level_integrals(problem: Problem) -> LevelIntegrals | None:
         if largest is None or part.size > largest[2].size:
             largest = number, k, part
     return None if largest is None else LevelIntegrals(_grouped(problem, *largest), FIRST_NODES)
+
+
+def name_of(problem: Problem, integrals: LevelIntegrals) -> str:
+    """Return the name of the grouping."""
+    return next(name for name, where in problem.places.items() if where == integrals.place)
 
 
 def _is_grouping(block: Block) -> bool:

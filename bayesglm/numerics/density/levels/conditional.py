@@ -11,8 +11,9 @@ numbers of each level say it all: its rows are read once, however many b are tri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -25,7 +26,7 @@ Array = np.ndarray
 
 
 class Terms(NamedTuple):
-    """Values ``(m, levels)``, and derivatives in the effects ``(k, m, levels)``, ``(k, k, ...)``."""
+    """Values ``(m, levels)``, slopes in effects ``(k, m, levels)`` and bends ``(k, k, ...)``."""
 
     value: Array
     slope: Array | None = None
@@ -116,8 +117,8 @@ class Conditional(Protocol):
     ``(q, m, levels)`` of each level.
     """
 
-    stretch: Stretch
-
+    @property
+    def stretch(self) -> Stretch: ...
     def at(self, b: Array, order: int) -> Terms: ...
     def scores(self, b: Array, shares: Array) -> Scores: ...
 
@@ -176,11 +177,24 @@ class Quadratic:
         return RowByRow(self.stretch).scores(b, shares)
 
 
+class Rates(NamedTuple):
+    """Of log p = a + c eta + d exp(rate eta) without dispersions: c and d of each row.
+
+    ``a`` and ``c_sums`` are summed over the rows of each level ``(levels,)``.
+    """
+
+    rate: float
+    a: Array
+    c: Array
+    d: Array
+    c_sums: Array
+
+
 @dataclass(frozen=True)
 class Exponential:
-    """Of sums A + B b + C exp(rate b), one effect a level; each ``(m, levels)``.
+    """Of sums A + B b + C exp(rate b), one effect a level; A and C are ``(m, levels)``.
 
-    Of the rows ``slope`` and ``bend`` at b = 0 are kept, where phi is none.
+    ``slope`` and ``bend`` are those of the rows at b = 0.
     """
 
     stretch: Stretch
@@ -188,7 +202,7 @@ class Exponential:
     A: Array
     B: Array
     C: Array
-    slope: Array
+    slope: Callable[[], Array]
     bend: Array
 
     @staticmethod
@@ -197,16 +211,25 @@ class Exponential:
         c = stretch.channel
         d = kernel(stretch.family, stretch.rows, stretch.eta, stretch.phi, 2)
         slope, bend = d.eta[c], d.eta_eta[c, c]
-        V, H = stretch.sums(d.value), stretch.sums(bend)
-        C = H / rate**2
-        return Exponential(
-            stretch, rate, V - C, stretch.sums(slope - bend / rate), C, slope, bend
-        )
+        C = stretch.sums(bend) / rate**2
+        B = stretch.sums(slope - bend / rate)
+        return Exponential(stretch, rate, stretch.sums(d.value) - C, B, C, lambda: slope, bend)
+
+    @staticmethod
+    def known(stretch: Stretch, rates: Rates) -> Exponential:
+        """Sum up what is not known of the rows beforehand."""
+        eta, rate = stretch.eta[stretch.channel], rates.rate
+        rising = rates.d * np.exp(eta if rate == 1.0 else rate * eta)
+        A = rates.a + stretch.sums(rates.c * eta)
+        bend = rising if rate**2 == 1.0 else rate**2 * rising
+        slope = partial(_slope, rates, rising)
+        return Exponential(stretch, rate, A, rates.c_sums, stretch.sums(rising), slope, bend)
 
     def at(self, b: Array, order: int) -> Terms:
         """Evaluate one exponential a level."""
         b, rate = b[0], self.rate
-        rising = self.C * np.exp(b if rate == 1.0 else rate * b)
+        rising = np.exp(b if rate == 1.0 else rate * b)
+        rising *= self.C
         value = self.B * b
         value += rising
         value += self.A
@@ -221,18 +244,45 @@ class Exponential:
             return RowByRow(self.stretch).scores(b, shares)
         excess = (shares * np.expm1(self.rate * b[:, 0])).sum(axis=0) / self.rate
         eta = np.zeros_like(self.stretch.eta)
-        eta[self.stretch.channel] = self.slope + self.bend * self.stretch.spread(excess)
+        eta[self.stretch.channel] = self.slope() + self.bend * self.stretch.spread(excess)
         return Scores(eta, np.zeros((0, eta.shape[1])))
 
 
-def conditional(stretch: Stretch) -> Conditional:
-    """Return the log likelihood of levels, in the form that asks least of their rows."""
+def _slope(rates: Rates, rising: Array) -> Array:
+    return rates.c + rates.rate * rising
+
+
+def rates_of(family: Family, rows: Rows, starts: Array) -> Rates | None:
+    """Return what rows say of an exponential family without dispersions; None of any other."""
+    rate = family.exponential_rate
+    if rate is None or family.dispersions or len(family.channels) > 1:
+        return None
+    d = kernel(family, rows, np.zeros((1, 1, len(rows))), [], 2)
+    rising = d.eta_eta[0, 0, 0] / rate**2
+    c = d.eta[0, 0] - rate * rising
+    sums = (np.add.reduceat(one, starts) for one in (d.value[0] - rising, c))
+    a, c_sums = sums
+    return Rates(rate, a, c, rising, c_sums)
+
+
+def can_collapse(family: Family, values: Array | None) -> bool:
+    """Say whether a few numbers of each level say all of its rows, however many b are tried."""
+    return family.quadratic or (family.exponential_rate is not None and values is None)
+
+
+def conditional(stretch: Stretch, rates: Rates | None = None) -> Conditional:
+    """Return the log likelihood of levels, in the form that asks least of their rows.
+
+    ``rates`` are what `rates_of` says of these.
+    """
     family = stretch.family
-    if family.quadratic:
+    if not can_collapse(family, stretch.values):
+        return RowByRow(stretch)
+    if family.exponential_rate is None:
         return Quadratic.of(stretch)
-    if family.exponential_rate is not None and stretch.values is None:
-        return Exponential.of(stretch, family.exponential_rate)
-    return RowByRow(stretch)
+    if rates is not None:
+        return Exponential.known(stretch, rates)
+    return Exponential.of(stretch, family.exponential_rate)
 
 
 def _nothing(stretch: Stretch) -> Array:

@@ -10,14 +10,14 @@ import numpy as np
 
 from bayesglm.numerics.density.channels import moves, with_offset
 from bayesglm.numerics.density.coefficients import CoefficientPriors
-from bayesglm.numerics.density.levels.conditional import Stretch
+from bayesglm.numerics.density.levels.conditional import Rates, Stretch, can_collapse, rates_of
 from bayesglm.numerics.density.levels.prior import AtThetas, LevelPrior
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.rows import Rows
 
 Array = np.ndarray
-MOST_ROWS = 4096  # of a stretch, unless one level has more: what is computed then stays in cache
-CELLS = 1 << 15  # rows times thetas that are taken together: chosen, a quarter of a MB each
+MOST_ROWS = 8192  # of a stretch, unless one level has more: what is computed then stays in cache
+CELLS = 1 << 17  # rows times thetas that are taken together: measured, of 2^14 to 2^18
 HELD = 1 << 22  # numbers of whole thetas that are laid out at a time
 
 
@@ -68,6 +68,16 @@ class Grouped:
     def shape(self) -> tuple[int, int]:
         """How many effects a level has, and how many levels there are."""
         return self.prior.k, self.prior.levels
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.starts[-1])
+
+    @property
+    def n_beside(self) -> int:
+        """Number of coefficients beside the effects, which come first in the top."""
+        return self.objective.n_coefficients - (self.place.stop - self.place.start)
 
     def whole(self, T: Array) -> Array:
         """Return thetas ``(m, size)`` with their top ``(m, d)``, effects at zero."""
@@ -123,23 +133,31 @@ class Grouped:
                 total[lot] += registry.log_jacobian_of_coefficients(thetas)
         return total
 
-    def slope(self, t: Array, of_w: Array, of_phi: Array, squares: Array) -> Array:
-        """Return the gradient ``(d,)`` at one t, of log p(t) and of expected log p(y, b | t).
+    def slopes(self, T: Array, of_w: Array, of_phi: Array, squares: Array) -> Array:
+        """Return the gradients ``(m, d)`` of log p(t), and of expected log p(y, b | t).
 
-        Of the likelihood ``of_w (p,)`` and ``of_phi`` are told, of the effects their second
-        moments ``squares (k, k)``, summed over levels.
+        Of the likelihood the slopes in w ``(m, p)`` and in phi ``(m, n_phi)`` are told, of the
+        effects their second moments ``squares (k, k, m)``, summed over levels.
         """
-        objective, theta = self.objective, self.whole(t[None])[0]
-        gradient = np.zeros(objective.size)
-        self.prior.add_slope(theta, squares, gradient)
-        self._priors.add_slope(objective.registry.natural_coefficients(theta), gradient)
-        objective.registry.pull_coefficients(theta, gradient)
-        objective.registry.add_prior_slope(theta, gradient)
-        whole = np.zeros(objective.n_coefficients)
-        whole[: self.place.start] = of_w[: self.place.start]
-        whole[self.place.stop :] = of_w[self.place.start :]
-        objective.add_likelihood_slope(theta, whole, of_phi, gradient)
-        return np.concatenate([gradient[: self.place.start], gradient[self.place.stop :]])
+        lots = [
+            self._slopes(T[lot], of_w[lot], of_phi[lot], squares[..., lot])
+            for lot in self._lots(len(T))
+        ]
+        return np.concatenate(lots)
+
+    def _slopes(self, T: Array, of_w: Array, of_phi: Array, squares: Array) -> Array:
+        objective, thetas = self.objective, self.whole(T)
+        registry, unused = objective.registry, np.zeros(len(T))
+        gradients = np.zeros(thetas.shape)
+        self.prior.add_slopes(thetas, squares, gradients)
+        self._priors.add_slopes(registry.natural_coefficients(thetas), unused, gradients)
+        registry.pull_coefficients(thetas, gradients)
+        registry.add_prior_slopes(thetas, unused, gradients)
+        whole = np.zeros((len(T), objective.n_coefficients))
+        whole[:, : self.place.start] = of_w[:, : self.place.start]
+        whole[:, self.place.stop :] = of_w[:, self.place.start :]
+        objective.add_likelihood_slopes(thetas, whole, of_phi, gradients)
+        return np.delete(gradients, np.arange(*self.place.indices(objective.size)), axis=1)
 
     @cached_property
     def seen(self) -> Array:
@@ -162,13 +180,13 @@ class Grouped:
         part = slice(int(self.starts[seen[0]]), int(self.starts[seen[-1] + 1]))
         rows = self.form(part)
         values = None if self.values is None else np.ascontiguousarray(self.values[:, part])
-        constant = np.broadcast_to(
-            self.objective.family.constant(rows.y, rows.trials), len(rows)
-        )
+        constant = np.broadcast_to(self.objective.family.constant(rows.y, rows.trials), len(rows))
         if rows.weights is not None:
             constant = constant * rows.weights
         starts = self.starts[seen] - part.start
-        return Laid(self, seen, rows, starts, values, np.add.reduceat(constant, starts))
+        collapses = can_collapse(self.objective.family, values)
+        rates = rates_of(self.objective.family, rows, starts) if collapses else None
+        return Laid(self, seen, rows, starts, values, np.add.reduceat(constant, starts), rates)
 
 
 @dataclass(frozen=True)
@@ -181,6 +199,7 @@ class Laid:
     starts: Array
     values: Array | None
     constant: Array
+    rates: Rates | None
 
     @property
     def step(self) -> int:

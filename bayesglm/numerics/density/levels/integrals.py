@@ -11,13 +11,15 @@ identity: d log p(y_j | t) / dt is the mean of d log p(y_j, b_j | t) / dt over p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from bayesglm.numerics.density.levels.conditional import Conditional, conditional
+from bayesglm.numerics.density.channels import adjoint, matrices
+from bayesglm.numerics.density.levels.conditional import Conditional, can_collapse, conditional
+from bayesglm.numerics.density.levels.drawn import drawn
 from bayesglm.numerics.density.levels.grouped import Grouped, Laid, Points
 from bayesglm.numerics.density.levels.nodes import Nodes, hermite
 from bayesglm.numerics.density.levels.quadrature import (
@@ -26,12 +28,16 @@ from bayesglm.numerics.density.levels.quadrature import (
     log_integrals,
     weighed,
 )
+from bayesglm.numerics.density.levels.small import cholesky, solve_upper
+from bayesglm.numerics.density.likelihood import kernel
 from bayesglm.numerics.rows.parallel import n_threads, share_out
-from bayesglm.numerics.density.channels import adjoint
 
 Array = np.ndarray
 # Nodes along each effect, of means: one alone has no variance.
 FEWEST_OF_MEANS = 3
+OF_PROPOSALS = 5  # the same, of the moments of proposals for draws of the effects
+HELD = 1 << 24  # numbers of draws that are held at a time where they are summarised: 128 MB
+MANY = 32  # thetas for each thread, from which on threads take thetas: chosen
 
 
 class Guide(NamedTuple):
@@ -65,13 +71,15 @@ class Posed(NamedTuple):
 class LevelIntegrals:
     """The log density of the top, the effects of the levels integrated out.
 
-    ``nodes`` are those along each effect. T are thetas of the top ``(m, d)``; levels are asked for
-    by a slice of their numbers, and those without rows have an integral of one.
+    ``nodes`` are those along each effect, ``steps`` those of draws of the effects. T are thetas of
+    the top ``(m, d)``; levels are asked for by a slice of their numbers, and those without rows
+    have an integral of one.
     """
 
     grouped: Grouped
     nodes: int
     guide: Guide | None = None
+    steps: int = 4
 
     @property
     def top(self) -> Array:
@@ -92,6 +100,14 @@ class LevelIntegrals:
     def d(self) -> int:
         """Length of the top."""
         return len(self.top)
+
+    @property
+    def cells(self) -> int:
+        """About how many numbers one evaluation computes."""
+        grouped = self.grouped
+        n, nodes = grouped.n_rows, self.nodes ** self.shape[0]
+        collapses = can_collapse(grouped.objective.family, grouped.values)
+        return n + len(grouped.seen) * nodes if collapses else n * (nodes + 1)
 
     def with_nodes(self, n: int) -> LevelIntegrals:
         """Return the same with other nodes."""
@@ -137,9 +153,8 @@ class LevelIntegrals:
     def slopes(self, T: Array) -> tuple[Array, Array]:
         """Return `log_density` ``(m,)`` and its gradient ``(m, d)``."""
         grouped = self.grouped
-        n_phi = len(grouped.objective.registry.phi(grouped.whole(T[:1]))[0:])
-        p = grouped.objective.n_coefficients - (self.place.stop - self.place.start)
-        k = self.shape[0]
+        n_phi = len(grouped.objective.registry.phi(grouped.whole(T[:1])))
+        p, k = grouped.n_beside, self.shape[0]
         sums: list[tuple[Array, Array, Array, Array]] = []
 
         def begin() -> Callable[[Posed, Nodes], None]:
@@ -165,13 +180,92 @@ class LevelIntegrals:
             n_unseen = self.shape[1] - len(grouped.seen)
             if n_unseen:
                 squares += n_unseen * _inverse(grouped.points(T).prior.precision)
-            gradient = np.array(
-                [
-                    grouped.slope(t, of_w[i], of_phi[:, i], squares[:, :, i])
-                    for i, t in enumerate(T)
-                ]
-            )
+            gradient = grouped.slopes(T, of_w, of_phi.T, squares)
             return value + grouped.log_priors(T), gradient
+
+    def draw(
+        self, rng: np.random.Generator, T: Array, levels: slice = slice(None)
+    ) -> tuple[Array, Array]:
+        """Return effects ``(m, k, n)`` of some levels, one draw for each t, and a check ``(n,)``.
+
+        That is the mean chance with which each level's proposals were accepted, 1 of levels without
+        rows, whose effects are those of the prior.
+        """
+        effects, chances, _ = self.draw_with_values(rng, T, levels)
+        return effects, chances
+
+    def draw_with_values(
+        self, rng: np.random.Generator, T: Array, levels: slice = slice(None)
+    ) -> tuple[Array, Array, Array]:
+        """Return the same, and the sums over these levels of log p(y_j, b_j | t) ``(m,)``."""
+        first, stop, _ = levels.indices(self.shape[1])
+        effects = np.empty((len(T), self.shape[0], stop - first))
+        parts: list[tuple[int, Array, slice, Array, Array]] = []
+        seed = int(rng.integers(2**63))
+
+        def put(posed: Posed, nodes: Nodes) -> None:
+            grouped, at, lot = self.grouped, posed.points.prior, posed.lot
+            own = np.random.default_rng([seed, int(posed.laid.seen[0]), lot.start])
+            made = drawn(own, posed.given, grouped.prior, at, posed.around, nodes, self.steps)
+            there = posed.laid.seen - first
+            # Of a slice, and then of an array of numbers: axes stay where they are.
+            effects[lot][:, :, there] = np.moveaxis(made.b, 1, 0)
+            share = (lot.stop - lot.start) / len(T)
+            value = (made.value + posed.laid.constant).sum(axis=1)
+            parts.append((int(there[0]), there, lot, share * made.accepted, value))
+
+        self._shared(T, levels, lambda: put, OF_PROPOSALS)
+        unseen = np.setdiff1d(np.arange(first, stop), self.grouped.seen) - first
+        chances, values = np.zeros(stop - first), np.zeros(len(T))
+        for _, there, lot, accepted, value in sorted(parts, key=lambda p: (p[0], p[2].start)):
+            chances[there] += accepted
+            values[lot] += value
+        if len(unseen):
+            effects[:, :, unseen] = self._of_prior(rng, T, len(unseen))
+            at, b = self.grouped.points(T).prior, np.moveaxis(effects[:, :, unseen], 1, 0)
+            values += self.grouped.prior.log_densities(at, b).sum(axis=1)
+            chances[unseen] = 1.0
+        return effects, chances, values
+
+    def _of_prior(self, rng: np.random.Generator, T: Array, n: int) -> Array:
+        """Return effects ``(m, k, n)`` of levels without rows."""
+        factor = cholesky(self.grouped.points(T).prior.precision)[..., None]
+        z = rng.standard_normal((self.shape[0], len(T), n))
+        return np.moveaxis(solve_upper(factor, z), 1, 0)
+
+    def summaries(
+        self, rng: np.random.Generator, T: Array, probs: Sequence[float]
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return means and sds ``(k, levels)``, quantiles ``(probs, k, levels)`` and the checks.
+
+        Of draws at T, level by level, so that no more than some levels' draws are held.
+        """
+        k, levels = self.shape
+        means, sds = np.empty((2, k, levels))
+        quantiles, chances = np.empty((len(probs), k, levels)), np.empty(levels)
+        step = max(1, HELD // (len(T) * k))
+        for start in range(0, levels, step):
+            some = slice(start, min(start + step, levels))
+            effects, chances[some] = self.draw(rng, T, some)
+            means[:, some], sds[:, some] = effects.mean(axis=0), effects.std(axis=0)
+            quantiles[..., some] = np.quantile(effects, probs, axis=0)
+        return means, sds, quantiles, chances
+
+    def information(self, t: Array) -> Array:
+        """Return minus the second derivatives ``(p,)`` of the likelihood in the coefficients at t.
+
+        Of each by itself, effects at zero: how far it may move before the likelihood does.
+        """
+        grouped = self.grouped
+        points = grouped.points(t[None])
+        total = np.zeros(points.w.shape[1])
+        for seen in grouped.stretches(slice(None)):
+            laid = grouped.laid(seen)
+            stretch = laid.at(points)
+            d = kernel(stretch.family, laid.rows, stretch.eta, stretch.phi, 2)
+            for c, (run, X) in enumerate(matrices(laid.rows)):
+                total[run] += np.abs(d.eta_eta[c, c, 0]) @ (X * X)
+        return total
 
     def guided(self, t: Array, steps: Array) -> LevelIntegrals:
         """Return the same with a guide from t, of differences over ``steps`` ``(d,)``."""
@@ -190,13 +284,13 @@ class LevelIntegrals:
     def posed(self, points: Points, laid: Laid, lot: slice) -> Posed:
         """Return some levels at some of the points."""
         own = points.some(lot)
-        given = conditional(laid.at(own))
+        given = conditional(laid.at(own), laid.rates)
         if self.guide is None:
             start = np.zeros((self.shape[0], len(own.T), len(laid.seen)))
         else:
             start = self.guide.start(own.T, laid.seen)
         concave = self.grouped.objective.family.log_concave
-        around = around_modes(given, self.grouped.prior, own.prior, start, concave)
+        around = around_modes(given, own.prior, start, concave)
         return Posed(lot, laid, own, given, around)
 
     def _log_integrals(self, posed: Posed, nodes: Nodes) -> Array:
@@ -236,9 +330,6 @@ class LevelIntegrals:
 
         if runs:
             share_out(range(len(T)) if by_theta else runs, work)
-
-
-MANY = 32  # thetas for each thread, from which on threads take thetas: chosen
 
 
 def _inverse(precision: Array) -> Array:

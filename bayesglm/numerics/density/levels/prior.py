@@ -54,28 +54,29 @@ class LevelPrior:
 
     def log_densities(self, at: AtThetas, b: Array) -> Array:
         """Return log p(b | theta) ``(m, levels)`` of effects ``(k, m, levels)``."""
-        P = at.precision
-        squares = sum(
-            P[i, j][:, None] * (b[i] * b[j]) for i in range(self.k) for j in range(self.k)
-        )
+        half = -0.5 * at.precision[..., None]
         constant = at.half_log_det - 0.5 * self.k * np.log(2.0 * np.pi)
-        return constant[:, None] - 0.5 * squares
+        total = half[0, 0] * (b[0] * b[0])
+        for i in range(1, self.k):
+            total += b[i] * (half[i, i] * b[i] + sum(2.0 * half[i, j] * b[j] for j in range(i)))
+        total += constant[:, None]
+        return total
 
-    def add_slope(self, theta: Array, squares: Array, gradient: Array) -> None:
-        """Add the slope of E[sum over levels of log p(b | theta)] in the scales, in place.
+    def add_slopes(self, thetas: Array, squares: Array, gradients: Array) -> None:
+        """Add the slopes of E[sum over levels of log p(b | theta)] in the scales, in place.
 
-        ``squares`` are the sums of E[b b'] over levels ``(k, k)``. It is that of levels of which k
-        have the columns of a root of it for effects, the others being at zero.
+        ``squares`` are the sums of E[b b'] over levels ``(k, k, m)``. It is that of levels of which
+        k have the columns of a root of it for effects, the others being at zero.
         """
         if self.part.learned is None:
             return
-        values, vectors = np.linalg.eigh(squares)
-        effects = np.zeros((self.k, self.levels))
-        effects[:, : self.k] = vectors * np.sqrt(np.maximum(values, 0.0))
-        there = theta.copy()
-        there[self.part.where] = effects.reshape(-1)
-        self.part.add_slope(there, gradient)
-        gradient[self.part.where] = 0.0
+        values, vectors = np.linalg.eigh(np.moveaxis(squares, -1, 0))
+        effects = np.zeros((len(thetas), self.k, self.levels))
+        effects[..., : self.k] = vectors * np.sqrt(np.maximum(values, 0.0))[:, None]
+        there = thetas.copy()
+        there[:, self.part.where] = effects.reshape(len(thetas), -1)
+        self.part.add_slope(there, gradients)
+        gradients[:, self.part.where] = 0.0
 
 
 def is_alike(part: PriorPart, k: int, levels: int, size: int) -> bool:

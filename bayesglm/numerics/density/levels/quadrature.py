@@ -39,48 +39,44 @@ class Around(NamedTuple):
         return self.centre + solve_upper(self.factor, np.broadcast_to(x, self.centre.shape))
 
 
-def around_modes(
-    given: Conditional, prior: LevelPrior, at: AtThetas, start: Array, concave: bool
-) -> Around:
-    """Return where each level's density of its effects is highest, nearly, and how it bends."""
+def around_modes(given: Conditional, at: AtThetas, start: Array, concave: bool) -> Around:
+    """Return where each level's density of its effects is highest, nearly, and how it bends.
+
+    Newton's method for all levels at once; where a step does not rise a shorter one is tried.
+    """
     P = at.precision[..., None]
-    b, best = start, np.full(start.shape[1:], -np.inf)
-    centre, factor, step = start, None, np.zeros_like(start)
+    shape = start.shape[1:]
+    best, centre, step = np.full(shape, -np.inf), start, np.zeros_like(start)
+    factor, length = np.zeros((*P.shape[:2], *shape)), np.full(shape, np.inf)
+    b = start
     for _ in range(MOST_STEPS):
         terms = given.at(b, 2)
         assert terms.slope is not None
         assert terms.bend is not None
-        value = terms.value - 0.5 * ((P * b[None]).sum(axis=1) * b).sum(axis=0)
+        pull = (P * b[None]).sum(axis=1)
+        value, slope = terms.value - 0.5 * (pull * b).sum(axis=0), terms.slope - pull
+        own = _factor(P, terms.bend, concave)
+        forward = solve_upper(own, solve_lower(own, slope))
+        gain = (slope * forward).sum(axis=0)
         better = value >= best - 1e-9 * (1.0 + np.abs(best))
-        first = factor is None
-        if first or better.all():
-            slope = terms.slope - (P * b[None]).sum(axis=1)
-            factor = _factor(P, terms.bend, concave)
-            step = solve_upper(factor, solve_lower(factor, slope))
-            best, centre = value, b
-            length = (slope * step).sum(axis=0)
+        if better.all():
+            best, centre, factor, step, length = value, b, own, forward, gain
         else:
-            slope = terms.slope - (P * b[None]).sum(axis=1)
-            own = _factor(P, terms.bend, concave)
-            forward = solve_upper(own, solve_lower(own, slope))
-            factor = np.where(better, own, factor)
-            step = np.where(better, forward, SHORTER * step)
-            length = np.where(better, (slope * forward).sum(axis=0), length)
             best, centre = np.where(better, value, best), np.where(better, b, centre)
-        if not np.max(length) > NEAR:
+            factor, length = np.where(better, own, factor), np.where(better, gain, length)
+            step = np.where(better, forward, SHORTER * step)
+        near = length <= NEAR
+        if near.all():
             break
-        b = centre + np.where(length > 0.1 * NEAR, step, 0.0)
-    centre = centre + np.where(length <= NEAR, step, 0.0)
-    return Around(centre, factor, -log_det(factor))
+        b = centre + step
+    return Around(centre + np.where(near, step, 0.0), factor, -log_det(factor))
 
 
 def _factor(P: Array, bend: Array, concave: bool) -> Array:
     """Return the factor of P less the likelihood's second derivatives, or of part of P."""
     precision = P - bend
-    if not concave:
-        k = len(P)
-        if k == 1:
-            precision = np.maximum(precision, STEADY * P)
+    if not concave and len(P) == 1:
+        precision = np.maximum(precision, STEADY * P)
     factor = cholesky(precision)
     lost = np.isnan(factor).any(axis=(0, 1))
     if lost.any():
@@ -88,9 +84,7 @@ def _factor(P: Array, bend: Array, concave: bool) -> Array:
     return factor
 
 
-def log_joint(
-    given: Conditional, prior: LevelPrior, at: AtThetas, b: Array
-) -> Array:
+def log_joint(given: Conditional, prior: LevelPrior, at: AtThetas, b: Array) -> Array:
     """Return log p(y_j, b_j | t) ``(m, levels)`` of effects ``(k, m, levels)``."""
     value = given.at(b, 0).value
     return value + prior.log_densities(at, b)
