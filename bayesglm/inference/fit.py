@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ConvergenceError, tell
@@ -94,8 +93,7 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
         what, brief = "collapsed Gibbs sampling", "collapsed Gibbs"
         tried = indicator_draws(problems, draws, chains, seed)
     else:
-        made = mcmc_draws(problems, settings)
-        return [replace(one, why=f"NUTS, because of {refused}") for one in made]
+        return mcmc_draws(problems, settings, [f"NUTS, because of {refused}"] * len(problems))
     reasons = {k: why for k, one in enumerate(tried) if (why := _fault(one))}
     for k, why in reasons.items():
         tell(
@@ -105,12 +103,13 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
     again = {}
     if reasons:
         settings = settings._replace(beside=len(reasons) < len(problems))
-        sampled = mcmc_draws([problems[k] for k in reasons], settings)
+        whys = [f"NUTS, because {brief} was refused: {why}" for why in reasons.values()]
+        sampled = mcmc_draws([problems[k] for k in reasons], settings, whys)
         again = dict(zip(reasons, sampled, strict=True))
     found = []
     for k, one in enumerate(tried):
         if isinstance(one, ConvergenceError) or k in reasons:
-            one = replace(again[k], why=f"NUTS, because {brief} was refused: {reasons[k]}")
+            one = again[k]
         found.append(one)
     return found
 

@@ -1,4 +1,4 @@
-"""NUTS draws by nutpie: the verb, and what is said of the draws."""
+"""NUTS draws: the verb, and what is said of the draws."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fit_mcmc(
     target_accept: float = 0.8,
     engine: str = "auto",
 ) -> xr.DataTree:
-    """Sample the posterior by NUTS (Hoffman & Gelman 2014) with nutpie.
+    """Sample the posterior by NUTS (Hoffman & Gelman 2014).
 
     Parameters
     ----------
@@ -59,15 +59,15 @@ def fit_mcmc(
     draws, chains : int
         ``draws`` kept draws in each of ``chains`` chains.
     tune : int, optional
-        Warm-up draws per chain; by default what the engine needs.
+        Warm-up draws of each walker, or chain of PyMC; by default what the engine needs.
     seed : int
         The same seed gives the same draws.
     target_accept : float
         Mean acceptance that the step size aims at, between 0 and 1; raise it on divergences.
     engine : {"auto", "native", "pymc"}
-        ``"native"``, which is what ``"auto"`` takes, compiles nothing: it moves in coordinates
-        whitened by the curvature at the mode, by trajectories that are exact for a normal
-        posterior, neuron after neuron. ``"pymc"`` compiles the PyMC model.
+        ``"native"``, which is what ``"auto"`` takes, compiles nothing: some 64 walkers move in
+        lockstep, in coordinates whitened by the curvature at the mode, neuron after neuron.
+        ``"pymc"`` compiles the PyMC model, for nutpie.
 
     Returns
     -------
@@ -95,6 +95,11 @@ def fit_mcmc(
 
     Notes
     -----
+    A native chain is made of walkers laid end to end, those of half a chain from one start, so that
+    r-hat tells whether starts are forgotten (the nested r-hat of Margossian et al. 2024). Where it
+    is 1.01 or more, or draws diverge, a second run with shorter steps and more draws takes the
+    first one's place, and ``why`` says so.
+
     Progress is shown in a terminal and in a notebook. Logistic and Poisson likelihoods of more than
     20,000 numbers are summed in single precision, as changes from the centre of the coordinates,
     where that is right to 1e-3; so is ``lp``.
@@ -123,8 +128,14 @@ def fit_mcmc(
     return posterior_tree(problems, made, seed, began)
 
 
-def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
-    """Sample every neuron's posterior, warn of what is wrong with the draws, and return them."""
+def mcmc_draws(
+    problems: list[Problem], settings: Settings, reasons: Sequence[str] | None = None
+) -> list[Draws]:
+    """Sample every neuron's posterior, warn of what is wrong with the draws, and return them.
+
+    The ``reasons`` say why by NUTS, for each neuron.
+    """
+    reasons = reasons or ["NUTS was asked for"] * len(problems)
     centres = centred_all(problems)
     for centre in centres:
         check_identified(centre.problem)
@@ -133,8 +144,9 @@ def mcmc_draws(problems: list[Problem], settings: Settings) -> list[Draws]:
     else:
         sampled = _in_row_spaces(centres, settings)
     made = []
-    for problem, one in zip(problems, sampled, strict=True):
-        draws = Draws(one.theta, "nuts", "NUTS was asked for", None, one.lp, one.stats)
+    for problem, one, why in zip(problems, sampled, reasons, strict=True):
+        told = f"{why}; {one.told}" if one.told else why
+        draws = Draws(one.theta, "nuts", told, None, one.lp, one.stats)
         if one.lp.size:
             if stand_still(draws) and not one.interrupted:
                 raise ConvergenceError(

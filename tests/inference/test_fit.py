@@ -10,7 +10,7 @@ from families import OF_NUMBERS, OF_REALS
 
 import bayesglm as bg
 import bayesglm.inference.fit as fit_module
-import bayesglm.inference.nuts.sampler as sampler_module
+import bayesglm.inference.nuts.posterior as posterior_module
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.weights.psis import KISH_PER_CHAIN, khat_limit
 from bayesglm.spec.families import FAMILY_NAMES
@@ -171,11 +171,11 @@ def test_an_interruption_of_nuts_keeps_the_neurons_that_laplace_has_done(monkeyp
     whole = bg.fit(model, cells)
     refused = iter(["", "for the sake of this test", ""])
 
-    def interrupted(*args):
+    def interrupted(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fit_module, "_fault", lambda one: next(refused))
-    monkeypatch.setattr(sampler_module, "run_compiled", interrupted)
+    monkeypatch.setattr(posterior_module, "lockstep", interrupted)
     with pytest.warns(bg.BayesGLMWarning) as told:
         fitted = bg.fit(model, cells)
     assert [str(one.message).split(":")[0] for one in told][-1] == "interrupted"

@@ -8,9 +8,8 @@ from bayesglm.errors import tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.modes.exact import NEGLIGIBLE_NOISE, has_tiny_noise
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.weights.psis import largest_rhat, smallest_ess
+from bayesglm.inference.weights.psis import RHAT_LIMIT, largest_rhat, smallest_ess
 
-RHAT_LIMIT = 1.01  # of the rank-normalised r-hat (Vehtari et al. 2021)
 ESS_PER_CHAIN = 100  # effective draws of each chain (Vehtari et al. 2021)
 REACH = 4.0  # sds of a coefficient from zero, where a spike may still hold it
 APART = 10.0  # spikes in a slab's sd, above which a step from one to the other is rare

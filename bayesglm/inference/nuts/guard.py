@@ -1,61 +1,51 @@
-"""A log density made safe for a sampler that calls it from threads of its own, and its start."""
+"""Log densities made safe for walkers, and the places where these begin."""
 
 from __future__ import annotations
-
-import ctypes
-import threading
 
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.numerics.density.coordinates import Slope
+from bayesglm.inference.nuts.trees import Slopes
 from bayesglm.numerics.density.sampled import are_finite
 
 Array = np.ndarray
-SPREAD = 2.0  # posterior sds over which the chains start
+SPREAD = 2.0  # posterior sds over which walkers start
 NEAR = 1e-3  # the same, of the last place that a start is looked for
 
 
-def guarded(slope: Slope, failures: list[Exception]) -> Slope:
-    """Make a density that fails, or is not finite, one of zero: a divergence to the sampler.
+def guarded(slopes: Slopes) -> Slopes:
+    """Make densities that fail, or are not finite, zero: each a divergence to its walker.
 
-    Failures that are not arithmetic's are kept in a list. From the first on no density is asked
-    for, so that the chains soon end, and none of nutpie's threads has to unwind.
-
-    A thread that comes from outside Python is given a state of the interpreter's at each call, and
-    loses it afterwards, which takes longer (25 us) than many a gradient. So at its first call it
-    takes one that it keeps (PyGILState_Ensure, Python/C API), of a few kB.
+    Where arithmetic fails at one place of many, the others are asked for by themselves. Failures
+    that are not arithmetic's are a ConvergenceError.
     """
-    thread = threading.local()
 
-    def safe(x: Array) -> tuple[float, Array]:
-        if not hasattr(thread, "kept"):
-            thread.kept = ctypes.pythonapi.PyGILState_Ensure()
+    def safe(x: Array) -> tuple[Array, Array]:
         try:
-            if not failures:
-                with np.errstate(all="ignore"):  # far out, what is added up may be inf - inf
-                    value, gradient = slope(x)
-                    if are_finite(value, gradient):
-                        return value, gradient
+            values, gradients = slopes(x)
         except (ArithmeticError, ValueError):
-            pass
+            if len(x) == 1:
+                return np.full(1, -np.inf), np.zeros(x.shape)
+            values, gradients = zip(*(safe(x[k : k + 1]) for k in range(len(x))), strict=True)
+            return np.concatenate(values), np.concatenate(gradients)
         except Exception as error:
-            failures.append(error)
-        return -np.inf, np.zeros(len(x))
+            told = f"the log density failed, {type(error).__name__}: {error}"
+            raise ConvergenceError(told) from error
+        finite = are_finite(values, gradients)
+        if finite.all():
+            return values, gradients
+        return np.where(finite, values, -np.inf), np.where(finite[:, None], gradients, 0.0)
 
     return safe
 
 
-def starting_point(slope: Slope, size: int, seed: int) -> Array:
-    """Draw a starting point, nearer to the centre where the density has no value further out."""
-    x = SPREAD * np.random.default_rng(seed).standard_normal(size)
-    while not np.isfinite(slope(x)[0]) and np.abs(x).max(initial=0.0) > NEAR:
-        x = 0.5 * x
-    return x
-
-
-def failure(error: Exception) -> ConvergenceError:
-    """Return what to raise where a density failed."""
-    told = ConvergenceError(f"the log density failed, {type(error).__name__}: {error}")
-    told.__cause__ = error
-    return told
+def starting_points(slopes: Slopes, x: Array) -> Array:
+    """Return starts ``(n, size)``, nearer to zero where the density has no value further out."""
+    x = x.copy()
+    while True:
+        nowhere = ~np.isfinite(slopes(x)[0])
+        if not nowhere.any():
+            return x
+        if np.abs(x[nowhere]).max(initial=0.0) < NEAR:
+            raise ConvergenceError("NUTS has no place to start from: the log density is not finite")
+        x[nowhere] *= 0.5

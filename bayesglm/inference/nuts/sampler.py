@@ -1,4 +1,4 @@
-"""nutpie: run on a compiled density, or on the value and gradient of any."""
+"""What is asked of a sampler, what it gives, and nutpie's run on a compiled density."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.nuts.guard import failure, guarded, starting_point
 from bayesglm.inference.nuts.trace import kept_columns, let_workers_end, reason_of, rectangle
-from bayesglm.numerics.density.coordinates import Slope
 from bayesglm.numerics.rows.parallel import n_threads
 
 Array = np.ndarray
@@ -40,14 +38,15 @@ class Settings(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What nutpie stored of every kept draw: arrays ``(chain, draw, ...)``."""
+    """What is stored of every kept draw: arrays ``(chain, draw, ...)``; what is told of the run."""
 
     columns: dict[str, Array]
     interrupted: bool
+    told: str = ""
 
     def stats(self) -> dict[str, Array]:
         """Return what goes into ``sample_stats``."""
-        return {name: self.columns[theirs] for name, theirs in STATS.items()}
+        return {name: self.columns[name] for name in STATS}
 
 
 def run_compiled(
@@ -93,41 +92,9 @@ def run_compiled(
     if not lengths.any():
         raise KeyboardInterrupt("interrupted before the first draw was kept")
     members, length = rectangle(lengths)
-    columns = {name: np.stack([chains[k][name][:length] for k in members]) for name in chains[0]}
+    ours = {theirs: name for name, theirs in STATS.items()}
+    columns = {
+        ours.get(name, name): np.stack([chains[k][name][:length] for k in members])
+        for name in chains[0]
+    }
     return Run(columns, interrupted)
-
-
-def run_native(
-    slope: Slope, size: int, settings: Settings, seed: int, watched: bool, options: dict[str, Any]
-) -> Run:
-    """Run nutpie on the value and gradient of any log density; its draws are ``columns["x"]``.
-
-    A density whose arithmetic fails, or is not finite, counts as one of zero: a divergence. Any
-    other failure ends the run.
-    """
-    from nutpie.compiled_pyfunc import from_pyfunc
-
-    failures: list[Exception] = []
-    safe = guarded(slope, failures)
-    if not np.isfinite(safe(starting_point(safe, size, seed))[0]):
-        if failures:
-            raise failure(failures[0])
-        raise ConvergenceError("NUTS has no place to start from: the log density is not finite")
-    compiled = from_pyfunc(
-        size,
-        lambda: safe,
-        lambda *seeds: lambda x: {"x": x},
-        [np.dtype("float64")],
-        [(size,)],
-        ["x"],
-        make_initial_point_fn=lambda seed: starting_point(safe, size, seed),
-    )
-    try:
-        run = run_compiled(compiled, settings, seed, watched, options)
-    except ConvergenceError as error:
-        if not failures:
-            raise
-        raise failure(failures[0]) from error
-    if failures:
-        raise failure(failures[0])
-    return run

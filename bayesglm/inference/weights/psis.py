@@ -15,6 +15,7 @@ Array = np.ndarray
 KISH_PER_CHAIN = 100  # Kish's size of the weights that draws need, of each chain: chosen
 FEWEST = 30  # ratios, of which a fifth is the tail: no Pareto shape is fitted to less than six
 EQUAL = 1e-6  # log ratios that differ by less are equal: the proposal is the posterior
+RHAT_LIMIT = 1.01  # of the rank-normalised r-hat (Vehtari et al. 2021)
 FEWEST_DRAWS = 4  # in a chain, of which ArviZ tells an effective size
 
 
