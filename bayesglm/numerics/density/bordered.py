@@ -182,7 +182,7 @@ def _added_up(
             float(d.value.sum()),
             rows.adjoint(d.eta[0][None])[0],
             rest.gram(own),
-            np.hstack([_crossed(rest, columns, own) for columns in levels]),
+            np.hstack([crossed(rest, columns, own) for columns in levels]),
             np.array([each.sum() for each in d.phi]),
             (rest.adjoint(of_phi), np.hstack([columns.adjoint(of_phi) for columns in levels])),
             np.array([[each.sum() for each in line] for line in d.phi_phi]).reshape((n_phi,) * 2),
@@ -191,9 +191,10 @@ def _added_up(
     return totals[0]
 
 
-def _crossed(rest: Rows, levels: Any, weights: Array) -> Array:
-    crossed = [cross_gram(columns, levels, weights) for _, columns in rest.columns]
-    return np.concatenate([np.zeros((0, levels.n_columns)), *crossed])
+def crossed(rest: Rows, levels: Any, weights: Array) -> Array:
+    """Return the weighted products of columns beside the levels with those of a grouping."""
+    each = [cross_gram(columns, levels, weights) for _, columns in rest.columns]
+    return np.concatenate([np.zeros((0, levels.n_columns)), *each])
 
 
 def _plus(one: _Sums, other: _Sums) -> _Sums:
