@@ -12,7 +12,10 @@ from bayesglm.inference.modes.exact import has_tiny_noise, refuse_improper
 from bayesglm.inference.modes.solve import maximise
 from bayesglm.inference.nuts.scales import MOST_WHITENED, around_scales, diagonal_of_priors
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.weights.sequential import Sequential
+from bayesglm.inference.weights.sites import has_sites, propagate
 from bayesglm.numerics.density.above import Above, inverse
+from bayesglm.numerics.density.bent import Bent
 from bayesglm.numerics.density.coordinates import Coordinates, whitened
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.solvers.newton import Solution
@@ -26,7 +29,7 @@ WIDEST = 0.5  # of a softened kink, as a share of its weight times the variance
 class Whitening(NamedTuple):
     """Coordinates, whether it is nearly normal in them, and widths of kinks for `Density`."""
 
-    coordinates: Coordinates | Above
+    coordinates: Coordinates | Above | Bent
     nearly_normal: bool
     widths: Array
 
@@ -54,6 +57,9 @@ def whiten(problem: Problem) -> Whitening:
     at_mode = centre is not None
     if centre is None:
         centre = problem.start(objective)
+    by_rows = _by_rows(problem, centre) if at_mode else None
+    if by_rows is not None:
+        return by_rows
     if at_mode and objective.size <= MOST_WHITENED:
         precision = -objective.evaluate(centre).hessian
         precision.flat[:: objective.size + 1] += objective.kinks.precision()
@@ -64,6 +70,22 @@ def whiten(problem: Problem) -> Whitening:
     # Where shares of steps may be zero the curvature at the mode leaves much to adapt.
     nearly_normal = at_mode and not problem.without_mode()
     return Whitening(coordinates, nearly_normal, _widths(objective, coordinates))
+
+
+def _by_rows(problem: Problem, mode: Array) -> Whitening | None:
+    """Return coordinates that sites of rows give, where these are few; None elsewhere.
+
+    Every row cuts off the posterior there, of which the curvature at the mode says nothing.
+    """
+    objective = problem.unconstrained
+    few = problem.design.n_rows <= objective.n_coefficients <= MOST_WHITENED
+    if not (few and has_sites(objective)):
+        return None
+    try:
+        given = propagate(objective, mode)
+    except ConvergenceError:
+        return None
+    return Whitening(Sequential(given).bent, True, np.zeros(objective.size))
 
 
 def _above(problem: Problem) -> Whitening | None:

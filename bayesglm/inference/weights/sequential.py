@@ -17,11 +17,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import qr
+from scipy.linalg import qr, solve_triangular
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.weights.sites import Propagated, has_sites, propagate
-from bayesglm.inference.weights.transport import LOG_ROOT_2_PI, Maps, maps
+from bayesglm.inference.weights.sites import LEAST, Propagated, has_sites, propagate
+from bayesglm.inference.weights.transport import LOG_ROOT_2_PI, Maps, curves, maps
+from bayesglm.numerics.density.bent import Bent
+from bayesglm.numerics.density.coordinates import Coordinates
 from bayesglm.numerics.density.objective import Objective
 
 Array = np.ndarray
@@ -71,6 +73,23 @@ class Sequential:
         turn[:, : len(own)] *= sign
         lower = np.ascontiguousarray((sign[:, None] * upper[: len(own)]).T[:, :rank])
         return Turned(order, factor @ turn, lower, float(np.log(np.diagonal(factor)).sum()))
+
+    @property
+    def bent(self) -> Bent:
+        """Coordinates in which all rows are bent at once, each as it is beside all others."""
+        given, (order, root, lower, _) = self.given, self.turned
+        rank = lower.shape[1]
+        first, lower = order[:rank], lower[:rank]
+        sds = np.linalg.norm(lower, axis=1)
+        left = np.maximum(sds**-2.0 - given.tau[first], LEAST * sds**-2.0)
+        rows = given.of.likelihood.take(first)
+        of_rows = curves(rows, (given.eta[first] / sds**2 - given.nu[first]) / left, 1.0 / left)
+        factor, size = np.eye(len(root)), len(root)
+        factor[:rank, :rank] = lower / sds[:, None]
+        basis = root.copy()
+        basis[:, :rank] = solve_triangular(lower, root[:, :rank].T, lower=True, trans="T").T
+        centre = given.mean - basis[:, :rank] @ given.eta[first]
+        return Bent(Coordinates(np.zeros(size), factor), of_rows, centre, basis)
 
     def _rows(self) -> Iterator[tuple[float, float, Maps]]:
         """Run through the rows that are drawn: each one's precision from all but itself, its pull,

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from bayesglm.inference.weights.sites import RowLikelihood, tilts
+from bayesglm.numerics.density.bent import Curves, cubic
 
 Array = np.ndarray
 LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
@@ -58,7 +59,7 @@ class Maps:
             for table in (self.values.ravel(), self.slopes.ravel())
             for k in (0, 1)
         )
-        value, slope = _cubic(v0, v1 - v0, gap * s0, gap * s1, t)
+        value, slope = cubic(v0, v1 - v0, gap * s0, gap * s1, t)
         slope /= gap
         beyond = place - of_zeta - t
         value += gap * beyond * slope
@@ -84,33 +85,45 @@ def maps(
 
     They change with the mean over what is the wider, the density that the mean is of or the
     likelihood, of which the precision ``tau`` of a row's site tells.
-
-    They are laid twice, the second time at the quantiles that the first has found: where a
-    likelihood is a wall, all that is between its two sides lies within a step of a rule.
     """
     reach = np.maximum(FAR * sd, SPACING * np.sqrt(variance))
     unit = np.sqrt(variance + np.minimum(1.0 / np.maximum(tau, _TINY), sd**2))
     count = int(np.clip(2.0 * np.max(reach / unit) / SPACING, FEWEST, MOST))
     means = mean + np.linspace(-1.0, 1.0, count)[:, None] * reach
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        first = tilts(likelihood, means, np.broadcast_to(variance, means.shape))
-        half = 0.5 * first.share
-        below, above = np.cumsum(first.share, axis=0), np.cumsum(first.share[::-1], axis=0)[::-1]
-        density = first.share / first.width
-        values, slopes = _laid(first.eta, below - half, above - half, density)
-        log_density = likelihood.value(values) - 0.5 * (values - means) ** 2 / variance
-        density = np.exp(log_density - log_density.max(axis=0))
-        # Relative to the standard normal this hardly varies.
-        ratio = density * slopes / _NORMAL
-        ends = np.concatenate([ratio[:1], 0.5 * (ratio[1:] + ratio[:-1]), ratio[-1:]])
-        share = _MASS * ends
-        total = share.sum(axis=0)
-        below, above = np.cumsum(share[:-1], axis=0), np.cumsum(share[:0:-1], axis=0)[::-1]
-        values, slopes = _laid(values, below / total, above / total, density / total)
+    values, slopes = _quantiles(likelihood, means, np.broadcast_to(variance, means.shape))
     return [
         Maps(*(np.ascontiguousarray(one[..., k].T) for one in (means, values, slopes)))
         for k in range(len(mean))
     ]
+
+
+def curves(likelihood: RowLikelihood, mean: Array, variance: Array) -> Curves:
+    """Return what takes standard normal numbers to the tilted densities of rows ``(rows,)``."""
+    values, slopes = _quantiles(likelihood, mean[None], variance[None])
+    return Curves(values[:, 0].T.copy(), slopes[:, 0].T.copy(), LAST)
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")
+def _quantiles(likelihood: RowLikelihood, mean: Array, variance: Array) -> tuple[Array, Array]:
+    """Return quantiles of tilted densities, and their slopes, ``(points, ..., rows)``.
+
+    They are laid twice, the second time at the quantiles that the first has found: where a
+    likelihood is a wall, all that is between its two sides lies within a step of a rule.
+    """
+    first = tilts(likelihood, mean, variance)
+    half = 0.5 * first.share
+    below, above = np.cumsum(first.share, axis=0), np.cumsum(first.share[::-1], axis=0)[::-1]
+    density = first.share / first.width
+    values, slopes = _laid(first.eta, below - half, above - half, density)
+    log_density = likelihood.value(values) - 0.5 * (values - mean) ** 2 / variance
+    density = np.exp(log_density - log_density.max(axis=0))
+    # Relative to the standard normal this hardly varies.
+    ratio = density * slopes / _NORMAL
+    ends = np.concatenate([ratio[:1], 0.5 * (ratio[1:] + ratio[:-1]), ratio[-1:]])
+    share = _MASS * ends
+    total = share.sum(axis=0)
+    below, above = np.cumsum(share[:-1], axis=0), np.cumsum(share[:0:-1], axis=0)[::-1]
+    return _laid(values, below / total, above / total, density / total)
 
 
 def _laid(eta: Array, below: Array, above: Array, density: Array) -> tuple[Array, Array]:
@@ -136,20 +149,9 @@ def _laid(eta: Array, below: Array, above: Array, density: Array) -> tuple[Array
     t = np.clip((GRID[:, None] - z0) / gap, 0.0, 1.0)
     rise = v1 - v0
     s0, s1 = (np.clip(gap * one, 0.0, 3.0 * rise) for one in (s0, s1))
-    values, slopes = _cubic(v0, rise, s0, s1, t)
+    values, slopes = cubic(v0, rise, s0, s1, t)
     values, slopes = _monotone(values, slopes / gap)
     return values.reshape(POINTS, *lead), slopes.reshape(POINTS, *lead)
-
-
-def _cubic(start: Array, rise: Array, s0: Array, s1: Array, t: Array) -> tuple[Array, Array]:
-    """Return value and slope at t of the cubic with given ends, and slopes there, at t = 0 and 1.
-
-    >>> _cubic(*map(np.array, (2.0, 3.0, 3.0, 3.0, 0.5)))
-    (np.float64(3.5), np.float64(3.0))
-    """
-    bend = s0 + s1 - 2.0 * rise
-    value = start + t * (s0 + t * (rise - s0 - bend * (1.0 - t)))
-    return value, s0 + t * (2.0 * (rise - s0 - bend) + 3.0 * bend * t)
 
 
 def _monotone(values: Array, slopes: Array) -> tuple[Array, Array]:

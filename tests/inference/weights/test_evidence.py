@@ -341,8 +341,8 @@ def test_draws_that_are_left_to_others():
 def test_weights_that_do_not_stand_give_no_draws():
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(30, 25))
-    y = (rng.random(30) < 0.5).astype(float)
-    model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(30.0)), family="bernoulli")
+    y = rng.choice(["a", "b", "c"], 30)  # of several linear predictors no row has a site
+    model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(30.0)), family="categorical")
     (problem,) = open_problems(model, {"y": y, "X": wide})
     assert importance_draws(problem, 250, 4, stream()) is None
     assert not evidence(model, {"y": y, "X": wide}, 1000).khat < 0.7
