@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.compare import compare
+    from bayesglm.results.draws import draws
     from bayesglm.results.elicit import elicit
     from bayesglm.results.explain import explain
     from bayesglm.results.kernels import kernels
@@ -132,6 +133,7 @@ _HOME = {
     "fit_laplace": "inference.laplace",
     "fit_mcmc": "inference.mcmc",
     "to_pymc": "inference.twin.model",
+    "draws": "results.draws",
     "predict": "results.predict",
     "explain": "results.explain",
     "prior_path": "results.path",
@@ -210,6 +212,7 @@ __all__ = [
     "as_dataset",
     "compare",
     "datasets",
+    "draws",
     "elastic_net",
     "elicit",
     "explain",

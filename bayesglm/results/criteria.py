@@ -11,7 +11,8 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.modes.router import MOST_KEPT
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.named import parameters
+from bayesglm.inference.tree.effects import kept_draws, named_draws
+from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.kfold import held_out
@@ -39,7 +40,7 @@ class Score(NamedTuple):
 
 # Of several settings of the scales, each the problems of all neurons.
 type Criterion = Callable[[Sequence[list[Problem]]], list[Score]]
-type Posterior = Callable[[list[Problem]], list[Array]]
+type Posterior = Callable[[list[Problem]], list[Kept]]
 
 
 def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
@@ -88,22 +89,20 @@ def _one_by_one(score: Callable[[list[Problem]], Score]) -> Criterion:
 
 
 def posterior_of(draws: int, seed: int) -> Posterior:
-    """Return what draws from posteriors: by importance weights, else as `fit` does.
-
-    Draws are thetas of the natural densities.
-    """
+    """Return what draws from posteriors: by importance weights, else as `fit` does."""
     each = -(-draws // CHAINS)
 
-    def posterior(problems: list[Problem]) -> list[Array]:
+    def posterior(problems: list[Problem]) -> list[Kept]:
         streams = np.random.SeedSequence(seed).spawn(len(problems))
         found = [
             importance_draws(problem, each, CHAINS, stream)
             for problem, stream in zip(problems, streams, strict=True)
         ]
         refused = [problem for problem, theta in zip(problems, found, strict=True) if theta is None]
-        again = iter(sample(refused, each, CHAINS, seed) if refused else [])
+        made = sample(refused, each, CHAINS, seed) if refused else []
+        again = iter(kept_draws(refused, made, seed))
         return [
-            problem.natural_thetas(next(again).theta) if theta is None else theta
+            next(again) if theta is None else Kept(problem, theta.reshape(-1, theta.shape[-1]))
             for problem, theta in zip(problems, found, strict=True)
         ]
 
@@ -148,11 +147,10 @@ def by_leaving_one_out(posterior: Posterior) -> Criterion:
     """Return the elpd by leaving single rows out, their weights smoothed."""
 
     def score(problems: list[Problem]) -> Score:
-        thetas = posterior(problems)
-        group = parameters(problems, thetas, ("chain", "draw"))
-        flat = [theta.reshape(-1, theta.shape[-1]) for theta in thetas]
-        elpd_i, pareto_k, _ = pointwise_loo(problems, flat, relative_efficiency(group))
-        high = pareto_k > khat_limit(thetas[0][..., 0].size)
+        kept = posterior(problems)
+        group = named_draws(kept, CHAINS)
+        elpd_i, pareto_k, _ = pointwise_loo(kept, relative_efficiency(group))
+        high = pareto_k > khat_limit(kept[0].n_draws)
         more = {"khat": float(np.fmax.reduce(pareto_k, axis=None)), "n_high_khat": int(high.sum())}
         return _elpd(elpd_i, more)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import Kept
 from bayesglm.numerics.density.channels import predictors as predictors_of
 
 Array = np.ndarray
@@ -14,9 +17,9 @@ ROWS = 4096  # residuals that are computed at a time: chosen
 TOLD, LEAST_TOLD = 4.0, 0.02
 
 
-def describe_dependence(problems: list[Problem], thetas: list[Array]) -> str:
+def describe_dependence(kept: Sequence[Kept]) -> str:
     """Say why samples are not exchangeable, or return an empty string."""
-    plan = problems[0].plan
+    plan = kept[0].problem.plan
     if plan.model.has_history:
         return (
             "with a history term each response is also a covariate of later samples, so leaving "
@@ -24,18 +27,17 @@ def describe_dependence(problems: list[Problem], thetas: list[Array]) -> str:
         )
     if plan.step is None:
         return ""
-    for problem, theta in zip(problems, thetas, strict=True):
-        correlation, n = _residual_autocorrelation(problem, theta)
+    for one in kept:
+        correlation, n = _residual_autocorrelation(one.problem, one.mean_theta)
         if abs(correlation) > max(TOLD / np.sqrt(n), LEAST_TOLD):
             return (
-                f"residuals of neighbouring samples{problem.where} are correlated "
+                f"residuals of neighbouring samples{one.problem.where} are correlated "
                 f"({correlation:.2f} at lag 1)"
             )
     return ""
 
 
-def _residual_autocorrelation(problem: Problem, theta: Array) -> tuple[float, int]:
-    mean_theta = theta.mean(axis=0)
+def _residual_autocorrelation(problem: Problem, mean_theta: Array) -> tuple[float, int]:
     objective, predictors = problem.natural, problem.design.predictors
     residuals = []
     for rows in problem.design.source.ranges(ROWS):

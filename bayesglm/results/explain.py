@@ -12,8 +12,7 @@ import numpy as np
 from bayesglm.errors import BayesGLMError, DataError, ModelError
 from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.problem.problem import Problem, open_again, open_problems
-from bayesglm.inference.tree.opened import model_of, parameter_group, reopen, thetas_of
-from bayesglm.numerics.summaries import finished
+from bayesglm.inference.tree.opened import kept_of, model_of, parameter_group, reopen
 from bayesglm.results.explain_beliefs import Beliefs, reading_of
 from bayesglm.results.explain_decided import (
     decided,
@@ -34,6 +33,7 @@ from bayesglm.spec.terms.term import FACTOR
 
 Array = np.ndarray
 DRAWS = 4000  # of a posterior, evenly spaced, that tell of it: chosen
+MOST_LEVELS = 200  # of a group whose effects are redrawn, that tell of its prior: chosen
 MOST_SHOWN = 40  # parameters that are written out; of more the rest is counted
 FLAT = "every value is as likely as any other"
 DATA_DECIDE = "weakly informative, scaled by the data; give data= to see it"
@@ -162,9 +162,19 @@ def explain(model_or_fit: Any, data: Any = None) -> Explanation:
     group = parameter_group(model_or_fit)
     problems = reopen(model_or_fit)
     assert problems[0].plan.model == model
-    thetas = [theta[finished(theta)] for theta in thetas_of(model_or_fit, problems)]
+    kept = [one.finished[1] for one in kept_of(model_or_fit, problems)]
+    thetas, notes = [one.theta for one in kept], []
+    redrawn = kept[0].redrawn
+    if redrawn is not None:
+        parts = [one.part(slice(0, min(MOST_LEVELS, one.shape[1]))) for one in kept]
+        problems, thetas = [one.problem for one in parts], [one.theta for one in parts]
+        n, every = min(MOST_LEVELS, kept[0].shape[1]), kept[0].shape[1]
+        notes = [
+            f"The first {n:,} of the {every:,} levels of {redrawn!r}, and their rows, tell this."
+        ]
     method = str(model_or_fit.attrs.get("method", "")) or "posterior"
-    return _of_problems(problems, method, (thetas, "draw" in group.dims))
+    explained = _of_problems(problems, method, (thetas, "draw" in group.dims))
+    return replace(explained, notes=(*explained.notes, *notes))
 
 
 def _of_model(model: GLM) -> Explanation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,27 @@ def check_folds(by: Any, folds: Any) -> int:
     return folds
 
 
+class Sets(NamedTuple):
+    """Rows that are left out, and scored, together: their label, and each kept row's number."""
+
+    labels: Array
+    codes: Array
+
+
+def sets_by(problem: Problem, data: Any, by: str | None) -> Sets | None:
+    """Return the rows of each label of ``by``; None where that makes no such sets, of time say."""
+    dim, rows = problem.plan.sample_dim, problem.design.predictors.rows
+    if by is None or by in (dim, "time"):
+        return None
+    values = require(as_dataset(data), by, "by")
+    if values.dims != (dim,):
+        raise DataError(f"by={by!r} has the dims {values.dims}; it must have one value per sample.")
+    labels, codes = np.unique(_labels(values, rows, f"by={by!r}"), return_inverse=True)
+    if len(labels) < 2:
+        raise DataError(f"by={by!r} has one value only; there is nothing to leave out.")
+    return Sets(labels, codes)
+
+
 def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: int) -> Array:
     """Return the fold of every kept row."""
     folds = check_folds(by, folds)
@@ -65,13 +86,10 @@ def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: in
                 "give the data their time, or sort them by it."
             )
         return np.arange(len(rows)) * folds // len(rows)
-    values = require(as_dataset(data), by, "by")
-    if values.dims != (dim,):
-        raise DataError(f"by={by!r} has the dims {values.dims}; it must have one value per sample.")
-    labels, group = np.unique(_labels(values, rows, f"by={by!r}"), return_inverse=True)
-    if len(labels) < 2:
-        raise DataError(f"by={by!r} has one value only; there is nothing to leave out.")
-    return _Folding(len(labels), min(folds, len(labels)), rng).at_random()[group]
+    sets = sets_by(problem, data, by)
+    assert sets is not None
+    n = len(sets.labels)
+    return _Folding(n, min(folds, n), rng).at_random()[sets.codes]
 
 
 def _blocks_of_time(

@@ -10,9 +10,10 @@ import numpy as np
 from bayesglm.design.design import family_of
 from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.opened import parameter_group, reopen, thetas_of
+from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.rows.rows import Rows
-from bayesglm.numerics.summaries import finished, mean_of, quantiles_of
+from bayesglm.numerics.summaries import mean_of, quantiles_of
 from bayesglm.spec.response_levels import n_and_reference
 
 if TYPE_CHECKING:
@@ -65,20 +66,43 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
     problems = reopen(fit)
     group = parameter_group(fit)
-    thetas = [theta[finished(theta)] for theta in thetas_of(fit, problems)]
-    centres = [average_eta(*pair) for pair in zip(problems, thetas, strict=True)]
-    drawn = "draw" in group.dims
+    every = [kept.finished[1] for kept in kept_of(fit, problems)]
+    centres = [_average(kept) for kept in every]
+    band = prob if "draw" in group.dims else None
     nodes = {}
     for k, block in enumerate(problems[0].design.predictors.named):
         told = [
-            _summarised(problem, theta, centre, k, prob if drawn else None)
-            for problem, theta, centre in zip(problems, thetas, centres, strict=True)
+            _of_kept(kept, centre, k, band) for kept, centre in zip(every, centres, strict=True)
         ]
         variables = {name: np.stack([one[name] for one in told]) for name in told[0]}
         nodes[f"/{block.name}"] = _node(problems, block, variables)
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"prob": prob, "response": problems[0].plan.model.response}
     return tree
+
+
+def _average(kept: Kept) -> Array:
+    """Return the average linear predictors ``(channels, draws)`` of draws as they are kept."""
+    if kept.redrawn is None:
+        return average_eta(kept.problem, kept.theta)
+    total, n = np.zeros(()), 0.0
+    for part in kept.parts():
+        if len(part.rows):
+            own = _n_counted(part.problem)
+            total, n = total + own * average_eta(part.problem, part.theta), n + own
+    return total / n
+
+
+def _of_kept(kept: Kept, centre: Array, k: int, prob: float | None) -> dict[str, Array]:
+    """Return both units of a block of one neuron, level by level of effects that are redrawn."""
+    if kept.redrawn is None or k != kept.number:
+        return _summarised(*kept.first(), centre, k, prob)
+    n_effects = kept.shape[0]
+    told = [_summarised(part.problem, part.theta, centre, k, prob) for part in kept.parts()]
+    return {
+        name: np.concatenate([one[name].reshape(n_effects, -1) for one in told], axis=1)
+        for name in told[0]
+    }
 
 
 def _summarised(
@@ -148,7 +172,7 @@ def _changes_of_shares(problem: Problem, w: Array, centre: Array) -> Array:
 def average_eta(problem: Problem, theta: Array) -> Array:
     """Return the average linear predictors ``(channels, draws)``; a row counts by its weight."""
     w = theta[:, : problem.natural.n_coefficients]
-    n = sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(ROWS))
+    n = _n_counted(problem)
     average, offset = np.zeros(problem.design.predictors.n_columns), 0.0
     for rows in problem.design.source.ranges(ROWS):
         shares = _counts(rows) / n  # of the sum, which may be beyond the largest float
@@ -162,6 +186,10 @@ def average_eta(problem: Problem, theta: Array) -> Array:
         every = np.stack([w[:, run] @ average[run] for run in runs])
     every[0] += offset
     return every
+
+
+def _n_counted(problem: Problem) -> float:
+    return sum(float(_counts(rows).sum()) for rows in problem.design.source.ranges(ROWS))
 
 
 def _counts(rows: Rows) -> Array:

@@ -12,14 +12,19 @@ from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.samples import labelled
-from bayesglm.numerics.density.pointwise import each_pointwise
+from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs
+from bayesglm.inference.tree.effects import kept_draws
+from bayesglm.inference.tree.kept import Kept
 from bayesglm.results.elpd import summed
-from bayesglm.results.folds import deal_folds
+from bayesglm.results.folds import Sets, deal_folds, sets_by
+from bayesglm.results.held_out import every_log_density
+from bayesglm.results.pairing import TOGETHER
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
+from bayesglm.spec.names import OBSERVED
 
 if TYPE_CHECKING:
+    import xarray as xr
     from arviz_stats.utils import ELPDData
 
 Array = np.ndarray
@@ -38,9 +43,16 @@ def kfold(
     """Estimate the elpd by k-fold cross-validation with a posterior per fold.
 
     For each fold the model is fitted (as `fit` does) to the rows outside it, and the fold's rows
-    are scored by log mean_draws p(y_i | theta). The design is laid once on all the data, so the
-    first rows of a held-out block keep their full past. Default priors are resolved once, on all
-    the data, and shared by the folds.
+    are scored by log mean_draws p(y_i | theta). Rows that are left out by their label are scored
+    jointly, log mean_draws p(y_label | theta): the density of a level anew. Effects of levels of a
+    `Group` of which no other row is left are integrated out, draw by draw,
+
+        p(y_label | t) = integral p(y_label | t, b) Normal(b | 0, S(t)) db,
+
+    by quadrature; others have their own. (Where levels of several groups are new, those of the
+    group with the most; the others' are drawn, each from its population.) The design is laid once
+    on all the data, so the first rows of a held-out block keep their full past. Default priors are
+    resolved once, on all the data, and shared by the folds.
 
     Parameters
     ----------
@@ -51,15 +63,16 @@ def kfold(
         the rows stand (trial by trial, where time starts anew in each). The sample dim: blocks of
         rows in their order; so too ``"time"`` of data that have none. The name of a coordinate or
         variable over the samples, ``"trial"`` say: its values are left out together, dealt at
-        random to at most ``folds`` folds.
+        random to at most ``folds`` folds, and the rows of each are scored together.
     folds : int
         Number of folds, at least 2.
 
     Returns
     -------
     arviz_stats ELPDData
-        Kind ``loo_kfold``, with pointwise values ``elpd_i``; ``p`` is the in-sample log density
-        minus the elpd.
+        Kind ``loo_kfold``, with pointwise values ``elpd_i``: one for each sample, or along ``by``
+        one for each label, of which standard errors are then made. ``p`` is the in-sample log
+        density minus the elpd.
 
     Raises
     ------
@@ -86,36 +99,44 @@ def kfold(
     problems = open_posteriors(model, data)
     check_room(problems, draws, chains)
     fold_of = deal_folds(problems[0], data, by, folds, seed)
+    sets = sets_by(problems[0], data, by)
 
-    def posterior(of: list[Problem]) -> list[Array]:
-        made = sample(of, draws, chains, seed)
-        return [one.natural_thetas(own.theta) for one, own in zip(of, made, strict=True)]
+    def posterior(of: list[Problem]) -> list[Kept]:
+        return kept_draws(of, sample(of, draws, chains, seed), seed)
 
-    elpd_i = held_out(problems, fold_of, posterior)
-    everything = np.ones(len(fold_of), dtype=bool)
-    in_sample = _log_mean(posterior(problems), problems, everything)
-    return _kfold_data(problems, elpd_i, in_sample, int(fold_of.max()) + 1, draws * chains)
+    elpd_i = held_out(problems, fold_of, posterior, sets)
+    every, codes = np.arange(len(fold_of)), None if sets is None else sets.codes
+    in_sample = every_log_density(posterior(problems), problems, every, codes)
+    scored = _labelled(problems, sets, str(by))
+    return _kfold_data(scored, elpd_i, in_sample, int(fold_of.max()) + 1, draws * chains)
 
 
 def held_out(
     problems: list[Problem],
     fold_of: Array,
-    posterior: Callable[[list[Problem]], list[Array]],
+    posterior: Callable[[list[Problem]], list[Kept]],
+    sets: Sets | None = None,
 ) -> Array:
     """Return log densities ``(row, neuron)`` of every row by the posterior of the other folds.
 
-    ``posterior`` gives draws ``(chain, draw, size)`` of some problems.
+    ``posterior`` gives draws of some problems. Where rows are left out in sets, each of which is in
+    one fold, those are of sets ``(set, neuron)``, their rows scored jointly.
     """
     n_folds = int(fold_of.max()) + 1
-    elpd_i = np.empty((len(fold_of), len(problems)))
+    elpd_i = np.empty((len(fold_of) if sets is None else len(sets.labels), len(problems)))
     for fold in range(n_folds):
         held = fold_of == fold
         try:
-            thetas = posterior([problem.restrict(~held) for problem in problems])
+            every = posterior([problem.restrict(~held) for problem in problems])
         except BayesGLMError as error:
             raise unfitted(fold, n_folds, error) from error
-        elpd_i[held] = _log_mean(thetas, problems, held)
-    check_possible(elpd_i, problems[0])
+        rows = np.flatnonzero(held)
+        if sets is None:
+            elpd_i[held] = every_log_density(every, problems, rows)
+        else:
+            own, codes = np.unique(sets.codes[rows], return_inverse=True)
+            elpd_i[own] = every_log_density(every, problems, rows, codes)
+    check_possible(elpd_i, problems[0], sets)
     return elpd_i
 
 
@@ -126,11 +147,14 @@ def unfitted(fold: int, n_folds: int, error: BayesGLMError) -> DataError:
     )
 
 
-def check_possible(elpd_i: Array, problem: Problem) -> None:
+def check_possible(elpd_i: Array, problem: Problem, sets: Sets | None = None) -> None:
     """Raise DataError where held-out responses have no probability at all."""
     plan, lost = problem.plan, ~np.isfinite(elpd_i).all(axis=1)
     if lost.any():
-        first = int(problem.design.predictors.rows[np.argmax(lost)])
+        rows = problem.design.predictors.rows
+        if sets is not None:
+            rows = rows[np.unique(sets.codes, return_index=True)[1]]
+        first = int(rows[np.argmax(lost)])
         raise DataError(
             f"{int(lost.sum())} held-out responses of {plan.model.response!r} have a predictive "
             f"density of zero, the first at {plan.sample_dim}={first}: the folds they were left "
@@ -139,28 +163,44 @@ def check_possible(elpd_i: Array, problem: Problem) -> None:
         )
 
 
-def _log_mean(thetas: list[Array], problems: list[Problem], rows: Array) -> Array:
-    """Return log mean over draws of p(y_i | theta) for some rows ``(row, neuron)``."""
-    columns = [_log_mean_of(*pair, rows) for pair in zip(thetas, problems, strict=True)]
-    return np.stack(columns, axis=-1)
+def _labelled(
+    problems: list[Problem], sets: Sets | None, by: str
+) -> Callable[[Array, str], xr.DataArray]:
+    """Return what labels pointwise values: by their samples, or by their sets along ``by``.
 
+    Sets carry the sums of their responses, by which it is seen that others score the same.
+    """
+    if sets is None:
+        return lambda values, name: labelled(problems, values, name)
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    population = () if plan.population is None else (plan.population,)
+    sums = [
+        np.bincount(sets.codes, weights=one.design.typical[..., rows].reshape(-1, len(rows))[-1])
+        for one in problems
+    ]
+    coords: dict[str, Any] = {by: sets.labels}
+    if population:
+        coords[population[0]] = labels_of(problems)
+    attrs = {**pairing_attrs(problems), "labelled": 1, TOGETHER: by}
 
-def _log_mean_of(theta: Array, problem: Problem, rows: Array) -> Array:
-    flat = theta.reshape(-1, theta.shape[-1])
-    tested = problem.restrict(rows).natural
+    def of_sets(values: Array, name: str) -> xr.DataArray:
+        import xarray as xr
 
-    def log_mean(values: Array) -> Array:
-        most = values.max(axis=0)
-        # Densities that all draws say are zero have no largest to be told from.
-        anchor = np.where(np.isneginf(most), 0.0, most)
-        with np.errstate(divide="ignore"):
-            return anchor + np.log(np.exp(values - anchor).mean(axis=0))
+        dims = (by, *population)
+        observed = np.stack(sums, axis=-1)
+        own, seen = (values, observed) if population else (values[:, 0], observed[:, 0])
+        known = coords | {OBSERVED: (dims, seen)}
+        return xr.DataArray(own, dims=dims, coords=known, name=name, attrs=attrs)
 
-    return np.concatenate(each_pointwise(tested, flat, log_mean))
+    return of_sets
 
 
 def _kfold_data(
-    problems: list[Problem], elpd_i: Array, in_sample: Array, n_folds: int, n_draws: int
+    scored: Callable[[Array, str], xr.DataArray],
+    elpd_i: Array,
+    in_sample: Array,
+    n_folds: int,
+    n_draws: int,
 ) -> ELPDData:
     from arviz_stats.utils import ELPDDataLOOKFold
 
@@ -174,7 +214,7 @@ def _kfold_data(
         scale="log",
         warning=False,
         good_k=None,
-        elpd_i=labelled(problems, elpd_i, "elpd_i"),
+        elpd_i=scored(elpd_i, "elpd_i"),
         n_folds=n_folds,
-        p_kfold_i=labelled(problems, in_sample - elpd_i, "p_kfold_i"),
+        p_kfold_i=scored(in_sample - elpd_i, "p_kfold_i"),
     )

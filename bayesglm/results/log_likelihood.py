@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.groups import log_likelihood
-from bayesglm.inference.tree.named import thetas_from
-from bayesglm.inference.tree.opened import parameter_group, reopen
+from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,7 +27,7 @@ def add_log_likelihood(fit: xr.DataTree) -> xr.DataTree:
     -------
     xarray.DataTree
         The same groups and ``log_likelihood``, ``(chain, draw, sample[, neuron])``, frequency
-        weights included.
+        weights included, effects of levels of a single row each integrated out.
 
     Raises
     ------
@@ -45,9 +44,9 @@ def add_log_likelihood(fit: xr.DataTree) -> xr.DataTree:
     """
     problems = posterior_problems(fit)
     group = parameter_group(fit)
-    shape = (group.sizes["chain"], group.sizes["draw"], -1)
-    thetas = [theta.reshape(shape) for theta in thetas_from(group, problems)]
-    return fit.assign({"log_likelihood": _as_node(log_likelihood(problems, thetas))})
+    lead = (group.sizes["chain"], group.sizes["draw"])
+    own = log_likelihood(problems, kept_of(fit, problems), lead)
+    return fit.assign({"log_likelihood": _as_node(own)})
 
 
 def _as_node(dataset: xr.Dataset) -> xr.DataTree:

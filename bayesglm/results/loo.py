@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
-from bayesglm.inference.tree.opened import thetas_of
+from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.tree.opened import kept_of
 from bayesglm.inference.weights.psis import khat_limit, leave_one_out
-from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.dependence import describe_dependence
 from bayesglm.results.elpd import summed
 from bayesglm.results.log_likelihood import posterior_problems
@@ -28,7 +29,9 @@ def loo(fit: xr.DataTree) -> ELPDData:
 
     Each sample's log likelihood is computed and smoothed in blocks, so that the ``draws x
     samples`` matrix is never held whole; the numbers are those of ``arviz.loo`` (Vehtari, Gelman
-    & Gabry 2017). A row of frequency weight 2 is left out with both its copies.
+    & Gabry 2017). A row of frequency weight 2 is left out with both its copies. Effects of levels
+    of a single row each (`Group` of a label for every sample) are integrated out, draw by draw: a
+    row that is left out says nothing of its own effect.
 
     Parameters
     ----------
@@ -62,33 +65,27 @@ def loo(fit: xr.DataTree) -> ELPDData:
     40
     """
     problems = posterior_problems(fit)
-    thetas = thetas_of(fit, problems)
+    kept = kept_of(fit, problems)
     group = fit["posterior"].to_dataset()
     chains, draws = group.sizes["chain"], group.sizes["draw"]
     reff = relative_efficiency(group)
-    elpd_i, pareto_k, p_loo_i = pointwise_loo(problems, thetas, reff)
-    return _loo_data(problems, thetas, elpd_i, pareto_k, p_loo_i, chains * draws)
+    elpd_i, pareto_k, p_loo_i = pointwise_loo(kept, reff)
+    return _loo_data(problems, kept, elpd_i, pareto_k, p_loo_i, chains * draws)
 
 
-def pointwise_loo(
-    problems: list[Problem], thetas: list[Array], reff: float
-) -> tuple[Array, Array, Array]:
-    """Return elpd_i, pareto_k and p_loo_i ``(row, neuron)`` from draws ``(draw, size)``."""
-    every = []
-    for problem, theta in zip(problems, thetas, strict=True):
-        parts = each_pointwise(
-            problem.natural,
-            theta,
-            lambda values: leave_one_out(np.ascontiguousarray(values.T), reff),
-        )
-        every.append([np.concatenate(column) for column in zip(*parts, strict=True)])
+def pointwise_loo(kept: Sequence[Kept], reff: float) -> tuple[Array, Array, Array]:
+    """Return elpd_i, pareto_k and p_loo_i ``(row, neuron)``."""
+    every = [
+        one.each_row(lambda values: leave_one_out(np.ascontiguousarray(values.T), reff))
+        for one in kept
+    ]
     elpd_i, pareto_k, p_loo_i = (np.stack([one[k] for one in every], axis=-1) for k in range(3))
     return elpd_i, pareto_k, p_loo_i
 
 
 def _loo_data(
     problems: list[Problem],
-    thetas: list[Array],
+    kept: Sequence[Kept],
     elpd_i: Array,
     pareto_k: Array,
     p_loo_i: Array,
@@ -104,7 +101,7 @@ def _loo_data(
             f"{np.nanmax(pareto_k):.2f}), so their leave-one-out densities are not to be trusted; "
             "use kfold."
         )
-    dependence = describe_dependence(problems, thetas)
+    dependence = describe_dependence(kept)
     if dependence:
         tell(
             f"pointwise leave-one-out is optimistic here: {dependence}. Use "

@@ -22,6 +22,7 @@ Array = np.ndarray
 EQUAL = 1e-6  # relative; responses in single and in double precision are the same
 KINDS = dict.fromkeys("iuf", "number") | dict.fromkeys("OUT", "word")  # of labels, by dtype
 WITHOUT = {WEIGHTS: 1.0, INTERVAL: ""}  # what a sample has where nothing is carried: all are exact
+TOGETHER = "together"  # the attribute of values of sets of samples, by whose labels they are made
 REMEDY = "give both fits data with the same index, or the same coordinate of the samples"
 
 
@@ -144,6 +145,17 @@ def check_fits(fits: Mapping[str, xr.DataTree]) -> None:
 
 
 def _check_measures(every: Sequence[Scored]) -> None:
+    sets = {one.values.attrs.get(TOGETHER, ""): one.name for one in every}
+    if len(sets) > 1:
+        told = " and ".join(
+            f"those of {name!r} are of whole levels of {by!r}"
+            if by
+            else f"those of {name!r} are of samples by themselves"
+            for by, name in sets.items()
+        )
+        raise DataError(
+            f"the scores cannot be compared: {told}; score all by the same kfold(..., by=...)."
+        )
     first: dict[str, str] = {}
     for one in every:
         if one.measure is not None:

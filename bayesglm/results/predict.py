@@ -16,14 +16,14 @@ from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import (
+    kept_of,
     model_of,
     parameter_group,
     reopen,
     stored_data,
-    thetas_of,
 )
 from bayesglm.numerics.memory import free_memory
-from bayesglm.numerics.summaries import finished, quantiles_of
+from bayesglm.numerics.summaries import quantiles_of
 from bayesglm.results.populations import effects_asked
 from bayesglm.results.predicted_rows import TOGETHER, predicted_rows
 from bayesglm.spec.families import FAMILY_NAMES
@@ -160,18 +160,21 @@ def predict(
     values = _room(tuple(map(len, coords.values())), shape, wanted)
     flat = values.reshape(-1, *shape)
     streams = np.random.default_rng(seed).spawn(len(problems))
-    for k, (problem, theta) in enumerate(zip(problems, thetas_of(fit, problems), strict=True)):
-        draws, outside = finished(theta), np.zeros(len(every[k].rows), dtype=np.intp)
+    for k, kept in enumerate(kept_of(fit, problems)):
+        (draws, kept), outside = kept.finished, np.zeros(len(every[k].rows), dtype=np.intp)
         if not len(draws):
             continue
         places = draws if wanted is None else np.arange(len(wanted))
-        effects = effects_asked(problem, every[k], theta[draws], of_groups, (seed, k))
-        made = predicted_rows(problem, every[k], theta[draws], kind, streams[k], effects)
-        for part, block in made:
-            outside[part] = np.isnan(block).reshape(*block.shape[:2], -1).any(axis=2).sum(axis=0)
-            told = block if wanted is None else quantiles_of(block, wanted)
-            flat[:, k][np.ix_(places, every[k].rows[part])] = told
-        _tell_outside(problem, every[k].rows, outside, len(draws))
+        one, theta = kept.first()
+        effects = effects_asked(one, every[k], theta, of_groups, (seed, k))
+        for own, predictors, thetas, rows in kept.on(every[k]):
+            made = predicted_rows(own, predictors, thetas, kind, streams[k], effects)
+            for part, block in made:
+                lost = np.isnan(block).reshape(*block.shape[:2], -1).any(axis=2)
+                outside[rows[part]] = lost.sum(axis=0)
+                told = block if wanted is None else quantiles_of(block, wanted)
+                flat[:, k][np.ix_(places, predictors.rows[part])] = told
+        _tell_outside(problems[k], every[k].rows, outside, len(draws))
     if kind == "response" and wanted is None:
         values = as_labels(plan.model, values)
     return _as_dataset(values, problems, dataset, dim, coords, levels)

@@ -14,10 +14,11 @@ import xarray as xr
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.design.labels import same_labels
 from bayesglm.errors import DataError
+from bayesglm.inference.draws import PROBS
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import responses_of, sample_coords
 from bayesglm.inference.tree.named import parameters
-from bayesglm.inference.tree.opened import model_of, reopen
+from bayesglm.inference.tree.opened import EFFECTS, model_of, reopen
 from bayesglm.results.choosing import TOGETHER
 from bayesglm.results.scoring import SCORINGS
 
@@ -135,6 +136,9 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
     of_one = np.zeros((*(1 for _ in lead), problems[0].natural.size))
     template = parameters(problems, [of_one] * len(problems), lead)
     coefficients = problems[0].natural.n_coefficients
+    redrawn = None
+    if EFFECTS in tree.children:
+        redrawn = _check_effects(tree[EFFECTS].to_dataset(), template, problems[0], lead)
     for place in (group, *(name for name, of in LIKE_PARAMETERS.items() if of == group)):
         if place not in tree.children:
             continue
@@ -148,11 +152,39 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
         named = [
             name
             for name, where in problems[0].places.items()
-            if place != "sd" or where.start < coefficients
+            if name != redrawn and (place != "sd" or where.start < coefficients)
         ]
         for name in named:
             _check_like(own, place, template, name, lead)
         _check_numbers(own, named, place, (*lead, problems[0].plan.population))
+
+
+def _check_effects(
+    own: xr.Dataset, template: xr.Dataset, problem: Problem, lead: tuple[str, ...]
+) -> str:
+    """Check the marginals of effects that are redrawn, and return whose they are."""
+    name = own.attrs.get("group")
+    groups = [term.label for term in problem.plan.model.every_term if term.facts.of_levels]
+    if name not in groups or lead != ("chain", "draw"):
+        raise DataError(
+            f"the group {EFFECTS!r} says that it holds the effects of {name!r}, which is no group "
+            "of the model whose effects a posterior has."
+        )
+    if not np.array_equal(own.variables.get("quantile", ()), PROBS):
+        raise DataError(f"the group {EFFECTS!r} lacks the coordinate 'quantile' of {PROBS}.")
+    expected = template[name].isel(dict.fromkeys(lead, 0), drop=True)
+    for kind, along in (("mean", ()), ("sd", ()), ("quantile", ("quantile",))):
+        variable = f"{name}_{kind}"
+        like = expected.rename(variable).to_dataset()
+        if along:
+            like = like.expand_dims(quantile=np.array(PROBS))
+        _check_like(own, EFFECTS, like, variable, ())
+        if not np.isfinite(own.variables[variable].values).all():
+            raise DataError(
+                f"the group {EFFECTS!r} holds values of {variable!r} that are missing or infinite; "
+                "fit the model again."
+            )
+    return str(name)
 
 
 def _check_like(

@@ -74,9 +74,8 @@ def warn_of_khat(curves: list[Curve], limit: float) -> None:
 
 
 def warn_of_loo(problems: list[Problem], posterior: Posterior, best: Score) -> None:
-    thetas = [theta.reshape(-1, theta.shape[-1]) for theta in posterior(problems)]
     n_bad = int(best.statistics["n_high_khat"])
-    dependence = describe_dependence(problems, thetas)
+    dependence = describe_dependence(posterior(problems))
     if n_bad:
         tell(
             f"k-hat is too high for {n_bad} samples at the chosen scale (the largest is "

@@ -12,7 +12,7 @@ from bayesglm.errors import DataError
 from bayesglm.inference.modes.identified import separated
 from bayesglm.inference.modes.judge import judge
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.opened import reopen, thetas_of
+from bayesglm.inference.tree.opened import kept_of, reopen
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
@@ -45,7 +45,7 @@ def unpenalised(fit: xr.DataTree, term: str) -> Unpenalised:
     """
     problems = reopen(fit)
     problem = problems[0]
-    theta = np.nanmean(thetas_of(fit, problems)[0], axis=0)
+    theta = kept_of(fit, problems)[0].finished[1].mean_theta
     given = problem.natural.given(theta)
     start = theta[: given.size]
     every, own = np.ones(given.size, dtype=bool), np.zeros(given.size, dtype=bool)

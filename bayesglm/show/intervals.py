@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,7 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
     """
     problem, found = reopen(fit)[0], {}
     parts = {part.where.start: part for part in problem.natural.coefficients}
-    tree = kernels(fit, PROB)
+    told = cache(lambda: kernels(fit, PROB))
     for block in problem.design.predictors.named:
         part = parts[problem.places[block.name].start]
         if part.learned is not None:
@@ -43,7 +44,7 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
         elif part.prior.proper:
             # Of a curve the coefficients, whose priors these are.
             is_curve = block.curve is not None
-            node = _posterior(fit, block.name) if is_curve else tree[block.name].to_dataset()
+            node = _posterior(fit, block.name) if is_curve else told()[block.name].to_dataset()
             dims = tuple("lag" if dim == f"{block.name}_lag" else dim for dim in block.dims)
             found |= panels({block.name: _node(node, part, block.shape, dims)})
     population = problem.plan.population

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import DataError
-from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.opened import group_redrawn, model_of, parameter_group
 from bayesglm.inference.tree.words import is_curve
 from bayesglm.show.figures import check_term
+from bayesglm.show.largest import with_largest
 from bayesglm.show.posterior_panels import (
+    MOST_BESIDE,
     MOST_ROWS,
     draw_panels,
     every_panel,
@@ -71,7 +73,8 @@ def plot_posterior(
         raise DataError("the model of this fit has no term to draw, only an intercept.")
     if term is not None:
         check_term(term, names, "fit")
-    modes = None if map is None else map["map"].to_dataset()
+    fit = with_largest(fit, MOST_ROWS if len(names) == 1 or term is not None else MOST_BESIDE)
+    modes = None if map is None else _of_levels(map["map"].to_dataset(), fit)
     alone = term
     if len(names) == 1:
         (only,) = model.every_term
@@ -83,6 +86,13 @@ def plot_posterior(
     else:
         drawn = every_panel(model, fit, modes)
     return draw_panels(drawn)
+
+
+def _of_levels(modes: xr.Dataset, fit: xr.DataTree) -> xr.Dataset:
+    """Return a MAP of those levels of which there are draws."""
+    posterior, name = fit["posterior"].to_dataset(), group_redrawn(fit)
+    level = f"{name}_level"
+    return modes if name is None else modes.sel({level: posterior[level].values})
 
 
 def _checked(fit: Any, map: Any) -> GLM:

@@ -20,6 +20,7 @@ from bayesglm.show.figures import (
     named_handles,
     new_figure,
 )
+from bayesglm.show.largest import N_LEVELS
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_coefficients, unit_of_lags
 from bayesglm.spec.model import GLM
@@ -150,7 +151,7 @@ def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: 
         rows = _largest(values, MOST_BESIDE)
         mode = None if modes is None else modes[name].isel({dim: k}).values.ravel()
         title = plain(effect_name(name, str(effect)))
-        title += _of_how_many(len(rows), values.shape[1])
+        title += _of_how_many(len(rows), own.attrs.get(N_LEVELS, values.shape[1]))
         labels = coefficient_labels(own.isel(chain=0, draw=0))
         per = "" if effect == INTERCEPT else " per unit of predictor"
         kinked = _kinked_at_zero(model, name)
@@ -341,6 +342,8 @@ def _title(draws: xr.DataArray, shown: int) -> str:
     dims, n = draws.dims[2:], int(np.prod(draws.shape[2:], dtype=int))
     told = dims and not are_of_levels(dims)
     title = plain(draws.name) + (f" ({', '.join(map(plain, dims))})" if told else "")
+    if N_LEVELS in draws.attrs:
+        n = n // draws.sizes[f"{draws.name}_level"] * draws.attrs[N_LEVELS]
     return title + _of_how_many(shown, n)
 
 

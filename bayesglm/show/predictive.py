@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.design.clock import seconds
 from bayesglm.design.response_levels import as_numbers
-from bayesglm.inference.tree.opened import model_of, parameter_group, reopen
+from bayesglm.inference.tree.opened import EFFECTS, model_of, parameter_group, reopen
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
 from bayesglm.show.units import ONE_OF, unit_of_step
@@ -54,7 +54,9 @@ def thin(fit: xr.DataTree, draws: int) -> xr.DataTree:
     else:
         again = {"chain": np.arange(1), "draw": np.arange(draws)}
         kept = {"posterior": parameter_group(fit).expand_dims(again)}
-    kept["constant_data"] = fit["constant_data"].to_dataset()
+    for name in ("constant_data", EFFECTS):
+        if name in fit.children:
+            kept[name] = fit[name].to_dataset()
     tree = xr.DataTree.from_dict({f"/{name}": value for name, value in kept.items()})
     tree.attrs = fit.attrs
     return tree

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.opened import group_redrawn, model_of, parameter_group
 from bayesglm.results.unpenalised import Unpenalised, unpenalised
 from bayesglm.show.figures import (
     COLOURS,
@@ -72,7 +72,8 @@ def plot_shrinkage(
     ------
     DataError
         No fits, fits of other data or terms, an unknown term, or one without maximum likelihood
-        estimates since its columns are linear combinations.
+        estimates since its columns are linear combinations, or of effects so many that the fit
+        keeps marginals of them.
 
     Examples
     --------
@@ -93,7 +94,14 @@ def plot_shrinkage(
     if not terms:
         raise DataError("the model of these fits has no term to draw, only an intercept.")
     group = parameter_group(first)
-    name = max(terms, key=lambda one: _flat(group[one]).shape[-1]) if term is None else term
+    redrawn = group_redrawn(first)
+    few = [one for one in terms if one != redrawn]
+    if redrawn is not None and (term == redrawn or not few):
+        raise DataError(
+            f"the effects of {redrawn!r} are too many for a picture of each beside its maximum "
+            "likelihood estimate; name another term, or draw them with plot_posterior."
+        )
+    name = max(few, key=lambda one: _flat(group[one]).shape[-1]) if term is None else term
     check_term(name, terms, "fit")
     estimates = {label: _estimates(fit, name) for label, fit in named.items()}
     likely = unpenalised(first, name)

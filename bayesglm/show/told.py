@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bayesglm.inference.tree.certificate import certificate
 from bayesglm.inference.tree.fit import MOST_ROWS
-from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.opened import EFFECTS, group_redrawn, model_of, parameter_group
 from bayesglm.inference.tree.summary import summary
 from bayesglm.results.explain import explain
 from bayesglm.show.coefficients import are_of_levels
@@ -72,6 +73,16 @@ def in_words(name: str, fit: xr.DataTree) -> list[str]:
         return [told]
     told = f"{name}: posterior by {_method_name(method)} in {attrs['wall_time_s']:.1f} s; "
     notes = [told + f"{attrs['why']}."]
+    certified = certificate(attrs)
+    if certified:
+        notes.append(f"{name}: {certified[0].lower()}{certified[1:]}.")
+    kept = group_redrawn(fit)
+    if kept is not None:
+        n = fit[EFFECTS].sizes[f"{kept}_level"]
+        notes.append(
+            f"{name}: the effects of the {n:,} levels of {kept} are kept as means, sds and "
+            f"quantiles; bayesglm.draws(fit, {kept!r}, levels=...) draws them again."
+        )
     if "khat" in attrs and not attrs["accepted"]:
         notes.append(f"{name}: the importance weights were refused. Do not use these draws.")
     stats = fit["sample_stats"].to_dataset() if "sample_stats" in fit.children else {}
@@ -87,5 +98,7 @@ def _method_name(method: str) -> str:
         "nested laplace": "importance-corrected nested Laplace approximation",
         "nuts": "NUTS",
         "collapsed gibbs": "collapsed Gibbs sampling of indicators",
+        "laplace by levels": "importance-corrected Laplace approximation, levels integrated out",
+        "nuts by levels": "NUTS, levels integrated out",
     }
-    return " and ".join(names[one] for one in method.split("+"))
+    return " and ".join(names.get(one, one) for one in method.split("+"))

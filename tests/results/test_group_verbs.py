@@ -247,6 +247,10 @@ def test_scores_of_samples_and_of_whole_levels():
     assert by_level.n_folds == 4
     table = bg.compare(by_sample)
     assert table.index[0] == "varying"
+    pooled = bg.kfold(models["pooled"], DATA, by="who", **few)
+    assert bg.compare({"varying": by_level, "pooled": pooled}).index[0] == "varying"
+    with pytest.raises(bg.DataError, match="are of whole levels of 'who' and those of 'b' are of"):
+        bg.compare({"a": by_level, "b": by_sample["pooled"]})
 
 
 def test_leave_one_out_of_a_gaussian_group_in_closed_form():
@@ -262,15 +266,16 @@ def test_leave_one_out_of_a_gaussian_group_in_closed_form():
 
 
 def test_a_level_held_out_is_scored_by_its_prior():
-    """Given the rest, log mean p(y | its own draw of the effect): here in closed form."""
+    """All its rows jointly, its effect integrated out: here in closed form."""
     tau, sigma = 0.7, 0.5
     data = {"real": DATA["real"][:40], "who": np.repeat(["a", "b"], 20)}
     model = bg.GLM("real", bg.Group("who", prior=bg.Normal(tau)), intercept=None, dispersion=sigma)
     found = bg.kfold(model, data, by="who", folds=2, draws=4000, chains=4)
-    # Pointwise scores do not know each other: each has the variance of an effect and of noise.
-    expected = -0.5 * (data["real"] ** 2 / (tau**2 + sigma**2) + np.log(2 * np.pi))
-    expected -= 0.5 * np.log(tau**2 + sigma**2)
-    np.testing.assert_allclose(found.elpd_i, expected, atol=0.05)
+    covariance = sigma**2 * np.eye(20) + tau**2
+    rows = data["real"].reshape(2, 20)
+    expected = stats.multivariate_normal(np.zeros(20), covariance).logpdf(rows)
+    np.testing.assert_allclose(found.elpd_i.sel(who=["a", "b"]), expected, rtol=1e-9)
+    assert found.n_data_points == 2
 
 
 def test_a_path_gives_learned_scales_numbers():

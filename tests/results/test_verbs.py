@@ -212,9 +212,11 @@ def test_kfold_by_groups_leaves_them_out_whole(plain):
     subject = np.repeat(np.arange(6), 20)
     grouped = data.assign_coords(trial=("obs", subject))
     found = bg.kfold(model, grouped, by="trial", folds=6, draws=500)
-    expected = by_hand(model, data, subject, draws=500)
-    np.testing.assert_allclose(found.elpd_i, expected, atol=0.05)
-    assert found.elpd_i["trial"].dims == ("obs",)
+    each = by_hand(model, data, subject, draws=500)
+    # Rows of a trial are scored jointly, and know each other by the draws that they share.
+    expected = each.reshape(6, 20).sum(axis=1)
+    np.testing.assert_allclose(found.elpd_i, expected, atol=0.8)
+    assert found.elpd_i.dims == ("trial",)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from bayesglm.errors import BayesGLMError
+from bayesglm.inference.tree.certificate import certificate
 from bayesglm.inference.tree.opened import model_of
 from bayesglm.inference.tree.summary import summary
 from bayesglm.spec.cards import card, formula_part, table_part, words_part
@@ -70,6 +71,8 @@ def _told(fit: xr.DataTree) -> str:
     attrs = fit.attrs
     words = f"{samples_in_words(attrs)}; method: {attrs.get('method', '')}"
     words += f", {attrs['why']}" if "why" in attrs else ""
+    certified = certificate(attrs)
+    words += f". {certified}" if certified else ""
     if attrs.get("accepted") == 0:
         words += ". The importance weights were refused: do not use these draws"
     if attrs.get("n_divergent"):

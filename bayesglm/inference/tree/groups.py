@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -18,8 +19,8 @@ from bayesglm.inference.problem.samples import (
     sample_coords,
 )
 from bayesglm.inference.tree.fit import Fit
+from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.named import lead_coords, named_dataset
-from bayesglm.numerics.density.pointwise import pointwise
 
 Array = np.ndarray
 COPIED = 1_000_000  # numbers of a variable; a larger one is referred to, not copied into the tree
@@ -73,17 +74,17 @@ def _copied(values: Array) -> Array:
     return values if values.size > COPIED else values.copy()
 
 
-def log_likelihood(problems: list[Problem], thetas: list[Array]) -> xr.Dataset:
+def log_likelihood(
+    problems: list[Problem], kept: Sequence[Kept], lead: tuple[int, int]
+) -> xr.Dataset:
     """Return the pointwise log likelihood over ``(chain, draw, sample[, neuron])``.
 
     Frequency weights are in it: a row of weight 2 counts as its two copies, left out together.
+    ``lead`` are the numbers of chains and of draws. Effects of levels of one row each are
+    integrated out.
     """
     plan = problems[0].plan
-    lead = thetas[0].shape[:2]
-    values = [
-        pointwise(problem.natural, theta.reshape(-1, theta.shape[-1])).reshape(*lead, -1)
-        for problem, theta in zip(problems, thetas, strict=True)
-    ]
+    values = [one.each_row(lambda values: (values,))[0].reshape(*lead, -1) for one in kept]
     dims = ("chain", "draw", plan.sample_dim)
     name = plan.model.response
     coords = lead_coords(("chain", "draw"), lead) | pairing_coords(problems)

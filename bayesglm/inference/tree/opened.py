@@ -10,10 +10,12 @@ import xarray as xr
 from bayesglm.design.door import SAMPLE_DIM
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem, open_again
+from bayesglm.inference.tree.kept import Kept, block_number
 from bayesglm.inference.tree.named import thetas_from
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+EFFECTS = "effects"  # the group of the tree with the marginals of effects that are redrawn
 
 
 def model_of(fit: xr.DataTree) -> GLM:
@@ -48,6 +50,11 @@ def _model_of_whole(fit: xr.DataTree) -> GLM:
     return model
 
 
+def group_redrawn(fit: xr.DataTree) -> str | None:
+    """Name the group of a fit's model whose effects are redrawn, if there is one."""
+    return str(fit[EFFECTS].attrs["group"]) if EFFECTS in fit.children else None
+
+
 def reopen(fit: xr.DataTree) -> list[Problem]:
     """Make the problems of a fit again, from the tree alone."""
     return open_again(model_of(fit), stored_data(fit))
@@ -70,7 +77,9 @@ def parameter_group(fit: xr.DataTree) -> xr.Dataset:
             "what fit, fit_map, ... return, not what prior_path or tune_prior do."
         )
     group = fit[name].to_dataset()
-    missing = [term.label for term in model.every_term if term.label not in group]
+    redrawn = group_redrawn(fit)
+    labels = [term.label for term in model.every_term if term.label != redrawn]
+    missing = [label for label in labels if label not in group]
     if missing:
         raise DataError(f"the {name} lacks the term {missing[0]!r}; give the fit whole.")
     for dim in ("chain", "draw") if name == "posterior" else ():
@@ -82,6 +91,25 @@ def parameter_group(fit: xr.DataTree) -> xr.Dataset:
     return group
 
 
-def thetas_of(fit: xr.DataTree, problems: list[Problem]) -> list[Array]:
-    """Return every neuron's draws as thetas ``(draws, size)`` of its natural density (MAP: one)."""
-    return thetas_from(parameter_group(fit), problems)
+def kept_of(fit: xr.DataTree, problems: list[Problem]) -> list[Kept]:
+    """Return every neuron's draws of its natural density (MAP: one), as the fit keeps them."""
+    group, redrawn = parameter_group(fit), group_redrawn(fit)
+    if redrawn is None:
+        pairs = zip(problems, thetas_from(group, problems), strict=True)
+        return [Kept(problem, theta) for problem, theta in pairs]
+    named = [Kept(problem, np.zeros((0, 0)), redrawn).one_level() for problem in problems]
+    block = named[0].design.predictors.named[block_number(named[0], redrawn)]
+    lead = {dim: group.sizes[dim] for dim in ("chain", "draw")}
+    population = problems[0].plan.population
+    shape = (*lead.values(), *([] if population is None else [len(problems)]), *block.shape)
+    dims = (*lead, *([] if population is None else [population]), *block.dims)
+    thetas = thetas_from(group.assign({redrawn: (dims, np.zeros(shape))}), named)
+    means = fit[EFFECTS].to_dataset()[f"{redrawn}_mean"]
+    kept = []
+    for k, (problem, one, theta) in enumerate(zip(problems, named, thetas, strict=True)):
+        own = means if population is None else means.isel({population: k})
+        top = np.delete(theta, one.places[redrawn], axis=1)
+        mean = own.transpose(*block.dims).values.ravel()
+        seed = (int(fit.attrs.get("seed", 0)), problem.neuron)
+        kept.append(Kept(problem, top, redrawn, mean, seed))
+    return kept

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,12 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import (
     labels_of,
 )
+from bayesglm.inference.tree.certificate import WORST
+from bayesglm.inference.tree.effects import Apart, apart, effects_dataset
 from bayesglm.inference.tree.groups import log_likelihood, tree_of
-from bayesglm.inference.tree.inclusion import with_inclusion
-from bayesglm.inference.tree.named import lead_coords, named_dataset, parameters
+from bayesglm.inference.tree.kept import block_number
+from bayesglm.inference.tree.named import lead_coords, named_dataset
+from bayesglm.inference.tree.opened import EFFECTS
 
 Array = np.ndarray
 STORED_LOG_LIKELIHOOD = 2e7  # values; more are streamed by loo, or stored on request
@@ -26,15 +28,17 @@ def posterior_tree(
     problems: list[Problem], made: list[Draws], seed: int, began: float
 ) -> xr.DataTree:
     """Make the tree of a posterior; ``began`` is when the work started (`time.perf_counter`)."""
-    lead, shapes = ("chain", "draw"), zip(*(one.lp.shape for one in made), strict=True)
-    chains, draws = map(max, shapes)
+    chains, draws = map(max, zip(*(one.lp.shape for one in made), strict=True))
     made = [one.padded(chains, draws) for one in made]
-    thetas = _natural(problems, [one.theta for one in made])
-    groups = {"posterior": with_inclusion(problems, thetas, parameters(problems, thetas, lead))}
+    own = apart(problems, made)
+    problems, made = own.problems, own.made
+    groups = {"posterior": own.named(own.thetas)}
+    if own.redrawn is not None:
+        groups[EFFECTS] = effects_dataset(own.whole, own.redrawn, own.effects)
     groups["sample_stats"] = _sample_stats(problems, made)
-    n_values = made[0].lp.size * len(problems) * problems[0].design.n_rows
+    n_values = made[0].lp.size * len(problems) * own.whole[0].design.n_rows
     if n_values <= STORED_LOG_LIKELIHOOD:
-        groups["log_likelihood"] = log_likelihood(problems, thetas)
+        groups["log_likelihood"] = log_likelihood(own.whole, own.kept(seed), (chains, draws))
     methods = list(dict.fromkeys(one.method for one in made))
     reasons = list(dict.fromkeys(one.why for one in made))
     attrs: dict[str, Any] = {
@@ -50,26 +54,31 @@ def posterior_tree(
         attrs["solver"] = made[0].solution["solver"]
     gaussians = [one.gaussian for one in made if one.gaussian is not None]
     if len(gaussians) == len(made):
-        groups |= _laplace_groups(problems, made)
+        groups |= _laplace_groups(own)
         attrs["khat"] = max(gaussian.khat for gaussian in gaussians)
         attrs["importance_ess"] = min(gaussian.ess for gaussian in gaussians)
         attrs["accepted"] = int(all(gaussian.accepted for gaussian in gaussians))
-    attrs |= _checks(made)
+    attrs |= _checks(own.whole, made)
     attrs["wall_time_s"] = time.perf_counter() - began
-    return tree_of(problems, groups, attrs)
+    return tree_of(own.whole, groups, attrs)
 
 
-def _checks(made: list[Draws]) -> dict[str, float]:
-    """Return the worst of every check over the neurons that stood it."""
-    worst: dict[str, Callable[[list[float]], float]] = {
-        "n_divergent": sum,
-        "max_rhat": max,
-        "min_ess": min,
-        "khat": max,
-        "accepted": min,
-    }
-    found = {name: [one.checks[name] for one in made if name in one.checks] for name in worst}
-    return {name: worst[name](values) for name, values in found.items() if values}
+def _checks(problems: list[Problem], made: list[Draws]) -> dict[str, Any]:
+    """Return the worst of every check over the neurons that stood it, and at which level it is."""
+    every = {name: [one.checks[name] for one in made if name in one.checks] for name in WORST}
+    worst: dict[str, Any] = {name: WORST[name](values) for name, values in every.items() if values}
+    whole = {name: int(worst[name]) for name in ("top_size", "n_nodes") if name in worst}
+    by_level = [one for one in made if one.checks.get("levels_of")]
+    if not by_level:
+        return worst | whole
+    last = min(by_level, key=lambda one: one.checks.get("level_acceptance", 1.0))
+    name = str(last.checks["levels_of"])
+    of_level = {"levels_of": name}
+    if "worst_level" in last.checks:
+        block = problems[0].design.predictors.blocks[block_number(problems[0], name)]
+        label = block.coords[block.dims[-1]][int(last.checks["worst_level"])]
+        of_level["worst_level"] = str(label)
+    return worst | whole | of_level
 
 
 def _reasons(problems: list[Problem], made: list[Draws]) -> str:
@@ -99,10 +108,13 @@ def _sample_stats(problems: list[Problem], made: list[Draws]) -> xr.Dataset:
     return named_dataset(variables, coords)
 
 
-def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.Dataset]:
+def _laplace_groups(own: Apart) -> dict[str, xr.Dataset]:
     """Return ``laplace``, of the unconstrained scale (log sigma), and ``proposal``."""
-    gaussians = [one.gaussian for one in made]
+    problems, gaussians = own.problems, [one.gaussian for one in own.made]
     labels = problems[0].unconstrained.registry.labels()
+    if own.redrawn is not None:
+        place = problems[0].places[own.redrawn]
+        labels = [*labels[: place.start], *labels[place.stop :]]
     arrays = {
         "mode": np.stack([g.mode for g in gaussians if g]),
         "sd": np.stack([np.sqrt(np.diag(g.covariance)) for g in gaussians if g]),
@@ -119,8 +131,8 @@ def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.
     }
     coords: dict[str, Any] = {"parameter": labels, "parameter_other": labels}
     plan = problems[0].plan
-    raws = _natural(problems, [g.raw for g in gaussians if g])
-    raw = parameters(problems, raws, ("chain", "draw"))
+    pairs = zip(problems, (g.raw for g in gaussians if g), strict=True)
+    raw = own.named([problem.natural_thetas(one) for problem, one in pairs])
     log_p = np.stack([g.log_p for g in gaussians if g], axis=-1)
     log_q = np.stack([g.log_q for g in gaussians if g], axis=-1)
     lead: tuple[str, ...] = ("chain", "draw")
@@ -136,9 +148,3 @@ def _laplace_groups(problems: list[Problem], made: list[Draws]) -> dict[str, xr.
         "laplace": laplace,
         "proposal": raw.assign(log_p=(lead, log_p), log_q=(lead, log_q)),
     }
-
-
-def _natural(problems: list[Problem], thetas: list[Array]) -> list[Array]:
-    """Return unconstrained thetas as those of the natural densities."""
-    pairs = zip(problems, thetas, strict=True)
-    return [one.unconstrained.registry.natural_coefficients(theta) for one, theta in pairs]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1
-from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.marginals import checks_of_redrawn, marginals, with_redrawn
+from bayesglm.inference.tree.opened import group_redrawn, model_of, parameter_group
 from bayesglm.inference.tree.shares import variance_shares
 from bayesglm.inference.tree.shown import Shown
 from bayesglm.inference.tree.words import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+TOLD = ("method", "why", "top_size", "levels_of", "level_acceptance", "worst_level")
 
 
 def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -> pd.DataFrame:
@@ -85,9 +87,9 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
     """
     level = check_between_0_and_1("level", level, "0.94 gives intervals from 3% to 97%")
     model = model_of(fit)
-    group = with_means(model, parameter_group(fit))
+    group = with_redrawn(fit, with_means(model, parameter_group(fit)))
     ratio = _ratio_of(model) if exponentiate else None
-    priors = priors_by_name(model)
+    priors, redrawn = priors_by_name(model), group_redrawn(fit)
     dispersed = {term.label for one in model.predicted.values() for term in one.terms}
     tables = []
     shares = {} if ratio or "draw" not in group.dims else variance_shares(model, group)
@@ -99,13 +101,16 @@ def summary(fit: xr.DataTree, exponentiate: bool = False, level: float = 0.94) -
         is_weight = entries.own and is_curve(group[entries.name])
         if ratio and (is_weight or is_dispersed or not entries.of_eta):
             continue
-        numbers = _numbers(fit, group[entries.name], entries, level, ratio is not None)
+        if entries.name == redrawn:
+            numbers = _of_redrawn(fit, entries, level, ratio is not None)
+        else:
+            numbers = _numbers(fit, group[entries.name], entries, level, ratio is not None)
         known = entries.name in priors
         numbers["prior"] = prior_words(priors[entries.name], entries) if known else ""
         tables.append(pd.DataFrame(numbers, index=list(entries.words)))
     table = Shown(pd.concat(tables) if tables else {"map": [], "prior": []})
     table.index.name = ratio or "coefficient"
-    table.attrs = {name: fit.attrs[name] for name in ("method", "why") if name in fit.attrs}
+    table.attrs = {name: fit.attrs[name] for name in TOLD if name in fit.attrs}
     return table
 
 
@@ -114,6 +119,20 @@ def _share_row(fit: xr.DataTree, share: xr.DataArray, label: str, level: float) 
     entries = entries_alone(f"variance share of {label}", share)
     numbers = _numbers(fit, share, entries, level, False)
     return pd.DataFrame(numbers | {"prior": ""}, index=list(entries.words))
+
+
+def _of_redrawn(fit: xr.DataTree, entries: Entries, level: float, is_ratio: bool) -> dict[str, Any]:
+    """Return the columns of effects that are kept as marginals, or redrawn for other levels."""
+    told, tail = marginals(fit, level, is_ratio), (1.0 - level) / 2.0
+    middle = "median" if is_ratio else "mean"
+    numbers = {
+        middle: told[middle],
+        "sd": told["sd"],
+        f"{100 * tail:g}%": told["lower"],
+        f"{100 * (1.0 - tail):g}%": told["upper"],
+        **checks_of_redrawn(fit, len(told["mean"])),
+    }
+    return {name: values[entries.places] for name, values in numbers.items()}
 
 
 def _numbers(

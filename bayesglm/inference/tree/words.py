@@ -175,7 +175,8 @@ def prior_words(prior: Any, entries: Entries) -> list[str]:
     }
     above = _scales_of(entries, prior.traits.learned)
     if not arrays:
-        return [density_text(prior, name) for name in above]
+        written = {name: density_text(prior, name) for name in dict.fromkeys(above)}
+        return [written[name] for name in above]
     each = {name: np.broadcast_to(v, entries.shape).ravel() for name, v in arrays.items()}
     own = [{key: float(v[k]) for key, v in each.items()} for k in entries.places]
     return [

@@ -1,0 +1,275 @@
+"""Draws as they are kept: of all parameters, or of the top, from which effects are redrawn.
+
+Given the top, the common coefficients, dispersions, scales and correlations of a draw, the effects
+of a level are independent of those of the others. Where they are too many to be kept, they are
+drawn again where they are read, some levels at a time; the same levels get the same draws, whoever
+asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.design.design import Predictors
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.some_levels import (
+    problem_of,
+    some_levels,
+    with_block,
+    with_levels,
+    without_levels,
+)
+from bayesglm.inference.weights.levels import level_integrals
+from bayesglm.numerics.density.pointwise import each_pointwise
+from bayesglm.numerics.summaries import finished
+
+Array = np.ndarray
+# Places along each effect of a level, of one effect, two, or three: for log densities to 1e-6.
+NODES = {1: 21, 2: 13, 3: 9}
+# Effects (8 bytes each) that are drawn at a time: chosen, what is made of a lot's problem is then
+# a twentieth of the work, and a lot of 4,000 draws takes a fifth of a second.
+TOGETHER = 500_000
+
+
+class Part(NamedTuple):
+    """Some levels of a problem: their draws ``(draws, size)``, and which rows are theirs.
+
+    ``levels`` is None where the draws are of all.
+    """
+
+    problem: Problem
+    theta: Array
+    rows: Array
+    levels: slice | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Draws of one neuron's natural thetas ``(draws, size)``.
+
+    With ``redrawn``, the name of a group, they are of the others alone, and ``means`` are those of
+    its effects; ``seed`` is that of the streams from which these are redrawn.
+    """
+
+    problem: Problem
+    theta: Array
+    redrawn: str | None = None
+    means: Array | None = None
+    seed: tuple[int, ...] = (0,)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return len(self.theta)
+
+    @cached_property
+    def finished(self) -> tuple[Array, Kept]:
+        """Which draws an interruption did not leave out, and these alone."""
+        draws = finished(self.theta)
+        return draws, self if len(draws) == self.n_draws else replace(self, theta=self.theta[draws])
+
+    @cached_property
+    def number(self) -> int:
+        """The number of the block that is redrawn."""
+        return block_number(self.problem, self.redrawn)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many effects a level has that is redrawn, and how many levels there are."""
+        *effects, levels = self.problem.design.predictors.blocks[self.number].shape
+        return int(np.prod(effects, dtype=int)), levels
+
+    @property
+    def mean_theta(self) -> Array:
+        """The mean of all parameters ``(size,)``."""
+        mean = self.theta.mean(axis=0)
+        if self.redrawn is None:
+            return mean
+        start = self.problem.places[self.redrawn].start
+        return np.concatenate([mean[:start], self.means, mean[start:]])
+
+    @cached_property
+    def lots(self) -> list[slice]:
+        """The levels that are redrawn together."""
+        k, levels = self.shape
+        count = -(-levels // max(k, TOGETHER // max(1, self.n_draws * k)))
+        step = -(-levels // count)
+        return [slice(at, min(at + step, levels)) for at in range(0, levels, step)]
+
+    def lots_of(self, levels: Array) -> list[slice]:
+        """Return those among which some levels are."""
+        return [lot for lot in self.lots if ((levels >= lot.start) & (levels < lot.stop)).any()]
+
+    def part(self, levels: slice) -> Part:
+        """Return one of the lots, its effects redrawn."""
+        assert self.redrawn is not None
+        predictors, rows = some_levels(self.problem.design.predictors, self.number, levels)
+        problem = problem_of(self.problem, predictors)
+        rng, theta = np.random.default_rng([*self.seed, levels.start]), self._with(0.0, problem)
+        if len(rows):
+            integrals = level_integrals(problem, self.redrawn)
+            assert integrals is not None
+            effects, _ = integrals.draw(rng, top_of(problem, self.redrawn, theta))
+        else:
+            place = problem.places[self.redrawn]
+            prior = next(one for one in problem.natural.coefficients if one.where == place)
+            effects = prior.given(theta).draw(rng, self.n_draws)
+        return Part(problem, self._with(effects, problem), rows, levels)
+
+    def _with(self, effects: Array | float, problem: Problem) -> Array:
+        """Return thetas of a problem of some levels, with their effects ``(draws, k, levels)``."""
+        place = problem.places[str(self.redrawn)]
+        theta = np.zeros((self.n_draws, problem.natural.size))
+        theta[:, : place.start] = self.theta[:, : place.start]
+        theta[:, place.stop :] = self.theta[:, place.start :]
+        theta[:, place] = np.reshape(effects, (self.n_draws if np.ndim(effects) else 1, -1))
+        return theta
+
+    def parts(self) -> Iterator[Part]:
+        """Run through all rows, the levels that are read redrawn lot by lot."""
+        if self.redrawn is None:
+            yield Part(self.problem, self.theta, np.arange(self.problem.design.n_rows), None)
+        else:
+            yield from map(self.part, self.lots)
+
+    def first(self) -> tuple[Problem, Array]:
+        """Return a problem with draws of all parameters but effects that are redrawn.
+
+        Of these there are those of one level, at zero.
+        """
+        if self.redrawn is None:
+            return self.problem, self.theta
+        problem = self.one_level()
+        return problem, self._with(0.0, problem)
+
+    def one_level(self) -> Problem:
+        """Return the problem of one level of what is redrawn, and of its rows."""
+        predictors, _ = some_levels(self.problem.design.predictors, self.number, slice(0, 1))
+        return problem_of(self.problem, predictors)
+
+    def on(self, predictors: Predictors) -> Iterator[tuple[Problem, Predictors, Array, Array]]:
+        """Run through other rows: predictors of some, draws for them, and which rows they are.
+
+        Each with a problem whose thetas the draws are. Rows without a level that is redrawn come
+        first.
+        """
+        if self.redrawn is None:
+            yield self.problem, predictors, self.theta, np.arange(len(predictors.rows))
+            return
+        others, rows = without_levels(predictors, self.number)
+        if len(rows):
+            problem, theta = self.first()
+            yield problem, others, theta, rows
+        codes = predictors.blocks[self.number].codes
+        assert codes is not None
+        for lot in self.lots_of(np.unique(codes[predictors.rows])):
+            own, rows = some_levels(predictors, self.number, lot)
+            part = self.part(lot)
+            yield part.problem, own, part.theta, rows
+
+    def reading(self, predictors: Predictors) -> tuple[Predictors, Array]:
+        """Return predictors of few rows with no more levels than these read, and draws for them."""
+        if self.redrawn is None:
+            return predictors, self.theta
+        block = predictors.blocks[self.number]
+        assert block.codes is not None
+        codes = block.codes[predictors.rows]
+        read = np.unique(codes[codes >= 0])
+        levels = read if len(read) else np.zeros(1, dtype=np.intp)
+        places = np.full(len(block.codes), -1)
+        places[predictors.rows] = np.where(codes >= 0, np.searchsorted(levels, codes), -1)
+        labels = block.coords[block.dims[-1]][levels]
+        own = with_block(predictors, self.number, with_levels(block, places, labels))
+        effects = self.effects(read) if len(read) else np.zeros((self.n_draws, self.shape[0], 1))
+        start = self.problem.places[self.redrawn].start
+        top, flat = self.theta, effects.reshape(self.n_draws, -1)
+        return own, np.concatenate([top[:, :start], flat, top[:, start:]], axis=1)
+
+    def effects(self, levels: Array) -> Array:
+        """Return effects ``(draws, k, levels)`` of some levels of the group by their numbers."""
+        k, _ = self.shape
+        effects = np.empty((self.n_draws, k, len(levels)))
+        for lot in self.lots_of(levels):
+            inside = np.flatnonzero((levels >= lot.start) & (levels < lot.stop))
+            part = self.part(lot)
+            own = part.theta[:, part.problem.places[str(self.redrawn)]]
+            own = own.reshape(self.n_draws, k, lot.stop - lot.start)
+            effects[..., inside] = own[..., levels[inside] - lot.start]
+        return effects
+
+    def each_row(self, summary: Callable[[Array], tuple[Array, ...]]) -> tuple[Array, ...]:
+        """Return summaries of the log likelihoods ``(draws, rows)`` of some rows, for all of them.
+
+        A summary has rows along the last axes of its arrays. Effects of levels of a single row
+        each are integrated out.
+        """
+        own: list[tuple[Array, ...]] = []
+        places: list[Array] = []
+        for rows, results in self._rows(summary):
+            places.append(rows)
+            own.append(tuple(np.concatenate(one, axis=-1) for one in zip(*results, strict=True)))
+        order = np.argsort(np.concatenate(places))
+        columns = zip(*own, strict=True)
+        return tuple(np.concatenate(one, axis=-1)[..., order] for one in columns)
+
+    def _rows(self, summary: Callable[[Array], tuple[Array, ...]]) -> Iterator:
+        alone = one_row_each(self.problem)
+        if alone is None:
+            for part in self.parts():
+                if len(part.rows):
+                    yield part.rows, each_pointwise(part.problem.natural, part.theta, summary)
+            return
+        number = block_number(self.problem, alone)
+        codes = self.problem.design.predictors.blocks[number].codes
+        assert codes is not None
+        step = max(1, TOGETHER // max(1, self.n_draws))
+        for start in range(0, int(codes.max()) + 1, step):
+            levels = slice(start, start + step)
+            predictors, rows = some_levels(self.problem.design.predictors, number, levels)
+            if len(rows):
+                problem = problem_of(self.problem, predictors)
+                integrals = level_integrals(problem, alone)
+                assert integrals is not None
+                integrals = integrals.with_nodes(NODES[integrals.shape[0]])
+                values = integrals.log_marginals(self._top(alone, problem))
+                yield rows, [summary(values[:, codes[self._kept[rows]] - start])]
+
+    @property
+    def _kept(self) -> Array:
+        return self.problem.design.predictors.rows
+
+    def _top(self, name: str, problem: Problem) -> Array:
+        """Return the top beside a group, unconstrained; ``problem`` has some of its levels."""
+        if self.redrawn == name:
+            return top_of(problem, name, self._with(0.0, problem))
+        place = self.problem.places[name]
+        inner = self.problem.unconstrained.registry.inner_coefficients(self.theta)
+        return np.delete(inner, place, axis=1)
+
+
+def top_of(problem: Problem, name: str, theta: Array) -> Array:
+    """Return natural thetas without the effects of a group, unconstrained."""
+    inner = problem.unconstrained.registry.inner_coefficients(theta)
+    return np.delete(inner, problem.places[name], axis=1)
+
+
+def block_number(problem: Problem, name: str | None) -> int:
+    """Return the number of a block among those of a problem."""
+    return next(k for k, one in enumerate(problem.design.predictors.blocks) if one.name == name)
+
+
+def one_row_each(problem: Problem) -> str | None:
+    """Name the group whose levels have one row each, their effects to be integrated out."""
+    predictors = problem.design.predictors
+    for term, block in zip(problem.plan.model.every_term, predictors.blocks, strict=True):
+        if not term.facts.of_levels or block.codes is None:
+            continue
+        codes = block.codes[predictors.rows]
+        if len(np.unique(codes)) == len(codes) and level_integrals(problem, block.name) is not None:
+            return block.name
+    return None
