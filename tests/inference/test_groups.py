@@ -9,7 +9,7 @@ from scipy import stats
 import bayesglm as bg
 from bayesglm.inference.modes.router import MOST_KEPT
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.tree.opened import thetas_of
+from bayesglm.inference.tree.opened import kept_of
 from bayesglm.spec.families import FAMILY_NAMES
 
 N, LEVELS = 200, 7
@@ -303,7 +303,7 @@ def test_thetas_survive_their_names(population):
     rng = np.random.default_rng(5)
     thetas = [rng.normal(size=problem.natural.size) for problem in problems]
     tree = map_tree(problems, thetas, {"method": "map"})
-    for found, theta in zip(thetas_of(tree, problems), thetas, strict=True):
+    for found, theta in zip((one.theta for one in kept_of(tree, problems)), thetas, strict=True):
         np.testing.assert_allclose(found[0], theta, rtol=1e-12)
     lead = ("poisson_dim_0",) if population else ()
     dims = {str(name): variable.dims for name, variable in tree["map"].data_vars.items()}

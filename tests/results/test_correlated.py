@@ -6,7 +6,7 @@ import xarray as xr
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.inference.tree.opened import thetas_of
+from bayesglm.inference.tree.opened import kept_of
 
 RNG = np.random.default_rng(0)
 G = np.repeat(np.arange(9), 6)
@@ -45,7 +45,7 @@ def test_the_correlation_is_whole_and_told_once(fit):
 
 def test_fits_are_opened_again_where_they_were(fit):
     problem = open_problems(bg.GLM.from_json(fit.attrs["model"]), DATA)[0]
-    (thetas,) = thetas_of(fit, [problem])
+    thetas = kept_of(fit, [problem])[0].theta
     lp = problem.unconstrained.log_density(thetas)
     np.testing.assert_allclose(lp, fit["sample_stats"]["lp"].values.ravel(), rtol=1e-9)
 
