@@ -8,7 +8,7 @@ level.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from bayesglm.inference.draws import MOST_KEPT, PROBS, Draws, Effects, Gaussian
 from bayesglm.inference.problem.centring import Centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.levels import level_integrals, name_of
+from bayesglm.inference.weights.mixture import Mixture, fitted
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample, smallest_ess
@@ -27,7 +28,7 @@ from bayesglm.numerics.density.levels.surrogate import Surrogate, surrogate
 from bayesglm.numerics.density.levels.top import Top, highest
 
 Array = np.ndarray
-METHOD = "levels integrated"
+METHOD = "laplace by levels"
 MOST_ON_TOP = 120  # dimensions of the top: chosen, a hundred coefficients and their scales
 # Effects of known scale up to which a Gaussian of all parameters comes first, and up to which a fit
 # tells its covariance: chosen.
@@ -42,6 +43,8 @@ LEFT = 1e-3  # of a draw's distribution that may be its proposal's after the las
 RARE = 0.01  # share of the levels that may be accepted less often than what steps are counted by
 MOST_STEPS = 30  # of a draw of effects: chosen
 LEAST_ACCEPTED = 0.2  # of the proposals of any level: less is refused
+ROUNDS = 4  # of proposals, the first of them at the mode and the others from its draws: chosen
+MOST_LEARNT = 20  # dimensions of a top whose mixtures are learnt
 SUMMARISED = 500  # draws of the top at which effects are summarised that are not kept
 
 
@@ -85,9 +88,9 @@ def certified(problem: Problem, integrals: LevelIntegrals) -> Certified:
     if exact.cells > LARGE:
         # Slopes want more nodes than values do before they are these values' own.
         finer = exact.with_nodes(exact.nodes + 2)
-        fitted = surrogate(finer, top.mode, gaussian(top.mode, top.precision).factor)
-        if fitted is not None:
-            density, error = fitted, error + fitted.error
+        polynomial = surrogate(finer, top.mode, gaussian(top.mode, top.precision).factor)
+        if polynomial is not None:
+            density, error = polynomial, error + polynomial.error
     return Certified(top, exact, density, error)
 
 
@@ -146,10 +149,7 @@ def draws_by_levels(
     except ConvergenceError:
         return None
     wanted, density = draws * chains, found.density.log_density
-    pool = find_pool(density, found.proposals(), wanted, chains, rng)
-    why = refusal(pool, chains)
-    if not why and not pool.steady:
-        why = disagreement(density, pool, pool.proposal.heavier(), rng)
+    pool, why = _pool(density, found.proposals(), wanted, chains, rng)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     kept = pool.thetas[index].reshape(chains, draws, -1)
     ess = min(
@@ -179,6 +179,26 @@ def draws_by_levels(
     )
     told = _gaussian(found.top, pool, (chains, draws), ess, why)
     return with_effects(centre, found.integrals, replace(made, gaussian=told), rng)
+
+
+def _pool(
+    density: Callable[[Array], Array],
+    proposals: Iterator[SplitNormal],
+    wanted: int,
+    chains: int,
+    rng: np.random.Generator,
+) -> tuple[Pool, str]:
+    """Return a pool of draws of the top, and why it is refused; mixtures learn from those that are."""
+    candidates: Iterable[SplitNormal | Mixture] = proposals
+    for _ in range(ROUNDS):
+        pool = find_pool(density, candidates, wanted, chains, rng)
+        why = refusal(pool, chains)
+        if not why and not pool.steady:
+            why = disagreement(density, pool, pool.proposal.heavier(), rng)
+        if not why or pool.thetas.shape[1] > MOST_LEARNT:
+            break
+        candidates = (fitted(pool, rng),)
+    return pool, why
 
 
 def _gaussian(top: Top, pool: Pool, shape: tuple[int, int], ess: float, why: str) -> Gaussian:

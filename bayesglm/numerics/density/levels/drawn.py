@@ -121,11 +121,12 @@ def drawn(
     for _ in range(steps):
         other, log_q = proposal.draw(rng)
         there = log_joint(given, prior, at, other)
-        rise = there - log_q
-        rise -= ratio
+        log_q = np.subtract(there, log_q, out=log_q)
+        rise = log_q - ratio
+        rise[np.isnan(rise)] = -np.inf  # from where no probability lies to another such place
         taken = -rng.standard_exponential(rise.shape) < rise
         np.copyto(b, other, where=taken)
         np.copyto(value, there, where=taken)
-        ratio += np.where(taken, rise, 0.0)
+        np.copyto(ratio, log_q, where=taken)
         chance += np.exp(np.minimum(rise, 0.0, out=rise), out=rise).mean(axis=0)
     return Drawn(b, chance / max(steps, 1), value)

@@ -214,7 +214,8 @@ class LevelIntegrals:
             value = (made.value + posed.laid.constant).sum(axis=1)
             parts.append((int(there[0]), there, lot, share * made.accepted, value))
 
-        self._shared(T, levels, lambda: put, OF_PROPOSALS)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self._shared(T, levels, lambda: put, OF_PROPOSALS)
         unseen = np.setdiff1d(np.arange(first, stop), self.grouped.seen) - first
         chances, values = np.zeros(stop - first), np.zeros(len(T))
         for _, there, lot, accepted, value in sorted(parts, key=lambda p: (p[0], p[2].start)):
