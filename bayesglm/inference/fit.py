@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.errors import ConvergenceError, tell
 from bayesglm.inference.draws import Draws
 from bayesglm.inference.mcmc import mcmc_draws
+from bayesglm.inference.nuts.by_levels import nuts_by_levels
 from bayesglm.inference.nuts.sampler import Settings
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
@@ -34,14 +36,16 @@ OWN_SCALES = 0.85
 def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0) -> xr.DataTree:
     """Sample the posterior by the fastest method that stands its checks, and say which.
 
-    An importance-corrected Laplace approximation while its weights stand (k-hat below
-    min(1 - 1/log10(S), 0.7), at least 100 effective draws per chain; where k-hat is 0.5 or more,
-    or the density not log-concave, also agreement with a heavier-tailed proposal), nested where
-    scales are learned, or dispersions of which data say little; NUTS otherwise, and always under
-    kinks, bounds and heavy tails. A gaussian response with the identity link whose sigma is learned
-    is drawn exactly, sigma first. Under `SpikeSlab` the indicators of spike and slab are drawn with
-    the coefficients integrated out, by walkers that check one another. In a population each neuron
-    gets its own method.
+    An importance-corrected Laplace approximation while its weights stand (k-hat below min(1 -
+    1/log10(S), 0.7), at least 100 effective draws per chain; where k-hat is 0.5 or more, or the
+    density not log-concave, also agreement with a heavier-tailed proposal), nested where scales are
+    learned, or dispersions of which data say little; NUTS otherwise, and always under kinks, bounds
+    and heavy tails. The effects of a grouping of up to 100,000 levels are integrated out, level by
+    level: the weights, or NUTS, are then those of the few parameters beside them, and each level's
+    effects are exact draws given these. A gaussian response with the identity link whose sigma is
+    learned is drawn exactly, sigma first. Under `SpikeSlab` the indicators of spike and slab are
+    drawn with the coefficients integrated out, by walkers that check one another. In a population
+    each neuron gets its own method.
 
     Parameters
     ----------
@@ -103,14 +107,34 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
     again = {}
     if reasons:
         settings = settings._replace(beside=len(reasons) < len(problems))
-        whys = [f"NUTS, because {brief} was refused: {why}" for why in reasons.values()]
-        sampled = mcmc_draws([problems[k] for k in reasons], settings, whys)
-        again = dict(zip(reasons, sampled, strict=True))
+        whys = {k: f"NUTS, because {brief} was refused: {why}" for k, why in reasons.items()}
+        again = _by_levels(problems, tried, settings, whys)
+        others = [k for k in reasons if k not in again]
+        if others:
+            members, told = [problems[k] for k in others], [whys[k] for k in others]
+            again |= dict(zip(others, mcmc_draws(members, settings, told), strict=True))
     found = []
     for k, one in enumerate(tried):
         if isinstance(one, ConvergenceError) or k in reasons:
             one = again[k]
         found.append(one)
+    return found
+
+
+def _by_levels(
+    problems: list[Problem],
+    tried: Sequence[Draws | ConvergenceError],
+    settings: Settings,
+    whys: Mapping[int, str],
+) -> dict[int, Draws]:
+    """Return draws by NUTS of those whose levels were integrated out when they were refused."""
+    found = {}
+    for k, why in whys.items():
+        one = tried[k]
+        if isinstance(one, Draws) and "levels_of" in one.checks:
+            drawn = nuts_by_levels(problems[k], settings, why)
+            if drawn is not None:
+                found[k] = drawn
     return found
 
 

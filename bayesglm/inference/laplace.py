@@ -36,10 +36,19 @@ def fit_laplace(
     posterior itself, also where a joint mode does not exist because the coefficients can pass
     through every response; ``laplace`` then stands at the mode of sigma's own posterior.
 
-    Learned scales have no joint mode with their coefficients. There the approximation is nested
-    (Rue, Martino & Chopin 2009): Gaussians of the coefficients along the posterior of the scales
-    (and of sigma), corrected by the same weights. So it is along the posterior of dispersions where
-    no proposal at the mode stands.
+    The effects of a grouping, under normal priors that are alike for all levels, are integrated out
+    by adaptive Gauss-Hermite quadrature (Naylor & Smith 1982), each level's by itself, where their
+    scale is learned or they are many. The Gaussian is then one of the few parameters beside them,
+    at the mode of their own density; given a draw of these, each level's effects are drawn by
+    independence Metropolis from their own distribution. Attributes say what was checked:
+    ``top_size`` (the dimensions of k-hat), ``quadrature_error`` (the nats by which twice the nodes
+    change the log density), ``level_acceptance`` (the smallest share of accepted proposals of a
+    level, ``worst_level``).
+
+    Other learned scales have no joint mode with their coefficients. There the approximation is
+    nested (Rue, Martino & Chopin 2009): Gaussians of the coefficients along the posterior of the
+    scales (and of sigma), corrected by the same weights. So it is along the posterior of
+    dispersions where no proposal at the mode stands.
 
     Parameters
     ----------
@@ -54,12 +63,12 @@ def fit_laplace(
     -------
     xarray.DataTree
         ``posterior``, ``sample_stats`` (``lp``), ``log_likelihood`` (up to 2e7 values),
-        ``observed_data``, ``constant_data``; ``laplace`` (mode, sd, covariance on the
-        unconstrained scale) and ``proposal`` (raw draws with ``log_p`` and ``log_q``, for
-        ``arviz.loo_approximate_posterior``). Attributes ``khat``, ``accepted`` (whether the
-        weights stood their check) and ``importance_ess``: the smallest of ArviZ's bulk size,
-        Kish's, the number of distinct draws, and how many independent draws the mean of each
-        parameter is worth by its own weights.
+        ``observed_data``, ``constant_data``; unless more than 200 effects were integrated out,
+        ``laplace`` (mode, sd, covariance on the unconstrained scale) and ``proposal`` (raw draws
+        with ``log_p`` and ``log_q``, for ``arviz.loo_approximate_posterior``). Attributes ``khat``,
+        ``accepted`` (whether the weights stood their check) and ``importance_ess``: the smallest of
+        ArviZ's bulk size, Kish's, the number of distinct draws, and how many independent draws the
+        mean of each parameter is worth by its own weights.
 
     Raises
     ------

@@ -152,7 +152,7 @@ def test_learned_scales_of_groups():
     with pytest.raises(bg.ModelError, match="'sigma_g_scale'"):
         bg.fit_map(model, data)
     fit = bg.fit(model, data, draws=300)
-    assert fit.attrs["method"] == "nested laplace"
+    assert fit.attrs["method"] == "laplace by levels"
     means = fit["posterior"]["sigma_g"].mean(("chain", "draw"))
     assert means.dims == ("sigma_g_level",)
     assert np.corrcoef(means, effects)[0, 1] > 0.95

@@ -188,7 +188,7 @@ def _pool(
     chains: int,
     rng: np.random.Generator,
 ) -> tuple[Pool, str]:
-    """Return a pool of draws of the top, and why it is refused; mixtures learn from those that are."""
+    """Return a pool of draws of the top, and why it is refused; mixtures learn of such pools."""
     candidates: Iterable[SplitNormal | Mixture] = proposals
     for _ in range(ROUNDS):
         pool = find_pool(density, candidates, wanted, chains, rng)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from bayesglm.numerics.density.levels.grouped import Grouped, without
 from bayesglm.numerics.density.levels.integrals import LevelIntegrals
 from bayesglm.numerics.density.levels.prior import LevelPrior, is_alike
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.dense import Dense
 from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.source import Source
 
 Array = np.ndarray
 MOST_EFFECTS = 3  # of a level: of more, products of nodes are too many
@@ -62,7 +66,7 @@ def _grouped(problem: Problem, number: int, k: int, part: PriorPart) -> Grouped:
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(block.n_levels + 1))
     design = problem.design.take(order)
-    sorted_rows = _Sorted(design, number, part.where)
+    sorted_rows = _Sorted(design, number, part.where, _held(problem.design, number, order))
     return Grouped(
         problem.unconstrained,
         part.where,
@@ -76,18 +80,36 @@ def _grouped(problem: Problem, number: int, k: int, part: PriorPart) -> Grouped:
 
 @dataclass(frozen=True)
 class _Sorted:
-    """Forms the rows of a design in its order, without the columns of one block."""
+    """Forms the rows of a design in its order, without the columns of one block.
+
+    Columns of lags, which read the samples around each row, are ``held`` in that order: they are
+    formed only of rows that follow one another.
+    """
 
     design: Design
     number: int
     place: slice
+    held: Sequence[tuple[slice, Array]] | None = None
 
     @cached_property
-    def _source(self):
+    def _source(self) -> Source:
         return self.design.source
 
     def form(self, part: slice) -> Rows:
         """Return the rows of a range."""
-        rows, predictors = self._source.form(part), self.design.predictors
-        beside = replace(rows, parts=lambda: predictors.parts(part, (self.number,)))
-        return without(beside, self.place)
+        rows = self._source.form(part)
+        return without(replace(rows, parts=partial(self._parts, part)), self.place)
+
+    def _parts(self, part: slice) -> list[tuple[slice, Columns]]:
+        if self.held is None:
+            return self.design.predictors.parts(part, (self.number,))
+        return [(where, Dense(X[part])) for where, X in self.held]
+
+
+def _held(design: Design, number: int, order: Array) -> Sequence[tuple[slice, Array]] | None:
+    """Return all columns but those of one block in some order, where any of them are of lags."""
+    predictors = design.predictors
+    if all(block.of_lags is None for block in predictors.blocks):
+        return None
+    parts = predictors.parts(slice(0, design.n_rows), (number,))
+    return [(where, columns.dense()[order]) for where, columns in parts]

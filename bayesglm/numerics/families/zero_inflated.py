@@ -125,6 +125,7 @@ def _inflated(base: Family) -> Family:
         **both_sides(partial(_share, base=base)),
         dispersions=(PSI, *base.dispersions),
         log_concave=False,
+        exponential_rate=None,
         fused=None,
         changes=None,
     )

@@ -23,8 +23,13 @@ Array = np.ndarray
 
 
 def span(numbers: Array) -> Any:
-    """Return increasing numbers as a slice where they leave none out, else as they are."""
-    if len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+    """Return numbers as a slice where each is the next of the last, else as they are.
+
+    >>> span(np.array([2, 3, 4])), span(np.array([2, 4, 3, 5])).tolist()
+    (slice(2, 5, None), [2, 4, 3, 5])
+    """
+    n = len(numbers)
+    if n and numbers[-1] - numbers[0] == n - 1 and bool((np.diff(numbers) == 1).all()):
         return slice(int(numbers[0]), int(numbers[-1]) + 1)
     return numbers
 

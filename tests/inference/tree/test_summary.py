@@ -35,7 +35,7 @@ def test_rows_stand_in_the_order_in_which_they_are_read(grouped):
     assert table.prior["sd of x by g"] != table.prior["sd of g"]
     assert set(table.prior[levels[:4]]) == {"Normal(0, (sd of g)²)"}
     assert set(table.prior[levels[4:]]) == {"Normal(0, (sd of x by g)²)"}
-    assert table.attrs["method"] == "nested laplace"
+    assert table.attrs["method"] == "laplace by levels"
     assert table.attrs["why"] == grouped.attrs["why"]
 
 

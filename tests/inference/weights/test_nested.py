@@ -257,7 +257,7 @@ def test_every_engine_reaches_small_scales(engine):
 
 def test_fit_of_a_learned_scale_says_how():
     fit = bg.fit(model_of("poisson"), grouped("poisson"))
-    assert fit.attrs["method"] == "nested laplace"
+    assert fit.attrs["method"] == "laplace by levels"
     assert fit.attrs["khat"] < 0.7
     assert fit["posterior"]["g_scale"].dims == ("chain", "draw")
     assert fit["posterior"]["g"].dims == ("chain", "draw", "g_level")

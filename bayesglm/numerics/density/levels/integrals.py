@@ -214,8 +214,7 @@ class LevelIntegrals:
             value = (made.value + posed.laid.constant).sum(axis=1)
             parts.append((int(there[0]), there, lot, share * made.accepted, value))
 
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._shared(T, levels, lambda: put, OF_PROPOSALS)
+        self._shared(T, levels, lambda: put, OF_PROPOSALS)
         unseen = np.setdiff1d(np.arange(first, stop), self.grouped.seen) - first
         chances, values = np.zeros(stop - first), np.zeros(len(T))
         for _, there, lot, accepted, value in sorted(parts, key=lambda p: (p[0], p[2].start)):
@@ -330,7 +329,9 @@ class LevelIntegrals:
                     put(self.posed(points, laid, lot), nodes)
 
         if runs:
-            share_out(range(len(T)) if by_theta else runs, work)
+            # Far out sums overflow, and places are tried where a density is zero.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                share_out(range(len(T)) if by_theta else runs, work)
 
 
 def _inverse(precision: Array) -> Array:
