@@ -84,7 +84,7 @@ def log_likelihood(
     integrated out.
     """
     plan = problems[0].plan
-    values = [one.each_row(lambda values: (values,))[0].reshape(*lead, -1) for one in kept]
+    values = [one.log_likelihood().reshape(*lead, -1) for one in kept]
     dims = ("chain", "draw", plan.sample_dim)
     name = plan.model.response
     coords = lead_coords(("chain", "draw"), lead) | pairing_coords(problems)

@@ -25,7 +25,7 @@ from bayesglm.inference.problem.some_levels import (
     without_levels,
 )
 from bayesglm.inference.weights.levels import level_integrals
-from bayesglm.numerics.density.pointwise import each_pointwise
+from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 from bayesglm.numerics.summaries import finished
 
 Array = np.ndarray
@@ -216,6 +216,12 @@ class Kept:
         order = np.argsort(np.concatenate(places))
         columns = zip(*own, strict=True)
         return tuple(np.concatenate(one, axis=-1)[..., order] for one in columns)
+
+    def log_likelihood(self) -> Array:
+        """Return the log likelihoods ``(draws, rows)``, as `each_row` has them."""
+        if self.redrawn is None and one_row_each(self.problem) is None:
+            return pointwise(self.problem.natural, self.theta)
+        return self.each_row(lambda values: (values,))[0]
 
     def _rows(self, summary: Callable[[Array], tuple[Array, ...]]) -> Iterator:
         alone = one_row_each(self.problem)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from bayesglm.numerics.density.likelihood import rows_beside
+from bayesglm.numerics.density.likelihood import SOME_ROWS, SOME_W, rows_beside
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.rows import Rows
 
@@ -17,12 +17,15 @@ def pointwise(objective: Objective, thetas: Array) -> Array:
     """Return weighted log likelihoods ``(draws, rows)`` at many thetas."""
     values = np.empty((len(thetas), objective.source.n_rows))
     w, phi = objective.w(thetas), objective.phi(thetas)
+    lots = [slice(start, start + SOME_W) for start in range(0, len(w), SOME_W)]
 
     def work(run: Iterable[Rows]) -> None:
         for rows in run:
-            values[:, rows.place] = objective.rowwise.pointwise(rows, w, phi)
+            for some in lots:
+                own = [v[some] if isinstance(v, np.ndarray) else v for v in phi]
+                values[some, rows.place] = objective.rowwise.pointwise(rows, w[some], own)
 
-    objective.source.reduce(work, rows_beside(len(thetas)))
+    objective.source.reduce(work, SOME_ROWS)
     return values
 
 
