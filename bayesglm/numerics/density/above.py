@@ -59,12 +59,12 @@ class Above:
     def in_x(self, slope: Slope) -> Slope:
         """Return the density's value and gradient in theta as one of value and gradient in x.
 
-        At one point or many, as the density takes them.
+        At one point or many, as the density takes them. Its gradients are overwritten.
         """
 
         def slope_in_t(t: Array) -> tuple[Any, Array]:
             value, gradient = slope(self._theta(t))
-            v, gradient = t[..., self.places], gradient.copy()
+            v = t[..., self.places]
             log_rate = log_expit(v) - _log_softplus(v)
             rate = np.exp(log_rate)
             gradient[..., self.places] = rate * gradient[..., self.places] + expit(-v) - rate

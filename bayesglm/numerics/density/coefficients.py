@@ -75,6 +75,14 @@ class CoefficientPriors:
         return constant, centre, precision
 
     @cached_property
+    def _pulled(self) -> tuple[slice, Array, Array]:
+        """Around which coefficients these have a slope, with their centres and precisions there."""
+        _, centre, precision = self._quadratic
+        places = np.flatnonzero(precision)
+        run = slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+        return run, centre[run], precision[run]
+
+    @cached_property
     def _straight(self) -> Array | None:
         """Slopes of coefficients inside their bounds, as kinks would have them; None if none."""
         slopes = np.zeros(self.n)
@@ -95,11 +103,11 @@ class CoefficientPriors:
 
     def add_smooth(self, W: Array, values: Array, gradients: Array) -> None:
         """Add the smooth part of log p(w), and its gradient, at each w ``(..., n)``, in place."""
-        constant, centre, precision = self._quadratic
-        away = W - centre
+        run, centre, precision = self._pulled
+        away = W[..., run] - centre
         pull = precision * away
-        values += constant - 0.5 * np.vecdot(pull, away)
-        gradients -= pull
+        values += self._quadratic[0] - 0.5 * np.vecdot(pull, away)
+        gradients[..., run] -= pull
         if self._straight is not None:
             values -= W @ self._straight
             gradients -= self._straight

@@ -52,10 +52,9 @@ class Shrunk:
 
     def units(self, v: Array) -> Units:
         """Return the units that the scales in v ``(..., size)`` make."""
-        of = self.shrinkage
-        log_precision = of.log_precision(v)
-        share = np.exp(of.log_share(log_precision))
-        return Units(log_precision, np.exp(-0.5 * log_precision), share)
+        precision = self.shrinkage.precision(v)
+        share = self.shrinkage.information / precision
+        return Units(np.log(precision), 1.0 / np.sqrt(precision), share)
 
     def to_theta(self, v: Array, units: Units, theta: Array) -> None:
         """Turn what is given in units, in place, into coefficients."""
@@ -67,10 +66,18 @@ class Shrunk:
         """Turn gradients in theta ``(..., size)``, in place, into ones in v, log_det's added."""
         of = self.shrinkage
         along, own = units.sd * v[..., of.where], gradient[..., of.where]
-        slope = of.structure.at(v).pull(own)
-        of.structure.add_turn(v, along + units.share * self.towards, own, gradient)
-        moved = along + 2.0 * units.share * self.towards
-        of.learned.add_slope(v, (1.0 - units.share) * (slope * moved + 1.0), gradient)
+        pulled = units.share * self.towards
+        along += pulled
+        if of.structure.turns:
+            slope = of.structure.at(v).pull(own)
+            of.structure.add_turn(v, along, own, gradient)
+        else:
+            slope = of.structure.pull(own)
+        along += pulled
+        along *= slope
+        along += 1.0
+        along *= 1.0 - units.share
+        of.learned.add_slope(v, along, gradient)
         gradient[..., of.where] = slope * units.sd
 
 
@@ -144,15 +151,13 @@ class Coordinates:
     def in_x(self, slope: Slope) -> Slope:
         """Return the density's value and gradient in theta as one of value and gradient in x.
 
-        At one point or many, as the density takes them.
+        At one point or many, as the density takes them. Its gradients are overwritten.
         """
 
         def slope_in_x(x: Array) -> tuple[Any, Array]:
             v = self._straight(x)
             units = self._units(v)
             value, gradient = slope(self._theta(v, units))
-            if self.shrunk:
-                gradient = gradient.copy()
             for one, own in zip(self.shrunk, units, strict=True):
                 one.pull_back(v, own, gradient)
             return value + self._log_det(units), self._times(gradient, back=True)

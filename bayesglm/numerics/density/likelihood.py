@@ -106,7 +106,7 @@ class Rowwise:
         def total(run: Iterable[Rows], some: slice) -> Array:
             totals = np.zeros(len(W[some]))
             for rows in run:
-                _add_totals(self.family, rows, W[some], _lines(phi, some), totals)
+                _add_totals(self.family, rows, W[some], phi_of(phi, some), totals)
             return totals
 
         starts = range(0, len(W), SOME_W)
@@ -228,7 +228,8 @@ def _upright(phi: list) -> list:
     return [v[:, None] if isinstance(v, np.ndarray) else v for v in phi]
 
 
-def _lines(phi: list, some: slice) -> list:
+def phi_of(phi: list, some: slice) -> list:
+    """Return the dispersions of some w, of those that have a number for each."""
     return [v[some] if isinstance(v, np.ndarray) else v for v in phi]
 
 
@@ -255,7 +256,7 @@ def _add_totals(family: Family, rows: Rows, W: Array, phi: list, total: Array) -
             np.matmul(W[some, run], columns, out=channel)
         if isinstance(offset, np.ndarray) or offset != 0.0:
             here[0] += offset
-        total[some] += family.summed(y, here, _lines(phi, some), trials, weights)
+        total[some] += family.summed(y, here, phi_of(phi, some), trials, weights)
 
 
 def rotated_rows(rows: Rows, turn: Callable[[Array], Array]) -> list[Array]:

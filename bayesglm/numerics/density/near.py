@@ -41,12 +41,11 @@ class SingleRows(NamedTuple):
     change: Change
 
     def moved(self, away: Array, room: Array) -> Array:
-        """Return the moves ``(rows, k)`` that `_away` make, in ``room`` for as many numbers."""
-        n, k = len(self.plain), away.shape[1]
-        found = np.matmul(self.plain, away[self.where], out=room[: n * k].reshape(n, k))
+        """Return the moves ``(rows, k)`` that `_away` make, written to ``room``."""
+        np.matmul(self.plain, away[self.where], out=room)
         for where, part in self.others:
-            found += part.single(away[where])
-        return found
+            room += part.single(away[where])
+        return room
 
     def take_adjoint(self, means: Array, gradients: Array) -> None:
         """Take means' X, of means ``(rows, k)``, from gradients ``(k, p + 1)``, in place."""
@@ -137,7 +136,9 @@ class Near:
         step = len(room) // max(len(rows), 1)
         for start in range(0, len(total), step):
             some = slice(start, start + step)
-            total[some] += block.change.sums(block.moved(away[:, some], room))
+            own = away[:, some]
+            own_room = room[: len(rows) * own.shape[1]].reshape(len(rows), own.shape[1])
+            total[some] += block.change.sums(block.moved(own, own_room))
 
 
 def near(rowwise: Rowwise, anchor: Array) -> Near | None:
@@ -190,7 +191,8 @@ class Single(NamedTuple):
             step = max(1, NUMBERS // max(len(block.plain), 1))
             for start in range(0, len(W), step):
                 some = slice(start, min(start + step, len(W)))
-                room = np.empty(len(block.plain) * (some.stop - start), dtype=SINGLE)
+                # Line by line in memory, so that few lines are no slower each than many.
+                room = np.empty((some.stop - start, len(block.plain)), dtype=SINGLE).T
                 change, means = block.change.slopes(block.moved(single[:, some], room))
                 values[some] -= change
                 block.take_adjoint(means, gradients[some])

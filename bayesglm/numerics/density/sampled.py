@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.numerics.density.channels import matrices
-from bayesglm.numerics.density.likelihood import block_rows
+from bayesglm.numerics.density.likelihood import CELLS, block_rows, phi_of
 from bayesglm.numerics.density.moments import moments
 from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
@@ -107,14 +107,18 @@ class Density:
     def _in_double(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
         objective, run = self.objective, self.rows
         if run is None:
-            run = objective.source.ranges(block_rows(objective.rowwise.width, len(W)))
-        values, gradients, of_phi = run_slopes(objective.family, run, W, phi)
+            step, run = len(W), objective.source.ranges(block_rows(objective.rowwise.width, len(W)))
+        else:
+            step = max(1, CELLS // max(1, min(MOST_ROWS, objective.source.n_rows)))
+        lots = [slice(start, start + step) for start in range(0, len(W), step)]
+        each = [run_slopes(objective.family, run, W[lot], phi_of(phi, lot)) for lot in lots]
+        values, gradients, of_phi = map(np.concatenate, zip(*each, strict=True))
         return values + objective.rowwise.constant, gradients, of_phi
 
 
 def _upright(number: Any) -> Any:
     """Return a dispersion at many thetas as a column, and one number as it is."""
-    return np.reshape(number, (-1, 1)) if np.ndim(number) else number
+    return np.reshape(number, (-1, 1)) if np.ndim(number) else float(number)
 
 
 def are_finite(values: Array, gradients: Array) -> Array:

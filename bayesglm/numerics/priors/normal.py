@@ -26,7 +26,7 @@ def _normal_gradient(x: Array, scale: Array | float, loc: Array | float = 0.0) -
 
 
 def _normal_curvature(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
-    return zeros(x, scale=scale, loc=loc) - 1.0 / scale / scale
+    return np.zeros(np.shape(np.subtract(x, loc))) - 1.0 / scale / scale
 
 
 def _normal_prox(x: Array, step: float, scale: Array | float, loc: Array | float = 0.0) -> Array:

@@ -32,10 +32,14 @@ class Shrinkage:
     structure: Structure
     information: Array
 
-    def log_precision(self, theta: Array) -> Array:
-        """Return log(k/s^2 + h), ``(..., q)``, at theta ``(..., size)``."""
+    def precision(self, theta: Array) -> Array:
+        """Return k/s^2 + h, ``(..., q)``, at theta ``(..., size)``."""
         log_of_prior = self.structure.log_unit - 2.0 * self.learned.log_scale(theta)
-        return np.log(np.exp(np.minimum(log_of_prior, LARGEST)) + self.information)
+        return np.exp(np.minimum(log_of_prior, LARGEST)) + self.information
+
+    def log_precision(self, theta: Array) -> Array:
+        """Return its logarithm."""
+        return np.log(self.precision(theta))
 
     def log_share(self, log_precision: Array) -> Array:
         """Return log(h / (k/s^2 + h)) ``(..., q)`` where the precisions are known."""

@@ -10,6 +10,9 @@ import numpy as np
 from bayesglm.numerics.rows.columns import Columns, written
 
 Array = np.ndarray
+# Rows of which sums over levels are faster for all lines at once than line by line: of 32 lines 29
+# and 43 microseconds at 400 rows, 262 and 239 at 5000 (one core of an AMD EPYC).
+FEW = 2000
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,20 @@ class Coded:
 
     def adjoint(self, S: Array) -> Array:
         sums = np.empty((len(S), self.values.shape[1], self.n_levels))
+        few = len(S) > 1 and len(self.codes) <= FEW
         for k, value in enumerate(self.values.T):
+            if few:
+                sums[:, k] = self._sums_together(S * value)
+                continue
             for own, line in zip(sums[:, k], S * value, strict=True):
                 own[:] = np.bincount(self.codes, line, self.n_levels)
         return sums.reshape(len(S), self.n_columns)
+
+    def _sums_together(self, S: Array) -> Array:
+        """Return the sums over each level ``(k, levels)`` of lines ``(k, rows)``, in one pass."""
+        cells = self.codes + self.n_levels * np.arange(len(S))[:, None]
+        totals = np.bincount(cells.ravel(), S.ravel(), len(S) * self.n_levels)
+        return totals.reshape(len(S), self.n_levels)
 
     def dense(self, out: Array | None = None) -> Array:
         n, n_effects = self.values.shape

@@ -157,11 +157,15 @@ class Rows:
 
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, p)``."""
-        total: Any = None
+        n, total, is_own = len(self), None, False
         for where, part in self._every:
             product = part.times(W[:, where])
-            total = product if total is None else total + product
-        n = len(self)
+            if total is None:
+                total = product
+            elif is_own and total.shape[1] == n:
+                total += product
+            else:
+                total, is_own = total + product, True
         if total is None:
             return np.zeros((len(W), n))
         return total if total.shape[1] == n else np.broadcast_to(total, (len(W), n))

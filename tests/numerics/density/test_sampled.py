@@ -104,6 +104,8 @@ def test_rows_in_columns_and_rows_as_they_come_say_the_same(key, monkeypatch):
     monkeypatch.setattr(density_module, "block_rows", lambda p, k: 10)
     np.testing.assert_allclose(free.slopes(thetas)[0], held.slopes(thetas)[0], rtol=1e-12)
     np.testing.assert_allclose(free.slopes(thetas)[1], held.slopes(thetas)[1], rtol=1e-10)
+    monkeypatch.setattr(density_module, "CELLS", 2 * N)  # two thetas at a time
+    np.testing.assert_allclose(free.slopes(thetas)[1], held.slopes(thetas)[1], rtol=1e-10)
 
 
 def test_moments_and_rows_say_the_same(monkeypatch):
