@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesglm.numerics.priors.record import Array, Prior, beyond_zero, on_positive, zeros
+from bayesglm.numerics.priors.record import Array, Prior, beyond_zero, on_positive
 
 
 def _normal_penalty(x: Array, scale: Array | float, loc: Array | float = 0.0) -> Array:
