@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,10 +108,10 @@ class PriorPart:
         Adds its gradients in place.
         """
         assert self.learned is not None
+        if self.quadratic and not self.prior.holds:
+            return self._add_quadratic(theta, gradient)
         x, structure = theta[..., self.where], self.structure
         parameters = {**self.parameters, "scale": np.exp(self.learned.log_scale(theta))}
-        if self.quadratic and not self.prior.holds:
-            return self._add_quadratic(theta, x - self.loc, parameters, gradient)
         turned = structure.at(theta) if structure.turns else structure
         away, slope = x - self.loc, turned.gradient(self.prior, x, parameters)
         gradient[..., self.where] += slope
@@ -119,21 +120,28 @@ class PriorPart:
             structure.add_turn(theta, turned.rotate(away), -slope, gradient)
         return turned.log_density(self.prior, x, parameters)
 
-    def _add_quadratic(
-        self, theta: Array, away: Array, parameters: dict[str, Any], gradient: Array
-    ) -> Array:
-        """Do so where the log density is a quadratic of single coefficients ``away`` from `loc`."""
+    @cached_property
+    def _of_one(self) -> tuple[float, Array]:
+        """The log density at the centre, and the second derivatives there, of scales of one."""
+        centre = np.zeros(self.size) + self.loc
+        parameters = {**self.parameters, "scale": 1.0}
+        bends = self.prior.curvature(centre, **parameters)
+        return float(self.structure.log_density(self.prior, centre, parameters)), bends
+
+    def _add_quadratic(self, theta: Array, gradient: Array) -> Array:
+        """Do so where the log density is a sum of squares: the record's is a scale family."""
         assert self.learned is not None
-        centre = np.asarray(self.loc)
-        peak = self.prior.log_density(centre, **parameters)
-        pull = self.prior.curvature(centre, **parameters) * away
+        peak, bends = self._of_one
+        log_scale, away = self.learned.log_scale(theta), theta[..., self.where] - self.loc
+        pull = bends * np.exp(-2.0 * log_scale) * away
         gradient[..., self.where] += pull
         pull *= away
-        total = np.add.reduce(pull, axis=-1)
+        value = peak + 0.5 * np.add.reduce(pull, axis=-1)
+        alike = self.size if log_scale.shape[-1] == 1 else 1
+        value -= alike * np.add.reduce(log_scale, axis=-1)
         pull += 1.0
         self.learned.add_slope(theta, np.negative(pull, out=pull), gradient)
-        alike = self.size if peak.shape[-1] == 1 else 1
-        return alike * np.add.reduce(peak, axis=-1) + 0.5 * total
+        return value
 
     def waves(self) -> list[Any]:
         """Return what has eigenbases in which the prior is diagonal, and signals nearly are.

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.spectra import LARGEST
 from bayesglm.numerics.priors.structure import Spectrum, Structure
 
 Array = np.ndarray
 LEAST = 1e-10  # information, relative to the largest, that rounding leaves of none
-LARGEST = 700.0  # log precision that a float holds; no probability lies beyond
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
-
 from bayesglm.numerics.theta.simplex import log_shares, pull_logs, shares
 from bayesglm.numerics.theta.transforms import LOG, Transform
 
 Array = np.ndarray
+LARGEST = 700.0  # logarithm of a number that a float holds
 
 
 @dataclass(frozen=True)
@@ -130,13 +129,14 @@ class HorseshoeScale:
         return self.common.log_scale(theta) + theta[..., self.local]
 
     def log_scale(self, theta: Array) -> Array:
-        """Return the logarithms of the scales."""
-        return -0.5 * np.logaddexp(-2.0 * self._wide(theta), -theta[..., self.slab, None])
+        """Return the logarithms of the scales: the smaller end, less what the other takes."""
+        wide, slab = self._wide(theta), 0.5 * theta[..., self.slab, None]
+        return np.minimum(wide, slab) - 0.5 * np.log1p(np.exp(-2.0 * np.abs(wide - slab)))
 
     def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
         """Add to gradients in theta what slopes in the log scales make of them, in place."""
-        share = expit(theta[..., self.slab, None] - 2.0 * self._wide(theta))
-        of_wide = slopes * share
+        beyond = 2.0 * self._wide(theta) - theta[..., self.slab, None]
+        of_wide = slopes / (1.0 + np.exp(np.minimum(beyond, LARGEST)))
         gradient[..., self.slab] += 0.5 * np.add.reduce(slopes - of_wide, axis=-1)
         gradient[..., self.local] += of_wide
         self.common.add_slope(theta, of_wide, gradient)
