@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+
 from bayesglm.numerics.theta.simplex import log_shares, pull_logs, shares
 from bayesglm.numerics.theta.transforms import LOG, Transform
 
