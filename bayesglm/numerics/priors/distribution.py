@@ -67,12 +67,15 @@ class Distribution:
     @cached_property
     def _peaks(self) -> Array | None:
         """What log density and penalty add up to, of each number; None where they do not."""
-        if self.prior.penalty is None or self.prior.support != "positive":
+        prior = self.prior
+        if prior.penalty is None or prior.support != "positive":
             return None
+        if prior.has_least is not None and not np.all(prior.has_least(**self.parameters)):
+            return None  # the penalty of such a density is not minus its logarithm
         at = self.middle
         with np.errstate(all="ignore"):
-            penalty = self.prior.penalty(at, **self.parameters)
-            peaks = np.ravel(self.prior.log_density(at, **self.parameters) + penalty)
+            penalty = prior.penalty(at, **self.parameters)
+            peaks = np.ravel(prior.log_density(at, **self.parameters) + penalty)
         return peaks if np.isfinite(peaks).all() else None
 
     def beside(self, n: int, other: OwnPrior, m: int) -> Distribution | None:

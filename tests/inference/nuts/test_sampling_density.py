@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from priors import OF_COEFFICIENTS, OF_SCALES, known, with_learned_scale
+from terms import OF_EVERY_KIND, sample_data
 
 import bayesglm as bg
 from bayesglm.inference.nuts.whitening import whiten
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.numerics.density.sampled import density
+from bayesglm.spec.priors import COEFFICIENT_PRIORS
 
 RNG = np.random.default_rng(4)
 N, P = 60, 4
@@ -37,6 +40,21 @@ TERMS = {
     "horseshoe": [bg.Linear("z", prior=bg.Horseshoe(0.3))],
     "R2D2": [bg.Linear("z", prior=bg.R2D2(0.4))],
     "groups": [bg.Linear("z", prior=bg.Normal(1.0)), bg.Group("g", slopes="x")],
+}
+
+
+ABOVE = [with_learned_scale(kind, bg.HalfNormal(0.7)) for kind in known(COEFFICIENT_PRIORS)]
+EVERY_PRIOR = [
+    *OF_COEFFICIENTS,
+    *(prior for prior in ABOVE if prior is not None),
+    *(bg.Normal(above) for above in OF_SCALES),
+]
+# Terms on the tables' own data, and what neither table has of its own.
+EVERY_MODEL = {
+    **{repr(term): bg.GLM("poisson", term, family="poisson") for term in OF_EVERY_KIND},
+    "two channels": bg.GLM(
+        "gaussian", bg.Group("who", slopes="x", correlated=True), dispersion={"sigma": ["z"]}
+    ),
 }
 
 
@@ -106,3 +124,31 @@ def test_in_its_coordinates_the_density_is_the_same(terms):
     np.testing.assert_allclose(gradient, numeric, rtol=2e-5, atol=2e-5)
     np.testing.assert_allclose(coordinates.to_theta(many)[0], theta, rtol=1e-12)
     assert coordinates.log_det(many)[0] == pytest.approx(float(coordinates.log_det(x)))
+
+
+def assert_many_are_as_each(problem):
+    """Assert that slopes at many thetas are those of each, along a line and as one alone."""
+    objective, rng = problem.unconstrained, np.random.default_rng(3)
+    thetas = 0.3 * rng.normal(size=(3, objective.size))
+    made = density(objective, np.zeros(objective.size))
+    values, gradients = made.slopes(thetas)
+    np.testing.assert_allclose(values, objective.log_density(thetas), rtol=1e-10)
+    along = rng.normal(size=objective.size)
+    along *= 1e-5 / np.linalg.norm(along)
+    rise = objective.log_density(thetas + along) - objective.log_density(thetas - along)
+    np.testing.assert_allclose(2.0 * gradients @ along, rise, rtol=1e-5, atol=1e-8)
+    for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+        alone = made.slopes(theta)
+        assert alone[0] == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(alone[1], gradient, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("model", EVERY_MODEL)
+def test_slopes_of_every_term(model):
+    assert_many_are_as_each(open_problems(EVERY_MODEL[model], sample_data())[0])
+
+
+@pytest.mark.parametrize("prior", EVERY_PRIOR, ids=repr)
+def test_slopes_of_every_prior(prior):
+    model = bg.GLM("counts", bg.Linear("z", prior=prior), family="poisson")
+    assert_many_are_as_each(open_problems(model, DATA)[0])

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from priors import EXAMPLES, RANGES, decimals, exact_terms
+from priors import EXAMPLES, OF_SCALES, RANGES, decimals, exact_terms
 from scipy import integrate, special, stats
 
 from bayesglm.numerics.priors.differences import Differences
+from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 
@@ -339,3 +340,13 @@ def test_draws_whose_precisions_are_below_the_floats(name, power):
     shares = special.gammaincc(shape, scale * drawn ** (-1.0 / power))
     assert stats.kstest(shares[shares < 0.99], stats.uniform(0.0, 0.99).cdf).pvalue > 1e-4
     assert np.mean(shares < 0.99) == pytest.approx(0.99, abs=0.004)
+
+
+@pytest.mark.parametrize("prior", OF_SCALES, ids=repr)
+def test_totals_of_scales_are_sums_of_log_densities(prior):
+    """Also of those whose density grows without bound towards zero, of one x and of many."""
+    distribution = distribution_of(prior)
+    x = np.random.default_rng(0).uniform(0.01, 2.9, (4, 3))
+    each = distribution.prior.log_density(x, **distribution.parameters)
+    np.testing.assert_allclose(distribution.total(x), each.sum(axis=-1), rtol=1e-12)
+    np.testing.assert_allclose(distribution.total(x[0]), each[0].sum(), rtol=1e-12)
