@@ -90,6 +90,13 @@ class Kinks:
         places = np.flatnonzero(self.single)
         return places, self.weight[places], self.at[places]
 
+    @cached_property
+    def _members(self) -> tuple[Indices, Indices, Indices]:
+        """The members of all groups in a row, where each group starts, and each one's group."""
+        sizes = [len(group) for group in self.groups]
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+        return np.concatenate(self.groups), starts, np.repeat(np.arange(len(sizes)), sizes)
+
     def penalty(self, x: Array) -> float:
         """Return what the kinks take from the objective at x ``(p,)``: inf beyond a bound."""
         away = x - self.at
@@ -109,11 +116,13 @@ class Kinks:
         away = x[..., places] - at
         gradient[..., places] -= weight * np.sign(away)
         total = np.abs(away) @ weight
-        for group, of_group in self.pairs:
-            off = x[..., group] - self.at[group]
-            length = np.sqrt(np.vecdot(off, off))[..., None]
-            total = total + of_group * length[..., 0]
-            gradient[..., group] -= of_group * off / np.where(length > 0.0, length, 1.0)
+        if self.group_weight is not None and self.groups:
+            members, starts, of_member = self._members
+            off = x[..., members] - self.at[members]
+            lengths = np.sqrt(np.add.reduceat(off * off, starts, axis=-1))
+            total = total + lengths @ self.group_weight
+            rate = self.group_weight / np.where(lengths > 0.0, lengths, 1.0)
+            gradient[..., members] -= rate[..., of_member] * off
         return total
 
     def penalties(self, x: Array) -> Array:

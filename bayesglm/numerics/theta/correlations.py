@@ -82,7 +82,7 @@ def factors(u: Array, k: int) -> Factors:
     return _remembered(u.tobytes(), u.shape, k) if u.size <= MOST_REMEMBERED else _computed(u, k)
 
 
-# Samplers ask several times at the same thetas, and several chains do at once.
+# Samplers ask several times at the same thetas.
 @lru_cache(maxsize=64)
 def _remembered(u: bytes, shape: tuple[int, ...], k: int) -> Factors:
     return _computed(np.frombuffer(u).reshape(shape), k)

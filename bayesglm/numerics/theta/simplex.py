@@ -49,7 +49,7 @@ def _both(u: Array) -> tuple[Array, Array]:
     return _remembered(u.tobytes(), u.shape) if u.size <= MOST_REMEMBERED else _computed(u)
 
 
-# Samplers ask several times at the same thetas, and several chains do at once.
+# Samplers ask several times at the same thetas.
 @lru_cache(maxsize=64)
 def _remembered(u: bytes, shape: tuple[int, ...]) -> tuple[Array, Array]:
     both = _computed(np.frombuffer(u).reshape(shape))
