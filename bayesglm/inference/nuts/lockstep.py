@@ -23,8 +23,8 @@ Array = np.ndarray
 WALKERS = 64  # at most, of all chains together, and at least one to each
 SHORTEST = 30  # draws that a walker keeps at least: fewer would hide how slowly they mix
 PLACES = 500_000  # numbers of all walkers' places at most: trees hold some 60 for each
-TUNE = 40  # warm-up draws of each walker where the density is nearly normal ...
-LONG_TUNE = 100  # ... and elsewhere
+TUNE = 30  # warm-up draws of each walker where the density is nearly normal ...
+LONG_TUNE = 50  # ... and elsewhere
 # A second run takes steps at acceptances that lie so much nearer to one, and draws so many for each
 # that it keeps.
 NEARER, THINNED = 0.25, 4

@@ -1,23 +1,25 @@
-"""The size of steps, by dual averaging: Hoffman & Gelman (2014), section 3.2."""
+"""The size of steps, moved after every tree, or after one of each walker, by how well it went."""
 
 from __future__ import annotations
 
 import numpy as np
 
 Array = np.ndarray
-GAMMA, DELAY, KAPPA = 0.05, 10.0, 0.75  # as they are there
+# Of a log size, for an acceptance that is too large by one. Near 0.8 acceptances fall by about half
+# as much as log sizes rise, and trees tell of the size that was when they began.
+GAIN = 0.7
 
 
 class Pace:
-    """Sizes of steps ``(m,)``, each drawn to where acceptances are as they should be."""
+    """Sizes of steps ``(m,)``, each drawn to where acceptances are as they should be.
 
-    def __init__(
-        self, size: Array, target: float, largest: float = np.inf, ahead: float = 10.0
-    ) -> None:
-        self.target, self._largest = target, np.log(largest)
-        self._ahead = np.log(ahead * size)
+    Stochastic approximation (Robbins & Monro 1951) with means of the path (Polyak & Juditsky 1992).
+    """
+
+    def __init__(self, size: Array, target: float, largest: float = np.inf) -> None:
+        self._target, self._largest = target, np.log(largest)
         self._log_size = np.minimum(np.log(size), self._largest)
-        self._mean_log_size, self._short, self._turns = np.zeros((3, len(size)))
+        self._mean, self._turns = self._log_size.copy(), np.zeros(len(size))
 
     @property
     def size(self) -> Array:
@@ -26,17 +28,13 @@ class Pace:
 
     @property
     def settled(self) -> Array:
-        """Means of the sizes that were tried, later ones weighing more."""
-        return np.exp(np.where(self._turns > 0, self._mean_log_size, self._log_size))
+        """Geometric means of the sizes that were tried, later ones weighing more."""
+        return np.exp(self._mean)
 
     def turn(self, rows: Array, accepted: Array) -> None:
         """Take account of the mean acceptances on the trees of some rows."""
-        turns = self._turns[rows] + 1.0
-        self._turns[rows] = turns
-        share = 1.0 / (turns + DELAY)
-        self._short[rows] += share * (self.target - accepted - self._short[rows])
-        log_size = self._ahead[rows] - np.sqrt(turns) / GAMMA * self._short[rows]
-        log_size = np.minimum(log_size, self._largest)
-        self._log_size[rows] = log_size
-        weight = turns**-KAPPA
-        self._mean_log_size[rows] += weight * (log_size - self._mean_log_size[rows])
+        log_size = self._log_size[rows] + GAIN * (accepted - self._target)
+        self._log_size[rows] = np.minimum(log_size, self._largest)
+        self._turns[rows] += 1.0
+        weight = 2.0 / (self._turns[rows] + 1.0)
+        self._mean[rows] += weight * (self._log_size[rows] - self._mean[rows])

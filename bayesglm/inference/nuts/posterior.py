@@ -13,14 +13,19 @@ from bayesglm.inference.nuts.lockstep import lockstep
 from bayesglm.inference.nuts.progress import is_watched, progress
 from bayesglm.inference.nuts.sampler import Settings, run_compiled
 from bayesglm.inference.nuts.scales import learned_units
+from bayesglm.inference.nuts.trees import Slopes
 from bayesglm.inference.nuts.walk import Watch
 from bayesglm.inference.nuts.whitening import whiten
 from bayesglm.inference.problem.centring import Centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.model import build
 from bayesglm.numerics.density.sampled import density
+from bayesglm.numerics.rows.parallel import share_out, single_products
 
 Array = np.ndarray
+# Numbers read by an evaluation at one place, from which walkers are shared out among threads, and
+# how many walkers go together: fewer cost more each.
+SHARED, TOGETHER = 100_000, 32
 TRIED = 16  # thetas at which single precision is tried
 REMEDIES = (
     "Check the scale of the data and of the offset, and give the terms priors of the scale of "
@@ -66,22 +71,32 @@ def _one(centred: Centred, settings: Settings, seed: int, watch: Watch) -> Sampl
     centre = coordinates.to_theta(np.zeros(size))
     tries = np.random.default_rng(0).standard_normal((TRIED, size))
     target = density(problem.unconstrained, centre, widths, coordinates.to_theta(tries))
+    slopes = coordinates.in_x(target.slopes)
+    if target.cells > SHARED:
+        slopes = shared(slopes)
     try:
-        run = lockstep(
-            coordinates.in_x(target.slopes),
-            size,
-            settings,
-            seed,
-            nearly_normal,
-            seen=coordinates.to_theta,
-            watch=watch,
-        )
+        with single_products():
+            run = lockstep(
+                slopes, size, settings, seed, nearly_normal, seen=coordinates.to_theta, watch=watch
+            )
     except ConvergenceError as error:
         raise ConvergenceError(f"{error}{problem.where}. {REMEDIES}") from error
     x = run.columns["x"]
     lp = run.columns["logp"] - coordinates.log_det(x)
     theta = centred.raw_unconstrained(coordinates.to_theta(x))
     return Sampled(theta, lp, run.stats(), run.interrupted, run.told)
+
+
+def shared(slopes: Slopes) -> Slopes:
+    """Share out walkers among threads, as many to each as are so whatever threads there are."""
+
+    def by_threads(x: Array) -> tuple[Array, Array]:
+        parts = [x[k : k + TOGETHER] for k in range(0, len(x), TOGETHER)]
+        runs = share_out(parts, lambda run: [slopes(part) for part in run])
+        values, gradients = zip(*(pair for run in runs for pair in run), strict=True)
+        return np.concatenate(values), np.concatenate(gradients)
+
+    return by_threads
 
 
 def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:

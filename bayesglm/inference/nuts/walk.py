@@ -22,9 +22,7 @@ DEEPEST = 10  # doublings of a path
 # An angle of steps that rotate: three make the half turn at which paths turn back. Longer ones
 # would skip to where z is -z.
 LARGEST_ANGLE = 1.3
-STARTING = 0.8  # acceptance of single steps at which the first size of all is looked for ...
-HALVINGS = 40  # ... by so many halvings at most
-FURTHER = 1.5  # times the last size: around it sizes are looked for in the next window
+SHARE, TRIES = 0.7, 80  # of a first size that is too large, the next one; and how often at most
 IDLE = 0.125  # of the walkers may go on for nothing before they are left out
 FEWEST = 0.5  # of the draws of a window that every walker takes before it ends
 
@@ -129,32 +127,31 @@ class Walk:
 
     def warm_up(self, plan: Plan, windows: Sequence[Window] = WINDOWS) -> None:
         """Let all walkers forget where they began, and learn sizes of steps and units."""
-        if windows[0].own:
-            self._find_sizes(plan)
         for window in windows:
             share = window.share / sum(one.share for one in windows)
             z, gradients = self._window(plan, window, max(1, round(plan.tune * share)))
             if window.learns:
                 self.units = self.units.learnt(z, gradients)
 
-    def _find_sizes(self, plan: Plan) -> None:
-        """Find sizes at which one step of each walker goes well: halves of the largest."""
+    def _first_sizes(self, plan: Plan, own: bool) -> Array:
+        """Return sizes at which single steps go well: of each walker ``(m,)``, or one of all."""
         trees, every = self._trees(plan), np.arange(len(self.x))
         trees.size[:] = min(1.0, plan.largest)
-        for _ in range(HALVINGS):
+        waiting = np.ones(len(self.x), dtype=bool)
+        for _ in range(TRIES):
             trees.step()
-            bad = trees.accepted < STARTING
-            if not bad.any():
+            accepted = trees.accepted if own else trees.accepted.mean()
+            waiting &= accepted < plan.target_accept
+            if not waiting.any():
                 break
-            trees.size[bad] *= 0.5
+            trees.size[waiting] *= SHARE
             trees.begin(every)
-        self.sizes = trees.size
+        return trees.size if own else trees.size[:1]
 
     def _window(self, plan: Plan, window: Window, n: int) -> tuple[Array, Array]:
         """Take n draws of each walker, more or less; return them all, and gradients, in z."""
         m, z, gradients = len(self.x), list[Array](), list[Array]()
-        sizes = self.sizes if window.own else FURTHER * np.median(self.sizes, keepdims=True)
-        pace = Pace(sizes, plan.target_accept, plan.largest)
+        pace = Pace(self._first_sizes(plan, window.own), plan.target_accept, plan.largest)
         self.sizes = np.broadcast_to(pace.size, m)
         trees, counts, waiting = self._trees(plan, window.deepest), np.zeros(m), list[Array]()
         while counts.sum() < m * n or counts.min() < FEWEST * n:
