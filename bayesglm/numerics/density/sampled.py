@@ -1,14 +1,14 @@
 """The log density as samplers ask for it: values and gradients at many thetas, over and over.
 
-What Python and NumPy take for a call is then taken once for all of them, and products with the rows
-are products of matrices. Where there is much to compute, threads share it out: thetas, if rows are
-few enough to be laid out once, side by side in columns, which is how both products with them are
-fastest, and rows elsewhere.
+What Python and NumPy take for a call is taken once for all of them, and products with the rows are
+products of matrices. An evaluation stays in the thread that asks for it: nothing is shared out
+here, so that samplers can share out thetas. Rows that are few enough are laid out once, side by
+side in columns, which is how both products with them are fastest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,6 @@ from bayesglm.numerics.density.near import Single, in_single
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.together import run_slopes
 from bayesglm.numerics.rows.dense import Dense
-from bayesglm.numerics.rows.parallel import share_out
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.rows.source import Source
 
@@ -30,7 +29,6 @@ Array = np.ndarray
 HELD = 20_000_000  # numbers of a design that is laid out once more, in columns
 MOST_ROWS = 32768  # of a block of these at most: what is computed of each then stays in the cache
 SMALL = 20_000  # numbers, up to which there is too little to gain for any rounding
-SHARED = 500_000  # linear predictors, from which threads share out thetas: 1.5 ms of logits or more
 MOST_MOMENTS = 4000  # coefficients at most of which a Gram matrix is kept
 
 
@@ -44,12 +42,13 @@ class Density:
     width 0 the gradient is that of the density. At others the value is still the density's own, and
     so are draws that it accepts or weights: trajectories led by any force that depends on the place
     alone are reversible and keep volumes. What a width saves is steps, which at every kink they
-    cross go wrong by their own length.
+    cross go wrong by their own length. ``cells`` are the numbers that one theta reads.
     """
 
     objective: Objective
-    rows: Sequence[Rows] | None
+    rows: Iterable[Rows] | None
     widths: Array
+    cells: int
     single: Single | None = None
 
     @cached_property
@@ -98,25 +97,6 @@ class Density:
 
     def _of_rows(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
         """Return the same of lines w ``(k, p)``, phi being numbers or ``(k, 1)``."""
-        source, family = self.objective.source, self.objective.family
-        if self.rows is None:
-            size = block_rows(self.objective.rowwise.width, len(W))
-            parts = source.reduce(lambda run: run_slopes(family, run, W, phi), size)
-            values, gradients, of_phi = (
-                sum(each[1:], each[0]) for each in zip(*parts, strict=True)
-            )
-            return values + self.objective.rowwise.constant, gradients, of_phi
-        if len(W) * source.n_rows < SHARED:
-            return self._of_lines(W, phi)
-
-        def work(run: Sequence[int]) -> tuple[Array, Array, Array]:
-            some = slice(run[0], run[-1] + 1)
-            return self._of_lines(W[some], phi_of(phi, some))
-
-        return _joined(share_out(range(len(W)), work))
-
-    def _of_lines(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
-        """Return the same, of rows that are held, by no other thread."""
         if self.single is None:
             return self._in_double(W, phi)
         values, gradients = self.single.slopes(W)
@@ -126,19 +106,15 @@ class Density:
         return values, gradients, np.zeros((len(W), 0))
 
     def _in_double(self, W: Array, phi: list) -> tuple[Array, Array, Array]:
-        assert self.rows is not None
-        step = max(1, CELLS // max(1, min(MOST_ROWS, self.objective.source.n_rows)))
+        objective, run = self.objective, self.rows
+        if run is None:
+            step, run = len(W), objective.source.ranges(block_rows(objective.rowwise.width, len(W)))
+        else:
+            step = max(1, CELLS // max(1, min(MOST_ROWS, objective.source.n_rows)))
         lots = [slice(start, start + step) for start in range(0, len(W), step)]
-        family = self.objective.family
-        each = [run_slopes(family, self.rows, W[lot], phi_of(phi, lot)) for lot in lots]
-        values, gradients, of_phi = _joined(each)
-        return values + self.objective.rowwise.constant, gradients, of_phi
-
-
-def _joined(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, Array, Array]:
-    """Return values, gradients and slopes in phi of lines one behind the other."""
-    values, gradients, of_phi = map(np.concatenate, zip(*parts, strict=True))
-    return values, gradients, of_phi
+        each = [run_slopes(objective.family, run, W[lot], phi_of(phi, lot)) for lot in lots]
+        values, gradients, of_phi = map(np.concatenate, zip(*each, strict=True))
+        return values + objective.rowwise.constant, gradients, of_phi
 
 
 def _upright(number: Any) -> Any:
@@ -176,15 +152,15 @@ def density(
     width = objective.rowwise.width
     if objective.family.quadratic and p <= min(n, MOST_MOMENTS):
         taken = moments(objective.rowwise, objective.w(around))
-        return Density(replace(objective, moments=taken), None, widths)
+        return Density(replace(objective, moments=taken), None, widths, p * p)
     _ = objective.rowwise.constant  # now, and not in each chain
     if n * _laid_width(objective.source) > HELD:
-        return Density(objective, None, widths)
+        return Density(objective, None, widths, n * width)
     rows = tuple(_in_columns(rows) for rows in objective.source.ranges(MOST_ROWS))
     single = None
     if typical is not None and n * width > SMALL:
         single = in_single(objective.rowwise, rows, objective.w(around), objective.w(typical))
-    return Density(objective, rows, widths, single)
+    return Density(objective, rows, widths, n * width, single)
 
 
 def _laid_width(source: Source) -> int:

@@ -8,7 +8,6 @@ from families import KEYS, OF_NUMBERS, drawn, trials_of
 from thetas import theta_of
 
 import bayesglm.numerics.density.sampled as density_module
-import bayesglm.numerics.rows.parallel as parallel_module
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.density.sampled import density
 from bayesglm.numerics.families.table import FAMILIES
@@ -106,9 +105,6 @@ def test_rows_in_columns_and_rows_as_they_come_say_the_same(key, monkeypatch):
     np.testing.assert_allclose(free.slopes(thetas)[0], held.slopes(thetas)[0], rtol=1e-12)
     np.testing.assert_allclose(free.slopes(thetas)[1], held.slopes(thetas)[1], rtol=1e-10)
     monkeypatch.setattr(density_module, "CELLS", 2 * N)  # two thetas at a time
-    np.testing.assert_allclose(free.slopes(thetas)[1], held.slopes(thetas)[1], rtol=1e-10)
-    monkeypatch.setattr(density_module, "SHARED", 0)
-    monkeypatch.setattr(parallel_module, "n_threads", lambda: 2)
     np.testing.assert_allclose(free.slopes(thetas)[1], held.slopes(thetas)[1], rtol=1e-10)
 
 
