@@ -20,6 +20,7 @@ class Gaussian:
 
     ``mode``, ``covariance`` and ``raw`` are on the unconstrained scale (log sigma); ``raw`` is
     ``(chain, draw, size)`` with its log densities ``log_p`` (target) and ``log_q`` (proposal).
+    Where theta is long, ``mode`` and ``covariance`` are those of the places ``top`` alone.
     """
 
     mode: Array
@@ -32,6 +33,7 @@ class Gaussian:
     ess: float
     accepted: bool
     why: str
+    top: Array | None = None
 
 
 @dataclass(frozen=True)

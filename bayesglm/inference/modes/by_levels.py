@@ -35,28 +35,41 @@ def layout_of(problem: Problem, objective: Objective) -> Layout | None:
 
     Levels that sum to zero are those of a factor alone, or else stand beside the others.
     """
-    predictors = problem.design.predictors
-    if not can_border(objective) or not predictors.reads_by_codes:
+    if not can_border(objective):
         return None
-    apart, summing = [], []
-    for block in predictors.blocks:
-        if block.codes is None or block.name not in problem.places:
-            continue
-        where, sums = problem.places[block.name], bool(block.sums)
-        part = next(part for part in objective.coefficients if part.where == where)
-        if not holds_levels_apart(part, sums):
-            continue
-        codes, values = block.effects(predictors.rows)
-        one = Grouping(where, codes, values, block.n_levels)
-        if not sums:
-            apart.append(one)
-        elif block.n_level_dims == 1 and values.shape[1] == 1:
-            summing.append(one)
     p = objective.n_coefficients
-    chosen = [laid_out(apart, p)] if apart else []
-    chosen += [laid_out([one], p, sums=True) for one in summing]
+    parts = {part.where.start: part for part in objective.coefficients}
+
+    def apart(sums: bool) -> list[Grouping]:
+        every = groupings_of(problem, objective, sums)
+        return [one for one in every if holds_levels_apart(parts[one.where.start], sums)]
+
+    several = apart(False)
+    chosen = [laid_out(several, p)] if several else []
+    chosen += [laid_out([one], p, sums=True) for one in apart(True)]
     fitting = [layout for layout in chosen if _fits(layout, objective.size)]
     return max(fitting, key=_n_eliminated, default=None)
+
+
+def groupings_of(problem: Problem, objective: Objective, sums: bool = False) -> list[Grouping]:
+    """Return the factors whose levels each prior leaves apart, that with most levels first.
+
+    With ``sums`` those, of one effect, whose levels sum to zero; else all others.
+    """
+    predictors, groupings = problem.design.predictors, []
+    if not predictors.reads_by_codes:
+        return []
+    parts = {part.where.start: part for part in objective.coefficients}
+    for block in predictors.blocks:
+        where = problem.places.get(block.name)
+        if block.codes is None or where is None or bool(block.sums) != sums:
+            continue
+        if not parts[where.start].structure.of_levels:
+            continue
+        codes, values = block.effects(predictors.rows)
+        if not sums or (block.n_level_dims == 1 and values.shape[1] == 1):
+            groupings.append(Grouping(where, codes, values, block.n_levels))
+    return sorted(groupings, key=lambda one: -one.n_levels)
 
 
 def _n_eliminated(layout: Layout) -> int:

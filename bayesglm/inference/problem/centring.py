@@ -113,14 +113,24 @@ class Centred:
         gaussian = draws.gaussian
         if self.shift is None:
             return draws
+        theta = self.raw_unconstrained(draws.theta)
         if gaussian is not None:
+            same = gaussian.raw is draws.theta
+            of_top = self if gaussian.top is None else self._among(gaussian.top)
             gaussian = replace(
                 gaussian,
-                mode=self.raw_unconstrained(gaussian.mode),
-                covariance=self.raw_covariance(gaussian.covariance),
-                raw=self.raw_unconstrained(gaussian.raw),
+                mode=of_top.raw_unconstrained(gaussian.mode),
+                covariance=of_top.raw_covariance(gaussian.covariance),
+                raw=theta if same else self.raw_unconstrained(gaussian.raw),
             )
-        return replace(draws, theta=self.raw_unconstrained(draws.theta), gaussian=gaussian)
+        return replace(draws, theta=theta, gaussian=gaussian)
+
+    def _among(self, top: Array) -> Centred:
+        """Return the same of some places of theta, all of those that are moved among them."""
+        assert self.shift is not None
+        of_w = top[top < self.shift.shape[1]]
+        place = slice(*np.searchsorted(top, (self.place.start, self.place.stop)).tolist())
+        return replace(self, shift=self.shift[:, of_w], place=place)
 
 
 class Moved(NamedTuple):

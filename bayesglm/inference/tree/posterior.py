@@ -115,6 +115,8 @@ def _laplace_groups(own: Apart) -> dict[str, xr.Dataset]:
     if own.redrawn is not None:
         place = problems[0].places[own.redrawn]
         labels = [*labels[: place.start], *labels[place.stop :]]
+    elif gaussians[0] is not None and gaussians[0].top is not None:
+        labels = [labels[k] for k in gaussians[0].top]
     arrays = {
         "mode": np.stack([g.mode for g in gaussians if g]),
         "sd": np.stack([np.sqrt(np.diag(g.covariance)) for g in gaussians if g]),

@@ -10,20 +10,21 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.draws import Draws, Gaussian
+from bayesglm.inference.draws import MOST_KEPT, Draws, Gaussian
 from bayesglm.inference.modes.exact import can_interpolate, has_tiny_noise, lacks_joint_mode
 from bayesglm.inference.modes.identified import check_columns, check_identified
 from bayesglm.inference.modes.judge import inverse_curvature, judge
 from bayesglm.inference.modes.optimum import find_mode
 from bayesglm.inference.modes.solve import with_moments
-from bayesglm.inference.problem.centring import centred_all
+from bayesglm.inference.problem.centring import Centred, centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
-from bayesglm.inference.weights.by_levels import draws_by_levels
+from bayesglm.inference.weights.by_levels import draws_by_levels, integrals_of
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.scales import has_scales_first, scales_first
 from bayesglm.inference.weights.sequential import Sequential, row_by_row
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
 from bayesglm.numerics.density.near import near
@@ -52,9 +53,11 @@ def laplace_draws(
     made: list[Draws | ConvergenceError] = []
     with unthreaded_products(problems[0].unconstrained.size):
         for centre, rng in zip(centred_all(problems), streams, strict=True):
-            by_levels = draws_by_levels(centre, draws, chains, rng)
-            if by_levels is not None:
-                made.append(by_levels)
+            apart = _scales_first(centre, draws, chains, rng)
+            if apart is None:
+                apart = draws_by_levels(centre, draws, chains, rng)
+            if apart is not None:
+                made.append(apart)
                 continue
             space = in_row_space(centre.problem)
             problem = space.problem
@@ -74,6 +77,23 @@ def laplace_draws(
 def stands(made: Draws) -> bool:
     """Say whether the weights of draws, if there are any, stood their check."""
     return bool(made.checks.get("accepted", 1) if made.gaussian is None else made.gaussian.accepted)
+
+
+def _scales_first(
+    centre: Centred, draws: int, chains: int, rng: np.random.Generator
+) -> Draws | None:
+    """Return draws for which coefficients were integrated out, where that can be done.
+
+    Of effects that are too many to be kept, those of one grouping are left to others.
+    """
+    problem = centre.problem
+    too_many = problem.natural.size * draws * chains > MOST_KEPT
+    if not has_scales_first(problem) or (too_many and integrals_of(problem) is not None):
+        return None
+    try:
+        return centre.raw_draws(scales_first(problem, draws, chains, rng))
+    except ConvergenceError:
+        return None
 
 
 def _may_be_proper(problem: Problem, error: ConvergenceError) -> bool:

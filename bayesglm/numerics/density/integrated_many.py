@@ -201,10 +201,10 @@ class IntegratedMany:
     @cached_property
     def products(self) -> Array:
         """The products over the levels ``(k k L, m m)`` of every two columns of the border."""
-        k, m = len(self.own), self._m
-        by_effect = self.cross.reshape(m, k, -1)
+        m, (k, _, n_levels) = self._m, self.own.shape
+        by_effect = self.cross.reshape(m, k, n_levels)
         pairs = np.einsum("ial,jbl->ablij", by_effect, by_effect)
-        return pairs.reshape(-1, m * m)
+        return pairs.reshape(k * k * n_levels, m * m)
 
     @cached_property
     def beside(self) -> list[tuple[PriorPart, Array]]:

@@ -1,8 +1,9 @@
 """A smooth log density of a few variables, interpolated from values and slopes at some points.
 
-In standardised variables z the density is near -z'z/2, so a quadratic is fitted, and what remains
-is interpolated by kriging with the kernel exp(-|z - z'|^2 / (2 REACH^2)), whose derivatives carry
-the slopes (Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 9.4).
+In standardised variables z the density is near c - z'z/2, and what remains is interpolated by
+kriging with the kernel exp(-|z - z'|^2 / (2 REACH^2)), whose derivatives carry the slopes
+(Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 9.4). Far from all
+points it is that of a normal: what is extrapolated does not rise.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Interpolated:
     def __call__(self, z: Array) -> Array:
         """Return the interpolant at many z ``(m, d)``."""
         n = self.values.size + self.slopes.size
-        kernel = _kernel(z, self.points, False)
-        return kernel @ self._solution[:n] + _quadratic(z) @ self._solution[n:]
+        rest = _kernel(z, self.points, False) @ self._solution[:n] + self._solution[n]
+        return rest - 0.5 * np.vecdot(z, z)
 
     def with_points(self, points: Array, values: Array, slopes: Array) -> Interpolated:
         """Return the interpolant through more points."""
@@ -51,11 +52,11 @@ class Interpolated:
     def _solution(self) -> Array:
         kernel = _kernel(self.points, self.points, True)
         kernel.flat[:: len(kernel) + 1] += NUGGET
-        trend = np.vstack([_quadratic(self.points), *_quadratic_slopes(self.points)])
-        m = trend.shape[1]
-        system = np.block([[kernel, trend], [trend.T, np.zeros((m, m))]])
-        known = np.concatenate([self.values, self.slopes.T.reshape(-1), np.zeros(m)])
-        return np.linalg.lstsq(system, known, rcond=None)[0]
+        z, n = self.points, len(self.values)
+        constant = (np.arange(len(kernel)) < n).astype(float)[:, None]
+        system = np.block([[kernel, constant], [constant.T, np.zeros((1, 1))]])
+        rest = [self.values + 0.5 * np.vecdot(z, z), (self.slopes + z).T.reshape(-1), [0.0]]
+        return np.linalg.lstsq(system, np.concatenate(rest), rcond=None)[0]
 
 
 def _kernel(z: Array, points: Array, slopes: bool) -> Array:
@@ -76,21 +77,3 @@ def _kernel(z: Array, points: Array, slopes: bool) -> Array:
             ]
             lines.append(np.hstack([-first[i], *bends]))
     return np.vstack(lines)
-
-
-def _quadratic(z: Array) -> Array:
-    """Return 1, z and the products of two of them ``(m, terms)``."""
-    i, j = np.triu_indices(z.shape[1])
-    return np.hstack([np.ones((len(z), 1)), z, z[:, i] * z[:, j]])
-
-
-def _quadratic_slopes(z: Array) -> list[Array]:
-    """Return the derivatives of these along each variable."""
-    d = z.shape[1]
-    i, j = np.triu_indices(d)
-    none = np.zeros((len(z), 1))
-    every = []
-    for k in range(d):
-        products = (i == k) * z[:, j] + (j == k) * z[:, i]
-        every.append(np.hstack([none, np.tile(np.eye(d)[k], (len(z), 1)), products]))
-    return every

@@ -32,6 +32,7 @@ TERMS = {
     "smooth": [bg.Spline("z"), bg.Group("g")],
     "walk": [bg.Group("g"), bg.Group("h", prior=bg.RandomWalk(bg.HalfNormal(1.0)))],
     "fixed": [bg.Group("g", prior=bg.Normal(0.8, loc=0.2))],
+    "alone": [bg.Group("g", slopes=("z", "x"), correlated=True)],
     "shared": [bg.Linear(("x", "z"), name="both", prior=bg.Normal(bg.HalfNormal(1.0)))],
 }
 
@@ -39,7 +40,8 @@ TERMS = {
 def opened(terms, n_groupings):
     """Return a problem with few groupings apart, psi somewhere, and w integrated out."""
     x = [bg.Linear("x", prior=bg.Normal(1.0, loc=0.3))]
-    model = bg.GLM("y", [*x, *TERMS[terms]], weights="w", intercept=bg.Normal(2.0))
+    beside = ([], None) if terms == "alone" else (x, bg.Normal(2.0))
+    model = bg.GLM("y", [*beside[0], *TERMS[terms]], weights="w", intercept=beside[1])
     (problem,) = open_problems(model, FRAME)
     objective, rng = problem.unconstrained, np.random.default_rng(5)
     p = objective.n_coefficients
@@ -91,7 +93,7 @@ def standardised(thetas, mode, precision):
     return (thetas[:, : len(mode)] - mode) @ np.linalg.cholesky(precision)
 
 
-@pytest.mark.parametrize("terms", ["crossed", "correlated", "smooth", "walk", "fixed"])
+@pytest.mark.parametrize("terms", ["crossed", "alone", "correlated", "smooth", "walk", "fixed"])
 def test_draws_given_scales_are_gaussian(terms):
     objective, psi, of = opened(terms, 1)
     mode, precision, value = dense(objective, of.theta(psi))
