@@ -36,6 +36,12 @@ def fit_laplace(
     posterior itself, also where a joint mode does not exist because the coefficients can pass
     through every response; ``laplace`` then stands at the mode of sigma's own posterior.
 
+    So are learned scales of a gaussian response under Gaussian priors: all coefficients, of any
+    number of groups, are integrated out exactly, the weights are asked of sigma, scales and
+    correlations alone, and the coefficients are drawn from their Gaussian given them. Where that
+    density costs too much to be asked thousands of times it is interpolated, and ``why`` says by
+    how much that is off where it was looked at again.
+
     The effects of a grouping, under normal priors that are alike for all levels, are integrated out
     by adaptive Gauss-Hermite quadrature (Naylor & Smith 1982), each level's by itself, where their
     scale is learned or they are many. The Gaussian is then one of the few parameters beside them,

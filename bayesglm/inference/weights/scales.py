@@ -21,8 +21,8 @@ from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.modes.by_levels import groupings_of
 from bayesglm.inference.modes.identified import check_columns
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.weights.mixture import Mixture, fitted_mixture
-from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
+from bayesglm.inference.weights.mixture import Mixture, fitted
+from bayesglm.inference.weights.pool import Pool, disagreement, drawn, find_pool, refusal
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import pareto_smoothed, resample, smallest_ess
 from bayesglm.numerics.density.integrated import LOG_2_PI, Integrated, anchored, integrated
@@ -35,6 +35,7 @@ from bayesglm.numerics.solvers.summit import Summit, summit
 
 Array = np.ndarray
 MOST_SCALES = 12  # dispersions, scales and correlations, of which proposals are made: chosen
+FITS, PER_SCALE = 4, 1000  # of a mixture, and draws for each scale that one is made from: chosen
 MANY = 1000  # coefficients, from which on fixed scales go this way as well: chosen
 MOST_BESIDE = 6000  # coefficients beside the levels that are eliminated: chosen, 288 MB
 WHOLE = 1000  # coefficients up to which the covariance of all is told: chosen, 8 MB
@@ -281,7 +282,7 @@ def _one_by_one(around: _Around, rng: np.random.Generator) -> _OneByOne:
     through, error = _through_more(around, through, around.top.x + sphere @ factor.T)
     for k in range(ROUNDS):
         density = _density(around, through)
-        proposal = fitted_mixture(around.first.heavier(), density, rng)
+        proposal = _learned(around.first.heavier(), density, rng)
         psis, log_q = proposal.draw(rng, FROM * BATCH)
         new = resample(rng, pareto_smoothed(density(psis) - log_q).log_weights, BATCH)
         last = error
@@ -373,13 +374,24 @@ def _pool(
         if isinstance(many, _OneByOne):
             yield many.proposal
         else:
-            yield fitted_mixture(last, many.log_density, rng)
+            yield _learned(last, many.log_density, rng)
 
     pool = find_pool(many.log_density, proposals(), wanted, chains, rng)
     why = refusal(pool, chains)
     if not why and not (isinstance(many, _OneByOne) and pool.steady):
         why = disagreement(many.log_density, pool, pool.proposal.heavier(), rng)
     return pool, why
+
+
+def _learned(
+    first: SplitNormal, density: Callable[[Array], Array], rng: np.random.Generator
+) -> Mixture:
+    """Return a mixture fitted to a density in rounds of weighted draws, each from the last."""
+    n = PER_SCALE * len(first.mode)
+    proposal = fitted(drawn(density, first, n, rng), rng)
+    for _ in range(FITS - 1):
+        proposal = fitted(drawn(density, proposal, n, rng), rng)
+    return proposal
 
 
 def _top(of: Integrated, objective: Objective) -> Array:
