@@ -19,6 +19,7 @@ from bayesglm.inference.modes.solve import with_moments
 from bayesglm.inference.problem.centring import Centred, centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
+from bayesglm.inference.weights.along import Along, by_cells, has_one_beside, see
 from bayesglm.inference.weights.by_levels import draws_by_levels, integrals_of
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
@@ -33,7 +34,7 @@ from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.numerics.solvers.newton import Solution
 
 Array = np.ndarray
-type AnyProposal = SplitNormal | Nested | SigmaFirst | Sequential
+type AnyProposal = SplitNormal | Nested | SigmaFirst | Sequential | Along
 
 
 def uncurved(problems: list[Problem]) -> str:
@@ -128,6 +129,11 @@ def _approximation(problem: Problem, wide: bool) -> Approximation:
     """Return what comes first for a problem; ``wide`` is one of a coefficient for each row."""
     if has_sigma_first(problem):
         return _sigma_first(problem)
+    if wide and has_one_beside(problem):
+        try:
+            return _along_one(problem)
+        except ConvergenceError:
+            pass
     if lacks_joint_mode(problem):
         return _nested(problem)
     around = _at_mode(problem)
@@ -197,6 +203,31 @@ def _row_by_row(problem: Problem, around: Approximation) -> Approximation:
         method="expectation propagation",
         density=problem.unconstrained.log_density,
         proposals=chain((first,), proposals),
+    )
+
+
+def _along_one(problem: Problem) -> Approximation:
+    """Return the same along the only parameter beside the coefficients, a learned scale say.
+
+    It is looked at wherever it has any mass, and given it there is one mode.
+    """
+    objective, seen = problem.unconstrained, see(problem)
+    at, given = seen.top
+    found = judge(objective.given(np.append(given.mean, at)), given.mean)
+    mode = np.append(found.x, at)
+    return Approximation(
+        "expectation propagation",
+        objective.log_density,
+        by_cells(problem, seen),
+        mode,
+        None,
+        float(objective.log_density(mode[None])[0]),
+        {
+            "gradient_norm": found.gradient_norm,
+            "n_iter": len(seen.at),
+            "solver": "newton, along one parameter",
+        },
+        True,
     )
 
 

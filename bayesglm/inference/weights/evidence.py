@@ -32,6 +32,7 @@ from bayesglm.inference.modes.solve import maximise, with_moments
 from bayesglm.inference.problem.centring import centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
+from bayesglm.inference.weights.along import by_cells, has_one_beside, see
 from bayesglm.inference.weights.nested import nested_proposal
 from bayesglm.inference.weights.pool import (
     Pool,
@@ -232,6 +233,11 @@ def _around(
 ) -> Around:
     """Return where a posterior lies; of a ``wide`` problem it is looked for row by row first."""
     try:
+        if wide and has_one_beside(problem):
+            seen = see(problem)
+            at, given = seen.top
+            mode = np.append(given.mean, at)
+            return Around(mode, lambda: by_cells(problem, seen), np.nan, False, np.nan, None)
         if problem.learned:
             nested = nested_proposal(problem)
             mode = np.concatenate([nested.centre.mode, nested.outer.mode])

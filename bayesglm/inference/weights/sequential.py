@@ -11,7 +11,7 @@ can.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -31,6 +31,7 @@ WIDER = (
     1.03  # times the normal numbers: little is lost by it, and tails that were too light covered
 )
 FIXED = 1e-6  # of a row's posterior sd: what is left of it where the rows before fix it
+MOST_KEPT = 1000  # rows whose maps are kept for further draws: of 30 kB each, or so
 TOGETHER = 16  # rows whose maps are laid at a time: they stay in cache
 
 
@@ -44,6 +45,14 @@ class Turned(NamedTuple):
     root: Array
     lower: Array
     log_det: float
+
+
+class Row(NamedTuple):
+    """What a row is drawn by: the precision from all other sites, its own pull, and its maps."""
+
+    precision: float
+    pull: float
+    maps: Maps
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,15 @@ class Sequential:
         centre = given.mean - basis[:, :rank] @ given.eta[first]
         return Bent(Coordinates(np.zeros(size), factor), of_rows, centre, basis)
 
-    def _rows(self) -> Iterator[tuple[float, float, Maps]]:
-        """Run through the rows that are drawn: each one's precision from all but itself, its pull,
-        and the maps of its normal numbers.
-        """
+    def _rows(self) -> Iterable[Row]:
+        """Run through the rows that are drawn, again as often as there are draws."""
+        return self._kept if self.turned.lower.shape[1] <= MOST_KEPT else self._laid()
+
+    @cached_property
+    def _kept(self) -> tuple[Row, ...]:
+        return tuple(self._laid())
+
+    def _laid(self) -> Iterator[Row]:
         given, (order, _, lower, _) = self.given, self.turned
         rank = lower.shape[1]
         order, own = order[:rank], np.diagonal(lower)
@@ -107,7 +121,7 @@ class Sequential:
             left = precision[some]
             rows = given.of.likelihood.take(order[some])
             several = maps(rows, mean[some] / left, sd[some] / left, 1.0 / left, tau[some])
-            yield from zip(left, nu[some], several, strict=True)
+            yield from map(Row, left, nu[some], several)
 
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and their log densities."""
@@ -116,10 +130,10 @@ class Sequential:
         log_q = -0.5 * np.square(zeta).sum(axis=0) / self.width**2
         log_q -= len(root) * (LOG_ROOT_2_PI + np.log(self.width)) + log_det
         z, eta = zeta.copy(), given.eta[order]
-        for j, (precision, pull, own) in enumerate(self._rows()):
+        for j, row in enumerate(self._rows()):
             sd = lower[j, j]
             mean = eta[j] + lower[j, :j] @ z[:j]
-            drawn, log_slope = own.at((mean / sd**2 - pull) / precision, zeta[j])
+            drawn, log_slope = row.maps.at((mean / sd**2 - row.pull) / row.precision, zeta[j])
             z[j] = (drawn - mean) / sd
             log_q -= log_slope - np.log(sd)
         return given.mean + (root @ z).T, log_q

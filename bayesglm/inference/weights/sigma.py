@@ -15,6 +15,7 @@ from bayesglm.errors import ModelError
 from bayesglm.inference.modes.exact import has_tiny_noise, reproduced
 from bayesglm.inference.modes.identified import check_identified
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.weights.log_linear import LogLinear
 from bayesglm.numerics.density.conjugate import Conjugate, conjugate, is_gaussian_given_sigma
 from bayesglm.numerics.density.moments import Moments, moments
 from bayesglm.numerics.theta.transforms import FAR_OUT
@@ -23,7 +24,6 @@ Array = np.ndarray
 POINTS = 4001  # of the grid of sigma's place in theta
 DEPTH = 36.0  # nats below its top at which the density ends: 2e-16 of it
 MOST_ROUNDS = 20  # of narrowing the grid, each by a factor of hundreds at best
-FLAT = 1e-6  # change of a log density over a cell of the grid, below which it is constant there
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,12 @@ class SigmaFirst:
     def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Return ``n`` draws ``(n, size)`` and their log densities.
 
-        Those of sigma are stratified: one from each n-th of its distribution, in random order.
+        Those of sigma are stratified (`LogLinear`).
         """
-        left, right = self.log_density[:-1], self.log_density[1:]
-        step, rise = self.grid[1] - self.grid[0], right - left
-        flat = np.abs(rise) < FLAT
-        steep = np.where(flat, 1.0, rise)
-        mean = np.where(flat, 1.0 + 0.5 * rise, np.expm1(steep) / steep)
-        edges = np.append(0.0, np.cumsum(step * np.exp(left) * mean))
-        share = rng.permutation((np.arange(n) + rng.random(n)) / n) * edges[-1]
-        cell = np.clip(np.searchsorted(edges, share, side="right") - 1, 0, len(left) - 1)
-        part = np.clip((share - edges[cell]) / (edges[cell + 1] - edges[cell]), 0.0, 1.0)
-        curved = np.log1p(part * np.expm1(steep[cell])) / steep[cell]
-        along = np.where(flat[cell], part, curved)
-        at = self.grid[cell] + step * along
+        at, of_sigma = LogLinear(self.grid, self.log_density).draw(rng, n)
         zeta = rng.standard_normal((n, len(self.given.basis)))
         w, log_q = self.given.coefficients(at, zeta)
-        log_q += left[cell] + rise[cell] * along - np.log(edges[-1])
-        return np.column_stack([w, at]), log_q
+        return np.column_stack([w, at]), log_q + of_sigma
 
 
 def has_sigma_first(problem: Problem) -> bool:
