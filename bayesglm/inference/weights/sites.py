@@ -30,7 +30,7 @@ DAMPING = 0.5  # share of a correction that is made once whole ones did not help
 SLOW, STALLED = 0.7, 3  # share of what moved last time that is no progress; times that are the end
 SETTLED = 2e-3  # posterior sds by which the sites still move a mean, or share of a variance
 LEAST = 1e-8  # of a row's posterior precision: what the others leave of it at least
-NODES = 97  # of the rule for moments in one dimension: right to six digits
+NODES = 193  # of the rule for moments: right to 0.005 sds beside a wall of a hundredth of that
 REACH = 9.0  # sds of what all but the row's likelihood say, where its tilted density ends
 CLIMBS = 60  # steps to the mode of a tilted density, each a Newton step or half of an interval
 CLOSE = 1e-3  # sds to which such a mode is found: it only places the rule
@@ -92,7 +92,7 @@ class Tilts(NamedTuple):
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
-def tilts(likelihood: RowLikelihood, mean: Array, variance: Array) -> Tilts:
+def tilts(likelihood: RowLikelihood, mean: Array, variance: Array, nodes: int = NODES) -> Tilts:
     """Return the tilted densities of rows, of log-concave likelihoods ``(..., rows)``.
 
     By the trapezoidal rule in t with eta = mode + sd sinh(t), which is as fine as the narrower of
@@ -106,8 +106,8 @@ def tilts(likelihood: RowLikelihood, mean: Array, variance: Array) -> Tilts:
     """
     mode, sd = _peaks(likelihood, mean, variance)
     reach = np.arcsinh(REACH * np.sqrt(variance) / sd)
-    t = np.linspace(-1.0, 1.0, NODES).reshape(-1, *(1 for _ in mode.shape)) * reach
-    eta, width = mode + sd * np.sinh(t), sd * np.cosh(t) * (2.0 / (NODES - 1)) * reach
+    t = np.linspace(-1.0, 1.0, nodes).reshape(-1, *(1 for _ in mode.shape)) * reach
+    eta, width = mode + sd * np.sinh(t), sd * np.cosh(t) * (2.0 / (nodes - 1)) * reach
     log_density = likelihood.value(eta) - 0.5 * (eta - mean) ** 2 / variance
     log_density = np.where(np.isnan(log_density), -np.inf, log_density)
     top = log_density.max(axis=0)

@@ -21,6 +21,7 @@ Array = np.ndarray
 LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
 LAST = 6.0  # of the normal numbers of a map; beyond it goes on straight
 POINTS = 49  # of these: a cubic between two is right to 1e-4 sds
+NODES = 97  # from which quantiles are laid for the first time
 SPACING = 0.4  # of the means of two maps, in sds of the density that the mean is of
 FEWEST, MOST = 3, 129  # maps of a row
 FAR = 5.0  # sds of the mean that the maps of a row span
@@ -110,7 +111,7 @@ def _quantiles(likelihood: RowLikelihood, mean: Array, variance: Array) -> tuple
     They are laid twice, the second time at the quantiles that the first has found: where a
     likelihood is a wall, all that is between its two sides lies within a step of a rule.
     """
-    first = tilts(likelihood, mean, variance)
+    first = tilts(likelihood, mean, variance, NODES)
     half = 0.5 * first.share
     below, above = np.cumsum(first.share, axis=0), np.cumsum(first.share[::-1], axis=0)[::-1]
     density = first.share / first.width
