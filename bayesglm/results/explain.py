@@ -169,9 +169,11 @@ def explain(model_or_fit: Any, data: Any = None) -> Explanation:
         parts = [one.part(slice(0, min(MOST_LEVELS, one.shape[1]))) for one in kept]
         problems, thetas = [one.problem for one in parts], [one.theta for one in parts]
         n, every = min(MOST_LEVELS, kept[0].shape[1]), kept[0].shape[1]
-        notes = [
-            f"The first {n:,} of the {every:,} levels of {redrawn!r}, and their rows, tell this."
-        ]
+        if n < every:
+            notes = [
+                f"The first {n:,} of the {every:,} levels of {redrawn!r}, and their rows, tell "
+                "this."
+            ]
     method = str(model_or_fit.attrs.get("method", "")) or "posterior"
     explained = _of_problems(problems, method, (thetas, "draw" in group.dims))
     return replace(explained, notes=(*explained.notes, *notes))

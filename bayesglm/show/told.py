@@ -98,7 +98,7 @@ def _method_name(method: str) -> str:
         "nested laplace": "importance-corrected nested Laplace approximation",
         "nuts": "NUTS",
         "collapsed gibbs": "collapsed Gibbs sampling of indicators",
-        "laplace by levels": "importance-corrected Laplace approximation, levels integrated out",
-        "nuts by levels": "NUTS, levels integrated out",
+        "laplace by levels": "integrals over levels, and importance weights beside them,",
+        "nuts by levels": "integrals over levels, and NUTS beside them,",
     }
     return " and ".join(names.get(one, one) for one in method.split("+"))

@@ -13,6 +13,7 @@ WORST: dict[str, Any] = {
     "max_rhat": max,
     "min_ess": min,
     "khat": max,
+    "importance_ess": min,
     "accepted": min,
     "top_size": max,
     "level_acceptance": min,

@@ -92,8 +92,9 @@ class Apart(NamedTuple):
                 kept.append(Kept(problem, flat))
                 continue
             top = np.delete(flat, self.problems[k].places[self.redrawn], axis=1)
-            means = self.effects[k].mean
-            kept.append(Kept(problem, top, self.redrawn, means, (seed, problem.neuron)))
+            share = self.made[k].checks.get("level_acceptance", 0.0)
+            own = Kept(problem, top, self.redrawn, self.effects[k].mean, (seed, problem.neuron))
+            kept.append(replace(own, acceptance=float(share)))
         return kept
 
     def named(self, thetas: list[Array]) -> xr.Dataset:

@@ -8,8 +8,9 @@ asks for them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -34,6 +35,9 @@ NODES = {1: 21, 2: 13, 3: 9}
 # Effects (8 bytes each) that are drawn at a time: chosen, what is made of a lot's problem is then
 # a twentieth of the work, and a lot of 4,000 draws takes a fifth of a second.
 TOGETHER = 500_000
+HELD = 25_000_000  # redrawn effects (8 bytes each) that are held while a verb needs them: chosen
+# Steps of Metropolis: until of a draw of their proposals so much is left, at most so many.
+LEFT, MOST_STEPS = 1e-3, 20
 
 
 class Part(NamedTuple):
@@ -53,7 +57,9 @@ class Kept:
     """Draws of one neuron's natural thetas ``(draws, size)``.
 
     With ``redrawn``, the name of a group, they are of the others alone, and ``means`` are those of
-    its effects; ``seed`` is that of the streams from which these are redrawn.
+    its effects; ``seed`` is that of the streams from which these are redrawn, and ``acceptance``
+    the smallest share of proposals of them that was accepted. What has been redrawn is held as far
+    as that is little.
     """
 
     problem: Problem
@@ -61,6 +67,8 @@ class Kept:
     redrawn: str | None = None
     means: Array | None = None
     seed: tuple[int, ...] = (0,)
+    acceptance: float = 0.0
+    held: dict[int, Array] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def n_draws(self) -> int:
@@ -110,16 +118,27 @@ class Kept:
         assert self.redrawn is not None
         predictors, rows = some_levels(self.problem.design.predictors, self.number, levels)
         problem = problem_of(self.problem, predictors)
-        rng, theta = np.random.default_rng([*self.seed, levels.start]), self._with(0.0, problem)
-        if len(rows):
-            integrals = level_integrals(problem, self.redrawn)
-            assert integrals is not None
-            effects, _ = integrals.draw(rng, top_of(problem, self.redrawn, theta))
-        else:
-            place = problem.places[self.redrawn]
-            prior = next(one for one in problem.natural.coefficients if one.where == place)
-            effects = prior.given(theta).draw(rng, self.n_draws)
+        effects = self.held.get(levels.start) if levels in self.lots else None
+        if effects is None:
+            effects = self._redrawn(problem, levels.start, len(rows) > 0)
+            if levels in self.lots and (len(self.held) + 1) * effects.size <= HELD:
+                self.held[levels.start] = effects
         return Part(problem, self._with(effects, problem), rows, levels)
+
+    def _redrawn(self, problem: Problem, first: int, has_rows: bool) -> Array:
+        """Return effects ``(draws, ...)`` of a problem of some levels, from the ``first`` on."""
+        name = str(self.redrawn)
+        rng, theta = np.random.default_rng([*self.seed, first]), self._with(0.0, problem)
+        if not has_rows:
+            place = problem.places[name]
+            prior = next(one for one in problem.natural.coefficients if one.where == place)
+            return prior.given(theta).draw(rng, self.n_draws)
+        integrals = level_integrals(problem, name)
+        assert integrals is not None
+        share = min(max(self.acceptance, 0.05), 1.0 - LEFT)
+        steps = min(max(1, math.ceil(math.log(LEFT) / math.log1p(-share))), MOST_STEPS)
+        T = top_of(problem, name, theta)
+        return replace(integrals, steps=steps).draw(rng, T)[0]
 
     def _with(self, effects: Array | float, problem: Problem) -> Array:
         """Return thetas of a problem of some levels, with their effects ``(draws, k, levels)``."""

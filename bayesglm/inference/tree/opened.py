@@ -111,5 +111,6 @@ def kept_of(fit: xr.DataTree, problems: list[Problem]) -> list[Kept]:
         top = np.delete(theta, one.places[redrawn], axis=1)
         mean = own.transpose(*block.dims).values.ravel()
         seed = (int(fit.attrs.get("seed", 0)), problem.neuron)
-        kept.append(Kept(problem, top, redrawn, mean, seed))
+        acceptance = float(fit.attrs.get("level_acceptance", 0.0))
+        kept.append(Kept(problem, top, redrawn, mean, seed, acceptance))
     return kept

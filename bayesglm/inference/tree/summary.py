@@ -162,6 +162,9 @@ def _checks(
 ) -> dict[str, Array]:
     """Return effective sizes, and what was asked of the draws: r-hat of NUTS, k-hat of weights."""
     sizes = effective_sizes(draws)
+    if "laplace" not in fit.children and {"top_size", "khat"} <= fit.attrs.keys():
+        ess, khat = fit.attrs.get("importance_ess", np.inf), fit.attrs["khat"]
+        return {"ess": np.minimum(sizes, ess), "khat": np.full(len(sizes), float(khat))}
     if "laplace" not in fit.children:
         return {"ess": sizes, "r_hat": rank_rhats(draws)}
     told = fit["laplace"].to_dataset()
