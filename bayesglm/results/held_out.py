@@ -20,8 +20,8 @@ import numpy as np
 
 from bayesglm.design.design import Predictors
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.some_levels import problem_of, with_block, with_levels
-from bayesglm.inference.tree.kept import NODES, TOGETHER, Kept, top_of
+from bayesglm.inference.problem.some_levels import problem_of
+from bayesglm.inference.tree.kept import TOGETHER, Kept
 from bayesglm.inference.weights.levels import level_integrals
 from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 
@@ -120,23 +120,11 @@ def _add_new(
     values: Array, kept: Kept, problem: Problem, test: Predictors, sets: Array, new: New
 ) -> None:
     """Add the integrals over the effects of new levels, each by itself in each set."""
-    block = test.blocks[new.number]
-    assert block.codes is not None
-    pairs, codes = np.unique(np.stack([sets, block.codes[test.rows]]), axis=1, return_inverse=True)
-    # Effects that are integrated out are read by none.
-    silent = with_block(test, new.number, replace(block, codes=np.full_like(block.codes, -1)))
-    predictors, theta = kept.reading(silent)
-    top = top_of(problem_of(problem, predictors), new.name, theta)
-    numbers = np.full(len(block.codes), -1)
-    numbers[test.rows] = codes
-    n_pairs, n_effects = pairs.shape[1], block.signal.shape[1]
-    # Integrals are over as many levels as effects at least; those without rows are 1.
-    levels = with_levels(block, numbers, np.arange(max(n_pairs, n_effects)))
-    tested = problem_of(problem, with_block(predictors, new.number, levels))
-    integrals = level_integrals(tested, new.name)
-    assert integrals is not None
-    each = integrals.with_nodes(NODES[n_effects]).log_marginals(top)
-    np.add.at(values, pairs[0], each[:, :n_pairs].T)
+    codes = test.blocks[new.number].codes
+    assert codes is not None
+    pairs, numbers = np.unique(np.stack([sets, codes[test.rows]]), axis=1, return_inverse=True)
+    each = kept.log_marginals(problem, test, new.number, numbers)
+    np.add.at(values, pairs[0], each.T)
 
 
 def _log_mean(values: Array) -> Array:

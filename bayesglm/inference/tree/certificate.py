@@ -19,7 +19,6 @@ WORST: dict[str, Any] = {
     "level_acceptance": min,
     "quadrature_error": max,
     "n_nodes": max,
-    "importance_ess": min,
 }
 
 

@@ -249,32 +249,34 @@ class Kept:
                 if len(part.rows):
                     yield part.rows, each_pointwise(part.problem.natural, part.theta, summary)
             return
-        number = block_number(self.problem, alone)
-        codes = self.problem.design.predictors.blocks[number].codes
-        assert codes is not None
+        predictors, number = self.problem.design.predictors, block_number(self.problem, alone)
         step = max(1, TOGETHER // max(1, self.n_draws))
-        for start in range(0, int(codes.max()) + 1, step):
-            levels = slice(start, start + step)
-            predictors, rows = some_levels(self.problem.design.predictors, number, levels)
-            if len(rows):
-                problem = problem_of(self.problem, predictors)
-                integrals = level_integrals(problem, alone)
-                assert integrals is not None
-                integrals = integrals.with_nodes(NODES[integrals.shape[0]])
-                values = integrals.log_marginals(self._top(alone, problem))
-                yield rows, [summary(values[:, codes[self._kept[rows]] - start])]
+        for start in range(0, len(predictors.rows), step):
+            rows = np.arange(start, min(start + step, len(predictors.rows)))
+            some = replace(predictors, rows=predictors.rows[rows])
+            values = self.log_marginals(self.problem, some, number, np.arange(len(rows)))
+            yield rows, [summary(values)]
 
-    @property
-    def _kept(self) -> Array:
-        return self.problem.design.predictors.rows
+    def log_marginals(self, problem: Problem, test: Predictors, number: int, codes: Array) -> Array:
+        """Return joint log densities ``(draws, n)`` of rows, effects of a group integrated out.
 
-    def _top(self, name: str, problem: Problem) -> Array:
-        """Return the top beside a group, unconstrained; ``problem`` has some of its levels."""
-        if self.redrawn == name:
-            return top_of(problem, name, self._with(0.0, problem))
-        place = self.problem.places[name]
-        inner = self.problem.unconstrained.registry.inner_coefficients(self.theta)
-        return np.delete(inner, place, axis=1)
+        ``test`` are few rows of a ``problem``, and ``codes`` the numbers of the n levels, from 0
+        on, whose effects they have in the block of that ``number``.
+        """
+        block, n = test.blocks[number], int(codes.max()) + 1
+        assert block.codes is not None
+        n_effects, numbers = block.signal.shape[1], np.full(len(block.codes), -1)
+        # Effects that are integrated out are read by none.
+        silent = with_block(test, number, replace(block, codes=numbers.copy()))
+        predictors, theta = self.reading(silent)
+        top = top_of(problem_of(problem, predictors), block.name, theta)
+        numbers[test.rows] = codes
+        # Integrals are over as many levels as effects at least; those without rows are 1.
+        levels = with_levels(block, numbers, np.arange(max(n, n_effects)))
+        tested = problem_of(problem, with_block(predictors, number, levels))
+        integrals = level_integrals(tested, block.name)
+        assert integrals is not None
+        return integrals.with_nodes(NODES[n_effects]).log_marginals(top)[:, :n]
 
 
 def top_of(problem: Problem, name: str, theta: Array) -> Array:
