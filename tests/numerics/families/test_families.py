@@ -3,6 +3,8 @@
 That its parts agree with one another is in tests/testing/test_check_family.py.
 """
 
+from functools import lru_cache
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -45,22 +47,18 @@ def decimals(low, high):
     return st.integers(int(low * 1e6), int(high * 1e6)).map(lambda k: k / 1e6)
 
 
-def exact_derivatives(terms, at):
-    """The addends of a function, its slope and its bend, by central differences in many digits."""
+def exact_derivative(terms, at, order):
+    """The same of the addends of a derivative, by central differences in many digits."""
+    if order == 0:
+        return terms(at)
     h = mp.mpf(10) ** -(mp.mp.dps // 4)
-    low, here, high = terms(at - h), terms(at), terms(at + h)
-    slopes = [(c - a) / (2 * h) for a, c in zip(low, high, strict=True)]
+    low, high = terms(at - h), terms(at + h)
+    if order == 1:
+        return [(c - a) / (2 * h) for a, c in zip(low, high, strict=True)]
     # Of what is straight only rounding is left, which is divided by h^2.
-    rounding = mp.mpf(10) ** (2 - mp.mp.dps)
+    rounding, here = mp.mpf(10) ** (2 - mp.mp.dps), terms(at)
     bends = [(a - 2 * b + c, rounding * abs(b)) for a, b, c in zip(low, here, high, strict=True)]
-    return here, slopes, [bend / h**2 if abs(bend) > lost else mp.mpf(0) for bend, lost in bends]
-
-
-def exact_mixed_derivative(terms, one, other):
-    """The same of the derivative in both arguments."""
-    h = mp.mpf(10) ** -(mp.mp.dps // 4)
-    corners = [terms(one + a * h, other + b * h) for a, b in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
-    return [(a - b - c + d) / (4 * h**2) for a, b, c, d in zip(*corners, strict=True)]
+    return [bend / h**2 if abs(bend) > lost else mp.mpf(0) for bend, lost in bends]
 
 
 def check_close(found, terms, tolerance):
@@ -80,7 +78,13 @@ def call(function, key, y, eta, phi=None):
 
 def exact(key, y, eta, phi=None):
     phi = phi_of(key) if phi is None else phi
-    return exact_terms(key, mp.mpf(y), eta, tuple(map(mp.mpf, phi)), mp.mpf(TRIALS))
+    return _exact(key, y, eta, tuple(map(mp.mpf, phi)), mp.mp.dps)
+
+
+@lru_cache(maxsize=32)  # of the places around one, which derivatives of every order share
+def _exact(key, y, eta, phi, digits):
+    with mp.workdps(digits):
+        return tuple(exact_terms(key, mp.mpf(y), eta, phi, mp.mpf(TRIALS)))
 
 
 def conditioning(key, eta):
@@ -105,8 +109,8 @@ def check_against_many_digits(key, y, eta):
     # by h^2, which takes as many digits once more.
     is_short = abs(eta) < 20 or key[0] not in WITHOUT_ENDS
     with mp.workdps(100 if is_short else max(250, int(100 + min(abs(eta), 750.0) / 1.1))):
-        exactly = exact_derivatives(lambda x: exact(key, y, x), mp.mpf(eta))
-        for order, (found, terms) in enumerate(zip((d.value, d.eta, d.eta_eta), exactly)):
+        for order, found in enumerate((d.value, d.eta, d.eta_eta)):
+            terms = exact_derivative(lambda x: exact(key, y, x), mp.mpf(eta), order)
             cancels = LOG_DENSITIES[key[0]].exponent is not None and np.isfinite(found)
             if order == 2 and (cancels or key[0] not in WITHOUT_ENDS):
                 square = mp.mpf(float(np.squeeze(d.eta))) ** 2  # log p'' is p'' / p less it
@@ -151,21 +155,28 @@ def test_derivatives_in_the_dispersions(key, data):
     tolerance = 1e-13 + conditioning(key, eta)
     with mp.workdps(160):
         eta = mp.mpf(eta)
-        for k, value in enumerate(map(mp.mpf, phi)):
+        for k, value in enumerate(phi):
 
-            def in_phi(one, x=eta, k=k):
-                return exact(key, y, x, (*phi[:k], one, *phi[k + 1 :]))
+            def in_phi(order, k=k, value=value):
+                def at(x, one):
+                    return exact(key, y, x, (*phi[:k], one, *phi[k + 1 :]))
 
-            _, slopes, bends = exact_derivatives(in_phi, value)
-            check_close(d.phi[k][0], slopes, tolerance)
-            check_close(d.phi_phi[k][k][0], bends, tolerance)
-            check_close(d.eta_phi[k][0], exact_mixed_derivative(in_phi, value, eta), tolerance)
-        if len(phi) == 2:
-            crossed = exact_mixed_derivative(
-                lambda one, other: exact(key, y, eta, (one, other)), *map(mp.mpf, phi)
-            )
-            check_close(d.phi_phi[0][1][0], crossed, 1e-13)
-            check_close(d.phi_phi[1][0][0], crossed, 1e-13)
+                return lambda x: exact_derivative(lambda one: at(x, one), mp.mpf(value), order)
+
+            check_close(d.phi[k][0], in_phi(1)(eta), tolerance)
+            check_close(d.phi_phi[k][k][0], in_phi(2)(eta), tolerance)
+            check_close(d.eta_phi[k][0], exact_derivative(in_phi(1), eta, 1), tolerance)
+
+            def in_others(x, k=k):
+                def at(one, other):
+                    moved = {k: one, 1 - k: other}
+                    return exact(key, y, eta, tuple(moved[i] for i in range(2)))
+
+                return exact_derivative(lambda one: at(one, x), mp.mpf(phi[k]), 1)
+
+            if len(phi) == 2:
+                crossed = exact_derivative(in_others, mp.mpf(phi[1 - k]), 1)
+                check_close(d.phi_phi[k][1 - k][0], crossed, 1e-13)
 
 
 DISTRIBUTIONS = {
