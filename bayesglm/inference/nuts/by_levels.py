@@ -13,7 +13,12 @@ from bayesglm.inference.nuts.lockstep import lockstep
 from bayesglm.inference.nuts.sampler import Settings
 from bayesglm.inference.problem.centring import centred
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.weights.by_levels import certified, integrals_of, with_effects
+from bayesglm.inference.weights.by_levels import (
+    certified,
+    fault_of_levels,
+    integrals_of,
+    with_effects,
+)
 from bayesglm.inference.weights.proposals import gaussian
 
 Array = np.ndarray
@@ -44,6 +49,8 @@ def nuts_by_levels(problem: Problem, settings: Settings, why: str) -> Draws | No
     checks = diagnose(made) | {"quadrature_error": found.error}
     rng = np.random.default_rng(settings.seed)
     made = with_effects(centre, exact, replace(made, checks=checks), rng)
+    if fault_of_levels(centre.problem, made):
+        return None
     if made.effects is None:
         warn(problem, made)
     return made

@@ -39,7 +39,7 @@ ALLOWED = 0.01  # nats by which twice the nodes may change the sum of all levels
 PROBED = 8  # thetas of the top at which that is looked at
 REACH = 1.5  # sds of these around the mode
 LARGE = 3000  # numbers that one evaluation computes, from which on a surrogate is worth its points
-LEFT = 1e-3  # of a draw's distribution that may be its proposal's after the last step
+LEFT = 1e-3  # of a draw's distribution that may not be the posterior's after the last step
 RARE = 0.01  # share of the levels that may be accepted less often than what steps are counted by
 MOST_STEPS = 30  # of a draw of effects: chosen
 LEAST_ACCEPTED = 0.2  # of the proposals of any level: less is refused
@@ -131,7 +131,9 @@ def _steps_needed(top: Top) -> int:
     tried = replace(top.integrals, steps=2)
     _, accepted = tried.draw(np.random.default_rng(0), _around(top))
     rare = min(max(float(np.quantile(accepted, RARE)), 0.05), 1.0 - LEFT)
-    return int(np.clip(np.ceil(np.log(LEFT) / np.log1p(-rare)), 1, MOST_STEPS))
+    # So much of the first proposal is not the posterior's already.
+    steps = np.ceil(np.log(LEFT) / np.log1p(-rare)) - 1.0
+    return int(np.clip(steps, 1, MOST_STEPS))
 
 
 def draws_by_levels(
@@ -178,7 +180,25 @@ def draws_by_levels(
         },
     )
     told = _gaussian(found.top, pool, (chains, draws), ess, why)
-    return with_effects(centre, found.integrals, replace(made, gaussian=told), rng)
+    made = with_effects(centre, found.integrals, replace(made, gaussian=told), rng)
+    fault = why or fault_of_levels(centre.problem, made)
+    if not fault:
+        return made
+    told = made.gaussian and replace(made.gaussian, accepted=False, why=fault)
+    return replace(made, why=fault, gaussian=told, checks=made.checks | {"accepted": 0})
+
+
+def fault_of_levels(problem: Problem, made: Draws) -> str:
+    """Name the level whose effects were accepted too rarely to be draws; empty where none was."""
+    accepted, name = made.checks["level_acceptance"], str(made.checks["levels_of"])
+    if accepted >= LEAST_ACCEPTED:
+        return ""
+    block = next(one for one in problem.design.predictors.blocks if one.name == name)
+    label = block.coords[block.dims[-1]][made.checks["worst_level"]]
+    return (
+        f"of the proposals for the effects of level {label} of {name!r} {accepted:.0%} were "
+        f"accepted, fewer than {LEAST_ACCEPTED:.0%}"
+    )
 
 
 def _pool(
