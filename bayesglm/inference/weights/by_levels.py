@@ -184,8 +184,8 @@ def draws_by_levels(
     fault = why or fault_of_levels(centre.problem, made)
     if not fault:
         return made
-    told = made.gaussian and replace(made.gaussian, accepted=False, why=fault)
-    return replace(made, why=fault, gaussian=told, checks=made.checks | {"accepted": 0})
+    refused = made.gaussian and replace(made.gaussian, accepted=False, why=fault)
+    return replace(made, why=fault, gaussian=refused, checks=made.checks | {"accepted": 0})
 
 
 def fault_of_levels(problem: Problem, made: Draws) -> str:
