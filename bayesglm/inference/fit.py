@@ -42,11 +42,15 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     learned, or dispersions of which data say little; NUTS otherwise, and always under kinks, bounds
     and heavy tails. The effects of a grouping of up to 100,000 levels are integrated out, level by
     level: the weights, or NUTS, are then those of the few parameters beside them, and each level's
-    effects are exact draws given these. A gaussian response with the identity link whose sigma is
-    learned is drawn exactly, sigma first; where scales are learned as well, all coefficients are
-    integrated out, and drawn exactly given them. Under `SpikeSlab` the indicators of spike and slab
-    are drawn with the coefficients integrated out, by walkers that check one another. In a
-    population each neuron gets its own method.
+    effects are exact draws given these. Many coefficients for each row under Normal priors are
+    looked at in the directions that rows span; the others are exact draws. There expectation
+    propagation, into which the rows' likelihoods are put one by one, takes Laplace's place under
+    the same weights: where a row has one linear predictor and a log-concave likelihood, and one
+    scale at most is learned, or one dispersion. A gaussian response with the identity link whose
+    sigma is learned is drawn exactly, sigma first; where scales are learned as well, all
+    coefficients are integrated out, and drawn exactly given them. Under `SpikeSlab` the indicators
+    of spike and slab are drawn with the coefficients integrated out, by walkers that check one
+    another. In a population each neuron gets its own method.
 
     Parameters
     ----------

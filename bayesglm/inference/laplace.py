@@ -56,6 +56,11 @@ def fit_laplace(
     scales (and of sigma), corrected by the same weights. So it is along the posterior of
     dispersions where no proposal at the mode stands.
 
+    Of many coefficients for each row no Gaussian at the mode follows the posterior, which every row
+    cuts off. Where all of them have Normal priors they are drawn by expectation propagation (Minka
+    2001), into which the rows' likelihoods are put one by one; ``laplace`` stands at the mode all
+    the same, and ``method`` says what the draws are of.
+
     Parameters
     ----------
     model, data

@@ -170,7 +170,8 @@ def _in_row_spaces(centres: list[Centred], settings: Settings) -> list[Sampled]:
         if one.lp.size:
             theta = space.completed(one.theta, rng)
             lp = one.lp + space.log_rest(one.theta, theta)
-            one = one._replace(theta=centre.raw_unconstrained(theta), lp=lp)
+            told = "; ".join(filter(None, (space.words, one.told)))
+            one = one._replace(theta=centre.raw_unconstrained(theta), lp=lp, told=told)
         completed.append(one)
     return completed
 

@@ -94,8 +94,9 @@ def tune_prior(
       `Normal` and `RandomWalk` priors, sigma fixed or learned (dispersions are integrated too);
       elsewhere by Pareto-smoothed importance draws around the mode, under kinks and bounds
       (`Laplace`, `ElasticNet`, `HalfNormal`, `Exponential`) around a Gaussian into which these are
-      put back one by one. Not for kinks of groups (`GroupLasso`). The same random numbers serve
-      every scale.
+      put back one by one. Of many coefficients for each row under Normal priors they are drawn by
+      expectation propagation, into which rows are put one by one. Not for kinks of groups
+      (`GroupLasso`). The same random numbers serve every scale.
     - ``"kfold"``: what is foretold of held-out folds; one set of folds serves every scale.
       ``scoring`` says how that is judged.
     - ``"loo"``: the expected log predictive density by leave-one-out with smoothed weights, as

@@ -96,6 +96,7 @@ def _method_name(method: str) -> str:
     names = {
         "laplace": "importance-corrected Laplace approximation",
         "nested laplace": "importance-corrected nested Laplace approximation",
+        "expectation propagation": "importance-corrected expectation propagation, row by row",
         "nuts": "NUTS",
         "collapsed gibbs": "collapsed Gibbs sampling of indicators",
         "laplace by levels": "integrals over levels, and importance weights beside them,",

@@ -133,6 +133,18 @@ class RowSpace:
                 outer[..., part.where] += part.loc
         return outer
 
+    @property
+    def words(self) -> str:
+        """Say how many directions are left, and of how many; empty where nothing is done."""
+        if not self.spans:
+            return ""
+        shapes = [span.factors.basis.shape for span in self.spans]
+        few, many = (sum(sizes) for sizes in zip(*shapes, strict=True))
+        return (
+            f"of {many:,} coefficients the {few:,} directions that rows span were looked at, and "
+            "what no row moves was drawn from the prior"
+        )
+
     def mean(self, theta: Array) -> Array:
         """Return the means of outer thetas given inner ones ``(..., size)``."""
         if not self.spans:
@@ -198,7 +210,14 @@ class RowSpace:
             inner = draws.gaussian.mode
             log_posterior += float(self.log_rest(inner, gaussian.mode))
         lp = draws.lp + self.log_rest(draws.theta, theta)
-        return replace(draws, theta=theta, lp=lp, gaussian=gaussian, log_posterior=log_posterior)
+        return replace(
+            draws,
+            theta=theta,
+            why=f"{draws.why}; {self.words}",
+            lp=lp,
+            gaussian=gaussian,
+            log_posterior=log_posterior,
+        )
 
 
 def in_row_space(problem: Problem, like: RowSpace | None = None) -> RowSpace:
