@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import bayesglm as bg
 import bayesglm.numerics.density.likelihood as likelihood_module
 import bayesglm.numerics.density.near as near_module
+import bayesglm.numerics.density.pointwise as pointwise_module
 import bayesglm.numerics.rows.parallel as parallel_module
 from bayesglm.numerics.density.likelihood import Rowwise
 from bayesglm.numerics.density.moments import moments
@@ -100,6 +101,7 @@ def test_a_pass_holds_two_ranges_a_thread(name, threads, monkeypatch):
     for module, constants in (
         (likelihood_module, ("ROWS", "CELLS", "SOME_ROWS")),
         (near_module, ("ROWS",)),
+        (pointwise_module, ("SOME_ROWS",)),
     ):
         for constant in constants:
             monkeypatch.setattr(module, constant, 20)
