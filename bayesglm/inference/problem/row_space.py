@@ -241,7 +241,9 @@ def _groups(problem: Problem) -> list[Group]:
     together and each other one by itself.
     """
     objective, predictors = problem.natural, problem.design.predictors
-    if len(objective.family.channels) > 1 or not objective.registry.straight:
+    # Of a quadratic likelihood moments say all, of any number of coefficients.
+    left = len(objective.family.channels) > 1 or objective.family.quadratic
+    if left or not objective.registry.straight:
         return []
     parts = _parts(problem)
     gaussian = [

@@ -101,6 +101,13 @@ def test_draws_of_the_inner_prior_are_draws_of_the_prior(name):
     assert np.all(np.abs(np.cov(draws.T) - rest) <= 6.0 * error + 1e-12)
 
 
+@pytest.mark.parametrize("family", ["gaussian", "categorical"])
+def test_what_is_left_as_it_is(family):
+    model = bg.GLM("y", PLAIN, family=family)
+    problem = open_problems(model, DATA)[0]
+    assert in_row_space(problem).problem is problem
+
+
 def test_directions_do_not_depend_on_the_scale():
     model = bg.GLM("y", [PLAIN, bg.Linear("B", prior=bg.ridge(3.0))], family="bernoulli")
     first, space = open_problems(model, DATA)[0], opened("two terms together")[1]
