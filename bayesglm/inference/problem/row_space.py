@@ -194,6 +194,7 @@ class RowSpace:
         if not self.spans:
             return draws
         theta, gaussian = self.completed(draws.theta, rng), draws.gaussian
+        stand = gaussian is None or gaussian.accepted
         if gaussian is not None:
             raw, mode = self.completed(gaussian.raw, rng), self.mean(gaussian.mode)
             rest = self.log_rest(gaussian.raw, raw)
@@ -213,7 +214,7 @@ class RowSpace:
         return replace(
             draws,
             theta=theta,
-            why=f"{draws.why}; {self.words}",
+            why=f"{draws.why}; {self.words}" if stand else draws.why,
             lp=lp,
             gaussian=gaussian,
             log_posterior=log_posterior,
