@@ -41,7 +41,7 @@ def _read_bayesglm(fitted: Any) -> Drawn:
     group = fitted["posterior"]
     others = (group["X_scale"].values,) if "X_scale" in group else ()
     draws = scalars(group["intercept"].values, group["X"].values, *others)
-    return Drawn(draws, fitted.attrs.get("importance_ess"))
+    return Drawn(draws, fitted.attrs.get("importance_ess", np.inf))
 
 
 def _tune(work: Work, setting: Setting) -> Any:

@@ -75,7 +75,8 @@ def read_tree(result: Any) -> Drawn:
         top.append(group["g0_correlation"].values[..., 0, 1])
     kept = [name for name in (f"g{k}" for k in range(len(levels))) if name in group]
     effects = [group[name].values for name in kept if "draw" in group[name].dims]
-    return Drawn(scalars(*top, *effects), fitted.attrs.get("importance_ess"))
+    # Where no weights are told of, distinct draws bound the size all the same.
+    return Drawn(scalars(*top, *effects), fitted.attrs.get("importance_ess", np.inf))
 
 
 def n_top(spec: Spec) -> int:
