@@ -32,10 +32,10 @@ def solve(A, B):
         M[[j, k]] = M[[k, j]]
         if abs(M[j, j]) < mp.mpf(10) ** -40:
             raise ZeroDivisionError("singular")
-        M[j] = M[j] / M[j, j]
-        for i in range(p):
-            if i != j:
-                M[i] = M[i] - M[i, j] * M[j]
+        M[j, j:] = M[j, j:] / M[j, j]
+        M[j + 1 :, j:] -= np.outer(M[j + 1 :, j], M[j, j:])
+    for j in reversed(range(p)):
+        M[:j, p:] -= np.outer(M[:j, j], M[j, p:])
     return unit[:, None] * M[:, p:]
 
 
@@ -201,7 +201,7 @@ class Posterior:
             t = mp.mpf(1)
             while True:
                 trial = theta.copy()
-                trial[move] = theta[move] + t * step
+                trial[move] = theta[move] + step * t
                 new = here(trial)
                 if new[0] >= value + t * gain / 10000 - mp.mpf(10) ** -40:
                     break
@@ -224,7 +224,7 @@ class Posterior:
         rows = [self._row(i, eta[i], w)[1:3] for i in range(len(eta))]
         slopes, bends = (np.abs(self.weights * np.array(part)) for part in zip(*rows, strict=True))
         reach = np.abs(self.X).dot(np.abs(w[:p])) + np.abs(self.offset)
-        gradient = eps * (slopes + bends * reach).dot(np.abs(self.X))
+        gradient = (slopes + bends * reach).dot(np.abs(self.X)) * eps
         return eps * (slopes * reach).sum(), np.append(gradient, [mp.mpf(0)] * self.free)
 
     def residual(self, theta):
