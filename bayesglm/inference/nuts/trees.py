@@ -155,7 +155,7 @@ class Trees:
             setattr(self, name, getattr(self, name)[rows])
 
     def step(self) -> Array:
-        """Move all walkers by one step; return the rows whose trees ended with it."""
+        """Move all walkers by one step; return the rows whose trees ended, which are to `begin`."""
         sign = 2.0 * self.side - 1.0
         leaf, p = self.leaf, self.p
         time = (self.size * sign)[:, None]

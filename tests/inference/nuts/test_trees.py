@@ -123,7 +123,8 @@ def test_trees_end_where_recursive_ones_do(step, size):
     while open_rows:
         for row in open_rows:
             sides[row][int(trees.depth[row])] = int(trees.side[row])
-        for row in open_rows.intersection(trees.step().tolist()):
+        ended = trees.step()
+        for row in open_rows.intersection(ended.tolist()):
             open_rows.remove(row)
             if trees.diverged[row]:
                 continue
@@ -134,6 +135,7 @@ def test_trees_end_where_recursive_ones_do(step, size):
             leaves = np.array([leaf[0] for leaf in path])
             assert np.abs(leaves - trees.drawn.z[row]).max(axis=1).min() < 1e-9
             depths.add(depth)
+        trees.begin(ended)
     assert len(depths) > 1
 
 
