@@ -153,7 +153,7 @@ def test_a_density_that_fails_or_is_nan_is_a_divergence(error):
         gradient[x[:, 1] > 2.5] *= np.nan
         return value, gradient
 
-    found = run(holed)
+    found = run(holed, draws=99)
     x = found.columns["x"]
     assert x[..., 0].max() <= 1.0
     assert x[..., 0].min() >= -1.5
@@ -231,7 +231,7 @@ def test_a_posterior_without_a_place_to_start_from_names_the_neuron_and_remedies
 def test_chains_that_stand_still_are_an_error():
     far = population().assign(far=("obs", np.full(60, 1e18)))
     with pytest.raises(bg.ConvergenceError, match=r"chains \(neuron=a\) stand still"):
-        bg.fit_mcmc(replace(NOWHERE, weights=None, intercept=bg.Normal(1.0)), far)
+        bg.fit_mcmc(replace(NOWHERE, weights=None, intercept=bg.Normal(1.0)), far, **SHORT)
 
 
 def test_walkers_start_where_there_is_a_density():
