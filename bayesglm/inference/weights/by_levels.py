@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.draws import MOST_KEPT, PROBS, Draws, Effects, Gaussian
+from bayesglm.inference.modes.identified import check_columns
 from bayesglm.inference.problem.centring import Centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.levels import level_integrals, name_of
@@ -141,11 +142,13 @@ def draws_by_levels(
 ) -> Draws | None:
     """Return corrected draws of a problem whose levels are integrated out.
 
-    None where there are no such levels, or the density of the top has no mode that is found.
+    None where there are no such levels, or the density of the top has no mode that is found; raises
+    DataError as `check_columns` does.
     """
     integrals = integrals_of(centre.problem)
     if integrals is None:
         return None
+    check_columns(centre.problem)
     try:
         found = certified(centre.problem, integrals)
     except ConvergenceError:

@@ -292,6 +292,14 @@ def test_hundreds_of_levels_are_certified_in_three_dimensions():
     assert np.ptp(away) < 0.05
 
 
+def test_columns_that_leave_no_estimate_are_told_as_ever():
+    data = grouped()
+    data["twice"] = 2.0 * data["x"]
+    terms = [bg.Linear(name, prior=bg.Flat()) for name in ("x", "twice")]
+    with pytest.raises(bg.DataError, match="linear combinations of other columns"):
+        bg.fit(bg.GLM("y", [*terms, bg.Group("g")], family="poisson"), data)
+
+
 @pytest.mark.slow
 def test_nuts_and_weights_agree_on_the_top():
     data = grouped(levels=15, each=4, family="bernoulli")
