@@ -98,12 +98,11 @@ class Span:
 
     def add_rest(self, theta: Array, covariance: Array) -> None:
         """Add to a covariance of outer thetas, in place, that of g at one inner theta."""
-        basis, held = self.factors.basis, self._held
+        basis = self.factors.basis
         root = np.zeros((len(basis.T), *theta.shape))
         outer = np.zeros((len(basis.T), len(covariance)))
         self.place(root, np.eye(len(basis.T)) - basis.T @ basis, outer)
         covariance += float(self._scale(theta)[0]) ** 2 * outer.T @ outer
-        assert held.sum() == len(basis.T)
 
 
 @dataclass(frozen=True)
