@@ -9,45 +9,42 @@ log p(y, psi) is interpolated, and looked at again where draws have come to lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-from scipy.stats import chi2
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.draws import Draws, Gaussian
 from bayesglm.inference.modes.by_levels import groupings_of
 from bayesglm.inference.modes.identified import check_columns
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.weights.mixture import Mixture, fitted
-from bayesglm.inference.weights.pool import Pool, disagreement, drawn, find_pool, refusal
-from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
-from bayesglm.inference.weights.psis import pareto_smoothed, resample, smallest_ess
+from bayesglm.inference.weights.mixture import Mixture
+from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
+from bayesglm.inference.weights.proposals import SplitNormal, by_tails
+from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.scales_density import (
+    ALLOWED,
+    Around,
+    Batched,
+    OneByOne,
+    around_mode,
+    highest,
+    learned_mixture,
+    one_by_one,
+)
 from bayesglm.numerics.density.integrated import LOG_2_PI, Integrated, anchored, integrated
-from bayesglm.numerics.density.integrated_many import IntegratedMany, can_batch
-from bayesglm.numerics.density.interpolated import Interpolated
+from bayesglm.numerics.density.integrated_many import can_batch
 from bayesglm.numerics.density.layout import Layout, laid_out
 from bayesglm.numerics.density.objective import Objective
-from bayesglm.numerics.density.perturbed import Perturbed
-from bayesglm.numerics.solvers.summit import Summit, summit
 
 Array = np.ndarray
 MOST_SCALES = 12  # dispersions, scales and correlations, of which proposals are made: chosen
-FITS, PER_SCALE = 4, 1000  # of a mixture, and draws for each scale that one is made from: chosen
 MANY = 1000  # coefficients, from which on fixed scales go this way as well: chosen
 MOST_BESIDE = 6000  # coefficients beside the levels that are eliminated: chosen, 288 MB
 WHOLE = 1000  # coefficients up to which the covariance of all is told: chosen, 8 MB
-LOOK = 0.7  # sds, over which slopes are differenced: chosen
-LONGEST_LOOK = 0.5  # the same, however flat the density is
-FLATTEST = 1e-2  # second derivative, below which a direction is taken to bend so much
-BATCH = 8  # psi at which the interpolant is looked at before it goes through them as well: chosen
-FROM = 50  # times as many proposals, of which these are taken by their weights: chosen
-ROUNDS = 16  # of these at most
-ALLOWED = 0.03  # share by which the interpolant may be off, the mean of two batches: chosen
+ATTEMPTS = 8  # with more and more points: chosen
 CHECKED = 12  # draws of psi that are looked at again in the end, and as many that weigh most
-BEYOND = 1e-4  # of a normal's draws, that lie beyond the first points of the interpolant: chosen
 
 
 def has_scales_first(problem: Problem) -> bool:
@@ -82,13 +79,13 @@ def scales_first(problem: Problem, draws: int, chains: int, rng: np.random.Gener
         objective = problem.unconstrained
         start = problem.start(objective)
         of = integrated(objective, layout, start[: objective.n_coefficients])
-        top = _highest(of, start[objective.n_coefficients :])
+        top = highest(of, start[objective.n_coefficients :])
         centre = of.given(top.x)
         assert centre is not None
         of = anchored(of, _anchor(objective, centre.theta))
-        around = _around(of, top)
-        many: _Batched | _OneByOne
-        many = _Batched(of) if can_batch(layout) else _one_by_one(around, rng)
+        around = around_mode(of, top)
+        many: Batched | OneByOne
+        many = Batched(of) if can_batch(layout) else one_by_one(around, rng)
         return _weighted(problem, around, many, (chains, draws), rng)
 
 
@@ -118,214 +115,17 @@ def _anchor(objective: Objective, theta: Array) -> Array:
     return anchor
 
 
-class _Around(NamedTuple):
-    """The posterior of psi around its mode: a Gaussian there, and what was asked so far."""
-
-    of: Integrated
-    top: Summit
-    first: SplitNormal
-    psis: Array
-    values: Array
-    slopes: Array
-
-
-def _asked(of: Integrated, psi: Array) -> tuple[float, Array]:
-    """Return log p(y, psi) and its slope; -inf where there is none."""
-    nowhere = -np.inf, np.full(len(psi), np.nan)
-    if of.objective.registry.far_out(of.theta(psi)):
-        return nowhere
-    given = of.given(psi)
-    if given is None or not np.isfinite(given.log_marginal):
-        return nowhere
-    return given.log_marginal, of.slope(given)
-
-
-def _highest(of: Integrated, psi: Array) -> Summit:
-    top = summit(lambda psi: _asked(of, psi), psi, _bends(of, psi))
-    if top is None:
-        raise ConvergenceError(
-            f"no mode of the {len(psi)} scales and dispersions was found; their posterior may be "
-            "at a boundary"
-        )
-    return top
-
-
-def _bends(of: Integrated, psi: Array) -> Array:
-    """Return about how much log p(y, psi) bends: 2 m for a scale of m numbers."""
-    theta, objective = of.theta(psi), of.objective
-    p, counts = len(of.anchor), np.zeros(len(psi))
-    for one in objective.free:
-        counts[one.place.start - p : one.place.stop - p] = of.count
-    for part in objective.priors.learning:
-        assert part.learned is not None
-        here = np.broadcast_to(part.learned.log_scale(theta), part.size)
-        for k in range(len(psi)):
-            moved = theta.copy()
-            moved[p + k] += LOOK
-            there = np.broadcast_to(part.learned.log_scale(moved), part.size)
-            counts[k] += np.count_nonzero(there != here)
-    return 2.0 * np.maximum(counts, 1.0)
-
-
-def _around(of: Integrated, top: Summit) -> _Around:
-    """Look at the slopes around the mode, which tell the curvature there."""
-    d = len(top.x)
-    steps = np.minimum(LOOK * np.sqrt(np.maximum(np.diagonal(top.inverse), 0.0)), LONGEST_LOOK)
-    hessian = np.zeros((d, d))
-    psis, values, slopes = [top.x], [top.value], [top.slope]
-    for k, step in enumerate(np.maximum(steps, 1e-6)):
-        for sign in (1.0, -1.0):
-            psi = top.x.copy()
-            psi[k] += sign * step
-            value, slope = _asked(of, psi)
-            psis.append(psi)
-            values.append(value)
-            slopes.append(slope)
-            hessian[k] += sign * slope / (2.0 * step)
-    if not np.isfinite(hessian).all():
-        raise ConvergenceError("the density of the scales ends beside its mode")
-    bends, vectors = np.linalg.eigh(-0.5 * (hessian + hessian.T))
-    precision = (vectors * np.maximum(bends, FLATTEST)) @ vectors.T
-    first = gaussian(top.x, precision)
-    return _Around(of, top, first, np.array(psis), np.array(values), np.array(slopes))
-
-
-class _Batched:
-    """log p(y, psi) at very many psi: exact."""
-
-    error = 0.0
-    told = "log p(y | scales) is exact"
-
-    def __init__(self, of: Integrated) -> None:
-        self._many = IntegratedMany(of)
-
-    def log_density(self, psis: Array) -> Array:
-        """Return log p(y, psi)."""
-        return self._many.log_marginals(psis)
-
-    def draw(self, rng: np.random.Generator, psis: Array) -> tuple[Array, Array]:
-        """Return thetas, and log p of each."""
-        thetas, of_w = self._many.draw(rng, psis)
-        return thetas, of_w + self.log_density(psis)
-
-
-@dataclass(frozen=True)
-class _OneByOne:
-    """log p(y, psi) interpolated, and a ``proposal`` fitted to it.
-
-    ``error`` is the mean share by which the density was off where it was looked at last.
-    """
-
-    around: _Around
-    through: Interpolated
-    proposal: Mixture
-    error: float
-
-    @property
-    def told(self) -> str:
-        """How it is known, in words."""
-        return (
-            f"log p(y | scales) is interpolated between {len(self.through.values)} exact values, "
-            f"and off by {100.0 * self.error:.1g}% on average at draws where it was looked at again"
-        )
-
-    def log_density(self, psis: Array) -> Array:
-        """Return log p(y, psi)."""
-        return _density(self.around, self.through)(psis)
-
-    def draw(self, rng: np.random.Generator, psis: Array) -> tuple[Array, Array]:
-        """Return thetas, and log p of each."""
-        drawn = Perturbed(self.around.of, self.around.top.x).draw(rng, psis)
-        return drawn.thetas, drawn.log_p
-
-    def checked(self, psis: Array, heaviest: Array) -> _OneByOne:
-        """Return the same with its error at some draws; ConvergenceError where that is too much.
-
-        At the draws that weigh most the interpolant may be what makes them so heavy.
-        """
-        for some, allowed in ((heaviest, 10.0 * ALLOWED), (psis, 2.0 * ALLOWED)):
-            exact = np.array([_log_marginal(self.around.of, psi) for psi in some])
-            error = _off(self.log_density(some), exact)
-            if not error < allowed:
-                raise ConvergenceError(
-                    f"an interpolant of the density of scales is off by {100.0 * error:.2g}% where "
-                    "draws of them lie"
-                )
-        return replace(self, error=error)
-
-
-def _density(around: _Around, through: Interpolated) -> Callable[[Array], Array]:
-    return lambda psis: through(_standardised(around, psis)) + around.top.value
-
-
-def _log_marginal(of: Integrated, psi: Array) -> float:
-    given = None if of.objective.registry.far_out(of.theta(psi)) else of.given(psi)
-    return -np.inf if given is None else given.log_marginal
-
-
-def _standardised(around: _Around, psis: Array) -> Array:
-    return np.linalg.solve(around.first.factor, (psis - around.top.x).T).T
-
-
-def _one_by_one(around: _Around, rng: np.random.Generator) -> _OneByOne:
-    """Interpolate log p(y, psi): through more psi until new ones are where it says they are.
-
-    The first are on a sphere beyond which next to nothing of a normal lies; then come draws of what
-    the interpolant says, so that they go where its mass is.
-    """
-    factor, d = around.first.factor, len(around.top.x)
-    z = _standardised(around, around.psis)
-    values = around.values - around.top.value
-    through = Interpolated(z, values, around.slopes @ factor)
-    turned = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    sphere = np.sqrt(chi2.isf(BEYOND, d)) * np.vstack([turned, -turned])
-    through, error = _through_more(around, through, around.top.x + sphere @ factor.T)
-    for k in range(ROUNDS):
-        density = _density(around, through)
-        proposal = _learned(around.first.heavier(), density, rng)
-        psis, log_q = proposal.draw(rng, FROM * BATCH)
-        new = resample(rng, pareto_smoothed(density(psis) - log_q).log_weights, BATCH)
-        last = error
-        through, error = _through_more(around, through, psis[np.unique(new)])
-        if k and 0.5 * (last + error) < ALLOWED:
-            return _OneByOne(around, through, proposal, error)
-    raise ConvergenceError(
-        f"an interpolant of the density of {d} scales is off by {100.0 * error:.2g}% at new draws, "
-        f"after {len(through.values)}"
-    )
-
-
-def _through_more(
-    around: _Around, through: Interpolated, psis: Array
-) -> tuple[Interpolated, float]:
-    """Return an interpolant through more psi, and by how much it was off there before."""
-    z, asked = _standardised(around, psis), [_asked(around.of, psi) for psi in psis]
-    values = np.array([value for value, _ in asked]) - around.top.value
-    slopes = np.array([slope for _, slope in asked]) @ around.first.factor
-    kept = np.isfinite(values)
-    z, values, slopes = z[kept], values[kept], slopes[kept]
-    return through.with_points(z, values, slopes), _off(through(z), values)
-
-
-def _off(said: Array, exact: Array) -> float:
-    """Return the mean share by which densities are off, each by its whole at most."""
-    return float(np.minimum(np.abs(np.expm1(said - exact)), 1.0).mean()) if len(exact) else 1.0
-
-
 def _weighted(
     problem: Problem,
-    around: _Around,
-    many: _Batched | _OneByOne,
+    around: Around,
+    many: Batched | OneByOne,
     shape: tuple[int, int],
     rng: np.random.Generator,
 ) -> Draws:
     chains, wanted = shape[0], shape[0] * shape[1]
-    pool, why = _pool(around, many, wanted, chains, rng)
+    many, pool, why = _drawn_from(around, many, wanted, chains, rng)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     psis = pool.thetas[index]
-    if isinstance(many, _OneByOne):
-        heaviest = np.argsort(pool.log_q - pool.log_p)[:CHECKED]
-        many = many.checked(psis[:: -(-wanted // CHECKED)], pool.thetas[heaviest])
     thetas, log_p = many.draw(rng, psis)
     top = _top(around.of, problem.unconstrained)
     ess = min(
@@ -358,9 +158,37 @@ def _weighted(
     )
 
 
+def _drawn_from(
+    around: Around,
+    many: Batched | OneByOne,
+    wanted: int,
+    chains: int,
+    rng: np.random.Generator,
+) -> tuple[Batched | OneByOne, Pool, str]:
+    """Return weighted draws of psi, and why they do not stand; an interpolant as it was in the end.
+
+    It is looked at where draws have come to lie, and where they weigh most, which it may be that
+    makes them so heavy; where it is off, it goes through these as well.
+    """
+    for _ in range(ATTEMPTS):
+        pool, why = _pool(around, many, wanted, chains, rng)
+        if isinstance(many, Batched):
+            return many, pool, why
+        heaviest = pool.thetas[np.argsort(pool.log_q - pool.log_p)[:CHECKED]]
+        kept = pool.thetas[np.unique(resample(rng, pool.smoothed.log_weights, CHECKED))]
+        error, of_heaviest = many.off(kept), many.off(heaviest)
+        if not why and error < 2.0 * ALLOWED and of_heaviest < 10.0 * ALLOWED:
+            return replace(many, error=error), pool, why
+        many = many.with_points(np.vstack([kept, heaviest]))
+    raise ConvergenceError(
+        f"an interpolant of the density of {len(around.top.x)} scales is off by "
+        f"{100.0 * max(error, of_heaviest):.2g}% where draws of them lie"
+    )
+
+
 def _pool(
-    around: _Around,
-    many: _Batched | _OneByOne,
+    around: Around,
+    many: Batched | OneByOne,
     wanted: int,
     chains: int,
     rng: np.random.Generator,
@@ -371,27 +199,13 @@ def _pool(
         last = around.first
         for last in by_tails(around.first, many.log_density):
             yield last
-        if isinstance(many, _OneByOne):
-            yield many.proposal
-        else:
-            yield _learned(last, many.log_density, rng)
+        yield learned_mixture(last, many.log_density, rng)
 
     pool = find_pool(many.log_density, proposals(), wanted, chains, rng)
     why = refusal(pool, chains)
-    if not why and not (isinstance(many, _OneByOne) and pool.steady):
+    if not why and not (isinstance(many, OneByOne) and pool.steady):
         why = disagreement(many.log_density, pool, pool.proposal.heavier(), rng)
     return pool, why
-
-
-def _learned(
-    first: SplitNormal, density: Callable[[Array], Array], rng: np.random.Generator
-) -> Mixture:
-    """Return a mixture fitted to a density in rounds of weighted draws, each from the last."""
-    n = PER_SCALE * len(first.mode)
-    proposal = fitted(drawn(density, first, n, rng), rng)
-    for _ in range(FITS - 1):
-        proposal = fitted(drawn(density, proposal, n, rng), rng)
-    return proposal
 
 
 def _top(of: Integrated, objective: Objective) -> Array:
