@@ -16,7 +16,7 @@ from bayesglm.numerics.density.layout import Layout
 from bayesglm.numerics.density.levels.small import cholesky, log_det, solve_lower, solve_upper
 from bayesglm.numerics.density.likelihood import CELLS
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.numerics.solvers.arrow import LEAST_PIVOT
+from bayesglm.numerics.solvers.level_blocks import LEAST_PIVOT
 
 Array = np.ndarray
 # Numbers of the products of two columns of the border over the levels, which are held (8 bytes
