@@ -11,6 +11,7 @@ import numpy as np
 from bayesglm.errors import ConformanceError
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.twin.model import to_pymc
+from bayesglm.inference.twin.slopes import density_and_slope
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -66,8 +67,8 @@ def check_twin(
         order.append(name)
     both = (False, True)
     # Densities of either sign add up, so how far rounding may take them is relative to their sizes.
-    terms = [compiled.logp(jacobian=j, sum=False) for j in both]
-    asked = [*chain(*terms), *(compiled.dlogp(jacobian=j) for j in both)]
+    terms, slopes = zip(*(density_and_slope(compiled, j) for j in both), strict=True)
+    asked = [*chain(*terms), *slopes]
     found = compiled.compile_fn(asked, mode="FAST_COMPILE", on_unused_input="ignore")(point)
     for turn, jacobian in enumerate(both):
         slope, parts = found[turn - 2], found[turn * len(terms[0]) :][: len(terms[turn])]
