@@ -356,7 +356,7 @@ class _Neuron:
             return None
         own, problem = self.problem.natural.registry.named(name), self.problem
         thetas = self.thetas[:: -(-len(self.thetas) // DRAWS)]
-        values = own.natural(thetas)
+        values = own.once(own.natural(thetas))
         size = own.size
         if own.role == "coefficients" and self.drawn:
             transform = problem.unconstrained.registry.named(name).transform
@@ -370,6 +370,7 @@ class _Neuron:
             edf = np.nan
             if shares_of_own is not None:
                 edf = float(np.clip(size - shares_of_own.sum(), 0.0, size))
-        labels = own.names() if own.size == own.n_natural else [name] * own.n_natural
+        n = values.shape[-1]
+        labels = own.names() if own.size == n else [name] * n
         found = decided(self.beliefs.spread(name), labels, values, edf, self.drawn)
         return replace(found, size=size)

@@ -138,7 +138,7 @@ class Beliefs:
         if own.prior is not None:
             n = max(FEWEST, SCALAR // max(1, own.n_natural))
             draws = own.prior.draw(np.random.default_rng(0), (n, own.n_natural))
-            return spread_of(None, draws)
+            return spread_of(None, own.once(draws))
         part = self.part(name)
         of_dispersion = [f"{one}_intercept" for one in self.problem.plan.model.predicted]
         apart = own.size == own.n_natural and name not in of_dispersion

@@ -142,6 +142,17 @@ def test_data_that_contradict_a_prior_are_told(many):
     assert not told["z"].decided.contradicted
 
 
+def test_of_a_correlation_what_it_is_with_itself_contradicts_nothing(many):
+    data = many.assign(g=("time", np.arange(400) % 8))
+    group = bg.Group("g", slopes="x", correlated=True)
+    told = bg.explain(bg.fit(bg.GLM("poisson", group, family="poisson"), data, draws=200))
+    decided = told["g_correlation"].decided
+    assert not decided.contradicted
+    assert decided.furthest.startswith("g_correlation[g_effect=x")
+    # Under LKJ(1) the correlation of two effects is uniform between -1 and 1.
+    assert decided.prior_sd == pytest.approx(0.94 / OUT, rel=0.02)
+
+
 def test_smooth_kernels_are_told_from_rough_ones(many):
     def rough(prior):
         term = bg.Lagged("x", lags=25, prior=prior)

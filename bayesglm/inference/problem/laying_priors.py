@@ -155,6 +155,7 @@ def _correlation(block: Block) -> Parameter:
         prior=LKJ(block.correlation.eta, k),
         start=np.tile(np.eye(k).ravel(), n),
         entries=tuple(entry_label(name, shape, dims, coords, at) for at in flat),
+        mirrored=tuple(flat),
     )
 
 

@@ -52,6 +52,8 @@ class Parameter:
     - `start`: the natural values from which solvers start.
     - `fixed`: the value of a dispersion that is known, and has no place.
     - `entries`: names of its entries, where these are not told by ``coords``.
+    - `mirrored`: where those entries stand among natural values that say them twice, or are the
+      same always: of a symmetric matrix below its diagonal.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Parameter:
     start: Array | float = 0.0
     fixed: Array | float | None = None
     entries: tuple[str, ...] = ()
+    mirrored: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -80,6 +83,10 @@ class Parameter:
     def natural(self, U: Array) -> Array:
         """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
         return self.transform.natural(U[..., self.place])
+
+    def once(self, values: Array) -> Array:
+        """Return natural values ``(..., q)`` without those that others say already."""
+        return values[..., list(self.mirrored)] if self.mirrored else values
 
     def inside(self, value: Array | float) -> Array | float:
         """Return the value nearest to one that is well between the ends that the prior sets."""
