@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
-from scipy.special import betaln, factorial, gammaln, psi, zeta
+from scipy.special import betaln, factorial, gammaln, psi
 
 type Array = NDArray[np.float64]
 
@@ -87,11 +87,22 @@ def log_less_digamma(a: Array | float) -> Array:
 
 
 def inverse_less_trigamma(a: Array | float) -> Array:
-    """Return 1 / a - psi'(a), the derivative of `log_less_digamma` (ibid., 6.4.12)."""
+    """Return 1 / a - psi'(a), the derivative of `log_less_digamma` (ibid., 6.4.12).
+
+    Below 16 it is reached by steps of one, each of which adds -1 / (a^2 (a + 1)): none of their
+    sums cancels.
+    """
     a = np.asarray(a, dtype=np.float64)
-    few, large = np.minimum(a, 16.0), np.maximum(a, 16.0)
-    series = -(0.5 + polyval(large**-2.0, _TRIGAMMA) / large) / large / large
-    return np.where(a < 16.0, 1.0 / few - zeta(2.0, few), series)
+    is_few = a < 16.0
+    large = np.where(is_few, a + 16.0, a)
+    rate = np.asarray(-(0.5 + polyval(large**-2.0, _TRIGAMMA) / large) / large / large)
+    if np.any(is_few):
+        x, of_steps = a[is_few], np.zeros(np.count_nonzero(is_few))
+        with np.errstate(over="ignore", divide="ignore"):
+            for k in range(16):
+                of_steps -= 1.0 / ((x + k) * (x + k) * (x + (k + 1.0)))
+        rate[is_few] += of_steps
+    return rate
 
 
 def half_step_excess(a: Array | float, order: int) -> tuple[Array, ...]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betainc, betaincc, expit, psi, zeta
+from scipy.special import betainc, betaincc, expit, psi
 
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.record import (
@@ -115,7 +115,8 @@ def _in_kappa(side: _Side, kappa: Array) -> Array:
     Of a small shape psi(a) is psi(1 + a) - 1 / a, and the logarithms of its mean cancel.
     """
     few, many = np.minimum(side.shape, 1.0), np.maximum(side.shape, 1.0)
-    small = side.log_y + np.log(kappa) + 1.0 - psi(1.0 + few) - few * zeta(2.0, 1.0 + few)
+    trigamma = 1.0 / (1.0 + few) - inverse_less_trigamma(1.0 + few)
+    small = side.log_y + np.log(kappa) + 1.0 - psi(1.0 + few) - few * trigamma
     large = side.log_ratio + log_less_digamma(many) + many * inverse_less_trigamma(many)
     return np.where(side.shape < 1.0, small, large)
 
