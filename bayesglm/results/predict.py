@@ -321,6 +321,12 @@ def _check_same_coefficients(problems: list[Problem], every: tuple[Predictors, .
                     f"{new.shape}, but the fit's have {old.shape} over {old.dims}; give new data "
                     "of the same features and sampling rate."
                 )
+            if old.dims != new.dims:
+                raise DataError(
+                    f"predictor {old.name!r} of the new data has coefficients over {new.dims}, "
+                    f"but the fit's lie over {old.dims}; name the dims of the new data as those of "
+                    "the fit were named."
+                )
             for dim in old.dims:
                 if not same_labels(old.coords[dim], new.coords[dim]):
                     raise DataError(

@@ -198,3 +198,11 @@ def test_neurons_and_features_are_the_same_whatever_labels_them(labels, where, t
         assert again.identical(expected)
     with pytest.raises(bg.DataError, match=f"labels of dim '{where}'"):
         bg.predict(best, data.isel({where: [1, 0, 2]}))
+
+
+def test_features_of_another_dim_are_refused():
+    rng = np.random.default_rng(0)
+    data = xr.Dataset({"y": ("obs", rng.poisson(1.0, 20)), "x": (("obs", "pixel"), np.eye(20, 3))})
+    best = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    with pytest.raises(bg.DataError, match=r"over \('pixel',\); name the dims"):
+        bg.predict(best, {"x": np.eye(20, 3)})

@@ -42,7 +42,7 @@ def separated(problem: Problem) -> list[str]:
     directions, labels = problem.flat_directions(problem.design.predictors.runs[0])
     if not labels or problem.natural.family.push is None:
         return []
-    direction = separating_direction(_flat_blocks(problem, directions), _push(problem))
+    direction = separating_direction(_flat_blocks(problem, directions, slice(1)), _push(problem))
     return [] if direction is None else [labels[k] for k in np.flatnonzero(direction)]
 
 
@@ -132,10 +132,10 @@ def _of_columns(problem: Problem, directions: Array, names: list[str]) -> tuple[
     return directions[:, kept], [name for name, keep in zip(names, kept, strict=True) if keep]
 
 
-def _flat_blocks(problem: Problem, directions: Array) -> Any:
+def _flat_blocks(problem: Problem, directions: Array, channels: slice = slice(None)) -> Any:
     """Return the rows' moves along each direction, block by block, afresh at each call.
 
-    Of channels that share their columns those of the first.
+    Of channels that share their columns those of the first; of others one below the other.
     """
     counted, sharing = _counted(problem), problem.design.predictors.sharing
     lines = np.ascontiguousarray(directions.T)
@@ -153,6 +153,7 @@ def _flat_blocks(problem: Problem, directions: Array) -> Any:
             else:
                 every = moves(rows, lines).swapaxes(1, 2)
             every = every if counted is None else every[:, counted[rows.place]]
+            every = every[channels]
             yield every.reshape(-1, every.shape[-1])
 
     return blocks

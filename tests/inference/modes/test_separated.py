@@ -6,6 +6,8 @@ import xarray as xr
 
 import bayesglm as bg
 from bayesglm.inference.modes import router, solve
+from bayesglm.inference.modes.identified import separated
+from bayesglm.inference.problem.problem import open_problems
 
 LINKS = [
     ("bernoulli", "logit"),
@@ -52,6 +54,19 @@ def test_both_sides_of_separation(n, family, link, beside):
         bg.fit_map(model, events(n, family, True))
     fitted = bg.fit_map(model, events(n, family, False))
     assert abs(fitted["map"]["x"]) < 10.0
+
+
+@pytest.mark.parametrize(
+    ("family", "dispersion"), [("negative_binomial", "alpha"), ("beta_binomial", "kappa")]
+)
+def test_separation_is_of_the_mean_where_a_dispersion_is_predicted(family, dispersion):
+    trials = "trials" if family == "beta_binomial" else None
+    term = bg.Linear("x", prior=bg.Flat())
+    model = bg.GLM("y", term, family=family, trials=trials, dispersion={dispersion: ["z"]})
+    for ends in (True, False):
+        data = {**events(40, "binomial", ends), "trials": np.full(40, 3.0)}
+        (problem,) = open_problems(model, data)
+        assert separated(problem) == (["intercept", "x"] if ends else [])
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson"])
