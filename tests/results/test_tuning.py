@@ -370,10 +370,11 @@ def test_the_ends_of_the_range_are_told(prior, method):
 
 def test_evidences_that_cannot_be_trusted_are_told():
     rng = np.random.default_rng(0)
-    data = {"X": rng.normal(size=(30, 25)), "y": (rng.random(30) < 0.5) * 1.0}
+    wide = rng.normal(size=(30, 25))
+    data = {"X": wide, "y": rng.choice(["a", "b", "c"], 30)}  # no row has a site
     words = "evidence cannot be trusted at [12] of [12] scales.*method='kfold'"
     with pytest.warns(bg.BayesGLMWarning, match=words):
-        bg.tune_prior(ridge("bernoulli"), data, scales=[30.0])
+        bg.tune_prior(ridge("categorical"), data, scales=[30.0])
 
 
 def test_what_loo_warns_of_is_said_once():
