@@ -61,7 +61,8 @@ class Draws:
     believed: those of a sampler, and of levels that were taken apart ``top_size``, the dimensions
     beside them, ``levels_of``, the name of their group, ``level_acceptance``, the smallest share of
     proposals accepted, ``worst_level``, the number of that level, and ``quadrature_error``, in
-    nats.
+    nats; of blocks of levels ``block_khat``, the largest k-hat of their draws, and ``block_share``,
+    the smallest share of these that count.
     """
 
     theta: Array

@@ -51,6 +51,11 @@ def fit_laplace(
     change the log density), ``level_acceptance`` (the smallest share of accepted proposals of a
     level, ``worst_level``).
 
+    Where several groupings fall into small blocks of levels that share rows, all are integrated
+    out: the finest one by quadrature, the others of each block by a few importance draws, whose
+    means are unbiased, so that the weights stay exact (Tran et al. 2021). ``block_khat`` and
+    ``block_share`` say how far the draws of the worst block are to be believed.
+
     Other learned scales have no joint mode with their coefficients. There the approximation is
     nested (Rue, Martino & Chopin 2009): Gaussians of the coefficients along the posterior of the
     scales (and of sigma), corrected by the same weights. So it is along the posterior of

@@ -19,6 +19,8 @@ WORST: dict[str, Any] = {
     "level_acceptance": min,
     "quadrature_error": max,
     "n_nodes": max,
+    "block_khat": max,
+    "block_share": min,
 }
 
 
@@ -50,6 +52,11 @@ def certificate(attrs: Mapping[Any, Any]) -> str:
         )
     elif group:
         parts.append("the effects themselves were not checked level by level")
+    if "block_khat" in attrs:
+        parts.append(
+            "block by block, given these, the effects are draws weighted exactly, with a k-hat of "
+            f"at most {attrs['block_khat']:.2f}, of which {attrs['block_share']:.0%} or more count"
+        )
     if "quadrature_error" in attrs:
         error = number_text(float(f"{attrs['quadrature_error']:.2g}"))
         parts.append(f"the integrals over them are right to {error} nats in all")

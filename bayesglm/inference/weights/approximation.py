@@ -20,6 +20,7 @@ from bayesglm.inference.problem.centring import Centred, centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
 from bayesglm.inference.weights.along import Along, by_cells, has_one_beside, see
+from bayesglm.inference.weights.by_blocks import draws_by_blocks
 from bayesglm.inference.weights.by_levels import draws_by_levels, integrals_of
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
@@ -55,6 +56,8 @@ def laplace_draws(
     with unthreaded_products(problems[0].unconstrained.size):
         for centre, rng in zip(centred_all(problems), streams, strict=True):
             apart = _scales_first(centre, draws, chains, rng)
+            if apart is None:
+                apart = draws_by_blocks(centre, draws, chains, rng)
             if apart is None:
                 apart = draws_by_levels(centre, draws, chains, rng)
             if apart is not None:

@@ -57,7 +57,7 @@ class Certified:
     change the log density of the top, but for a constant.
     """
 
-    top: Top
+    top: Top[LevelIntegrals]
     integrals: LevelIntegrals
     density: LevelIntegrals | Surrogate
     error: float
@@ -95,7 +95,7 @@ def certified(problem: Problem, integrals: LevelIntegrals) -> Certified:
     return Certified(top, exact, density, error)
 
 
-def _highest(integrals: LevelIntegrals, start: Array) -> Top:
+def _highest(integrals: LevelIntegrals, start: Array) -> Top[LevelIntegrals]:
     top = highest(integrals, start)
     if top is None:
         raise ConvergenceError(
@@ -105,13 +105,13 @@ def _highest(integrals: LevelIntegrals, start: Array) -> Top:
     return top
 
 
-def _around(top: Top) -> Array:
+def _around(top: Top[LevelIntegrals]) -> Array:
     """Return thetas of the top around its mode."""
     z = REACH * np.random.default_rng(0).standard_normal((PROBED, len(top.mode)))
     return top.mode + z @ gaussian(top.mode, top.precision).factor.T
 
 
-def _nodes_needed(top: Top) -> tuple[int, float]:
+def _nodes_needed(top: Top[LevelIntegrals]) -> tuple[int, float]:
     """Return how many nodes along each effect suffice, and by how much twice as many differ."""
     k, T, error = top.integrals.shape[0], _around(top), np.inf
     for nodes in LADDERS[k]:
@@ -127,10 +127,15 @@ def _nodes_needed(top: Top) -> tuple[int, float]:
     )
 
 
-def _steps_needed(top: Top) -> int:
+def _steps_needed(top: Top[LevelIntegrals]) -> int:
     """Return how many steps leave next to nothing of the proposals of the effects."""
     tried = replace(top.integrals, steps=2)
     _, accepted = tried.draw(np.random.default_rng(0), _around(top))
+    return steps_needed(accepted)
+
+
+def steps_needed(accepted: Array) -> int:
+    """Return the same from the chances of acceptance of the levels' proposals."""
     rare = min(max(float(np.quantile(accepted, RARE)), 0.05), 1.0 - LEFT)
     # So much of the first proposal is not the posterior's already.
     steps = np.ceil(np.log(LEFT) / np.log1p(-rare)) - 1.0
@@ -224,7 +229,9 @@ def _pool(
     return pool, why
 
 
-def _gaussian(top: Top, pool: Pool, shape: tuple[int, int], ess: float, why: str) -> Gaussian:
+def _gaussian(
+    top: Top[LevelIntegrals], pool: Pool, shape: tuple[int, int], ess: float, why: str
+) -> Gaussian:
     """Return what was weighted: that of the top."""
     wanted = shape[0] * shape[1]
     factor = gaussian(top.mode, top.precision).factor

@@ -37,7 +37,7 @@ def level_integrals(problem: Problem, name: str | None = None) -> LevelIntegrals
         return None
     largest: tuple[int, int, PriorPart] | None = None
     for number, block in enumerate(predictors.blocks):
-        if not _is_grouping(block) or block.name not in places or name not in (None, block.name):
+        if not is_grouping(block) or block.name not in places or name not in (None, block.name):
             continue
         part = next(p for p in objective.coefficients if p.where == places[block.name])
         k = part.size // block.n_levels
@@ -53,7 +53,7 @@ def name_of(problem: Problem, integrals: LevelIntegrals) -> str:
     return next(name for name, where in problem.places.items() if where == integrals.place)
 
 
-def _is_grouping(block: Block) -> bool:
+def is_grouping(block: Block) -> bool:
     """Say whether a block's rows read the effects of one level each."""
     return block.codes is not None and block.n_level_dims == 1 and not block.sums
 

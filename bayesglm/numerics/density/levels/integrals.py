@@ -102,6 +102,11 @@ class LevelIntegrals:
         return len(self.top)
 
     @property
+    def n_beside(self) -> int:
+        """Number of coefficients beside the effects, which come first in the top."""
+        return self.grouped.n_beside
+
+    @property
     def cells(self) -> int:
         """About how many numbers one evaluation computes."""
         grouped = self.grouped

@@ -6,11 +6,9 @@ of the differences are a part of an sd along each axis, told by the last Hessian
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
-
-from bayesglm.numerics.density.levels.integrals import LevelIntegrals
 
 Array = np.ndarray
 LOOK = 0.05  # sd, over which gradients are differenced
@@ -25,7 +23,24 @@ SHARES = np.array([1.0, 0.5, 0.2, 0.05, 0.01, 1e-3])  # of a step, tried togethe
 CERTAIN, ARRIVED = 0.05, 1e-6
 
 
-class Top(NamedTuple):
+class Integrals(Protocol):
+    """What is climbed: a density of ``d`` numbers, of which ``n_beside`` are coefficients.
+
+    `information(t)` is what the likelihood says of each of these, and `guided(t, steps)` the same
+    density with a guide around t.
+    """
+
+    @property
+    def d(self) -> int: ...
+    @property
+    def n_beside(self) -> int: ...
+    def information(self, t: Array) -> Array: ...
+    def guided(self, t: Array, steps: Array) -> Self: ...
+    def log_density(self, T: Array) -> Array: ...
+    def slopes(self, T: Array) -> tuple[Array, Array]: ...
+
+
+class Top[I: Integrals](NamedTuple):
     """Where log p(t, y) is highest, its value, minus its Hessian, and how it was found.
 
     ``integrals`` are guided from the mode.
@@ -36,13 +51,13 @@ class Top(NamedTuple):
     precision: Array
     gradient_norm: float
     n_iter: int
-    integrals: LevelIntegrals
+    integrals: I
 
 
-def highest(integrals: LevelIntegrals, t: Array) -> Top | None:
+def highest[I: Integrals](integrals: I, t: Array) -> Top[I] | None:
     """Climb from t ``(d,)`` to a maximum; None where there is none."""
     units = _units(integrals, t)
-    n_coefficients = integrals.grouped.n_beside
+    n_coefficients = integrals.n_beside
     for n_iter in range(MOST_STEPS):
         guided = integrals.guided(t, LOOK * units)
         value, gradient, hessian = _derivatives(guided, t, LOOK * units)
@@ -75,7 +90,7 @@ def highest(integrals: LevelIntegrals, t: Array) -> Top | None:
     return None
 
 
-def _units(integrals: LevelIntegrals, t: Array) -> Array:
+def _units(integrals: Integrals, t: Array) -> Array:
     """Return about how far each number of t may move: of coefficients by the likelihood."""
     units = np.full(integrals.d, FIRST)
     information = integrals.information(t)
@@ -85,7 +100,7 @@ def _units(integrals: LevelIntegrals, t: Array) -> Array:
     return np.where(units < 1e30, units, FIRST)
 
 
-def _derivatives(integrals: LevelIntegrals, t: Array, steps: Array) -> tuple[float, Array, Array]:
+def _derivatives(integrals: Integrals, t: Array, steps: Array) -> tuple[float, Array, Array]:
     d = len(t)
     T = np.concatenate([t[None], t + np.diag(steps), t - np.diag(steps)])
     values, gradients = integrals.slopes(T)
