@@ -185,15 +185,26 @@ def _pool(
     noise = seen.variance / seen.integrals.n_draws
     n = int(wanted * min(np.exp(noise) / share, MOST_FOR_EACH))
     n = max(n, LEAST_PER_CHAIN * chains)
-    for _ in range(TRIED):
-        T, log_q = proposal.draw(rng, n)
-        found = seen.integrals.estimates(rng, T)
-        smoothed = pareto_smoothed(found.log_density - log_q)
-        pool = Pool(proposal, T, found.log_density, log_q, smoothed)
-        if _stands(pool, seen.integrals, chains, rng):
-            return pool, found.x
+    for attempt in range(TRIED):
+        pool, x = _weighed(proposal, seen.integrals, n, rng)
+        stands = _stands(pool, seen.integrals, chains, rng)
+        if stands and attempt > 0:  # chosen for its weights, which are to be others'
+            pool, x = _weighed(proposal, seen.integrals, n, rng)
+            stands = _stands(pool, seen.integrals, chains, rng)
+        if stands:
+            return pool, x
         proposal = fitted(pool, rng)
     return None
+
+
+def _weighed(
+    proposal: SplitNormal | Mixture, integrals: BlockIntegrals, n: int, rng: np.random.Generator
+) -> tuple[Pool, Array]:
+    """Return draws of the top and of the blocks' effects, weighted by the estimates of these."""
+    T, log_q = proposal.draw(rng, n)
+    found = integrals.estimates(rng, T)
+    smoothed = pareto_smoothed(found.log_density - log_q)
+    return Pool(proposal, T, found.log_density, log_q, smoothed), found.x
 
 
 def _stands(pool: Pool, integrals: BlockIntegrals, chains: int, rng: np.random.Generator) -> bool:

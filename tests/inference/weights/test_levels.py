@@ -239,7 +239,7 @@ def test_a_grouping_is_taken_where_its_effects_are_alike():
     assert found == {name: name in ("learned", "known") for name in taken}
 
 
-def test_fit_has_the_posterior_of_a_scale_and_says_what_was_checked():
+def test_fit_has_the_posterior_of_a_scale():
     """Of a gaussian response with known sigma, whose scale has a density in closed form."""
     data = grouped(levels=8, each=3, family="gaussian")
     model = bg.GLM(
@@ -260,11 +260,7 @@ def test_fit_has_the_posterior_of_a_scale_and_says_what_was_checked():
     quantiles = np.exp(np.interp(chances, below / below[-1], grid))
     scale = fitted["posterior"]["g_scale"].values.ravel()
     np.testing.assert_allclose((scale[:, None] < quantiles).mean(axis=0), chances, atol=0.02)
-    assert fitted.attrs["method"] == "laplace by levels"
-    assert fitted.attrs["top_size"] == 2
-    assert fitted.attrs["levels_of"] == "g"
-    assert fitted.attrs["quadrature_error"] < 0.01
-    assert fitted.attrs["level_acceptance"] > 0.9
+    assert fitted.attrs["khat"] < 0.7
     lp = fitted["sample_stats"]["lp"].values
     (problem,) = open_posteriors(model, data)
     posterior = fitted["posterior"]
@@ -283,7 +279,11 @@ def test_hundreds_of_levels_are_certified_in_three_dimensions():
     data = grouped(levels=300, each=4)
     model = bg.GLM("y", ["x", bg.Group("g")], family="poisson")
     fitted = bg.fit(model, data, draws=500)
+    assert fitted.attrs["method"] == "laplace by levels"
     assert fitted.attrs["top_size"] == 3
+    assert fitted.attrs["levels_of"] == "g"
+    assert fitted.attrs["quadrature_error"] < 0.01
+    assert fitted.attrs["level_acceptance"] > 0.9
     assert fitted.attrs["khat"] < 0.5
     (problem,) = open_posteriors(model, data)
     found = certified(problem, integrals_of(problem))
