@@ -373,5 +373,6 @@ def test_a_notebook_sees_progress():
         )
     ]
     nbclient.NotebookClient(notebook, timeout=300).execute()
-    shown = "".join(output.get("text", "") for output in notebook.cells[0].outputs)
-    assert "4,000 of 4,000 draws" in shown
+    (shown,) = notebook.cells[0].outputs
+    assert shown["output_type"] == "display_data"
+    assert "4,000 of 4,000 draws" in shown["data"]["text/plain"]
