@@ -37,6 +37,6 @@ def test_means_and_sds_of_groups_are_those_of_long_runs(make):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lam", mixed.RIDGES)
+@pytest.mark.parametrize("lam", [0.1, 10.0])
 def test_means_and_sds_of_more_coefficients_than_rows_are_those_of_long_runs(lam):
     agree(f"wide {lam:g}", mixed.wide(lam))
