@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import ConvergenceError
-from bayesglm.inference.draws import MOST_KEPT, Draws, Gaussian
+from bayesglm.inference.draws import MOST_KEPT, Draws
 from bayesglm.inference.modes.exact import can_interpolate, has_tiny_noise, lacks_joint_mode
 from bayesglm.inference.modes.identified import check_columns, check_identified
 from bayesglm.inference.modes.judge import inverse_curvature, judge
@@ -23,9 +23,9 @@ from bayesglm.inference.weights.along import Along, by_cells, has_one_beside, se
 from bayesglm.inference.weights.by_blocks import draws_by_blocks
 from bayesglm.inference.weights.by_levels import draws_by_levels, integrals_of
 from bayesglm.inference.weights.nested import Nested, nested_proposal
-from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
+from bayesglm.inference.weights.pool import Pool, fault_of, find_pool
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
-from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.psis import resample
 from bayesglm.inference.weights.scales import has_scales_first, scales_first
 from bayesglm.inference.weights.sequential import Sequential, row_by_row
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
@@ -286,10 +286,7 @@ def _corrected(
 
     def judged(proposals: Iterable[AnyProposal]) -> tuple[Pool, str]:
         pool = find_pool(density, proposals, wanted, chains, rng)
-        why = refusal(pool, chains)
-        if not why and not (approximation.safe and pool.steady):
-            why = disagreement(density, pool, pool.proposal.heavier(), rng)
-        return pool, why
+        return pool, fault_of(density, pool, chains, rng, approximation.safe)
 
     pool, why = judged(approximation.proposals)
     others = approximation.others() if why else ()
@@ -298,22 +295,11 @@ def _corrected(
         pool, why = (pool, why) if fault else (other, fault)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     kept = pool.thetas[index].reshape(*shape, -1)
-    ess = min(
-        smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))), pool.worth(wanted)
-    )
+    ess = pool.effective(kept, index)
     covariance = approximation.covariance
-    made = Gaussian(
-        approximation.mode,
-        np.atleast_2d(np.cov(pool.thetas.T)) if covariance is None else covariance,
-        pool.thetas[:wanted].reshape(*shape, -1),
-        pool.log_p[:wanted].reshape(shape),
-        pool.log_q[:wanted].reshape(shape),
-        pool.smoothed.khat,
-        pool.smoothed.kish,
-        ess,
-        accepted=not why,
-        why=why,
-    )
+    if covariance is None:
+        covariance = np.atleast_2d(np.cov(pool.thetas.T))
+    made = pool.as_gaussian(approximation.mode, covariance, shape, ess, why)
     stands = (
         f"importance weights of a {pool.proposal.name} proposal stand: "
         f"k-hat {pool.smoothed.khat:.2f}, {ess:.0f} effective of {wanted} draws"

@@ -23,13 +23,12 @@ from bayesglm.inference.weights.by_levels import (
 )
 from bayesglm.inference.weights.levels import MOST_EFFECTS, is_grouping
 from bayesglm.inference.weights.mixture import Mixture, fitted
-from bayesglm.inference.weights.pool import LEAST_PER_CHAIN, Pool, disagreement, drawn, refusal
+from bayesglm.inference.weights.pool import LEAST_PER_CHAIN, Pool, drawn, fault_of
 from bayesglm.inference.weights.proposals import SplitNormal, gaussian, split
 from bayesglm.inference.weights.psis import (
     khat_limit,
     pareto_smoothed,
     resample,
-    smallest_ess,
 )
 from bayesglm.numerics.density.blocks.integrals import BlockIntegrals, BlockLaplace, shares_of
 from bayesglm.numerics.density.blocks.laid import Blocks, blocks_of
@@ -134,12 +133,7 @@ def draws_by_blocks(
         return None
     theta = blocks.whole(T)
     theta[:, blocks.places] = made.effects
-    ess = min(
-        smallest_ess(T.reshape(*shape, -1)),
-        pool.smoothed.kish,
-        float(len(np.unique(T[:, 0]))),
-        pool.worth(wanted),
-    )
+    ess = pool.effective(T.reshape(*shape, -1), index)
     khat = pool.smoothed.khat
     return centre.raw_draws(
         Draws(
@@ -209,15 +203,11 @@ def _weighed(
 
 def _stands(pool: Pool, integrals: BlockIntegrals, chains: int, rng: np.random.Generator) -> bool:
     """Say whether the weights of a pool may be believed."""
-    if refusal(pool, chains):
-        return False
-    if pool.steady:
-        return True
 
     def density(T: Array) -> Array:
         return integrals.estimates(rng, T).log_density
 
-    return not disagreement(density, pool, pool.proposal.heavier(), rng)
+    return not fault_of(density, pool, chains, rng)
 
 
 def _seen(top: Top[BlockLaplace]) -> Seen | None:

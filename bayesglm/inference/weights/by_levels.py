@@ -20,9 +20,9 @@ from bayesglm.inference.problem.centring import Centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.levels import level_integrals, name_of
 from bayesglm.inference.weights.mixture import Mixture, fitted
-from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
+from bayesglm.inference.weights.pool import Pool, fault_of, find_pool
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
-from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.psis import resample
 from bayesglm.inference.weights.sigma import has_sigma_first
 from bayesglm.numerics.density.levels.integrals import LevelIntegrals
 from bayesglm.numerics.density.levels.surrogate import Surrogate, surrogate
@@ -162,9 +162,7 @@ def draws_by_levels(
     pool, why = _pool(density, found.proposals(), wanted, chains, rng)
     index = resample(rng, pool.smoothed.log_weights, wanted)
     kept = pool.thetas[index].reshape(chains, draws, -1)
-    ess = min(
-        smallest_ess(kept), pool.smoothed.kish, float(len(np.unique(index))), pool.worth(wanted)
-    )
+    ess = pool.effective(kept, index)
     sized = f"k-hat {pool.smoothed.khat:.2f} in {integrals.d} dimensions"
     made = Draws(
         kept,
@@ -187,7 +185,8 @@ def draws_by_levels(
             "quadrature_error": found.error,
         },
     )
-    told = _gaussian(found.top, pool, (chains, draws), ess, why)
+    factor = gaussian(found.top.mode, found.top.precision).factor
+    told = pool.as_gaussian(found.top.mode, factor @ factor.T, (chains, draws), ess, why)
     made = with_effects(centre, found.integrals, replace(made, gaussian=told), rng)
     fault = why or fault_of_levels(centre.problem, made)
     if not fault:
@@ -220,33 +219,11 @@ def _pool(
     candidates: Iterable[SplitNormal | Mixture] = proposals
     for _ in range(ROUNDS):
         pool = find_pool(density, candidates, wanted, chains, rng)
-        why = refusal(pool, chains)
-        if not why and not pool.steady:
-            why = disagreement(density, pool, pool.proposal.heavier(), rng)
+        why = fault_of(density, pool, chains, rng)
         if not why or pool.thetas.shape[1] > MOST_LEARNT:
             break
         candidates = (fitted(pool, rng),)
     return pool, why
-
-
-def _gaussian(
-    top: Top[LevelIntegrals], pool: Pool, shape: tuple[int, int], ess: float, why: str
-) -> Gaussian:
-    """Return what was weighted: that of the top."""
-    wanted = shape[0] * shape[1]
-    factor = gaussian(top.mode, top.precision).factor
-    return Gaussian(
-        top.mode,
-        factor @ factor.T,
-        pool.thetas[:wanted].reshape(*shape, -1),
-        pool.log_p[:wanted].reshape(shape),
-        pool.log_q[:wanted].reshape(shape),
-        pool.smoothed.khat,
-        pool.smoothed.kish,
-        ess,
-        accepted=not why,
-        why=why,
-    )
 
 
 def with_effects(

@@ -37,11 +37,10 @@ from bayesglm.inference.weights.nested import nested_proposal
 from bayesglm.inference.weights.pool import (
     Pool,
     Proposal,
-    disagreement,
     drawn,
     enlarged,
+    fault_of,
     find_pool,
-    refusal,
 )
 from bayesglm.inference.weights.proposals import by_tails, gaussian
 from bayesglm.inference.weights.psis import resample
@@ -196,9 +195,7 @@ def importance_draws(
             cells = _cells(_nodes(problem, objective, around, ROUGH_DRAWS, stream))
             proposals = iter((cells, cells.heavier()))
         pool = find_pool(density, proposals, wanted, chains, rng)
-        if refusal(pool, chains):
-            return None
-        if not pool.steady and disagreement(density, pool, pool.proposal.heavier(), rng):
+        if fault_of(density, pool, chains, rng):
             return None
     kept = pool.thetas[resample(rng, pool.smoothed.log_weights, wanted)]
     return centre.raw(space.completed(kept.reshape(chains, draws, -1), rng))

@@ -7,11 +7,13 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from bayesglm.inference.draws import Gaussian
 from bayesglm.inference.weights.psis import (
     KISH_PER_CHAIN,
     Smoothed,
     khat_limit,
     pareto_smoothed,
+    smallest_ess,
     worth,
 )
 
@@ -67,6 +69,33 @@ class Pool[P: Proposal](NamedTuple):
     def worth(self, wanted: int) -> float:
         """Return how many independent draws those that are taken from it are worth."""
         return worth(self.smoothed.log_weights, self.thetas, wanted)
+
+    def effective(self, kept: Array, index: Array) -> float:
+        """Return the smallest effective size of ``(chain, draw, size)``, its draws at ``index``."""
+        return min(
+            smallest_ess(kept),
+            self.smoothed.kish,
+            float(len(np.unique(index))),
+            self.worth(len(index)),
+        )
+
+    def as_gaussian(
+        self, mode: Array, covariance: Array, shape: tuple[int, int], ess: float, why: str
+    ) -> Gaussian:
+        """Return the Gaussian that was weighted, with the first of its draws ``(chain, draw)``."""
+        wanted = shape[0] * shape[1]
+        return Gaussian(
+            mode,
+            covariance,
+            self.thetas[:wanted].reshape(*shape, -1),
+            self.log_p[:wanted].reshape(shape),
+            self.log_q[:wanted].reshape(shape),
+            self.smoothed.khat,
+            self.smoothed.kish,
+            ess,
+            accepted=not why,
+            why=why,
+        )
 
     def suffices(self, wanted: int) -> bool:
         """Say whether it is worth enough draws."""
@@ -164,6 +193,23 @@ def refusal(pool: Pool, chains: int) -> str:
     if effective < least:
         return f"the weights are worth {effective:.0f} draws, fewer than {least}"
     return ""
+
+
+def fault_of(
+    log_density: LogDensity,
+    pool: Pool,
+    chains: int,
+    rng: np.random.Generator,
+    safe: bool = True,
+) -> str:
+    """Say why the weights may not be believed, by themselves or beside a heavier-tailed proposal.
+
+    ``safe`` densities are known to have one mode, and steady weights of theirs need no second look.
+    """
+    why = refusal(pool, chains)
+    if not why and not (safe and pool.steady):
+        why = disagreement(log_density, pool, pool.proposal.heavier(), rng)
+    return why
 
 
 def disagreement(

@@ -20,9 +20,9 @@ from bayesglm.inference.modes.by_levels import groupings_of
 from bayesglm.inference.modes.identified import check_columns
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.weights.mixture import Mixture
-from bayesglm.inference.weights.pool import Pool, disagreement, find_pool, refusal
+from bayesglm.inference.weights.pool import Pool, fault_of, find_pool
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails
-from bayesglm.inference.weights.psis import resample, smallest_ess
+from bayesglm.inference.weights.psis import resample
 from bayesglm.inference.weights.scales_density import (
     ALLOWED,
     Around,
@@ -128,12 +128,7 @@ def _weighted(
     psis = pool.thetas[index]
     thetas, log_p = many.draw(rng, psis)
     top = _top(around.of, problem.unconstrained)
-    ess = min(
-        smallest_ess(thetas[:, top].reshape(*shape, -1)),
-        pool.smoothed.kish,
-        float(len(np.unique(index))),
-        pool.worth(wanted),
-    )
+    ess = pool.effective(thetas[:, top].reshape(*shape, -1), index)
     d = len(around.top.x)
     stands = (
         f"{many.told}; importance weights of a {pool.proposal.name} proposal in their {d} "
@@ -202,10 +197,8 @@ def _pool(
         yield learned_mixture(last, many.log_density, rng)
 
     pool = find_pool(many.log_density, proposals(), wanted, chains, rng)
-    why = refusal(pool, chains)
-    if not why and not (isinstance(many, OneByOne) and pool.steady):
-        why = disagreement(many.log_density, pool, pool.proposal.heavier(), rng)
-    return pool, why
+    exact = isinstance(many, OneByOne)
+    return pool, fault_of(many.log_density, pool, chains, rng, safe=exact)
 
 
 def _top(of: Integrated, objective: Objective) -> Array:
