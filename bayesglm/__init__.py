@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.map import fit_map
     from bayesglm.inference.mcmc import fit_mcmc
     from bayesglm.inference.tree.summary import summary
+    from bayesglm.inference.twin.linear_predictor import linear_predictor
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.compare import compare
@@ -132,6 +133,7 @@ _HOME = {
     "fit_map": "inference.map",
     "fit_laplace": "inference.laplace",
     "fit_mcmc": "inference.mcmc",
+    "linear_predictor": "inference.twin.linear_predictor",
     "to_pymc": "inference.twin.model",
     "draws": "results.draws",
     "predict": "results.predict",
@@ -226,6 +228,7 @@ __all__ = [
     "kernels",
     "kfold",
     "lasso",
+    "linear_predictor",
     "load",
     "loo",
     "penalty_to_prior",

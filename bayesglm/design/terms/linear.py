@@ -12,7 +12,7 @@ from bayesglm.design.readings import Readings
 from bayesglm.errors import DataError
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
-from bayesglm.spec.terms.term import PREDICTOR
+from bayesglm.spec.terms.term import PREDICTOR, Term
 
 
 def linear_block(term: Linear, readings: Readings) -> Block:
@@ -76,3 +76,13 @@ def category_of_labels(term: Linear, has_labels: Callable[[str], bool]) -> Linea
     if isinstance(name, tuple) or term.transform is not None or not has_labels(name):
         return term
     return Category(name, name=term.name, prior=term.prior)
+
+
+def takes_values(term: Term) -> bool:
+    """Say whether a term's columns are the values of its variables as they are."""
+    return isinstance(term, Linear) and term.transform is None
+
+
+def takes_columns(term: Term) -> bool:
+    """Say whether a term's columns are variables side by side."""
+    return isinstance(term, Linear) and isinstance(term.variable, tuple)

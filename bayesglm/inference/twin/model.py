@@ -81,29 +81,17 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
     plan, model = first.plan, first.plan.model
     sample = plan.sample_dim
     population = () if plan.population is None else (plan.population,)
-    with pm.Model(coords=_coords(problems)) as made:
+    with pm.Model(coords=coords_of(problems)) as made:
         # First, for the scales of coefficients may be in their units.
         phi = {
             name: dispersion(problems, name, model.dispersion_of(name), population)
             for name in first.natural.family.dispersion_names
         }
-        eta: Tensor = _row_data(problems, "offset") if model.offset else 0.0
-        if model.exposure:
-            eta = eta + pm.math.log(_row_data(problems, "exposure"))
-        if model.intercept is not None:
-            eta = eta + intercepts(problems, model.intercept, population)
-        for k, term in enumerate(model.terms):
-            own = None if units is None else units.get(first.design.predictors.blocks[k].name)
-            eta = eta + _term(problems, k, term.prior, population, own)
+        eta = predictor_of_mean(problems, population, units or {})
         for name, line in zip(model.predicted, first.design.predictors.lines[1:], strict=True):
             phi[name] = _predicted(problems, name, line, population, units or {})
         dims: tuple[str, ...] = (sample, *population)
-        channels = first.design.predictors.levels
-        if not model.terms:
-            # Without terms nothing gives eta the samples' length.
-            every = (*dims, channels.dim) if channels else dims
-            eta = eta + np.zeros(tuple(len(made.coords[dim]) for dim in every))
-        if channels is not None:
+        if first.design.predictors.levels is not None:
             eta = _with_reference(model, eta)
         weights = None if model.weights is None else _row_data(problems, "weights")
         link, eta = MEANS[model.link_name], _in_domain(problems, eta, weights)
@@ -121,6 +109,31 @@ def build(problems: list[Problem], units: dict[str, list[Shrunk]] | None = None)
             extra = pm.math.switch(pm.math.eq(weights, 1.0), 0.0, (weights - 1.0) * extra)
             pm.Potential(f"{model.response}_weights", extra.sum())
     return made
+
+
+def predictor_of_mean(
+    problems: list[Problem], population: tuple[str, ...], units: dict[str, list[Shrunk]]
+) -> Tensor:
+    """Return the mean's linear predictor ``(sample[, neuron][, channels])`` in an open model."""
+    import pymc as pm
+
+    plan, predictors = problems[0].plan, problems[0].design.predictors
+    model = plan.model
+    eta: Tensor = _row_data(problems, "offset") if model.offset else 0.0
+    if model.exposure:
+        eta = eta + pm.math.log(_row_data(problems, "exposure"))
+    if model.intercept is not None:
+        eta = eta + intercepts(problems, model.intercept, population)
+    for k, term in enumerate(model.terms):
+        own = units.get(predictors.blocks[k].name)
+        eta = eta + _term(problems, k, term.prior, population, own)
+    if model.terms:
+        return eta
+    # Without terms nothing gives eta the samples' length.
+    channels = (predictors.levels.dim,) if predictors.levels else ()
+    coords = pm.modelcontext(None).coords
+    every = (plan.sample_dim, *population, *channels)
+    return eta + np.zeros(tuple(len(coords[dim]) for dim in every))
 
 
 def _in_domain(problems: list[Problem], eta: Tensor, weights: Tensor | None) -> Tensor:
@@ -159,7 +172,8 @@ def _predicted(
     return link(eta)
 
 
-def _coords(problems: list[Problem]) -> dict[str, Any]:
+def coords_of(problems: list[Problem]) -> dict[str, Any]:
+    """Return the labels of every dim: samples, neurons, and those of parameters."""
     plan = problems[0].plan
     coords: dict[str, Any] = {
         plan.sample_dim: _plain(sample_coords(problems)[plan.sample_dim]),
