@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.linear_predictor import linear_predictor
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
+    from bayesglm.results.bits import bits_per_spike
     from bayesglm.results.compare import compare
     from bayesglm.results.draws import draws
     from bayesglm.results.elicit import elicit
@@ -146,6 +147,7 @@ _HOME = {
     "kernels": "results.kernels",
     "loo": "results.loo",
     "add_log_likelihood": "results.log_likelihood",
+    "bits_per_spike": "results.bits",
     "kfold": "results.kfold",
     "compare": "results.compare",
     "save": "results.storage",
@@ -212,6 +214,7 @@ __all__ = [
     "Variance",
     "add_log_likelihood",
     "as_dataset",
+    "bits_per_spike",
     "compare",
     "datasets",
     "draws",

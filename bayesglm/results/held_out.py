@@ -48,7 +48,7 @@ def log_densities(kept: Kept, problem: Problem, rows: Array, sets: Array | None 
     if sets is None:
         if new is None and kept.redrawn is None:
             tested = problem_of(problem, test)
-            return np.concatenate(each_pointwise(tested.natural, kept.theta, _log_mean))
+            return np.concatenate(each_pointwise(tested.natural, kept.theta, log_mean))
         sets = np.arange(len(rows))
     n_sets = int(sets.max()) + 1
     scores = np.empty(n_sets)
@@ -61,7 +61,7 @@ def log_densities(kept: Kept, problem: Problem, rows: Array, sets: Array | None 
         values = np.zeros((stop - start, kept.n_draws))
         part = replace(test, rows=test.rows[some])
         _add(values, kept, problem, part, sets[some] - start, new)
-        scores[start:stop] = _log_mean(values.T)
+        scores[start:stop] = log_mean(values.T)
     return scores
 
 
@@ -127,7 +127,7 @@ def _add_new(
     np.add.at(values, pairs[0], each.T)
 
 
-def _log_mean(values: Array) -> Array:
+def log_mean(values: Array) -> Array:
     """Return log mean exp over the first axis, of draws."""
     most = values.max(axis=0)
     # Densities that all draws say are zero have no largest to be told from.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs
 from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
+from bayesglm.results.constant_rate import Events, beside_constant_rate
 from bayesglm.results.elpd import summed
 from bayesglm.results.folds import Sets, deal_folds, sets_by
 from bayesglm.results.held_out import every_log_density
@@ -108,7 +111,10 @@ def kfold(
     every, codes = np.arange(len(fold_of)), None if sets is None else sets.codes
     in_sample = every_log_density(posterior(problems), problems, every, codes)
     scored = _labelled(problems, sets, str(by))
-    return _kfold_data(scored, elpd_i, in_sample, int(fold_of.max()) + 1, draws * chains)
+    scores = _kfold_data(scored, elpd_i, in_sample, int(fold_of.max()) + 1, draws * chains)
+    rate = partial(Events.rate_of_others, sets=fold_of)
+    beside = beside_constant_rate(problems, scores.elpd_i, rate, codes)
+    return replace(scores, elpd_i=beside)
 
 
 def held_out(

@@ -13,6 +13,7 @@ from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of
 from bayesglm.inference.weights.psis import khat_limit, leave_one_out
+from bayesglm.results.constant_rate import Events, beside_constant_rate
 from bayesglm.results.dependence import describe_dependence
 from bayesglm.results.elpd import summed
 from bayesglm.results.log_likelihood import posterior_problems
@@ -117,7 +118,9 @@ def _loo_data(
         scale="log",
         warning=bool(n_bad),
         good_k=good_k,
-        elpd_i=labelled(problems, elpd_i, "elpd_i"),
+        elpd_i=beside_constant_rate(
+            problems, labelled(problems, elpd_i, "elpd_i"), Events.rate_of_others
+        ),
         pareto_k=labelled(problems, pareto_k, "pareto_k"),
     )
 

@@ -69,6 +69,15 @@ class FamilyName:
         return self.labels is not None and self.labels.counted
 
     @property
+    def counts_events(self) -> bool:
+        """Whether responses are numbers of events, so that information is told by the event.
+
+        Without a bound, or among trials; of yes and no, yes is one.
+        """
+        of_labels = self.labels is not None and self.labels.most != 2
+        return self.discrete and not of_labels
+
+    @property
     def is_threshold(self) -> bool:
         """Whether responses are thresholds of a latent variable, whose distribution the link is."""
         return self.discrete and not self.counts and self.dispersions == self.increasing

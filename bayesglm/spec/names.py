@@ -12,7 +12,9 @@ OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 OBSERVED, TRIALS = "observed_response", "observed_trials"
 WEIGHTS, POSITION = "frequency_weight", "sample_position"
 INTERVAL = "observed_interval"
-CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION, INTERVAL)
+# Beside them, of responses that count events: how many, and their log density at a constant rate.
+EVENTS, CONSTANT = "observed_events", "constant_rate_elpd"
+CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION, INTERVAL, EVENTS, CONSTANT)
 PARTS_OF_PATHS = "/\\"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
