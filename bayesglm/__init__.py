@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
     from bayesglm.results.bits import bits_per_spike
+    from bayesglm.results.check import check
     from bayesglm.results.compare import compare
     from bayesglm.results.draws import draws
     from bayesglm.results.elicit import elicit
@@ -148,6 +149,7 @@ _HOME = {
     "loo": "results.loo",
     "add_log_likelihood": "results.log_likelihood",
     "bits_per_spike": "results.bits",
+    "check": "results.check",
     "kfold": "results.kfold",
     "compare": "results.compare",
     "save": "results.storage",
@@ -215,6 +217,7 @@ __all__ = [
     "add_log_likelihood",
     "as_dataset",
     "bits_per_spike",
+    "check",
     "compare",
     "datasets",
     "draws",

@@ -47,11 +47,15 @@ def _no_fault(problem: Problem) -> str:
 
 
 def _deviance(family: Family, rows: Rows, eta: Array, phi: Sequence[Any]) -> Array:
-    """Twice what log p(y) falls short of its largest over the mean's eta.
+    fitted = family.kernel(rows.y, eta, phi, rows.trials, 0).value
+    return deviance_of(family, rows, fitted, eta, phi)
+
+
+def deviance_of(family: Family, rows: Rows, fitted: Array, eta: Array, phi: Sequence[Any]) -> Array:
+    """Twice what a kernel falls short of its largest over the mean's eta.
 
     Dispersions that are a factor of it are divided out (McCullagh & Nelder 1989, 2.3).
     """
-    fitted = family.kernel(rows.y, eta, phi, rows.trials, 0).value
     every = family.every_phi(eta, phi)
     deviance = 2.0 * (family.saturated(rows.y, every, rows.trials) - fitted)
     for value, power in zip(every, family.words.deviance_powers, strict=False):

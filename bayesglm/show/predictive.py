@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.design.clock import seconds
 from bayesglm.design.response_levels import as_numbers
 from bayesglm.inference.tree.opened import EFFECTS, model_of, parameter_group, reopen
+from bayesglm.results.check_calibration import equal_bins
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
 from bayesglm.show.units import ONE_OF, unit_of_step
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Array = np.ndarray
 PREDICTIVE_DRAWS = 200  # posterior draws that are predicted from: bands need no more; chosen
 BAND = (0.03, 0.97)  # quantiles: 94% equal-tailed, as everywhere in the package
-BINS = 12  # of the predicted mean, with a dot each: chosen
 STRETCH = 300  # samples in the middle of the data that are shown along time
 
 
@@ -134,14 +134,3 @@ def _matrix(predicted: xr.DataArray, dim: str) -> Array:
     others = {d: 0 for d in predicted.dims if d not in (*lead, dim)}
     values = predicted.isel(others).transpose(*lead, dim).values
     return values.reshape(-1, values.shape[-1])
-
-
-def equal_bins(mean: Array) -> list[Array]:
-    """Sort samples by their predicted mean into bins that expect equally much (or equally many)."""
-    order = np.argsort(mean, kind="stable")
-    n_bins = min(BINS, len(mean))
-    if mean.min() < 0:
-        return np.array_split(order, n_bins)
-    share = np.cumsum(mean[order])
-    edges = np.searchsorted(share, share[-1] * np.arange(1, n_bins) / n_bins)
-    return [part for part in np.split(order, edges) if len(part)]

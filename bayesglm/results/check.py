@@ -1,0 +1,234 @@
+"""Goodness of fit: what a true model would have made of the data, and what this one did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bayesglm.design.clock import Clock, read_clock
+from bayesglm.inference.problem.asked import check_between_0_and_1, check_seed, whole_number
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.samples import sample_coords
+from bayesglm.inference.tree.opened import kept_of, reopen
+from bayesglm.results.check_calibration import check_calibration
+from bayesglm.results.check_part import Checked, put_together
+from bayesglm.results.check_rescaling import check_rescaling
+from bayesglm.results.check_residuals import (
+    check_autocorrelation,
+    check_quantiles,
+    quantile_residuals,
+)
+from bayesglm.results.check_scores import check_scores
+from bayesglm.results.check_terms import check_collinearity, check_drive
+from bayesglm.results.foretold import Drawn, foretell, some_draws
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+MOST_RESIDUALS = 20_000_000  # values (8 bytes each) that are kept, as of log likelihoods
+
+
+def check(fit: xr.DataTree, draws: int = 200, prob: float = 0.94, seed: int = 0) -> xr.DataTree:
+    """Check how well a fit tells the data that it was made of, with bands.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        Any fit; a MAP has no bands of the posterior.
+    draws : int
+        Posterior draws of a unit that are looked at, evenly spaced: fewer (10 at least) where rows
+        or columns are so many that linear predictors of all would be beyond 2e7 numbers, or 4e9
+        multiplications. The attribute ``draws`` says how many.
+    prob : float
+        Probability of all bands, equal-tailed.
+    seed : int
+        Seed of what is randomised: residuals, the places of spikes in their bins, drawn responses.
+
+    Returns
+    -------
+    xarray.DataTree
+        A node for each check, with a dim of the units of a population in front. Means over draws
+        have bands ``*_lower`` and ``*_upper`` from the posterior; ``lower`` and ``upper`` are where
+        a true model would be.
+
+        - ``scores``: ``log_likelihood``; ``deviance_explained``, 1 - D/D0, which is Cohen's
+          pseudo-R2; ``mcfadden_r2``, 1 - L/L0, of probabilities without unknown dispersions; with
+          D0 and L0 at the mean of the rows; ``bits_per_spike`` of events, of each draw by itself
+          (`bits_per_spike` scores the mean density of all, which tells somewhat more).
+        - ``time_rescaling``: of events in time: the distribution ``observed`` of rescaled intervals
+          (uniform, if the model is true) with the band of Kolmogorov and Smirnov, its ``p_value``,
+          and the correlation of each with the next.
+        - ``quantile_residuals``: quantiles ``observed`` of randomised quantile residuals beside
+          ``normal`` ones, with the band of independent ones at each place; the ``residual`` of each
+          sample, up to 2e7 of them.
+        - ``autocorrelation``: of these residuals inside trials, with the band of independent ones.
+        - ``calibration``: in bins of the mean that is ``predicted``, what was ``observed``, and
+          between what it should lie; of labels for each level.
+        - ``terms``: ``inflation``, how many times the other terms widen the variance of a term's
+          coefficients; the largest ``canonical_correlation`` of two terms; ``sd``, how far a term
+          moves the linear predictor; of events also ``at_events``, what it adds at an event above
+          its average, its mean ``share`` in that, and of how many events it is the ``most``.
+        - ``events``: for each event (20,000 of a unit at most, evenly spaced) what each term
+          ``added`` above its average, and its ``share`` of the sum of sizes.
+
+        What does not apply to the responses is not there, and an attribute ``absent_<check>`` says
+        why.
+
+    Raises
+    ------
+    DataError
+        No fit; ``draws``, ``prob`` or ``seed`` that are none.
+
+    Notes
+    -----
+    All is in sample: a model that has as many parameters as it likes passes. Held-out data are
+    judged by `kfold`, and by `bits_per_spike` of that. Parameters were fitted to the same events,
+    so that the band of Kolmogorov and Smirnov is somewhat wide for these (Lilliefors 1967).
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> x = [k / 10 for k in range(-20, 20)]
+    >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
+    >>> model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    >>> told = bg.check(bg.fit_map(model, data))
+    >>> list(told.children)
+    ['scores', 'quantile_residuals', 'calibration', 'terms', 'events']
+    >>> bool(told["scores"]["deviance_explained"] > 0.5)
+    True
+    >>> told.attrs["absent_time_rescaling"]
+    'the samples are not in time: neither a coordinate time nor a term of lags says so'
+    """
+    import xarray as xr
+
+    draws, seed = whole_number("draws", draws, 1), check_seed(seed)
+    prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
+    problems = reopen(fit)
+    applies = _applies(problems[0], fit)
+    plan = problems[0].plan
+    clock = read_clock(plan.dataset, plan.sample_dim, None)
+    every, used = [], []
+    for kept in kept_of(fit, problems):
+        drawn = some_draws(kept, draws)
+        used.append(drawn.n_draws)
+        every.append(_of_unit(drawn, applies, _Asked(prob, seed, clock, len(problems))))
+    nodes: dict[str, Any] = {}
+    for name in every[0]:
+        ragged = "event" if name == "events" else None
+        parts = [one[name] for one in every]
+        nodes[f"/{name}"] = put_together(parts, plan.population, plan.labels, ragged)
+    tree = xr.DataTree.from_dict(nodes)
+    tree.attrs = {"response": plan.model.response, "family": plan.model.family, "prob": prob}
+    tree.attrs |= {"draws": min(used), "seed": seed}
+    tree.attrs |= {f"absent_{name}": reason for name, reason in applies.items() if reason}
+    return tree
+
+
+class _Asked(NamedTuple):
+    prob: float
+    seed: int
+    clock: Clock
+    n_units: int
+
+
+def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
+    """Return for each check why it says nothing of a fit; empty where it does."""
+    plan, family = problem.plan, problem.natural.family
+    words, model = family.words, plan.model
+    in_time = "time" in plan.dataset.coords or any(term.is_lagged for term in model.every_term)
+    unordered = (
+        ""
+        if in_time
+        else ("the samples are not in time: neither a coordinate time nor a term of lags says so")
+    )
+    chances = (
+        ""
+        if family.cdf is not None and not words.counts_levels
+        else (f"{model.family} responses have no chances of lying below a value")
+    )
+    in_part = "" if model.censored is None else "responses are seen in part (censored)"
+    redrawn = "" if "effects" not in fit.children else "effects are redrawn level by level"
+    weighted = (
+        ""
+        if np.isin(_weights(problem), (0.0, 1.0)).all()
+        else ("an event of another weight than one is no point in time")
+    )
+    no_events = "" if words.counts_events else f"{model.family} responses count no events"
+    if not no_events and model.truncated is not None:
+        no_events = "responses are seen in part (truncated)"
+    no_mean = "angles have no mean on a line" if words.circular else in_part
+    shared = (
+        ""
+        if problem.design.predictors.sharing is None
+        else ("linear predictors of several levels share all columns")
+    )
+    no_terms = redrawn or shared or ("" if model.terms else "the model has no terms")
+    return {
+        "time_rescaling": no_events or in_part or weighted or redrawn or unordered,
+        "quantile_residuals": chances,
+        "autocorrelation": chances or unordered,
+        "calibration": no_mean,
+        "terms": no_terms,
+        "events": no_events or in_part or no_terms,
+    }
+
+
+def _weights(problem: Problem) -> Array:
+    weights = problem.design.weights
+    return np.ones(1) if weights is None else weights[problem.design.predictors.rows]
+
+
+def _of_unit(drawn: Drawn, applies: dict[str, str], asked: _Asked) -> dict[str, Checked]:
+    """Return what each check says of one unit."""
+    seeds = np.random.SeedSequence([asked.seed, drawn.problem.neuron]).spawn(3)
+    of_bins, of_residuals = (np.random.default_rng(one) for one in seeds[:2])
+    told, prob = foretell(drawn), asked.prob
+    parts = {"scores": check_scores(drawn, told, prob)}
+    if not applies["time_rescaling"]:
+        parts["time_rescaling"] = check_rescaling(drawn, of_bins, prob)
+    residuals = quantile_residuals(told, of_residuals, drawn.weights)
+    predictors = drawn.problem.design.predictors
+    if residuals is not None:
+        parts["quantile_residuals"] = check_quantiles(residuals, prob)
+        if len(residuals) * asked.n_units <= MOST_RESIDUALS:
+            parts["quantile_residuals"] = _with_residuals(
+                parts["quantile_residuals"], drawn, residuals
+            )
+        if not applies["autocorrelation"]:
+            trial = asked.clock.start[predictors.rows]
+            parts["autocorrelation"] = check_autocorrelation(
+                residuals, predictors.rows, trial, asked.clock.step, prob
+            )
+    if not applies["calibration"]:
+        seed = int(seeds[2].generate_state(1)[0])
+        parts["calibration"] = check_calibration(drawn, told, seed, prob)
+    if not applies["terms"]:
+        parts |= _of_terms(drawn, prob, not applies["events"])
+    return parts
+
+
+def _with_residuals(part: Checked, drawn: Drawn, residuals: Array) -> Checked:
+    """Return a part with the residual of every sample, under the samples' labels."""
+    coords = sample_coords([drawn.problem])
+    plan = drawn.problem.plan
+    coords.pop(str(plan.population), None)
+    variables = {**part.variables, "residual": ((plan.sample_dim,), residuals)}
+    return part._replace(variables=variables, coords={**part.coords, **coords})
+
+
+def _of_terms(drawn: Drawn, prob: float, of_events: bool) -> dict[str, Checked]:
+    """Return what is said of terms, together and at each event."""
+    drive = check_drive(drawn, prob)
+    if drive is None:
+        return {}
+    terms, events = drive
+    collinearity = check_collinearity(drawn)
+    if collinearity is not None:
+        terms = Checked(
+            {**collinearity.variables, **terms.variables},
+            {**collinearity.coords, **terms.coords},
+            collinearity.attrs,
+        )
+    return {"terms": terms} | ({"events": events} if events is not None and of_events else {})

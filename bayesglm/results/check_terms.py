@@ -1,0 +1,187 @@
+"""Terms: how collinear they are, and which of them drove each event.
+
+With A the information of the coefficients, X' W X in the weights of the likelihood at the mean of
+the draws, intercepts projected out, and A_j and A_-j the blocks of a term and of all others,
+
+    inflation_j = (det A_j det A_-j / det A)^(1/df_j)
+
+is the factor by which the others widen the variance of the term's coefficients: that of a single
+column is the variance inflation factor, of several the generalised one, per coefficient (Fox &
+Monette 1992, JASA 87:178). Two terms meet in their largest canonical correlation in A.
+
+What a term adds to the linear predictor is told from its average over all rows; of an event the
+share of a term is the size of that among the sizes of all terms'.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+
+from bayesglm.design.blocks import Block
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.results.check_part import Checked, with_band
+from bayesglm.results.foretold import Drawn, Range
+
+Array = np.ndarray
+MOST_COLUMNS = 1500  # of which the information is formed: chosen
+MOST_PRODUCTS = 4_000_000_000  # multiplications that form it; of more, some rows tell it: chosen
+MOST_EVENTS = 20_000  # of a unit, whose terms are told one by one; of more, evenly spaced: chosen
+SINGULAR = 1e-10  # an eigenvalue of a block's correlations, below which its columns are dependent
+
+
+def check_collinearity(drawn: Drawn) -> Checked | None:
+    """Tell the inflation of each term, and how each meets each other; None of too many columns."""
+    problem = drawn.problem
+    predictors = problem.design.predictors
+    p = predictors.n_coefficients
+    if drawn.kept.redrawn is not None or p > MOST_COLUMNS:
+        return None
+    most = max(4 * p, MOST_PRODUCTS // p**2)
+    problem = _evenly(problem, most)
+    theta = drawn.kept.mean_theta
+    objective = problem.natural
+    information = objective.rowwise.curvature(objective.w(theta), objective.phi(theta))
+    own = [predictors.places[block.name] for block in predictors.named]
+    inside = np.concatenate([np.arange(one.start, one.stop) for one in own])
+    rest = np.setdiff1d(np.arange(len(information)), inside)
+    A = information[np.ix_(inside, inside)]
+    if len(rest):
+        across = information[np.ix_(rest, inside)]
+        A = A - across.T @ np.linalg.pinv(information[np.ix_(rest, rest)]) @ across
+    sizes = [one.stop - one.start for one in own]
+    edges = np.cumsum([0, *sizes]).tolist()
+    places = [slice(a, b) for a, b in pairwise(edges)]
+    inflation, correlation = _meetings(A, places)
+    names = np.array([block.name for block in predictors.named])
+    return Checked(
+        {
+            "inflation": (("term",), inflation),
+            "canonical_correlation": (("term", "other"), correlation),
+        },
+        {"term": names, "other": names},
+        {"rows": problem.design.n_rows},
+    )
+
+
+def _evenly(problem: Problem, most: int) -> Problem:
+    """Return the problem of so many rows at most, evenly spaced."""
+    n = problem.design.n_rows
+    if n <= most:
+        return problem
+    keep = np.zeros(n, dtype=bool)
+    keep[np.linspace(0, n - 1, most).astype(np.intp)] = True
+    return problem.restrict(keep)
+
+
+def _meetings(A: Array, places: list[slice]) -> tuple[Array, Array]:
+    """Return the inflation of each block, and the largest canonical correlation of each two.
+
+    Columns without information, and dependent ones inside a block, are left out of it.
+    """
+    every = [_whitening(A[one, one]) for one in places]
+    runs = np.cumsum([0, *(one.shape[1] for one in every)]).tolist()
+    R = np.eye(runs[-1])
+    correlation = np.eye(len(places))
+    for j, k in combinations(range(len(places)), 2):
+        met = every[j].T @ A[places[j], places[k]] @ every[k]
+        R[runs[j] : runs[j + 1], runs[k] : runs[k + 1]] = met
+        R[runs[k] : runs[k + 1], runs[j] : runs[j + 1]] = met.T
+        largest = float(np.linalg.norm(met, 2)) if met.size else 0.0
+        correlation[j, k] = correlation[k, j] = min(largest, 1.0)
+    inflation = np.ones(len(places))
+    # det A_j det A_-j / det A is 1 / det(I - R_j R_-j^-1 R_j'), R_j being the rows of the block.
+    for j in range(len(places)):
+        own = np.zeros(len(R), dtype=bool)
+        own[runs[j] : runs[j + 1]] = True
+        if not own.any() or own.all():
+            continue
+        across, others = R[np.ix_(own, ~own)], R[np.ix_(~own, ~own)]
+        left = np.eye(int(own.sum())) - across @ np.linalg.pinv(others, hermitian=True) @ across.T
+        values = np.linalg.eigvalsh(left)
+        if values[0] < SINGULAR:
+            inflation[j] = np.inf
+        else:
+            inflation[j] = float(np.exp(-np.log(values).mean()))
+    return inflation, correlation
+
+
+def _whitening(A: Array) -> Array:
+    """Return T with T' A T = I, over the directions of a block of which there is information."""
+    scale = np.sqrt(np.maximum(A.diagonal(), 0.0))
+    unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+    values, vectors = np.linalg.eigh(A * np.outer(unit, unit))
+    kept = values > SINGULAR * max(values[-1], SINGULAR)
+    return unit[:, None] * vectors[:, kept] / np.sqrt(values[kept])
+
+
+def check_drive(drawn: Drawn, prob: float) -> tuple[Checked, Checked | None] | None:
+    """Tell how far each term moves the linear predictor, at events and all over; and at each event.
+
+    None where several linear predictors share all columns, or effects are redrawn level by level.
+    """
+    predictors = drawn.problem.design.predictors
+    blocks = predictors.of_mean
+    if drawn.kept.redrawn is not None or predictors.sharing is not None or not blocks:
+        return None
+    names, weights = np.array([block.name for block in blocks]), drawn.weights
+    counts = _events(drawn)
+    at_event = np.flatnonzero(counts > 0.0)
+    kept = at_event
+    if len(kept) > MOST_EVENTS:
+        kept = at_event[np.linspace(0, len(at_event) - 1, MOST_EVENTS).astype(np.intp)]
+    n_terms, n_draws = len(blocks), drawn.n_draws
+    total, heavy = weights.sum(), weights * counts
+    sums = np.zeros((3, n_terms, n_draws))  # of what is added, of its square, and over events
+    means, spread = np.zeros((2, n_terms, len(kept)))
+
+    def work(one: Range) -> list[Array]:
+        return [_added(one, block) for block in blocks]
+
+    for at, added in drawn.each(work):
+        inside = np.flatnonzero(np.isin(kept, at))
+        here = np.searchsorted(at, kept[inside])
+        for k, eta in enumerate(added):
+            sums[:, k] += eta @ weights[at], np.square(eta) @ weights[at], eta @ heavy[at]
+            means[k, inside] = eta[:, here].mean(axis=0)
+            spread[k, inside] = eta[:, here].std(axis=0)
+    average = sums[0] / total
+    sd = np.sqrt(np.maximum(sums[1] / total - np.square(average), 0.0))
+    variables: dict[str, Any] = with_band("sd", ("term",), sd.T, prob)
+    if not heavy.sum() > 0.0:
+        return Checked(variables, {"term": names}), None
+    at_events = sums[2] / heavy.sum() - average
+    variables |= with_band("at_events", ("term",), at_events.T, prob)
+    added = means - average.mean(axis=1)[:, None]
+    sizes = np.abs(added)
+    shares = sizes / np.maximum(sizes.sum(axis=0), np.finfo(float).tiny)
+    most = np.bincount(np.argmax(added, axis=0), minlength=n_terms) / max(len(kept), 1)
+    variables |= {"share": (("term",), shares.mean(axis=1)), "most": (("term",), most)}
+    dims = ("event", "term")
+    of_each: dict[str, Any] = {"added": (dims, added.T), "share": (dims, shares.T)}
+    if n_draws > 1:
+        of_each["sd"] = (dims, spread.T)
+    samples = drawn.problem.design.predictors.rows[kept]
+    of_each |= {"sample": (("event",), samples), "count": (("event",), counts[kept])}
+    return Checked(variables, {"term": names}), Checked(of_each, {"term": names})
+
+
+def _events(drawn: Drawn) -> Array:
+    """Return the events of each row, 0 where responses count none."""
+    design, words = drawn.problem.design, drawn.family.words
+    rows = design.predictors.rows
+    if not words.counts_events or design.seen is not None:
+        return np.zeros(len(rows))
+    return design.y[rows].astype(np.float64)
+
+
+def _added(one: Range, block: Block) -> Array:
+    """Return what a term adds to the linear predictor ``(draws, rows)``."""
+    problem, theta = one.part.problem, one.part.theta
+    predictors = problem.design.predictors
+    place = predictors.places[block.name]
+    w = problem.natural.w(theta)[:, place]
+    product = block.on(predictors.rows[one.rows.place]).times(w)
+    return np.broadcast_to(product, (len(w), len(one.rows)))

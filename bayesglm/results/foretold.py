@@ -1,0 +1,320 @@
+"""What the draws of a fit foretell of its own rows.
+
+Linear predictors of some draws, evenly spaced, are made once, range by range of rows, and held: so
+many draws as the numbers that are held, and the products that make them, stay few. Of each row what
+is kept is a mean over draws; of each draw a sum over rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesglm.design.design import plain_family_of
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import Kept, Part
+from bayesglm.numerics.density.channels import predictors
+from bayesglm.numerics.families.at_mean import eta_of_mean
+from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.rows.parallel import share_out
+from bayesglm.numerics.rows.rows import Rows
+from bayesglm.results.scoring import deviance_of
+
+Array = np.ndarray
+MOST_NUMBERS = 20_000_000  # linear predictors (8 bytes each) of a unit that are held: chosen
+MOST_PRODUCTS = 4_000_000_000  # multiplications that make those of a unit: chosen, some seconds
+LEAST_DRAWS = 10  # of a posterior, however large: bands need some; chosen
+TOGETHER = 200_000  # rows times draws (8 bytes each, a few times over) in a range: chosen
+
+
+class Range(NamedTuple):
+    """Some rows: their numbers, and those of their part of the levels.
+
+    ``eta`` are their linear predictors ``(channels, draws, rows)``, inside the domain of the link;
+    dispersions broadcast to a channel of these.
+    """
+
+    at: Array
+    part: Part
+    rows: Rows
+    eta: Array
+    phi: list[Array]
+
+    @property
+    def told(self) -> tuple[Array, list[Array], Any]:
+        """What functions of a family take beside responses."""
+        return self.eta, self.phi, self.rows.trials
+
+    @property
+    def weights(self) -> Array:
+        """How often each row counts."""
+        return np.ones(len(self.rows)) if self.rows.weights is None else self.rows.weights
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some draws of one unit, evenly spaced among those of its fit."""
+
+    kept: Kept
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.kept.n_draws
+
+    @property
+    def problem(self) -> Problem:
+        """The unit's problem."""
+        return self.kept.problem
+
+    @property
+    def family(self) -> Family:
+        """The functions of its family, of responses as they are seen."""
+        return self.problem.natural.family
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.problem.design.n_rows
+
+    @cached_property
+    def weights(self) -> Array:
+        """How often each row counts ``(rows,)``."""
+        design = self.problem.design
+        rows = design.predictors.rows
+        return np.ones(len(rows)) if design.weights is None else design.weights[rows]
+
+    @cached_property
+    def ranges(self) -> list[Range]:
+        """The rows, range by range, in their order; level by level of effects that are redrawn."""
+        every: list[Range] = []
+        size = max(16, TOGETHER // max(1, self.n_draws * len(self.family.channels)))
+        for part in self.kept.parts():
+            if not len(part.rows):
+                continue
+            objective, theta = part.problem.natural, part.theta
+            w = objective.w(theta)
+            phi = [np.atleast_1d(one)[:, None] for one in objective.phi(theta)]
+
+            def made(run: Iterable[Rows], part=part, w=w, phi=phi) -> list[Range]:
+                return [
+                    Range(part.rows[rows.place], part, replace(rows), self._inside(rows, w), phi)
+                    for rows in run
+                ]
+
+            for run in part.problem.design.source.reduce(made, size):
+                every += run
+        return every
+
+    def _inside(self, rows: Rows, w: Array) -> Array:
+        """Return linear predictors; a place inside the domain for those that leave it."""
+        domain = self.family.domain
+        with np.errstate(over="ignore", invalid="ignore"):
+            eta = predictors(rows, w)
+        inside = domain.holds(eta[0])
+        if inside.all():
+            return eta
+        return np.concatenate((np.where(inside, eta[:1], domain.inside), eta[1:]))
+
+    def each[Result](self, work: Callable[[Range], Result]) -> list[tuple[Array, Result]]:
+        """Return what work makes of every range, with the numbers of its rows."""
+
+        def of_run(run: Sequence[Range]) -> list[tuple[Array, Result]]:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                return [(one.at, work(one)) for one in run]
+
+        return [told for run in share_out(self.ranges, of_run) for told in run]
+
+
+def some_draws(kept: Kept, draws: int) -> Drawn:
+    """Return so many draws of a unit at most: fewer of many rows, or of many columns."""
+    _, finished = kept.finished
+    problem = finished.problem
+    n_rows = max(1, problem.design.n_rows)
+    held = MOST_NUMBERS // (n_rows * len(problem.natural.family.channels))
+    products = MOST_PRODUCTS // (n_rows * max(1, problem.design.predictors.n_columns))
+    most = min(draws, max(LEAST_DRAWS, min(held, products)), finished.n_draws)
+    chosen = np.unique(np.linspace(0, finished.n_draws - 1, most).astype(np.intp))
+    if len(chosen) == finished.n_draws:
+        return Drawn(finished)
+    return Drawn(replace(finished, theta=finished.theta[chosen], held={}))
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Of each row: what is expected, and the chances below and up to its response.
+
+    ``observed`` and ``expected`` are ``(kinds, rows)``: one number of each row, or one for each of
+    several levels. ``below`` and ``upto`` are P(Y < y) and P(Y <= y), means over draws; None where
+    the family knows no such chances. Of each draw there are sums over the rows, a row counting by
+    its weight: the log likelihood, the deviance, and both at a constant mean.
+    """
+
+    observed: Array
+    expected: Array
+    below: Array | None
+    upto: Array | None
+    log_likelihood: Array  # (draws,)
+    deviance: Array
+    null_log_likelihood: Array
+    null_deviance: Array
+
+
+def foretell(drawn: Drawn) -> Foretold:
+    """Pass once over the rows of a unit."""
+    family, n = drawn.family, drawn.n_rows
+    kinds, knows = family.n_levels or 1, _knows_chances(family)
+    null = _at_constant_mean(drawn)
+    observed, expected = np.empty((kinds, n)), np.empty((kinds, n))
+    below, upto = np.empty(n), np.empty(n)
+    sums = np.zeros((4, drawn.n_draws))
+
+    def work(one: Range) -> tuple[Any, ...]:
+        rows, (eta, phi, trials) = one.rows, one.told
+        fitted = family.kernel(rows.y, eta, phi, trials, 0).value
+        constant = np.broadcast_to(family.constant(rows.y, trials), len(rows))
+        of_null = null(one)
+        heavy = counted(fitted + constant, one.weights)
+        totals = [
+            heavy,
+            counted(deviance_of(family, rows, fitted, eta, phi), one.weights),
+            counted(of_null + constant, one.weights),
+            counted(deviance_of(family, rows, of_null, eta, phi), one.weights),
+        ]
+        chances = _chances(family, one, fitted + constant) if knows else (0.0, 0.0)
+        return (
+            _observed(family, one),
+            family.mean(eta, phi, trials).mean(axis=-2).reshape(-1, len(rows)),
+            *chances,
+            [np.broadcast_to(each.sum(axis=-1), drawn.n_draws) for each in totals],
+        )
+
+    for at, told in drawn.each(work):
+        observed[:, at], expected[:, at], below[at], upto[at], totals = told
+        sums += totals
+    known = (below, upto) if knows else (None, None)
+    return Foretold(observed, expected, *known, *sums)
+
+
+def _knows_chances(family: Family) -> bool:
+    return family.cdf is not None and not family.words.counts_levels
+
+
+def counted(values: Array, weights: Any) -> Array:
+    """Weight values; what is counted zero times counts nothing, however infinite."""
+    counts = np.greater(weights, 0.0)
+    return np.where(counts, weights * np.where(counts, values, 0.0), 0.0)
+
+
+def _observed(family: Family, one: Range) -> Array:
+    """Return responses ``(kinds, rows)``: numbers, whether each level was it, or counts of each."""
+    y = one.rows.y
+    if family.words.counts_levels:
+        return y
+    if family.n_levels:
+        return (y == np.arange(family.n_levels)[:, None]).astype(np.float64)
+    numbers = family.numbers(y, *one.told)
+    return np.atleast_2d(numbers.mean(axis=0) if numbers.ndim > 1 else numbers)
+
+
+def _chances(family: Family, one: Range, log_density: Array) -> tuple[Array, Array]:
+    """Return P(Y < y) and P(Y <= y) ``(rows,)``, means over draws; of an interval its two ends."""
+    assert family.cdf is not None
+    y = one.rows.y
+    if y.dtype.names is not None:
+        return _chances_of_intervals(family, one)
+    if not family.words.discrete:
+        upto = family.cdf(y, *one.told).mean(axis=0)
+        is_atom = y == 0.0 if family.words.has_atoms else np.zeros(len(y), dtype=bool)
+        return np.where(is_atom, 0.0, upto), upto
+    # Below the least response there is nothing, and most counts of events are zero.
+    some, (eta, phi, trials) = np.flatnonzero(y > 0.0), one.told
+    below = np.zeros(len(y))
+    if len(some):
+        rest = eta[..., some], phi, None if trials is None else trials[some]
+        below[some] = family.below(y[some], *rest).mean(axis=0)
+    return below, np.minimum(below + np.exp(log_density).mean(axis=0), 1.0)
+
+
+def _chances_of_intervals(family: Family, one: Range) -> tuple[Array, Array]:
+    """Return the chances of censored responses: below and up to the intervals that were seen."""
+    assert family.cdf is not None
+    low, high = one.rows.y["below"], one.rows.y["upto"]
+
+    def share(end: Array, beyond: float) -> Array:
+        finite = np.isfinite(end)
+        chance = family.cdf(np.where(finite, end, 0.0), *one.told)  # type: ignore[misc]
+        return np.where(finite, chance.mean(axis=0), beyond)
+
+    below, upto = share(low, 0.0), share(high, 1.0)
+    if family.words.discrete:
+        exact = low == high
+        before = family.below(np.where(exact, high, 0.0), *one.told).mean(axis=0)
+        below = np.where(exact, before, below)
+    return below, upto
+
+
+def _at_constant_mean(drawn: Drawn) -> Callable[[Range], Array]:
+    """Return what gives the kernels of rows at a constant mean, beside the offset, of each draw.
+
+    Dispersions, and linear predictors of others than the mean, are as they are. Of a response with
+    levels the shares of these are constant.
+    """
+    family, design = drawn.family, drawn.problem.design
+    if family.n_levels:
+        return _at_constant_shares(family, design.y[..., design.predictors.rows], drawn.weights)
+    centre = _constant_eta(drawn)
+
+    def of_mean(one: Range) -> Array:
+        flat = np.array(one.eta)
+        flat[0] = centre + one.rows.offset
+        return family.kernel(one.rows.y, flat, one.phi, one.rows.trials, 0).value
+
+    return of_mean
+
+
+def _at_constant_shares(family: Family, y: Array, weights: Array) -> Callable[[Range], Array]:
+    counts = family.words.counts_levels
+    tally = (weights * y).sum(axis=-1) if counts else np.bincount(y.astype(np.intp), weights)
+    with np.errstate(divide="ignore"):
+        logs = np.log(tally / tally.sum())
+
+    def of_shares(one: Range) -> Array:
+        y = one.rows.y
+        if counts:
+            return np.where(y > 0.0, y * logs[:, None], 0.0).sum(axis=0)[None]
+        return logs[y.astype(np.intp)][None]
+
+    return of_shares
+
+
+def _constant_eta(drawn: Drawn) -> float:
+    """Return the intercept whose mean, beside the offset, is that of the responses."""
+    problem, design = drawn.problem, drawn.problem.design
+    plain, rows = plain_family_of(problem.plan.model), design.predictors.rows
+    _, theta = drawn.kept.first()
+    learned = zip(drawn.family.dispersion_names, problem.natural.phi(theta), strict=True)
+    own = dict(learned)
+    y = design.typical[rows]
+    phi = [
+        np.mean(own[name]) if name in own else record.start(y)
+        for name, record in zip(plain.dispersion_names, plain.dispersions, strict=True)
+    ]
+
+    def average(values: Array) -> Array:
+        return np.atleast_1d(np.average(values, weights=drawn.weights))
+
+    trials, offset = design.predictors.trials, design.predictors.offset
+    return float(
+        eta_of_mean(
+            plain,
+            average(y),
+            tuple(phi),
+            None if trials is None else average(trials[rows]),
+            None if offset is None else offset[rows][drawn.weights > 0.0],
+        )
+    )
