@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from bayesglm.results.kfold import kfold
     from bayesglm.results.log_likelihood import add_log_likelihood
     from bayesglm.results.loo import loo
+    from bayesglm.results.nonlinearity import nonlinearity
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.prior_predictive import prior_predictive
     from bayesglm.results.storage import load, save
+    from bayesglm.results.triggered import sta, whitened_sta
+    from bayesglm.results.triggered_covariance import stc
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
@@ -154,6 +157,10 @@ _HOME = {
     "compare": "results.compare",
     "save": "results.storage",
     "load": "results.storage",
+    "nonlinearity": "results.nonlinearity",
+    "sta": "results.triggered",
+    "stc": "results.triggered_covariance",
+    "whitened_sta": "results.triggered",
     "plot_path": "show.path",
     "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
@@ -237,6 +244,7 @@ __all__ = [
     "linear_predictor",
     "load",
     "loo",
+    "nonlinearity",
     "penalty_to_prior",
     "plot_path",
     "plot_plane",
@@ -255,10 +263,13 @@ __all__ = [
     "ridge",
     "save",
     "smooth",
+    "sta",
+    "stc",
     "summary",
     "testing",
     "to_pymc",
     "tune_prior",
+    "whitened_sta",
 ]
 
 

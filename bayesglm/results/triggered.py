@@ -1,0 +1,263 @@
+"""The spike-triggered average, and what it is once the stimulus's correlations are taken out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.stats import t as student_t
+
+from bayesglm.errors import DataError
+from bayesglm.inference.problem.asked import check_between_0_and_1
+from bayesglm.results.triggering import Group, Triggered, check_counts, trigger
+from bayesglm.spec.terms.lags import Lags, Window
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+BANDS = "0.94 gives bands from 3% to 97%"
+LEAST = (
+    1e-11  # of a correlation matrix's largest eigenvalue, from which rounding hides the smallest
+)
+
+
+def sta(
+    data: Any,
+    stimulus: str,
+    spikes: str,
+    lags: Lags = None,
+    window: Window = None,
+    prob: float = 0.94,
+) -> xr.Dataset:
+    """Average the stimulus before spikes: the spike-triggered average, with bands.
+
+    Parameters
+    ----------
+    data : Dataset, DataFrame or mapping
+    stimulus, spikes : str
+        Variables: of dims ``(sample, *feature dims)``, and counts (or rates) ``(sample[,
+        neuron])``.
+    lags, window
+        As of `Lagged`, in samples or in seconds: lag k is k samples before the spike. Samples
+        without a full past inside their own trial are left out.
+    prob : float
+        Probability of the bands.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``sta ([neuron,] lag, *feature dims)``, in units of the stimulus, with ``sta_se``,
+        ``sta_lower`` and ``sta_upper``, and ``n_spikes ([neuron])``. ``lag_time`` in seconds where
+        the data have time. NaN of neurons without spikes.
+
+    Raises
+    ------
+    DataError
+        Negative responses, and what a fit of a `Lagged` term refuses: gaps, irregular time.
+    ModelError
+        Neither or both of ``lags`` and ``window``.
+
+    Warns
+    -----
+    BayesGLMWarning
+        Neurons without spikes.
+
+    Notes
+    -----
+    With counts y[t] and the mean stimulus m,
+
+        sta[k] = sum_t y[t] (x[t - k] - m[k]) / sum_t y[t],
+
+    the average before a spike less the average at all times (de Boer & Kuyper 1968; Chichilnisky
+    2001, Network 12:199, eq. 3). Its error is that of the scores
+
+        s[t] = y[t] (x[t - k] - m[k] - sta[k]) / mean(y) - (x[t - k] - m[k]),
+
+    summed within up to 64 stretches of time, which may be correlated inside but not with one
+    another: se^2 = G/(G - 1) sum_g (sum_{t in g} s[t])^2 / n^2 (Cameron & Miller 2015, J Hum Resour
+    50:317), and the bands are those of Student's t of G - 1 degrees of freedom. They are for each
+    lag alone.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> ds = bg.datasets.grasshopper()
+    >>> average = bg.sta(ds, "stimulus", "spikes", window=0.02)
+    >>> average["sta"].dims, int(average["sta"].argmax("lag"))
+    (('lag',), 6)
+    """
+    prob = check_between_0_and_1("prob", prob, BANDS)
+    triggered = trigger(data, stimulus, spikes, lags, window)
+    check_counts(triggered)
+    n_neurons = len(triggered.plan.designs)
+    average, se = np.full((2, n_neurons, triggered.size), np.nan)
+    n_spikes = np.zeros(n_neurons)
+    for group in triggered.groups:
+        own = list(group.neurons)
+        average[own], se[own], n_spikes[own] = _averaged(triggered, group)
+    shape = (n_neurons, *triggered.shape)
+    named = bands(triggered, "sta", triggered.dims, average.reshape(shape), se.reshape(shape), prob)
+    named["n_spikes"] = ((), n_spikes)
+    return triggered.dataset(named).assign_attrs(attributes(triggered, prob))
+
+
+def whitened_sta(
+    data: Any,
+    stimulus: str,
+    spikes: str,
+    lags: Lags = None,
+    window: Window = None,
+    prob: float = 0.94,
+) -> xr.Dataset:
+    """Take the stimulus's own correlations out of the spike-triggered average: least squares.
+
+    It equals the coefficients of the gaussian GLM with a `Lagged` term under a flat prior. Where
+    the stimulus is short or smooth it is noisy: ``fit(GLM(spikes, Lagged(stimulus, ...)), data)``
+    has priors.
+
+    Parameters
+    ----------
+    data, stimulus, spikes, lags, window, prob
+        As in `sta`; responses of any sign.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``whitened_sta ([neuron,] lag, *feature dims)``, in units of the response per unit of the
+        stimulus, with ``whitened_sta_se``, ``_lower`` and ``_upper``.
+
+    Raises
+    ------
+    DataError
+        A stimulus whose lags or features are collinear; what `sta` refuses otherwise.
+
+    Notes
+    -----
+    With C the covariance of the stimulus at all lags and features,
+
+        whitened_sta = C^-1 cov(x, y) = C^-1 sta mean(y)
+
+    (Paninski 2004, Network 15:243, section 2). Its error is the sandwich of least squares: the
+    scores C^-1 (x[t] - m) e[t], e[t] being the residual of y[t], in stretches of time as in `sta`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> ds = bg.datasets.grasshopper()
+    >>> white = bg.whitened_sta(ds, "stimulus", "spikes", lags=10)["whitened_sta"]
+    >>> model = bg.GLM("spikes", bg.Lagged("stimulus", lags=10, prior=bg.Flat()))
+    >>> flat = bg.fit_map(model, ds)["map"]["stimulus"]
+    >>> bool(abs(white.values - flat.values).max() < 1e-9)
+    True
+    """
+    prob = check_between_0_and_1("prob", prob, BANDS)
+    triggered = trigger(data, stimulus, spikes, lags, window)
+    n_neurons = len(triggered.plan.designs)
+    filters, se = np.full((2, n_neurons, triggered.size), np.nan)
+    for group in triggered.groups:
+        own = list(group.neurons)
+        filters[own], se[own] = _least_squares(triggered, group)
+    shape = (n_neurons, *triggered.shape)
+    named = bands(
+        triggered, "whitened_sta", triggered.dims, filters.reshape(shape), se.reshape(shape), prob
+    )
+    return triggered.dataset(named).assign_attrs(attributes(triggered, prob))
+
+
+def _averaged(triggered: Triggered, group: Group) -> tuple[Array, Array, Array]:
+    """Return averages and errors ``(neurons, size)`` and the spikes of a group's neurons."""
+    n, k = len(triggered.rows), len(group.neurons)
+    mean, product, total = _first_moments(triggered, group)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        before = product / total[:, None]
+    per_row = total[:, None] / n
+    squares = np.zeros((k, triggered.size))
+    for stretch in triggered.stretches:
+        sums, length = np.zeros((k, triggered.size)), stretch.stop - stretch.start
+        all_x, all_y = np.zeros(triggered.size), np.zeros((k, 1))
+        for columns, y in triggered.pieces(group, stretch):
+            both = columns.adjoint(np.vstack([y, np.ones(y.shape[1])]))
+            sums, all_x = sums + both[:-1], all_x + both[-1]
+            all_y += y.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            squares += ((sums - before * all_y) / per_row - (all_x - length * mean)) ** 2
+    return before - mean, error_of(squares, triggered), total
+
+
+def _first_moments(triggered: Triggered, group: Group) -> tuple[Array, Array, Array]:
+    """Return the stimulus's mean, its sums times each neuron's responses, and their sums."""
+    k = len(group.neurons)
+    sums, total = np.zeros((k + 1, triggered.size)), np.zeros(k)
+    for columns, y in triggered.all_rows(group):
+        sums += columns.adjoint(np.vstack([y, np.ones(y.shape[1])]))
+        total += y.sum(axis=1)
+    return sums[-1] / len(triggered.rows), sums[:-1], total
+
+
+def _least_squares(triggered: Triggered, group: Group) -> tuple[Array, Array]:
+    """Return filters and errors ``(neurons, size)`` of a group's neurons."""
+    n, p = len(triggered.rows), triggered.size
+    mean, product, total = _first_moments(triggered, group)
+    gram = np.zeros((p, p))
+    for columns, _ in triggered.all_rows(group):
+        gram += columns.gram(None)
+    covariance = gram / n - np.outer(mean, mean)
+    factor = factor_of(triggered, covariance)
+    response = total / n
+    filters = cho_solve(factor, (product / n - response[:, None] * mean).T).T
+    at_zero = response - filters @ mean
+    squares = np.zeros(filters.shape)
+    for stretch in triggered.stretches:
+        scores = np.zeros(filters.shape)
+        for columns, y in triggered.pieces(group, stretch):
+            error = y - at_zero[:, None] - columns.times(filters)
+            scores += columns.adjoint(error) - error.sum(axis=1, keepdims=True) * mean
+        squares += cho_solve(factor, scores.T).T ** 2
+    return filters, error_of(squares, triggered)
+
+
+def factor_of(triggered: Triggered, covariance: Array) -> Any:
+    """Return the Cholesky factor of the stimulus's covariance; DataError where it has none."""
+    plan, p = triggered.plan, len(covariance)
+    sd = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = covariance / np.outer(sd, sd)
+    spectrum = np.linalg.eigvalsh(correlation) if sd.all() else np.zeros(1)
+    try:
+        if spectrum[0] <= LEAST * spectrum[-1]:
+            raise LinAlgError
+        return cho_factor(covariance)
+    except LinAlgError:
+        name = plan.model.terms[0].label
+        raise DataError(
+            f"stimulus {name!r} is constant or collinear over its {p} lags and features, on "
+            f"{len(triggered.rows)} samples, so that no filter is the best: use fewer lags or "
+            f"features, a longer recording, or a prior: fit(GLM({plan.model.response!r}, "
+            f"Lagged({name!r}, ..., prior=ridge(1.0))), data)."
+        ) from None
+
+
+def error_of(squares: Array, triggered: Triggered) -> Array:
+    """Return standard errors of what has scores, from their sums over each stretch, squared."""
+    count = len(triggered.stretches)
+    if count < 2:
+        return np.full(squares.shape, np.nan)
+    return np.sqrt(squares * count / (count - 1)) / len(triggered.rows)
+
+
+def bands(
+    triggered: Triggered, name: str, dims: tuple[str, ...], values: Array, se: Array, prob: float
+) -> dict[str, Any]:
+    """Name values ``(neurons, *dims)`` with their errors and bands."""
+    count = len(triggered.stretches)
+    reach = student_t.ppf(0.5 + prob / 2, max(count - 1, 1)) * se
+    parts = {"": values, "_se": se, "_lower": values - reach, "_upper": values + reach}
+    return {f"{name}{part}": (dims, one) for part, one in parts.items()}
+
+
+def attributes(triggered: Triggered, prob: float) -> dict[str, Any]:
+    """Return what attributes say of bands."""
+    n_rows, count = len(triggered.rows), len(triggered.stretches)
+    return {"prob": prob, "n_rows": n_rows, "n_stretches": count}
