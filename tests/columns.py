@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from bayesglm.numerics.rows.coded import Coded
-from bayesglm.numerics.rows.composed import Deviations, Products, Projected
+from bayesglm.numerics.rows.composed import Deviations, Products
 from bayesglm.numerics.rows.dense import Dense, Ones
 from bayesglm.numerics.rows.lagged import Shifted, Windows
+from bayesglm.numerics.rows.projected import Projected
 from bayesglm.numerics.rows.sparse import Sparse
 
 
@@ -64,11 +65,16 @@ def _shifted(draw, n, rng):
 
 
 def _projected(draw, n, rng):
-    n_lags, n_features = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-    run = rng.normal(size=(n + n_lags - 1, n_features))
-    basis = rng.normal(size=(n_lags, draw(st.integers(1, 3))))
-    X = [basis.T @ run[row : row + n_lags][::-1] for row in range(n)]
-    return Projected(Windows((run,), n_lags), basis, n_features), np.reshape(X, (n, -1))
+    inner, lags = (_windows if draw(st.booleans()) else _shifted)(draw, n, rng)
+    n_lags = inner.n_lags if isinstance(inner, Windows) else len(inner.at)
+    if isinstance(inner, Windows) and draw(st.booleans()):  # a signal that is mostly zeros
+        for run in inner.runs:
+            run[rng.random(run.shape) < 0.98] = 0.0
+        lags = inner.dense()
+    functions = rng.normal(size=(n_lags, draw(st.integers(1, 3))))
+    by_lag = lags.reshape(n, n_lags, -1)
+    X = np.einsum("tlq,lj->tjq", by_lag, functions).reshape(n, -1)
+    return Projected(inner, functions, by_lag.shape[2]), X
 
 
 def _products(draw, n, rng):

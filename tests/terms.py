@@ -81,11 +81,88 @@ def _linear(term: Any, data: Mapping[str, Any], response: str) -> Laid:
 
 
 def _lagged(term: Any, data: Mapping[str, Any], response: str) -> Laid:
-    return _shifted(flat(data[term.variable]), _lags(term, 0))
+    return _filtered(term, flat(data[term.variable]), _lags(term, 0))
 
 
 def _history(term: Any, data: Mapping[str, Any], response: str) -> Laid:
-    return _shifted(flat(data[response]), _lags(term, 1))
+    return _filtered(term, flat(data[response]), _lags(term, 1))
+
+
+def _filtered(term: Any, signal: Array, lags: range) -> Laid:
+    """Lay a signal at each lag, or the sums of lags times each function of a basis."""
+    block, seen = _shifted(signal, lags)
+    if term.basis is None:
+        return block, seen
+    by_lag = block.reshape(len(block), len(lags), -1)
+    return np.einsum("tlq,lj->tjq", by_lag, functions_of(term)).reshape(len(block), -1), seen
+
+
+def functions_of(term: Any) -> Array:
+    """Return the functions ``(lags, functions)`` of a term with a basis, each lag by itself."""
+    n, basis = len(_lags(term, 1)), term.basis
+    if isinstance(basis, tuple):
+        return np.array(basis)
+    return np.array([FUNCTIONS[type(basis).__name__](basis, k, n) for k in range(n)])
+
+
+def _cosines(x: float, peaks: Array, width: float) -> Array:
+    far = (x - peaks) / (peaks[1] - peaks[0])
+    return np.where(np.abs(far) < width, np.cos(0.5 * np.pi * far / width) ** 2, 0.0)
+
+
+def _log_cosines(basis: Any, k: int, n: int) -> Array:
+    d = 1.0 / (basis.n + basis.width - 1.0) if basis.decays else 1.0 / (basis.n - 1)
+    u = np.log(1.0 + basis.stretch * k / (n - 1)) / np.log(1.0 + basis.stretch)
+    return _cosines(u, d * np.arange(basis.n), basis.width)
+
+
+def _clamped(basis: Any, k: int, n: int) -> Array:
+    inner = np.linspace(0, 1, basis.n - basis.degree + 1)
+    knots = np.r_[[0] * basis.degree, inner, [1] * basis.degree]
+    return _b_splines(np.array([k / (n - 1)]), knots, basis.degree)[0]
+
+
+def _around(basis: Any, k: int, n: int) -> Array:
+    knots = np.arange(-basis.degree, basis.n + basis.degree + 1) / basis.n
+    every = _b_splines(np.array([k / n]), knots, basis.degree)[0]
+    every[: basis.degree] += every[basis.n :]
+    return every[: basis.n]
+
+
+def _waves(basis: Any, k: int, n: int) -> Array:
+    turns = np.exp(2j * np.pi * k / n) ** np.arange(1, basis.n + 1)
+    waves = np.column_stack([turns.real, turns.imag]).ravel()
+    return np.r_[[1.0] * basis.constant, waves]
+
+
+def _pieces(basis: Any, k: int, n: int) -> Array:
+    short, longer = divmod(n, basis.n)
+    ends = np.cumsum([short + (j < longer) for j in range(basis.n)])
+    return np.eye(basis.n)[np.flatnonzero(k < ends)[0]]
+
+
+def _decays(basis: Any, k: int, n: int) -> Array:
+    every = np.exp(-STEP * np.arange(n)[:, None] / np.array(basis.times))
+    for j in range(basis.n):
+        for before in range(j):
+            every[:, j] -= every[:, before] * (every[:, before] @ every[:, j])
+        every[:, j] /= np.linalg.norm(every[:, j])
+    return every[k]
+
+
+# Each function of lag at the k-th of n lags, written once more.
+FUNCTIONS: dict[str, Callable[[Any, int, int], Array]] = {
+    "raised_cosine": lambda basis, k, n: _cosines(
+        k / (n - 1), np.linspace(0, 1, basis.n), basis.width
+    ),
+    "log_raised_cosine": _log_cosines,
+    "bspline": _clamped,
+    "cyclic_bspline": _around,
+    "fourier": _waves,
+    "boxcar": _pieces,
+    "orthogonal_exponential": _decays,
+    "identity": lambda basis, k, n: np.eye(n)[k],
+}
 
 
 def _lags(term: Any, first: int) -> range:
@@ -254,17 +331,28 @@ EXAMPLES: dict[str, Example] = {
             bg.Lagged("x", lags=3),
             bg.Lagged("x", window=0.025, name="k"),
             bg.Lagged("movie", lags=(-1, 2)),
+            bg.Lagged("x", lags=9, basis=bg.raised_cosine(4)),
+            bg.Lagged("z", window=(-0.02, 0.06), basis=bg.bspline(5), name="spline"),
+            bg.Lagged("movie", lags=4, basis=bg.boxcar(3)),
+            bg.Lagged("x", lags=7, basis=bg.cyclic_bspline(4)),
+            bg.Lagged("x", lags=8, basis=bg.fourier(2)),
+            bg.Lagged("z", lags=3, basis=[[1.0, 0.0], [0.5, -1.0], [0.0, 2.0]]),
         ),
         _lagged,
         "x:3",
+        rounding=1e-12,
     ),
     "History": Example(
         (
             bg.History(lags=2),
             bg.History(window=(0.02, 0.05), name="past"),
+            bg.History(lags=10, basis=bg.log_raised_cosine(3)),
+            bg.History(lags=6, basis=bg.orthogonal_exponential(2, times=[0.01, 0.03])),
+            bg.History(lags=3, basis=bg.identity(), name="each"),
         ),
         _history,
         "2",
+        rounding=1e-12,
     ),
     "Group": Example(
         (
@@ -327,6 +415,10 @@ EXAMPLES: dict[str, Example] = {
             ),
             bg.Interaction("z", bg.Lagged("x", lags=3), bg.Category("who", contrasts="full")),
             bg.Interaction(bg.History(lags=2), "z", name="gain"),
+            bg.Interaction(
+                bg.Lagged("x", lags=6, basis=bg.raised_cosine(3)),
+                bg.Category("who", contrasts="full"),
+            ),
             bg.Interaction(bg.Spline("z", df=5), bg.Category("who", contrasts="full")),
             bg.Interaction("z", bg.Basis("x", "poly", df=2), name="bent"),
         ),
@@ -348,6 +440,12 @@ def curve_in(term: Any) -> Any:
     """Return the term, or the part of it, that is a curve; None where there is none."""
     every = (term, *getattr(term, "parts", ()))
     return next((one for one in every if isinstance(one, bg.Spline | bg.Basis)), None)
+
+
+def lag_functions_in(term: Any) -> Array | None:
+    """Return the functions of lag of a term, or of a part of it; None where there are none."""
+    every = (term, *getattr(term, "parts", ()))
+    return next((functions_of(one) for one in every if getattr(one, "basis", None)), None)
 
 
 def columns_of(term: Term, data: Mapping[str, Any], response: str) -> Laid:

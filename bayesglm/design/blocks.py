@@ -14,7 +14,8 @@ from bayesglm.numerics.rows.coded import Coded
 from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.composed import Deviations, Products
 from bayesglm.numerics.rows.dense import Dense
-from bayesglm.numerics.rows.lagged import Shifted, windows
+from bayesglm.numerics.rows.lagged import Shifted, spread_over, windows
+from bayesglm.numerics.rows.projected import OfLags, Projected
 from bayesglm.numerics.rows.rows import span
 from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.transforms import IDENTITY, Transform
@@ -61,7 +62,9 @@ class Block:
     a unit. ``correlation`` is the prior of the correlation of a factor's effects, where they have
     one. Of ``steps`` the signal is how many a sample has taken, and each step has a column that is
     one from there on; their coefficients have one sign. ``newcomers`` are the levels of new data
-    for which there is no coefficient.
+    for which there is no coefficient. With ``functions`` ``(n_lags, n_functions)`` coefficients are
+    those of functions of lag in the place of lags, function-major: each column is the signal at all
+    lags, times the numbers of a function.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Block:
     correlation: Any = None
     steps: bool = False
     newcomers: Newcomers | None = None
+    functions: Array | None = None
 
     @cached_property
     def size(self) -> int:
@@ -125,7 +129,7 @@ class Block:
 
     @property
     def curve_axis(self) -> int:
-        """Axis of the coefficients along which lie the functions that make a curve."""
+        """Axis of the coefficients along which lie the functions that make a curve or a kernel."""
         return self.dims.index(f"{self.name}_basis")
 
     @property
@@ -149,6 +153,23 @@ class Block:
     def of_lags(self) -> Block | None:
         """What reads samples before and after: the block itself, or its multiplier."""
         return self if self.lags is not None else self.multiplier
+
+    @property
+    def drawn(self) -> Array | None:
+        """What makes a kernel or a curve of coefficients ``(places, functions)``, along their axis.
+
+        None where coefficients are drawn as they are.
+        """
+        of_lags = self.of_lags
+        if self.curve is not None:
+            return self.curve.columns
+        return None if of_lags is None else of_lags.functions
+
+    def moves(self, centres: Array) -> Array:
+        """Return what the columns rise by where the signal does by centres, one a feature."""
+        if self.functions is not None:
+            return np.outer(self.functions.sum(axis=0), centres).ravel()
+        return np.tile(centres, self.size // len(centres))
 
     def reads(self, bad: Array) -> Array:
         """Return which samples read one that is ``bad``, at some lag inside their own trial."""
@@ -249,18 +270,29 @@ class Block:
         if few:
             seen = windows(self.signal, rows, self.lags, self.clock.start, self.clock.stop)
             if seen is not None:
-                return seen
+                return self._of_functions(seen)
         source, inside = self.sources(rows)
         if few:
             values = np.asarray(self.signal[np.where(inside, source, 0)], dtype=np.float64)
             values[~inside] = 0.0
-            return Dense(values.reshape(len(rows), self.size))
+            by_lag = values.reshape(len(rows), -1)
+            if self.functions is not None:
+                by_lag = spread_over(by_lag, self.functions.T)
+            return Dense(by_lag)
         first = int(source.min())
-        return Shifted(
-            self._seen(first, int(source.max()) + 1),
-            [span(place) for place in (source - first).T],
-            None if inside.all() else inside.T,
+        return self._of_functions(
+            Shifted(
+                self._seen(first, int(source.max()) + 1),
+                [span(place) for place in (source - first).T],
+                None if inside.all() else inside.T,
+            )
         )
+
+    def _of_functions(self, by_lag: OfLags) -> Columns:
+        """Return columns of lags, or of functions of lag where coefficients are of these."""
+        if self.functions is None:
+            return by_lag
+        return Projected(by_lag, self.functions, self.signal.shape[1])
 
     def _seen(self, first: int, stop: int) -> Array:
         """Return a run of the signal, with zeros beyond its ends: each place is read by one row."""

@@ -129,8 +129,8 @@ def _carried_from_means(design: Design, numbers: dict[str, Any], terms: list[Any
         stated = vars(term.prior).get("scale")
         if stated is not None and learned_scale(term.prior) is None:
             own = np.maximum(own, np.max(stated))
-        n_columns = 1 if block.steps else block.size // len(means)  # of each number of a sample
-        variance += float(np.sum((means * own) ** 2)) * n_columns
+        moved_by = means * own
+        variance += float(np.sum(np.square(moved_by if block.steps else block.moves(moved_by))))
     return {**numbers, "loc": numbers["loc"] + moved, "scale": float(np.sqrt(variance))}
 
 

@@ -37,7 +37,8 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     -------
     xarray.DataTree
         One node per term. Lagged terms lie on ``lag`` (samples; positive: the predictor comes
-        first) with ``lag_time`` in seconds where the data have time; other dims as in the fit,
+        first) with ``lag_time`` in seconds where the data have time, those of a basis as well:
+        what one more unit of the predictor adds so many samples later; other dims as in the fit,
         the levels and effects of a `Group` among them. A `Spline` or a `Basis` is a curve on 201
         values of its predictor between its bounds, along ``value``: ``link`` is the curve itself
         (link units), and ``response`` the change of the mean response that it makes; an
@@ -112,11 +113,13 @@ def _summarised(
     predictors = problem.design.predictors
     block = predictors.blocks[k]
     link = problem.natural.registry.named(block.name).natural(theta)
-    if block.curve is not None:
-        axis = block.curve_axis
+    if block.drawn is not None:
         of_each = link.reshape(len(link), -1, *block.shape)
-        of_each = np.moveaxis(of_each, 2 + axis, -1)
-        link = (of_each @ block.curve.columns.T).reshape(len(link), -1)
+        axis = 2 + block.curve_axis
+        drawn = np.moveaxis(of_each, axis, -1) @ block.drawn.T
+        # Values of a predictor stand last, lags where their functions do.
+        place = -1 if block.curve is not None else axis
+        link = np.moveaxis(drawn, -1, place).reshape(len(link), -1)
     phi = [np.reshape(value, (-1, 1)) for value in problem.natural.phi(theta)]
     response = _response(problem, link, centre, phi, predictors.line_of(k))
     found: dict[str, Array] = {}
@@ -200,15 +203,19 @@ def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> x
     import xarray as xr
 
     plan = problems[0].plan
-    lag = f"{block.name}_lag"
-    dims = tuple("lag" if dim == lag else dim for dim in block.dims)
+    of_lags = block.of_lags
+    along = "lag" if of_lags is None or of_lags.functions is None else "basis"
+    dims = tuple("lag" if dim == f"{block.name}_{along}" else dim for dim in block.dims)
     coords: dict[str, Any] = {
         new: block.coords[old] for new, old in zip(dims, block.dims, strict=True)
     }
-    of_lags = block.of_lags
-    if of_lags is not None and of_lags.step is not None:
-        coords["lag_time"] = ("lag", of_lags.lags * of_lags.step, {"units": "s"})
-    shape = block.shape
+    if of_lags is not None:
+        coords["lag"] = of_lags.lags
+        if of_lags.step is not None:
+            coords["lag_time"] = ("lag", of_lags.lags * of_lags.step, {"units": "s"})
+    shape = tuple(
+        len(coords[dim]) if dim == "lag" else n for dim, n in zip(dims, block.shape, strict=True)
+    )
     if block.curve is not None:
         curve = block.curve
         axis = block.curve_axis

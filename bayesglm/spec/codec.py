@@ -9,6 +9,7 @@ from typing import Any
 from bayesglm.errors import ModelError
 from bayesglm.spec.dispersions import Dispersions, Predictor
 from bayesglm.spec.hints import closest
+from bayesglm.spec.lag_bases import LAG_BASES
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import COEFFICIENT_PRIORS, CORRELATION_PRIORS, DISPERSION_PRIORS
 from bayesglm.spec.terms.table import TERMS
@@ -20,6 +21,7 @@ KINDS: tuple[Any, ...] = (
     Dispersions,
     Predictor,
     *TERMS,
+    *LAG_BASES,
     *COEFFICIENT_PRIORS,
     *DISPERSION_PRIORS,
     *CORRELATION_PRIORS,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from bayesglm.design.blocks import Block
+from bayesglm.design.lag_bases import functions_of
 from bayesglm.design.readings import Readings
 from bayesglm.errors import DataError
+from bayesglm.spec.lag_bases import labels_of
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.lagged import Lagged
-from bayesglm.spec.terms.term import PREDICTOR, Term
+from bayesglm.spec.terms.term import PREDICTOR
 
 Array = np.ndarray
 
@@ -34,21 +37,27 @@ def history_block(term: History, readings: Readings) -> Block:
 
 
 def _along_lags(
-    term: Term,
+    term: Any,
     signal: Array,
     shape: tuple[int, ...],
     coords: Mapping[str, Array],
     readings: Readings,
 ) -> Block:
     """Lay a signal at each lag; its features have the labels ``coords``, in the order of dims."""
-    lags, dim = np.array(term.lag_range(readings.clock.step)), f"{term.label}_lag"
+    step = readings.clock.step
+    lags = np.array(term.lag_range(step))
+    functions = functions_of(term, len(lags), step)
+    own, labels = f"{term.label}_lag", lags
+    if functions is not None:
+        own, labels = f"{term.label}_basis", np.array(labels_of(term.basis, len(lags)))
     return Block(
         term.label,
         signal,
-        (len(lags), *shape),
-        (dim, *coords),
-        {dim: lags, **coords},
+        (len(labels), *shape),
+        (own, *coords),
+        {own: labels, **coords},
         lags=lags,
         clock=readings.clock,
-        step=readings.clock.step,
+        step=step,
+        functions=functions,
     )

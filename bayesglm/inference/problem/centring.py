@@ -264,7 +264,7 @@ def _centred_block(block: Block, rows: Array) -> tuple[Block, Array | float]:
     if not centres.any():
         return block, 0.0
     moved = replace(block, signal=np.asarray(block.signal, dtype=np.float64) - centres)
-    return moved, np.tile(centres, block.size // len(centres))
+    return moved, block.moves(centres)
 
 
 def _centres(columns: Array, rows: Array) -> Array:

@@ -6,7 +6,7 @@ and solvers ask no further what kind they are.
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Columns(Protocol):
     def single(self, W: Array) -> Array:
         """Return a new X W ``(rows, k)`` in single precision, from W ``(columns, k)`` in it."""
 
-    def for_single(self) -> Self:
+    def for_single(self) -> Columns:
         """Return the columns made ready to be asked for `single`, and their `adjoint`, often."""
 
 

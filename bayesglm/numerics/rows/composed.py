@@ -1,4 +1,4 @@
-"""Columns made of other columns: projected on a basis, multiplied row by row, or held to a sum."""
+"""Columns made of other columns: multiplied row by row, or held to a sum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from bayesglm.numerics.rows.columns import (
     Columns,
-    cross_by_matrix,
     cross_gram,
     weighted_gram,
     written,
@@ -18,69 +17,6 @@ from bayesglm.numerics.rows.columns import (
 from bayesglm.numerics.theta.zero_sum import free_shape, gathered, spread
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Projected:
-    """Columns times a basis ``(n, functions)``, as of lags, each function for every feature.
-
-    The inner columns are basis-major, ``n x n_features`` of them, and so are these,
-    ``functions x n_features``.
-
-    >>> from bayesglm.numerics.rows.dense import Dense
-    >>> inner, basis = Dense(np.array([[1.0, 2.0], [3.0, 4.0]])), np.array([[1.0], [1.0]])
-    >>> Projected(inner, basis).dense().tolist()
-    [[3.0], [7.0]]
-    """
-
-    inner: Columns
-    basis: Array
-    n_features: int = 1
-
-    laid_for_one: ClassVar[bool] = True
-    laid_for_many: ClassVar[bool] = True
-    crosses: ClassVar[bool] = False
-
-    @property
-    def n_columns(self) -> int:
-        return self.basis.shape[1] * self.n_features
-
-    @property
-    def width(self) -> int:
-        return self.inner.width
-
-    def times(self, W: Array) -> Array:
-        return self.inner.times(self._along(W, self.basis))
-
-    def adjoint(self, S: Array) -> Array:
-        return self._along(self.inner.adjoint(S), self.basis.T)
-
-    def dense(self, out: Array | None = None) -> Array:
-        return written(self._along(self.inner.dense(), self.basis.T), out)
-
-    def gram(self, weights: Array | None, single: bool = False) -> Array:
-        return weighted_gram(self.dense(), weights, single)
-
-    def cross(self, other: Columns, weights: Array) -> Array:
-        return cross_by_matrix(self.dense(), other, weights)
-
-    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
-        return self._along(self.inner.sums(codes, n_codes, s), self.basis.T)
-
-    def single(self, W: Array) -> Array:
-        basis = self.basis.astype(np.float32, copy=False)
-        return self.inner.single(np.ascontiguousarray(self._along(W.T, basis).T))
-
-    def for_single(self) -> Projected:
-        basis = self.basis.astype(np.float32)
-        return replace(self, inner=self.inner.for_single(), basis=basis)
-
-    def _along(self, W: Array, basis: Array) -> Array:
-        """Return W ``(k, m x features)`` times basis ``(n, m)`` of each feature."""
-        if self.n_features == 1:
-            return W @ basis.T
-        by_feature = W.reshape(len(W), basis.shape[1], self.n_features)
-        return np.matmul(basis, by_feature).reshape(len(W), -1)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.lag_bases import Basis
 from bayesglm.spec.noun import noun
 from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.terms.lags import (
@@ -13,6 +14,7 @@ from bayesglm.spec.terms.lags import (
     check_lags,
     number_of_lags,
     range_of_lags,
+    sum_over_lags,
     symbol_along_lags,
 )
 from bayesglm.spec.terms.term import NUMBERS, Facts, Option, check_common, normal_prior
@@ -31,6 +33,12 @@ class History:
         ``lags=20`` is lags 1, ..., 20; ``(start, stop)`` is lags start, ..., stop - 1, start >= 1.
     window : float or (float, float), optional
         The same in seconds, rounded to whole samples: ``window=0.02`` at 1 ms is ``lags=20``.
+    basis : basis or array, optional
+        Functions of lag of which the kernel is made: `raised_cosine`, `log_raised_cosine`,
+        `bspline`, `cyclic_bspline`, `fourier`, `boxcar`, `orthogonal_exponential`, `identity`, or
+        numbers of ``(lags, functions)``. Coefficients lie along ``<name>_basis`` then, from 1 on,
+        and `kernels` gives the kernel itself, at every lag. The default prior is scaled by the
+        functions' mean square length too.
     name : str, optional
         Name of the coefficients, ``"history"`` by default.
     prior
@@ -39,7 +47,7 @@ class History:
     Raises
     ------
     ModelError
-        Neither or both of lags and window, or a lag below 1.
+        Neither or both of lags and window, a lag below 1, or no basis.
 
     Examples
     --------
@@ -50,10 +58,11 @@ class History:
 
     lags: Lags = None
     window: Window = None
+    basis: Basis = None
     name: str | None = None
     prior: CoefficientPrior | None = None
 
-    own_dims: ClassVar[tuple[str, ...]] = ("lag",)
+    own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis")
     facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = True
     first_lag: ClassVar = 1
@@ -84,8 +93,8 @@ class History:
         return ()
 
     def summand(self, response: str, index: str) -> str:
-        """Write the sum over lags."""
-        return f"Σₖ {self.label}[k]·{response}[t-k]"
+        """Write the sum over lags, or over functions of lag."""
+        return sum_over_lags(self, response)
 
     @classmethod
     def from_text(cls, text: str) -> tuple[History, ...]:

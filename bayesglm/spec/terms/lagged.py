@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.lag_bases import Basis
 from bayesglm.spec.noun import noun
 from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.terms.lags import (
@@ -13,6 +14,7 @@ from bayesglm.spec.terms.lags import (
     check_lags,
     number_of_lags,
     range_of_lags,
+    sum_over_lags,
     symbol_along_lags,
 )
 from bayesglm.spec.terms.term import (
@@ -44,13 +46,19 @@ class Lagged:
         negative lags look into the predictor's future.
     window : float or (float, float), optional
         The same in seconds, rounded to whole samples: ``window=0.025`` at 1 ms is ``lags=25``.
+    basis : basis or array, optional
+        Functions of lag of which the kernel is made: `raised_cosine`, `log_raised_cosine`,
+        `bspline`, `cyclic_bspline`, `fourier`, `boxcar`, `orthogonal_exponential`, `identity`, or
+        numbers of ``(lags, functions)``. Coefficients lie along ``<name>_basis`` then, from 1 on,
+        and `kernels` gives the kernel itself, at every lag. The default prior is scaled by the
+        functions' mean square length too.
     name, prior
         As in `Linear`.
 
     Raises
     ------
     ModelError
-        Neither or both of lags and window, or no lag at all.
+        Neither or both of lags and window, no lag at all, or no basis.
 
     Examples
     --------
@@ -62,10 +70,11 @@ class Lagged:
     variable: str
     lags: Lags = None
     window: Window = None
+    basis: Basis = None
     name: str | None = None
     prior: CoefficientPrior | None = None
 
-    own_dims: ClassVar[tuple[str, ...]] = ("lag",)
+    own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis")
     facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = True
     first_lag: ClassVar = 0
@@ -97,8 +106,8 @@ class Lagged:
         return (self.variable,)
 
     def summand(self, response: str, index: str) -> str:
-        """Write the sum over lags."""
-        return f"Σₖ {self.label}[k]·{self.variable}[t-k]"
+        """Write the sum over lags, or over functions of lag."""
+        return sum_over_lags(self, self.variable)
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Lagged, ...]:

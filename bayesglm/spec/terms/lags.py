@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from bayesglm.errors import ModelError
 from bayesglm.spec.hints import shown
+from bayesglm.spec.lag_bases import Basis, frozen_basis, size_of
 from bayesglm.spec.noun import put
 from bayesglm.spec.numbers import frozen_number
 
@@ -35,6 +36,10 @@ class Lagging(Protocol):
     @property
     def window(self) -> Window:
         """The same in seconds."""
+
+    @property
+    def basis(self) -> Basis:
+        """The functions of lag of which the kernel is made; None where each lag has its own."""
 
 
 def range_of_lags(term: Lagging, step: float | None) -> range:
@@ -73,7 +78,13 @@ def range_of_lags(term: Lagging, step: float | None) -> range:
 
 
 def symbol_along_lags(term: Lagging) -> str:
-    """Write coefficients along lags or window as they were said: ``x[k=0..24]``, ``x[0.025 s]``."""
+    """Write coefficients along lags or window as they were said: ``x[k=0..24]``, ``x[0.025 s]``.
+
+    Those of functions of lag along their number: ``x[j=1..8]``.
+    """
+    n_functions = size_of(term.basis)
+    if n_functions is not None:
+        return f"{term.label}[j=1..{n_functions}]"
     if isinstance(term.lags, int):
         return f"{term.label}[k={term.first_lag}..{term.first_lag + term.lags - 1}]"
     if term.lags is not None:
@@ -81,6 +92,14 @@ def symbol_along_lags(term: Lagging) -> str:
     if isinstance(term.window, tuple):
         return f"{term.label}[{term.window[0]:g}..{term.window[1]:g} s]"
     return f"{term.label}[{term.window:g} s]"
+
+
+def sum_over_lags(term: Lagging, variable: str) -> str:
+    """Write what a term adds: a sum over lags, or over functions of lag."""
+    past = f"{variable}[t-k]"
+    if term.basis is None:
+        return f"Σₖ {term.label}[k]·{past}"
+    return f"Σⱼ {term.label}[j]·Σₖ Bⱼ[k]·{past}"
 
 
 def number_of_lags(text: str) -> int | None:
@@ -107,6 +126,7 @@ def check_lags(term: Lagging) -> None:
         put(term, lags=_whole_lags(what, term.lags, first))
     else:
         put(term, window=_seconds(what, term.window, first))
+    put(term, basis=frozen_basis(what, term.basis))
 
 
 def _whole_lags(what: str, lags: Any, first: int | None) -> Lags:

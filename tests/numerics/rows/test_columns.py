@@ -12,10 +12,11 @@ from scipy.sparse import csr_array
 
 from bayesglm.numerics.rows.coded import Coded
 from bayesglm.numerics.rows.columns import cross_gram
-from bayesglm.numerics.rows.composed import Products, Projected
+from bayesglm.numerics.rows.composed import Products
 from bayesglm.numerics.rows.dense import Dense, Ones
 from bayesglm.numerics.rows.lagged import Shifted, Windows
 from bayesglm.numerics.rows.panel import Panel
+from bayesglm.numerics.rows.projected import Projected
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.rows.sparse import Sparse
 
