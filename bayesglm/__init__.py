@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.prior.variance import R2D2
     from bayesglm.spec.terms.basis import Basis
     from bayesglm.spec.terms.category import Category
+    from bayesglm.spec.terms.coupling import Coupling
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.interaction import Interaction
@@ -102,6 +103,7 @@ _HOME = {
     "Linear": "spec.terms.linear",
     "Lagged": "spec.terms.lagged",
     "History": "spec.terms.history",
+    "Coupling": "spec.terms.coupling",
     "Group": "spec.terms.group",
     "Spline": "spec.terms.spline",
     "Basis": "spec.terms.basis",
@@ -209,6 +211,7 @@ __all__ = [
     "Cauchy",
     "ConformanceError",
     "ConvergenceError",
+    "Coupling",
     "DataError",
     "ElasticNet",
     "Exponential",

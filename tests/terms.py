@@ -426,6 +426,15 @@ EXAMPLES: dict[str, Example] = {
         "x:z",
     ),
 }
+# Those that read the responses of a whole population, of which `sample_data` has none.
+OF_POPULATIONS: dict[str, tuple[Term, ...]] = {
+    "Coupling": (
+        bg.Coupling(lags=2),
+        bg.Coupling(window=(0.02, 0.05), name="others"),
+        bg.Coupling(lags=6, basis=bg.raised_cosine(3), name="smooth"),
+    ),
+}
+IN_POPULATIONS = [term for terms in OF_POPULATIONS.values() for term in terms]
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]
 OF_EVERY_KIND = [term for kind in KINDS for term in EXAMPLES[kind.__name__].terms]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from terms import (
     EXAMPLES,
+    IN_POPULATIONS,
     KINDS,
     OF_EVERY_KIND,
     N,
@@ -61,7 +62,7 @@ def block_of(term):
     return plan_fit(glm(term, edges="zero"), DATA).designs[0].predictors.blocks[0]
 
 
-@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+@pytest.mark.parametrize("term", [*OF_EVERY_KIND, *IN_POPULATIONS], ids=repr)
 def test_what_it_is_called(term):
     assert term.variables == tuple(term.roles)
     assert all(isinstance(word, str) and word for pair in term.roles.items() for word in pair)
@@ -79,7 +80,7 @@ def test_what_it_is_called(term):
     assert term.symbol().startswith(term.label)
 
 
-@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=repr)
+@pytest.mark.parametrize("term", [*OF_EVERY_KIND, *IN_POPULATIONS], ids=repr)
 def test_it_is_written_and_read(term):
     for one in (term, with_prior(term), settled(term, PRIOR, {})):
         assert bg.GLM.from_json(glm(one).to_json()) == glm(one)

@@ -15,6 +15,7 @@ from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.composed import Deviations, Products
 from bayesglm.numerics.rows.dense import Dense
 from bayesglm.numerics.rows.lagged import Shifted, spread_over, windows
+from bayesglm.numerics.rows.picked import Picked
 from bayesglm.numerics.rows.projected import OfLags, Projected
 from bayesglm.numerics.rows.rows import span
 from bayesglm.numerics.theta.labels import entry_label
@@ -64,7 +65,9 @@ class Block:
     one from there on; their coefficients have one sign. ``newcomers`` are the levels of new data
     for which there is no coefficient. With ``functions`` ``(n_lags, n_functions)`` coefficients are
     those of functions of lag in the place of lags, function-major: each column is the signal at all
-    lags, times the numbers of a function.
+    lags, times the numbers of a function. Of ``picked`` columns, by their numbers among those of all
+    features, each has a coefficient, in this order; along the dims of ``part_of`` these then have
+    some of the places that it names: those of the others of a population, say.
     """
 
     name: str
@@ -90,6 +93,8 @@ class Block:
     steps: bool = False
     newcomers: Newcomers | None = None
     functions: Array | None = None
+    picked: Array | None = None
+    part_of: Mapping[str, Array] = field(default_factory=dict)
 
     @cached_property
     def size(self) -> int:
@@ -100,6 +105,14 @@ class Block:
     def free_shape(self) -> tuple[int, ...]:
         """Shape of the free numbers, of which there is a column each."""
         return free_shape(self.shape, self.sums)
+
+    @property
+    def said_shape(self) -> tuple[int, ...]:
+        """Shape of the numbers that a prior may say of each coefficient: those of all places."""
+        if not self.part_of:
+            return self.free_shape
+        pairs = zip(self.dims, self.shape, strict=True)
+        return tuple(len(self.part_of[dim]) if dim in self.part_of else n for dim, n in pairs)
 
     @cached_property
     def transform(self) -> Transform:
@@ -141,7 +154,8 @@ class Block:
     @property
     def grid(self) -> tuple[int, ...]:
         """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
-        return () if self.sums or self.steps or self.codes is not None else self.shape
+        apart = self.sums or self.steps or self.codes is not None or self.part_of
+        return () if apart else self.shape
 
     @property
     def reads_own_rows(self) -> bool:
@@ -194,10 +208,11 @@ class Block:
     def is_movable(self, rows: Array) -> bool:
         """Say whether constants taken from the signal are taken from the columns of some rows.
 
-        Not where a factor multiplies it or steps are counted, nor where lags reach beyond a trial's
-        ends: those read zero, which would no longer be zero.
+        Not where a factor multiplies it, steps are counted or columns picked, nor where lags reach
+        beyond a trial's ends: those read zero, which would no longer be zero.
         """
-        if self.codes is not None or self.steps or self.multiplier is not None:
+        own = self.codes is None and not self.steps and self.picked is None
+        if not own or self.multiplier is not None:
             return False
         return self.lags is None or bool(self.complete()[rows].all())
 
@@ -217,7 +232,9 @@ class Block:
 
     def on(self, rows: Array) -> Columns:
         """Return the same as `columns`, as factors of products, formed only where that pays."""
-        columns = self._own(rows)
+        columns = self.every(rows)
+        if self.picked is not None:
+            columns = Picked(columns, self.picked)
         if self.multiplier is not None:
             columns = Products(self.multiplier.on(rows), columns)
         return Deviations(columns, self.shape, self.sums) if self.sums else columns
@@ -257,8 +274,8 @@ class Block:
         """Number of the levels, or of combinations of them, that have a coefficient."""
         return int(np.prod(self.shape[-self.n_level_dims :], dtype=int))
 
-    def _own(self, rows: Array) -> Columns:
-        """Return the columns of its own signal."""
+    def every(self, rows: Array) -> Columns:
+        """Return all columns of its own signal, those without a coefficient among them."""
         if self.codes is not None:
             return Coded(*self._looked_up(rows), self.n_levels)
         if self.steps:

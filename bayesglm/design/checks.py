@@ -66,6 +66,12 @@ def check_names(model: GLM, dataset: xr.Dataset) -> None:
             own_names |= {f"{term.label}_{suffix}": "name" for suffix in OF_LEARNED}
         if learned_correlation(term) is not None:
             own_names[f"{term.label}_correlation"] = "name"
+        for dim in term.facts.common_dims:
+            if dim in named.dims or dim in named.coords:
+                raise ModelError(
+                    f"term {term.label!r} needs the dim {dim!r}, which the data have already; "
+                    f"rename it: data.rename({{{dim!r}: '...'}})."
+                )
         for name in dims & own_names.keys():
             raise ModelError(
                 f"term {term.label!r} needs the {own_names[name]} {name!r}, which the data have "

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Predictors
 from bayesglm.numerics.rows.panel import Panel
+from bayesglm.numerics.rows.picked import PickedPanel
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.rows.source import Source
 
@@ -86,16 +88,26 @@ def _own_blocks(designs: Sequence[Design]) -> tuple[int, ...]:
 
 def _panels(
     designs: Sequence[Design], own: tuple[int, ...], part: slice
-) -> list[tuple[slice, Panel]]:
+) -> list[tuple[slice, Panel | PickedPanel]]:
     first = designs[0].predictors
-    rows, reads = first.rows[part], np.eye(len(designs), dtype=bool)
     return [
         (
             first.places[first.blocks[k].name],
-            Panel([design.predictors.blocks[k].on(rows) for design in designs], reads),
+            _panel([design.predictors.blocks[k] for design in designs], first.rows[part]),
         )
         for k in own
     ]
+
+
+def _panel(blocks: Sequence[Block], rows: Array) -> Panel | PickedPanel:
+    """Return what each member reads of some rows: a block of its own, or picks among common ones.
+
+    Members whose signals are one array, and that pick some of its columns each, have all in common.
+    """
+    first = blocks[0]
+    if first.picked is not None and all(block.signal is first.signal for block in blocks):
+        return PickedPanel(first.every(rows), np.array([block.picked for block in blocks]))
+    return Panel([block.on(rows) for block in blocks], np.eye(len(blocks), dtype=bool))
 
 
 def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:

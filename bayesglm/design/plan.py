@@ -16,7 +16,7 @@ from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.members import share_columns
 from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.predictors import lay_beside, lay_predictors
-from bayesglm.design.readings import Readings, clock_of
+from bayesglm.design.readings import Readings, clock_of, labels_along
 from bayesglm.design.response_levels import read_response, settle_levels
 from bayesglm.design.responses import check_response
 from bayesglm.design.roles import counted_samples, weights_of
@@ -76,11 +76,12 @@ def lay(model: GLM, data: object) -> Plan:
     if population is not None:
         if not response.sizes[population]:
             raise DataError(f"the population dim {population!r} of {model.response!r} is empty.")
-        labels = _labels(dataset, population)
+        labels = labels_along(dataset, population)
     columns = values[None] if of_levels else values.reshape(len(values), -1).T
     columns = np.ascontiguousarray(columns)
+    panel = None if population is None else columns.T
     every = [
-        Readings(dataset, dim, clock, population, neuron, y, gaps=gaps)
+        Readings(dataset, dim, clock, population, neuron, y, gaps=gaps, panel=panel)
         for neuron, y in enumerate(columns)
     ]
     designs = _designs(model, every, columns)
@@ -129,7 +130,3 @@ def _roles(model: GLM) -> dict[str, str]:
     roles = {variable: role for role, variable in reversed(model.roles.items())}
     of_terms = [one for term in reversed(model.every_term) for one in term.roles.items()]
     return dict(of_terms) | roles
-
-
-def _labels(dataset: xr.Dataset, dim: str) -> Array:
-    return dataset[dim].values if dim in dataset.coords else np.arange(dataset.sizes[dim])

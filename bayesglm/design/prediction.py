@@ -27,6 +27,20 @@ def _counts_are_trials(model: GLM, dataset: xr.Dataset) -> bool:
     return of_levels and model.trials is None and model.response in dataset.variables
 
 
+def _responses(model: GLM, dataset: xr.Dataset, dim: str, population: str | None) -> Array | None:
+    """Return the responses that a model reads of new data: those of a population a line each."""
+    if not (model.has_history or _counts_are_trials(model, dataset)):
+        return None
+    response = require(dataset, model.response, "response (for its history)")
+    if population is not None and population not in response.dims:
+        raise DataError(
+            f"response {model.response!r} of the new data lacks the dim {population!r}, whose past "
+            "the model reads; give the responses of all that were fitted."
+        )
+    values = read_response(model, response, dim, dataset)
+    return values if population is None else np.ascontiguousarray(values.T)
+
+
 def plan_prediction(
     model: GLM,
     data: object,
@@ -51,15 +65,12 @@ def plan_prediction(
     gaps = find_gaps(model, dataset, dim, read_by(model, is_new=True, of_groups=of_groups))
     whole = filled(model, known, dim, gaps)
     every: list[Predictors] = []
+    responses = _responses(model, whole, dim, population)
+    panel = None if responses is None or population is None else responses.T
     for neuron in range(n_neurons):
         index = neuron if population is not None else None
-        y = None
-        if model.has_history or _counts_are_trials(model, dataset):
-            response = require(whole, model.response, "response (for its history)")
-            if population is not None:
-                response = response.isel({population: neuron})
-            y = read_response(model, response, dim, whole)
-        readings = Readings(whole, dim, clock, population, index, y, True, gaps, of_groups)
+        y = responses if responses is None or index is None else responses[index]
+        readings = Readings(whole, dim, clock, population, index, y, True, gaps, of_groups, panel)
         if every:
             every.append(lay_beside(model, readings, every[0]))
         else:

@@ -62,6 +62,7 @@ class Readings:
     is_new: bool = False  # whether the model was fitted to other data
     gaps: Mapping[str, Array] = field(default_factory=dict)  # samples that lack values, by variable
     of_groups: OfGroups = OWN
+    panel: Array | None = None  # the responses of all neurons ``(samples, neurons)``
 
     @property
     def whole(self) -> Any:
@@ -82,6 +83,12 @@ class Readings:
             raise DataError(f"{role} {name!r} holds no values: its dim {empty!r} is empty.")
         return values, dims
 
+    @property
+    def labels(self) -> Array:
+        """The labels of the population's neurons, positions where they have none."""
+        assert self.population is not None
+        return labels_along(self.dataset, self.population)
+
     def is_own(self, names: Iterable[str | None]) -> bool:
         """Say whether one of some variables has numbers of each neuron's own."""
         known = self.dataset.variables
@@ -95,6 +102,11 @@ class Readings:
         """Return the labels of a variable's feature dims, positions where it has none."""
         known, sizes = self.dataset.variables, self.dataset.variables[name].sizes
         return {dim: known[dim].values if dim in known else np.arange(sizes[dim]) for dim in dims}
+
+
+def labels_along(dataset: xr.Dataset, dim: str) -> Array:
+    """Return the labels of a dim, positions where it has none."""
+    return dataset[dim].values if dim in dataset.coords else np.arange(dataset.sizes[dim])
 
 
 def clock_of(model: GLM, dataset: xr.Dataset, dim: str) -> Clock:

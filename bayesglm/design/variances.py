@@ -30,7 +30,7 @@ def of_variance(plan: Plan, place: int, prior: Any) -> Any:
         A model without one residual standard deviation.
     """
     if prior.predictor_sd is None:
-        shape = plan.designs[0].predictors.blocks[place].free_shape
+        shape = plan.designs[0].predictors.blocks[place].said_shape
         sds = [_column_sds(plan, neuron, place) for neuron in range(len(plan.designs))]
         prior = replace(prior, predictor_sd=for_neurons(plan, sds, shape))
     if prior.sigma is None:
@@ -39,7 +39,10 @@ def of_variance(plan: Plan, place: int, prior: Any) -> Any:
 
 
 def _column_sds(plan: Plan, neuron: int, place: int) -> Array:
-    """Return the standard deviation of each column of a term's ``(size,)``."""
+    """Return the standard deviation of each column of a term's ``(size,)``.
+
+    Of columns that are picked, those of all from which they are.
+    """
     design = plan.designs[neuron]
     block = design.predictors.blocks[place]
     if block.codes is not None:
@@ -47,6 +50,10 @@ def _column_sds(plan: Plan, neuron: int, place: int) -> Array:
     else:
         # Of each column of the signal, and of lags and channels as of that.
         sds = sd_of_predictor(replace(block, per_column=True, n_ones=0), design)
+    if block.picked is not None:
+        labels = block.part_of[block.dims[0]]
+        check_varies(plan, neuron, block.name, sds, lambda j: f"{block.name}[{labels[j]}]")
+        return np.repeat(sds, int(np.prod(block.shape[1:], dtype=int)))
     every = np.tile(sds, block.size // len(sds))
     check_varies(plan, neuron, block.name, every, block.label)
     return every
@@ -87,7 +94,7 @@ def _sigma(plan: Plan, place: int) -> Any:
         sds = [link.latent_variance**0.5] * len(plan.designs)
     else:
         sds = [_residual_sd(plan, neuron, place) for neuron in range(len(plan.designs))]
-    return for_neurons(plan, sds, plan.designs[0].predictors.blocks[place].free_shape)
+    return for_neurons(plan, sds, plan.designs[0].predictors.blocks[place].said_shape)
 
 
 def _residual_sd(plan: Plan, neuron: int, place: int) -> float:

@@ -14,6 +14,7 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.summaries import mean_of, quantiles_of
+from bayesglm.numerics.theta.labels import among_all
 from bayesglm.spec.response_levels import n_and_reference
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
             _of_kept(kept, centre, k, band) for kept, centre in zip(every, centres, strict=True)
         ]
         variables = {name: np.stack([one[name] for one in told]) for name in told[0]}
-        nodes[f"/{block.name}"] = _node(problems, block, variables)
+        nodes[f"/{block.name}"] = _node(problems, k, variables)
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"prob": prob, "response": problems[0].plan.model.response}
     return tree
@@ -199,17 +200,17 @@ def _counts(rows: Rows) -> Array:
     return np.ones(len(rows)) if rows.weights is None else rows.weights
 
 
-def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> xr.Dataset:
+def _node(problems: list[Problem], k: int, variables: dict[str, Array]) -> xr.Dataset:
     import xarray as xr
 
-    plan = problems[0].plan
+    plan, block = problems[0].plan, problems[0].design.predictors.named[k]
     of_lags = block.of_lags
     along = "lag" if of_lags is None or of_lags.functions is None else "basis"
     dims = tuple("lag" if dim == f"{block.name}_{along}" else dim for dim in block.dims)
     coords: dict[str, Any] = {
         new: block.coords[old] for new, old in zip(dims, block.dims, strict=True)
     }
-    if of_lags is not None:
+    if of_lags is not None and of_lags.lags is not None:
         coords["lag"] = of_lags.lags
         if of_lags.step is not None:
             coords["lag_time"] = ("lag", of_lags.lags * of_lags.step, {"units": "s"})
@@ -227,6 +228,13 @@ def _node(problems: list[Problem], block: Any, variables: dict[str, Array]) -> x
     if plan.population is not None:
         dims, shape = (plan.population, *dims), (len(problems), *shape)
         coords[plan.population] = plan.labels
-    return xr.Dataset(
-        {name: (dims, values.reshape(shape)) for name, values in variables.items()}, coords=coords
-    )
+    shaped = {name: values.reshape(shape) for name, values in variables.items()}
+    for dim, every in block.part_of.items():
+        # Each member lacks another place, which is no parameter.
+        owns = [problem.design.predictors.named[k].coords[dim] for problem in problems]
+        axis = block.dims.index(dim)
+        for name, values in shaped.items():
+            pairs = zip(values, owns, strict=True)
+            shaped[name] = np.stack([among_all(one, axis, own, every) for one, own in pairs])
+        coords[dim] = every
+    return xr.Dataset({name: (dims, values) for name, values in shaped.items()}, coords=coords)

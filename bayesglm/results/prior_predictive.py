@@ -100,17 +100,19 @@ def prior_predictive(model: GLM, data: Any, draws: int = 1000, seed: int = 0) ->
     for problem in problems:
         refuse_improper(problem)
     responses = _room(problems, n)
-    thetas, beliefs = [], []
     instead = [stand_in(problem) for problem in problems]
     streams = np.random.default_rng(seed).spawn(len(problems))
-    for k, (problem, own, rng) in enumerate(zip(problems, instead, streams, strict=True)):
-        thetas.append(draw_thetas(problem, n, rng, own))
-        makes = Makes.of(problem, thetas[k], rng)
-        belief = Belief()
-        for part, y, mean in makes.in_blocks():
-            responses[:, part, k] = y
-            belief = belief.joined(believed(problem, mean))
-        beliefs.append(belief)
+    triples = list(zip(problems, instead, streams, strict=True))
+    thetas = [draw_thetas(problem, n, rng, own) for problem, own, rng in triples]
+    pairs = zip(triples, thetas, strict=True)
+    every = [Makes.of(problem, theta, rng) for (problem, _, rng), theta in pairs]
+    beliefs = [Belief()] * len(problems)
+    for members in [every] if every[0].reads_others else [[one] for one in every]:
+        for part, made in in_blocks(members):
+            for one, (y, mean) in zip(members, made, strict=True):
+                k = one.problem.neuron
+                responses[:, part, k] = y
+                beliefs[k] = beliefs[k].joined(believed(one.problem, mean))
     for problem, belief, theta in zip(problems, beliefs, thetas, strict=True):
         _tell_outside(problem, belief)
         _tell_unbelievable(problem, belief, theta)
@@ -134,7 +136,7 @@ def prior_means(tree: xr.DataTree) -> Array:
     rows = problems[0].design.predictors.rows
     few = problems[0].restrict(np.arange(0, len(rows), -(-len(rows) // FEW)))
     makes = Makes.of(few, theta, np.random.default_rng(0))
-    return np.concatenate([mean for _, _, mean in makes.in_blocks()], axis=-1)
+    return np.concatenate([mean for _, ((_, mean),) in in_blocks([makes])], axis=-1)
 
 
 class Belief(NamedTuple):
@@ -265,33 +267,25 @@ class Makes:
         plain = family_of(replace(problem.plan.model, censored=None, truncated=None))
         return Makes(problem, theta, rng, phi, plain)
 
-    def in_blocks(self) -> Iterator[tuple[slice, Array, Array]]:
-        """Run through the kept rows: which, responses ``(draws, rows[, levels])``, and means.
+    @property
+    def reads_others(self) -> bool:
+        """Whether it reads the past of other responses, which are drawn with its own."""
+        return any(block.picked is not None for block in self.problem.design.predictors.blocks)
 
-        Means are ``([levels,] draws, rows)``, per trial.
-        """
-        loops = self._loops()
+    def known(self, part: slice) -> Array | None:
+        """Return what the family is told of some kept rows beside their responses."""
         predictors = self.problem.design.predictors
-        past = self._past() if loops else None
-        size = max(16, TOGETHER // len(self.theta))
-        for start in range(0, len(predictors.rows), size):
-            part = slice(start, min(start + size, len(predictors.rows)))
-            eta = self._eta(part, [run for run, _, _ in loops])
-            known = None if predictors.known is None else predictors.known[predictors.rows[part]]
-            if past is None:
-                yield (part, *self._draw(eta, known))
-            else:
-                yield (part, *self._one_by_one(part, eta, known, loops, past))
+        return None if predictors.known is None else predictors.known[predictors.rows[part]]
 
-    def _eta(self, part: slice, but: list[slice]) -> Array:
-        """Return linear predictors ``(channels, draws, rows)`` without some coefficients."""
+    def eta(self, part: slice, loops: list[Loop]) -> Array:
+        """Return linear predictors ``(channels, draws, rows)`` without what reads responses."""
         w = np.array(self.problem.natural.w(self.theta))
-        for run in but:
-            w[:, run] = 0.0
+        for loop in loops:
+            w[:, loop.run] = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
             return linear_predictors(self.problem.design.predictors.block(part), w)
 
-    def _draw(self, eta: Array, known: Array | None) -> tuple[Array, Array]:
+    def draw(self, eta: Array, known: Array | None) -> tuple[Array, Array]:
         """Return responses of linear predictors ``(channels, draws, rows)``, and their means."""
         family = self.problem.natural.family
         outside = ~(family.domain.holds(eta[0]) & np.isfinite(eta).all(axis=0))
@@ -306,8 +300,8 @@ class Makes:
         mean = np.where(outside, np.nan, np.where(beyond, np.inf, mean))
         return (np.moveaxis(y, 0, -1) if y.ndim > outside.ndim else y), mean
 
-    def _loops(self) -> list[tuple[slice, Block, int]]:
-        """Return the coefficients of the response's own past, their blocks and channels."""
+    def loops(self) -> list[Loop]:
+        """Return the coefficients of the past of responses."""
         problem, loops = self.problem, []
         predictors = problem.design.predictors
         for k, term in enumerate(problem.plan.model.every_term):
@@ -320,33 +314,84 @@ class Makes:
                     "drawn before there is any; of a plain History term their past is drawn as "
                     "well. Leave the product out to see what the other priors believe."
                 )
-            loops.append((problem.places[term.label], block, predictors.line_of(k)))
+            run = problem.places[term.label]
+            loops.append(Loop(run, block, predictors.line_of(k), self.theta[:, run]))
         return loops
 
-    def _past(self) -> Array:
-        """Return the responses of all samples, which those drawn replace, ``(draws, samples)``."""
-        return np.tile(self.problem.design.typical.astype(float), (len(self.theta), 1))
 
-    def _one_by_one(
-        self,
-        part: slice,
-        eta: Array,
-        known: Array | None,
-        loops: list[tuple[slice, Block, int]],
-        past: Array,
-    ) -> tuple[Array, Array]:
-        """Return what `_draw` does, each sample after those that it depends on."""
-        rows = self.problem.design.predictors.rows[part]
-        responses, means = [], []
-        for k, t in enumerate(rows):
-            own = eta[:, :, k : k + 1]
-            for run, block, channel in loops:
-                source, inside = block.sources(np.array([t]))
-                seen = past[:, source[0][inside[0]]]
-                with np.errstate(over="ignore", invalid="ignore"):
-                    own[channel, :, 0] += np.vecdot(seen, self.theta[:, run][:, inside[0]])
-            y, mean = self._draw(own, None if known is None else known[k : k + 1])
-            past[:, t] = y[:, 0]
-            responses.append(y)
-            means.append(mean)
-        return np.concatenate(responses, axis=1), np.concatenate(means, axis=-1)
+class Loop(NamedTuple):
+    """Coefficients of the past of responses: where they stand, their block, channel and draws."""
+
+    run: slice
+    block: Block
+    channel: int
+    w: Array
+
+    def eta(self, t: int, own: Array, every: Array) -> Array:
+        """Return what they add ``(draws,)`` to the linear predictor of sample t.
+
+        Of past responses, their own ``(draws, samples)`` and those of all ``(n, draws, samples)``.
+        """
+        block, features = self.block, own[None] if self.block.picked is None else every
+        source, inside = block.sources(np.array([t]))
+        seen = np.where(inside[0], features[:, :, np.where(inside[0], source[0], 0)], 0.0)
+        columns = np.moveaxis(seen, 0, -1)  # (draws, lags, features)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if block.functions is not None:
+                columns = np.matmul(block.functions.T, columns)
+            columns = columns.reshape(len(columns), -1)
+            picked = columns if block.picked is None else columns[:, block.picked]
+            return np.vecdot(picked, self.w)
+
+
+def in_blocks(members: list[Makes]) -> Iterator[tuple[slice, list[tuple[Array, Array]]]]:
+    """Run through the kept rows of members that are drawn together, one of a population or all.
+
+    Which, and for each member responses ``(draws, rows[, levels])``, and means
+    ``([levels,] draws, rows)``, per trial.
+    """
+    loops = [one.loops() for one in members]
+    past = _past(members) if any(loops) else np.zeros(0)
+    n_rows, size = members[0].problem.design.n_rows, max(16, TOGETHER // len(members[0].theta))
+    for start in range(0, n_rows, size):
+        part = slice(start, min(start + size, n_rows))
+        etas = [one.eta(part, own) for one, own in zip(members, loops, strict=True)]
+        if any(loops):
+            yield part, _one_by_one(members, part, etas, loops, past)
+        else:
+            pairs = zip(members, etas, strict=True)
+            yield part, [one.draw(eta, one.known(part)) for one, eta in pairs]
+
+
+def _past(members: list[Makes]) -> Array:
+    """Return the responses of all neurons that members read ``(n, draws, samples)``.
+
+    Those drawn replace them.
+    """
+    plan, n = members[0].problem.plan, len(members[0].theta)
+    designs = plan.designs if members[0].reads_others else [one.problem.design for one in members]
+    return np.stack([np.tile(one.typical.astype(float), (n, 1)) for one in designs])
+
+
+def _one_by_one(
+    members: list[Makes],
+    part: slice,
+    etas: list[Array],
+    loops: list[list[Loop]],
+    past: Array,
+) -> list[tuple[Array, Array]]:
+    """Return what each member's `draw` does, each sample after those that it depends on."""
+    made: list[tuple[list[Array], list[Array]]] = [([], []) for _ in members]
+    numbers = [one.problem.neuron if one.reads_others else 0 for one in members]
+    known = [one.known(part) for one in members]
+    for k, t in enumerate(members[0].problem.design.predictors.rows[part]):
+        for j, one in enumerate(members):
+            own, told = etas[j][:, :, k : k + 1], known[j]
+            for loop in loops[j]:
+                own[loop.channel, :, 0] += loop.eta(t, past[numbers[j]], past)
+            drawn = one.draw(own, None if told is None else told[k : k + 1])
+            for parts, value in zip(made[j], drawn, strict=True):
+                parts.append(value)
+        for j, number in enumerate(numbers):
+            past[number, :, t] = made[j][0][-1][:, 0]
+    return [(np.concatenate(y, axis=1), np.concatenate(mean, axis=-1)) for y, mean in made]

@@ -156,7 +156,8 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
         ]
         for name in named:
             _check_like(own, place, template, name, lead)
-        _check_numbers(own, named, place, (*lead, problems[0].plan.population))
+        empty = template.isel(dict.fromkeys(lead, 0)).isnull()
+        _check_numbers(own, empty, named, place, (*lead, problems[0].plan.population))
 
 
 def _check_effects(
@@ -205,13 +206,22 @@ def _check_like(
 
 
 def _check_numbers(
-    own: xr.Dataset, named: list[str], place: str, by_draw: tuple[str | None, ...]
+    own: xr.Dataset,
+    empty: xr.Dataset,
+    named: list[str],
+    place: str,
+    by_draw: tuple[str | None, ...],
 ) -> None:
-    """Check that parameters are finite, but for draws that are missing as a whole."""
+    """Check that parameters are finite, but for draws that are missing as a whole.
+
+    Where the model has no parameter, as in coupling of one with itself, all are ``empty``.
+    """
     absent: Array | None = None
     for name in named:
         variable = own.variables[name]
         outside = [dim for dim in by_draw if dim in variable.dims]
+        if empty.variables[name].any():
+            variable = variable.where(~empty.variables[name] | variable.notnull(), 0.0)
         values = variable.transpose(*outside, ...).values
         inside = tuple(range(len(outside), values.ndim))
         missing = np.isnan(values).any(inside)

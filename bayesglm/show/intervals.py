@@ -10,6 +10,7 @@ import numpy as np
 from bayesglm.inference.tree.opened import reopen
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
+from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.results.kernels import kernels
 from bayesglm.results.marginals import PROB, interval
 from bayesglm.show.coefficients import panels
@@ -40,24 +41,23 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
             assert own.prior is not None
             record, numbers = PRIORS[own.prior.kind], dict(own.prior.parameters)
             prior = PriorPart(own.place, record, numbers, own.shape)
-            found[name] = _node(_posterior(fit, name), prior, own.shape, own.dims)
+            found[name] = _node(_posterior(fit, name), prior, own, own.dims)
         elif part.prior.proper:
             # Of a curve the coefficients, whose priors these are.
             is_curve = block.curve is not None
             node = _posterior(fit, block.name) if is_curve else told()[block.name].to_dataset()
             dims = tuple("lag" if dim == f"{block.name}_lag" else dim for dim in block.dims)
-            found |= panels({block.name: _node(node, part, block.shape, dims)})
+            own = problem.natural.registry.named(block.name)
+            found |= panels({block.name: _node(node, part, own, dims)})
     population = problem.plan.population
     return {name: _first_row(node, population) for name, node in found.items()}
 
 
-def _node(
-    node: xr.Dataset, part: PriorPart, shape: tuple[int, ...], dims: tuple[str, ...]
-) -> xr.Dataset:
+def _node(node: xr.Dataset, part: PriorPart, own: Parameter, dims: tuple[str, ...]) -> xr.Dataset:
     """Add the interval of the prior to that of the posterior."""
-    edges = interval(part, int(np.prod(shape, dtype=int)))
+    edges = interval(part, own.n_natural)
     names = ("prior_lower", "prior_upper")
-    return node.assign({n: (dims, e.reshape(shape)) for n, e in zip(names, edges, strict=True)})
+    return node.assign({n: (dims, own.spread(e)) for n, e in zip(names, edges, strict=True)})
 
 
 def _posterior(fit: xr.DataTree, name: str) -> xr.Dataset:
@@ -74,7 +74,13 @@ def _posterior(fit: xr.DataTree, name: str) -> xr.Dataset:
 
 
 def _first_row(node: xr.Dataset, population: str | None) -> xr.Dataset:
-    """Keep the lags of the coefficients, or their last dim, and of the others the first place."""
+    """Keep the lags of the coefficients, or their last dim, and of the others the first place.
+
+    The first that there is: of coupling one has none with itself.
+    """
     dims = [str(dim) for dim in node["link"].dims if dim != population]
     kept = "lag" if "lag" in dims else dims[-1] if dims else None
-    return node.isel({dim: 0 for dim in node["link"].dims if dim != kept}, drop=True)
+    apart = [dim for dim in node["link"].dims if dim != kept]
+    is_there = node["link"].transpose(*apart, ...).notnull().values
+    first = np.argwhere(is_there.reshape(*is_there.shape[: len(apart)], -1).any(axis=-1))[0]
+    return node.isel(dict(zip(apart, first.tolist(), strict=True)), drop=True)

@@ -49,9 +49,9 @@ class GLM:
     response : str
         The variable of the data to explain.
     terms : term, str, or sequence of them
-        `Linear`, `Lagged`, `History`, `Group`, `Category`, `Interaction`, `Spline`, `Basis`; a bare
-        string is ``Linear(name)``, or ``Category(name)`` where that variable holds words or
-        categories.
+        `Linear`, `Lagged`, `History`, `Coupling`, `Group`, `Category`, `Interaction`, `Spline`,
+        `Basis`; a bare string is ``Linear(name)``, or ``Category(name)`` where that variable holds
+        words or categories.
     family : str
         gaussian, student_t, bernoulli, binomial, poisson; negative_binomial, negative_binomial1,
         zero_inflated_poisson, zero_inflated_negative_binomial, hurdle_poisson, beta_binomial;

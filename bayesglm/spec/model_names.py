@@ -64,6 +64,7 @@ def check_names(model: GLM) -> None:
     taken = {model.response, *labels}
     derived = {name + suffix for name in (*taken, *dispersions) for suffix in DERIVED}
     derived |= {f"{name}_intercept" for name in model.predicted}
+    derived |= {dim for term in model.every_term for dim in term.facts.common_dims}
     stepped = [term.label for term in model.every_term if term.facts.of_steps]
     derived |= {f"{name}_{part}" for name in stepped for part in ("mean", "share")}
     derived |= {f"{name}_data" for name in model.roles.values()}

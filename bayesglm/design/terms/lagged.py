@@ -24,7 +24,7 @@ def lagged_block(term: Lagged, readings: Readings) -> Block:
     values, dims = readings.values(term.variable, PREDICTOR)
     signal = values.reshape(len(values), -1)
     coords = readings.coords(term.variable, dims)
-    return _along_lags(term, signal, values.shape[1:], coords, readings)
+    return along_lags(term, signal, values.shape[1:], coords, readings)
 
 
 def history_block(term: History, readings: Readings) -> Block:
@@ -33,10 +33,10 @@ def history_block(term: History, readings: Readings) -> Block:
         raise DataError(
             f"term {term.label!r} needs the response's own past, but the data lack the response."
         )
-    return _along_lags(term, readings.response[:, None], (), {}, readings)
+    return along_lags(term, readings.response[:, None], (), {}, readings)
 
 
-def _along_lags(
+def along_lags(
     term: Any,
     signal: Array,
     shape: tuple[int, ...],

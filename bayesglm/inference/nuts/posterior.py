@@ -120,7 +120,7 @@ def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
         for one in problem.unconstrained.registry.free:
             values = run.columns[one.name]
             values = values if problem.plan.population is None else values[:, :, k]
-            theta[..., one.place] = one.transform.inner(values.reshape(*lead, -1))
+            theta[..., one.place] = one.transform.inner(one.gathered(values))
         lp = problem.unconstrained.log_density(theta.reshape(-1, problem.natural.size))
         found.append(Sampled(theta, lp.reshape(lead), stats, run.interrupted))
     return found

@@ -157,7 +157,7 @@ def _differences(prior: Any, block: Block) -> Differences:
             f"the random walk of {name!r} has a prior free= of a straight line, and only a Spline "
             "has one; leave it out."
         )
-    own = dims[len(block.across) :]
+    own = tuple(dim for dim in dims[len(block.across) :] if dim not in block.part_of)
     if not own:
         raise ModelError(
             f"the coefficient {name!r} is a single number, and a random walk needs a dim to smooth "
@@ -222,7 +222,9 @@ def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     half = 0.5 * prior.slab_df
     slab = {"shape": half, "scale": half * prior.slab_scale**2}
     return {
-        f"{block.name}_local": Positive(*local, block.shape, block.dims, block.coords),
+        f"{block.name}_local": Positive(
+            *local, block.shape, block.dims, block.coords, block.part_of
+        ),
         f"{block.name}_slab": Positive("InverseGamma", slab),
     }
 
@@ -244,7 +246,7 @@ def _of_variance(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     """Return the shares of the coefficients, where there are several."""
     if block.size == 1:
         return {}
-    own = Shares(prior.concentration, block.shape, block.dims, block.coords)
+    own = Shares(prior.concentration, block.shape, block.dims, block.coords, block.part_of)
     return {f"{block.name}_share": own}
 
 

@@ -81,6 +81,7 @@ def _coefficients(predictors: Predictors) -> list[Parameter]:
                 coords=block.coords,
                 transform=block.transform,
                 entries=block.column_names or _names_of_free(block),
+                part_of=block.part_of,
             )
             parameters.append(own)
     return parameters

@@ -25,7 +25,7 @@ from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.correlations import correlations, n_below
-from bayesglm.numerics.theta.labels import entry_label
+from bayesglm.numerics.theta.labels import at_own, entry_label
 from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.numerics.theta.simplex import SIMPLEX
 from bayesglm.spec.terms.term import Term
@@ -71,7 +71,9 @@ def prior_of_block(
 ) -> PriorPart:
     """Return what a term's prior says of the coefficients of a block, as they are named."""
     kind, said_numbers = said(term.prior, block)
-    numbers = numbers_of_neuron(plan, neuron, block.name, said_numbers, block.free_shape)
+    numbers = numbers_of_neuron(plan, neuron, block.name, said_numbers, block.said_shape)
+    if block.picked is not None:
+        numbers = {key: _off_diagonal(value, block) for key, value in numbers.items()}
     check_sums(term.prior, block, numbers)
     learned = spectrum_of(term.prior, block, places, numbers)
     structure = structure_of(term.prior, block, numbers, learned)
@@ -86,6 +88,16 @@ def prior_of_block(
         learned=learned,
         structure=structure,
     )
+
+
+def _off_diagonal(value: Array | float, block: Block) -> Array | float:
+    """Return a prior's numbers for those of all places that have a coefficient."""
+    if not np.ndim(value):
+        return value
+    whole = np.reshape(value, block.said_shape)
+    for dim, every in block.part_of.items():
+        whole = at_own(whole, block.dims.index(dim), block.coords[dim], every)
+    return whole.reshape(-1)
 
 
 def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Parameter]:
@@ -109,6 +121,7 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
                 shape=one.shape,
                 dims=one.dims,
                 coords=one.coords,
+                part_of=one.part_of,
                 prior=prior,
                 start=prior.middle,
             )
@@ -131,6 +144,7 @@ def _shares(name: str, one: Shares) -> Parameter:
         one.coords,
         prior=Dirichlet(one.concentration, n),
         start=1.0 / n,
+        part_of=one.part_of,
     )
 
 

@@ -22,6 +22,7 @@ class Positive(NamedTuple):
     shape: tuple[int, ...] = ()
     dims: tuple[str, ...] = ()
     coords: Mapping[str, Array] = {}
+    part_of: Mapping[str, Array] = {}
 
 
 class Shares(NamedTuple):
@@ -31,3 +32,4 @@ class Shares(NamedTuple):
     shape: tuple[int, ...]
     dims: tuple[str, ...]
     coords: Mapping[str, Array]
+    part_of: Mapping[str, Array] = {}

@@ -46,12 +46,13 @@ def of_names(
     for one in first.natural.registry.free:
         if one.name not in every[0]:
             continue
-        stacked = np.stack([of_neuron[one.name] for of_neuron in every], axis=len(lead))
-        values = stacked.reshape(*stacked.shape[:-1], *one.shape)
+        own = [problem.natural.registry.named(one.name) for problem in problems]
+        each = [of.spread(values[one.name]) for of, values in zip(own, every, strict=True)]
+        values = np.stack(each, axis=len(lead))
         if not population:
             values = values[(slice(None),) * len(lead) + (0,)]
         variables[one.name] = ((*lead, *population, *one.dims), values)
-        coords.update({dim: one.coords[dim] for dim in one.dims})
+        coords.update(one.whole_coords)
     return named_dataset(variables, coords)
 
 
@@ -67,8 +68,7 @@ def thetas_from(group: xr.Dataset, problems: list[Problem]) -> list[Array]:
             variable = variables[one.name]
             variable = variable if population is None else variable.isel({population: k})
             values = variable.transpose(*lead, *one.dims).values
-            values = values.reshape(*theta.shape[:-1], -1)
-            theta[..., one.place] = one.transform.inner(values)
+            theta[..., one.place] = one.transform.inner(one.gathered(values))
         found.append(theta.reshape(math.prod(theta.shape[:-1]), problem.natural.size))
     return found
 

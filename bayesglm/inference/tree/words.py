@@ -103,8 +103,8 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
     dims = tuple(str(dim) for dim in variable.dims if dim not in ("chain", "draw"))
     labels = [list(map(str, variable[dim].values)) for dim in dims]
     index = list(np.ndindex(*map(len, labels)))
-    places = np.arange(len(index))
     of = [[own_labels[k] for own_labels, k in zip(labels, at, strict=True)] for at in index]
+    places = np.arange(len(index))
     if name.endswith("_correlation") and term is not None and not own:
         kept = [k for k, at in enumerate(index) if at[-2] < at[-1]]
         places = places[kept]
@@ -124,7 +124,15 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
         words = [_indexed(f"mean change of {term.label}", at) for at in of]
     else:
         words = [_effect_words(name, dims, at) for at in of]
+    if term is not None and not set(term.facts.common_dims).isdisjoint(dims):
+        places = np.array([k for k, at in enumerate(of) if not _is_with_itself(term, dims, at)])
+        words = [words[k] for k in places]
     return Entries(name, tuple(words), places, tuple(map(len, labels)), term, own)
+
+
+def _is_with_itself(term: Term, dims: tuple[str, ...], at: list[str]) -> bool:
+    """Say whether an entry is what one of a population would have with itself: no parameter."""
+    return any(at[dims.index(dim)] == at[0] for dim in term.facts.common_dims if dim in dims)
 
 
 def _effect_words(name: str, dims: tuple[str, ...], at: list[str]) -> str:

@@ -40,8 +40,9 @@ def to_pymc(model: GLM, data: Any) -> pymc.Model:
     Free variables are ``intercept``, one per term, the dispersions, and the learned scales
     ``<term>_scale``; the columns of a term are the ``pm.Data`` named ``<term>_data``, the response
     is observed under its own name from ``<response>_data``. Of a `Group` the data are the number
-    of each sample's level, and in ``<term>_effect_data`` what multiplies each effect. The log
-    density equals that of the native engine to rounding, with and without the Jacobian.
+    of each sample's level, and in ``<term>_effect_data`` what multiplies each effect. Of a
+    `Coupling` ``<term>_off_diagonal`` is free, and ``<term>`` the matrix with a NaN diagonal. The
+    log density equals that of the native engine to rounding, with and without the Jacobian.
 
     Parameters
     ----------
@@ -181,7 +182,8 @@ def coords_of(problems: list[Problem]) -> dict[str, Any]:
     if plan.population is not None:
         coords[plan.population] = labels_of(problems)
     for one in problems[0].natural.registry.free:
-        coords.update(one.coords)
+        coords.update(one.whole_coords)
+        coords.update({f"{dim}_other": np.arange(len(one.coords[dim])) for dim in one.part_of})
     return coords
 
 
@@ -217,6 +219,9 @@ def _term(
     if block.codes is not None:
         w = _coefficients(problems, k, prior, population, units)
         return _effects(problems, blocks if own else blocks[:1], w, population)
+    if block.picked is not None:
+        w = _coefficients(problems, k, prior, population, units)
+        return _of_picked(problems, blocks, w)
     columns = [
         one.columns(problem.design.predictors.rows).reshape(-1, *block.shape)
         for one, problem in zip(blocks if own else blocks[:1], problems, strict=False)
@@ -239,6 +244,23 @@ def _term(
         return data.reshape((n, size)) @ flat.T
 
     return _each_channel(problems, w, product)
+
+
+def _of_picked(problems: list[Problem], blocks: list[Block], w: Tensor) -> Tensor:
+    """Return the products ``(sample, neuron)`` of columns of which each neuron picks its own."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    first, rows = blocks[0], problems[0].design.predictors.rows
+    columns = first.every(rows).dense()
+    axis = f"{first.name}_column"
+    pm.modelcontext(None).add_coord(axis, np.arange(columns.shape[1]))
+    data = pm.Data(f"{first.name}_data", columns, dims=(problems[0].plan.sample_dim, axis))
+    numbers = np.array([block.picked for block in blocks])
+    n = len(problems)
+    whole = pt.zeros((n, columns.shape[1]))
+    flat = w.reshape((n, numbers.shape[1]))
+    return data @ pt.set_subtensor(whole[np.arange(n)[:, None], numbers], flat).T
 
 
 def _coefficients(

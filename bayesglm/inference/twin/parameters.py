@@ -50,11 +50,42 @@ def coefficients(
     part = _part(problems[0], name)
     if part.learned is not None:
         parameters["scale"] = _learned_scale(problems, name, kind, population, shape, dims)
-    every = (*population, *dims)
     twin = partial(PRIOR_TWINS[kind], structure=part.structure)
-    if units is None:
-        return twin(name, dims=every, **parameters)
-    return _in_units(units, twin, name, every, bool(population), parameters)
+
+    def make(name: str, dims: tuple[str, ...]) -> Tensor:
+        if units is None:
+            return twin(name, dims=dims, **parameters)
+        return _in_units(units, twin, name, dims, bool(population), parameters)
+
+    return off_diagonal(problems, name, make, population)
+
+
+def off_diagonal(
+    problems: list[Problem],
+    name: str,
+    make: Callable[[str, tuple[str, ...]], Tensor],
+    population: tuple[str, ...],
+) -> Tensor:
+    """Return what ``make(name, dims)`` makes of a parameter, ``([neuron,] *shape)``.
+
+    Where each of a population lacks another place, that is a variable of the places that it has,
+    and the name is that of the matrix, in which the others are NaN.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    every = [problem.natural.registry.named(name) for problem in problems]
+    own = every[0]
+    if not own.part_of:
+        return make(name, (*population, *own.dims))
+    dims = tuple(f"{dim}_other" if dim in own.part_of else dim for dim in own.dims)
+    made = make(own.free_name, (*population, *dims))
+    n_own = int(np.prod(own.shape, dtype=int))
+    places = np.stack([one.spread(k * n_own + np.arange(n_own)) for k, one in enumerate(every)])
+    flat = pt.concatenate([made.reshape((len(every) * n_own,)), [np.nan]])
+    whole = flat[np.where(np.isnan(places), len(every) * n_own, places).astype(np.intp)]
+    pm.Deterministic(name, whole, dims=(*population, *own.dims))
+    return made
 
 
 def _zero_sums(
@@ -171,11 +202,11 @@ def _learned_scale(
     def variable(suffix: str) -> Tensor:
         own = problems[0].learned[f"{name}_{suffix}"]
         assert own.prior is not None
-        every = (*population, *own.dims)
         if isinstance(own.prior, Dirichlet):
-            return shares(own, lead, every)
+            return off_diagonal(problems, own.name, partial(shares, own, lead), population)
         parameters = _parameters(problems, own.name, population, own.shape)
-        made = PRIOR_TWINS[own.prior.kind](own.name, dims=every, **parameters)
+        make = partial(PRIOR_TWINS[own.prior.kind], **parameters)
+        made = off_diagonal(problems, own.name, make, population)
         return made.reshape((*made.shape, *(1 for _ in dims[len(own.dims) :])))
 
     known = [part.learned.log_known for part in parts if part.learned is not None]

@@ -16,17 +16,17 @@ from bayesglm.numerics.theta.parameter import Parameter
 type Tensor = Any
 
 
-def shares(own: Parameter, lead: tuple[int, ...], dims: tuple[str, ...]) -> Tensor:
+def shares(own: Parameter, lead: tuple[int, ...], name: str, dims: tuple[str, ...]) -> Tensor:
     """Return shares ``(*lead, *shape)`` as a variable; those of one array add up to one."""
     import pymc as pm
 
     prior, shape = own.prior, own.shape
     assert isinstance(prior, Dirichlet)
     if len(shape) == 1:
-        return pm.Dirichlet(own.name, a=np.full((*lead, *shape), prior.concentration), dims=dims)
+        return pm.Dirichlet(name, a=np.full((*lead, *shape), prior.concentration), dims=dims)
     core = ",".join(f"n{axis}" for axis in range(len(shape)))
     return pm.CustomDist(
-        own.name,
+        name,
         np.full((*lead, *shape), prior.concentration),
         dist=partial(_draw, len(shape)),
         logp=partial(_logp, prior, len(shape)),

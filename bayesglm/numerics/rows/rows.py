@@ -17,6 +17,7 @@ import numpy as np
 from bayesglm.numerics.rows.columns import Columns, cross_gram
 from bayesglm.numerics.rows.dense import Dense, side_by_side
 from bayesglm.numerics.rows.panel import Panel
+from bayesglm.numerics.rows.picked import PickedPanel
 from bayesglm.numerics.rows.sharing import Sharing
 
 Array = np.ndarray
@@ -68,7 +69,7 @@ class Rows:
     trials: Array | None = None
     lines: Sequence[int] | None = None
     first: int = 0
-    panels: Callable[[], Sequence[tuple[slice, Panel]]] | None = None
+    panels: Callable[[], Sequence[tuple[slice, Panel | PickedPanel]]] | None = None
     channels: tuple[slice, ...] | None = None
     sharing: Sharing | None = None
 
@@ -108,11 +109,11 @@ class Rows:
         return self.parts()
 
     @cached_property
-    def _own(self) -> Sequence[tuple[slice, Panel]]:
+    def _own(self) -> Sequence[tuple[slice, Panel | PickedPanel]]:
         return () if self.panels is None else self.panels()
 
     @property
-    def _every(self) -> Sequence[tuple[slice, Columns | Panel]]:
+    def _every(self) -> Sequence[tuple[slice, Columns | Panel | PickedPanel]]:
         return (*self.columns, *self._own)
 
     def member(self, k: int) -> Rows:

@@ -9,11 +9,12 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from bayesglm.numerics.theta.labels import entry_label
+from bayesglm.numerics.theta.labels import among_all, at_own, entry_label
 from bayesglm.numerics.theta.transforms import IDENTITY, Transform
 
 Array = np.ndarray
 NEAREST_END = 0.05  # share of an interval that a start keeps from its ends: chosen
+OFF_DIAGONAL = "_off_diagonal"  # what is free of a square in which the diagonal is no parameter
 
 
 class OwnPrior(Protocol):
@@ -54,6 +55,8 @@ class Parameter:
     - `entries`: names of its entries, where these are not told by ``coords``.
     - `mirrored`: where those entries stand among natural values that say them twice, or are the
       same always: of a symmetric matrix below its diagonal.
+    - `part_of`: the labels of dims along which it has some of the places that a population has: all
+      but one's own, as in coupling.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Parameter:
     fixed: Array | float | None = None
     entries: tuple[str, ...] = ()
     mirrored: tuple[int, ...] = ()
+    part_of: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -83,6 +87,32 @@ class Parameter:
     def natural(self, U: Array) -> Array:
         """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
         return self.transform.natural(U[..., self.place])
+
+    @property
+    def free_name(self) -> str:
+        """What its free numbers are called where its own name is that of the whole population's."""
+        return f"{self.name}{OFF_DIAGONAL}" if self.part_of else self.name
+
+    @property
+    def whole_coords(self) -> dict[str, Array]:
+        """The labels of all places along its dims, those that it has none of among them."""
+        return {dim: self.part_of.get(dim, self.coords[dim]) for dim in self.dims}
+
+    def spread(self, values: Array) -> Array:
+        """Return natural values ``(..., q)`` in all places ``(..., *whole)``, NaN elsewhere."""
+        whole = values.reshape((*values.shape[:-1], *self.shape))
+        for dim, every in self.part_of.items():
+            axis = values.ndim - 1 + self.dims.index(dim)
+            whole = among_all(whole, axis, self.coords[dim], every)
+        return whole
+
+    def gathered(self, whole: Array) -> Array:
+        """Return natural values ``(..., q)`` from those in all places ``(..., *whole)``."""
+        n_lead = whole.ndim - len(self.dims)
+        own = whole
+        for dim, every in self.part_of.items():
+            own = at_own(own, n_lead + self.dims.index(dim), self.coords[dim], every)
+        return own.reshape((*whole.shape[:n_lead], -1))
 
     def once(self, values: Array) -> Array:
         """Return natural values ``(..., q)`` without those that others say already."""

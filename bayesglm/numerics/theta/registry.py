@@ -87,8 +87,8 @@ class Theta:
         found: dict[str, slice] = {}
         for one in self.free:
             start = one.place.start
-            runs = {f"{one.name}_{part}": run for part, run in one.transform.parts}
-            for name, run in (runs or {one.name: slice(None)}).items():
+            runs = {f"{one.free_name}_{part}": run for part, run in one.transform.parts}
+            for name, run in (runs or {one.free_name: slice(None)}).items():
                 first, stop, _ = run.indices(one.size)
                 found[name] = slice(start + first, start + stop)
         return found

@@ -15,6 +15,7 @@ from bayesglm.spec.numbers import frozen_number
 type Lags = int | tuple[int, int] | None
 type Window = float | tuple[float, float] | None
 FURTHEST_LAG = 1_000_000  # samples; beyond, a unit of time was mistaken
+SUBSCRIPTS = {"s": "ₛ"}
 DIGITS = 9  # of a number of lags that the shell reads; more are no such number
 
 
@@ -94,12 +95,21 @@ def symbol_along_lags(term: Lagging) -> str:
     return f"{term.label}[{term.window:g} s]"
 
 
-def sum_over_lags(term: Lagging, variable: str) -> str:
-    """Write what a term adds: a sum over lags, or over functions of lag."""
-    past = f"{variable}[t-k]"
+def sum_over_lags(term: Lagging, variable: str, source: str = "") -> str:
+    """Write what a term adds: a sum over lags, or over functions of lag, of each source of several.
+
+    ``source`` is the letter that stands for it.
+    """
+    outer, own, past = "", term.label, f"{variable}[t-k]"
+    if source:
+        outer, own, past = (
+            f"Σ{SUBSCRIPTS[source]} ",
+            f"{own}[{source}]",
+            f"{variable}[t-k,{source}]",
+        )
     if term.basis is None:
-        return f"Σₖ {term.label}[k]·{past}"
-    return f"Σⱼ {term.label}[j]·Σₖ Bⱼ[k]·{past}"
+        return f"{outer}Σₖ {own}[k]·{past}"
+    return f"{outer}Σⱼ {own}[j]·Σₖ Bⱼ[k]·{past}"
 
 
 def number_of_lags(text: str) -> int | None:
