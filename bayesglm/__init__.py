@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesglm import datasets, testing
     from bayesglm.design.door import as_dataset
+    from bayesglm.design.spikes.binning import bin_spikes
+    from bayesglm.design.spikes.trains import SpikeTimes
     from bayesglm.errors import (
         BayesGLMError,
         BayesGLMWarning,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from bayesglm.results.storage import load, save
     from bayesglm.results.triggered import sta, whitened_sta
     from bayesglm.results.triggered_covariance import stc
+    from bayesglm.results.to_pynapple import to_pynapple
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
@@ -154,6 +157,8 @@ _HOME = {
     "penalty_to_prior": "spec.bridge.verbs",
     "prior_to_penalty": "spec.bridge.verbs",
     "as_dataset": "design.door",
+    "bin_spikes": "design.spikes.binning",
+    "SpikeTimes": "design.spikes.trains",
     "fit": "inference.fit",
     "fit_map": "inference.map",
     "fit_laplace": "inference.laplace",
@@ -175,6 +180,7 @@ _HOME = {
     "check": "results.check",
     "kfold": "results.kfold",
     "compare": "results.compare",
+    "to_pynapple": "results.to_pynapple",
     "save": "results.storage",
     "load": "results.storage",
     "nonlinearity": "results.nonlinearity",
@@ -238,6 +244,7 @@ __all__ = [
     "Precision",
     "RandomWalk",
     "SpikeSlab",
+    "SpikeTimes",
     "Spline",
     "StudentT",
     "Uniform",
@@ -248,6 +255,7 @@ __all__ = [
     "check",
     "boxcar",
     "bspline",
+    "bin_spikes",
     "compare",
     "cyclic_bspline",
     "datasets",
@@ -297,6 +305,7 @@ __all__ = [
     "summary",
     "testing",
     "to_pymc",
+    "to_pynapple",
     "tune_prior",
     "whitened_sta",
 ]

@@ -45,6 +45,7 @@ def test_contracts_hold(copy):
         ("design/door.py", "import arviz_stats"),
         ("inference/map.py", "import bayesglm"),
         ("show/page.py", "import rich"),
+        ("design/door.py", "import pynwb"),
     ],
 )
 def test_a_broken_contract_is_noticed(copy, module, line):

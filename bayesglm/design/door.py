@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from xarray.indexes import PandasMultiIndex
 
 from bayesglm.design.clock import with_time
 from bayesglm.design.labels import COORDINATES, held_by, index_labels, plain_labels
+from bayesglm.design.spikes.grid import check_bin_size
+from bayesglm.design.spikes.recording import is_recording, read_recording
 from bayesglm.design.timed import aligned
 from bayesglm.design.variables import as_category, is_category
 from bayesglm.errors import DataError
@@ -22,12 +23,18 @@ from bayesglm.spec.names import first_repeat
 SAMPLE_DIM = "sample_dim"  # attribute that remembers the sample dim of a checked Dataset
 
 
-def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None = None) -> Any:
+def as_dataset(
+    data: Any,
+    sample_dim: str | None = None,
+    bin_size: float | None = None,
+    epochs: Any = None,
+    resample: Any = None,
+) -> Any:
     """Turn data of any accepted kind into one checked Dataset; every verb calls it once.
 
     Parameters
     ----------
-    data : xarray.Dataset, pandas.DataFrame, or mapping of names to arrays
+    data : xarray.Dataset, pandas.DataFrame, mapping of names to arrays, or recording
         Variables over samples. Plain arrays get the dims ``obs`` and ``<name>_dim_0``, ...; a
         DataFrame inside a mapping labels its feature dim by its columns. Columns, entries or
         index levels named ``time`` or ``trial`` become coordinates of the samples. Variables over
@@ -37,11 +44,33 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
         spans of time on the samples are their ``time``, whatever their name; numbers are seconds,
         or in the ``units`` that the coordinate names. Objects that bring times of their own
         (pynapple's, Neo's) are put together only where their times are equal.
+
+        With ``bin_size``, entries of different times are brought into the same bins: spike times
+        (`SpikeTimes`, ``{unit: times}``, lists of arrays of different lengths, pynapple's ``Ts``
+        and ``TsGroup``, Neo's ``SpikeTrain``, NWB's ``Units``) become counts, small unsigned
+        integers over ``(time, unit)``; signals (``Tsd``, ``TsdFrame``, ``TsdTensor``,
+        ``AnalogSignal``, NWB's ``TimeSeries``, arrays with the coordinate ``time``) are resampled;
+        intervals become the share of each bin that lies in one; Neo's events keep their times,
+        along a dim of their own. Plain arrays beside these hold one value for each bin. The path
+        of an ``.nwb`` file, pynwb's ``NWBFile`` or Neo's ``Segment`` is all of these, its units
+        named ``spikes``. Variables are formed where they are read: to fit one unit, ``.sel`` it.
     sample_dim : str, optional
         The dim of the samples: else ``time``, else ``obs``, else the only dim that every
         variable has.
     bin_size : float, optional
         Seconds per sample: gives data without a ``time`` coordinate one, at the bins' centres.
+        Bin k of an epoch holds ``start + k * bin_size <= t < start + (k + 1) * bin_size``, times
+        within 1.5e-9 s of an edge being at it.
+    epochs : intervals, optional
+        Stretches of a recording that are kept, the trials: ``IntervalSet``, ``Epoch``,
+        ``TimeIntervals`` or the name of one in a file, ``{label: (start, stop)}``, a DataFrame with
+        the columns ``start`` and ``stop``, pairs or one pair. Their labels are the coordinate
+        ``trial``, their columns variables. Else the time in which all was recorded.
+    resample : {"mean", "previous", "nearest", "linear"} or mapping of names to these, optional
+        How signals come into bins: the mean of the samples in each (the last before it where it
+        holds none), or the sample up to its middle, nearest to it, or on the line between two. By
+        default means of numbers; ``"previous"`` for those slower than the bins, which is told;
+        ``"nearest"`` for words and categories. The attribute ``resampled`` of each says it.
 
     Returns
     -------
@@ -53,7 +82,7 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     ------
     DataError
         Empty data, arrays of unequal length or with times that differ, a dim or a kind of data
-        that does not fit.
+        that does not fit; epochs that overlap, or that a signal does not cover.
 
     Examples
     --------
@@ -61,9 +90,24 @@ def as_dataset(data: Any, sample_dim: str | None = None, bin_size: float | None 
     >>> ds = bg.as_dataset({"y": [0, 1, 1], "x": [0.1, 0.2, 0.4], "trial": [1, 1, 2]})
     >>> ds.sizes["obs"], list(ds.coords), list(ds.data_vars)
     (3, ['trial'], ['y', 'x'])
+
+    >>> spikes = {"left": [0.12, 0.31, 0.33], "right": [0.2, 1.16]}
+    >>> ds = bg.as_dataset({"spikes": spikes}, bin_size=0.1, epochs={"a": (0, 0.4), "b": (1, 1.4)})
+    >>> ds["spikes"].sel(unit="right").values.tolist(), ds["trial"].values[3:5].tolist()
+    ([0, 0, 1, 0, 0, 1, 0, 0], ['a', 'b'])
     """
     if sample_dim is not None and not isinstance(sample_dim, str):
         raise DataError(f"sample_dim must be the name of a dim, got {shown(sample_dim)}.")
+    if is_recording(data, bin_size, epochs):
+        of_bins = sample_dim or "time"
+        recorded = read_recording(data, of_bins, bin_size, epochs, resample)
+        data = _from_arrays(*recorded, of_bins)
+        bin_size = None
+    elif resample is not None:
+        raise DataError(
+            "resample= is for signals that are brought into bins, and these data are values of the "
+            "samples; leave it out."
+        )
     dataset = _without_encodings(_unpack(_open(data, sample_dim)))
     if sample_dim is not None and sample_dim not in dataset.dims:
         known = [str(dim) for dim in dataset.dims]
@@ -144,7 +188,7 @@ def _open(data: Any, sample_dim: str | None) -> xr.Dataset:
         return _from_mapping(data, sample_dim)
     raise DataError(
         f"data of type {type(data).__name__!r} cannot be read; give an xarray.Dataset, a pandas "
-        "DataFrame, or a mapping of names to arrays."
+        "DataFrame, a mapping of names to arrays, or the path of an .nwb file."
     )
 
 
@@ -253,7 +297,7 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray | xr.Variable:
     if isinstance(value, Mapping):
         raise DataError(
             f"{name!r} is a collection ({type(value).__name__}), not an array; give its members as "
-            "entries of their own, spike trains as counts in bins (pynapple: .count(bin_size))."
+            "entries of their own. Spike times of units are counted in bins: say bin_size=."
         )
     if hasattr(value, "tocsr"):
         raise DataError(f"{name!r} is a sparse matrix; give a dense array: {name}.toarray().")
@@ -339,9 +383,7 @@ def _plain_coordinates(dataset: xr.Dataset, dim: str) -> xr.Dataset:
 def _check_bin_size(bin_size: object, dataset: xr.Dataset) -> None:
     if bin_size is None:
         return
-    real = isinstance(bin_size, Real) and not isinstance(bin_size, bool)
-    if not real or not 0 < bin_size < np.inf:  # type: ignore[operator]
-        raise DataError(f"bin_size must be a positive time in seconds, got {shown(bin_size)}.")
+    check_bin_size(bin_size)
     if "time" in dataset.variables:
         raise DataError("the data have a 'time' coordinate already; leave bin_size out.")
 

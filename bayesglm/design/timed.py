@@ -37,9 +37,9 @@ def aligned(data: Mapping[str, Any], dim: str) -> tuple[dict[str, Any], dict[str
         if every:
             _check_equal(name, own, *next(iter(every.items())))
         every[name] = own
-        if _is_foreign(value):
+        if is_foreign(value):
             brought = own if brought is None else brought
-            entries[name] = _plain(name, value, len(own), dim)
+            entries[name] = plain_values(name, value, len(own), dim)
         elif isinstance(value, xr.DataArray) and dim == "time":
             first = _first_labels(entries, dim)
             entries[name] = value if first is None else value.assign_coords(time=first)
@@ -71,8 +71,8 @@ def times_of(name: str, value: Any, dim: str) -> Array | None:
         return _labelled_times(value, dim)
     if isinstance(value, (pd.Series, pd.DataFrame)):
         return _index_times(value.index)
-    if _is_foreign(value):
-        return _in_seconds(_attribute(value))
+    if is_foreign(value):
+        return _in_seconds(foreign_times(value))
     if name != "time":
         return None
     try:
@@ -113,14 +113,14 @@ def _in_seconds(times: Array) -> Array | None:
     return times if times.dtype.kind == "M" else None
 
 
-def _is_foreign(value: Any) -> bool:
+def is_foreign(value: Any) -> bool:
     """Say whether a value is an object of another library with times of its own."""
     if isinstance(value, (list, tuple, str, xr.DataArray, pd.Series, pd.DataFrame)):
         return False
-    return type(value) is not np.ndarray and len(_attribute(value)) > 0
+    return type(value) is not np.ndarray and len(foreign_times(value)) > 0
 
 
-def _attribute(value: Any) -> Array:
+def foreign_times(value: Any) -> Array:
     """Return the times of an object in seconds (or as dates); none where it has no such thing."""
     for name in TIMES:
         times = getattr(value, name, None)
@@ -134,15 +134,27 @@ def _attribute(value: Any) -> Array:
     return np.empty(0)
 
 
-def _plain(name: str, value: Any, n: int, dim: str) -> Any:
-    """Return the values of an object with times of its own, without them."""
+def holds_times_only(value: Any) -> bool:
+    """Say whether an object of another library has times and no value at each."""
+    return _values(value, foreign_times(value)) is None
+
+
+def _values(value: Any, times: Array) -> Array | None:
     given = [getattr(value, attribute, None) for attribute in VALUES]
     arrays = [np.asarray(one) for one in given if one is not None and not callable(one)]
     array = next((one for one in arrays if one.ndim and one.dtype.kind != "O"), None)
-    if array is None or len(array) != n or np.shares_memory(array, _attribute(value)):
+    if array is None or len(array) != len(times) or np.shares_memory(array, times):
+        return None
+    return array
+
+
+def plain_values(name: str, value: Any, n: int, dim: str) -> Any:
+    """Return the values of an object with times of its own, without them."""
+    array = _values(value, foreign_times(value))
+    if array is None:
         raise DataError(
-            f"{name!r} holds {n} times ({type(value).__name__}) and no value at each; count them "
-            "in bins first, and give the counts."
+            f"{name!r} holds {n} times ({type(value).__name__}) and no value at each; say "
+            "bin_size=, the seconds of a bin in which they are counted."
         )
     columns = getattr(value, "columns", None)
     if array.ndim != 2 or columns is None:

@@ -258,8 +258,11 @@ APART = {
         xr.DataArray(X, dims="time", coords={"time": pd.to_timedelta(TIME + 1, unit="s")}),
         "first at sample 0: 1 s against 0 s",
     ),
-    "events": (Events(TIME), "'x' holds 12 times .* no value at each; count them in bins first"),
-    "many events": ({0: Events(TIME)}, r"'x' is a collection \(dict\).*counts in bins"),
+    "events": (Events(TIME), "'x' holds 12 times .* no value at each; say bin_size="),
+    "many events": (
+        {0: Events(TIME)},
+        r"'x' is a collection \(dict\).*counted in bins: say bin_size=",
+    ),
 }
 
 

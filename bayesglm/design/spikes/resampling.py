@@ -1,0 +1,177 @@
+"""Signals brought into bins: the mean of their samples there, or the sample that stands for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bayesglm.design.spikes.formed import Formed, taken
+from bayesglm.design.spikes.grid import Grid, whole_bins
+from bayesglm.design.spikes.signals import Signal
+from bayesglm.errors import DataError, tell
+
+Array = np.ndarray
+WAYS = ("mean", "previous", "nearest", "linear")
+AT_ONCE = 2**21  # values of a signal that are read at a time
+SLOWER = 1.5  # steps a bin from which on a signal is slower than the bins
+SAYS = {
+    "mean": "mean of the samples in each bin",
+    "previous": "last sample up to the middle of each bin",
+    "nearest": "sample nearest to the middle of each bin",
+    "linear": "on the line between the samples about the middle of each bin",
+}
+
+
+def resample(signal: Signal, grid: Grid, way: str | None) -> tuple[Formed, dict[str, Any]]:
+    """Return a signal in bins, formed where it is read, and what to say of it.
+
+    Numbers become the mean of the samples in each bin, and the last sample before it where it holds
+    none; those that are slower than the bins are held until the next sample, which is told. Words
+    and categories become the sample nearest to the middle.
+    """
+    steps = signal.samples.step / grid.size
+    by_default = "mean" if steps <= SLOWER else "previous"
+    chosen = way or (by_default if signal.holds_amounts else "nearest")
+    if chosen in ("mean", "linear") and not signal.holds_amounts:
+        raise DataError(
+            f"{signal.name!r} holds labels, of which there is no {chosen}; leave resample out for "
+            "it, or say 'nearest' or 'previous'."
+        )
+    fault = fault_of_cover(signal, grid)
+    if fault:
+        raise DataError(
+            f"{fault}. Give all in seconds of one clock, and as epochs= the stretches in which "
+            "everything was recorded; they become trials that no lag crosses."
+        )
+    attrs: dict[str, Any] = {"resampled": f"{SAYS[chosen]}; {1 / steps:.4g} samples a bin"}
+    if signal.units:
+        attrs["units"] = signal.units
+    if way is None and chosen == "previous":
+        tell(
+            f"{signal.name!r} has a sample for {steps:.3g} bins: each is held until the next, as a "
+            f"frame is shown. Say so, resample={{{signal.name!r}: 'previous'}}, or 'linear' of "
+            "what changes smoothly between its samples."
+        )
+    dtype = _dtype_of(signal, chosen)
+    shape = (grid.n_bins, *signal.values.shape[1:])
+
+    def form(part: slice, key: tuple[Any, ...]) -> Array:
+        blocks = [np.empty((0, *taken(np.empty((1, *shape[1:])), key).shape[1:]), dtype)]
+        blocks += [taken(block, key) for block in _blocks(signal, grid, part, chosen, dtype)]
+        return np.concatenate(blocks)
+
+    return Formed(shape, dtype, form), attrs
+
+
+def _dtype_of(signal: Signal, way: str) -> np.dtype:
+    """Return the kind of the values in bins: means of numbers are floats, single if these are."""
+    if not signal.holds_amounts:
+        return np.dtype(object)
+    given = np.dtype(signal.values.dtype)
+    scaled = signal.factor != 1.0 or signal.shift != 0.0
+    if way in ("mean", "linear") or scaled:
+        return np.dtype(np.float32 if given in (np.float16, np.float32) else np.float64)
+    return given
+
+
+def fault_of_cover(signal: Signal, grid: Grid) -> str:
+    """Say for which bins a signal has no sample; nothing where it covers all epochs."""
+    samples, starts, stops = signal.samples, grid.epochs.start, grid.stops
+    near = max(samples.step if np.isfinite(samples.step) else 0.0, grid.size) + grid.slack
+    first, last = samples.at(0, 1)[0], samples.at(samples.n - 1, samples.n)[0]
+    bad = (first > starts + near) | (last + SLOWER * near < stops)
+    if bad.any():
+        k = int(np.argmax(bad))
+        return (
+            f"{signal.name!r} does not cover {int(bad.sum())} of {len(starts)} epochs: its samples "
+            f"lie from {first:.6g} to {last:.6g} s, and the epoch at place {k} from "
+            f"{starts[k]:.6g} to {stops[k]:.6g} s"
+        )
+    for k, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        gap = samples.gap(start, stop, grid.size)
+        if gap is not None:
+            return (
+                f"{signal.name!r} has no samples from {gap[0]:.6g} to {gap[1]:.6g} s, inside the "
+                f"epoch at place {k} ({start:.6g} to {stop:.6g} s)"
+            )
+    return ""
+
+
+def _blocks(signal: Signal, grid: Grid, part: slice, way: str, dtype: np.dtype) -> Iterator[Array]:
+    """Yield a range of bins in order, no more of the signal at a time than fits the cache."""
+    width = max(1, int(np.prod(signal.values.shape[1:])))
+    a_bin = max(1.0, grid.size / signal.samples.step) * width
+    size = max(1, int(AT_ONCE / a_bin))
+    for epoch, first, last in grid.runs(part):
+        for low in range(first, last, size):
+            high = min(low + size, last)
+            start = float(grid.epochs.start[epoch]) + low * grid.size
+            yield IN_BINS[way](signal, grid, start, high - low).astype(dtype, copy=False)
+
+
+def _means(signal: Signal, grid: Grid, start: float, n: int) -> Array:
+    """Return the mean of the samples in each of n bins, or the last before where there is none."""
+    low = signal.samples.before(start - grid.slack)
+    high = signal.samples.before(start + n * grid.size + grid.slack)
+    places = whole_bins(signal.samples.at(low, high) - start, grid.size, grid.slack)
+    ends = low + np.searchsorted(places, np.arange(n + 1))
+    counts, last = np.diff(ends), ends[1:] - 1
+    if counts.max() <= 1:
+        return _at(signal, last)
+    values = signal.read(int(ends[0]), int(ends[-1]))
+    some = counts > 0
+    kind = np.result_type(values.dtype, np.float64)
+    sums = np.add.reduceat(values, ends[:-1][some] - ends[0], axis=0, dtype=kind)
+    means = np.empty((n, *sums.shape[1:]))
+    means[some] = sums / counts[some].reshape(-1, *[1] * (sums.ndim - 1))
+    if not some.all():
+        means[~some] = _at(signal, last[~some])
+    return means
+
+
+def _at(signal: Signal, places: Array) -> Array:
+    """Return the values of samples in order, the first for places before it."""
+    places = np.clip(places, 0, signal.samples.n - 1)
+    first = int(places.min())
+    return signal.read(first, int(places.max()) + 1)[places - first]
+
+
+def _about(signal: Signal, grid: Grid, start: float, n: int) -> tuple[Array, Array, Array]:
+    """Return the middles of bins, and the numbers of the samples up to and after each."""
+    middles = start + (np.arange(n) + 0.5) * grid.size
+    low = max(signal.samples.before(middles[0]) - 1, 0)
+    high = min(signal.samples.before(middles[-1] + grid.slack) + 1, signal.samples.n)
+    times = signal.samples.at(low, high)
+    previous = low + np.searchsorted(times, middles + grid.slack, side="right") - 1
+    return middles, previous, np.minimum(previous + 1, signal.samples.n - 1)
+
+
+def _times_at(signal: Signal, places: Array) -> Array:
+    first = int(places.min())
+    return signal.samples.at(first, int(places.max()) + 1)[places - first]
+
+
+def _previous(signal: Signal, grid: Grid, start: float, n: int) -> Array:
+    return _at(signal, _about(signal, grid, start, n)[1])
+
+
+def _nearest(signal: Signal, grid: Grid, start: float, n: int) -> Array:
+    middles, previous, following = _about(signal, grid, start, n)
+    previous = np.maximum(previous, 0)
+    after = _times_at(signal, following) - middles < middles - _times_at(signal, previous)
+    return _at(signal, np.where(after, following, previous))
+
+
+def _linear(signal: Signal, grid: Grid, start: float, n: int) -> Array:
+    middles, previous, following = _about(signal, grid, start, n)
+    previous = np.maximum(previous, 0)
+    low, high = _times_at(signal, previous), _times_at(signal, following)
+    share = np.clip((middles - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    below, above = _at(signal, previous), _at(signal, following)
+    share = share.reshape(-1, *[1] * (below.ndim - 1))
+    return below * (1.0 - share) + above * share
+
+
+IN_BINS = {"mean": _means, "previous": _previous, "nearest": _nearest, "linear": _linear}
