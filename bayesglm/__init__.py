@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from bayesglm.results.predict import predict
     from bayesglm.results.prior_predictive import prior_predictive
     from bayesglm.results.storage import load, save
+    from bayesglm.results.to_pynapple import to_pynapple
     from bayesglm.results.triggered import sta, whitened_sta
     from bayesglm.results.triggered_covariance import stc
-    from bayesglm.results.to_pynapple import to_pynapple
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
@@ -251,11 +251,11 @@ __all__ = [
     "Variance",
     "add_log_likelihood",
     "as_dataset",
+    "bin_spikes",
     "bits_per_spike",
-    "check",
     "boxcar",
     "bspline",
-    "bin_spikes",
+    "check",
     "compare",
     "cyclic_bspline",
     "datasets",

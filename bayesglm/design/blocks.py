@@ -65,9 +65,9 @@ class Block:
     one from there on; their coefficients have one sign. ``newcomers`` are the levels of new data
     for which there is no coefficient. With ``functions`` ``(n_lags, n_functions)`` coefficients are
     those of functions of lag in the place of lags, function-major: each column is the signal at all
-    lags, times the numbers of a function. Of ``picked`` columns, by their numbers among those of all
-    features, each has a coefficient, in this order; along the dims of ``part_of`` these then have
-    some of the places that it names: those of the others of a population, say.
+    lags, times the numbers of a function. Of ``picked`` columns, by their numbers among those of
+    all features, each has a coefficient, in this order; along the dims of ``part_of`` these then
+    have some of the places that it names: those of the others of a population, say.
     """
 
     name: str
