@@ -22,8 +22,8 @@ OF_LEARNED = ("scale", "local", "slab", "r2", "share")
 
 def check_names(model: GLM, dataset: xr.Dataset) -> None:
     """Raise ModelError where dims or coordinates bear names that terms or the fit need."""
-    dims = {str(dim) for dim in dataset.dims}
     named = dataset[[name for name in model.variables if name in dataset.variables]]
+    dims = {str(dim) for dim in named.dims}
     own = {*RESERVED_DIMS, *dispersion_names()}
     own |= {f"{name}_intercept" for name in model.predicted}
     family = FAMILY_NAMES[model.family]

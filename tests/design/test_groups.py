@@ -260,7 +260,8 @@ def test_names_that_the_data_have_as_dims():
         data["film"] = (("obs", dim), DATA["film"])
         message = f"term '{term.label}' needs the {what} '{dim}', which the data have already"
         with pytest.raises(bg.ModelError, match=message):
-            plan_fit(glm(term), data)
+            plan_fit(glm([term, bg.Linear("film", prior=FIXED)]), data)
+        assert plan_fit(glm(term), data).designs[0].n_rows == N  # what is not read stands in no way
     fixed = xr.Dataset({"y": ("obs", BASE["y"]), "x": (("obs", "x_scale"), DATA["film"])})
     assert plan_fit(glm(bg.Linear("x", prior=FIXED)), fixed).designs[0].n_rows == N
     with pytest.raises(bg.ModelError, match=r"term 'obs' is named like a dim .* name='obs_effect'"):
