@@ -100,8 +100,6 @@ def _filtered(term: Any, signal: Array, lags: range) -> Laid:
 def functions_of(term: Any) -> Array:
     """Return the functions ``(lags, functions)`` of a term with a basis, each lag by itself."""
     n, basis = len(_lags(term, 1)), term.basis
-    if isinstance(basis, tuple):
-        return np.array(basis)
     return np.array([FUNCTIONS[type(basis).__name__](basis, k, n) for k in range(n)])
 
 
@@ -162,6 +160,7 @@ FUNCTIONS: dict[str, Callable[[Any, int, int], Array]] = {
     "boxcar": _pieces,
     "orthogonal_exponential": _decays,
     "identity": lambda basis, k, n: np.eye(n)[k],
+    "tuple": lambda basis, k, n: np.array(basis[k]),
 }
 
 
@@ -333,10 +332,7 @@ EXAMPLES: dict[str, Example] = {
             bg.Lagged("movie", lags=(-1, 2)),
             bg.Lagged("x", lags=9, basis=bg.raised_cosine(4)),
             bg.Lagged("z", window=(-0.02, 0.06), basis=bg.bspline(5), name="spline"),
-            bg.Lagged("movie", lags=4, basis=bg.boxcar(3)),
-            bg.Lagged("x", lags=7, basis=bg.cyclic_bspline(4)),
-            bg.Lagged("x", lags=8, basis=bg.fourier(2)),
-            bg.Lagged("z", lags=3, basis=[[1.0, 0.0], [0.5, -1.0], [0.0, 2.0]]),
+            bg.Lagged("movie", lags=4, basis=bg.fourier(1)),
         ),
         _lagged,
         "x:3",
@@ -347,8 +343,6 @@ EXAMPLES: dict[str, Example] = {
             bg.History(lags=2),
             bg.History(window=(0.02, 0.05), name="past"),
             bg.History(lags=10, basis=bg.log_raised_cosine(3)),
-            bg.History(lags=6, basis=bg.orthogonal_exponential(2, times=[0.01, 0.03])),
-            bg.History(lags=3, basis=bg.identity(), name="each"),
         ),
         _history,
         "2",
@@ -435,6 +429,23 @@ OF_POPULATIONS: dict[str, tuple[Term, ...]] = {
     ),
 }
 IN_POPULATIONS = [term for terms in OF_POPULATIONS.values() for term in terms]
+# Bases of lags, each of whose functions are those of `FUNCTIONS`.
+BASES = (
+    bg.raised_cosine(5),
+    bg.raised_cosine(6, width=1.5),
+    bg.log_raised_cosine(5),
+    bg.log_raised_cosine(4, width=2.5, stretch=4.0, decays=False),
+    bg.bspline(7),
+    bg.bspline(3, degree=1),
+    bg.cyclic_bspline(6),
+    bg.cyclic_bspline(2, degree=1),
+    bg.fourier(3),
+    bg.fourier(2, constant=False),
+    bg.boxcar(4),
+    bg.orthogonal_exponential(3, times=[0.01, 0.04, 0.2]),
+    bg.identity(),
+    ((1.0, 0.0),) * 5 + ((0.25, -2.0),) * 6,
+)
 KINDS = [kind for kind in TERMS if kind.__name__ in EXAMPLES]
 OF_EVERY_KIND = [term for kind in KINDS for term in EXAMPLES[kind.__name__].terms]
 

@@ -210,6 +210,10 @@ def test_the_shell_says_it(kind, tmp_path, capsys):
 def test_all_together_in_verbs_and_report(has_mode, tmp_path):
     examples = [one for one in EXAMPLES.values() if one.has_mode == has_mode]
     terms = [with_prior(one.terms[0]) for one in examples]
+    with_basis = [
+        one for each in examples for one in each.terms if lag_functions_in(one) is not None
+    ]
+    terms += map(with_prior, with_basis[:1])
     names = [f"term_{k}" for k in range(len(terms))]
     terms = [dataclasses.replace(term, name=name) for term, name in zip(terms, names, strict=True)]
     fit = bg.fit_laplace(glm(*terms), DATA, draws=50, chains=2) if has_mode else fitted(*terms)

@@ -170,14 +170,43 @@ class Block:
 
     @property
     def drawn(self) -> Array | None:
-        """What makes a kernel or a curve of coefficients ``(places, functions)``, along their axis.
+        """What makes curves, or kernels over lags, of coefficients: ``(places, functions)``.
 
         None where coefficients are drawn as they are.
         """
-        of_lags = self.of_lags
         if self.curve is not None:
             return self.curve.columns
-        return None if of_lags is None else of_lags.functions
+        return None if self.of_lags is None else self.of_lags.functions
+
+    @property
+    def drawn_shape(self) -> tuple[int, ...]:
+        """Shape of curves or kernels: lags stand where their functions do, values of a curve last.
+
+        Elsewhere that of the coefficients.
+        """
+        if self.drawn is None:
+            return self.shape
+        axis, n = self.curve_axis, len(self.drawn)
+        rest = self.shape[axis + 1 :]
+        return (*self.shape[:axis], *((n, *rest) if self.curve is None else (*rest, n)))
+
+    def read(self, w: Array) -> Array:
+        """Return the curves or kernels ``(k, m x places)`` of coefficients ``(k, m x size)``."""
+        if self.drawn is None:
+            return w
+        size, places = (int(np.prod(one, dtype=int)) for one in (self.shape, self.drawn_shape))
+        m, axis = w.shape[1] // size, 2 + self.curve_axis
+        of_each = np.moveaxis(w.reshape(len(w), m, *self.shape), axis, -1) @ self.drawn.T
+        place = axis if self.curve is None else -1
+        return np.moveaxis(of_each, -1, place).reshape(len(w), m * places)
+
+    @property
+    def length(self) -> float:
+        """The root mean square length of functions of lag; one where each lag has its own."""
+        functions = None if self.of_lags is None else self.of_lags.functions
+        if functions is None:
+            return 1.0
+        return float(np.sqrt(np.square(functions).sum() / functions.shape[1]))
 
     def moves(self, centres: Array) -> Array:
         """Return what the columns rise by where the signal does by centres, one a feature."""

@@ -56,9 +56,7 @@ def sd_of_predictor(block: Block, design: Design) -> Array:
         rows, weights = np.arange(len(block.signal)), None
     sds = sds_of(block.signal, rows, weights, block.per_column)
     sds[: block.n_ones] = 1.0
-    if block.functions is not None:
-        sds = sds * np.sqrt(np.square(block.functions).sum() / block.functions.shape[1])
-    return sds
+    return sds * block.length
 
 
 def sds_of(values: Array, rows: Array, weights: Array | None, per_column: bool) -> Array:

@@ -28,6 +28,7 @@ from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.notation import density_text, every_parameter, penalty_text
 from bayesglm.spec.numbers import entries, number_text
+from bayesglm.spec.terms.lags import place_of_one
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.term import FACTOR
 
@@ -206,11 +207,11 @@ def _of_term(model: GLM, term: Any, line: str | None, held: str, prior: Any) -> 
         return replace(plain, unsaid=plain.unsaid or NEEDS_DATA)
     what = f"one unit of {', '.join(term.variables) or term.label}"
     if term.reads_response:
-        what = f"one more {model.response} at one lag"
+        what = f"one more {model.response} {place_of_one(term)}"
     elif FACTOR in term.roles.values():
         what = f"a level of {term.label}"
     elif term.is_lagged:
-        what += " at one lag"
+        what += f" {place_of_one(term)}"
     return replace(plain, effects=(Effect(what, 1.0, change, reading_of(model, line)),))
 
 

@@ -159,6 +159,8 @@ class Beliefs:
         low, high, _ = self.spread(named.name)
         if low is None or high is None:
             return ()
+        if block.drawn is not None:  # a kernel, over the lags
+            low, high = interval_of(block.read(self.values(named.name)))
         told = []
         for of, step, members in _changes(problem, k):
             every = _across(members, named, block)
@@ -238,8 +240,8 @@ def _changes(problem: Problem, k: int) -> list[tuple[str, float, Array]]:
     """Return changes of what a term reads: in words, their sizes, and the coefficients of each."""
     design, term = problem.design, problem.plan.model.every_term[k]
     block = design.predictors.blocks[k]
-    every = np.arange(int(np.prod(block.shape, dtype=int)))
-    sds = sd_of_predictor(block, design)
+    every = np.arange(int(np.prod(block.drawn_shape, dtype=int)))
+    sds = sd_of_predictor(block, design) / block.length
     label = term.label
     if block.codes is not None and block.per_column:
         effects = np.split(every, len(sds))
@@ -296,7 +298,7 @@ def _one_sd(name: str, sd: float) -> str:
 def _across(members: Array, named: Block, block: Block) -> Array:
     """Return the same coefficients of each of several channels."""
     n = int(np.prod(named.shape, dtype=int)) // max(1, int(np.prod(block.shape, dtype=int)))
-    size = int(np.prod(block.shape, dtype=int))
+    size = int(np.prod(block.drawn_shape, dtype=int))
     return (np.arange(n)[:, None] * size + members).ravel()
 
 
@@ -320,14 +322,15 @@ def _joined(told: list[Effect]) -> tuple[Effect, ...]:
 
 def _with_roughness(swing: Swing, block: Block, w: Array, apart: bool) -> Swing:
     """Add how neighbours differ: along lags, or under a prior that knows any the last dim."""
-    lag = f"{block.name}_lag"
+    lag = f"{block.name}_lag" if block.drawn is None else f"{block.name}_basis"
     if not block.grid or (apart and lag not in block.dims):
         return swing
     axis = block.dims.index(lag) if lag in block.dims else len(block.shape) - 1
-    if block.shape[axis] < 2 or block.column_names:
+    n = block.drawn_shape[axis]
+    if n < 2 or block.column_names:
         return swing
+    w = block.read(w.reshape(len(w), -1)).reshape(len(w), *block.drawn_shape)
     steps, away = np.diff(w, axis=1 + axis), w - w.mean(axis=1 + axis, keepdims=True)
-    n = block.shape[axis]
     size = np.sqrt(np.median(np.square(away)) * n / (n - 1))
     if not size > 0.0:
         return swing

@@ -113,14 +113,7 @@ def _summarised(
     """Return both units of one neuron's block ``k``, of its draws with bands."""
     predictors = problem.design.predictors
     block = predictors.blocks[k]
-    link = problem.natural.registry.named(block.name).natural(theta)
-    if block.drawn is not None:
-        of_each = link.reshape(len(link), -1, *block.shape)
-        axis = 2 + block.curve_axis
-        drawn = np.moveaxis(of_each, axis, -1) @ block.drawn.T
-        # Values of a predictor stand last, lags where their functions do.
-        place = -1 if block.curve is not None else axis
-        link = np.moveaxis(drawn, -1, place).reshape(len(link), -1)
+    link = block.read(problem.natural.registry.named(block.name).natural(theta))
     phi = [np.reshape(value, (-1, 1)) for value in problem.natural.phi(theta)]
     response = _response(problem, link, centre, phi, predictors.line_of(k))
     found: dict[str, Array] = {}
@@ -214,15 +207,12 @@ def _node(problems: list[Problem], k: int, variables: dict[str, Array]) -> xr.Da
         coords["lag"] = of_lags.lags
         if of_lags.step is not None:
             coords["lag_time"] = ("lag", of_lags.lags * of_lags.step, {"units": "s"})
-    shape = tuple(
-        len(coords[dim]) if dim == "lag" else n for dim, n in zip(dims, block.shape, strict=True)
-    )
+    shape = block.drawn_shape
     if block.curve is not None:
         curve = block.curve
         axis = block.curve_axis
         coords.pop(dims[axis])
         dims = (*dims[:axis], *dims[axis + 1 :], "value")
-        shape = (*shape[:axis], *shape[axis + 1 :], len(curve.x))
         units = {} if curve.unit is None else {"units": curve.unit}
         coords["value"] = ("value", curve.x, {"long_name": curve.variable, **units})
     if plan.population is not None:

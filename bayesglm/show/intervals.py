@@ -43,9 +43,9 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
             prior = PriorPart(own.place, record, numbers, own.shape)
             found[name] = _node(_posterior(fit, name), prior, own, own.dims)
         elif part.prior.proper:
-            # Of a curve the coefficients, whose priors these are.
-            is_curve = block.curve is not None
-            node = _posterior(fit, block.name) if is_curve else told()[block.name].to_dataset()
+            # Of curves, and kernels made of functions, the coefficients, whose priors these are.
+            is_made = block.drawn is not None
+            node = _posterior(fit, block.name) if is_made else told()[block.name].to_dataset()
             dims = tuple("lag" if dim == f"{block.name}_lag" else dim for dim in block.dims)
             own = problem.natural.registry.named(block.name)
             found |= panels({block.name: _node(node, part, own, dims)})

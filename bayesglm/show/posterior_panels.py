@@ -114,7 +114,7 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
         if is_kernel(own):
             drawn.append(_kernel(model, fit, modes, term.label))
         elif is_curve(own):
-            drawn += curve_panels(fit, modes, term.label)
+            drawn += curve_panels(model, fit, modes, term.label)
         elif f"{term.label}_effect" in own.dims:
             drawn += _effects(model, posterior, modes, term.label)
         else:
@@ -163,41 +163,53 @@ def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: 
 def _kernel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> Panel:
     """Return the panel of a kernel over lags, in units of time where the data have time."""
     plainly = one_panel(model, fit, modes, name, MOST_ROWS)
-    lags = np.asarray(fit["posterior"].to_dataset()[f"{name}_lag"].values, dtype=float)
-    unit = "samples"
-    if "sample_step_s" in fit.attrs:
-        times = lags * fit.attrs["sample_step_s"]
-        unit, size = unit_of_lags(times)
-        lags = times / size
+    along, xlabel = _lag_axis(fit, fit["posterior"].to_dataset()[f"{name}_lag"].values)
     return replace(
         plainly,
         title=plain(name),
-        rows=np.arange(len(lags)),
-        along=lags,
-        xlabel=f"lag ({unit} before the response)",
+        rows=np.arange(len(along)),
+        along=along,
+        xlabel=xlabel,
         ylabel=plainly.xlabel.replace(" per ", "\nper "),
     )
 
 
-def curve_panels(fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> list[Panel]:
-    """Return a panel for each curve of a term, which is a sum of functions times coefficients.
+def _lag_axis(fit: xr.DataTree, lags: Array) -> tuple[Array, str]:
+    """Return where kernels are drawn, in units of time where the data have time, and its label."""
+    unit, along = "samples", np.asarray(lags, dtype=float)
+    if "sample_step_s" in fit.attrs:
+        times = along * fit.attrs["sample_step_s"]
+        unit, size = unit_of_lags(times)
+        along = times / size
+    return along, f"lag ({unit} before the response)"
+
+
+def curve_panels(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> list[Panel]:
+    """Return a panel for each curve, or kernel, that is a sum of functions times coefficients.
 
     Of levels there is one each, of many levels one of those whose curves are the largest.
     """
-    blocks = reopen(fit)[0].design.predictors.named
-    (curve,) = [block.curve for block in blocks if block.name == name]
-    assert curve is not None
+    (block,) = [one for one in reopen(fit)[0].design.predictors.named if one.name == name]
+    assert block.drawn is not None
+    if block.curve is not None:
+        along, xlabel = block.curve.x, value_label(block.curve.variable, block.curve.unit)
+        ylabel = CURVE
+    else:
+        assert block.of_lags is not None
+        assert block.of_lags.lags is not None
+        along, xlabel = _lag_axis(fit, block.of_lags.lags)
+        ylabel = f"kernel ({unit_of_coefficients(model, name)})".replace(" per ", "\nper ")
     draws = fit["posterior"].to_dataset()[name].transpose("chain", "draw", ..., f"{name}_basis")
     levels = draws.isel({"chain": 0, "draw": 0, f"{name}_basis": 0})
     titles = [plain(name)]
     if levels.ndim:
         titles = [f"{plain(name)}[{label}]" for label in coefficient_labels(levels)]
     weights = draws.values.reshape(-1, len(titles), draws.shape[-1])
-    curves = weights @ curve.columns.T
+    curves = weights @ block.drawn.T
     modes_of = None
     if modes is not None:
         ordered = modes[name].transpose(*draws.dims[2:]).values
-        modes_of = ordered.reshape(len(titles), -1) @ curve.columns.T
+        modes_of = ordered.reshape(len(titles), -1) @ block.drawn.T
     shown = _largest(np.abs(curves.mean(axis=0)).max(axis=1)[None], MOST_CURVES)
     titles[shown[0]] += _of_how_many(len(shown), len(titles))
     first = Panel(
@@ -206,10 +218,10 @@ def curve_panels(fit: xr.DataTree, modes: xr.Dataset | None, name: str) -> list[
         [],
         None,
         kinked=False,
-        rows=np.arange(len(curve.x)),
-        along=curve.x,
-        xlabel=value_label(curve.variable, curve.unit),
-        ylabel=CURVE,
+        rows=np.arange(len(along)),
+        along=along,
+        xlabel=xlabel,
+        ylabel=ylabel,
         beside=name,
     )
     return [

@@ -323,6 +323,7 @@ LAG_BASES: tuple[Any, ...] = (
     identity,
 )
 type Basis = LagBasis | tuple[tuple[float, ...], ...] | None  # a basis, or its numbers
+BASES_BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in LAG_BASES}
 EXAMPLE = "write basis=bg.raised_cosine(8), or an array of (lags, functions)"
 
 
@@ -332,8 +333,7 @@ def frozen_basis(what: str, given: Any) -> Basis:
         return given
     if isinstance(given, (str, type)) or callable(given):
         name = getattr(given, "__name__", given)
-        names = [kind.__name__ for kind in LAG_BASES]
-        example = f"bg.{name}({'' if name == 'identity' else 8})" if name in names else ""
+        example = f"bg.{name}({'' if name == 'identity' else 8})" if name in BASES_BY_NAME else ""
         raise ModelError(
             f"{what}: basis must be a basis or an array, got {shown(given)}; "
             + (f"write basis={example}." if example else f"{EXAMPLE}.")
@@ -344,6 +344,21 @@ def frozen_basis(what: str, given: Any) -> Basis:
     if not rows or not flat:
         raise ModelError(f"{what}: basis must be an array of (lags, functions); {EXAMPLE}.")
     return rows
+
+
+def with_basis(text: str) -> tuple[str, Basis]:
+    """Return what the shell says before a basis, and that basis; None where it says none.
+
+    >>> with_basis("stimulus:25:raised_cosine:8"), with_basis("stimulus:25")
+    (('stimulus:25', raised_cosine(8)), ('stimulus:25', None))
+    """
+    before, _, last = text.rpartition(":")
+    if last in BASES_BY_NAME:
+        return before, BASES_BY_NAME[last]()
+    before, _, name = before.rpartition(":")
+    if name not in BASES_BY_NAME or not last.isdecimal():
+        return text, None
+    return before, BASES_BY_NAME[name](int(last))
 
 
 def size_of(basis: Basis) -> int | None:

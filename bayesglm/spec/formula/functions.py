@@ -16,6 +16,7 @@ from bayesglm.spec.formula.arithmetic import FUNCTIONS, is_arithmetic, names_in,
 from bayesglm.spec.formula.syntax import Call, Name, Node, Pair, Sign
 from bayesglm.spec.formula.values import literal_of, variable_of
 from bayesglm.spec.hints import ARGUMENTS_ELSEWHERE, FUNCTIONS_ELSEWHERE, closest
+from bayesglm.spec.lag_bases import BASES_BY_NAME
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
@@ -131,6 +132,10 @@ def _made(call: Call, function: Function) -> Term:
 
 def _setting(name: str, value: Node, call: str) -> dict[str, Any]:
     """Return the fields that a named argument says: a coding may hold its own reference."""
+    if name == "basis" and isinstance(value, Call) and value.function in BASES_BY_NAME:
+        given = [literal_of(one, call) for one in value.given]
+        named = {key: literal_of(one, call) for key, one in value.named}
+        return {name: BASES_BY_NAME[value.function](*given, **named)}
     if name != "contrasts":
         return {name: literal_of(value, call)}
     own: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.lag_bases import Basis
+from bayesglm.spec.lag_bases import Basis, with_basis
 from bayesglm.spec.noun import noun
 from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.terms.lags import (
@@ -71,7 +71,9 @@ class History:
     lag_range = range_of_lags
     symbol = symbol_along_lags
     default_prior = normal_prior
-    option: ClassVar = Option("LAGS", "lags of the response's own past")
+    option: ClassVar = Option(
+        "LAGS[:BASIS:N]", "lags of the response's own past, in N functions if said"
+    )
 
     def __post_init__(self) -> None:
         check_common(self)
@@ -98,12 +100,13 @@ class History:
 
     @classmethod
     def from_text(cls, text: str) -> tuple[History, ...]:
-        """Read a number of lags.
+        """Read a number of lags and a basis.
 
-        >>> History.from_text("20")
-        (History(lags=20),)
+        >>> History.from_text("20:log_raised_cosine:5")
+        (History(lags=20, basis=log_raised_cosine(5)),)
         """
-        lags = number_of_lags(text)
+        plain, basis = with_basis(text)
+        lags = number_of_lags(plain)
         if lags is None:
             raise ModelError(f"--history takes a number of lags, for example 20, got {text!r}.")
-        return (cls(lags=lags),)
+        return (cls(lags=lags, basis=basis),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bayesglm.errors import ModelError
-from bayesglm.spec.lag_bases import Basis
+from bayesglm.spec.lag_bases import Basis, with_basis
 from bayesglm.spec.noun import noun
 from bayesglm.spec.priors import CoefficientPrior
 from bayesglm.spec.terms.lags import (
@@ -83,7 +83,9 @@ class Lagged:
     lag_range = range_of_lags
     symbol = symbol_along_lags
     default_prior = normal_prior
-    option: ClassVar = Option("X:LAGS", "a predictor and its number of lags")
+    option: ClassVar = Option(
+        "X:LAGS[:BASIS:N]", "a predictor and its number of lags, in N functions if said"
+    )
 
     def __post_init__(self) -> None:
         check_name("Lagged variable", self.variable)
@@ -111,13 +113,14 @@ class Lagged:
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Lagged, ...]:
-        """Read a name and a number of lags.
+        """Read a name, a number of lags and a basis.
 
-        >>> Lagged.from_text("stimulus:25")
-        (Lagged('stimulus', lags=25),)
+        >>> Lagged.from_text("stimulus:25:raised_cosine:8")
+        (Lagged('stimulus', lags=25, basis=raised_cosine(8)),)
         """
-        name, _, number = text.rpartition(":")
+        plain, basis = with_basis(text)
+        name, _, number = plain.rpartition(":")
         lags = number_of_lags(number)
         if not name or lags is None:
             raise ModelError(f"--lagged takes NAME:LAGS, for example stimulus:25, got {text!r}.")
-        return (cls(name, lags=lags),)
+        return (cls(name, lags=lags, basis=basis),)

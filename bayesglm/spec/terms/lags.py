@@ -112,6 +112,13 @@ def sum_over_lags(term: Lagging, variable: str, source: str = "") -> str:
     return f"{outer}Σⱼ {own}[j]·Σₖ Bⱼ[k]·{past}"
 
 
+def place_of_one(term: Any) -> str:
+    """Say where one coefficient stands of a term with lags, or with a part that has some."""
+    parts = (term, *getattr(term, "terms", ()))
+    has_basis = any(getattr(one, "basis", None) is not None for one in parts)
+    return "through one function of lag" if has_basis else "at one lag"
+
+
 def number_of_lags(text: str) -> int | None:
     """Read a number of lags; None where the text says none."""
     is_one = text.isascii() and text.isdecimal() and len(text) <= DIGITS
