@@ -102,12 +102,14 @@ def _lay(counted: Counted, part: slice, laid: Array) -> None:
 
 def _look_at(name: str, trains: Trains, grid: Grid, every: list[Counted]) -> None:
     """Tell of times that occur twice and of rates that are implausible, the first unit by name."""
-    labels = [""] if trains.labels is None else [f" unit {one!r}" for one in trains.labels.tolist()]
+    labels = (
+        [""] if trains.labels is None else [f", unit {one!r}," for one in trains.labels.tolist()]
+    )
     twice = [int(np.count_nonzero(times[1:] == times[:-1])) for times in trains.times]
     if any(twice) and not trains.may_be_events:
         k = int(np.flatnonzero(twice)[0])
         tell(
-            f"{name!r}:{labels[k]} has {twice[k]} spikes at the very time of another "
+            f"{name!r}{labels[k]} has {twice[k]} spikes at the very time of another "
             f"({sum(map(bool, twice))} units have such), and each is counted; if a sorter wrote "
             "them twice, give numpy.unique of the times."
         )
@@ -116,7 +118,7 @@ def _look_at(name: str, trains: Trains, grid: Grid, every: list[Counted]) -> Non
     k = int(np.argmax(rates)) if rates else 0
     if rates and rates[k] > FASTEST and every[k].counts.sum() >= ENOUGH:
         tell(
-            f"{name!r}:{labels[k]} fires {rates[k]:.3g} spikes a second, more than a neuron can. "
+            f"{name!r}{labels[k]} fires {rates[k]:.3g} spikes a second, more than a neuron can. "
             "Times are read in seconds; if they are not, say bayesglm.SpikeTimes(times, units=...)."
         )
     if trains.may_be_events:

@@ -61,7 +61,7 @@ def read_epochs(given: Any, what: str = "epochs") -> Epochs:
         k = int(np.argmin(stop > start))
         raise DataError(
             f"{what}: {int((stop <= start).sum())} end before they begin or have no length, the "
-            f"first is {labels[k]!r} ({start[k]:.6g} to {stop[k]:.6g} s)."
+            f"first is {labels.tolist()[k]!r} ({start[k]:.6g} to {stop[k]:.6g} s)."
         )
     again = first_repeat(labels.tolist())
     if again is not None:
@@ -70,10 +70,10 @@ def read_epochs(given: Any, what: str = "epochs") -> Epochs:
     start, stop, labels = start[order], stop[order], labels[order]
     over = stop[:-1] - start[1:]
     if np.any(over > TOUCHING):
-        k = int(np.argmax(over > TOUCHING))
+        k, told = int(np.argmax(over > TOUCHING)), labels.tolist()
         raise DataError(
             f"{what} overlap at {int((over > TOUCHING).sum())} places, the first by "
-            f"{over[k]:.6g} s: {labels[k]!r} ends at {stop[k]:.9g} s and {labels[k + 1]!r} begins "
+            f"{over[k]:.6g} s: {told[k]!r} ends at {stop[k]:.9g} s and {told[k + 1]!r} begins "
             f"at {start[k + 1]:.9g} s, so that samples would count twice. Cut or leave out some."
         )
     return Epochs(start, stop, labels, {name: one[order] for name, one in columns.items()})
