@@ -1,0 +1,334 @@
+"""Recordings of pynapple, Neo and NWB: whoever holds them, the same data come through the door."""
+
+import datetime
+import sys
+
+import neo
+import numpy as np
+import pandas as pd
+import pynapple as nap
+import pynwb
+import pytest
+import quantities as pq
+import xarray as xr
+
+import bayesglm as bg
+
+RNG = np.random.default_rng(23)
+STOP = 4.0
+TRAINS = {unit: np.sort(RNG.uniform(0.0, STOP, 60 + 30 * unit)).round(6) for unit in (3, 5, 8)}
+AREAS = ["v1", "lgn", "v1"]
+RATE = 200.0
+AT = np.arange(int(STOP * RATE)) / RATE
+SPEED = RNG.normal(size=len(AT))
+PLACE = RNG.normal(size=(len(AT), 2))
+FILM = RNG.normal(size=(len(AT), 2, 3)).astype(np.float32)
+TRIALS = [(0.5, 1.5), (2.0, 3.5)]
+SIDES = ["left", "right"]
+WHOLE = nap.IntervalSet(0.0, STOP)
+
+
+def nwb_file():
+    """Make an NWB file in memory with all of the above."""
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    file = pynwb.NWBFile("made for a test", "one", start)
+    file.add_unit_column("area", "where it is")
+    for (unit, times), area in zip(TRAINS.items(), AREAS, strict=True):
+        file.add_unit(id=unit, spike_times=times, area=area)
+    file.add_trial_column("side", "where it went")
+    for (begin, end), side in zip(TRIALS, SIDES, strict=True):
+        file.add_trial(start_time=begin, stop_time=end, side=side)
+    scaled = {"conversion": 0.5, "offset": 1.0, "unit": "m/s"}
+    speed = pynwb.TimeSeries(name="speed", data=2.0 * (SPEED - 1.0), timestamps=AT, **scaled)
+    file.add_acquisition(speed)
+    file.add_stimulus(pynwb.TimeSeries(name="film", data=FILM, rate=RATE, unit="1"))
+    place = pynwb.behavior.SpatialSeries(
+        name="place", data=PLACE, timestamps=AT, reference_frame="box"
+    )
+    module = file.create_processing_module("behavior", "what it did")
+    module.add(pynwb.behavior.Position(spatial_series=place))
+    return file
+
+
+@pytest.fixture(scope="module")
+def nwb_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recordings") / "session.nwb"
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(nwb_file())
+    return path
+
+
+def spike_train(unit, t_stop=STOP):
+    return neo.SpikeTrain(1000 * TRAINS[unit] * pq.ms, t_stop=t_stop * pq.s, name=f"unit {unit}")
+
+
+def ts_group():
+    trains = {unit: nap.Ts(times, time_support=WHOLE) for unit, times in TRAINS.items()}
+    return nap.TsGroup(trains, time_support=WHOLE, metadata={"area": AREAS})
+
+
+SPIKES = {
+    "mapping": lambda: TRAINS,
+    "ragged list": lambda: list(TRAINS.values()),
+    "series of pynapple": lambda: {k: nap.Ts(v, time_support=WHOLE) for k, v in TRAINS.items()},
+    "TsGroup": ts_group,
+    "SpikeTrains": lambda: [spike_train(unit) for unit in TRAINS],
+    "SpikeTrainList": lambda: segment().spiketrains,
+    "Units": lambda: nwb_file().units,
+}
+SPIKE_LABELS = {
+    "ragged list": [0, 1, 2],
+    "SpikeTrains": ["unit 3", "unit 5", "unit 8"],
+    "SpikeTrainList": ["unit 3", "unit 5", "unit 8"],
+}
+
+
+def segment():
+    one = neo.Segment()
+    for unit in TRAINS:
+        one.spiketrains.append(spike_train(unit))
+    speed = neo.AnalogSignal(1e3 * SPEED[:, None] * pq.mm / pq.s, sampling_rate=0.2 * pq.kHz)
+    speed.name = "speed"
+    place = neo.IrregularlySampledSignal(1000 * AT * pq.ms, PLACE * pq.m, name="place")
+    one.analogsignals.append(speed)
+    one.irregularlysampledsignals.append(place)
+    lengths = np.diff(TRIALS).ravel()
+    starts = [begin for begin, _ in TRIALS]
+    trials = neo.Epoch(starts * pq.s, lengths * pq.s, labels=np.array(SIDES), name="trials")
+    one.epochs.append(trials)
+    cues = neo.Event([600.0, 2100.0] * pq.ms, labels=np.array(["go", "stop"]), name="cue")
+    one.events.append(cues)
+    return one
+
+
+@pytest.mark.parametrize("name", SPIKES)
+def test_spikes_of_every_kind_are_the_same_counts(name):
+    dataset = bg.as_dataset({"spikes": SPIKES[name]()}, bin_size=0.01, epochs=TRIALS)
+    expected = np.concatenate(
+        [
+            np.stack([np.histogram(t, np.linspace(*at, n + 1))[0] for t in TRAINS.values()], 1)
+            for at, n in zip(TRIALS, (100, 150), strict=True)
+        ]
+    )
+    np.testing.assert_array_equal(dataset["spikes"], expected)
+    assert dataset["spikes"].dtype == np.uint8
+    assert dataset["unit"].values.tolist() == SPIKE_LABELS.get(name, list(TRAINS))
+    assert dataset["trial"].values.tolist() == [0] * 100 + [1] * 150
+    counts = bg.bin_spikes(SPIKES[name](), 0.01, *TRIALS[1])
+    np.testing.assert_array_equal(counts, expected[100:])
+
+
+def test_counts_are_those_of_pynapple():
+    epochs = nap.IntervalSet(*np.transpose(TRIALS))
+    counts = ts_group().count(0.01, ep=epochs)
+    dataset = bg.as_dataset({"spikes": ts_group()}, bin_size=0.01, epochs=epochs)
+    np.testing.assert_array_equal(dataset["spikes"], counts.d)
+    np.testing.assert_allclose(dataset["time"], counts.t, rtol=1e-9)
+    assert dataset["unit_area"].values.tolist() == AREAS
+
+
+def speed_frame():
+    return pd.DataFrame({"0": PLACE[:, 0], "1": PLACE[:, 1]}, index=pd.Index(AT, name="time"))
+
+
+SIGNALS = {
+    "Tsd": (lambda: nap.Tsd(AT, SPEED, time_support=WHOLE), SPEED),
+    "TsdFrame": (lambda: nap.TsdFrame(AT, PLACE, time_support=WHOLE), PLACE),
+    "TsdTensor": (lambda: nap.TsdTensor(AT, FILM, time_support=WHOLE), FILM),
+    "AnalogSignal": (lambda: segment().analogsignals[0].rescale("m/s"), SPEED),
+    "IrregularlySampledSignal": (lambda: segment().irregularlysampledsignals[0], PLACE),
+    "TimeSeries with times": (lambda: nwb_file().acquisition["speed"], SPEED),
+    "TimeSeries with a rate": (lambda: nwb_file().stimulus["film"], FILM),
+    "labelled": (lambda: xr.DataArray(FILM, dims=("time", "y", "x"), coords={"time": AT}), FILM),
+    "milliseconds": (
+        lambda: xr.DataArray(
+            SPEED, dims="time", coords={"time": ("time", 1e3 * AT, {"units": "ms"})}
+        ),
+        SPEED,
+    ),
+    "Series": (lambda: pd.Series(SPEED, pd.to_timedelta(AT, unit="s")), SPEED),
+    "Series with numbers": (lambda: pd.Series(SPEED, AT), SPEED),
+    "DataFrame": (speed_frame, PLACE),
+}
+
+
+@pytest.mark.parametrize(("signal", "values"), SIGNALS.values(), ids=SIGNALS.keys())
+def test_signals_of_every_kind_are_means_in_bins(signal, values):
+    # Five samples a bin of 25 ms.
+    dataset = bg.as_dataset({"spikes": TRAINS, "x": signal()}, bin_size=0.025, epochs=TRIALS)
+    means = values.reshape(-1, 5, *values.shape[1:]).mean(axis=1, dtype=np.float64)
+    expected = np.concatenate([means[20:60], means[80:140]])
+    np.testing.assert_allclose(dataset["x"], expected, rtol=1e-5, atol=1e-6)
+    assert dataset["x"].dtype == values.dtype
+    assert dataset["x"].dims[0] == "time"
+    assert dataset["x"].attrs["resampled"] == "mean of the samples in each bin; 5 samples a bin"
+    part = bg.as_dataset({"spikes": TRAINS, "x": signal()}, bin_size=0.025, epochs=TRIALS)
+    places = [3, 39, 40, 99, 7]
+    np.testing.assert_array_equal(part["x"].isel(time=places), dataset["x"][places])
+
+
+def test_units_labels_and_scales_of_signals_are_kept():
+    file, one = nwb_file(), segment()
+    entries = {"speed": file.acquisition["speed"], "v": one.analogsignals[0]}
+    entries["place"] = nap.TsdFrame(AT, PLACE, columns=["left", "right"], time_support=WHOLE)
+    dataset = bg.as_dataset(entries, bin_size=0.025, epochs=TRIALS)
+    assert dataset["speed"].attrs["units"] == "m/s"
+    assert dataset["v"].attrs["units"] == "mm/s"
+    np.testing.assert_allclose(dataset["v"], 1e3 * dataset["speed"])
+    assert dataset["place_dim_0"].values.tolist() == ["left", "right"]
+
+
+EPOCHS = {
+    "pairs": lambda: TRIALS,
+    "array": lambda: np.array(TRIALS)[::-1],
+    "mapping": lambda: dict(zip(SIDES, TRIALS, strict=True)),
+    "frame": lambda: pd.DataFrame(TRIALS, columns=["start", "end"]).assign(side=SIDES),
+    "IntervalSet": lambda: nap.IntervalSet(*np.transpose(TRIALS), metadata={"side": SIDES}),
+    "Epoch": lambda: segment().epochs[0],
+    "TimeIntervals": lambda: nwb_file().trials,
+}
+
+
+@pytest.mark.parametrize("name", EPOCHS)
+def test_epochs_of_every_kind_are_the_same_trials(name):
+    dataset = bg.as_dataset({"spikes": TRAINS}, bin_size=0.01, epochs=EPOCHS[name]())
+    labels = {"mapping": SIDES, "array": [1, 0]}.get(name, [0, 1])
+    assert dataset["trial"].values.tolist() == [labels[0]] * 100 + [labels[1]] * 150
+    np.testing.assert_allclose(dataset["time"][[0, 99, 100]], [0.505, 1.495, 2.005])
+    known = {"Epoch": "label"}.get(name, "side")
+    if name not in ("pairs", "array", "mapping"):
+        assert dataset[known].values.tolist() == ["left"] * 100 + ["right"] * 150
+
+
+def test_one_epoch_and_none():
+    one = bg.as_dataset({"spikes": TRAINS}, bin_size=0.01, epochs=(1.0, 2.0))
+    assert one.sizes["time"] == 100
+    assert set(one["trial"].values.tolist()) == {0}
+    none = bg.as_dataset({"spikes": ts_group()}, bin_size=0.01)
+    assert none.sizes["time"] == 400
+    assert "trial" not in none.coords
+
+
+def test_intervals_among_the_entries_are_shares_of_bins():
+    light = nap.IntervalSet([0.2, 0.62], [0.4, 0.8])
+    dataset = bg.as_dataset({"spikes": TRAINS, "light": light}, bin_size=0.1, epochs=(0, 1))
+    np.testing.assert_allclose(dataset["light"], [0, 0, 1, 1, 0, 0, 0.8, 1, 0, 0], atol=1e-9)
+    assert set(dataset["light"].values[[0, 2, 3, 7]].tolist()) == {0.0, 1.0}
+
+
+def test_a_whole_file_is_read_where_it_is_named(nwb_path):
+    by_name = bg.as_dataset(nwb_path, bin_size=0.025, epochs="trials")
+    file = nwb_file()
+    by_hand = bg.as_dataset(
+        {
+            "spikes": file.units,
+            "speed": file.acquisition["speed"],
+            "film": file.stimulus["film"],
+            "place": pd.DataFrame(PLACE, AT),
+        },
+        bin_size=0.025,
+        epochs=file.trials,
+    )
+    for other in (by_name, bg.as_dataset(file, bin_size=0.025, epochs="trials")):
+        assert set(other.data_vars) == {"spikes", "speed", "film", "place", "side"}
+        for name in other.data_vars:
+            np.testing.assert_array_equal(other[name], by_hand[name])
+        assert other["unit_area"].values.tolist() == AREAS
+    model = bg.GLM("spikes", bg.Lagged("speed", lags=3), family="poisson")
+    fit = bg.fit_map(model, by_name.sel(unit=5))
+    expected = bg.fit_map(model, by_hand.sel(unit=5))["map"]["speed"]
+    np.testing.assert_allclose(fit["map"]["speed"], expected, rtol=1e-9)
+
+
+def test_a_file_as_pynapple_loads_it(nwb_path):
+    loaded = nap.load_file(str(nwb_path))
+    dataset = bg.as_dataset(loaded, bin_size=0.025, epochs="trials")
+    expected = bg.as_dataset(nwb_path, bin_size=0.025, epochs="trials")
+    np.testing.assert_array_equal(dataset["spikes"], expected["spikes"])
+    np.testing.assert_array_equal(dataset["film"], expected["film"])
+    assert dataset["side"].values.tolist() == expected["side"].values.tolist()
+    loaded.close()
+
+
+def test_a_whole_segment():
+    dataset = bg.as_dataset(segment(), bin_size=0.025, epochs="trials")
+    assert set(dataset.data_vars) == {"spikes", "speed", "place", "cue", "label"}
+    assert dataset["cue"].dims == ("cue_event",)
+    assert dataset["cue"].values.tolist() == [0.6, 2.1]
+    assert dataset["cue_label"].values.tolist() == ["go", "stop"]
+    assert bg.as_dataset(segment(), bin_size=0.025).sizes["time"] == 160
+
+
+def test_units_alone_are_spikes():
+    for units in (ts_group(), nwb_file().units, segment().spiketrains, bg.SpikeTimes(TRAINS)):
+        dataset = bg.as_dataset(units, bin_size=0.01, epochs=(0.0, 4.0))
+        assert dataset["spikes"].sizes == {"time": 400, "unit": 3}
+
+
+def test_events_go_through_the_door():
+    cues = xr.DataArray([0.6, 2.1], dims="cue_event", attrs={"units": "s"})
+    go = nap.Ts(np.array([0.61, 2.12, 3.9]), time_support=WHOLE)
+    dataset = bg.as_dataset({"spikes": TRAINS, "cue": cues, "go": go}, bin_size=0.1, epochs=TRIALS)
+    assert dataset["cue"].values.tolist() == [0.6, 2.1]
+    assert np.flatnonzero(dataset["go"]).tolist() == [1, 11]
+    assert dataset["go"].attrs["n_outside"] == 1
+
+
+def test_units_without_names_are_numbered():
+    trains = [neo.SpikeTrain(TRAINS[k] * pq.s, t_stop=STOP * pq.s) for k in TRAINS]
+    dataset = bg.as_dataset({"spikes": trains}, bin_size=0.1)
+    assert dataset["unit"].values.tolist() == [0, 1, 2]
+    alike = [neo.SpikeTrain(TRAINS[k] * pq.s, t_stop=STOP * pq.s, name="unit") for k in TRAINS]
+    assert bg.as_dataset({"spikes": alike}, bin_size=0.1)["unit"].values.tolist() == [0, 1, 2]
+
+
+FAULTS = {
+    "no bins": ({"data": {"x": nap.Ts(TRAINS[3], time_support=WHOLE)}}, "say bin_size="),
+    "no bins for units": ({"data": ts_group()}, "counted in bins; say bin_size=, in seconds"),
+    "no such table": (
+        {"data": nwb_file(), "bin_size": 0.1, "epochs": "trial"},
+        "epochs='trial' names no intervals of the recording, which has 'trials'. Did you mean",
+    ),
+    "no file": ({"data": "nowhere.nwb", "bin_size": 0.1}, "there is no file 'nowhere.nwb'"),
+    "no NWB": ({"data": "setup.nwb", "bin_size": 0.1}, "'setup.nwb' cannot be read as an NWB file"),
+    "block": (
+        {"data": neo.Block(), "bin_size": 0.1},
+        r"a Block of Neo's, of 0 segments; say which",
+    ),
+    "frame with epochs": (
+        {"data": pd.DataFrame({"y": [1, 2]}), "bin_size": 0.1, "epochs": (0, 1)},
+        "data of type 'DataFrame' hold no entries that epochs could cut; give a mapping",
+    ),
+    "frame without bounds": (
+        {"data": {"x": TRAINS}, "bin_size": 0.1, "epochs": pd.DataFrame({"a": [1.0]})},
+        "a DataFrame without the columns 'start' and 'stop'",
+    ),
+    "no column of times": (
+        {"data": {"x": pynwb.misc.Units(name="units")}, "bin_size": 0.1},
+        "times of 'x': the table of units has no column 'spike_times'",
+    ),
+    "no time": (
+        {"data": {"x": [neo.SpikeTrain([1.0] * pq.s, t_stop=2.0 * pq.s)]}, "epochs": (5, 6)},
+        "bins; say bin_size=, in seconds",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_what_is_no_recording_is_refused_in_words(said, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "setup.nwb").write_text("no file of that kind")
+    with pytest.raises(bg.DataError, match=message):
+        bg.as_dataset(**said)
+
+
+def test_libraries_that_are_not_there_are_named_with_their_extra(nwb_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynwb", None)
+    with pytest.raises(
+        bg.DataError, match=r"NWB files .* not installed: pip install 'bayesglm\[neu"
+    ):
+        bg.as_dataset(nwb_path, bin_size=0.1)
+    monkeypatch.setitem(sys.modules, "pynapple", None)
+    counts = bg.bin_spikes(TRAINS[3], 0.1, 0.0, 4.0)
+    with pytest.raises(bg.DataError, match=r"pynapple is not .* pip install 'bayesglm\[neuro\]'"):
+        bg.to_pynapple(counts)
