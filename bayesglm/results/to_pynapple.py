@@ -50,13 +50,13 @@ def to_pynapple(result: xr.Dataset | xr.DataArray) -> Any:
     >>> counts.d.tolist(), list(counts.time_support["trial"])
     ([0, 1, 2, 0], ['go', 'no'])
     """
-    if not hasattr(result, "coords") or not hasattr(result, "dims"):
+    import xarray as xr
+
+    if not isinstance(result, (xr.Dataset, xr.DataArray)):
         raise DataError(
             f"a {type(result).__name__} does not lie on time; give a Dataset or a DataArray, such "
             "as predict(fit) returns, or one group of a tree: fit['observed_data'].to_dataset()."
         )
-    import xarray as xr
-
     if isinstance(result, xr.Dataset):
         dim = _dim_of_time(result)
         names = [name for name in result.data_vars if dim in result[name].dims]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ def count(name: str, trains: Trains, grid: Grid, dim: str, unit_dim: str) -> xr.
     n_spikes = sum(map(len, trains.times))
     outside = sum(one.outside for one in every)
     if n_spikes and outside == n_spikes:
-        _check_clock(name, trains, grid)
+        check_clock(name, trains.times, grid)
     _look_at(name, trains, grid, every)
     largest = max((int(one.counts.max(initial=0)) for one in every), default=0)
     dtype = np.min_scalar_type(largest)
@@ -66,10 +67,10 @@ def count(name: str, trains: Trains, grid: Grid, dim: str, unit_dim: str) -> xr.
     return xr.DataArray(formed((dim, unit_dim), array, attrs), coords=coords)
 
 
-def _check_clock(name: str, trains: Trains, grid: Grid) -> None:
+def check_clock(name: str, every: Iterable[Array], grid: Grid) -> None:
     """Raise DataError where times end before the epochs begin, or begin after these end."""
-    first = min(times[0] for times in trains.times if len(times))
-    last = max(times[-1] for times in trains.times if len(times))
+    known = [times for times in every if len(times)]
+    first, last = min(times.min() for times in known), max(times.max() for times in known)
     start, stop = grid.epochs.start[0], grid.stops[-1]
     if last < start or first >= stop:
         raise DataError(

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesglm.design.labels import COORDINATES
 from bayesglm.design.spikes.containers import is_container, open_container
-from bayesglm.design.spikes.counts import count
+from bayesglm.design.spikes.counts import check_clock, count
 from bayesglm.design.spikes.epochs import Epochs, is_epochs, read_epochs
 from bayesglm.design.spikes.events import read_events
 from bayesglm.design.spikes.extents import common_extent, extent_of_times
@@ -36,6 +36,7 @@ class Recording:
     trains: dict[str, Trains]
     signals: dict[str, Signal]
     stretches: dict[str, Epochs]
+    events: dict[str, xr.DataArray]
     others: dict[str, Any]  # values of the bins, and what has a dim of its own
 
     def unit_dim(self, name: str) -> str:
@@ -95,7 +96,7 @@ def read_recording(
 
 
 def _read(entries: Mapping[str, Any], dim: str) -> Recording:
-    recording = Recording({}, {}, {}, {})
+    recording = Recording({}, {}, {}, {}, {})
     for name, value in entries.items():
         if name in COORDINATES:
             raise DataError(
@@ -104,7 +105,7 @@ def _read(entries: Mapping[str, Any], dim: str) -> Recording:
             )
         events, trains = read_events(name, value), read_trains(name, value)
         if events is not None:
-            recording.others[name] = events
+            recording.events[name] = events
         elif trains is not None:
             recording.trains[name] = trains
         elif is_epochs(value):
@@ -172,6 +173,10 @@ def _lay(
         laid[name] = xr.DataArray(variable, coords=dict(signal.coords))
     for name, stretches in recording.stretches.items():
         laid[name] = xr.DataArray(formed((dim,), *share_inside(stretches, grid)))
+    for name, events in recording.events.items():
+        if events.size:
+            check_clock(name, [events.values], grid)
+        laid[name] = events
     for name, value in recording.others.items():
         _check_length(name, value, grid.n_bins)
         laid[name] = value

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesglm.design.clock import seconds
 from bayesglm.design.spikes.kinds import in_seconds, is_kind
 from bayesglm.design.spikes.trains import said_extent
 from bayesglm.design.timed import plain_values, times_of
@@ -208,6 +209,10 @@ def _labelled(name: str, value: Any, dim: str) -> Signal | None:
     if isinstance(value, xr.DataArray):
         at = "time" if "time" in value.dims else dim
         times = times_of(name, value, at)
+        if times is None and "time" in value.coords and value.coords["time"].ndim == 1:
+            times = seconds(
+                value.coords["time"], f"samples of {name!r} are brought into bins by it"
+            )
     else:
         at, times = dim, times_of(name, value, dim)
         if times is None and value.index.dtype.kind == "f":
