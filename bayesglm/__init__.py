@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.correlation import LKJ
+    from bayesglm.spec.prior.fields import GaussianProcess
     from bayesglm.spec.prior.mixture import SpikeSlab
     from bayesglm.spec.prior.positive import (
         Exponential,
@@ -125,6 +126,7 @@ _HOME = {
     "Laplace": "spec.prior.apart",
     "ElasticNet": "spec.prior.apart",
     "RandomWalk": "spec.prior.together",
+    "GaussianProcess": "spec.prior.fields",
     "StudentT": "spec.prior.apart",
     "Cauchy": "spec.prior.apart",
     "GroupLasso": "spec.prior.together",
@@ -223,6 +225,7 @@ __all__ = [
     "Exponential",
     "Flat",
     "Gamma",
+    "GaussianProcess",
     "Group",
     "GroupLasso",
     "HalfCauchy",

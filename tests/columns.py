@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from bayesglm.numerics.rows.coded import Coded
-from bayesglm.numerics.rows.composed import Deviations, Products
+from bayesglm.numerics.rows.composed import Deviations, Products, Waved
 from bayesglm.numerics.rows.dense import Dense, Ones
 from bayesglm.numerics.rows.lagged import Shifted, Windows
 from bayesglm.numerics.rows.projected import Projected
 from bayesglm.numerics.rows.sparse import Sparse
+from bayesglm.numerics.theta.waves import Waves
 
 
 def _dense(draw, n, rng):
@@ -98,6 +99,19 @@ def _deviations(draw, n, rng):
     return Deviations(inner, (lead, n_levels), (1,)), X.reshape(n, -1) @ basis
 
 
+def _waved(draw, n, rng):
+    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 3)), 2)
+    axes = draw(st.sampled_from([(0,), (1,), (0, 1), (2, 0)]))
+    matrices = tuple(rng.normal(size=(shape[axis], 2)) for axis in axes)
+    every = [np.eye(size) for size in shape]
+    for axis, matrix in zip(axes, matrices, strict=True):
+        every[axis] = matrix
+    basis = np.kron(np.kron(every[0], every[1]), every[2])
+    kept = np.sort(rng.permutation(basis.shape[1])[: draw(st.integers(1, basis.shape[1]))])
+    X = rng.normal(size=(n, len(basis)))
+    return Waved(Dense(X), Waves(shape, axes, matrices, kept)), X @ basis[:, kept]
+
+
 SIMPLE = [_dense, _ones, _sparse, _coded, _windows]
 EXAMPLES = {
     "dense": _dense,
@@ -109,6 +123,7 @@ EXAMPLES = {
     "projected": _projected,
     "products": _products,
     "deviations": _deviations,
+    "waved": _waved,
 }
 
 

@@ -134,6 +134,9 @@ EXAMPLES: dict[str, Example] = {
         said={"mean": 0.3, "concentration": 0.8, "sigma": 1.3, "predictor_sd": 0.7},
     ),
     "RandomWalk": Example({"scale": 0.5}),
+    "GaussianProcess": Example(  # of one wave
+        {"scale": 0.6}, _normal, said={"scale": 0.6, "lengthscale": 1.5}
+    ),
     "Flat": Example({}, lambda x: [mp.mpf(0)]),
     "HalfNormal": Example({"scale": 1.7}, lambda x, scale: [mp.log(2), *_normal(x, scale)]),
     "HalfStudentT": Example(

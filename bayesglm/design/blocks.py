@@ -12,7 +12,7 @@ import numpy as np
 from bayesglm.design.clock import Clock
 from bayesglm.numerics.rows.coded import Coded
 from bayesglm.numerics.rows.columns import Columns
-from bayesglm.numerics.rows.composed import Deviations, Products
+from bayesglm.numerics.rows.composed import Deviations, Products, Waved
 from bayesglm.numerics.rows.dense import Dense
 from bayesglm.numerics.rows.lagged import Shifted, spread_over, windows
 from bayesglm.numerics.rows.picked import Picked
@@ -20,10 +20,14 @@ from bayesglm.numerics.rows.projected import OfLags, Projected
 from bayesglm.numerics.rows.rows import span
 from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.transforms import IDENTITY, Transform
+from bayesglm.numerics.theta.waves import Waves
 from bayesglm.numerics.theta.zero_sum import free_shape, zero_sum
 
 Array = np.ndarray
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
+# Numbers (8 bytes each) of columns over waves, up to which they are formed once: chosen.
+MOST_SPANNED = 5e7
+FORMED = 2048  # samples of which they are formed at a time: chosen
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ class Block:
     those of functions of lag in the place of lags, function-major: each column is the signal at all
     lags, times the numbers of a function. Of ``picked`` columns, by their numbers among those of
     all features, each has a coefficient, in this order; along the dims of ``part_of`` these then
-    have some of the places that it names: those of the others of a population, say.
+    have some of the places that it names: those of the others of a population, say. Where its
+    prior makes of the coefficients a sum of waves (`over_waves`), these are the ``wave_field`` of
+    the prior ``wave_prior``, and there is a column for each; the block as it was is ``bare``. The
+    columns ``spanned`` of all samples are formed once where they are not many.
     """
 
     name: str
@@ -95,6 +102,10 @@ class Block:
     functions: Array | None = None
     picked: Array | None = None
     part_of: Mapping[str, Array] = field(default_factory=dict)
+    wave_field: Any = None
+    wave_prior: Any = None
+    bare: Block | None = None
+    spanned: Array | None = None
 
     @cached_property
     def size(self) -> int:
@@ -104,6 +115,8 @@ class Block:
     @property
     def free_shape(self) -> tuple[int, ...]:
         """Shape of the free numbers, of which there is a column each."""
+        if self.waves is not None:
+            return (self.waves.size,)
         return free_shape(self.shape, self.sums)
 
     @property
@@ -117,6 +130,8 @@ class Block:
     @cached_property
     def transform(self) -> Transform:
         """The coefficients as a function of the free numbers."""
+        if self.waves is not None:
+            return self.waves.transform
         return zero_sum(self.shape, self.sums) if self.sums else IDENTITY
 
     def across_channels(self, dim: str, labels: Array) -> Block:
@@ -131,7 +146,50 @@ class Block:
             ),
             across=(dim,),
             sums=tuple(axis + 1 for axis in self.sums),
+            wave_field=None if self.wave_field is None else self.wave_field.behind(len(labels)),
         )
+
+    @property
+    def waves(self) -> Waves | None:
+        """The waves of which its coefficients are a sum, where their prior makes them one."""
+        return None if self.wave_field is None else self.wave_field.waves
+
+    def over_waves(self, field: Any, of: Any) -> Block:
+        """Return the same with a column for each wave of a field, formed once where few.
+
+        ``of`` is the prior whose field it is, its scale apart.
+        """
+        bare = self.bare or self
+        made = replace(bare, wave_field=field, wave_prior=of, bare=bare)
+        n = len(self.signal)
+        if n * made.size > MOST_SPANNED:
+            return made
+        columns = np.empty((n, made.size))
+        for start in range(0, n, FORMED):
+            rows = np.arange(start, min(start + FORMED, n))
+            made.on(rows).dense(columns[start : start + FORMED])
+        return replace(made, spanned=columns)
+
+    def _over_waves(self, rows: Array) -> Columns:
+        if self.spanned is not None:
+            return Dense(self.spanned[span(rows)])
+        inner, waves = self._projected
+        return Waved(inner.on(rows), waves)
+
+    @cached_property
+    def _projected(self) -> tuple[Block, Waves]:
+        """The bare block, its features projected on their waves, and the waves that are left."""
+        bare, waves = self.bare, self.waves
+        assert bare is not None
+        assert waves is not None
+        plain = bare.codes is None and bare.multiplier is None and bare.picked is None
+        if bare.lags is None or not plain:
+            return bare, waves
+        features, left = waves.split()
+        if features is None:
+            return bare, waves
+        signal = np.asarray(bare.signal, dtype=np.float64) @ features
+        return replace(bare, signal=signal, shape=left.shape), left
 
     @property
     def unit_shape(self) -> tuple[int, ...]:
@@ -155,6 +213,7 @@ class Block:
     def grid(self) -> tuple[int, ...]:
         """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
         apart = self.sums or self.steps or self.codes is not None or self.part_of
+        apart = apart or self.wave_field is not None
         return () if apart else self.shape
 
     @property
@@ -232,7 +291,7 @@ class Block:
     def is_plain(self) -> bool:
         """Whether its columns are its signal."""
         own = self.lags is None and self.codes is None and not self.steps
-        return own and self.multiplier is None
+        return own and self.multiplier is None and self.wave_field is None
 
     def is_movable(self, rows: Array) -> bool:
         """Say whether constants taken from the signal are taken from the columns of some rows.
@@ -243,6 +302,8 @@ class Block:
         own = self.codes is None and not self.steps and self.picked is None
         if not own or self.multiplier is not None:
             return False
+        if self.wave_field is not None:
+            return self.spanned is not None
         return self.lags is None or bool(self.complete()[rows].all())
 
     def complete(self) -> Array:
@@ -261,6 +322,8 @@ class Block:
 
     def on(self, rows: Array) -> Columns:
         """Return the same as `columns`, as factors of products, formed only where that pays."""
+        if self.wave_field is not None:
+            return self._over_waves(rows)
         columns = self.every(rows)
         if self.picked is not None:
             columns = Picked(columns, self.picked)
@@ -363,6 +426,8 @@ class Block:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""
         if self.column_names:
             return self.column_names[column]
+        if self.waves is not None:
+            return f"wave {column} of {self.name}"
         if self.sums:
             return f"contrast {column} of {self.name}"
         return entry_label(self.name, self.shape, self.dims, self.coords, column)

@@ -14,6 +14,7 @@ from bayesglm.design.readings import OfGroups
 from bayesglm.design.response_levels import as_labels
 from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_seed
+from bayesglm.inference.problem.fields import over_same_waves
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import (
     kept_of,
@@ -149,6 +150,7 @@ def predict(
     )
     _check_same_neurons(problems, dataset)
     _check_same_coefficients(problems, every)
+    every = over_same_waves([problem.design.predictors for problem in problems], every)
     _check_trials(problems[0], every[0], kind)
     group = parameter_group(fit)
     wanted = _wanted(quantiles, group)

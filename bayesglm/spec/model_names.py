@@ -25,6 +25,9 @@ DERIVED = (
     "_r2",
     "_share",
     "_lengthscale",
+    "_along",
+    "_wave",
+    "_wave_number",
     "_walk",
 )
 

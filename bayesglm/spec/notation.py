@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, pairs, range_text
-from bayesglm.spec.priors import learned_correlation, learned_scale
+from bayesglm.spec.priors import learned_beside, learned_correlation, learned_scale
 from bayesglm.spec.response_levels import FIRST
 from bayesglm.spec.seen import seen_text
 
@@ -87,6 +87,8 @@ def every_parameter(model: GLM) -> Iterator[ParameterText]:
         scale = learned_scale(prior)
         if prior is not None and scale is not None:
             yield _plain(f"{term.label}_{prior.traits.learned}", scale)
+        for suffix, above in learned_beside(prior).items():
+            yield _plain(f"{term.label}_{suffix}", above)
         if correlation is not None:
             yield _plain(f"{term.label}_correlation", correlation)
     for name in family.dispersions:
@@ -246,6 +248,20 @@ def _group_lasso(symbol: str, prior: Any) -> str:
     return f"group_lasso({lam}) = {lam} · Σ {size}"
 
 
+def _process(prior: Any) -> str:
+    lengths = [one if isinstance(one, float) else None for one in prior.lengths(1)]
+    text = ", ".join("lengthscale" if one is None else f"{one:.4g}" for one in lengths)
+    names = (prior.dims,) if isinstance(prior.dims, str) else prior.dims
+    along = f" along {', '.join(names)}" if names else ""
+    return f"GaussianProcess({_scale_text(prior)}², {text}{along})"
+
+
+def _of_process(symbol: str, prior: Any) -> str:
+    if learned_beside(prior):
+        return "its lengthscales are learned"
+    return f"penalty {symbol}'K⁻¹{symbol}/(2·{number_text(prior.scale)}²)"
+
+
 def _square(symbol: str, prior: Any) -> str:
     return f"penalty {symbol}²/(2·{number_text(prior.scale)}²)"
 
@@ -330,6 +346,7 @@ PRIOR_NOTATION: dict[str, Notation] = {
         lambda prior: f"RandomWalk({prior.order}, {_scale_text(prior)}²{_free_text(prior)})",
         _smooth,
     ),
+    "GaussianProcess": (_process, _of_process),
     "StudentT": (
         lambda prior: (
             f"StudentT({number_text(prior.df)}, {number_text(prior.loc)}, {_scale_text(prior)})"

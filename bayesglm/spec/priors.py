@@ -6,6 +6,7 @@ from typing import Any
 
 from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
 from bayesglm.spec.prior.correlation import LKJ
+from bayesglm.spec.prior.fields import GaussianProcess
 from bayesglm.spec.prior.mixture import SpikeSlab
 from bayesglm.spec.prior.positive import (
     Exponential,
@@ -34,6 +35,7 @@ type CoefficientPrior = (
     | SpikeSlab
     | R2D2
     | RandomWalk
+    | GaussianProcess
     | HalfNormal
     | Exponential
     | Flat
@@ -51,6 +53,7 @@ COEFFICIENT_PRIORS = (
     SpikeSlab,
     R2D2,
     RandomWalk,
+    GaussianProcess,
     HalfNormal,
     Exponential,
     Flat,
@@ -82,6 +85,15 @@ def learned_scale(prior: object) -> Any:
     """
     own = getattr(prior, "above", None)
     return prior_of(getattr(prior, "scale", None)) if own is None else own
+
+
+def learned_beside(prior: object) -> dict[str, Any]:
+    """Return the priors of what a prior learns beside its scale, by how their names end.
+
+    >>> learned_beside(GaussianProcess(1.0, InverseGamma(3.0, 10.0)))
+    {'lengthscale': InverseGamma(3.0, 10.0)}
+    """
+    return getattr(prior, "beside", {})
 
 
 def learned_correlation(term: object) -> LKJ | None:

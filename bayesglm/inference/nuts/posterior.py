@@ -118,9 +118,12 @@ def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
         lead = run.columns["logp"].shape
         theta = np.empty((*lead, problem.natural.size))
         for one in problem.unconstrained.registry.free:
-            values = run.columns[one.name]
+            own = one.as_it_stands
+            values = run.columns[own or one.name]
             values = values if problem.plan.population is None else values[:, :, k]
-            theta[..., one.place] = one.transform.inner(one.gathered(values))
+            inner = one.transform.inner
+            own_u = values.reshape(*lead, -1) if own else inner(one.gathered(values))
+            theta[..., one.place] = own_u
         lp = problem.unconstrained.log_density(theta.reshape(-1, problem.natural.size))
         found.append(Sampled(theta, lp.reshape(lead), stats, run.interrupted))
     return found

@@ -17,6 +17,13 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.errors import ModelError
+from bayesglm.inference.problem.named_dims import named_dims
+from bayesglm.inference.problem.of_fields import (
+    field,
+    field_numbers,
+    field_scales,
+    lengthscales,
+)
 from bayesglm.inference.problem.positive import Positive, Shares
 from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
 from bayesglm.numerics.priors.differences import Differences
@@ -46,6 +53,7 @@ class Arrangement(NamedTuple):
     - `hyperparameters(prior, block)`: beside the scale, by name.
     - `spectrum(prior, block, common, places, parameters)`: the scales, from the common one and
       the places of others.
+    - `field(prior, block)`: the waves that the coefficients are a sum of; None where they are not.
     - `record`: the name of its record, where that is not its own.
     """
 
@@ -59,6 +67,7 @@ class Arrangement(NamedTuple):
     spectrum: Callable[[Any, Block, LearnedScale, Places, Parameters], Spectrum] = (
         lambda prior, block, common, places, parameters: common.for_each(block.size)
     )
+    field: Callable[[Any, Block], Any] = lambda prior, block: None
     record: str | None = None
 
 
@@ -80,20 +89,19 @@ def structure_of(
 
 def hyperparameters_of(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     """Return by name what is learned of the scales of a term's coefficients."""
-    above = learned_scale(prior)
-    if above is None:
-        return {}
-    dims = () if prior.traits.one_scale else block.scale_dims
-    common = Positive(*said(above), block.shape[: len(dims)], dims, block.coords)
-    others = _arrangement(prior, block).hyperparameters(prior, block)
-    return {f"{block.name}_{prior.traits.learned}": common, **others}
+    above, own = learned_scale(prior), dict[str, Positive | Shares]()
+    if above is not None:
+        dims = () if prior.traits.one_scale else block.scale_dims
+        common = Positive(*said(above), block.shape[: len(dims)], dims, block.coords)
+        own[f"{block.name}_{prior.traits.learned}"] = common
+    return own | _arrangement(prior, block).hyperparameters(prior, block)
 
 
 def spectrum_of(
     prior: Any, block: Block, places: Places, parameters: Parameters
 ) -> Spectrum | None:
     """Say where the scales of a term's coefficients stand; None where they are numbers."""
-    if learned_scale(prior) is None and block.correlation is None:
+    if not hyperparameters_of(prior, block) and block.correlation is None:
         return None
     above = learned_scale(prior)
     where = places.get(f"{block.name}_{prior.traits.learned}", slice(0, 0))
@@ -101,6 +109,11 @@ def spectrum_of(
     if above is not None:
         common = replace(common, transform=Distribution(*said(above)).transform)
     return _arrangement(prior, block).spectrum(prior, block, common, places, parameters)
+
+
+def field_of(prior: Any, block: Block) -> Any:
+    """Return the waves of which a prior makes a block's coefficients; ModelError if it cannot."""
+    return _arrangement(prior, block).field(prior, block)
 
 
 def _arrangement(prior: Any, block: Block | None) -> Arrangement:
@@ -208,12 +221,6 @@ def _groups(prior: Any, block: Block, parameters: Parameters, learned: Any) -> S
             "for each group."
         )
     return groups
-
-
-def named_dims(said: str | tuple[str, ...], name: str, dims: tuple[str, ...]) -> tuple[str, ...]:
-    """Return dims as a prior names them; ``lag`` stands for the term's own lags."""
-    several = (said,) if isinstance(said, str) else said
-    return tuple(f"{name}_lag" if dim == "lag" and dim not in dims else dim for dim in several)
 
 
 def _of_horseshoe(prior: Any, block: Block) -> dict[str, Positive | Shares]:
@@ -351,6 +358,9 @@ ARRANGEMENTS = {
         numbers=_fields("scale"),
         structure=_walk,
         spectrum=lambda prior, block, common, places, parameters: common,
+    ),
+    "GaussianProcess": Arrangement(
+        numbers=field_numbers, hyperparameters=lengthscales, spectrum=field_scales, field=field
     ),
     "GroupLasso": Arrangement(numbers=_fields("scale"), structure=_groups),
     "Horseshoe": Arrangement(

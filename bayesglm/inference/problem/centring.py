@@ -260,6 +260,10 @@ def _centred_block(block: Block, rows: Array) -> tuple[Block, Array | float]:
     """Return a block and the centres of its columns; as it is where these do not move with it."""
     if not block.is_movable(rows):
         return block, 0.0
+    if block.spanned is not None:
+        centres = _centres(block.spanned, rows)
+        moved = replace(block, spanned=block.spanned - centres) if centres.any() else block
+        return moved, centres
     centres = _centres(block.signal, rows)
     if not centres.any():
         return block, 0.0

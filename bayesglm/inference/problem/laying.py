@@ -88,8 +88,9 @@ def _coefficients(predictors: Predictors) -> list[Parameter]:
 
 
 def _names_of_free(block: Block) -> tuple[str, ...]:
-    """Name the free numbers of coefficients that sum to zero; of others their labels tell."""
-    return tuple(block.label(k) for k in range(block.size)) if block.sums else ()
+    """Name the free numbers of coefficients that are made of fewer; of others labels tell."""
+    made = block.sums or block.waves is not None
+    return tuple(block.label(k) for k in range(block.size)) if made else ()
 
 
 def _intercept(predictors: Predictors, name: str) -> Parameter:

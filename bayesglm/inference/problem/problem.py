@@ -11,6 +11,7 @@ from bayesglm.design.design import Design, Plan, family_of, plain_family_of
 from bayesglm.design.plan import lay, plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
+from bayesglm.inference.problem.fields import over_waves
 from bayesglm.inference.problem.laying import lay_theta, unconstrained
 from bayesglm.inference.problem.laying_priors import coefficient_priors
 from bayesglm.inference.problem.starts import coefficients_inside, is_inside
@@ -254,6 +255,7 @@ def _problems(plan: Plan) -> list[Problem]:
 
 def make_problem(plan: Plan, neuron: int, design: Design) -> Problem:
     """Make one neuron's problem from the plan (with priors resolved) and its design."""
+    design = over_waves(plan.model, design)
     predictors = design.predictors
     theta = lay_theta(plan, neuron, predictors)
     priors = coefficient_priors(plan, neuron, predictors, theta.places)

@@ -114,6 +114,8 @@ def _entries(name: str, variable: xr.DataArray, term: Term | None, own: bool) ->
         ]
     elif name.endswith("_scale") and term is not None and not own:
         words = [_scale_words(term, dims, at) for at in of]
+    elif name.endswith("_lengthscale") and term is not None and not own:
+        words = [_indexed(f"lengthscale of {term.label}", at) for at in of]
     elif name.endswith(SUFFIX) and term is not None and not own:
         words = [f"inclusion of {_effect_words(term.label, dims, at)}" for at in of]
     elif name.endswith("_r2") and term is not None and not own:
@@ -179,6 +181,7 @@ def prior_words(prior: Any, entries: Entries) -> list[str]:
         field.name: np.asarray(value)
         for field in dataclasses.fields(prior)
         if isinstance(value := getattr(prior, field.name), tuple)
+        and not prior.traits.of_field
         and np.asarray(value).dtype.kind == "f"
     }
     above = _scales_of(entries, prior.traits.learned)

@@ -19,6 +19,7 @@ from bayesglm.inference.twin.parameters import (
     coefficients,
     dispersion,
     intercepts,
+    over_waves,
 )
 from bayesglm.inference.twin.seen import likelihood
 from bayesglm.numerics.density.coordinates import Shrunk
@@ -214,6 +215,7 @@ def _term(
 
     plan = problems[0].plan
     blocks = [problem.design.predictors.blocks[k] for problem in problems]
+    blocks = [block.bare or block for block in blocks]
     block, size = blocks[0], blocks[0].size
     own = len({id(problem.design.predictors) for problem in problems}) > 1
     if block.codes is not None:
@@ -272,8 +274,10 @@ def _coefficients(
 ) -> Tensor:
     named = problems[0].design.predictors.named[k]
     kind, _ = said(prior, named)
-    own = (named.shape, named.dims, units, named.sums)
-    return coefficients(problems, named.name, kind, population, *own)
+    own = (named.shape, named.dims, units)
+    if named.waves is not None:
+        return over_waves(problems, named.name, kind, population, *own, named.waves)
+    return coefficients(problems, named.name, kind, population, *own, named.sums)
 
 
 def _each_channel(problems: list[Problem], w: Tensor, product: Callable[..., Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.correlations import correlated_normal, directions, lkj
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS, common_scale
 from bayesglm.inference.twin.variances import shares
+from bayesglm.inference.twin.waves import of_waves
 from bayesglm.inference.twin.zero_sums import ZERO_SUM_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.numerics.priors.dirichlet import Dirichlet
@@ -22,6 +23,7 @@ from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.structure import Structure
 from bayesglm.numerics.theta.parameter import Parameter
+from bayesglm.numerics.theta.waves import Waves
 from bayesglm.numerics.theta.zero_sum import free_shape
 
 type Tensor = Any
@@ -86,6 +88,32 @@ def off_diagonal(
     whole = flat[np.where(np.isnan(places), len(every) * n_own, places).astype(np.intp)]
     pm.Deterministic(name, whole, dims=(*population, *own.dims))
     return made
+
+
+def over_waves(
+    problems: list[Problem],
+    name: str,
+    kind: str,
+    population: tuple[str, ...],
+    shape: tuple[int, ...],
+    dims: tuple[str, ...],
+    units: list[Shrunk] | None,
+    waves: Waves,
+) -> Tensor:
+    """Return coefficients that are sums of waves; the variables are the waves' amplitudes."""
+    parameters = _parameters(problems, name, population, (waves.size,))
+    part = _part(problems[0], name)
+    if part.learned is not None:
+        of = (population, (waves.size,), ("wave",))
+        parameters["scale"] = _learned_scale(problems, name, kind, *of)
+    twin = partial(PRIOR_TWINS[kind], structure=part.structure)
+
+    def amplitudes(own: str, every: tuple[str, ...]) -> Tensor:
+        if units is None:
+            return twin(own, dims=every, **parameters)
+        return _in_units(units, twin, own, every, bool(population), parameters)
+
+    return of_waves(name, waves, population, shape, dims, amplitudes)
 
 
 def _zero_sums(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.inference.twin.variances import variance_scale
+from bayesglm.inference.twin.waves import wave_scale
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.laplace import elastic_net_log_norm, group_lasso_log_norm
@@ -208,6 +209,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "Horseshoe": _prior("Normal", {"scale": "sigma"}),
     "SpikeSlab": _spike_slab,
     "R2D2": _prior("Normal", {"scale": "sigma"}),
+    "GaussianProcess": _prior("Normal", {"scale": "sigma"}),
     "GroupLasso": _group_lasso,
     "RandomWalk": _random_walk,
     "Steps": _steps,
@@ -245,4 +247,5 @@ def _horseshoe_scale(
 SCALE_TWINS: dict[str, Callable[..., Tensor]] = {
     "Horseshoe": _horseshoe_scale,
     "R2D2": variance_scale,
+    "GaussianProcess": wave_scale,
 }

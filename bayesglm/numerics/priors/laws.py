@@ -18,15 +18,18 @@ from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.distribution import Distribution, distribution_of
 from bayesglm.numerics.priors.groups import Groups
 from bayesglm.numerics.priors.integral import log_integral
+from bayesglm.numerics.priors.kernels import KERNELS
 from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.mixing import Mixing, OfHorseshoe, UnderOwnPrior
+from bayesglm.numerics.priors.processes import Process
 from bayesglm.numerics.priors.record import Array
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.correlations import correlations, n_below
-from bayesglm.spec.priors import learned_scale
+from bayesglm.spec.priors import learned_beside, learned_scale
 
 type Numbers = dict[str, Any]
 type Size = tuple[int, ...]
+type Together = Differences | Groups | Process
 MOST_TOGETHER = 512  # numbers of x whose integrals are taken together: thousands of nodes of each
 
 
@@ -102,7 +105,7 @@ class Vector:
     """Of a vector along the last axis, whose coefficients a structure holds together."""
 
     prior: Any
-    structure: Callable[[int], Differences | Groups]
+    structure: Callable[[int], Together]
     scale: Array
 
     @property
@@ -154,7 +157,7 @@ class Vector:
             )
         return {"scale": first}
 
-    def _laid(self, x: Array) -> tuple[Array, Differences | Groups, Numbers]:
+    def _laid(self, x: Array) -> tuple[Array, Together, Numbers]:
         if not x.ndim or not x.shape[-1]:
             what = "is empty along its last axis" if x.ndim else "is a single number"
             raise DataError(
@@ -310,7 +313,7 @@ def _above(prior: Any) -> UnderOwnPrior:
     return UnderOwnPrior(distribution_of(learned_scale(prior)))
 
 
-def _vector(prior: Any, structure: Callable[[int], Differences | Groups]) -> Law:
+def _vector(prior: Any, structure: Callable[[int], Together]) -> Law:
     if learned_scale(prior) is None:
         return Vector(prior, structure, np.array(prior.scale))
     return Mixture(
@@ -357,8 +360,24 @@ def _of_variance(prior: Any) -> Law:
     )
 
 
+def _of_process(prior: Any) -> Law:
+    """Return the law of a Gaussian process along a vector whose entries lie one apart."""
+    if learned_beside(prior):
+        raise ModelError(
+            f"{prior!r} has a lengthscale to learn, which is not integrated out here; give it a "
+            "number. prior_predictive draws from it beside data."
+        )
+    (length,) = prior.lengths(1) if len(prior.lengths(1)) == 1 else (None,)
+    if length is None:
+        raise ModelError(
+            f"{prior!r} has lengthscales of several dims, which a vector has not; give one number."
+        )
+    return _vector(prior, lambda q: Process(q, KERNELS[prior.kernel], length))
+
+
 LAWS: dict[str, Callable[[Any], Law]] = {
     "RandomWalk": _of_walk,
+    "GaussianProcess": _of_process,
     "GroupLasso": lambda prior: _vector(prior, lambda q: Groups(np.zeros(q, dtype=int))),
     "Horseshoe": _of_horseshoe,
     "R2D2": _of_variance,

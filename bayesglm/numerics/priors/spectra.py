@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from bayesglm.numerics.priors.kernels import FourierField
 from bayesglm.numerics.theta.simplex import log_shares, pull_logs, shares
 from bayesglm.numerics.theta.transforms import LOG, Transform
 
@@ -178,3 +179,66 @@ class VarianceScale:
             gradient[..., self.sigma] += total
         if self.share is not None:
             gradient[..., self.share] += 0.5 * pull_logs(shares(theta[..., self.share]), slopes)
+
+
+@dataclass(frozen=True)
+class FieldScale:
+    """Of the waves of a field: one scale above all of them, and the root of each one's variance.
+
+    Those are the ``field``'s under lengthscales, which stand in theta at ``places`` under
+    ``transform``, where there is one; NaN among ``log_lengths (d,)`` marks where. ``common`` is the
+    scale, or its logarithm where it is known.
+    """
+
+    own: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
+    log_known: ClassVar[None] = None
+
+    common: LearnedScale | float
+    field: FourierField
+    log_lengths: Array
+    places: Array
+    transform: Transform = LOG
+
+    def _lengths(self, theta: Array) -> Array:
+        """Return the logarithms of the lengthscales ``(..., d)``."""
+        every = np.broadcast_to(self.log_lengths, (*theta.shape[:-1], len(self.log_lengths))).copy()
+        every[..., self._learned] = self.transform.log_natural(theta[..., self.places])
+        return every
+
+    @cached_property
+    def _learned(self) -> Array:
+        return np.flatnonzero(np.isnan(self.log_lengths))
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales."""
+        known = self.common
+        above = known if isinstance(known, float) else known.log_scale(theta)
+        return above + 0.5 * self.field.log_variance(self._lengths(theta))
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to gradients in theta what slopes in the log scales make of them, in place."""
+        of_lengths = 0.5 * self.field.pull(self._lengths(theta), slopes)[..., self._learned]
+        gradient[..., self.places] += of_lengths * self.transform.log_slope(theta[..., self.places])
+        if not isinstance(self.common, float):
+            self.common.add_slope(theta, slopes, gradient)
+
+
+@dataclass(frozen=True)
+class UnequalScale:
+    """Scales that are one number to be learned times units that are known, ``log_unit (q,)``."""
+
+    own: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
+    log_known: ClassVar[None] = None
+
+    common: LearnedScale
+    log_unit: Array
+
+    def log_scale(self, theta: Array) -> Array:
+        """Return the logarithms of the scales."""
+        return self.common.log_scale(theta) + self.log_unit
+
+    def add_slope(self, theta: Array, slopes: Array, gradient: Array) -> None:
+        """Add to gradients in theta what slopes in the log scales make of them, in place."""
+        self.common.add_slope(theta, slopes, gradient)

@@ -15,7 +15,14 @@ from bayesglm.numerics.priors.beta import BETA
 from bayesglm.numerics.priors.gamma import GAMMA, ROOT_GAMMA
 from bayesglm.numerics.priors.inverse_gamma import INVERSE_GAMMA, ROOT_INVERSE_GAMMA
 from bayesglm.numerics.priors.laplace import ELASTIC_NET, EXPONENTIAL, GROUP_LASSO, LAPLACE
-from bayesglm.numerics.priors.normal import HALF_NORMAL, HORSESHOE, NORMAL, R2D2, RANDOM_WALK
+from bayesglm.numerics.priors.normal import (
+    GAUSSIAN_PROCESS,
+    HALF_NORMAL,
+    HORSESHOE,
+    NORMAL,
+    R2D2,
+    RANDOM_WALK,
+)
 from bayesglm.numerics.priors.record import FLAT, UNIFORM, Prior
 from bayesglm.numerics.priors.spike_slab import SPIKE_SLAB
 from bayesglm.numerics.priors.steps import STEPS
@@ -33,6 +40,7 @@ PRIORS: dict[str, Prior] = {
     "R2D2": R2D2,
     "Flat": FLAT,
     "RandomWalk": RANDOM_WALK,
+    "GaussianProcess": GAUSSIAN_PROCESS,
     "HalfNormal": HALF_NORMAL,
     "HalfStudentT": HALF_STUDENT_T,
     "HalfCauchy": HALF_CAUCHY,

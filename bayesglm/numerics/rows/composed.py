@@ -14,6 +14,7 @@ from bayesglm.numerics.rows.columns import (
     weighted_gram,
     written,
 )
+from bayesglm.numerics.theta.waves import Waves
 from bayesglm.numerics.theta.zero_sum import free_shape, gathered, spread
 
 Array = np.ndarray
@@ -165,3 +166,54 @@ class Deviations:
 
     def _gathered(self, products: Array) -> Array:
         return gathered(products, self.shape, self.axes)
+
+
+@dataclass(frozen=True)
+class Waved:
+    """Columns of an array of coefficients that is a sum of waves, by the amplitudes of these.
+
+    >>> from bayesglm.numerics.rows.dense import Dense
+    >>> waves = Waves((2,), (0,), (np.array([[0.6], [0.8]]),), np.array([0]))
+    >>> Waved(Dense(np.array([[1.0, 2.0]])), waves).dense().round(12).tolist()
+    [[2.2]]
+    """
+
+    inner: Columns
+    waves: Waves
+
+    laid_for_one: ClassVar[bool] = True
+    laid_for_many: ClassVar[bool] = True
+    crosses: ClassVar[bool] = False
+
+    @property
+    def n_columns(self) -> int:
+        return self.waves.size
+
+    @property
+    def width(self) -> int:
+        return self.inner.width
+
+    def times(self, W: Array) -> Array:
+        return self.inner.times(self.waves.spread(W))
+
+    def adjoint(self, S: Array) -> Array:
+        return self.waves.gathered(self.inner.adjoint(S))
+
+    def dense(self, out: Array | None = None) -> Array:
+        return written(self.waves.gathered(self.inner.dense()), out)
+
+    def gram(self, weights: Array | None, single: bool = False) -> Array:
+        return weighted_gram(self.dense(), weights, single)
+
+    def cross(self, other: Columns, weights: Array) -> Array:
+        return cross_by_matrix(self.dense(), other, weights)
+
+    def sums(self, codes: Array, n_codes: int, s: Array) -> Array:
+        return self.waves.gathered(self.inner.sums(codes, n_codes, s))
+
+    def single(self, W: Array) -> Array:
+        whole = self.waves.spread(W.T).astype(np.float32, copy=False)
+        return self.inner.single(np.ascontiguousarray(whole.T))
+
+    def for_single(self) -> Waved:
+        return replace(self, inner=self.inner.for_single())

@@ -84,6 +84,15 @@ class Parameter:
         """Number of natural values."""
         return math.prod(self.shape)
 
+    @property
+    def as_it_stands(self) -> str | None:
+        """The name of its run of u itself, where that is a variable; None where natural ones are.
+
+        So it is where u are more than natural values tell.
+        """
+        own = self.transform.straight and self.transform.parts
+        return f"{self.name}_{self.transform.parts[0][0]}" if own else None
+
     def natural(self, U: Array) -> Array:
         """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
         return self.transform.natural(U[..., self.place])

@@ -77,9 +77,7 @@ class RandomWalk(Shown):
             raise ModelError(
                 f"RandomWalk free must be a Normal whose scale is a number, got {shown(free)}."
             )
-        put(
-            self, order=_checked_order(self.order), dims=_checked_dims("RandomWalk dims", self.dims)
-        )
+        put(self, order=_checked_order(self.order), dims=checked_dims("RandomWalk dims", self.dims))
 
 
 @noun
@@ -228,7 +226,7 @@ class GroupLasso(Shown):
 
     def __post_init__(self) -> None:
         check_scale(self, SCALE_PRIORS)
-        put(self, by=_checked_dims("GroupLasso by", self.by))
+        put(self, by=checked_dims("GroupLasso by", self.by))
 
 
 def _checked_order(order: Any) -> int:
@@ -238,7 +236,8 @@ def _checked_order(order: Any) -> int:
     return int(order)
 
 
-def _checked_dims(what: str, dims: Any) -> str | tuple[str, ...] | None:
+def checked_dims(what: str, dims: Any) -> str | tuple[str, ...] | None:
+    """Return names of dims as they are kept; ModelError where they are none."""
     if dims is None:
         return None
     dims = dims.tolist() if hasattr(dims, "tolist") else dims

@@ -27,6 +27,7 @@ class Traits(NamedTuple):
     - `learned`: what the parameter that it learns above its coefficients is called, if it does.
     - `of_variance`: whether it is one of the variance that its term explains, for which it holds
       the standard deviations ``predictor_sd`` of the columns and ``sigma`` of the rest.
+    - `of_field`: whether it is one of places, which are waves to the engine.
     """
 
     has_scale: bool = True
@@ -41,6 +42,7 @@ class Traits(NamedTuple):
     correlates: bool = False
     learned: str = "scale"
     of_variance: bool = False
+    of_field: bool = False
 
 
 class Shown:
@@ -48,9 +50,10 @@ class Shown:
 
     Notebooks show it with its penalty. Priors of single coefficients, of scales and of dispersions
     take arrays ``x`` elementwise; arrays among their own numbers broadcast against x. Priors of
-    several coefficients together (`RandomWalk`, `GroupLasso`) take a vector along the last axis of
-    x, one group or one walk; what they call dims are those of a term, and are not known here. A
-    scale that is learned is integrated out, by quadrature to 1e-10, as is all above a `Horseshoe`.
+    several coefficients together (`RandomWalk`, `GaussianProcess`, `GroupLasso`) take a vector
+    along the last axis of x, one group, or a walk or a process of entries one apart; what they call
+    dims are those of a term, and are not known here. A scale that is learned is integrated out, by
+    quadrature to 1e-10, as is all above a `Horseshoe`.
 
     Examples
     --------

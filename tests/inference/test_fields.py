@@ -1,0 +1,262 @@
+"""Gaussian processes on coefficients: against the dense process, and through every verb."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import linalg, optimize
+
+import bayesglm as bg
+from bayesglm.inference.problem.problem import open_problems
+from bayesglm.numerics.priors.kernels import KERNELS
+
+RNG = np.random.default_rng(3)
+N, LAGS = 500, 12
+PLACES = {"lag": np.arange(LAGS), "y": np.array([0.0, 1.0, 2.0, 4.0]), "x": np.arange(3.0)}
+SIGMA = 0.8
+ABOVE = bg.InverseGamma(3.0, 6.0)
+
+
+def gp(*given, **named):
+    return bg.GaussianProcess(*given, **named)
+
+
+def lagged(signal, lags):
+    return np.stack([np.roll(signal, k, axis=0) for k in range(lags)], axis=1)[lags - 1 :]
+
+
+def sample():
+    """A stimulus over time and space, and responses to it of every family that is asked."""
+    movie = RNG.normal(size=(N, 4, 3))
+    x = movie[:, 0, 0]
+    kernel = np.exp(-0.5 * ((np.arange(LAGS) - 4) / 2) ** 2)
+    eta = 0.5 * np.convolve(x, kernel)[:N]
+    return xr.Dataset(
+        {
+            "x": ("time", x),
+            "movie": (("time", "y", "x_place"), movie),
+            "real": ("time", eta + SIGMA * RNG.normal(size=N)),
+            "count": ("time", RNG.poisson(np.exp(0.3 + eta))),
+            "event": ("time", (RNG.random(N) < 1 / (1 + np.exp(-eta))).astype(int)),
+            "choice": ("time", RNG.integers(0, 3, N)),
+            "units": (("time", "unit"), RNG.poisson(1.0, (N, 2))),
+        },
+        coords={"y": PLACES["y"], "x_place": PLACES["x"]},
+    )
+
+
+DATA = sample()
+
+
+def dense(lengths, places, kernel="squared_exponential"):
+    K = np.ones((1, 1))
+    for x, length in zip(places, lengths, strict=True):
+        K = np.kron(K, KERNELS[kernel].correlation(np.subtract.outer(x, x) / length))
+    return K
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_posterior_of_a_gaussian_response_is_that_of_the_dense_process(kernel):
+    """w | y ~ N(K X'(X K X' + sigma^2)^-1 y, ..), K being scale^2 times the correlations."""
+    prior = gp(0.4, (2.5, 1.5, 2.0), kernel=kernel, tolerance=1e-6)
+    model = bg.GLM(
+        "real", bg.Lagged("movie", lags=4, prior=prior), dispersion=SIGMA, intercept=None
+    )
+    K = 0.16 * dense((2.5, 1.5, 2.0), (PLACES["lag"][:4], PLACES["y"], PLACES["x"]), kernel)
+    X = lagged(DATA["movie"].values, 4).reshape(-1, 48)
+    y = DATA["real"].values[3:]
+    gain = linalg.solve(X @ K @ X.T + SIGMA**2 * np.eye(len(y)), X @ K, assume_a="pos").T
+    found = bg.fit_map(model, DATA)["map"]["movie"].values
+    assert np.abs(found.ravel() - gain @ y).max() < 2e-3 * np.abs(found).max()
+    draws = bg.fit_laplace(model, DATA, draws=1000)["posterior"]["movie"].values.reshape(-1, 48)
+    sd = np.sqrt(np.diagonal(K - gain @ X @ K))
+    np.testing.assert_allclose(draws.std(axis=0), sd, rtol=0.06)
+
+
+@pytest.mark.parametrize(("response", "family"), [("count", "poisson"), ("event", "bernoulli")])
+def test_the_mode_is_that_of_the_dense_process(response, family):
+    prior = gp(0.3, 2.0, tolerance=1e-8)
+    model = bg.GLM(response, bg.Lagged("x", lags=LAGS, prior=prior), family=family)
+    L = 0.3 * linalg.cholesky(dense((2.0,), (PLACES["lag"],)) + 1e-10 * np.eye(LAGS), lower=True)
+    X, y = lagged(DATA["x"].values, LAGS), DATA[response].values[LAGS - 1 :]
+    A = np.hstack([np.ones((len(y), 1)), X @ L])
+
+    def minus(u):
+        eta = A @ u
+        mean = np.exp(eta) if family == "poisson" else 1 / (1 + np.exp(-eta))
+        norm = np.exp(eta) if family == "poisson" else np.logaddexp(0, eta)
+        held = np.concatenate([[0.0], u[1:]])
+        return (norm - y * eta).sum() + 0.5 * held @ held, A.T @ (mean - y) + held
+
+    u = optimize.minimize(minus, np.zeros(LAGS + 1), jac=True, options={"gtol": 1e-8}).x
+    found = bg.fit_map(model, DATA)["map"]["x"].values
+    np.testing.assert_allclose(found, L @ u[1:], atol=2e-4)
+
+
+def test_learned_scale_and_lengthscale_have_the_posterior_of_the_dense_process():
+    """By quadrature over both, the coefficients integrated out."""
+    above = {"scale": bg.HalfNormal(1.0), "lengthscale": ABOVE}
+    term = bg.Lagged("x", lags=LAGS, prior=gp(**above))
+    model = bg.GLM("real", term, dispersion=SIGMA, intercept=None)
+    X, y = lagged(DATA["x"].values, LAGS), DATA["real"].values[LAGS - 1 :]
+    G, b = X.T @ X / SIGMA**2, X.T @ y / SIGMA**2
+    s, ell = np.geomspace(0.05, 5.0, 90), np.geomspace(0.7, 12.0, 90)
+    log_p, means = np.empty((90, 90)), np.empty((90, 90, LAGS))
+    for i, j in np.ndindex(90, 90):
+        K = s[i] ** 2 * dense((ell[j],), (PLACES["lag"],))
+        H = np.eye(LAGS) + K @ G
+        means[i, j] = np.linalg.solve(H, K @ b)
+        log_p[i, j] = 0.5 * b @ means[i, j] - 0.5 * np.linalg.slogdet(H)[1]
+    log_p += (bg.HalfNormal(1.0).logpdf(s) + np.log(s))[:, None] + ABOVE.logpdf(ell) + np.log(ell)
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    post = bg.fit(model, DATA, draws=1000)["posterior"]
+    for name, of in (("x_scale", s[:, None]), ("x_lengthscale", ell)):
+        mean = (p * np.log(of)).sum()
+        sd = np.sqrt((p * (np.log(of) - mean) ** 2).sum())
+        found = np.log(post[name].values)
+        assert found.mean() == pytest.approx(mean, abs=0.1 * sd)
+        assert found.std() == pytest.approx(sd, rel=0.1)
+    expected = np.einsum("ij,ijk->k", p, means)
+    sd = post["x"].std(("chain", "draw")).values
+    assert np.abs(post["x"].mean(("chain", "draw")).values - expected).max() < 0.1 * sd.max()
+
+
+EVERY = {
+    "lags alone": ("count", "poisson", bg.Lagged("movie", lags=5, prior=gp(0.3, 2.0, dims="lag"))),
+    "space alone": (
+        "units",
+        "poisson",
+        bg.Lagged("movie", lags=2, prior=gp(0.3, (2.0, 1.0), dims=("y", "x_place"))),
+    ),
+    "an image": ("event", "bernoulli", bg.Linear("movie", prior=gp(0.3, 1.5, kernel="matern32"))),
+    "a past": ("count", "poisson", bg.History(lags=6, prior=gp(bg.HalfNormal(0.5), 2.0))),
+    "levels": ("choice", "categorical", bg.Lagged("x", lags=5, prior=gp(bg.HalfNormal(0.5), 2.0))),
+    "learned along one of three": (
+        "count",
+        "poisson",
+        bg.Lagged("movie", lags=3, prior=gp(0.3, (ABOVE, 1.5, 1.5), tolerance=0.05)),
+    ),
+    "learned in a population": (
+        "units",
+        "poisson",
+        bg.Lagged("x", lags=4, prior=gp(bg.HalfNormal(0.5), ABOVE, tolerance=0.05)),
+    ),
+    "learned for levels": (
+        "choice",
+        "categorical",
+        bg.Lagged("x", lags=3, prior=gp(0.3, ABOVE, tolerance=0.05)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_use_has_its_twin(name):
+    response, family, term = EVERY[name]
+    bg.testing.check_twin(bg.GLM(response, term, family), DATA.isel(time=slice(60)), spread=0.1)
+
+
+def test_a_dispersion_may_have_one():
+    term = bg.Lagged("x", lags=4, prior=gp(bg.HalfNormal(0.5), ABOVE, tolerance=0.05))
+    model = bg.GLM("real", "x", dispersion={"sigma": [term]}, prior=bg.Normal(1.0))
+    bg.testing.check_twin(model, DATA.isel(time=slice(60)), spread=0.1)
+
+
+def test_coefficients_are_named_as_the_term_has_them(tmp_path):
+    dims = ("lag", "y", "x_place")
+    prior = gp(bg.HalfNormal(0.5), (ABOVE, 1.5, ABOVE), dims=dims, tolerance=0.1)
+    term = bg.Lagged("movie", lags=3, prior=prior)
+    model = bg.GLM("real", term, dispersion=SIGMA, intercept=bg.Normal(1.0))
+    fit = bg.fit(model, DATA, draws=100)
+    post = fit["posterior"]
+    assert post["movie"].dims == ("chain", "draw", "movie_lag", "y", "x_place")
+    assert post["movie_lengthscale"]["movie_along"].values.tolist() == ["movie_lag", "x_place"]
+    table = bg.summary(fit)
+    assert "lengthscale of movie[x_place]" in table.index
+    assert table["prior"].iloc[1].startswith("GaussianProcess((scale of movie)²")
+    assert "movie_lengthscale ~ InverseGamma(3, 6)" in " ".join(str(model).split())
+    w = post["movie"].values.reshape(-1, 36)
+    eta = lagged(DATA["movie"].values, 3).reshape(-1, 36) @ w.T + post["intercept"].values.ravel()
+    predicted = bg.predict(fit, DATA, kind="linear")["real"]
+    each = predicted.transpose("chain", "draw", "time").values.reshape(-1, N)[:, 2:]
+    np.testing.assert_allclose(each, eta.T, atol=1e-9)
+    assert bg.kernels(fit)["movie"]["link"].dims == ("lag", "y", "x_place")
+    bg.save(fit, tmp_path / "fit.nc")
+    again = bg.load(tmp_path / "fit.nc")
+    np.testing.assert_allclose(bg.predict(again, DATA, kind="linear")["real"], predicted)
+
+
+def test_columns_over_waves_are_those_of_the_lagged_movie_times_the_waves():
+    for lags, dims in ((4, None), ((-1, 2), "lag"), (3, ("y", "x_place"))):
+        prior = gp(0.3, 1.5, dims=dims)
+        model = bg.GLM("count", bg.Lagged("movie", lags=lags, prior=prior), family="poisson")
+        block = open_problems(model, DATA)[0].design.predictors.blocks[0]
+        rows = np.arange(10, 30)
+        expected = block.bare.columns(rows) @ block.waves.matrix
+        np.testing.assert_allclose(block.columns(rows), expected, atol=1e-12)
+        inner = block.bare.over_waves(block.wave_field, None)
+        object.__setattr__(inner, "spanned", None)
+        np.testing.assert_allclose(inner.columns(rows), expected, atol=1e-12)
+
+
+def test_a_predictor_far_from_zero_loses_no_digits():
+    near = bg.GLM("count", bg.Lagged("movie", lags=3, prior=gp(0.3, 1.5)), family="poisson")
+    one = bg.fit_map(near, DATA)["map"]
+    far = DATA.assign(movie=DATA["movie"] + 1e6)
+    other = bg.fit_map(near, far)["map"]
+    np.testing.assert_allclose(other["movie"], one["movie"], atol=1e-7)
+
+
+def test_draws_of_the_prior_have_its_covariance():
+    prior = gp(0.5, 2.0)
+    model = bg.GLM("real", bg.Lagged("x", lags=LAGS, prior=prior), dispersion=1.0)
+    drawn = bg.prior_predictive(model, DATA, draws=4000)["prior"]["x"].values.reshape(-1, LAGS)
+    expected = 0.25 * dense((2.0,), (PLACES["lag"],))
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("term", "words"),
+    [
+        (bg.Linear("x", prior=gp(1.0, 2.0)), "needs a dim to vary along"),
+        (bg.Category("choice", prior=gp(1.0, 2.0)), "the coefficients of levels"),
+        (bg.Lagged("movie", lags=2, prior=gp(1.0, 2.0, dims="z")), "smooth along 'z', which is no"),
+        (bg.Lagged("movie", lags=2, prior=gp(1.0, (2.0, 1.0))), "2 lengthscales, and 3 dims"),
+    ],
+    ids=repr,
+)
+def test_what_no_field_is_is_refused(term, words):
+    with pytest.raises(bg.ModelError, match=words):
+        bg.fit_map(bg.GLM("count", term, family="poisson"), DATA)
+
+
+def test_places_that_are_not_apart_are_refused():
+    model = bg.GLM("count", bg.Linear("movie", prior=gp(1.0, 2.0)), family="poisson")
+    with pytest.raises(bg.ModelError, match="'y' of 'movie' says of two coefficients"):
+        bg.fit_map(model, DATA.assign_coords(y=[0.0, 1.0, 1.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((-1.0, 2.0), "scale must be a positive"),
+        (((1.0, 2.0), 2.0), "scale must be one number"),
+        ((1.0, 0.0), "lengthscale must be a positive"),
+        ((1.0, ()), "lengthscale is empty"),
+        ((1.0, bg.Normal(1.0)), "take one of a positive number"),
+        ((1.0, (bg.HalfNormal(1.0), ABOVE)), "of different kinds, HalfNormal, InverseGamma"),
+        ((1.0, (1.0, 2.0), "lag"), "2 lengthscales for 1 dims"),
+        ((1.0, 2.0, None, "rbf"), "kernel must be one of"),
+        ((1.0, 2.0, None, "matern32", 0.5), "tolerance is the share"),
+    ],
+)
+def test_what_no_process_is_is_refused(given, words):
+    with pytest.raises(bg.ModelError, match=words):
+        gp(*given)
+
+
+def test_a_learned_lengthscale_has_no_mode_with_its_coefficients():
+    term = bg.Lagged("x", lags=4, prior=gp(1.0, ABOVE))
+    with pytest.raises(bg.ModelError, match="x_lengthscale"):
+        bg.fit_map(bg.GLM("count", term, family="poisson"), DATA)
+    with pytest.raises(bg.ModelError, match="a lengthscale to learn"):
+        gp(1.0, ABOVE).logpdf([1.0, 2.0])
