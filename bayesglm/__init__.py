@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bayesglm.results.bits import bits_per_spike
     from bayesglm.results.check import check
     from bayesglm.results.compare import compare
+    from bayesglm.results.decode import decode
     from bayesglm.results.draws import draws
     from bayesglm.results.elicit import elicit
     from bayesglm.results.explain import explain
@@ -167,6 +168,7 @@ _HOME = {
     "fit_mcmc": "inference.mcmc",
     "linear_predictor": "inference.twin.linear_predictor",
     "to_pymc": "inference.twin.model",
+    "decode": "results.decode",
     "draws": "results.draws",
     "predict": "results.predict",
     "explain": "results.explain",
@@ -262,6 +264,7 @@ __all__ = [
     "compare",
     "cyclic_bspline",
     "datasets",
+    "decode",
     "draws",
     "elastic_net",
     "elicit",

@@ -1,0 +1,193 @@
+"""A fit opened to be read backwards: its neurons on new spikes, some of its draws, one variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesglm.design.blocks import Block
+from bayesglm.design.clock import Clock
+from bayesglm.design.design import Predictors
+from bayesglm.design.door import SAMPLE_DIM, as_dataset, sample_dim_of
+from bayesglm.design.prediction import plan_prediction
+from bayesglm.design.response_levels import read_response
+from bayesglm.design.variables import require
+from bayesglm.errors import DataError, ModelError
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.opened import kept_of, reopen, stored_data
+from bayesglm.numerics.density.channels import predictors as linear_predictors
+from bayesglm.numerics.families.record import Family
+from bayesglm.spec.hints import closest, shown
+
+Array = np.ndarray
+TOGETHER = 2_000_000  # linear predictors that are made at a time: chosen
+
+
+@dataclass(frozen=True)
+class Backwards:
+    """Neurons of a fit on new spikes: what their rows read but for some variables, and draws.
+
+    ``thetas`` are the draws ``(draws, size)`` of each neuron, of which ``mean`` is that of all.
+    """
+
+    problems: list[Problem]
+    predictors: tuple[Predictors, ...]
+    dataset: xr.Dataset
+    dim: str
+    y: Array  # (rows, neurons)
+    trials: Array | None  # (rows, neurons)
+    thetas: list[Array]
+    mean: list[Array]
+
+    @property
+    def rows(self) -> Array:
+        """The samples that are read."""
+        return self.predictors[0].rows
+
+    @property
+    def family(self) -> Family:
+        """The family of all neurons."""
+        return self.problems[0].natural.family
+
+    @property
+    def n_draws(self) -> int:
+        """How many draws are read."""
+        return len(self.thetas[0])
+
+    def phi(self, thetas: Sequence[Array]) -> list[list[Array]]:
+        """Return the dispersions ``(neurons,)`` of each of the draws ``(draws, size)``."""
+        n = len(thetas[0])
+        every = [
+            [np.broadcast_to(np.ravel(value), n) for value in one.natural.phi(theta)]
+            for one, theta in zip(self.problems, thetas, strict=True)
+        ]
+        by_name = [np.stack(values, axis=-1) for values in zip(*every, strict=True)]
+        return [[values[d] for values in by_name] for d in range(n)]
+
+    def eta(self, thetas: Sequence[Array]) -> Array:
+        """Return linear predictors ``(draws, rows, neurons)`` of draws ``(draws, size)``."""
+        pairs = enumerate(zip(self.predictors, thetas, strict=True))
+        return np.stack([eta_of(one, self.w(k, theta)) for k, (one, theta) in pairs], axis=-1)
+
+    def w(self, k: int, theta: Array) -> Array:
+        """Return the coefficients ``(draws, p)`` of one neuron's thetas."""
+        return theta[:, : self.problems[k].natural.n_coefficients]
+
+
+def eta_of(predictors: Predictors, w: Array) -> Array:
+    """Return linear predictors ``(draws, rows)`` at coefficients ``(draws, p)``."""
+    eta = np.empty((len(w), len(predictors.rows)))
+    step = max(16, TOGETHER // len(w))
+    for start in range(0, len(predictors.rows), step):
+        part = slice(start, min(start + step, len(predictors.rows)))
+        eta[:, part] = linear_predictors(predictors.block(part), w)[0]
+    return eta
+
+
+def open_backwards(
+    fit: xr.DataTree,
+    data: Any,
+    variables: Sequence[str],
+    fill: Callable[[xr.Dataset, str], xr.Dataset],
+    draws: int,
+) -> Backwards:
+    """Lay a fit on new spikes, in which ``fill`` puts values for what is to be decoded."""
+    problems = reopen(fit)
+    plan = problems[0].plan
+    _check_decodable(problems, variables)
+    dataset = as_dataset(data)
+    dim = sample_dim_of(dataset, plan.model.response)
+    require(dataset, plan.model.response, "response")
+    given = fill(dataset.drop_vars([one for one in variables if one in dataset]), dim)
+    dataset, dim, predictors = plan_prediction(plan.model, given, plan.population, len(problems))
+    response = read_response(plan.model, dataset[plan.model.response], dim, dataset)
+    columns = response.reshape(len(response), -1)
+    if columns.shape[1] != len(problems):
+        raise DataError(
+            f"response {plan.model.response!r} of the data has {columns.shape[1]} neurons, and the "
+            f"fit {len(problems)}; give those of the fit."
+        )
+    rows = predictors[0].rows
+    trials = None
+    if predictors[0].trials is not None:
+        trials = np.stack([one.trials[rows] for one in predictors], axis=1)  # type: ignore[index]
+    every = [kept.finished[1].theta for kept in kept_of(fit, problems)]
+    count = min(map(len, every))
+    chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).astype(int))
+    return Backwards(
+        problems,
+        predictors,
+        dataset,
+        dim,
+        np.asarray(columns[rows], dtype=np.float64),
+        trials,
+        [theta[chosen] for theta in every],
+        [theta.mean(axis=0) for theta in every],
+    )
+
+
+def _check_decodable(problems: list[Problem], variables: Sequence[str]) -> None:
+    """Raise ModelError where the model is none that is decoded."""
+    problem = problems[0]
+    model, predictors = problem.plan.model, problem.design.predictors
+    family = problem.natural.family
+    known = [name for term in model.every_term for name in term.variables]
+    for name in variables:
+        if not isinstance(name, str) or name not in known:
+            raise ModelError(
+                f"no term of the model reads {shown(name)}; what can be decoded is among "
+                f"{', '.join(dict.fromkeys(known)) or 'nothing'}."
+                f"{closest(name, known) if isinstance(name, str) else ''}"
+            )
+        beside = next((role for role, one in model.roles.items() if one == name), None)
+        if beside is not None:
+            raise ModelError(
+                f"{name!r} is the {beside} of the model as well; decode needs it known."
+            )
+    if predictors.beside or predictors.levels is not None or model.censored or model.truncated:
+        raise ModelError(
+            "decoding reads responses with one linear predictor, seen as they are; this model has "
+            "several (a dispersion's, or those of levels), or responses seen within bounds."
+        )
+    if any(block.codes is not None for block in predictors.blocks):
+        raise ModelError(
+            "decoding reads no groups or categories of many levels yet; fit a model without them."
+        )
+    if not family.log_concave:
+        raise ModelError(
+            f"decoding climbs to one mode, and the {family.name} likelihood with the "
+            f"{family.link} link may have several; take a canonical link (poisson with log, "
+            "bernoulli with logit, gaussian with identity)."
+        )
+
+
+def lags_of(block: Block) -> Array:
+    """Return the lags at which a term reads its signal: of one without lags the present."""
+    return np.zeros(1, dtype=int) if block.lags is None else np.asarray(block.lags)
+
+
+def impulses(block: Block) -> Array:
+    """Return what coefficients make of a signal that is one once ``(lags, features, columns)``.
+
+    Times the coefficients, that is the kernel, whatever functions it stands on.
+    """
+    n_features, lags = block.signal.shape[1], lags_of(block)
+    reach = int(np.abs(lags).max())
+    n = 2 * reach + 1
+    clock = Clock(np.zeros(n, dtype=int), np.full(n, n), block.step)
+    made = []
+    for feature in range(n_features):
+        signal = np.zeros((n, n_features))
+        signal[reach, feature] = 1.0
+        probe = replace(block, signal=signal, clock=None if block.lags is None else clock)
+        made.append(probe.columns(reach + lags))
+    return np.stack(made, axis=1)
+
+
+def stored_variable(fit: xr.DataTree, name: str) -> xr.DataArray:
+    """Return a variable as the fit stored it, its samples first."""
+    return stored_data(fit)[name].transpose(fit.attrs[SAMPLE_DIM], ...)
