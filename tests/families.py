@@ -6,7 +6,7 @@ can say of itself, its log density in as many digits as are asked for, is one en
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import mpmath as mp
@@ -245,7 +245,7 @@ def _student_t(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
 def _log_rising(first: Any, count: int) -> Any:
     """log of first (first + 1) ... of so many factors."""
     if count <= 200:
-        return mp.fsum(mp.log(first + j) for j in range(count))
+        return mp.log(mp.fprod(first + j for j in range(count)))
     with mp.extradps(40):  # which the difference of two larger logarithms may cost
         return mp.loggamma(first + count) - mp.loggamma(first)
 
@@ -301,11 +301,19 @@ def _hurdle_poisson(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     return [mp.log(phi[0]), y * mean.log, -mean.mu, -at_all]
 
 
+@lru_cache(maxsize=8)
+def _logs(first: Any, count: int, digits: int) -> list:
+    """log of first, first + 1, ... so many."""
+    with mp.workdps(digits):
+        return [mp.log(first + j) for j in range(count)]
+
+
 def _beta_binomial(mean: Mean, y: Any, phi: Sequence, n: Any) -> list:
     (kappa,) = phi
     few = n <= 200
-    every = [-mp.log(kappa + j) for j in range(int(n))] if few else [-_log_rising(kappa, int(n))]
-    terms = every
+    terms = (
+        [-one for one in _logs(kappa, int(n), mp.mp.dps)] if few else [-_log_rising(kappa, int(n))]
+    )
     for log_share, log_rest, count in (
         (mean.log, mean.log_rest, y),
         (mean.log_rest, mean.log, n - y),
@@ -431,8 +439,21 @@ DISPERSED_KEYS = [
 
 def exact_terms(key: tuple[str, str], y: Any, eta: Any, phi: Sequence, n: Any) -> list:
     """Return the addends of log p(y | eta, phi), of n trials, in the digits of mpmath's context."""
-    density, n = LOG_DENSITIES[key[0]], trials_of(key[0], n) or mp.mpf(1)
-    return [*density.kernel(LINKS[key[1]](eta), y, phi, n), *density.constant(y, n)]
+    kernel, n = LOG_DENSITIES[key[0]].kernel, trials_of(key[0], n) or mp.mpf(1)
+    digits = mp.mp.dps
+    return [*kernel(_mean(key[1], eta, digits), y, phi, n), *_constant(key[0], y, n, digits)]
+
+
+@lru_cache(maxsize=2**12)  # families of one link are asked at the same places
+def _mean(link: str, eta: Any, digits: int) -> Mean:
+    with mp.workdps(digits):
+        return LINKS[link](eta)
+
+
+@lru_cache(maxsize=2**8)
+def _constant(name: str, y: Any, n: Any, digits: int) -> list:
+    with mp.workdps(digits):
+        return LOG_DENSITIES[name].constant(y, n)
 
 
 def _student_below(y: Any, mean: Mean, phi: Sequence) -> Any:

@@ -15,8 +15,8 @@ def counted(count: Array | float, term: Array) -> Array:
     """Return count * term, where what never happened counts nothing: 0 * -inf = 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         product = count * term
-    if np.size(term) == 0 or np.isfinite(np.min(term)):
-        return product
+        if np.isfinite(np.sum(term)):
+            return product
     return np.where(np.equal(count, 0.0), 0.0, product)
 
 

@@ -166,8 +166,7 @@ def rising_of(a: Array, log_a: Array, n: Array, order: int) -> Rising:
         first = np.where(np.greater(n, 0.0) & shrunk, log_a, log)
         value = value + np.minimum(n, 1.0) * (first - log)
         if order:
-            share = np.where(shrunk, a / _LEAST, 1.0)
-            sums = sums._replace(bend=sums.bend * share)
+            sums = sums._replace(bend=sums.bend * (np.minimum(a, _LEAST) / _LEAST))
     return sums._replace(log=value)
 
 
