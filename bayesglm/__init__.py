@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.terms.basis import Basis
     from bayesglm.spec.terms.category import Category
     from bayesglm.spec.terms.coupling import Coupling
+    from bayesglm.spec.terms.event import Event
     from bayesglm.spec.terms.group import Group
     from bayesglm.spec.terms.history import History
     from bayesglm.spec.terms.interaction import Interaction
@@ -109,6 +110,7 @@ _HOME = {
     "Lagged": "spec.terms.lagged",
     "History": "spec.terms.history",
     "Coupling": "spec.terms.coupling",
+    "Event": "spec.terms.event",
     "Group": "spec.terms.group",
     "Spline": "spec.terms.spline",
     "Basis": "spec.terms.basis",
@@ -224,6 +226,7 @@ __all__ = [
     "Coupling",
     "DataError",
     "ElasticNet",
+    "Event",
     "Exponential",
     "Flat",
     "Gamma",

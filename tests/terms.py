@@ -88,6 +88,14 @@ def _history(term: Any, data: Mapping[str, Any], response: str) -> Laid:
     return _filtered(term, flat(data[response]), _lags(term, 1))
 
 
+def _event(term: Any, data: Mapping[str, Any], response: str) -> Laid:
+    series = flat(data[term.variable])
+    if term.amplitude is not None:
+        series = series * flat(data[term.amplitude])
+    columns, _ = _filtered(term, series, _lags(term, 0))
+    return all_seen(columns)
+
+
 def _filtered(term: Any, signal: Array, lags: range) -> Laid:
     """Lay a signal at each lag, or the sums of lags times each function of a basis."""
     block, seen = _shifted(signal, lags)
@@ -346,6 +354,17 @@ EXAMPLES: dict[str, Example] = {
         ),
         _history,
         "2",
+        rounding=1e-12,
+    ),
+    "Event": Example(
+        (
+            bg.Event("bernoulli", lags=(-2, 3)),
+            bg.Event("bernoulli", window=(-0.02, 0.06), basis=bg.raised_cosine(4), name="smooth"),
+            bg.Event("bernoulli", lags=4, amplitude="x", name="sized"),
+            bg.Event("movie", lags=(-1, 2)),
+        ),
+        _event,
+        "bernoulli:-2:3",
         rounding=1e-12,
     ),
     "Group": Example(

@@ -160,6 +160,9 @@ def test_new_data_are_predicted_as_the_same_samples_of_the_fit(term):
     whole = average(bg.predict(fit)["poisson"])
     part = average(bg.predict(fit, DATA.isel(time=slice(15, 45)))["poisson"])
     told = np.isfinite(part.values)
+    lags = term.lag_range(0.01) or range(1)
+    first, last = max(lags.stop - 1, 0), len(told) + min(lags.start, 0)
+    told[:first] = told[last:] = False  # an event beyond the ends is not seen there
     assert told.sum() >= 20
     np.testing.assert_allclose(part.values[told], whole.values[15:45][told], rtol=1e-12)
 

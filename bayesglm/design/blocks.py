@@ -74,7 +74,10 @@ class Block:
     have some of the places that it names: those of the others of a population, say. Where its
     prior makes of the coefficients a sum of waves (`over_waves`), these are the ``wave_field`` of
     the prior ``wave_prior``, and there is a column for each; the block as it was is ``bare``. The
-    columns ``spanned`` of all samples are formed once where they are not many.
+    columns ``spanned`` of all samples are formed once where they are not many. Where what lies
+    beyond trials is known to be ``zero_beyond``, as where there is no event, every sample sees all
+    its lags. ``unit`` counts as the sd of the signal where it is not its own, as of rare events.
+    Neighbours along ``unordered`` dims are nothing to each other.
     """
 
     name: str
@@ -106,6 +109,9 @@ class Block:
     wave_prior: Any = None
     bare: Block | None = None
     spanned: Array | None = None
+    zero_beyond: bool = False
+    unit: float | None = None
+    unordered: tuple[str, ...] = ()
 
     @cached_property
     def size(self) -> int:
@@ -212,9 +218,9 @@ class Block:
     @property
     def grid(self) -> tuple[int, ...]:
         """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
-        apart = self.sums or self.steps or self.codes is not None or self.part_of
-        apart = apart or self.wave_field is not None
-        return () if apart else self.shape
+        named = self.sums or self.part_of or self.unordered or self.steps
+        made = self.codes is not None or self.wave_field is not None
+        return () if named or made else self.shape
 
     @property
     def reads_own_rows(self) -> bool:
@@ -304,12 +310,16 @@ class Block:
             return False
         if self.wave_field is not None:
             return self.spanned is not None
-        return self.lags is None or bool(self.complete()[rows].all())
+        return self.lags is None or bool(self._inside()[rows].all())
 
     def complete(self) -> Array:
-        """Return which samples see every lag inside their own trial."""
+        """Return which samples see what they read at every lag."""
         if self.multiplier is not None:
             return self.multiplier.complete()
+        return np.ones(len(self.signal), dtype=bool) if self.zero_beyond else self._inside()
+
+    def _inside(self) -> Array:
+        """Return which samples have every lag inside their own trial."""
         if self.lags is None or self.clock is None:
             return np.ones(len(self.signal), dtype=bool)
         t = np.arange(len(self.signal))

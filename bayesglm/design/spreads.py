@@ -49,6 +49,8 @@ def sd_of_predictor(block: Block, design: Design) -> Array:
     if block.multiplier is not None:
         alone = replace(block, multiplier=None)
         return sd_of_predictor(block.multiplier, design) * sd_of_predictor(alone, design)
+    if block.unit is not None:
+        return np.full(1, block.unit * block.length)
     if block.n_ones == block.signal.shape[1]:
         return np.ones(1)
     rows, weights = design.predictors.rows, design.weights

@@ -268,6 +268,9 @@ def _changes(problem: Problem, k: int) -> list[tuple[str, float, Array]]:
     if term.reads_response:
         return [(f"one more {problem.plan.model.response} at one lag", 1.0, every)]
     what = ", ".join(term.variables) or label
+    if block.unit is not None:
+        size = "" if block.unit == 1.0 else f" of size {block.unit:.3g}"
+        return [(f"an event of {label}{size} at one lag", block.unit, every)]
     if block.of_lags is not None:
         return [(f"{_one_sd(what, sds[0])} at one lag", float(sds[0]), every)]
     of_one_variable = len(term.variables) < len(every)

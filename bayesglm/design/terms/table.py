@@ -10,6 +10,7 @@ from bayesglm.design.readings import Readings
 from bayesglm.design.terms.basis import basis_block
 from bayesglm.design.terms.category import category_block
 from bayesglm.design.terms.coupling import coupling_block
+from bayesglm.design.terms.event import event_block
 from bayesglm.design.terms.group import group_block
 from bayesglm.design.terms.interaction import coded, interaction_block
 from bayesglm.design.terms.lagged import history_block, lagged_block
@@ -19,6 +20,7 @@ from bayesglm.design.terms.spline import spline_block
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.coupling import Coupling
+from bayesglm.spec.terms.event import Event
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.interaction import Interaction
@@ -32,6 +34,7 @@ BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
     Linear: linear_block,
     Lagged: lagged_block,
     History: history_block,
+    Event: event_block,
     Coupling: coupling_block,
     Group: group_block,
     Spline: spline_block,

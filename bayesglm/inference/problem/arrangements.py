@@ -170,7 +170,8 @@ def _differences(prior: Any, block: Block) -> Differences:
             f"the random walk of {name!r} has a prior free= of a straight line, and only a Spline "
             "has one; leave it out."
         )
-    own = tuple(dim for dim in dims[len(block.across) :] if dim not in block.part_of)
+    apart = {*block.part_of, *block.unordered}
+    own = tuple(dim for dim in dims[len(block.across) :] if dim not in apart)
     if not own:
         raise ModelError(
             f"the coefficient {name!r} is a single number, and a random walk needs a dim to smooth "

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesglm.numerics.rows.columns import (
     Columns,
+    cross_by_matrix,
     cross_gram,
     weighted_gram,
     written,

@@ -77,6 +77,7 @@ class Interaction:
         "lag",
         "column",
         "basis",
+        "type",
         "level",
         *(f"level_{k}" for k in range(2, MOST_CATEGORIES + 1)),
     )

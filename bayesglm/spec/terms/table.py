@@ -10,6 +10,7 @@ from bayesglm.spec.hints import is_unordered, shown
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.coupling import Coupling
+from bayesglm.spec.terms.event import Event
 from bayesglm.spec.terms.group import Group
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.interaction import Interaction
@@ -23,6 +24,7 @@ TERMS: tuple[type[Term], ...] = (
     Linear,
     Lagged,
     History,
+    Event,
     Coupling,
     Group,
     Spline,
