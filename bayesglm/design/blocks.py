@@ -218,9 +218,13 @@ class Block:
     @property
     def grid(self) -> tuple[int, ...]:
         """Shape of the coefficients whose neighbours are alike: lags and pixels, but not levels."""
+        return self.shape if self._is_field and self.wave_field is None else ()
+
+    @property
+    def _is_field(self) -> bool:
+        """Whether no dim of the coefficients holds levels, steps, sources or types."""
         named = self.sums or self.part_of or self.unordered or self.steps
-        made = self.codes is not None or self.wave_field is not None
-        return () if named or made else self.shape
+        return self.codes is None and not named
 
     @property
     def reads_own_rows(self) -> bool:
@@ -264,6 +268,22 @@ class Block:
         of_each = np.moveaxis(w.reshape(len(w), m, *self.shape), axis, -1) @ self.drawn.T
         place = axis if self.curve is None else -1
         return np.moveaxis(of_each, -1, place).reshape(len(w), m * places)
+
+    @property
+    def joint_axes(self) -> tuple[int, ...]:
+        """Axes of `drawn_shape` whose places are those of one kernel, curve or field; none of some.
+
+        Pixels are of one field with the lags, types, sources and levels apart.
+        """
+        last = len(self.drawn_shape) - 1
+        if self.curve is not None:
+            return (last,)
+        if self._is_field and not self.column_names:
+            return tuple(range(last + 1))
+        if self.of_lags is None:
+            return ()
+        along = "lag" if self.drawn is None else "basis"
+        return (self.dims.index(f"{self.name}_{along}"),)
 
     @property
     def length(self) -> float:

@@ -40,6 +40,29 @@ def quantiles_of(draws: Array, probabilities: Array) -> Array:
     return np.where(np.isfinite(quantiles), quantiles, nearest)
 
 
+def simultaneous_of(draws: Array, prob: float, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return a band that holds whole curves with a probability, from draws along the first axis.
+
+    It is mean -+ q sd, q being the quantile of max |draw - mean| / sd over ``axes``: each curve
+    along them is held by itself (Ruppert, Wand & Carroll 2003, Semiparametric Regression, 6.5).
+    Where draws are infinite it reaches as far as they do.
+
+    >>> two = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 3.0], [0.0, -3.0]])
+    >>> [edge.round(12).tolist() for edge in simultaneous_of(two, 0.9, (1,))]
+    [[-1.0, -3.0], [1.0, 3.0]]
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        mean, sd = draws.mean(axis=0), draws.std(axis=0)
+        away = np.abs(draws - mean) / sd
+        away[:, ~(sd > 0.0)] = 0.0
+        most = np.quantile(away.max(axis=axes, keepdims=True), prob, axis=0)
+        lower, upper = mean - most * sd, mean + most * sd
+    known = np.isfinite(lower) & np.isfinite(upper)
+    if known.all():
+        return lower, upper
+    return np.where(known, lower, draws.min(axis=0)), np.where(known, upper, draws.max(axis=0))
+
+
 def finished(thetas: Array) -> Array:
     """Return the positions of those draws ``(draws, size)`` that an interruption did not leave out.
 

@@ -13,7 +13,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.rows.rows import Rows
-from bayesglm.numerics.summaries import mean_of, quantiles_of
+from bayesglm.numerics.summaries import mean_of, quantiles_of, simultaneous_of
 from bayesglm.numerics.theta.labels import among_all
 from bayesglm.spec.response_levels import n_and_reference
 
@@ -47,7 +47,11 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         ``link`` is the coefficient (link units per unit of the predictor) and ``response`` the
         change of the mean response when the predictor rises by one unit at that place, from the
         average linear predictor: g^-1(eta_mean + w) - g^-1(eta_mean), infinite where it is beyond
-        the largest float. Posterior means, with ``*_lower`` and ``*_upper`` for posterior fits.
+        the largest float. Posterior means; for posterior fits with ``*_lower`` and ``*_upper``,
+        which hold each place by itself, and of kernels over lags, curves and fields with
+        ``*_simultaneous_lower`` and ``*_simultaneous_upper``, which hold all of one together:
+        mean -+ q sd, q being the ``prob`` quantile of max |w - mean| / sd over its places, lags and
+        pixels; each neuron, source, type and level by itself.
 
     Raises
     ------
@@ -124,6 +128,12 @@ def _summarised(
         if prob is not None:
             edges = quantiles_of(values, np.array([0.5 - prob / 2, 0.5 + prob / 2]))
             found[f"{name}_lower"], found[f"{name}_upper"] = edges
+            axes = block.joint_axes
+            if axes:
+                curves = values.reshape(len(values), -1, *block.drawn_shape)
+                lower, upper = simultaneous_of(curves, prob, tuple(2 + axis for axis in axes))
+                found[f"{name}_simultaneous_lower"] = lower.reshape(-1)
+                found[f"{name}_simultaneous_upper"] = upper.reshape(-1)
     return found
 
 

@@ -101,6 +101,11 @@ def test_types_are_stored_and_new_data_need_none(data, tmp_path):
     node = bg.kernels(fit)["cue"]
     assert node["link"].dims == ("lag", "cue_type")
     assert node["lag_time"].values[0] == pytest.approx(-0.02)
+    draws = fit["posterior"]["cue"].rename(cue_lag="lag")
+    inside = node["link_simultaneous_lower"] <= draws
+    inside &= draws <= node["link_simultaneous_upper"]
+    share = inside.all("lag").mean(("chain", "draw"))  # of each type by itself
+    np.testing.assert_allclose(share, 0.94, atol=0.011)
     some = data.isel(cue_event=[0, 2])  # on the left alone
     predicted = bg.predict(fit, some)["y"]
     assert np.isfinite(predicted).all()

@@ -206,3 +206,24 @@ def test_features_of_another_dim_are_refused():
     best = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
     with pytest.raises(bg.DataError, match=r"over \('pixel',\); name the dims"):
         bg.predict(best, {"x": np.eye(20, 3)})
+
+
+def test_simultaneous_bands_hold_whole_kernels_and_fields():
+    rng = np.random.default_rng(3)
+    movie = xr.DataArray(rng.normal(size=(200, 2, 2)), dims=("time", "y", "x"))
+    data = {"spikes": ("time", rng.poisson(1.0, 200)), "movie": movie, "z": movie[:, 0, 0] ** 3}
+    terms = [bg.Lagged("movie", lags=3), bg.Spline("z", df=5, prior=bg.smooth(4.0, 2))]
+    model = bg.GLM("spikes", terms, "poisson", prior=bg.Normal(0.5))
+    fit = bg.fit_laplace(model, xr.Dataset(data), draws=500)
+    nodes = bg.kernels(fit, prob=0.9)
+    field = fit["posterior"]["movie"].rename(movie_lag="lag")
+    node = nodes["movie"]
+    assert node["link_simultaneous_lower"].dims == ("lag", "y", "x")
+    inside = (node["link_simultaneous_lower"] <= field) & (field <= node["link_simultaneous_upper"])
+    assert float(inside.all(("lag", "y", "x")).mean()) == pytest.approx(0.9, abs=1e-3)
+    # It is as many sds wide at every place, and wider than what holds each by itself.
+    sds = field.std(("chain", "draw"))
+    widths = (node["link_simultaneous_upper"] - node["link"]) / sds
+    np.testing.assert_allclose(widths, float(widths[0, 0, 0]), rtol=1e-9)
+    assert (nodes["z"]["link_simultaneous_upper"] > nodes["z"]["link_upper"]).all()
+    assert "link_simultaneous_upper" not in bg.kernels(bg.fit_map(model, xr.Dataset(data)))["z"]
