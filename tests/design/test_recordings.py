@@ -1,6 +1,8 @@
 """Recordings of pynapple, Neo and NWB: whoever holds them, the same data come through the door."""
 
+import copy
 import datetime
+import pickle
 import sys
 
 import neo
@@ -332,3 +334,62 @@ def test_libraries_that_are_not_there_are_named_with_their_extra(nwb_path, monke
     counts = bg.bin_spikes(TRAINS[3], 0.1, 0.0, 4.0)
     with pytest.raises(bg.DataError, match=r"pynapple is not .* pip install 'bayesglm\[neuro\]'"):
         bg.to_pynapple(counts)
+
+
+def test_what_was_not_recorded_is_no_silence():
+    short = [spike_train(unit, t_stop=4.1) for unit in TRAINS]
+    assert bg.as_dataset({"spikes": short}, bin_size=0.1).sizes["time"] == 41
+    with pytest.raises(bg.DataError, match=r"from 0 to 4.1 s, as it says .* 1 of 2 epochs"):
+        bg.as_dataset({"spikes": short}, bin_size=0.1, epochs=[(0, 4), (4, 4.3)])
+    for epochs, fault in ((TRIALS[0], "0 to 4 s with gaps"), (TRIALS[1], None)):
+        seen = pynwb.misc.Units(name="units", description="of one session")
+        seen.add_unit(id=9, spike_times=[1.2], obs_intervals=[[0.0, 1.2], [1.6, 4.0]])
+        if fault is None:
+            assert bg.as_dataset({"x": seen}, bin_size=0.1, epochs=epochs)["x"].sum() == 0
+            continue
+        with pytest.raises(bg.DataError, match=fault):
+            bg.as_dataset({"x": seen}, bin_size=0.1, epochs=epochs)
+
+
+def test_supports_that_nobody_said_are_none():
+    apart = {1: nap.Ts(np.array([0.1, 0.4])), 2: nap.Ts(np.array([0.8, 1.3]))}
+    dataset = bg.as_dataset({"spikes": nap.TsGroup(apart)}, bin_size=0.1)
+    assert dataset.sizes["time"] == 14
+    assert "trial" not in dataset.coords
+
+
+def test_what_a_file_holds_besides(tmp_path):
+    file = nwb_file()
+    file.add_acquisition(pynwb.TimeSeries(name="late", data=PLACE[:9], rate=RATE, unit="1"))
+    notes = file.create_events_table(name="notes", description="what was said")
+    for at, word in ((0.7, "hm"), (2.2, "aha")):
+        notes.add_row(timestamp=at, annotation=word)
+    with pytest.warns(bg.BayesGLMWarning, match="1 signals .* are left out: 'late' .'late' does"):
+        dataset = bg.as_dataset(file, bin_size=0.025, epochs="trials")
+    assert "late" not in dataset
+    assert dataset["notes"].values.tolist() == [0.7, 2.2]
+    assert dataset["notes_annotation"].values.tolist() == ["hm", "aha"]
+    whole = "1 signals of the recording do not cover"
+    with pytest.warns(bg.BayesGLMWarning, match=whole):
+        assert bg.as_dataset(file, bin_size=0.025).sizes["time"] == 160
+
+
+def test_numbers_of_images_are_not_averaged():
+    images = pynwb.base.Images(name="shown", images=[])
+    rng = np.random.default_rng(0)
+    index = rng.integers(0, 4, len(AT)).astype(np.int16)
+    shown = pynwb.image.IndexSeries(
+        name="shown", data=index, indexed_images=images, rate=RATE, unit="N/A"
+    )
+    dataset = bg.as_dataset({"spikes": TRAINS, "image": shown}, bin_size=0.025, epochs=TRIALS)
+    assert dataset["image"].dtype == np.int16
+    np.testing.assert_array_equal(dataset["image"], index.reshape(-1, 5)[np.r_[20:60, 80:140], 2])
+
+
+def test_binned_data_are_copied_pickled_and_written(nwb_path, tmp_path):
+    dataset = bg.as_dataset(nwb_path, bin_size=0.025, epochs="trials")
+    dataset.to_netcdf(tmp_path / "binned.nc")
+    written = xr.open_dataset(tmp_path / "binned.nc").load()
+    for other in (pickle.loads(pickle.dumps(dataset)), copy.deepcopy(dataset), written):
+        xr.testing.assert_equal(other, dataset)
+        np.testing.assert_array_equal(other["film"][3:7, 0], dataset["film"][3:7, 0])

@@ -73,7 +73,7 @@ def test_a_signal_of_the_bins_own_rate_defines_them():
 def test_slower_signals_are_held_and_told():
     slow = nap.Tsd(np.arange(20) / 10, np.arange(20.0), time_support=ALL)
     entries = {"spikes": SPIKES, "movie": slow}
-    message = "'movie' has a sample for 10 bins: .* resample={'movie': 'previous'}, or 'linear'"
+    message = "'movie': fewer samples than bins, .* resample={'movie': 'previous'}, or 'linear'"
     with pytest.warns(bg.BayesGLMWarning, match=message) as told:
         dataset = bg.as_dataset(entries, bin_size=0.01, epochs=(0.0, 2.0))
     assert told[0].filename == __file__

@@ -92,13 +92,15 @@ def _opened(path: Path) -> Any:
 
 
 def _of_file(file: Any) -> Container:
-    """Return units, series and intervals of an NWB file."""
+    """Return units, series, events and intervals of an NWB file."""
     series = [*file.stimulus.values(), *file.acquisition.values()]
     for module in file.processing.values():
         series += module.data_interfaces.values()
     entries: dict[str, Any] = {} if file.units is None else {SPIKES: file.units}
     for one in _series_in(series):
         entries[_free(one.name, entries)] = one
+    for name, table in dict(getattr(file, "events", None) or {}).items():
+        entries[_free(name, entries)] = table
     intervals = dict(file.intervals or {})
     for name in ("trials", "epochs"):
         if getattr(file, name) is not None:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayesglm.design.spikes.formed import Formed, formed
 from bayesglm.design.spikes.grid import Grid
+from bayesglm.design.spikes.intervals import lasted
 from bayesglm.design.spikes.trains import Trains
 from bayesglm.errors import DataError, tell
 
@@ -35,10 +36,12 @@ def count(name: str, trains: Trains, grid: Grid, dim: str, unit_dim: str) -> xr.
     Raises DataError where times and epochs are of different clocks. Tells what looks like a
     mistake: times that occur twice, and rates that only another unit of time explains.
     """
+    if trains.extent is not None:
+        _check_covers(name, trains.extent, grid)
     every = [_counted(times, grid) for times in trains.times]
     n_spikes = sum(map(len, trains.times))
     outside = sum(one.outside for one in every)
-    if n_spikes and outside == n_spikes:
+    if n_spikes and outside == n_spikes and trains.extent is None:
         check_clock(name, trains.times, grid)
     _look_at(name, trains, grid, every)
     largest = max((int(one.counts.max(initial=0)) for one in every), default=0)
@@ -65,6 +68,21 @@ def count(name: str, trains: Trains, grid: Grid, dim: str, unit_dim: str) -> xr.
     coords |= {f"{unit_dim}_{key}": (unit_dim, one) for key, one in trains.columns.items()}
     array = Formed((grid.n_bins, len(counted)), dtype, form)
     return xr.DataArray(formed((dim, unit_dim), array, attrs), coords=coords)
+
+
+def _check_covers(name: str, extent: Array, grid: Grid) -> None:
+    """Raise DataError where an epoch reaches, by more than a bin, to where nothing was recorded."""
+    covered = lasted(grid.stops, extent) - lasted(grid.epochs.start, extent)
+    bad = grid.stops - grid.epochs.start - covered > grid.size + grid.slack
+    if bad.any():
+        k = int(np.argmax(bad))
+        raise DataError(
+            f"{name!r} was recorded from {extent[0, 0]:.6g} to {extent[-1, 1]:.6g} s"
+            f"{' with gaps' if len(extent) > 1 else ''}, as it says itself, which does not cover "
+            f"{int(bad.sum())} of {len(bad)} epochs, first the one at place {k} from "
+            f"{grid.epochs.start[k]:.6g} to {grid.stops[k]:.6g} s; no spikes there would be taken "
+            "for silence. Give epochs inside the recording."
+        )
 
 
 def check_clock(name: str, every: Iterable[Array], grid: Grid) -> None:

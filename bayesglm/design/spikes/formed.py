@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,15 @@ class Formed(BackendArray):
             )
         return self.form(part, others)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what copies and pickles are made of: the values, formed."""
+        values = self._formed(slice(0, self.shape[0]), (slice(None),) * (len(self.shape) - 1))
+        return Formed, (self.shape, self.dtype, partial(_part_of, values))
+
+
+def _part_of(values: Array, part: slice, key: tuple[Any, ...]) -> Array:
+    return taken(values[part], key)
+
 
 def formed(dims: tuple[str, ...], array: Formed, attrs: dict[str, Any]) -> xr.Variable:
     """Return a variable that is formed where it is read, and kept once it was read whole."""
@@ -78,8 +88,3 @@ def taken(values: Array, key: tuple[Any, ...]) -> Array:
             continue
         values = values[(slice(None),) * axis + (one,)]
     return values
-
-
-def whole(values: Array, key: tuple[Any, ...]) -> Array:
-    """Return ``taken`` as an array of its own in C order."""
-    return np.ascontiguousarray(taken(values, key))

@@ -123,7 +123,7 @@ def lay_grid(epochs: Epochs, bin_size: float) -> Grid:
         raise DataError(
             f"{int(short.sum())} epochs are shorter than bin_size={bin_size:g}, the first at place "
             f"{k} ({epochs.start[k]:.6g} to {epochs.stop[k]:.6g} s); leave them out, or take "
-            "shorter bins."
+            "shorter bins; bin_size is in seconds."
         )
     left_out = spans - lengths * bin_size
     if left_out.sum() > LEFT_OUT * spans.sum():

@@ -19,7 +19,7 @@ from bayesglm.design.spikes.formed import Formed, formed
 from bayesglm.design.spikes.grid import Grid, check_bin_size, lay_grid
 from bayesglm.design.spikes.intervals import share_inside
 from bayesglm.design.spikes.kinds import is_of
-from bayesglm.design.spikes.resampling import WAYS, fault_of_cover, resample
+from bayesglm.design.spikes.resampling import WAYS, fault_of_cover, resample, way_of
 from bayesglm.design.spikes.signals import Signal, read_signal
 from bayesglm.design.spikes.trains import SpikeTimes, Trains, is_ragged, read_trains
 from bayesglm.design.timed import is_foreign
@@ -167,10 +167,7 @@ def _lay(
     laid: dict[str, Any] = {}
     for name, trains in recording.trains.items():
         laid[name] = count(name, trains, grid, dim, recording.unit_dim(name))
-    for name, signal in recording.signals.items():
-        array, attrs = resample(signal, grid, ways[name])
-        variable = formed((dim, *signal.dims), array, attrs)
-        laid[name] = xr.DataArray(variable, coords=dict(signal.coords))
+    laid |= _lay_signals(recording.signals, grid, dim, ways)
     for name, stretches in recording.stretches.items():
         laid[name] = xr.DataArray(formed((dim,), *share_inside(stretches, grid)))
     for name, events in recording.events.items():
@@ -180,9 +177,34 @@ def _lay(
     for name, value in recording.others.items():
         _check_length(name, value, grid.n_bins)
         laid[name] = value
+    taken: set[Any] = {*laid, *COORDINATES}
+    for one in laid.values():
+        taken |= {*one.dims, *one.coords} if isinstance(one, xr.DataArray) else set()
     for name, column in grid.epochs.columns.items():
-        free = name if name not in laid and name not in COORDINATES else f"trial_{name}"
+        free = f"trial_{name}" if name in taken else name
         laid.setdefault(free, xr.DataArray(formed((dim,), _of_trials(column, grid), {})))
+    return laid
+
+
+def _lay_signals(
+    signals: Mapping[str, Signal], grid: Grid, dim: str, ways: Mapping[str, str | None]
+) -> dict[str, xr.DataArray]:
+    """Return signals in bins; tell which are held where nobody said how they come into them."""
+    laid = {}
+    held = []
+    for name, signal in signals.items():
+        chosen = ways[name] or way_of(signal, grid)
+        if ways[name] is None and chosen == "previous":
+            held.append(name)
+        array, attrs = resample(signal, grid, chosen)
+        variable = formed((dim, *signal.dims), array, attrs)
+        laid[name] = xr.DataArray(variable, coords=dict(signal.coords))
+    if held:
+        tell(
+            f"{', '.join(map(repr, held))}: fewer samples than bins, so each sample is held until "
+            f"the next, as a frame is shown. Say so, resample={{{held[0]!r}: 'previous'}}, or "
+            "'linear' of what changes smoothly between its samples."
+        )
     return laid
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bayesglm.design.spikes.formed import Formed, taken
 from bayesglm.design.spikes.grid import Grid, whole_bins
 from bayesglm.design.spikes.signals import Signal
-from bayesglm.errors import DataError, tell
+from bayesglm.errors import DataError
 
 Array = np.ndarray
 WAYS = ("mean", "previous", "nearest", "linear")
@@ -24,16 +24,20 @@ SAYS = {
 }
 
 
-def resample(signal: Signal, grid: Grid, way: str | None) -> tuple[Formed, dict[str, Any]]:
-    """Return a signal in bins, formed where it is read, and what to say of it.
+def way_of(signal: Signal, grid: Grid) -> str:
+    """Return how a signal comes into bins where nobody says it.
 
-    Numbers become the mean of the samples in each bin, and the last sample before it where it holds
-    none; those that are slower than the bins are held until the next sample, which is told. Words
-    and categories become the sample nearest to the middle.
+    Numbers become the mean of the samples in each bin; those that are slower than the bins are held
+    until the next sample; words and categories become the sample nearest to the middle.
     """
+    if not signal.holds_amounts:
+        return "nearest"
+    return "mean" if signal.samples.step <= SLOWER * grid.size else "previous"
+
+
+def resample(signal: Signal, grid: Grid, chosen: str) -> tuple[Formed, dict[str, Any]]:
+    """Return a signal in bins, formed where it is read, and what to say of it."""
     steps = signal.samples.step / grid.size
-    by_default = "mean" if steps <= SLOWER else "previous"
-    chosen = way or (by_default if signal.holds_amounts else "nearest")
     if chosen in ("mean", "linear") and not signal.holds_amounts:
         raise DataError(
             f"{signal.name!r} holds labels, of which there is no {chosen}; leave resample out for "
@@ -48,12 +52,6 @@ def resample(signal: Signal, grid: Grid, way: str | None) -> tuple[Formed, dict[
     attrs: dict[str, Any] = {"resampled": f"{SAYS[chosen]}; {1 / steps:.4g} samples a bin"}
     if signal.units:
         attrs["units"] = signal.units
-    if way is None and chosen == "previous":
-        tell(
-            f"{signal.name!r} has a sample for {steps:.3g} bins: each is held until the next, as a "
-            f"frame is shown. Say so, resample={{{signal.name!r}: 'previous'}}, or 'linear' of "
-            "what changes smoothly between its samples."
-        )
     dtype = _dtype_of(signal, chosen)
     shape = (grid.n_bins, *signal.values.shape[1:])
 
@@ -67,7 +65,7 @@ def resample(signal: Signal, grid: Grid, way: str | None) -> tuple[Formed, dict[
 
 def _dtype_of(signal: Signal, way: str) -> np.dtype:
     """Return the kind of the values in bins: means of numbers are floats, single if these are."""
-    if not signal.holds_amounts:
+    if not signal.holds_numbers:
         return np.dtype(object)
     given = np.dtype(signal.values.dtype)
     scaled = signal.factor != 1.0 or signal.shift != 0.0
@@ -160,8 +158,10 @@ def _previous(signal: Signal, grid: Grid, start: float, n: int) -> Array:
 def _nearest(signal: Signal, grid: Grid, start: float, n: int) -> Array:
     middles, previous, following = _about(signal, grid, start, n)
     previous = np.maximum(previous, 0)
-    after = _times_at(signal, following) - middles < middles - _times_at(signal, previous)
-    return _at(signal, np.where(after, following, previous))
+    before, after = _times_at(signal, previous), _times_at(signal, following)
+    # Of two samples that are equally far, but for rounding, the earlier.
+    is_after = after - middles < middles - before - grid.slack
+    return _at(signal, np.where(is_after, following, previous))
 
 
 def _linear(signal: Signal, grid: Grid, start: float, n: int) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import xarray as xr
 
 from bayesglm.design.clock import seconds
 from bayesglm.design.spikes.kinds import in_seconds, is_kind
-from bayesglm.design.spikes.trains import said_extent
 from bayesglm.design.timed import plain_values, times_of
 from bayesglm.design.variables import is_category
 from bayesglm.errors import DataError
@@ -96,10 +95,16 @@ class Signal:
     factor: float = 1.0
     shift: float = 0.0
     stretches: Array | None = None  # in which the library says that there are samples
+    of_labels: bool = False  # whether its numbers are no amounts
 
     @property
     def holds_amounts(self) -> bool:
         """Whether means of its values mean something: numbers, not words or categories."""
+        return self.holds_numbers and not self.of_labels
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether its values are numbers or truth values."""
         return not is_category(self.values.dtype) and self.values.dtype.kind in "biuf"
 
     def extent(self, bin_size: float) -> Array:
@@ -129,7 +134,7 @@ def read_signal(name: str, value: Any, dim: str) -> Signal | None:
     """Return the signal that an entry of the data is; None where it has no times of its own."""
     what = f"times of {name!r}"
     if is_kind(value, "pynapple", "Tsd", "TsdFrame", "TsdTensor"):
-        support = said_extent(value.time_support, np.asarray(value.t))
+        support = _said_extent(value.time_support, np.asarray(value.t))
         dims, coords = _features(name, value.d.ndim - 1, getattr(value, "columns", None))
         return _stamped(name, value.t, value.d, dims, coords, stretches=support)
     if is_kind(value, "neo", "AnalogSignal"):
@@ -151,6 +156,13 @@ def read_signal(name: str, value: Any, dim: str) -> Signal | None:
     columns = getattr(value, "columns", None)
     dims, coords = _features(name, values.ndim - 1, columns)
     return _stamped(name, times, np.asarray(values), dims, coords)
+
+
+def _said_extent(support: Any, times: Array) -> Array | None:
+    """Return pynapple's time support, but where it is one that only ends with the samples."""
+    stretches = np.asarray(support.values, dtype=np.float64)
+    by_default = len(stretches) == 1 and np.isin(stretches, times).all()
+    return None if by_default else stretches
 
 
 def _stamped(name: str, times: Any, values: Any, dims: Any, coords: Any, **more: Any) -> Signal:
@@ -201,7 +213,9 @@ def _of_nwb(name: str, series: Any) -> Signal:
     if samples.n != len(values) or not samples.n:
         raise DataError(f"{name!r} has {samples.n} times and {len(values)} values in the file.")
     factor, shift = float(series.conversion), float(series.offset)
-    return Signal(name, samples, values, dims, coords, series.unit, factor, shift)
+    signal = Signal(name, samples, values, dims, coords, series.unit, factor, shift)
+    # The numbers of an IndexSeries are those of images.
+    return replace(signal, of_labels=is_kind(series, "pynwb", "IndexSeries"))
 
 
 def _labelled(name: str, value: Any, dim: str) -> Signal | None:

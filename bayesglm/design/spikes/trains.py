@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from bayesglm.design.clock import unit_in_seconds
 from bayesglm.design.labels import in_words, plain_labels
+from bayesglm.design.spikes.extents import intersection
 from bayesglm.design.spikes.kinds import in_seconds, is_kind, plain_columns, table_columns
 from bayesglm.design.timed import foreign_times, holds_times_only, is_foreign
 from bayesglm.errors import DataError
@@ -106,7 +108,7 @@ def read_trains(name: str, value: Any) -> Trains | None:
         return _of_group(what, value)
     if is_kind(value, "pynapple", "Ts"):
         times = _sorted(what, value.t)
-        extent = said_extent(value.time_support, times)
+        extent = _said_extent(value.time_support, times)
         return Trains((times,), None, extent=extent, may_be_events=True)
     if is_kind(value, "neo", "SpikeTrain"):
         return Trains((_sorted(what, value.times),), None, extent=_neo_extent(what, [value]))
@@ -176,16 +178,17 @@ def _of_group(what: str, group: Any) -> Trains:
         _sorted(f"{what}, unit {label!r},", group[label].t) for label in group.index.tolist()
     )
     columns = {name: one for name, one in dict(group.metadata).items() if name != "rate"}
-    extent = said_extent(group.time_support, np.concatenate(trains) if trains else np.empty(0))
+    extent = _said_extent(group.time_support, np.concatenate(trains) if trains else np.empty(0))
     return Trains(trains, labels, plain_columns(columns, len(trains)), extent)
 
 
-def said_extent(support: Any, times: Array) -> Array | None:
-    """Return the stretches of pynapple's time support, but where it only ends with the data."""
+def _said_extent(support: Any, times: Array) -> Array | None:
+    """Return pynapple's time support, but where it only begins and ends with spikes.
+
+    That is the support of trains for which nobody said one.
+    """
     stretches = np.asarray(support.values, dtype=np.float64)
-    ends = (times.min(), times.max()) if len(times) else (np.inf, -np.inf)
-    by_default = len(stretches) == 1 and np.array_equal(stretches[0], ends)
-    return None if by_default or not len(stretches) else stretches
+    return None if np.isin(stretches, times).all() else stretches
 
 
 def _neo_extent(what: str, trains: list[Any]) -> Array:
@@ -209,4 +212,13 @@ def _of_table(what: str, units: Any) -> Trains:
         _sorted(f"{what}, unit {label!r},", train)
         for label, train in zip(labels.tolist(), np.split(every, ends)[: len(ends)], strict=True)
     )
-    return Trains(trains, labels, table_columns(units, ("spike_times",)))
+    extent = _observed(units) if "obs_intervals" in units.colnames else None
+    return Trains(trains, labels, table_columns(units, ("spike_times",)), extent)
+
+
+def _observed(units: Any) -> Array:
+    """Return the stretches in which all units of an NWB file were observed."""
+    index = units["obs_intervals"]
+    ends = np.asarray(index.data[:], dtype=np.int64)
+    every = np.asarray(index.target.data[:], dtype=np.float64).reshape(-1, 2)
+    return reduce(intersection, np.split(every, ends)[: len(ends)])
