@@ -21,6 +21,7 @@ from benchmarks.cases import (
     population,
     posterior,
     receptive_field,
+    recording,
     scale,
 )
 from benchmarks.facts import facts
@@ -34,6 +35,7 @@ CASES = {
     "l1-wide": l1_wide,
     "population": population,
     "receptive-field": receptive_field,
+    "recording": recording,
     "lags": lags,
     "posterior": posterior,
     "hierarchical": hierarchical,
