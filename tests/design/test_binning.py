@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -214,10 +215,23 @@ def test_values_that_are_as_many_as_nothing():
         bg.as_dataset({"s": pair}, bin_size=0.1, epochs=(0, 1))
     dataset = bg.as_dataset({"s": bg.SpikeTimes(pair)}, bin_size=0.1, epochs=(0, 1))
     assert dataset["s"].sizes == {"time": 10, "unit": 2}
+    sparse = sp.csr_array(np.eye(10))
+    with pytest.raises(bg.DataError, match="'y' is a sparse matrix; give a dense array"):
+        bg.as_dataset({"spikes": A, "y": sparse}, bin_size=0.1, epochs=(0, 1))
+
+
+def test_no_spike_at_all():
+    for none in ([], (), np.empty(0), bg.SpikeTimes([])):
+        assert bg.bin_spikes(none, 0.1, 0.0, 0.3).values.tolist() == [0, 0, 0]
 
 
 REGULAR = np.arange(0.5, 3600.0, 0.25)
 SURPRISES = {
+    "single precision": (
+        {"a": np.array([3000.1], np.float32)},
+        {"epochs": (3000, 3001), "bin_size": 0.001},
+        "single precision, good to 0.0002 s only",
+    ),
     "twice": (
         {"a": [0.1, 0.5, 0.5], "b": [0.7]},
         {},

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglm.design.spikes.formed import Formed, formed
-from bayesglm.design.spikes.grid import Grid
+from bayesglm.design.spikes.grid import COARSEST, Grid
 from bayesglm.design.spikes.intervals import lasted
 from bayesglm.design.spikes.trains import Trains
 from bayesglm.errors import DataError, tell
@@ -131,6 +131,12 @@ def _look_at(name: str, trains: Trains, grid: Grid, every: list[Counted]) -> Non
             f"{name!r}{labels[k]} has {twice[k]} spikes at the very time of another "
             f"({sum(map(bool, twice))} units have such), and each is counted; if a sorter wrote "
             "them twice, give numpy.unique of the times."
+        )
+    if trains.good_to > COARSEST * grid.size:
+        tell(
+            f"{name!r}: its times are in single precision, good to {trains.good_to:.1g} s only, so "
+            f"that spikes may lie in a bin beside theirs, of {grid.size:g} s. Give them in double "
+            "precision, as they were recorded."
         )
     duration = float(grid.lengths.sum() * grid.size)
     rates = [float(one.counts.sum()) / duration for one in every]

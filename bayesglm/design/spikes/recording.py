@@ -125,7 +125,7 @@ def _extent(recording: Recording, size: float, is_container: bool) -> Epochs:
         return common_extent(said, is_container)
     for value in recording.others.values():
         if not isinstance(value, xr.DataArray) and np.ndim(value):
-            return Epochs(np.zeros(1), np.array([len(value) * size]))
+            return Epochs(np.zeros(1), np.array([_length(value) * size]))
     every = [times for one in recording.trains.values() for times in one.times]
     return common_extent([("spikes", extent_of_times(every, size))], is_container)
 
@@ -220,13 +220,20 @@ def _of_trials(column: Array, grid: Grid) -> Formed:
 
 def _check_length(name: str, value: Any, n: int) -> None:
     """Raise DataError where plain values are not as many as there are bins."""
-    if isinstance(value, xr.DataArray) or not np.ndim(value) or len(value) == n:
+    if isinstance(value, xr.DataArray) or not np.ndim(value):
+        return
+    given = _length(value)
+    if given == n:
         return
     raise DataError(
-        f"{name!r} has {len(value)} values without times, and there are {n} bins. Values at times "
+        f"{name!r} has {given} values without times, and there are {n} bins. Values at times "
         "are an xarray.DataArray with the coordinate 'time', or a pandas Series with times as its "
         f"index; times of spikes or events are bayesglm.SpikeTimes({name})."
     )
+
+
+def _length(value: Any) -> int:
+    return value.shape[0] if hasattr(value, "shape") else len(value)
 
 
 def _labels(grid: Grid, dim: str) -> dict[str, Any]:

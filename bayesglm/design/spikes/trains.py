@@ -20,6 +20,7 @@ from bayesglm.spec.hints import shown
 from bayesglm.spec.names import first_repeat
 
 Array = np.ndarray
+SINGLE = (np.dtype(np.float16), np.dtype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,7 @@ class Trains:
     columns: Mapping[str, Array] = field(default_factory=dict)  # what else is known of each unit
     extent: Array | None = None  # stretches (start, stop) in which spikes were recorded
     may_be_events: bool = False
+    good_to: float = 0.0  # seconds, to which their numbers tell times apart, if not in double
 
 
 def is_population(value: Any) -> bool:
@@ -137,10 +139,10 @@ def _of_any(what: str, times: Any, unit: float) -> Trains:
     """Return the trains of a mapping, a list of trains, or the times of one."""
     if isinstance(times, Mapping):
         labels, trains = in_words(plain_labels(pd.Index(list(times)))), list(times.values())
-    elif isinstance(times, (list, tuple)) and (not times or np.ndim(times[0]) or _has_t(times[0])):
+    elif isinstance(times, (list, tuple)) and times and (np.ndim(times[0]) or _has_t(times[0])):
         labels, trains = _names(times), list(times)
     else:
-        return Trains((_sorted(what, times, unit),), None)
+        return Trains((_sorted(what, times, unit),), None, good_to=_good_to([times]) * unit)
     if not trains:
         raise DataError(f"{what}: there are no units; leave the entry out.")
     if len(set(map(str, labels.tolist()))) < len(labels):
@@ -150,7 +152,14 @@ def _of_any(what: str, times: Any, unit: float) -> Trains:
         for label, one in zip(labels.tolist(), trains, strict=True)
     )
     of_neo = all(is_kind(one, "neo", "SpikeTrain") for one in trains)
-    return Trains(every, labels, extent=_neo_extent(what, trains) if of_neo else None)
+    extent = _neo_extent(what, trains) if of_neo else None
+    return Trains(every, labels, extent=extent, good_to=_good_to(trains) * unit)
+
+
+def _good_to(trains: list[Any]) -> float:
+    """Return how far apart numbers of less than double precision are at the largest time."""
+    arrays = [np.abs(one) for one in trains if getattr(one, "dtype", None) in SINGLE and len(one)]
+    return max((float(np.spacing(one.max())) for one in arrays), default=0.0)
 
 
 def _has_t(value: Any) -> bool:
@@ -206,14 +215,16 @@ def _of_table(what: str, units: Any) -> Trains:
         raise DataError(f"{what}: the table of units has no column 'spike_times'.")
     index = units["spike_times"]
     ends = np.asarray(index.data[:], dtype=np.int64)
-    every = np.asarray(index.target.data[:], dtype=np.float64)
+    given = np.asarray(index.target.data[:])
+    every = given.astype(np.float64, copy=False)
     labels = np.asarray(units.id[:])
     trains = tuple(
         _sorted(f"{what}, unit {label!r},", train)
         for label, train in zip(labels.tolist(), np.split(every, ends)[: len(ends)], strict=True)
     )
     extent = _observed(units) if "obs_intervals" in units.colnames else None
-    return Trains(trains, labels, table_columns(units, ("spike_times",)), extent)
+    columns = table_columns(units, ("spike_times",))
+    return Trains(trains, labels, columns, extent, good_to=_good_to([given]))
 
 
 def _observed(units: Any) -> Array:
