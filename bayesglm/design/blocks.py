@@ -128,7 +128,7 @@ class Block:
     @property
     def said_shape(self) -> tuple[int, ...]:
         """Shape of the numbers that a prior may say of each coefficient: those of all places."""
-        if not self.part_of:
+        if not self.part_of or self.waves is not None:
             return self.free_shape
         pairs = zip(self.dims, self.shape, strict=True)
         return tuple(len(self.part_of[dim]) if dim in self.part_of else n for dim, n in pairs)

@@ -130,6 +130,16 @@ EVERY = {
     ),
     "an image": ("event", "bernoulli", bg.Linear("movie", prior=gp(0.3, 1.5, kernel="matern32"))),
     "a past": ("count", "poisson", bg.History(lags=6, prior=gp(bg.HalfNormal(0.5), 2.0))),
+    "the past of the others": (
+        "units",
+        "poisson",
+        bg.Coupling(lags=5, prior=gp(bg.HalfNormal(0.5), 2.0)),
+    ),
+    "functions of lag": (
+        "count",
+        "poisson",
+        bg.Lagged("movie", lags=6, basis=bg.raised_cosine(4), prior=gp(0.3, 1.5)),
+    ),
     "levels": ("choice", "categorical", bg.Lagged("x", lags=5, prior=gp(bg.HalfNormal(0.5), 2.0))),
     "learned along one of three": (
         "count",

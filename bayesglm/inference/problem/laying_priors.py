@@ -72,7 +72,7 @@ def prior_of_block(
     """Return what a term's prior says of the coefficients of a block, as they are named."""
     kind, said_numbers = said(term.prior, block)
     numbers = numbers_of_neuron(plan, neuron, block.name, said_numbers, block.said_shape)
-    if block.picked is not None:
+    if block.picked is not None and block.waves is None:
         numbers = {key: _off_diagonal(value, block) for key, value in numbers.items()}
     check_sums(term.prior, block, numbers)
     learned = spectrum_of(term.prior, block, places, numbers)

@@ -54,7 +54,7 @@ def _axes(prior: Any, block: Block) -> tuple[int, ...]:
             f"{what} is one of places, and the coefficients of levels, steps or functions lie "
             "nowhere; use it on a Lagged or History term, or on a predictor with further dims."
         )
-    own = dims[len(block.across) :]
+    own = tuple(dim for dim in dims[len(block.across) :] if dim not in block.part_of)
     if not own:
         raise ModelError(
             f"{what} needs a dim to vary along, and that coefficient is a single number; use it on "

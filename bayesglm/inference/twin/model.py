@@ -274,10 +274,11 @@ def _coefficients(
 ) -> Tensor:
     named = problems[0].design.predictors.named[k]
     kind, _ = said(prior, named)
-    own = (named.shape, named.dims, units)
+    name, shape = named.name, named.shape
     if named.waves is not None:
-        return over_waves(problems, named.name, kind, population, *own, named.waves)
-    return coefficients(problems, named.name, kind, population, *own, named.sums)
+        return over_waves(problems, name, kind, population, shape, units, named.waves)
+    own = (shape, named.dims, units, named.sums)
+    return coefficients(problems, name, kind, population, *own)
 
 
 def _each_channel(problems: list[Problem], w: Tensor, product: Callable[..., Tensor]) -> Tensor:

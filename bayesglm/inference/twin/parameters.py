@@ -13,7 +13,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.correlations import correlated_normal, directions, lkj
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS, common_scale
 from bayesglm.inference.twin.variances import shares
-from bayesglm.inference.twin.waves import of_waves
+from bayesglm.inference.twin.waves import summed, wave_amplitudes
 from bayesglm.inference.twin.zero_sums import ZERO_SUM_TWINS
 from bayesglm.numerics.density.coordinates import Shrunk
 from bayesglm.numerics.priors.dirichlet import Dirichlet
@@ -96,7 +96,6 @@ def over_waves(
     kind: str,
     population: tuple[str, ...],
     shape: tuple[int, ...],
-    dims: tuple[str, ...],
     units: list[Shrunk] | None,
     waves: Waves,
 ) -> Tensor:
@@ -113,7 +112,13 @@ def over_waves(
             return twin(own, dims=every, **parameters)
         return _in_units(units, twin, own, every, bool(population), parameters)
 
-    return of_waves(name, waves, population, shape, dims, amplitudes)
+    free = problems[0].natural.registry.named(name).free_name
+    z = wave_amplitudes(free, waves, population, amplitudes)
+
+    def made(whole: str, every: tuple[str, ...]) -> Tensor:
+        return summed(whole, waves, z, shape, every)
+
+    return off_diagonal(problems, name, made, population)
 
 
 def _zero_sums(

@@ -15,23 +15,29 @@ from bayesglm.numerics.theta.waves import Waves
 type Tensor = Any
 
 
-def of_waves(
+def wave_amplitudes(
     name: str,
     waves: Waves,
     population: tuple[str, ...],
-    shape: tuple[int, ...],
-    dims: tuple[str, ...],
-    amplitudes: Callable[[str, tuple[str, ...]], Tensor],
+    make: Callable[[str, tuple[str, ...]], Tensor],
 ) -> Tensor:
-    """Return coefficients ``([neuron,] *shape)``; ``amplitudes(name, dims)`` makes the variable."""
+    """Return the amplitudes of waves ``([neuron,] waves)``, a variable that ``make`` makes."""
     import pymc as pm
 
     own = f"{name}_wave"
     pm.modelcontext(None).add_coord(f"{own}_number", np.arange(waves.size))
-    z = amplitudes(own, (*population, f"{own}_number"))
+    return make(own, (*population, f"{own}_number"))
+
+
+def summed(
+    name: str, waves: Waves, z: Tensor, shape: tuple[int, ...], dims: tuple[str, ...]
+) -> Tensor:
+    """Return coefficients ``([neuron,] *shape)`` of amplitudes, under the name that they have."""
+    import pymc as pm
+
     w = z @ waves.matrix.T
-    lead = (w.shape[0],) if population else ()
-    return pm.Deterministic(name, w.reshape((*lead, *shape)), dims=(*population, *dims))
+    lead = (w.shape[0],) if len(dims) > len(shape) else ()
+    return pm.Deterministic(name, w.reshape((*lead, *shape)), dims=dims)
 
 
 def wave_scale(

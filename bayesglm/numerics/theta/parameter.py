@@ -91,7 +91,7 @@ class Parameter:
         So it is where u are more than natural values tell.
         """
         own = self.transform.straight and self.transform.parts
-        return f"{self.name}_{self.transform.parts[0][0]}" if own else None
+        return f"{self.free_name}_{self.transform.parts[0][0]}" if own else None
 
     def natural(self, U: Array) -> Array:
         """Return natural values ``(..., q)`` at many u ``(..., size of theta)``."""
