@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.prior_predictive import prior_predictive
+    from bayesglm.results.simulate import simulate
     from bayesglm.results.storage import load, save
     from bayesglm.results.to_pynapple import to_pynapple
     from bayesglm.results.triggered import sta, whitened_sta
@@ -173,6 +174,7 @@ _HOME = {
     "decode": "results.decode",
     "draws": "results.draws",
     "predict": "results.predict",
+    "simulate": "results.simulate",
     "explain": "results.explain",
     "prior_path": "results.path",
     "prior_predictive": "results.prior_predictive",
@@ -308,6 +310,7 @@ __all__ = [
     "report",
     "ridge",
     "save",
+    "simulate",
     "smooth",
     "sta",
     "stc",

@@ -195,12 +195,12 @@ class Predictors:
         """Return the columns of some kept rows, ``(rows, n_columns)``."""
         return self.block(part).X
 
-    def block(self, part: slice) -> Rows:
-        """Return some kept rows for products, without a response."""
+    def block(self, part: slice, but: tuple[int, ...] = ()) -> Rows:
+        """Return some kept rows for products, without responses, nor columns of some blocks."""
         n = len(range(*part.indices(len(self.rows))))
         offset = 0.0 if self.offset is None else self.offset[self.rows[part]]
         return Rows(
-            lambda: self.parts(part),
+            lambda: self.parts(part, but),
             self.n_columns,
             np.zeros(n),
             offset,

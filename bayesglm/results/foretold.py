@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesglm.design.design import plain_family_of
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.kept import Kept, Part
+from bayesglm.inference.tree.kept import Kept, Part, evenly
 from bayesglm.numerics.density.channels import predictors
 from bayesglm.numerics.families.at_mean import eta_of_mean
 from bayesglm.numerics.families.record import Family
@@ -132,16 +132,12 @@ class Drawn:
 
 def some_draws(kept: Kept, draws: int) -> Drawn:
     """Return so many draws of a unit at most: fewer of many rows, or of many columns."""
-    _, finished = kept.finished
-    problem = finished.problem
+    problem = kept.problem
     n_rows = max(1, problem.design.n_rows)
     held = MOST_NUMBERS // (n_rows * len(problem.natural.family.channels))
     products = MOST_PRODUCTS // (n_rows * max(1, problem.design.predictors.n_columns))
-    most = min(draws, max(LEAST_DRAWS, min(held, products)), finished.n_draws)
-    chosen = np.unique(np.linspace(0, finished.n_draws - 1, most).astype(np.intp))
-    if len(chosen) == finished.n_draws:
-        return Drawn(finished)
-    return Drawn(replace(finished, theta=finished.theta[chosen], held={}))
+    most = min(draws, max(LEAST_DRAWS, min(held, products)))
+    return Drawn(kept.some(evenly(kept.finished[0], most)))
 
 
 @dataclass(frozen=True)

@@ -148,10 +148,7 @@ def predict(
     dataset, dim, every = plan_prediction(
         plan.model, given, plan.population, len(problems), of_groups
     )
-    _check_same_neurons(problems, dataset)
-    _check_same_coefficients(problems, every)
-    every = over_same_waves([problem.design.predictors for problem in problems], every)
-    _check_trials(problems[0], every[0], kind)
+    every = as_fitted(problems, dataset, every, kind)
     group = parameter_group(fit)
     wanted = _wanted(quantiles, group)
     coords: dict[str, Any] = {d: group[d] for d in ("chain", "draw") if d in group.dims}
@@ -288,6 +285,17 @@ def _tell_outside(problem: Problem, rows: Array, counts: Array, n_draws: int) ->
         f"is defined, the first at {plan.sample_dim}={int(rows[np.argmax(counts > 0)])}: "
         "predictions there are NaN. Predict nearer to the data of the fit, or take kind='linear'."
     )
+
+
+def as_fitted(
+    problems: list[Problem], dataset: xr.Dataset, every: tuple[Predictors, ...], kind: str
+) -> tuple[Predictors, ...]:
+    """Return the predictors of new data as the fit has them; DataError if they are others."""
+    _check_same_neurons(problems, dataset)
+    _check_same_coefficients(problems, every)
+    every = over_same_waves([problem.design.predictors for problem in problems], every)
+    _check_trials(problems[0], every[0], kind)
+    return every
 
 
 def _check_trials(problem: Problem, predictors: Predictors, kind: str) -> None:

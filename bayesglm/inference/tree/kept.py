@@ -81,6 +81,10 @@ class Kept:
         draws = finished(self.theta)
         return draws, self if len(draws) == self.n_draws else replace(self, theta=self.theta[draws])
 
+    def some(self, draws: Array) -> Kept:
+        """Return some of the draws, by their numbers."""
+        return replace(self, theta=self.theta[draws], held={})
+
     @cached_property
     def number(self) -> int:
         """The number of the block that is redrawn."""
@@ -277,6 +281,17 @@ class Kept:
         integrals = level_integrals(tested, block.name)
         assert integrals is not None
         return integrals.with_nodes(NODES[n_effects]).log_marginals(top)[:, :n]
+
+
+def evenly(numbers: Array, most: int) -> Array:
+    """Return so many numbers at most, evenly spaced among all.
+
+    >>> evenly(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
+    if len(numbers) <= most:
+        return numbers
+    return numbers[np.linspace(0, len(numbers) - 1, most).astype(np.intp)]
 
 
 def top_of(problem: Problem, name: str, theta: Array) -> Array:

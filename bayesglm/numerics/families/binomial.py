@@ -148,6 +148,7 @@ def _family(name: str, link: str) -> Family:
         push=up_to_the_ends(pushed_to_the_ends, functions.domain),
         fused=_logit_fused if link == "logit" else None,
         changes=LOGIT if link == "logit" else None,
+        panjer=None if FAMILY_NAMES[name].needs_trials else lambda phi: -1.0,
     )
 
 

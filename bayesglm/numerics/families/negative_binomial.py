@@ -194,6 +194,7 @@ def _family(link: str) -> Family:
         dispersions=(ALPHA,),
         log_concave=link == "log",
         push=up_to_the_ends(pushed_down, log_mean.domain),
+        panjer=lambda phi: phi[0],
     )
 
 

@@ -102,6 +102,7 @@ def _family(link: str) -> Family:
         push=up_to_the_ends(pushed_down, log_mean.domain),
         fused=_log_fused if link == "log" else None,
         changes=LOG if link == "log" else None,
+        panjer=lambda phi: np.inf,
     )
 
 

@@ -58,6 +58,7 @@ def predicted(family: Family, names: tuple[str, ...]) -> Family:
         filled=split.of_response(family.filled),
         tails=None,
         concave_mass=False,
+        panjer=None,
         split=split.all_phi,
     )
 

@@ -118,6 +118,9 @@ class Family:
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits;
       of levels without an order, by their numbers.
+    - `panjer(phi)`: of counts whose chances follow on one another as P(k + 1) / P(k) =
+      (a + k) / (k + 1) mu / (a + mu) (Panjer 1981, ASTIN Bulletin 12:22): their a, infinite of
+      Poisson's, -1 of yes and no; None of all others.
     - `survival_rounds`: whether `survival` is one less `cdf`, so that small chances lose digits.
     - `valid(y, trials)`: mask of the admissible responses; `support` says the same in words.
     - `dispersions`: their records, in the order of the vocabulary.
@@ -188,6 +191,7 @@ class Family:
     concave_mass: bool = False
     filled: Callable[..., Array] | None = None
     survival_rounds: bool = False
+    panjer: Callable[[Sequence], Any] | None = None
 
     @property
     def words(self) -> FamilyName:

@@ -68,6 +68,7 @@ def truncated(family: Family, seen: Family) -> Family:
         changes=None,
         tails=None,
         concave_mass=False,
+        panjer=None,
         filled=None if seen.filled is None else between.filled,
     )
 

@@ -128,6 +128,7 @@ def _inflated(base: Family) -> Family:
         exponential_rate=None,
         fused=None,
         changes=None,
+        panjer=None,
     )
 
 

@@ -1,0 +1,143 @@
+"""Simulations: exact chances of small models, means in closed form, and how they are laid out."""
+
+import numpy as np
+import pytest
+from families import OF_NUMBERS, model_of
+from scipy.special import expit
+from scipy.stats import ks_2samp
+
+import bayesglm as bg
+
+
+def known(value):
+    """A prior that leaves a coefficient nowhere to go."""
+    return bg.Normal(1e-6, loc=value)
+
+
+def with_history(family, base, *history, **options):
+    lags = bg.History(lags=len(history), prior=known(history))
+    return bg.GLM("y", [lags], family=family, intercept=known(base), **options)
+
+
+def fitted(model, n=200, **others):
+    y = np.random.default_rng(0).integers(0, 2, n)
+    return bg.fit_map(model, bg.as_dataset({"y": y, **others}, bin_size=0.001))
+
+
+def test_yes_and_no_follow_their_chances_given_the_last():
+    fit = fitted(with_history("bernoulli", -1.0, 1.5))
+    y = bg.simulate(fit, trials=400)["y"].values[0][:, 1:]
+    for last, chance in ((0, expit(-1.0)), (1, expit(0.5))):
+        following = y[:, 1:][y[:, :-1] == last]
+        error = np.sqrt(chance * (1.0 - chance) / following.size)
+        assert abs(following.mean() - chance) < 4 * error
+
+
+@pytest.mark.parametrize("link", ["log", "softplus"])
+def test_counts_have_exact_chances_after_an_empty_past(link):
+    """Two samples of counts under a refractory kernel: compiled, and step by step."""
+    fit = fitted(with_history("poisson", -0.3, -0.8, link=link, edges="zero"))
+    y = bg.simulate(fit, {"y": [0, 0, 0]}, trials=30_000)["y"].values[0]
+    mean = np.exp if link == "log" else lambda eta: np.log1p(np.exp(eta))
+    first, second = y[:, 0], y[:, 1]
+    for k in (0, 1):
+        chance = np.exp(-mean(-0.3)) * mean(-0.3) ** k
+        assert np.mean(first == k) == pytest.approx(chance, abs=4 * np.sqrt(chance / 30_000))
+        after = second[first == k].mean()
+        rate = mean(-0.3 - 0.8 * k)
+        assert after == pytest.approx(rate, abs=4 * np.sqrt(rate / (first == k).sum()))
+
+
+def test_a_linear_cascade_has_the_mean_and_covariance_of_its_closed_form():
+    """y_t = b + h y_(t-1) + noise: mean b/(1 - h), variance 1/(1 - h^2), correlation h."""
+    fit = fitted(with_history("gaussian", 1.0, 0.6, dispersion=1.0))
+    y = bg.simulate(fit, trials=800)["y"].values[0][:, 40:]
+    assert y.mean() == pytest.approx(2.5, abs=0.03)
+    assert y.var() == pytest.approx(1.0 / 0.64, rel=0.03)
+    assert np.corrcoef(y[:, 1:].ravel(), y[:, :-1].ravel())[0, 1] == pytest.approx(0.6, abs=0.02)
+
+
+@pytest.mark.parametrize("family", list(OF_NUMBERS))
+def test_without_feedback_responses_are_those_of_predict(family, many):
+    fit = bg.fit_map(
+        model_of((family, OF_NUMBERS[family].links[0]), "x", prior=bg.Normal(1.0)), many
+    )
+    made, mean = bg.simulate(fit, trials=300)[family], bg.predict(fit)[family]
+    assert made.dims == ("draw", "trial_repeat", "time")
+    assert (made.dtype.kind == "u") == OF_NUMBERS[family].discrete
+    if not OF_NUMBERS[family].circular:
+        error = made.std(("draw", "trial_repeat")) / np.sqrt(300)
+        assert float((np.abs(made.mean(("draw", "trial_repeat")) - mean) / error).max()) < 8
+    drawn = bg.predict(fit, kind="response")[family].values
+    assert ks_2samp(made.values.ravel()[::7], drawn).pvalue > 1e-4
+
+
+def test_recorded_pasts_are_kept_and_trials_begin_anew():
+    trial = np.repeat([0, 1], 100)
+    y = np.random.default_rng(0).integers(0, 2, 200)
+    data = bg.as_dataset({"y": y, "trial": trial}, bin_size=0.001)
+    excited = with_history("poisson", -20.0, 20.0, 20.0)
+    fit = bg.fit_map(excited, data.assign(y=("obs", np.where(trial == 0, y, 0))))
+    with pytest.warns(bg.BayesGLMWarning, match="ran away"):
+        made = bg.simulate(fit)
+    assert np.flatnonzero(~made["simulated"].values).tolist() == [0, 1, 100, 101]
+    assert made["y"].values[0, 0, :2].tolist() == y[:2].tolist()
+    assert not made["y"].values[0, 0, 102:].any()
+    whole = bg.fit_map(with_history("poisson", -1.0, 0.1, edges="zero"), data)
+    assert bg.simulate(whole)["simulated"].all()
+
+
+def test_draws_are_of_the_posterior_and_seeds_tell():
+    data = bg.as_dataset({"y": np.random.default_rng(0).poisson(0.5, 300)}, bin_size=0.001)
+    model = bg.GLM("y", [bg.History(lags=2)], family="poisson", prior=bg.Normal(0.1))
+    fit = bg.fit_laplace(model, data, draws=50)
+    one, same, other = (bg.simulate(fit, draws=8, seed=seed) for seed in (1, 1, 2))
+    assert one.identical(same)
+    assert not one["y"].equals(other["y"])
+    assert one["chain"].values.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert bg.simulate(fit, draws=10**6).sizes["draw"] == 200
+    assert (one["runaway"] == -1).all()
+
+
+def test_units_of_a_population_are_simulated_each():
+    rng = np.random.default_rng(0)
+    y = rng.poisson([0.05, 0.5], (3000, 2))
+    data = bg.as_dataset({"y": y}, bin_size=0.001).assign_coords(y_dim_0=["slow", "fast"])
+    model = bg.GLM("y", [bg.History(lags=2)], family="poisson", prior=bg.Normal(1.0))
+    made = bg.simulate(bg.fit_map(model, data), trials=20)["y"]
+    assert made.dims == ("draw", "trial_repeat", "obs", "y_dim_0")
+    np.testing.assert_allclose(
+        made.mean(("draw", "trial_repeat", "obs")), y.mean(axis=0), rtol=0.05
+    )
+
+
+def test_runaway_firing_is_told_with_draw_sample_and_unit():
+    y = np.random.default_rng(0).poisson(0.3, (300, 2))
+    data = bg.as_dataset({"y": y}, bin_size=0.001).assign_coords(y_dim_0=["a", "b"])
+    fit = bg.fit_map(with_history("poisson", -1.0, 0.9), data)
+    fit["map"]["history"].values[0] = -1.0
+    words = r"1 of 1 simulations .* draw 0, trial_repeat 0, at obs=\d+, y_dim_0=b"
+    with pytest.warns(bg.BayesGLMWarning, match=words):
+        made = bg.simulate(fit)
+    first = int(made["runaway"][0, 0])
+    assert int(made["runaway_unit"][0, 0]) == 1
+    assert not made["y"].values[0, 0, first:, 1].any()
+    assert made["y"].values[0, 0, first:, 0].any()
+    below = fitted(with_history("poisson", 0.5, -0.3, link="identity"))
+    with pytest.warns(bg.BayesGLMWarning, match="outside the domain of the link"):
+        bg.simulate(below)
+
+
+def test_what_is_refused():
+    y = np.random.default_rng(0).integers(0, 2, 100)
+    data = bg.as_dataset({"y": y, "x": y * 0.5}, bin_size=0.001)
+    product = bg.Interaction("x", bg.History(lags=2), prior=bg.Normal(1.0))
+    fit = bg.fit_map(bg.GLM("y", [product], family="bernoulli"), data)
+    with pytest.raises(bg.ModelError, match="multiplies past responses"):
+        bg.simulate(fit)
+    fit = fitted(with_history("bernoulli", -1.0, 0.5))
+    with pytest.raises(bg.DataError, match="more than the memory that is free"):
+        bg.simulate(fit, trials=10**12)
+    for argument in ("draws", "trials", "seed"):
+        with pytest.raises(bg.DataError, match=argument):
+            bg.simulate(fit, **{argument: -1})
