@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bayesglm.results.check import check
     from bayesglm.results.compare import compare
     from bayesglm.results.decode import decode
+    from bayesglm.results.decode_choices import decode_choices
     from bayesglm.results.decode_position import decode_position
     from bayesglm.results.draws import draws
     from bayesglm.results.elicit import elicit
@@ -173,6 +174,7 @@ _HOME = {
     "linear_predictor": "inference.twin.linear_predictor",
     "to_pymc": "inference.twin.model",
     "decode": "results.decode",
+    "decode_choices": "results.decode_choices",
     "decode_position": "results.decode_position",
     "draws": "results.draws",
     "predict": "results.predict",
@@ -272,6 +274,7 @@ __all__ = [
     "cyclic_bspline",
     "datasets",
     "decode",
+    "decode_choices",
     "decode_position",
     "draws",
     "elastic_net",

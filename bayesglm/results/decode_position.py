@@ -126,7 +126,8 @@ def decode_position(
     tuning = _tuning(back, names, places)
     clock = clock_of(back.problems[0].plan.model, back.dataset, back.dim)
     starts = np.asarray(clock.start) == np.arange(clock.n_samples)
-    total, evidence = 0.0, []
+    total: Any = 0.0
+    evidence = []
     for some in _lots(back, len(starts), len(grid[0].ravel())):
         log_likelihood = _log_likelihood(back, tuning, some, len(starts))
         chance, own = smoothed(log_likelihood, axes, starts, smooth)
