@@ -24,6 +24,7 @@ from bayesglm.numerics.theta.waves import Waves
 from bayesglm.numerics.theta.zero_sum import free_shape, zero_sum
 
 Array = np.ndarray
+RARE = 20  # times as many zeros as events, beside which work is done event by event: chosen
 SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
 # Numbers (8 bytes each) of columns over waves, up to which they are formed once: chosen.
 MOST_SPANNED = 5e7
@@ -312,6 +313,24 @@ class Block:
         codes = self.codes[rows]
         absent = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=self.n_levels) == 0)
         return self.label(int(absent[0])) if len(absent) else None
+
+    @cached_property
+    def is_rare(self) -> bool:
+        """Whether it reads, at lags, a signal that is mostly zero: spikes in short bins."""
+        if self.lags is None or self.multiplier is not None or self.wave_field is not None:
+            return False
+        return bool(RARE * np.count_nonzero(self.signal) <= self.signal.size)
+
+    @cached_property
+    def happenings(self) -> tuple[Array, Array, Array]:
+        """The samples at which the signal is not zero, rising, their features, and its values."""
+        if self.signal.flags.c_contiguous:
+            at, feature = np.nonzero(self.signal)
+        else:
+            feature, at = np.nonzero(self.signal.T)
+            order = np.argsort(at, kind="stable")
+            at, feature = at[order], feature[order]
+        return at, feature, np.asarray(self.signal[at, feature], dtype=np.float64)
 
     @property
     def is_plain(self) -> bool:

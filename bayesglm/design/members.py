@@ -16,12 +16,16 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.design import Design, Predictors
+from bayesglm.numerics.rows.events import Events, Heard, OwnHeard, events
 from bayesglm.numerics.rows.panel import Panel
 from bayesglm.numerics.rows.picked import PickedPanel
-from bayesglm.numerics.rows.rows import Rows
+from bayesglm.numerics.rows.rows import Own, Rows
 from bayesglm.numerics.rows.source import Source
 
 Array = np.ndarray
+# Members, from which on those that read rare events are multiplied event by event: chosen; with few
+# the windows of their signals are as fast.
+MANY = 8
 
 
 def kinship(predictors: Predictors) -> Hashable:
@@ -88,7 +92,7 @@ def _own_blocks(designs: Sequence[Design]) -> tuple[int, ...]:
 
 def _panels(
     designs: Sequence[Design], own: tuple[int, ...], part: slice
-) -> list[tuple[slice, Panel | PickedPanel]]:
+) -> list[tuple[slice, Own]]:
     first = designs[0].predictors
     return [
         (
@@ -99,15 +103,38 @@ def _panels(
     ]
 
 
-def _panel(blocks: Sequence[Block], rows: Array) -> Panel | PickedPanel:
+def _panel(blocks: Sequence[Block], rows: Array) -> Own:
     """Return what each member reads of some rows: a block of its own, or picks among common ones.
 
     Members whose signals are one array, and that pick some of its columns each, have all in common.
+    What many members read of signals that are mostly zero is multiplied event by event.
     """
     first = blocks[0]
+    are_many = len(blocks) >= MANY
     if first.picked is not None and all(block.signal is first.signal for block in blocks):
-        return PickedPanel(first.every(rows), np.array([block.picked for block in blocks]))
+        by_event = are_many and first.is_rare
+        columns = Heard(_events([first], rows), first.functions) if by_event else first.every(rows)
+        return PickedPanel(columns, np.array([block.picked for block in blocks]))
+    is_own = first.picked is None and first.signal.shape[1] == 1
+    if are_many and is_own and all(block.is_rare for block in blocks):
+        return OwnHeard(_events(blocks, rows), first.functions, lambda k: blocks[k].on(rows))
     return Panel([block.on(rows) for block in blocks], np.eye(len(blocks), dtype=bool))
+
+
+def _events(blocks: Sequence[Block], rows: Array) -> Events:
+    """Return what some rows read of the signals of blocks that differ in these alone."""
+    lags, clock = blocks[0].lags, blocks[0].clock
+    assert lags is not None
+    assert clock is not None
+    edges = int(rows[0] - lags[-1]), int(rows[-1] - lags[0]) + 1
+    parts: list[tuple[Array, Array, Array]] = []
+    for k, block in enumerate(blocks):
+        at, feature, value = block.happenings
+        part = slice(*np.searchsorted(at, edges))
+        parts.append((at[part], feature[part] + k, value[part]))
+    at, feature, value = (np.concatenate(every) for every in zip(*parts, strict=True))
+    n_features = max(len(blocks), blocks[0].signal.shape[1])
+    return events(at, feature, value, n_features, rows, lags, clock.start, clock.stop)
 
 
 def _responses(designs: Sequence[Design]) -> tuple[Array, Any]:

@@ -31,6 +31,7 @@ from bayesglm.inference.modes.router import (
     gram_columns,
     sample_size,
 )
+from bayesglm.inference.modes.side_by_side import goes_together, side_by_side
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.joint import rough_curvatures
 from bayesglm.numerics.density.likelihood import block_rows
@@ -58,8 +59,18 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     the curvature of each is taken as if it were alone.
     """
     n, p, k = problems[0].design.n_rows, objectives[0].n_coefficients, len(problems)
-    every, inverses, sds = np.arange(p), np.empty((k, p, p)), np.empty((k, p))
+    enough = ENOUGH if n * p > MANY else 0.0
     apart = k > 1 and not share_columns(designs_of(problems))
+    if apart and goes_together(problems, objectives):
+        ends = side_by_side(problems, objectives, enough)
+        if ends is not None:
+            return [
+                _judged(problem, objective, end, converged)
+                for problem, objective, end, converged in zip(
+                    problems, objectives, *ends, strict=True
+                )
+            ]
+    every, inverses, sds = np.arange(p), np.empty((k, p, p)), np.empty((k, p))
 
     def take_curvature(panels: Sequence[Panel], x: Array) -> bool:
         resolved, j = True, 0
@@ -110,7 +121,6 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
     if not take_curvature(panels, x):
         # Rounding may have made up some of it, and it would say too soon that one has arrived.
         return by_newton(problems, objectives)
-    enough = ENOUGH if n * p > MANY else 0.0
     found, converged = climb((designs_of(problems), objectives), x, enough, sds)
     ends_on = [sample for _, samples in panels for sample in samples]
     for k, (problem, objective) in enumerate(zip(problems, objectives, strict=True)):
@@ -118,6 +128,16 @@ def by_sample(problems: Sequence[Problem], objectives: Sequence[Objective]) -> l
         curved = partial(_inverse_at, ends_on[k], end)
         if not converged[k] or still_moves(problem, objective, end, curved):
             found[k] = judge_from(problem, objective, end)
+    return found
+
+
+def _judged(problem: Problem, objective: Objective, found: Solution, converged: bool) -> Solution:
+    """Return where a climb ended if that is a mode, or else what Newton's method finds from it."""
+    least = sample_size(problem.design.n_rows, objective.n_coefficients)
+    _, (sample,) = samples_of([problem], [objective], least, FEW_TOGETHER)
+    curved = partial(_inverse_at, sample, found.x)
+    if not converged or still_moves(problem, objective, found.x, curved):
+        return judge_from(problem, objective, found.x)
     return found
 
 

@@ -156,6 +156,14 @@ class CoefficientPriors:
             _add(hessian, inside[some], part.curvature(theta[part.where], some))
         return hessian
 
+    def diagonal(self, theta: Array) -> Array:
+        """Return the diagonal ``(n,)`` of minus the Hessian of the smooth part."""
+        total = self._quadratic[2].copy()
+        for part in self._others:
+            bends = part.curvature(theta[part.where], np.arange(part.size))
+            total[part.where] += bends if bends.ndim == 1 else np.diagonal(bends)
+        return total
+
     def product(self, theta: Array, v: Array) -> Array:
         """Return the product of minus the Hessian of the smooth part with a vector ``(n,)``."""
         total = self._quadratic[2] * v

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.dense import Dense
 
 Array = np.ndarray
 
@@ -54,6 +55,14 @@ class Panel(NamedTuple):
     def member(self, k: int) -> list[Columns]:
         """Return what one member reads, source by source."""
         return [columns for columns, read in zip(self.sources, self.reads[k], strict=True) if read]
+
+    def together(self) -> tuple[Columns, Array]:
+        """Return the columns of all members, and which each reads ``(members, columns)``."""
+        width = self.sources[0].n_columns
+        columns = [one.dense() for one in self.sources]
+        of_source = np.arange(len(self.sources) * width).reshape(-1, width)
+        numbers = [of_source[read].reshape(-1) for read in self.reads]
+        return Dense(np.hstack(columns)), np.array(numbers)
 
     def _readers(self) -> Iterator[tuple[Columns, Array, Array]]:
         """Run through the sources: columns, members that read them, and their place in each."""

@@ -101,6 +101,10 @@ class PickedPanel(NamedTuple):
         """Return what one member reads."""
         return [Picked(self.inner, self.numbers[k])]
 
+    def together(self) -> tuple[Columns, Array]:
+        """Return the columns of all members, and which each reads ``(members, columns)``."""
+        return self.inner, self.numbers
+
 
 def among(W: Array, numbers: Array, n: int) -> Array:
     """Return lines ``(k, n)`` with those of W at some numbers, one list or one a line, else zero.

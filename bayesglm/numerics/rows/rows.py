@@ -16,11 +16,13 @@ import numpy as np
 
 from bayesglm.numerics.rows.columns import Columns, cross_gram
 from bayesglm.numerics.rows.dense import Dense, side_by_side
+from bayesglm.numerics.rows.events import OwnHeard
 from bayesglm.numerics.rows.panel import Panel
 from bayesglm.numerics.rows.picked import PickedPanel
 from bayesglm.numerics.rows.sharing import Sharing
 
 Array = np.ndarray
+type Own = Panel | PickedPanel | OwnHeard  # columns of which each of several members reads some
 
 
 def span(numbers: Array) -> Any:
@@ -69,7 +71,7 @@ class Rows:
     trials: Array | None = None
     lines: Sequence[int] | None = None
     first: int = 0
-    panels: Callable[[], Sequence[tuple[slice, Panel | PickedPanel]]] | None = None
+    panels: Callable[[], Sequence[tuple[slice, Own]]] | None = None
     channels: tuple[slice, ...] | None = None
     sharing: Sharing | None = None
 
@@ -109,11 +111,11 @@ class Rows:
         return self.parts()
 
     @cached_property
-    def _own(self) -> Sequence[tuple[slice, Panel | PickedPanel]]:
+    def _own(self) -> Sequence[tuple[slice, Own]]:
         return () if self.panels is None else self.panels()
 
     @property
-    def _every(self) -> Sequence[tuple[slice, Columns | Panel | PickedPanel]]:
+    def _every(self) -> Sequence[tuple[slice, Columns | Own]]:
         return (*self.columns, *self._own)
 
     def member(self, k: int) -> Rows:
@@ -128,6 +130,21 @@ class Rows:
                 parts.append((slice(start, stop), columns))
         parts.sort(key=lambda part: part[0].start)
         return replace(self, parts=lambda: parts, panels=None)
+
+    def together(self) -> tuple[Columns, Array]:
+        """Return the columns of all members side by side, and which each reads ``(members, p)``."""
+        laid = [part for _, part in self.columns]
+        numbers = np.empty((len(self.y), self.n_coefficients), dtype=np.intp)
+        stop = 0
+        for where, part in self.columns:
+            start, stop = stop, stop + part.n_columns
+            numbers[:, where] = np.arange(start, stop)
+        for where, panel in self._own:
+            columns, own = panel.together()
+            laid.append(columns)
+            numbers[:, where] = stop + own
+            stop += columns.n_columns
+        return side_by_side(laid, len(self)), numbers
 
     @cached_property
     def by_channel(self) -> list[Rows]:
