@@ -364,14 +364,36 @@ def test_what_a_file_holds_besides(tmp_path):
     notes = file.create_events_table(name="notes", description="what was said")
     for at, word in ((0.7, "hm"), (2.2, "aha")):
         notes.add_row(timestamp=at, annotation=word)
-    with pytest.warns(bg.BayesGLMWarning, match="1 signals .* are left out: 'late' .'late' does"):
+    lost = pynwb.TimeSeries(name="lost", data=[1.0, 2.0], timestamps=[0.0, np.nan], unit="1")
+    file.add_acquisition(lost)
+    left_out = "2 signals .* left out: 'lost', 'late'. .* times of 'lost' hold 1 missing"
+    with pytest.warns(bg.BayesGLMWarning, match=left_out):
         dataset = bg.as_dataset(file, bin_size=0.025, epochs="trials")
     assert "late" not in dataset
     assert dataset["notes"].values.tolist() == [0.7, 2.2]
     assert dataset["notes_annotation"].values.tolist() == ["hm", "aha"]
-    whole = "1 signals of the recording do not cover"
-    with pytest.warns(bg.BayesGLMWarning, match=whole):
+    with pytest.warns(bg.BayesGLMWarning, match=left_out):
         assert bg.as_dataset(file, bin_size=0.025).sizes["time"] == 160
+
+
+def test_channels_of_a_file_have_scales_of_their_own():
+    file = nwb_file()
+    probe = file.create_device(name="probe")
+    group = file.create_electrode_group("shank", description="one", location="v1", device=probe)
+    for _ in range(2):
+        file.add_electrode(group=group, location="v1")
+    electrodes = file.create_electrode_table_region([0, 1], "both")
+    lfp = pynwb.ecephys.ElectricalSeries(
+        name="lfp",
+        data=np.rint(100 * PLACE).astype(np.int16),
+        electrodes=electrodes,
+        rate=RATE,
+        conversion=1e-3,
+        channel_conversion=[1.0, 2.0],
+    )
+    dataset = bg.as_dataset({"spikes": TRAINS, "lfp": lfp}, bin_size=0.005, epochs=(0.0, STOP))
+    np.testing.assert_allclose(dataset["lfp"], 1e-3 * np.rint(100 * PLACE) * [1.0, 2.0])
+    assert dataset["lfp"].attrs["units"] == "volts"
 
 
 def test_numbers_of_images_are_not_averaged():

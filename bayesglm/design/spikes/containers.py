@@ -14,6 +14,7 @@ from bayesglm.errors import DataError
 from bayesglm.spec.hints import closest
 
 SPIKES = "spikes"  # name of the variable of a container's units
+OF_SAMPLES = ("time", "trial", "unit")  # names that samples and units have
 INSTALL = "pip install 'bayesglm[neuro]'"
 
 
@@ -144,7 +145,8 @@ def _of_segment(segment: Any) -> Container:
 
 
 def _free(name: str, taken: dict[str, Any]) -> str:
-    """Return a name, numbered where it is taken."""
+    """Return a name without spaces and slashes, numbered where it is taken."""
     free = str(name).strip().replace(" ", "_").replace("/", "_")
-    numbered = (f"{free}_{k}" for k in range(1, len(taken) + 1))
-    return free if free not in taken else next(one for one in numbered if one not in taken)
+    others = {*taken, *OF_SAMPLES}
+    numbered = (f"{free}_{k}" for k in range(1, len(others) + 1))
+    return free if free not in others else next(one for one in numbered if one not in others)

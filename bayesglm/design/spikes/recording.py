@@ -38,6 +38,7 @@ class Recording:
     stretches: dict[str, Epochs]
     events: dict[str, xr.DataArray]
     others: dict[str, Any]  # values of the bins, and what has a dim of its own
+    faults: dict[str, str]  # what is wrong with entries of a container, which are left out
 
     def unit_dim(self, name: str) -> str:
         """Return the dim of the units of a population: ``unit``, where there is but one."""
@@ -81,7 +82,8 @@ def read_recording(
             "mapping of names to spike times, signals and arrays."
         )
     entries = data if container is None else container.entries
-    recording = _read({str(name): value for name, value in entries.items()}, dim)
+    named = {str(name): value for name, value in entries.items()}
+    recording = _read(named, dim, container is not None)
     said = epochs if container is None else container.epochs(epochs)
     if isinstance(said, str):
         raise DataError(
@@ -95,8 +97,9 @@ def read_recording(
     return laid, _labels(grid, dim)
 
 
-def _read(entries: Mapping[str, Any], dim: str) -> Recording:
-    recording = Recording({}, {}, {}, {}, {})
+def _read(entries: Mapping[str, Any], dim: str, leave_out: bool) -> Recording:
+    """Read every entry as what it is; with ``leave_out`` signals with a fault are left out."""
+    recording = Recording({}, {}, {}, {}, {}, {})
     for name, value in entries.items():
         if name in COORDINATES:
             raise DataError(
@@ -111,7 +114,13 @@ def _read(entries: Mapping[str, Any], dim: str) -> Recording:
         elif is_epochs(value):
             recording.stretches[name] = read_epochs(value, repr(name))
         else:
-            signal = read_signal(name, value, dim)
+            try:
+                signal = read_signal(name, value, dim)
+            except DataError as error:
+                if not leave_out:
+                    raise
+                recording.faults[name] = str(error)
+                continue
             kind: dict[str, Any] = recording.others if signal is None else recording.signals
             kind[name] = value if signal is None else signal
     return recording
@@ -131,15 +140,15 @@ def _extent(recording: Recording, size: float, is_container: bool) -> Epochs:
 
 
 def _covering(recording: Recording, grid: Grid) -> Recording:
-    """Leave out signals of a container that do not cover the epochs, and tell."""
-    faults = {name: fault_of_cover(one, grid) for name, one in recording.signals.items()}
-    left_out = [name for name, fault in faults.items() if fault]
-    if left_out:
+    """Leave out signals of a container that have a fault or do not cover the epochs, and tell."""
+    uncovered = {name: fault_of_cover(one, grid) for name, one in recording.signals.items()}
+    faults = recording.faults | {name: fault for name, fault in uncovered.items() if fault}
+    if faults:
         tell(
-            f"{len(left_out)} signals of the recording do not cover the epochs and are left out: "
-            f"{', '.join(map(repr, left_out))} ({faults[left_out[0]]})."
+            f"{len(faults)} signals of the recording are left out: "
+            f"{', '.join(map(repr, faults))}. The first: {next(iter(faults.values()))}"
         )
-    kept = {name: one for name, one in recording.signals.items() if name not in left_out}
+    kept = {name: one for name, one in recording.signals.items() if name not in faults}
     return replace(recording, signals=kept)
 
 

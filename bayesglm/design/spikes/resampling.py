@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.design.spikes.formed import Formed, taken
 from bayesglm.design.spikes.grid import Grid, whole_bins
-from bayesglm.design.spikes.signals import Signal
+from bayesglm.design.spikes.signals import Signal, ends_of
 from bayesglm.errors import DataError
 
 Array = np.ndarray
@@ -56,9 +56,13 @@ def resample(signal: Signal, grid: Grid, chosen: str) -> tuple[Formed, dict[str,
     shape = (grid.n_bins, *signal.values.shape[1:])
 
     def form(part: slice, key: tuple[Any, ...]) -> Array:
-        blocks = [np.empty((0, *taken(np.empty((1, *shape[1:])), key).shape[1:]), dtype)]
-        blocks += [taken(block, key) for block in _blocks(signal, grid, part, chosen, dtype)]
-        return np.concatenate(blocks)
+        kept = taken(np.empty((0, *shape[1:])), key).shape[1:]
+        laid = np.empty((part.stop - part.start, *kept), dtype)
+        first = 0
+        for block in _blocks(signal, grid, part, chosen):
+            laid[first : first + len(block)] = taken(block, key)
+            first += len(block)
+        return laid
 
     return Formed(shape, dtype, form), attrs
 
@@ -68,8 +72,7 @@ def _dtype_of(signal: Signal, way: str) -> np.dtype:
     if not signal.holds_numbers:
         return np.dtype(object)
     given = np.dtype(signal.values.dtype)
-    scaled = signal.factor != 1.0 or signal.shift != 0.0
-    if way in ("mean", "linear") or scaled:
+    if way in ("mean", "linear") or signal.is_scaled:
         return np.dtype(np.float32 if given in (np.float16, np.float32) else np.float64)
     return given
 
@@ -78,7 +81,7 @@ def fault_of_cover(signal: Signal, grid: Grid) -> str:
     """Say for which bins a signal has no sample; nothing where it covers all epochs."""
     samples, starts, stops = signal.samples, grid.epochs.start, grid.stops
     near = max(samples.step if np.isfinite(samples.step) else 0.0, grid.size) + grid.slack
-    first, last = samples.at(0, 1)[0], samples.at(samples.n - 1, samples.n)[0]
+    first, last = ends_of(samples)
     bad = (first > starts + near) | (last + SLOWER * near < stops)
     if bad.any():
         k = int(np.argmax(bad))
@@ -97,7 +100,7 @@ def fault_of_cover(signal: Signal, grid: Grid) -> str:
     return ""
 
 
-def _blocks(signal: Signal, grid: Grid, part: slice, way: str, dtype: np.dtype) -> Iterator[Array]:
+def _blocks(signal: Signal, grid: Grid, part: slice, way: str) -> Iterator[Array]:
     """Yield a range of bins in order, no more of the signal at a time than fits the cache."""
     width = max(1, int(np.prod(signal.values.shape[1:])))
     a_bin = max(1.0, grid.size / signal.samples.step) * width
@@ -106,7 +109,7 @@ def _blocks(signal: Signal, grid: Grid, part: slice, way: str, dtype: np.dtype) 
         for low in range(first, last, size):
             high = min(low + size, last)
             start = float(grid.epochs.start[epoch]) + low * grid.size
-            yield IN_BINS[way](signal, grid, start, high - low).astype(dtype, copy=False)
+            yield IN_BINS[way](signal, grid, start, high - low)
 
 
 def _means(signal: Signal, grid: Grid, start: float, n: int) -> Array:

@@ -82,6 +82,11 @@ class Regular:
 type Samples = Stamped | Regular
 
 
+def ends_of(samples: Samples) -> tuple[float, float]:
+    """Return the times of the first and the last sample."""
+    return float(samples.at(0, 1)[0]), float(samples.at(samples.n - 1, samples.n)[0])
+
+
 @dataclass(frozen=True, eq=False)
 class Signal:
     """Values at times: ``values`` has a shape, a dtype and slices; h5py's do."""
@@ -92,7 +97,7 @@ class Signal:
     dims: tuple[str, ...] = ()
     coords: Mapping[str, Any] = field(default_factory=dict)
     units: str | None = None
-    factor: float = 1.0
+    factor: Any = 1.0  # of the values to be in their units, also one for each channel
     shift: float = 0.0
     stretches: Array | None = None  # in which the library says that there are samples
     of_labels: bool = False  # whether its numbers are no amounts
@@ -107,15 +112,17 @@ class Signal:
         """Whether its values are numbers or truth values."""
         return not is_category(self.values.dtype) and self.values.dtype.kind in "biuf"
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether what is held is not yet in its units."""
+        return bool(np.any(self.factor != 1.0)) or self.shift != 0.0
+
     def extent(self, bin_size: float) -> Array:
         """Return the time of its samples; each lasts a step, or is the middle of a bin of one."""
         if self.stretches is not None:
             return self.stretches
         step = self.samples.step if np.isfinite(self.samples.step) else bin_size
-        first, last = (
-            self.samples.at(0, 1)[0],
-            self.samples.at(self.samples.n - 1, self.samples.n)[0],
-        )
+        first, last = ends_of(self.samples)
         shift = 0.5 * step if abs(step - bin_size) <= REGULAR * bin_size else 0.0
         return np.array([[first - shift, last + step - shift]])
 
@@ -125,9 +132,7 @@ class Signal:
         if is_category(values.dtype):
             return np.asarray(values, dtype=object)
         values = np.asarray(values)
-        if self.factor == 1.0 and self.shift == 0.0:
-            return values
-        return values * self.factor + self.shift
+        return values * self.factor + self.shift if self.is_scaled else values
 
 
 def read_signal(name: str, value: Any, dim: str) -> Signal | None:
@@ -212,7 +217,9 @@ def _of_nwb(name: str, series: Any) -> Signal:
         samples = _in_order(name, in_seconds(f"times of {name!r}", series.timestamps[:]))
     if samples.n != len(values) or not samples.n:
         raise DataError(f"{name!r} has {samples.n} times and {len(values)} values in the file.")
-    factor, shift = float(series.conversion), float(series.offset)
+    of_channels = getattr(series, "channel_conversion", None)
+    each = 1.0 if of_channels is None else np.asarray(of_channels)
+    factor, shift = float(series.conversion) * each, float(series.offset)
     signal = Signal(name, samples, values, dims, coords, series.unit, factor, shift)
     # The numbers of an IndexSeries are those of images.
     return replace(signal, of_labels=is_kind(series, "pynwb", "IndexSeries"))
