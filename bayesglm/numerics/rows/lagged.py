@@ -23,8 +23,8 @@ TOGETHER = 16
 # 20 and 50 lags, it lies between 230 and 350.
 LEAST = 256
 # Samples to one that is not zero, from which on it is added to the rows that see it: measured at
-# 20 to 80 lags and 8 functions.
-RARE = 20
+# 20 to 80 lags and 8 functions, where the others take as long at 40 to 100.
+RARE = 60
 # Samples for each row that is meant, up to which windows of all of them are read: chosen.
 SPARSEST = 2
 
@@ -124,35 +124,35 @@ class Windows:
         return spread_over(self.adjoint(S), functions.T)
 
     def dense_of(self, functions: Array) -> Array:
-        parts = [self._filtered(run, functions) for run in self.runs]
-        products = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
-        if self.picked is not None:
-            products = products[:, :, self.picked]
-        m, q, n = products.shape
-        return products.reshape(m * q, n).T
+        every = [
+            [self._filtered(run[:, k : k + 1], functions) for k in range(run.shape[1])]
+            for run in self.runs
+        ]
+        # Function-major: of one feature as it is, without a copy.
+        parts = [
+            one[0] if len(one) == 1 else np.stack(one, axis=2).reshape(len(one[0]), -1)
+            for one in every
+        ]
+        products = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return products if self.picked is None else products[self.picked]
 
     def for_single(self) -> Windows:
         return replace(self, runs=[run.astype(np.float32, copy=False) for run in self.runs])
 
     def _filtered(self, run: Array, functions: Array) -> Array:
-        """Return the products ``(functions, features, rows)`` of the windows of a run.
+        """Return the products ``(rows, functions)`` of the windows of a run of one feature.
 
         Of a signal that is mostly zeros, spikes say, each sample that is not adds the functions to
         the rows that see it.
         """
         (n_lags, m), n = functions.shape, len(run) - self.n_lags + 1
-        products = np.empty((m, run.shape[1], n))
-        for k in range(run.shape[1]):
-            signal = np.ascontiguousarray(run[:, k : k + 1])
-            events = np.flatnonzero(signal)
-            if len(events) * RARE > n:
-                products[:, k] = self._times(signal, np.ascontiguousarray(functions[::-1].T))
-                continue
-            seen = np.zeros((len(run) + n_lags - 1, m))
-            for event in events:
-                seen[event : event + n_lags] += signal[event, 0] * functions
-            products[:, k] = seen[n_lags - 1 : n_lags - 1 + n].T
-        return products
+        events = np.flatnonzero(run)
+        if len(events) * RARE > n:
+            return self._times(run, np.ascontiguousarray(functions[::-1].T)).T
+        seen = np.zeros((len(run) + n_lags - 1, m))
+        for event in events:
+            seen[event : event + n_lags] += run[event, 0] * functions
+        return seen[n_lags - 1 : n_lags - 1 + n]
 
     def _turned(self, W: Array) -> Array:
         """Return coefficients with the last lag first, as windows have their samples, or back."""
