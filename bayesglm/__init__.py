@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bayesglm.results.decode_choices import decode_choices
     from bayesglm.results.decode_position import decode_position
     from bayesglm.results.draws import draws
+    from bayesglm.results.edges import edges
     from bayesglm.results.elicit import elicit
     from bayesglm.results.explain import explain
     from bayesglm.results.kernels import kernels
@@ -184,6 +185,7 @@ _HOME = {
     "prior_predictive": "results.prior_predictive",
     "summary": "inference.tree.summary",
     "tune_prior": "results.tuning",
+    "edges": "results.edges",
     "elicit": "results.elicit",
     "kernels": "results.kernels",
     "loo": "results.loo",
@@ -277,6 +279,7 @@ __all__ = [
     "decode_choices",
     "decode_position",
     "draws",
+    "edges",
     "elastic_net",
     "elicit",
     "explain",
