@@ -80,8 +80,6 @@ def _series(result: xr.DataArray, dim: str) -> Any:
         import pynapple
     except ImportError as error:
         raise DataError("pynapple is not installed: pip install 'bayesglm[neuro]'.") from error
-    if dim not in result.dims:
-        raise DataError(f"{result.name!r} does not lie on {dim!r}.")
     ordered = result.transpose(dim, ...)
     times = seconds(ordered.coords["time"], "pynapple orders samples by it")
     assert times is not None

@@ -1,9 +1,13 @@
 """Spike times in bins: exact whatever floats do to edges, small, and formed where they are read."""
 
 import itertools
+import tracemalloc
 
+import neo
 import numpy as np
+import pandas as pd
 import pytest
+import quantities as pq
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,6 +77,7 @@ PIECES = (
     slice(10, 50),
     slice(None, None, -3),
     slice(5, 5),
+    [],
     7,
     [90, 3, 3, 250],
     np.arange(300) % 2 == 0,
@@ -167,6 +172,16 @@ FAULTS = {
     ),
     "backwards": (A, {"epochs": [(0, 1), (3, 2)]}, "1 end before they begin .* is 1 .3 to 2 s."),
     "no length": (A, {"epochs": (1, 1)}, "end before they begin or have no length"),
+    "one trial twice": (
+        A,
+        {"epochs": pd.DataFrame({"start": [0, 1], "stop": [1, 2]}, index=[5, 5])},
+        "epochs: the label 5 occurs twice; give each trial its own",
+    ),
+    "epochs of objects": (
+        A,
+        {"epochs": [object(), object()]},
+        r"epochs must be pairs \(start, stop",
+    ),
     "no epochs": (A, {"epochs": np.empty((0, 2))}, "epochs are empty"),
     "epochs missing": (A, {"epochs": [(0, np.nan)]}, "ends of epochs hold 1 missing or infinite"),
     "epochs of three": (A, {"epochs": [1, 2, 3]}, r"epochs must be pairs \(start, stop\)"),
@@ -218,6 +233,35 @@ def test_values_that_are_as_many_as_nothing():
     sparse = sp.csr_array(np.eye(10))
     with pytest.raises(bg.DataError, match="'y' is a sparse matrix; give a dense array"):
         bg.as_dataset({"spikes": A, "y": sparse}, bin_size=0.1, epochs=(0, 1))
+
+
+class Library:
+    """Stands for an object of a library that nobody knows: times, and maybe values."""
+
+    def __init__(self, times, values=None):
+        self.times = np.asarray(times)
+        if values is not None:
+            self.values = np.asarray(values)
+
+
+def test_objects_of_other_libraries_are_read_by_their_times():
+    signal = Library(np.arange(20) / 10, np.arange(20.0))
+    entries = {"spikes": Library([0.15, 0.31]), "x": signal}
+    dataset = bg.as_dataset(entries, bin_size=0.2, epochs=(0.0, 2.0))
+    assert dataset["spikes"].values.tolist() == [1, 1, *[0] * 8]
+    assert dataset["x"].values.tolist() == [0.5 + 2 * k for k in range(10)]
+    again = bg.as_dataset({"x": signal}, bin_size=0.2, epochs=(0.0, 2.0))
+    np.testing.assert_array_equal(again["x"], dataset["x"])
+
+
+def test_what_is_no_spike_times_is_not_counted():
+    with pytest.raises(bg.DataError, match="times of type 'Segment' are no spike times"):
+        bg.bin_spikes(neo.Segment(), 0.1, 0.0, 1.0)
+    train = neo.SpikeTrain([0.1, 0.3] * pq.s, t_stop=1.0 * pq.s)
+    assert bg.bin_spikes(train, 0.2, 0.0, 0.6).values.tolist() == [1, 1, 0]
+    with pytest.raises(bg.DataError, match=r"times of 'spikes' are no times: .*mV"):
+        bg.bin_spikes([0.1, 0.3] * pq.mV, 0.2, 0.0, 0.6)
+    assert repr(bg.SpikeTimes([1, 2], units="ms")) == "SpikeTimes([1, 2], units='ms')"
 
 
 def test_no_spike_at_all():
@@ -293,3 +337,16 @@ def test_a_fit_reads_what_was_binned():
     assert fit.attrs["sample_step_s"] == pytest.approx(0.01)
     both = bg.fit_map(model, dataset)
     np.testing.assert_allclose(both["map"]["history"].sel(unit=4), fit["map"]["history"], rtol=1e-6)
+
+
+def test_one_unit_of_many_takes_the_memory_of_one():
+    spikes = {unit: RNG.uniform(0.0, 100.0, 50) for unit in range(200)}
+    tracemalloc.start()
+    dataset = bg.as_dataset({"spikes": spikes}, bin_size=0.001, epochs=(0.0, 100.0))
+    one = dataset["spikes"].sel(unit=17).values
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert one.nbytes == 100_000
+    assert dataset["spikes"].nbytes == 200 * one.nbytes
+    # The times of the samples, in double precision, and what it takes to make them.
+    assert peak < 50 * one.nbytes

@@ -148,6 +148,12 @@ def test_a_few_samples_that_are_lost_are_no_gap():
     assert x.values[[49, 50, 51, 52, 53]].tolist() == [49.0, 49.0, 49.0, 49.0, 53.0]
 
 
+def test_bins_without_a_sample_among_those_with_several():
+    times = np.array([0.0, 0.06, 0.12, 0.18, 0.42, 0.48, 0.54])
+    x = binned(signal(np.arange(7.0), times), 0.1, (0.0, 0.6))
+    assert x.values.tolist() == [0.5, 2.5, 3.0, 3.0, 4.5, 6.0]
+
+
 LOST = np.r_[0:50, 90:200]
 FAULTS = {
     "gap": (signal(AT[LOST], AT[LOST]), {}, "'x' has no samples from 0.49 to 0.9 s, inside the ep"),
@@ -205,6 +211,16 @@ def test_parts_of_images_are_read_alone():
     expected = np.concatenate([means[:50], means[75:]])[40:60, 2][:, [3, 0]]
     np.testing.assert_allclose(part, expected, rtol=1e-12)
     np.testing.assert_allclose(dataset["film"][::-7, ::2], np.r_[means[:50], means[75:]][::-7, ::2])
+
+
+def test_a_pixel_of_images_that_no_memory_holds():
+    film = np.broadcast_to(AT[:, None, None], (200, 10**6, 10**6))
+    x = xr.DataArray(film, dims=("time", "y", "x"), coords={"time": AT})
+    dataset = bg.as_dataset({"spikes": SPIKES, "film": x}, bin_size=0.02, epochs=(0.0, 2.0))
+    with pytest.raises(bg.DataError, match="bytes, more than memory holds; select fewer"):
+        dataset["film"].load()
+    pixel = dataset["film"].isel(y=[3, 7], x=-1)
+    np.testing.assert_allclose(pixel, np.stack([AT[::2] + 0.005] * 2, axis=1))
 
 
 def test_a_signal_of_many_samples_is_read_in_blocks():

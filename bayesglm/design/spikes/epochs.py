@@ -53,8 +53,6 @@ def read_epochs(given: Any, what: str = "epochs") -> Epochs:
     start, stop, labels, columns = _parts(given, what)
     start, stop = in_seconds(f"starts of {what}", start), in_seconds(f"ends of {what}", stop)
     labels = in_words(plain_labels(labels))
-    if len(start) != len(stop):
-        raise DataError(f"{what} have {len(start)} starts and {len(stop)} ends; give each both.")
     if not len(start):
         raise DataError(f"{what} are empty; give at least one stretch of time.")
     if not np.all(stop > start):

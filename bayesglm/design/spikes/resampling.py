@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,8 +61,8 @@ def resample(signal: Signal, grid: Grid, chosen: str) -> tuple[Formed, dict[str,
         kept = taken(np.empty((0, *shape[1:])), key).shape[1:]
         laid = np.empty((part.stop - part.start, *kept), dtype)
         first = 0
-        for block in _blocks(signal, grid, part, chosen):
-            laid[first : first + len(block)] = taken(block, key)
+        for block in _blocks(replace(signal, key=key), grid, part, chosen, max(1, math.prod(kept))):
+            laid[first : first + len(block)] = block
             first += len(block)
         return laid
 
@@ -100,9 +102,8 @@ def fault_of_cover(signal: Signal, grid: Grid) -> str:
     return ""
 
 
-def _blocks(signal: Signal, grid: Grid, part: slice, way: str) -> Iterator[Array]:
-    """Yield a range of bins in order, no more of the signal at a time than fits the cache."""
-    width = max(1, int(np.prod(signal.values.shape[1:])))
+def _blocks(signal: Signal, grid: Grid, part: slice, way: str, width: int) -> Iterator[Array]:
+    """Yield a range of bins of ``width`` values in order, from few samples at a time."""
     a_bin = max(1.0, grid.size / signal.samples.step) * width
     size = max(1, int(AT_ONCE / a_bin))
     for epoch, first, last in grid.runs(part):

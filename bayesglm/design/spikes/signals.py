@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesglm.design.clock import seconds
+from bayesglm.design.spikes.formed import taken
 from bayesglm.design.spikes.kinds import in_seconds, is_kind
 from bayesglm.design.timed import plain_values, times_of
 from bayesglm.design.variables import is_category
@@ -101,6 +102,7 @@ class Signal:
     shift: float = 0.0
     stretches: Array | None = None  # in which the library says that there are samples
     of_labels: bool = False  # whether its numbers are no amounts
+    key: tuple[Any, ...] = ()  # which places of its further dims are meant; all by default
 
     @property
     def holds_amounts(self) -> bool:
@@ -128,11 +130,21 @@ class Signal:
 
     def read(self, first: int, last: int) -> Array:
         """Return the values of a range of samples, in their units."""
-        values = self.values[first:last]
+        if all(not isinstance(one, np.ndarray) and _rises(one) for one in self.key):
+            values = self.values[(slice(first, last), *self.key)]  # which h5py can do as well
+        else:
+            values = taken(self.values[first:last], self.key)
         if is_category(values.dtype):
             return np.asarray(values, dtype=object)
         values = np.asarray(values)
-        return values * self.factor + self.shift if self.is_scaled else values
+        if not self.is_scaled:
+            return values
+        every = np.broadcast_to(self.factor, (1, *self.values.shape[1:]))
+        return values * taken(every, self.key) + self.shift
+
+
+def _rises(place: Any) -> bool:
+    return not isinstance(place, slice) or (place.step or 1) > 0
 
 
 def read_signal(name: str, value: Any, dim: str) -> Signal | None:
