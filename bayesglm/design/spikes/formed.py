@@ -44,8 +44,6 @@ class Formed(BackendArray):
                 return self._formed(slice(first, max(first, last)), tuple(others))
             samples = np.arange(first, last, step)
         places = np.asarray(samples)
-        if not places.size:
-            return self._formed(slice(0, 0), tuple(others))
         first = int(places.min())
         return self._formed(slice(first, int(places.max()) + 1), tuple(others))[places - first]
 
