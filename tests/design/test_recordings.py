@@ -415,3 +415,22 @@ def test_binned_data_are_copied_pickled_and_written(nwb_path, tmp_path):
     for other in (pickle.loads(pickle.dumps(dataset)), copy.deepcopy(dataset), written):
         xr.testing.assert_equal(other, dataset)
         np.testing.assert_array_equal(other["film"][3:7, 0], dataset["film"][3:7, 0])
+
+
+def test_events_of_every_kind_are_the_same_kernel():
+    cues = segment().events[0]
+    ts = nap.Ts(np.array([0.6, 2.1]), time_support=WHOLE)
+    entries = {"spikes": TRAINS, "cue": cues, "go": ts}
+    dataset = bg.as_dataset(entries, bin_size=0.025, epochs=TRIALS).sel(unit=8)
+    fits = {
+        name: bg.fit_map(
+            bg.GLM("spikes", bg.Event(name, window=(0.0, 0.2)), "poisson", prior=bg.Normal(1.0)),
+            dataset,
+        )["map"][name]
+        for name in ("cue", "go")
+    }
+    assert fits["go"].sizes == {"go_lag": 8}
+    np.testing.assert_allclose(fits["cue"], fits["go"], rtol=1e-12)
+    by = bg.Event("cue", window=(0.0, 0.1), by="cue_label")
+    model = bg.GLM("spikes", by, "poisson", prior=bg.Normal(1.0))
+    assert bg.fit_map(model, dataset)["map"]["cue_type"].values.tolist() == ["go", "stop"]
