@@ -10,58 +10,34 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.design.design import Plan
 from bayesglm.design.plan import plan_fit
-from bayesglm.design.resolve import data_scale, resolve
-from bayesglm.errors import DataError, ModelError
-from bayesglm.inference.modes.optimum import check_existence
-from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
-from bayesglm.inference.problem.problem import Problem, make_problem
-from bayesglm.inference.weights.evidence import MORE
-from bayesglm.inference.weights.psis import khat_limit
-from bayesglm.numerics.priors.distribution import distribution_of
+from bayesglm.design.resolve import resolve
+from bayesglm.errors import ModelError
+from bayesglm.inference.problem.asked import check_counts, check_seed
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.choosing import (
     TOGETHER,
-    along,
-    ascend,
-    automatic_grid,
-    curve_along,
-    remembered,
-    tied,
 )
 from bayesglm.results.criteria import (
-    Criterion,
-    Posterior,
     Score,
-    by_estimates,
-    by_evidence,
-    by_folds,
-    by_leaving_one_out,
-    posterior_of,
     sum_error,
 )
-from bayesglm.results.folds import check_folds, deal_folds
-from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale, with_scales
-from bayesglm.results.scoring import LOG_SCORE, SCORINGS, check_scored, check_scoring
+from bayesglm.results.folds import check_folds
+from bayesglm.results.path import scale_coords, terms_with_scale
+from bayesglm.results.scoring import LOG_SCORE, SCORINGS, check_scoring
+from bayesglm.results.searching import METHODS, Asked, plan_at, problems_of, searched
+from bayesglm.results.tuned_fields import Chosen, is_field, of_field, tune_fields
 from bayesglm.results.tuning_warnings import (
-    Curve,
     Groups,
-    as_good,
-    warn_of_ends,
-    warn_of_khat,
-    warn_of_loo,
-    warn_of_ties,
 )
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
-from bayesglm.spec.priors import learned_scale
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
-METHODS = {"evidence": "evidence", "kfold": "k-fold elpd", "loo": "PSIS-LOO elpd"}
 
 
 class Tuned(NamedTuple):
@@ -96,7 +72,8 @@ def tune_prior(
       (`Laplace`, `ElasticNet`, `HalfNormal`, `Exponential`) around a Gaussian into which these are
       put back one by one. Of many coefficients for each row under Normal priors they are drawn by
       expectation propagation, into which rows are put one by one. Not for kinks of groups
-      (`GroupLasso`). The same random numbers serve every scale.
+      (`GroupLasso`). The same random numbers serve every scale. Fields (`GaussianProcess`) have
+      scale and lengthscales chosen together, by Laplace's approximation.
     - ``"kfold"``: what is foretold of held-out folds; one set of folds serves every scale.
       ``scoring`` says how that is judged.
     - ``"loo"``: the expected log predictive density by leave-one-out with smoothed weights, as
@@ -201,67 +178,38 @@ def tune_prior(
     draws, _ = check_counts(draws, 1)
     seed = check_seed(seed)
     plan = resolve(plan_fit(model, data))
-    groups = _groups(plan.model, terms_with_scale(plan.model, term), together)
-    within = _check_within(within, method, groups)
-    given = None if scales is None else np.unique(checked_scales(scales))
-    grids = [_automatic(plan, labels) if given is None else given for labels in groups.values()]
-
-    def problems_at(at: Sequence[float]) -> list[Problem]:
-        return _problems(_at(plan, groups, at))
-
-    first = problems_at([float(grid[0]) for grid in grids])
-    if scoring == LOG_SCORE:
-        check_room(first, draws, 1)
-    posterior = posterior_of(draws, seed)
-    if method == "evidence":
-        criterion = by_evidence(first, draws, seed)
-    elif method == "loo":
-        criterion = by_leaving_one_out(posterior)
-    else:
-        fold_of = deal_folds(first[0], data, by, folds, seed)
-        criterion = _by_held_out(first, fold_of, posterior, scoring)
-    scores = remembered(lambda settings: criterion([problems_at(at) for at in settings]))
-    what = METHODS[method] if scoring == LOG_SCORE else f"k-fold {scoring.replace('_', ' ')}"
-    refine = scales is None and method == "evidence"
-    best = ascend(scores, grids, refine, grow=scales is None)
-    warn_of_ends(what, groups, best, grids)
-    chosen = best
-    if within:
-        place = np.argmax(tied(along(scores, best, 0)(grids[0]), within))
-        chosen = (float(grids[0][place]),)
-    curves = {
-        name: curve_along(along(scores, chosen, k), chosen[k], grid, refine)
-        for k, (name, grid) in enumerate(zip(groups, grids, strict=True))
-    }
-    if method == "evidence":
-        warn_of_khat(list(curves.values()), khat_limit(MORE * draws))
-    if method == "loo":
-        warn_of_loo(problems_at(chosen), posterior, scores([chosen])[0])
-    alike = {name: as_good(curve, within) for name, curve in curves.items()}
-    if scoring != LOG_SCORE and not within:
-        warn_of_ties(what, groups, alike)
-    tuned = _at(plan, groups, chosen).model
+    labels = terms_with_scale(plan.model, term)
+    alone = method == "evidence" and scales is None and not together
+    fields = [label for label in labels if alone and is_field(plan, label)]
+    groups = _groups(plan.model, [one for one in labels if one not in fields], together)
+    asked = Asked(
+        method, scales, by, folds, draws, seed, scoring, _check_within(within, method, groups)
+    )
+    plan, curves = tune_fields(plan, fields)
+    found = searched(plan, data, groups, asked) if groups else {}
+    if found:
+        plan = plan_at(plan, groups, [one.chosen for one in found.values()])
+    if found and fields:
+        plan, curves = tune_fields(plan, fields)
+    found |= {name: of_field(plan, name, curve) for name, curve in curves.items()}
+    groups |= {name: [name] for name in curves}
     attrs = {
-        "model": tuned.to_json(),
+        "model": plan.model.to_json(),
         "method": "tuning",
         "criterion": method,
         "scoring": scoring,
-        "within": within,
+        "within": asked.within,
         "terms": ", ".join(label for labels in groups.values() for label in labels),
-        "improper": ", ".join(_improper(first[0])),
+        "improper": ", ".join(_improper(problems_of(plan)[0])),
         "draws": draws,
         "seed": seed,
         "wall_time_s": time.perf_counter() - began,
     }
     nodes = {
-        name: _node(
-            scale_coords(plan.model, groups[name], np.array(list(curve))),
-            curve,
-            {"chosen": chosen[k], "best": best[k], "n_tied": len(alike[name])},
-        )
-        for k, (name, curve) in enumerate(curves.items())
+        name: _node(scale_coords(plan.model, groups[name], np.array(list(one.curve))), one)
+        for name, one in found.items()
     }
-    return Tuned(tuned, _tree(nodes, attrs))
+    return Tuned(plan.model, _tree(nodes, attrs))
 
 
 def _groups(model: GLM, labels: list[str], together: bool) -> Groups:
@@ -310,22 +258,6 @@ def _check_within(within: Any, method: str, groups: Groups) -> float:
     return float(within)
 
 
-def _by_held_out(
-    first: list[Problem], fold_of: Array, posterior: Posterior, scoring: str
-) -> Criterion:
-    check_scored(scoring, first[0])
-    if scoring == LOG_SCORE:
-        return by_folds(fold_of, posterior)
-    try:
-        for problem in first:
-            check_existence(problem)
-    except ModelError as error:
-        raise ModelError(
-            f"scoring={scoring!r} judges MAP estimates: {error} scoring={LOG_SCORE!r} needs none."
-        ) from error
-    return by_estimates(fold_of, scoring)
-
-
 def _check_method(method: str, by: str | None) -> None:
     if not is_among(method, METHODS):
         meant = f" Write method='kfold', scoring={method!r}."
@@ -337,32 +269,6 @@ def _check_method(method: str, by: str | None) -> None:
         raise ModelError(f"by={by!r} deals samples to folds; use it with method='kfold'.")
 
 
-def _automatic(plan: Plan, labels: list[str]) -> Array:
-    """Return the scales to look at first, in order."""
-    places = [k for k, one in enumerate(plan.model.every_term) if one.label in labels]
-    return automatic_grid([_centre(plan, place) for place in places])
-
-
-def _centre(plan: Plan, place: int) -> float:
-    try:
-        return data_scale(plan, place)
-    except DataError:  # a predictor that does not vary: its prior's own scale is all there is
-        prior = plan.model.every_term[place].prior
-        above = learned_scale(prior)
-        scale = prior.scale if above is None else distribution_of(above).middle
-        return float(np.exp(np.mean(np.log(scale))))
-
-
-def _at(plan: Plan, groups: Groups, at: Sequence[float]) -> Plan:
-    """Return the plan with a scale written into the terms of each group."""
-    pairs = zip(groups.values(), at, strict=True)
-    return with_scales(plan, {label: scale for labels, scale in pairs for label in labels})
-
-
-def _problems(plan: Plan) -> list[Problem]:
-    return [make_problem(plan, neuron, design) for neuron, design in enumerate(plan.designs)]
-
-
 def _improper(problem: Problem) -> list[str]:
     """Name what no proper prior holds."""
     natural = problem.natural
@@ -371,14 +277,14 @@ def _improper(problem: Problem) -> list[str]:
     return [name for name, where in problem.places.items() if where in flat]
 
 
-def _node(coords: dict[str, Array], curve: Curve, attrs: dict[str, Any]) -> xr.Dataset:
+def _node(coords: dict[str, Array], one: Chosen) -> xr.Dataset:
     import xarray as xr
 
-    columns = [_statistics(one, curve[attrs["best"]]) for one in curve.values()]
+    columns = [_statistics(score, one.curve[one.best]) for score in one.curve.values()]
     return xr.Dataset(
-        {name: ("scale", np.array([one[name] for one in columns])) for name in columns[0]},
+        {name: ("scale", np.array([each[name] for each in columns])) for name in columns[0]},
         coords={name: ("scale", values) for name, values in coords.items()},
-        attrs=attrs,
+        attrs={"chosen": one.chosen, "best": one.best, "n_tied": one.n_tied, **one.beside},
     )
 
 

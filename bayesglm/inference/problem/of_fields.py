@@ -32,8 +32,8 @@ REACH, POINTS = 12.0, 4001
 
 def field(prior: Any, block: Block) -> Field | FourierField:
     """Return the waves of a Gaussian process along a block's dims; ModelError where it has none."""
-    axes = _axes(prior, block)
-    lengths = _lengths(prior, block, axes)
+    axes = along(prior, block)
+    lengths = lengths_of(prior, block, axes)
     kernel, places = KERNELS[prior.kernel], [places_of(block, axis) for axis in axes]
     if prior.beside:
         likely = [_likely(one) for one in lengths]
@@ -45,7 +45,7 @@ def field(prior: Any, block: Block) -> Field | FourierField:
     return eigenwaves(block.shape, axes, covariances, prior.tolerance)
 
 
-def _axes(prior: Any, block: Block) -> tuple[int, ...]:
+def along(prior: Any, block: Block) -> tuple[int, ...]:
     """Return the axes along which a block's coefficients vary smoothly."""
     name, dims = block.name, block.dims
     what = f"the {type(prior).__name__} of {name!r}"
@@ -70,7 +70,7 @@ def _axes(prior: Any, block: Block) -> tuple[int, ...]:
     return tuple(dims.index(dim) for dim in wanted)
 
 
-def _lengths(prior: Any, block: Block, axes: tuple[int, ...]) -> tuple[Any, ...]:
+def lengths_of(prior: Any, block: Block, axes: tuple[int, ...]) -> tuple[Any, ...]:
     lengths = prior.lengths(len(axes))
     if len(lengths) != len(axes):
         dims = ", ".join(block.dims[axis] for axis in axes)
@@ -121,10 +121,10 @@ def lengthscales(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     """Return the lengthscales that are learned, one of each dim that has one."""
     if not prior.beside:
         return {}
-    axes = _axes(prior, block)
+    axes = along(prior, block)
     learned = [
         (block.dims[axis], prior_of(one))
-        for axis, one in zip(axes, _lengths(prior, block, axes), strict=True)
+        for axis, one in zip(axes, lengths_of(prior, block, axes), strict=True)
         if prior_of(one) is not None
     ]
     own = [distribution_of(one) for _, one in learned]
@@ -150,7 +150,7 @@ def field_scales(
     if not prior.beside:
         unit = np.log(np.broadcast_to(parameters["scale"], block.size))
         return UnequalScale(common, unit)
-    lengths = _lengths(prior, block, _axes(prior, block))
+    lengths = lengths_of(prior, block, along(prior, block))
     learned = [prior_of(one) for one in lengths]
     above = next(one for one in learned if one is not None)
     where = places[f"{block.name}_lengthscale"]

@@ -1,0 +1,158 @@
+"""Scales and lengthscales of fields, chosen by their evidence together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesglm.design.design import Plan
+from bayesglm.design.resolve import data_scale
+from bayesglm.errors import DataError
+from bayesglm.inference.problem.of_fields import along, lengths_of, places_of
+from bayesglm.inference.problem.problem import Problem, make_problem
+from bayesglm.inference.weights.fields import Around, Field, climbed
+from bayesglm.numerics.priors.covariances import Processes
+from bayesglm.numerics.priors.distribution import distribution_of
+from bayesglm.numerics.priors.kernels import KERNELS
+from bayesglm.results.criteria import EVIDENCE_TIE, Score
+from bayesglm.results.tuning_warnings import Curve, as_good
+from bayesglm.spec.priors import learned_scale, prior_of
+
+Array = np.ndarray
+
+
+class Chosen(NamedTuple):
+    """The curve along a scale, the scale that was chosen, and the best; how many are as good.
+
+    ``beside`` are other numbers that were chosen with it.
+    """
+
+    curve: Curve
+    chosen: float
+    best: float
+    n_tied: int
+    beside: Mapping[str, Any] = MappingProxyType({})
+
+
+LONGER = 1.5  # by how much, of logarithms, lengthscales may become longer in a round: chosen
+FURTHER = 5.0  # by how much, of its logarithm, the scale may change in a round: chosen
+LEAST, MOST = 0.3, 4.0  # lengthscales, in steps between neighbours and in extents of the field
+BEGIN = 4.0  # of these in the field's extent, where one that is to be learned begins: chosen
+# Decades around the chosen scale that a curve shows.
+SHOWN = np.linspace(-1.0, 1.0, 17)
+
+
+def is_field(plan: Plan, label: str) -> bool:
+    """Say whether a term's prior is one of places."""
+    prior = next(one.prior for one in plan.model.every_term if one.label == label)
+    return bool(prior.traits.of_field)
+
+
+def tune_fields(plan: Plan, labels: list[str]) -> tuple[Plan, dict[str, Curve]]:
+    """Return a plan with the fields' numbers of some terms chosen, and curves along their scales.
+
+    Raises as `climbed`.
+    """
+    if not labels:
+        return plan, {}
+    fields = [_field(plan, label) for label in labels]
+    priors = {one.label: one.prior for one in plan.model.every_term}
+
+    def problems_at(at: dict[str, Any]) -> list[Problem]:
+        new = with_priors(plan, at)
+        return [make_problem(new, k, design) for k, design in enumerate(new.designs)]
+
+    psis, around = climbed(fields, problems_at)
+    written = {label: _written(priors[label], psi) for label, psi in zip(labels, psis, strict=True)}
+    curves = {label: _curve(around, psis, k) for k, label in enumerate(labels)}
+    return with_priors(plan, written), curves
+
+
+def of_field(plan: Plan, label: str, curve: Curve) -> Chosen:
+    """Return what was chosen of a term's field."""
+    prior: Any = next(one.prior for one in plan.model.every_term if one.label == label)
+    beside = {"lengthscale": np.atleast_1d(prior.lengthscale).tolist()}
+    return Chosen(curve, prior.scale, prior.scale, len(as_good(curve, 0.0)), beside)
+
+
+def with_priors(plan: Plan, priors: dict[str, Any]) -> Plan:
+    """Return the plan with the priors of some terms replaced."""
+    terms = [
+        replace(one, prior=priors[one.label]) if one.label in priors else one
+        for one in plan.model.every_term
+    ]
+    return replace(plan, model=plan.model.with_terms(terms))
+
+
+def _written(prior: Any, psi: Array) -> Any:
+    """Return a prior with its numbers."""
+    numbers = np.exp(psi)
+    lengths = numbers[1:].tolist()
+    several = isinstance(prior.lengthscale, tuple) or len(lengths) > 1
+    return replace(
+        prior, scale=float(numbers[0]), lengthscale=tuple(lengths) if several else lengths[0]
+    )
+
+
+def _field(plan: Plan, label: str) -> Field:
+    """Return a term's field, where its prior is, or in the middle of what is to be learned."""
+    place = [one.label for one in plan.model.every_term].index(label)
+    prior: Any = plan.model.every_term[place].prior
+    block = plan.designs[0].predictors.blocks[place]
+    axes = along(prior, block)
+    places = [places_of(block, axis) for axis in axes]
+    extents = np.array([max(np.ptp(x), 1.0) for x in places])
+    steps = np.array([np.diff(np.sort(x)).min() if len(x) > 1 else 1.0 for x in places])
+    low, high = np.log(LEAST * steps), np.log(MOST * extents)
+    begin = np.log(np.maximum(extents / BEGIN, steps))
+    for k, length in enumerate(lengths_of(prior, block, axes)):
+        if prior_of(length) is None:
+            begin[k] = np.log(length)
+    psi = np.concatenate([[_log_scale(plan, place, prior)], np.clip(begin, low, high)])
+
+    def base(psi: Array, far: float) -> Any:
+        shorter = np.maximum(psi[1:] - far, low)
+        return _written(prior, np.concatenate([psi[:1], shorter]))
+
+    def reach(psi: Array, far: float) -> Array:
+        lower = np.concatenate([[psi[0] - FURTHER], np.maximum(psi[1:] - far, low)])
+        upper = np.concatenate([[psi[0] + FURTHER], np.minimum(psi[1:] + LONGER, high)])
+        return np.stack([lower, upper], axis=1)
+
+    return Field(label, Processes(KERNELS[prior.kernel], places), psi, base, reach)
+
+
+def _log_scale(plan: Plan, place: int, prior: Any) -> float:
+    """Return where the search of a scale begins: at a number that is given, or at the default's."""
+    above = learned_scale(prior)
+    if above is None:
+        return float(np.log(prior.scale))
+    try:
+        n = plan.designs[0].predictors.blocks[place].size
+        return float(np.log(data_scale(plan, place)) - 0.5 * np.log(n))
+    except DataError:  # a predictor that does not vary
+        return float(np.log(distribution_of(above).middle))
+
+
+def _curve(around: Around, psis: list[Array], k: int) -> Curve:
+    """Return the log evidence along the scale of one field, all else as it was chosen."""
+    first = sum(len(psi) for psi in psis[:k])
+    every = np.concatenate(psis)
+    curve = {}
+    for decades in SHOWN:
+        at = every.copy()
+        at[first] += decades * np.log(10.0)
+        value = around.of(at)[0]
+        told = {
+            "log_evidence": value,
+            "log_evidence_se": np.nan,
+            "log_evidence_laplace": value,
+            "khat": np.nan,
+        }
+        scale = float(np.exp(at[first])) if decades else float(np.exp(every[first]))
+        curve[scale] = Score(value, told, EVIDENCE_TIE)
+    return curve
