@@ -1,19 +1,13 @@
-"""What responses add to later ones: kernels of terms that read the response, and all else.
-
-The kernel of a term is what its columns make of a single response of one, sample by sample: so it
-is read off the block itself, whatever basis, sources or lags that has.
-"""
+"""What responses add to later ones: kernels of terms that read the response, and all else."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesglm.design.blocks import Block
-from bayesglm.design.clock import Clock
 from bayesglm.design.design import Predictors
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.problem import Problem
@@ -67,16 +61,24 @@ def kernels_of(
     w = problem.natural.w(theta)
     n_channels = len(problem.natural.family.channels)
     total = np.zeros((len(theta), fed.n_sources, n_lags, n_channels))
-    own = problem.neuron if fed.n_sources > 1 else 0
     for k, block in zip(fed.numbers, fed.blocks, strict=True):
-        q = block.signal.shape[1]
-        columns = _responses_to_one(block)[:, 1:]
-        reach = columns.shape[1]
-        sources = slice(None) if q == fed.n_sources else slice(own, own + 1)
+        assert block.lags is not None
+        sources = _sources(block, problem.neuron if fed.n_sources > 1 else 0)
         for channel, coefficients in _by_channel(predictors, k, block, w):
-            made = np.tensordot(coefficients, columns, axes=(1, 2))
-            total[:, sources, :reach, channel] += made
+            kernels = block.read(coefficients).reshape(len(w), *block.drawn_shape)
+            # Those of several sources stand before lags, or after them.
+            along = [axis for axis, dim in enumerate(block.dims, 1) if dim in block.part_of]
+            kernels = np.moveaxis(kernels, along, [1]) if along else kernels[:, None]
+            total[:, sources[:, None], block.lags - 1, channel] += kernels
     return total
+
+
+def _sources(block: Block, own: int) -> Array:
+    """Return the numbers of the units whose responses a block reads: its own, or others."""
+    for dim, labels in block.part_of.items():
+        places = {label: k for k, label in enumerate(labels.tolist())}
+        return np.array([places[label] for label in block.coords[dim].tolist()])
+    return np.array([own])
 
 
 def _by_channel(
@@ -88,17 +90,6 @@ def _by_channel(
         return [(predictors.line_of(k), w[:, place])]
     own = predictors.sharing.spread(w)
     return [(channel, own[:, channel, place]) for channel in range(own.shape[1])]
-
-
-def _responses_to_one(block: Block) -> Array:
-    """Return the columns ``(features, lag 0 on, columns)`` after a single one in each feature."""
-    assert block.lags is not None
-    q, n = block.signal.shape[1], int(block.lags[-1]) + 1
-    signal = np.zeros((q * n, q))
-    signal[np.arange(q) * n, np.arange(q)] = 1.0
-    start = np.repeat(np.arange(q) * n, n)
-    alone = replace(block, signal=signal, clock=Clock(start, start + n, block.step))
-    return alone.columns(np.arange(q * n)).reshape(q, n, -1)
 
 
 def others_eta(kept: Kept, predictors: Predictors, fed: Fed) -> Array:

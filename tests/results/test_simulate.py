@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from families import OF_NUMBERS, model_of
+from scipy.linalg import solve_discrete_lyapunov
 from scipy.special import expit
 from scipy.stats import ks_2samp
 
@@ -141,3 +142,51 @@ def test_what_is_refused():
     for argument in ("draws", "trials", "seed"):
         with pytest.raises(bg.DataError, match=argument):
             bg.simulate(fit, **{argument: -1})
+
+
+def coupled(family, **options):
+    """A pair of which the first drives the second, in a fit whose estimates are set by hand."""
+    y = np.random.default_rng(0).integers(0, 2, (300, 2)).astype(float)
+    data = bg.as_dataset({"y": y}, bin_size=0.001).assign_coords(y_dim_0=["a", "b"])
+    basis = bg.raised_cosine(2)
+    terms = [bg.History(lags=2, prior=bg.Normal(1.0))]
+    terms.append(bg.Coupling(lags=3, basis=basis, prior=bg.Normal(1.0)))
+    fit = bg.fit_map(bg.GLM("y", terms, family=family, **options), data)
+    best = fit["map"]
+    best["intercept"].values[:] = [-1.0, -2.0]
+    best["history"].values[:] = [[-0.5, 0.0], [0.0, -0.2]]
+    best["coupling"].values[:] = [[[np.nan] * 2, [0.0] * 2], [[0.8, -0.4], [np.nan] * 2]]
+    return fit
+
+
+def test_one_unit_drives_another_as_its_kernel_says():
+    fit = coupled("poisson")
+    kernel = bg.kernels(fit)["coupling"]["link"].sel(y_dim_0="b", source="a").values
+    y = bg.simulate(fit, trials=400)["y"].values[0][:, 3:].astype(int)
+    a, b = y[..., 0], y[..., 1]
+    quiet = (a[:, :-3] + a[:, 1:-2]) + (b[:, 1:-2] + b[:, 2:-1]) == 0
+    for events in (0, 1, 2):
+        seen = b[:, 3:][quiet & (a[:, 2:-1] == events)]
+        rate = np.exp(-2.0 + events * kernel[0])
+        assert seen.mean() == pytest.approx(rate, abs=4.5 * np.sqrt(rate / seen.size))
+    one = bg.simulate(coupled("poisson", edges="zero"), trials=5, seed=3)
+    assert one.sizes["y_dim_0"] == 2
+    assert one["simulated"].all()
+
+
+def test_coupled_linear_responses_have_the_covariance_of_their_recursion():
+    fit = coupled("gaussian", dispersion=1.0)
+    kernels = bg.kernels(fit)
+    own, across = kernels["history"]["link"].values, kernels["coupling"]["link"].values
+    # The state is the last three responses of both.
+    step = np.eye(6, k=-2)
+    for lag in range(3):
+        step[1, 2 * lag] = across[1, 0, lag]
+        for unit in range(2):
+            step[unit, 2 * lag + unit] = own[unit, lag] if lag < 2 else 0.0
+    mean = np.linalg.solve(np.eye(6) - step, np.array([-1.0, -2.0, 0, 0, 0, 0]))
+    noise = np.diag([1.0, 1.0, 0, 0, 0, 0])
+    covariance = solve_discrete_lyapunov(step, noise)
+    y = bg.simulate(fit, trials=600)["y"].values[0][:, 60:]
+    np.testing.assert_allclose(y.mean(axis=(0, 1)), mean[:2], atol=0.05)
+    np.testing.assert_allclose(np.cov(y.reshape(-1, 2).T), covariance[:2, :2], atol=0.08)
