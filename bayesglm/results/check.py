@@ -20,6 +20,7 @@ from bayesglm.results.check_residuals import (
     quantile_residuals,
 )
 from bayesglm.results.check_scores import check_scores
+from bayesglm.results.check_simulations import check_simulations, read_simulations
 from bayesglm.results.check_terms import check_collinearity, check_drive
 from bayesglm.results.foretold import Drawn, foretell, some_draws
 
@@ -30,13 +31,22 @@ Array = np.ndarray
 MOST_RESIDUALS = 20_000_000  # values (8 bytes each) that are kept, as of log likelihoods
 
 
-def check(fit: xr.DataTree, draws: int = 200, prob: float = 0.94, seed: int = 0) -> xr.DataTree:
+def check(
+    fit: xr.DataTree,
+    simulations: xr.Dataset | None = None,
+    draws: int = 200,
+    prob: float = 0.94,
+    seed: int = 0,
+) -> xr.DataTree:
     """Check how well a fit tells the data that it was made of, with bands.
 
     Parameters
     ----------
     fit : xarray.DataTree
         Any fit; a MAP has no bands of the posterior.
+    simulations : xarray.Dataset, optional
+        What ``simulate(fit)`` returns, to be held beside the recording: of models whose responses
+        feed back the strictest check, since nothing recorded helps them on.
     draws : int
         Posterior draws of a unit that are looked at, evenly spaced: fewer (10 at least) where rows
         or columns are so many that linear predictors of all would be beyond 2e7 numbers, or 4e9
@@ -73,13 +83,20 @@ def check(fit: xr.DataTree, draws: int = 200, prob: float = 0.94, seed: int = 0)
         - ``events``: for each event (20,000 of a unit at most, evenly spaced) what each term
           ``added`` above its average, and its ``share`` of the sum of sizes.
 
+        - ``simulations``, where they are given (50 at most, without those that ran away): of
+          events the share of intervals in bins that begin at each ``interval_share`` and the Fano
+          factor of counts in each ``window``; the ``autocorrelation`` of responses, and their
+          ``mean`` along trials (the PSTH; along the recording, if it is one trial): each
+          ``*_recorded``, and the mean and the band of the simulations.
+
         What does not apply to the responses is not there, and an attribute ``absent_<check>`` says
         why.
 
     Raises
     ------
     DataError
-        No fit; ``draws``, ``prob`` or ``seed`` that are none.
+        No fit; ``draws``, ``prob`` or ``seed`` that are none; simulations of other data, or of
+        which all ran away.
 
     Notes
     -----
@@ -109,16 +126,23 @@ def check(fit: xr.DataTree, draws: int = 200, prob: float = 0.94, seed: int = 0)
     applies = _applies(problems[0], fit)
     plan = problems[0].plan
     clock = read_clock(plan.dataset, plan.sample_dim, None)
-    every, used = [], []
+    every: list[dict[str, Checked]] = []
+    used: list[int] = []
     for kept in kept_of(fit, problems):
         drawn = some_draws(kept, draws)
         used.append(drawn.n_draws)
         every.append(_of_unit(drawn, applies, _Asked(prob, seed, clock, len(problems))))
+    if simulations is not None:
+        compared = read_simulations(problems, simulations)
+        for k, (problem, parts) in enumerate(zip(problems, every, strict=True)):
+            parts["simulations"] = check_simulations(
+                problem, compared.of(k), clock, compared.left_out, prob
+            )
     nodes: dict[str, Any] = {}
     for name in every[0]:
         ragged = "event" if name == "events" else None
-        parts = [one[name] for one in every]
-        nodes[f"/{name}"] = put_together(parts, plan.population, plan.labels, ragged)
+        of_units = [one[name] for one in every]
+        nodes[f"/{name}"] = put_together(of_units, plan.population, plan.labels, ragged)
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"response": plan.model.response, "family": plan.model.family, "prob": prob}
     tree.attrs |= {"draws": min(used), "seed": seed}

@@ -237,3 +237,47 @@ def test_what_does_not_apply_is_said(many):
         bg.check(bg.fit_map(bg.GLM("gaussian", [], dispersion=1.0), many), prob=2.0)
     with pytest.raises(bg.DataError, match="a fit is needed"):
         bg.check(3)
+
+
+def test_simulations_stand_beside_the_recording(data):
+    history = bg.GLM("y", ["x", bg.History(lags=3)], family="poisson", prior=PRIOR)
+    shares = {}
+    for name, model in (("true", history), ("without", bg.GLM("y", "x", "poisson", prior=PRIOR))):
+        fit = bg.fit_map(model, data)
+        made = bg.simulate(fit, trials=60)
+        told = bg.check(fit, simulations=made)["simulations"].to_dataset()
+        assert told.attrs == {"simulations": 50, "left_out": 0}
+        shares[name] = {
+            one: float(
+                (
+                    (told[f"{one}_recorded"] >= told[f"{one}_lower"])
+                    & (told[f"{one}_recorded"] <= told[f"{one}_upper"])
+                ).mean()
+            )
+            for one in ("interval_share", "fano_factor", "autocorrelation", "mean")
+        }
+    assert min(shares["true"].values()) > 0.6
+    assert shares["without"]["fano_factor"] < 0.4
+    first = told.isel(lag=0)
+    assert first["autocorrelation_recorded"] < first["autocorrelation_lower"]
+    y = data["y"].values
+    by_hand = y[: 6000 // 8 * 8].reshape(-1, 8).sum(axis=1)
+    factor = float(told["fano_factor_recorded"].sel(window=8))
+    assert factor == pytest.approx(by_hand.var(ddof=1) / by_hand.mean(), rel=1e-9)
+    apart = np.diff(np.flatnonzero(y))
+    assert float(told["interval_share_recorded"][0]) == pytest.approx(np.mean(apart == 1))
+    np.testing.assert_allclose(told["mean_recorded"], y.reshape(60, 100).mean(axis=1), rtol=1e-9)
+
+
+def test_along_trials_the_mean_is_that_of_all(data):
+    y = np.tile([0, 1, 0, 2], 50)
+    given = {"y": y, "trial": np.repeat(np.arange(50), 4), "time": np.tile(np.arange(4) * 0.01, 50)}
+    fit = bg.fit_map(bg.GLM("y", [], family="poisson"), given)
+    told = bg.check(fit, simulations=bg.simulate(fit, trials=20))["simulations"].to_dataset()
+    assert told["mean_recorded"].values.tolist() == [0.0, 1.0, 0.0, 2.0]
+    assert told["place_time"].values.tolist() == [0.0, 0.01, 0.02, 0.03]
+    assert told["lag"].values.tolist() == [1, 2, 3]
+    other = bg.fit_map(bg.GLM("y", [], family="poisson"), {"y": y[:80]})
+    for wrong, words in ((bg.simulate(other), "samples along"), (3, "must be what simulate")):
+        with pytest.raises(bg.DataError, match=words):
+            bg.check(fit, simulations=wrong)
