@@ -135,9 +135,7 @@ def check(
     if simulations is not None:
         compared = read_simulations(problems, simulations)
         for k, (problem, parts) in enumerate(zip(problems, every, strict=True)):
-            parts["simulations"] = check_simulations(
-                problem, compared.of(k), clock, compared.left_out, prob
-            )
+            parts["simulations"] = check_simulations(problem, compared, k, clock, prob)
     nodes: dict[str, Any] = {}
     for name in every[0]:
         ragged = "event" if name == "events" else None

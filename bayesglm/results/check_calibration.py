@@ -9,7 +9,9 @@ from bayesglm.results.foretold import Drawn, Foretold, Range
 
 Array = np.ndarray
 BINS = 12  # of the predicted mean: chosen
-REPEATS = 200  # responses of a MAP that are drawn for each row: bands need no more; chosen
+# Responses of a MAP that are drawn for each row, at most, and at least where rows are many; and
+# how many in all: bands need no more. Chosen.
+REPEATS, FEWEST, DRAWN = 200, 25, 2_000_000
 
 
 def equal_bins(mean: Array) -> list[Array]:
@@ -27,7 +29,7 @@ def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> C
     """Tell, in bins of what is expected, what was observed, and between what it should lie.
 
     The band is that of the bin's mean of responses drawn anew, one of each row for each draw of the
-    fit; of a MAP, which is one draw, `REPEATS` of each.
+    fit; of a MAP, which is one draw, up to `REPEATS` of each.
     """
     kinds, counts = len(told.expected), np.flatnonzero(drawn.weights > 0.0)
     shape = (kinds, BINS)
@@ -57,7 +59,8 @@ def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> C
 def _drawn_sums(drawn: Drawn, numbers: Array, seed: int) -> Array:
     """Return the sums of drawn responses in each bin ``(kinds, bins, draws)``."""
     family, n_draws = drawn.family, drawn.n_draws
-    repeats = REPEATS if n_draws == 1 else 1
+    most = max(FEWEST, DRAWN // max(1, drawn.n_rows))
+    repeats = min(REPEATS, most) if n_draws == 1 else 1
 
     def work(one: Range) -> Array:
         rng = np.random.default_rng([seed, int(one.at[0])])

@@ -29,6 +29,7 @@ class Compared(NamedTuple):
 
     values: Array
     left_out: int
+    edges: Array  # of bins of intervals between events, in samples
 
     def of(self, unit: int) -> Array:
         """Return those of one unit ``(simulations, samples)``."""
@@ -60,7 +61,18 @@ def read_simulations(problems: list[Problem], simulations: Any) -> Compared:
             "all simulations ran away, so there is nothing to compare; see their 'runaway'."
         )
     some = whole[np.unique(np.linspace(0, len(whole) - 1, MOST_SIMULATIONS).astype(np.intp))]
-    return Compared(values[some], len(values) - len(whole))
+    return Compared(values[some], len(values) - len(whole), _bins_of_intervals(problems))
+
+
+def _bins_of_intervals(problems: list[Problem]) -> Array:
+    """Return edges of bins, in ratios alike, up to the 99% quantile of what was recorded."""
+    if not problems[0].natural.family.words.counts_events:
+        return np.zeros(0)
+    rows = problems[0].design.predictors.rows
+    every = [np.diff(np.flatnonzero(one.design.y[rows] > 0.0)) for one in problems]
+    pooled = np.concatenate([np.ones(1), *every])
+    longest = float(np.quantile(pooled, 0.99))
+    return np.unique(np.round(np.geomspace(1.0, longest + 1.0, INTERVALS + 1)))
 
 
 class Stretch(NamedTuple):
@@ -81,15 +93,15 @@ def stretches(rows: Array, clock: Clock) -> Stretch:
 
 
 def check_simulations(
-    problem: Problem, simulated: Array, clock: Clock, left_out: int, prob: float
+    problem: Problem, compared: Compared, unit: int, clock: Clock, prob: float
 ) -> Checked:
-    """Compare simulations ``(simulations, samples)`` of a unit with what was recorded."""
-    rows = problem.design.predictors.rows
+    """Compare the simulations of a unit with what was recorded."""
+    rows, simulated = problem.design.predictors.rows, compared.of(unit)
     both = np.concatenate([problem.design.y[None, rows], simulated[:, rows]])
     stretch = stretches(rows, clock)
     parts: dict[str, tuple[str, Array, Array]] = {}
     if problem.natural.family.words.counts_events:
-        parts["interval_share"] = ("interval", *_intervals(both, stretch))
+        parts["interval_share"] = ("interval", *_intervals(both, stretch, compared.edges))
         parts["fano_factor"] = ("window", *_fano_factors(both, stretch))
     parts["autocorrelation"] = ("lag", *_autocorrelation(both, stretch))
     parts["mean"] = ("place", *_along_trials(both, stretch))
@@ -104,21 +116,18 @@ def check_simulations(
         coords[dim] = places
         if clock.step is not None:
             coords[f"{dim}_time"] = ((dim,), places * clock.step, {"units": "s"})
-    return Checked(variables, coords, {"simulations": len(simulated), "left_out": left_out})
+    return Checked(
+        variables, coords, {"simulations": len(simulated), "left_out": compared.left_out}
+    )
 
 
-def _intervals(both: Array, stretch: Stretch) -> tuple[Array, Array]:
-    """Return intervals between events, in samples, and what share of all is as long."""
-    every = []
+def _intervals(both: Array, stretch: Stretch, edges: Array) -> tuple[Array, Array]:
+    """Return where bins of intervals begin, in samples, and what share of intervals is in each."""
+    shares = []
     for y in both:
         at = np.flatnonzero(y > 0.0)
-        apart = np.diff(at)
-        every.append(apart[stretch.number[at[1:]] == stretch.number[at[:-1]]])
-    pooled = np.concatenate(every) if len(every) else np.zeros(0)
-    longest = float(np.quantile(pooled, 0.99)) if len(pooled) else 1.0
-    edges = np.unique(np.round(np.geomspace(1.0, longest + 1.0, INTERVALS + 1)))
-    shares = [np.histogram(one, edges)[0] / max(len(one), 1) for one in every]
-    # The places are the least intervals of each bin.
+        apart = np.diff(at)[stretch.number[at[1:]] == stretch.number[at[:-1]]]
+        shares.append(np.histogram(apart, edges)[0] / max(len(apart), 1))
     return edges[:-1], np.stack(shares)
 
 

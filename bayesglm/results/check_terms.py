@@ -27,7 +27,7 @@ from bayesglm.results.foretold import Drawn, Range
 
 Array = np.ndarray
 MOST_COLUMNS = 1500  # of which the information is formed: chosen
-MOST_PRODUCTS = 4_000_000_000  # multiplications that form it; of more, some rows tell it: chosen
+MOST_PRODUCTS = 1_000_000_000  # multiplications that form it; of more, some rows tell it: chosen
 MOST_EVENTS = 20_000  # of a unit, whose terms are told one by one; of more, evenly spaced: chosen
 SINGULAR = 1e-10  # an eigenvalue of a block's correlations, below which its columns are dependent
 
