@@ -16,6 +16,8 @@ from bayesglm.numerics.autoregression import innovations
 from bayesglm.numerics.memory import free_memory
 from bayesglm.results.decoding import (
     Backwards,
+    bare_of,
+    coefficients_of,
     impulses,
     lags_of,
     open_backwards,
@@ -158,7 +160,7 @@ def _term_of(back: Backwards, stimulus: str) -> int:
     """Return the number of the one block that reads the stimulus, linearly."""
     model, blocks = back.problems[0].plan.model, back.predictors[0].blocks
     numbers = [k for k, term in enumerate(model.every_term) if stimulus in term.variables]
-    block = blocks[numbers[0]]
+    block = bare_of(blocks[numbers[0]])
     own = block.is_plain or (block.lags is not None and block.multiplier is None)
     if len(numbers) > 1 or not own or block.curve is not None:
         raise ModelError(
@@ -186,17 +188,16 @@ def _encoder(
 ) -> Callable[[Sequence[Array]], list[Encoding]]:
     """Return what makes encodings of draws ``(draws, size)`` of each neuron."""
     blocks = [predictors.blocks[number] for predictors in back.predictors]
-    made_by = impulses(blocks[0])
+    made_by = impulses(bare_of(blocks[0]))
     places = [one.column_places[blocks[0].name] for one in back.predictors]
 
     def encode(thetas: Sequence[Array]) -> list[Encoding]:
         known, phi = back.eta(thetas), back.phi(thetas)
-        kernels = np.stack(
-            [
-                made_by @ back.w(k, theta)[:, place].T
-                for k, (theta, place) in enumerate(zip(thetas, places, strict=True))
-            ]
-        )
+        coefficients = [
+            coefficients_of(block, back.w(k, theta)[:, place])
+            for k, (block, theta, place) in enumerate(zip(blocks, thetas, places, strict=True))
+        ]
+        kernels = np.stack([made_by @ own.T for own in coefficients])
         return [
             Encoding(
                 lattice,

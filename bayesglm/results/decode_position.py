@@ -16,7 +16,13 @@ from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1, whole_number
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.memory import free_memory
-from bayesglm.results.decoding import Backwards, open_backwards, stored_variable
+from bayesglm.results.decoding import (
+    Backwards,
+    bare_of,
+    coefficients_of,
+    open_backwards,
+    stored_variable,
+)
 from bayesglm.results.grid_filter import Axis, smoothed, told_of
 from bayesglm.spec.hints import shown
 from bayesglm.spec.model import GLM
@@ -204,7 +210,7 @@ def _tuning(back: Backwards, names: list[str], places: dict[str, Array]) -> Arra
     numbers = [k for k, term in enumerate(model.every_term) if {*term.variables} & {*names}]
     terms = [model.every_term[k] for k in numbers]
     for k, term in zip(numbers, terms, strict=True):
-        block = back.predictors[0].blocks[k]
+        block = bare_of(back.predictors[0].blocks[k])
         others = [name for name in term.variables if name not in names]
         if others or not block.reads_own_rows:
             why = f"beside {others[0]!r}" if others else "at lags"
@@ -221,10 +227,11 @@ def _tuning(back: Backwards, names: list[str], places: dict[str, Array]) -> Arra
     curves = []
     for k, (predictors, grid) in enumerate(zip(back.predictors, on_grid, strict=True)):
         w = back.w(k, back.thetas[k])
-        parts = [
-            w[:, predictors.column_places[block.name]] @ block.columns(grid.rows).T
-            for block in grid.blocks
-        ]
+        parts = []
+        for number, block in zip(numbers, grid.blocks, strict=True):
+            own = predictors.blocks[number]
+            coefficients = coefficients_of(own, w[:, predictors.column_places[own.name]])
+            parts.append(coefficients @ block.columns(grid.rows).T)
         curves.append(reduce(np.add, parts))
     return np.stack(curves, axis=1)
 

@@ -21,6 +21,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import kept_of, reopen, stored_data
 from bayesglm.numerics.density.channels import predictors as linear_predictors
 from bayesglm.numerics.families.record import Family
+from bayesglm.results.predict import as_fitted
 from bayesglm.spec.hints import closest, shown
 
 Array = np.ndarray
@@ -104,6 +105,7 @@ def open_backwards(
     require(dataset, plan.model.response, "response")
     given = fill(dataset.drop_vars([one for one in variables if one in dataset]), dim)
     dataset, dim, predictors = plan_prediction(plan.model, given, plan.population, len(problems))
+    predictors = as_fitted(problems, dataset, predictors, "linear")
     response = read_response(plan.model, dataset[plan.model.response], dim, dataset)
     columns = response.reshape(len(response), -1)
     if columns.shape[1] != len(problems):
@@ -170,10 +172,20 @@ def lags_of(block: Block) -> Array:
     return np.zeros(1, dtype=int) if block.lags is None else np.asarray(block.lags)
 
 
+def bare_of(block: Block) -> Block:
+    """Return a block as its term lays it, without the waves over which a prior lays it."""
+    return block.bare or block
+
+
+def coefficients_of(block: Block, w: Array) -> Array:
+    """Return the coefficients of the bare columns ``(draws, columns)``, of those that a fit has."""
+    return w if block.waves is None else block.transform.natural(w)
+
+
 def impulses(block: Block) -> Array:
     """Return what coefficients make of a signal that is one once ``(lags, features, columns)``.
 
-    Times the coefficients, that is the kernel, whatever functions it stands on.
+    The block is bare. Times its coefficients that is the kernel, on whatever functions it stands.
     """
     n_features, lags = block.signal.shape[1], lags_of(block)
     reach = int(np.abs(lags).max())

@@ -21,6 +21,7 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.summaries import mean_of, quantiles_of
 from bayesglm.results.populations import effects_asked
+from bayesglm.results.predict import as_fitted
 from bayesglm.results.predicted_rows import predicted_rows
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def _of_fit(problems: list[Problem]) -> list[Asked]:
 def _of_new(problems: list[Problem], data: Any) -> list[Asked]:
     plan = problems[0].plan
     dataset, dim, every = plan_prediction(plan.model, data, plan.population, len(problems))
+    every = as_fitted(problems, dataset, every, "mean")
     response = require(dataset, plan.model.response, "response")
     values = read_response(plan.model, response, dim, dataset)
     columns = values.reshape(len(values), -1).T

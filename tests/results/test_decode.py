@@ -187,15 +187,25 @@ def test_the_prior_is_that_of_the_stimulus_of_the_fit():
     xr.testing.assert_allclose(own, said, rtol=1e-8)
 
 
-def test_what_else_moves_the_neurons_is_known():
-    """History, another predictor and an offset, which the data hold."""
+READERS = {
+    "lags": LAGGED,
+    "functions of lags": bg.Lagged("x", lags=(-1, 5), basis=bg.raised_cosine(4), prior=RIDGE),
+    "a process": bg.Lagged("x", lags=6, prior=bg.GaussianProcess(1.0, 2.0)),
+    "a random walk": bg.Lagged("x", lags=4, prior=bg.RandomWalk(0.3)),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_what_else_moves_the_neurons_is_known(reader):
+    """History, coupling, another predictor and an offset, which the data hold."""
     rng = np.random.default_rng(0)
     train, new = recording(1500), recording(100, seed=7)
     for data in (train, new):
         data["z"] = ("time", rng.normal(size=data.sizes["time"]))
         data["o"] = ("time", 0.1 * rng.normal(size=data.sizes["time"]))
         data["y"] = data["y"].copy(data=rng.poisson(data["y"] * np.exp(0.5 * data["z"])))
-    terms = [LAGGED, bg.History(lags=2, prior=RIDGE), bg.Linear("z", prior=RIDGE)]
+    past = [bg.History(lags=2, prior=RIDGE), bg.Coupling(lags=2, prior=RIDGE)]
+    terms = [READERS[reader], *past, bg.Linear("z", prior=RIDGE)]
     fit = bg.fit_map(bg.GLM("y", terms, family="poisson", offset="o"), train)
     found = bg.decode(fit, new, "x", prior=[1.0, 0.8], mean=0.0)
     # The log posterior along a line through the mode, by predictions of the fit.
