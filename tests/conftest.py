@@ -1,5 +1,6 @@
 """Small seeded data that many tests share."""
 
+import gc
 import signal
 
 import numpy as np
@@ -26,6 +27,12 @@ settings.load_profile("fixed")
 # What is registered goes into these; every test starts with the package's own entries.
 TABLES = (FAMILY_NAMES, LINK_NAMES, FAMILIES, CURVES, LIKELIHOODS, MEANS, OWN_FAMILIES, OWN_LINKS)
 ENTRIES = [dict(table) for table in TABLES]
+
+
+def pytest_collection_finish():
+    """Keep the collector of garbage from looking through all modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -104,11 +104,13 @@ PRIORS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", PRIORS, ids=repr)
 def test_deviations_have_their_twin(prior):
     compare(glm(["x", bg.Category("region", contrasts="sum", prior=prior)]), FRAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", [bg.Laplace(0.4), bg.StudentT(0.5), bg.Horseshoe(0.2)], ids=repr)
 def test_differences_from_a_reference_take_any_prior(prior):
     compare(glm(["x", bg.Category("region", prior=prior)]), FRAME)
@@ -155,6 +157,7 @@ def test_unused_categories_have_no_coefficient_unless_they_are_named():
     assert found[50] == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrasts", ["treatment", "sum", "full"])
 def test_a_fit_says_all_verbs(contrasts, tmp_path):
     term = bg.Category("region", contrasts=contrasts, prior=bg.Normal(0.5))

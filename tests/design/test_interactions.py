@@ -104,11 +104,13 @@ TWINS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TWINS)
 def test_every_product_has_its_twin(case):
     compare(glm(TWINS[case], prior=bg.Normal(0.5)), FRAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["slopes", "deviations", "lags of deviations"])
 def test_a_learned_scale_is_one_for_the_term(case):
     *others, last = TWINS[case]

@@ -44,6 +44,7 @@ def model_of(terms, **options):
     return bg.GLM("spikes", TERMS[terms], family="poisson", prior=bg.Normal(1.0), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terms", TERMS)
 @given(size=st.integers(1, N), some=st.lists(st.integers(0, K - 1), min_size=1, unique=True))
 def test_side_by_side_each_member_reads_its_own_columns(terms, size, some):

@@ -188,6 +188,7 @@ def test_blocks_that_are_large_or_a_single_grouping_are_left_to_others(few):
     assert blocks_in(opened(crossed, "brood", "loc")) is None
 
 
+@pytest.mark.slow
 def test_a_fit_says_what_was_checked_and_is_the_same_again():
     data = nested(40, 2, 3, seed=3)
     model = bg.GLM(

@@ -1,7 +1,7 @@
 """Chances of intervals, in closed form and summed over nodes, against many digits."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import mpmath as mp
 import numpy as np
@@ -99,21 +99,24 @@ def test_slopes_in_dispersions_are_those_of_many_digits(key):
 @pytest.mark.parametrize("key", INTERVAL_KEYS, ids="-".join)
 def test_mixed_slopes_are_differences_of_slopes(key):
     phi, h = phi_of(key), 1e-5
-    for eta in etas_of(key):
-        for below, upto in intervals_of(key):
-            d = mass(FAMILIES[key], key, below, upto, eta, 2)
-            for k in range(len(phi)):
-                moved = [[*phi], [*phi]]
-                moved[0][k] += h
-                moved[1][k] -= h
-                up, down = (
-                    mass(FAMILIES[key], key, below, upto, eta, 1, phi=tuple(one)) for one in moved
-                )
-                of_eta = (up.eta[0, 0] - down.eta[0, 0]) / (2.0 * h)
-                assert d.eta_phi[k][0, 0] == pytest.approx(of_eta, rel=1e-5, abs=1e-7)
-                for j in range(len(phi)):
-                    of_phi = (up.phi[j][0] - down.phi[j][0]) / (2.0 * h)
-                    assert d.phi_phi[k][j][0] == pytest.approx(of_phi, rel=1e-5, abs=1e-7)
+    rows = list(product(intervals_of(key), etas_of(key)))
+    (below, upto), eta = (
+        np.transpose([one for one, _ in rows]),
+        np.array([[one for _, one in rows]]),
+    )
+    trials = trials_of(key[0], np.full(len(rows), TRIALS))
+
+    def chances(phi, order):
+        return log_mass(FAMILIES[key], below, upto, eta, tuple(phi), trials, order)
+
+    d = chances(phi, 2)
+    for k, moves in enumerate(h * np.eye(len(phi))):
+        up, down = chances(phi + moves, 1), chances(phi - moves, 1)
+        of_eta = (up.eta[0] - down.eta[0]) / (2.0 * h)
+        np.testing.assert_allclose(d.eta_phi[k][0], of_eta, rtol=1e-5, atol=1e-7)
+        for j in range(len(phi)):
+            of_phi = (up.phi[j] - down.phi[j]) / (2.0 * h)
+            np.testing.assert_allclose(d.phi_phi[k][j], of_phi, rtol=1e-5, atol=1e-7)
 
 
 # Where nearly all counts are zeros, and those that are not may be large.

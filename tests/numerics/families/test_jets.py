@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
@@ -85,6 +85,7 @@ def check(function, exact, at, rtol=2e-13):
 
 
 @pytest.mark.parametrize("function", PARTIALS, ids=lambda one: one.__name__)
+@settings(max_examples=30)
 @given(a=st.floats(0.1, 4.0), b=st.floats(4.5, 6.0))
 def test_every_function_has_its_derivatives(function, a, b):
     check(function, EXACT[function], (a, b)[: function.nin])

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from columns import EXAMPLES, columns
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -22,6 +22,7 @@ from bayesglm.numerics.rows.sparse import Sparse
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 NAMES = pytest.mark.parametrize("name", EXAMPLES)
+SOME = settings(max_examples=50)  # of each class: shapes are few, and numbers are drawn
 WEIGHTS = st.sampled_from([None, 0.0, 0.1, -2.0])
 
 
@@ -35,6 +36,7 @@ def weighted(X, weights):
 
 
 @NAMES
+@SOME
 @given(data=st.data(), k=st.integers(1, 4))
 def test_products(name, data, k):
     ((made, X),) = data.draw(columns([name]))
@@ -48,6 +50,7 @@ def test_products(name, data, k):
 
 
 @NAMES
+@SOME
 @given(data=st.data(), order=st.sampled_from("CF"))
 def test_the_matrix(name, data, order):
     ((made, X),) = data.draw(columns([name]))
@@ -78,6 +81,7 @@ def test_widths_are_what_a_product_reads_of_each_row():
 
 
 @NAMES
+@SOME
 @given(data=st.data(), low=WEIGHTS)
 def test_grams(name, data, low):
     ((made, X),) = data.draw(columns([name]))
@@ -90,6 +94,7 @@ def test_grams(name, data, low):
 
 
 @NAMES
+@SOME
 @given(data=st.data(), low=st.sampled_from([0.1, -2.0]))
 def test_two_of_them(name, data, low):
     other = data.draw(st.sampled_from(sorted(EXAMPLES)))
@@ -104,6 +109,7 @@ def test_two_of_them(name, data, low):
 
 
 @NAMES
+@SOME
 @given(data=st.data(), n_codes=st.integers(1, 4))
 def test_sums_by_code(name, data, n_codes):
     ((made, X),) = data.draw(columns([name]))
@@ -114,6 +120,7 @@ def test_sums_by_code(name, data, n_codes):
 
 
 @NAMES
+@SOME
 @given(data=st.data(), k=st.integers(1, 3))
 def test_single_precision(name, data, k):
     ((made, X),) = data.draw(columns([name]))

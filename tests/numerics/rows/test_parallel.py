@@ -86,6 +86,7 @@ assert blas_threads() == before
 """
 
 
+@pytest.mark.slow
 def test_fits_side_by_side_are_those_alone_and_leave_no_limit_behind():
     # A process that already has threads is not to be forked by its tests, so a fresh one is.
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
