@@ -15,6 +15,7 @@ from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.numerics.summaries import mean_of, quantiles_of, simultaneous_of
 from bayesglm.numerics.theta.labels import among_all
+from bayesglm.results.kernel_warnings import warn_of_coarse_bases, warn_of_edges
 from bayesglm.spec.response_levels import n_and_reference
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         mean -+ q sd, q being the ``prob`` quantile of max |w - mean| / sd over its places, lags and
         pixels; each neuron, source, type and level by itself.
 
+    Warns
+    -----
+    BayesGLMWarning
+        A kernel over 8 lags or more that is not back at zero where its window ends, by 3 sds of the
+        posterior; a basis of a count's own past that is too coarse for the refractory period: less
+        than half as many pairs of events 1, 2 or 3 samples apart as the model foresees.
+
     Raises
     ------
     DataError
@@ -82,6 +90,10 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         ]
         variables = {name: np.stack([one[name] for one in told]) for name in told[0]}
         nodes[f"/{block.name}"] = _node(problems, k, variables)
+        if band is not None:
+            warn_of_edges(block.name, nodes[f"/{block.name}"], prob)
+    if all(kept.redrawn is None and len(kept.theta) for kept in every):
+        warn_of_coarse_bases(problems, [kept.theta.mean(axis=0) for kept in every])
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"prob": prob, "response": problems[0].plan.model.response}
     return tree

@@ -1,0 +1,72 @@
+"""Kernels whose window ends too early, and bases too coarse for a refractory period."""
+
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayesglm as bg
+
+N, STEP = 6000, 0.001
+
+
+@pytest.fixture(scope="module")
+def data():
+    """A stimulus that acts for 40 samples, and spikes never within 2 samples of each other."""
+    rng = np.random.default_rng(2)
+    stimulus = rng.normal(size=(N, 2))
+    drive = np.convolve(stimulus[:, 0], 0.4 * np.exp(-np.arange(40) / 20.0))[:N] - 1.2
+    spikes = np.zeros(N, dtype=np.uint8)
+    for t in range(N):
+        silent = spikes[max(t - 2, 0) : t].any()
+        spikes[t] = not silent and rng.random() < 1.0 / (1.0 + np.exp(-drive[t]))
+    return xr.Dataset(
+        {"spikes": ("time", spikes), "stimulus": (("time", "side"), stimulus)},
+        coords={"time": STEP * np.arange(N)},
+    )
+
+
+def glm(*terms):
+    return bg.GLM("spikes", terms, family="bernoulli", prior=bg.Normal(1.0))
+
+
+def test_a_window_that_ends_too_early_is_told(data):
+    term = bg.Lagged("stimulus", lags=8, basis=bg.boxcar(4))
+    fit = bg.fit_laplace(glm(term), data, draws=200, chains=2)
+    with pytest.warns(
+        bg.BayesGLMWarning,
+        match=r"kernel of 'stimulus' is not back at zero at the end of its window \(1 of 2 of them"
+        r"\): 0\.\d+ at lag 7, 7 ms, \d+\.\d sds away",
+    ):
+        bg.kernels(fit)
+    longer = glm(bg.Lagged("stimulus", lags=100, basis=bg.log_raised_cosine(6)))
+    quiet(bg.fit_laplace(longer, data, draws=200, chains=2))
+
+
+def test_what_leads_up_to_an_event_is_looked_at_as_well(data):
+    late = data.assign(spikes=data["spikes"].roll(time=-6, roll_coords=False))
+    term = bg.Event("stimulus", lags=(-8, 60), basis=bg.bspline(12), name="early")
+    fit = bg.fit_laplace(glm(term), late, draws=200, chains=2)
+    inside = bg.Event("stimulus", lags=(-4, 60), basis=bg.bspline(12), name="early")
+    with pytest.warns(bg.BayesGLMWarning, match="at the start of its window .* at lag -4, -4 ms"):
+        bg.kernels(bg.fit_laplace(glm(inside), late, draws=200, chains=2))
+    quiet(fit)
+
+
+def test_a_basis_too_coarse_for_the_refractory_period_is_told(data):
+    coarse = glm(bg.History(lags=40, basis=bg.raised_cosine(3)))
+    with pytest.warns(
+        bg.BayesGLMWarning,
+        match=r"basis of 'history' is too coarse for the first lags: 0 events came 1 samples after "
+        r"another, and the model foresees \d{2,3}\..*log_raised_cosine",
+    ):
+        bg.kernels(bg.fit_map(coarse, data))
+    for fine in (bg.log_raised_cosine(10, stretch=200.0), None):
+        quiet(bg.fit_map(glm(bg.History(lags=40, basis=fine)), data))
+
+
+def quiet(fit):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bg.kernels(fit)
