@@ -366,6 +366,11 @@ class Plan:
         """Number of samples left out for want of a value of some variable that they read."""
         return self.designs[0].predictors.n_missing
 
+    @property
+    def own_labels(self) -> Array | None:
+        """The labels of a population that the data give it; None where they are positions."""
+        return self.labels if self.population in self.dataset.coords else None
+
     def name_of(self, neuron: int) -> str:
         """Name one neuron for a message; empty without a population."""
         return "" if self.labels is None else f" ({self.population}={self.labels[neuron]})"

@@ -18,17 +18,18 @@ from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of, labels_along
 from bayesglm.design.response_levels import read_response, settle_levels
-from bayesglm.design.responses import check_response
+from bayesglm.design.responses import check_response, silent_of
 from bayesglm.design.roles import counted_samples, weights_of
 from bayesglm.design.seen import check_seen, ends_of
 from bayesglm.design.settling import settle_terms
 from bayesglm.design.variables import require
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.given import check_is_model
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
+MOST_NAMED = 10  # silent units that a warning names: chosen
 
 
 def plan_fit(model: GLM, data: object) -> Plan:
@@ -50,7 +51,8 @@ def lay(model: GLM, data: object) -> Plan:
             f"response {model.response!r} is a dim of the data, whose labels are no measurements; "
             "give the responses as a variable of another name."
         )
-    dataset = response_as_variable(as_dataset(dataset, dim), model.response)
+    whole = dataset = response_as_variable(as_dataset(dataset, dim), model.response)
+    given = model
     check_names(model, dataset)
     roles = _roles(model)
     for name in model.variables:
@@ -85,11 +87,35 @@ def lay(model: GLM, data: object) -> Plan:
         for neuron, y in enumerate(columns)
     ]
     designs = _designs(model, every, columns)
+    silent = silent_of(model, designs)
+    if silent:
+        assert population is not None
+        assert labels is not None
+        return lay(given, _without(whole, given.response, population, labels, silent))
     plan = Plan(model, stored, dim, population, labels, designs, clock.step)
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)
         check_seen(plan, neuron, design)
     return plan
+
+
+def _without(
+    dataset: xr.Dataset, response: str, population: str, labels: Array, silent: list[int]
+) -> xr.Dataset:
+    """Return the data without neurons that never vary, and tell which these are.
+
+    The others keep their labels, or their positions as labels.
+    """
+    named = ", ".join(str(labels[k]) for k in silent[:MOST_NAMED])
+    more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
+    tell(
+        f"response {response!r}: {len(silent)} of {len(labels)} along {population!r} never vary "
+        f"over the samples in use ({named}{more}): silent units, of which nothing can be learnt "
+        "under a flat intercept. They are left out, as targets and as sources, and the others are "
+        "fitted; a proper prior (intercept=Normal(...)) keeps them."
+    )
+    kept = np.delete(np.arange(len(labels)), silent)
+    return dataset.assign_coords({population: labels}).isel({population: kept})
 
 
 def _designs(model: GLM, every: list[Readings], columns: Array) -> tuple[Design, ...]:

@@ -11,7 +11,7 @@ from bayesglm.design.door import as_dataset, response_as_variable, sample_dim_of
 from bayesglm.design.gaps import filled, find_gaps, read_by
 from bayesglm.design.labels import plainly_labelled
 from bayesglm.design.predictors import lay_beside, lay_predictors
-from bayesglm.design.readings import OWN, OfGroups, Readings, clock_of
+from bayesglm.design.readings import OWN, OfGroups, Readings, clock_of, labels_along
 from bayesglm.design.response_levels import read_response
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError
@@ -47,14 +47,23 @@ def plan_prediction(
     population: str | None,
     n_neurons: int,
     of_groups: OfGroups = OWN,
+    labels: Array | None = None,
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
-    """Lay the predictors of a fitted model on new data, which may lack response and weights."""
+    """Lay the predictors of a fitted model on new data, which may lack response and weights.
+
+    Of a larger population those of the ``labels`` are taken: some may have been silent in the fit.
+    """
     dataset = as_dataset(data)
     named = (name for term in model.every_term for name in of_groups.reads(term))
     first = next(named, model.response)
     dim = sample_dim_of(dataset, first)
     dataset = response_as_variable(plainly_labelled(as_dataset(dataset, dim)), model.response)
     check_names(model, dataset)
+    if population is not None and labels is not None and population in dataset.dims:
+        known = labels_along(dataset, population)
+        is_own = np.isin(known, labels)
+        if is_own.sum() == n_neurons < len(known):
+            dataset = dataset.assign_coords({population: known}).isel({population: is_own})
     if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
         raise DataError(
             f"the new data have {dataset.sizes[population]} along {population!r}, but the fit has "

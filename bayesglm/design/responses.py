@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bayesglm.design.design import Design, Plan, plain_family_of
@@ -42,15 +44,45 @@ def check_response(plan: Plan, neuron: int, design: Design) -> None:
         )
     if family.n_levels and _is_flat_in_levels(model):
         _refuse_absent(plan, neuron, family.tally(y[..., rows][..., counted]))
-    if family.words.counts_levels:
-        return
-    shares = y[rows] if trials is None else y[rows] / np.maximum(trials[rows], 1)
-    if np.ptp(shares[counted]) == 0 and exact.all() and _needs_variation(model):
+    level = constant_of(model, design)
+    if level is not None:
         raise DataError(
             f"response {model.response!r}{where} does not vary: all {int(counted.sum())} samples "
-            f"in use are {shares[counted][0]:g}, so nothing can be learnt with a flat intercept or "
+            f"in use are {level:g}, so nothing can be learnt with a flat intercept or "
             "an unknown dispersion. Give more data, or a proper prior (intercept=Normal(...))."
         )
+
+
+def constant_of(model: GLM, design: Design) -> float | None:
+    """Return what all responses of a neuron are, where nothing can be learnt from it; else None."""
+    family, rows, trials = plain_family_of(model), design.predictors.rows, design.predictors.trials
+    if family.words.counts_levels or not _needs_variation(model):
+        return None
+    if design.seen is not None and (design.seen["below"] != design.seen["upto"]).any():
+        return None
+    shares = design.y[rows] if trials is None else design.y[rows] / np.maximum(trials[rows], 1)
+    shares = shares if design.weights is None else shares[design.weights[rows] > 0]
+    return float(shares[0]) if len(shares) and np.ptp(shares) == 0 else None
+
+
+def silent_of(model: GLM, designs: Sequence[Design]) -> list[int]:
+    """Return the neurons that are to be left out of a population: those that never vary.
+
+    None where all are so, or where a prior has numbers for each neuron, which then would not fit.
+    """
+    silent = [k for k, design in enumerate(designs) if constant_of(model, design) is not None]
+    return [] if len(silent) == len(designs) or _tells_neurons_apart(model) else silent
+
+
+def _tells_neurons_apart(model: GLM) -> bool:
+    """Say whether a prior has arrays of numbers, in which each neuron may have its own."""
+    priors = [model.prior, model.intercept, *(term.prior for term in model.every_term)]
+    names = FAMILY_NAMES[model.family].dispersions
+    priors += [getattr(one, "prior", one) for one in map(model.dispersion_of, names)]
+    numbers = [value for one in priors for value in getattr(one, "__dict__", {}).values()]
+    return any(
+        isinstance(value, tuple) and np.asarray(value).dtype.kind == "f" for value in numbers
+    )
 
 
 def _is_flat_in_levels(model: GLM) -> bool:

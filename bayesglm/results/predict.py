@@ -146,7 +146,7 @@ def predict(
     plan = problems[0].plan
     given = stored_data(fit) if data is None else data
     dataset, dim, every = plan_prediction(
-        plan.model, given, plan.population, len(problems), of_groups
+        plan.model, given, plan.population, len(problems), of_groups, plan.own_labels
     )
     every = as_fitted(problems, dataset, every, kind)
     group = parameter_group(fit)

@@ -1,0 +1,70 @@
+"""Units of a population that never vary are named and left out, and the others are fitted."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayesglm as bg
+
+N, SILENT = 200, (1, 3)
+
+
+def recording(labels=("a", "b", "c", "d"), n=N):
+    rng = np.random.default_rng(0)
+    y = rng.poisson(0.6, (n, 4))
+    y[:, SILENT] = 0
+    coords = {} if labels is None else {"cell": list(labels)}
+    return xr.Dataset(
+        {
+            "y": (("time", "cell"), y),
+            "x": ("time", rng.normal(size=n)),
+            "own": (("time", "cell"), rng.normal(size=(n, 4))),
+        },
+        coords=coords,
+    )
+
+
+def model_of(*terms, **options):
+    return bg.GLM("y", ["own", *terms], family="poisson", prior=bg.Normal(0.5), **options)
+
+
+@pytest.mark.parametrize("labels", [("a", "b", "c", "d"), None])
+@pytest.mark.parametrize("terms", [(), (bg.Coupling(lags=2),)], ids=["alone", "coupled"])
+def test_silent_units_are_named_and_the_others_fitted(labels, terms, tmp_path):
+    data = recording(labels)
+    named = "b, d" if labels else "1, 3"
+    with pytest.warns(bg.BayesGLMWarning, match=rf"2 of 4 along 'cell' never vary .*\({named}\)"):
+        fit = bg.fit_map(model_of(*terms), data)
+    kept = [0, 2] if labels is None else ["a", "c"]
+    assert fit["map"]["own"]["cell"].values.tolist() == kept
+    every = list(labels or range(4))
+    others = data.assign_coords(cell=every).sel(cell=kept)
+    expected = bg.fit_map(model_of(*terms), others)["map"].to_dataset()
+    xr.testing.assert_equal(fit["map"].to_dataset(), expected)
+    again = bg.load(bg.save(fit, tmp_path / "fit.nc"))
+    assert len(bg.summary(again)) == 4 + len(terms) * 4
+    told, part = bg.predict(again)["y"], bg.predict(again, data)["y"]
+    np.testing.assert_allclose(part, told)
+    assert told["cell"].values.tolist() == kept
+
+
+def test_a_proper_prior_keeps_them():
+    model = model_of(bg.Coupling(lags=1), intercept=bg.Normal(2.0))
+    fit = bg.fit_map(model, recording())
+    assert fit["map"].sizes["cell"] == 4
+    assert (fit["map"]["intercept"].values[list(SILENT)] < -3.0).all()
+    # What no one ever heard is what the prior said.
+    assert np.all(fit["map"]["coupling"].values[0, SILENT] == 0.0)
+
+
+@pytest.mark.parametrize("change", ["all", "arrays"])
+def test_where_none_can_be_left_out_it_is_an_error(change):
+    data, terms = recording(), [bg.Coupling(lags=1)]
+    if change == "all":
+        data = data.assign(y=0 * data["y"])
+    else:
+        terms = [bg.Coupling(lags=1, prior=bg.Normal(np.full((4, 1, 1), 0.3)))]
+    with pytest.raises(
+        bg.DataError, match=r"\(cell=[ab]\) does not vary: all \d+ samples in use are 0"
+    ):
+        bg.fit_map(model_of(*terms), data)
