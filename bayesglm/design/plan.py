@@ -18,7 +18,7 @@ from bayesglm.design.offsets import look_at_offset
 from bayesglm.design.predictors import lay_beside, lay_predictors
 from bayesglm.design.readings import Readings, clock_of, labels_along
 from bayesglm.design.response_levels import read_response, settle_levels
-from bayesglm.design.responses import check_response, silent_of
+from bayesglm.design.responses import check_response, look_at_events, silent_of
 from bayesglm.design.roles import counted_samples, weights_of
 from bayesglm.design.seen import check_seen, ends_of
 from bayesglm.design.settling import settle_terms
@@ -37,6 +37,7 @@ def plan_fit(model: GLM, data: object) -> Plan:
     plan = lay(model, data)
     look_at_offset(plan)
     look_at_identifiers(plan)
+    look_at_events(plan)
     return plan
 
 

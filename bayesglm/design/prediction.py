@@ -60,10 +60,10 @@ def plan_prediction(
     dataset = response_as_variable(plainly_labelled(as_dataset(dataset, dim)), model.response)
     check_names(model, dataset)
     if population is not None and labels is not None and population in dataset.dims:
-        known = labels_along(dataset, population)
-        is_own = np.isin(known, labels)
-        if is_own.sum() == n_neurons < len(known):
-            dataset = dataset.assign_coords({population: known}).isel({population: is_own})
+        given = labels_along(dataset, population)
+        is_own = np.isin(given, labels)
+        if is_own.sum() == n_neurons < len(given):
+            dataset = dataset.assign_coords({population: given}).isel({population: is_own})
     if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
         raise DataError(
             f"the new data have {dataset.sizes[population]} along {population!r}, but the fit has "

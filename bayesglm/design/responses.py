@@ -9,7 +9,7 @@ import numpy as np
 from bayesglm.design.design import Design, Plan, plain_family_of
 from bayesglm.design.nearest import remedy
 from bayesglm.design.variables import place
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.spec.dispersions import is_fixed
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
@@ -72,6 +72,26 @@ def silent_of(model: GLM, designs: Sequence[Design]) -> list[int]:
     """
     silent = [k for k, design in enumerate(designs) if constant_of(model, design) is not None]
     return [] if len(silent) == len(designs) or _tells_neurons_apart(model) else silent
+
+
+def look_at_events(plan: Plan) -> None:
+    """Warn, once, of units of a coupled population with fewer events than coefficients."""
+    model = plan.model
+    coupled = any(term.facts.common_dims for term in model.every_term)
+    if plan.labels is None or not (coupled and FAMILY_NAMES[model.family].discrete):
+        return
+    n_events = np.array([design.y[design.predictors.rows].sum() for design in plan.designs])
+    n_coefficients = plan.designs[0].predictors.n_coefficients
+    few = np.flatnonzero(n_events < n_coefficients)
+    if len(few):
+        fewest = few[np.argmin(n_events[few])]
+        tell(
+            f"response {model.response!r}: {len(few)} of {len(n_events)} along "
+            f"{plan.population!r} have fewer events than coefficients, of which each has "
+            f"{n_coefficients} (the fewest, {n_events[fewest]:g}: {plan.labels[fewest]}): what so "
+            "few do not tell, the priors decide. Take a basis of fewer functions, fewer lags, or a "
+            "prior that is meant; tune_prior chooses its scale."
+        )
 
 
 def _tells_neurons_apart(model: GLM) -> bool:

@@ -6,7 +6,7 @@ import patsy
 import pytest
 import statsmodels.api as sm
 import xarray as xr
-from terms import EXAMPLES
+from terms import EXAMPLES, OF_POPULATIONS
 from twins import compare
 
 import bayesglm as bg
@@ -165,9 +165,12 @@ def test_what_is_no_interaction(message):
         product(*WRONG[message])
 
 
+EXAMPLES_OF = {name: one.terms for name, one in EXAMPLES.items()} | OF_POPULATIONS
+
+
 @pytest.mark.parametrize("kind", TERMS)
 def test_each_kind_of_term_says_whether_it_can_be_multiplied(kind):
-    term = EXAMPLES[kind.__name__].terms[0]
+    term = EXAMPLES_OF[kind.__name__][0]
     if kind.facts.part is None:
         with pytest.raises(bg.ModelError, match=rf"a part must be .* got {kind.__name__}\("):
             product(term, "n")

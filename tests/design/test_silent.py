@@ -50,7 +50,8 @@ def test_silent_units_are_named_and_the_others_fitted(labels, terms, tmp_path):
 
 def test_a_proper_prior_keeps_them():
     model = model_of(bg.Coupling(lags=1), intercept=bg.Normal(2.0))
-    fit = bg.fit_map(model, recording())
+    with pytest.warns(bg.BayesGLMWarning, match="2 of 4 along 'cell' have fewer events"):
+        fit = bg.fit_map(model, recording())
     assert fit["map"].sizes["cell"] == 4
     assert (fit["map"]["intercept"].values[list(SILENT)] < -3.0).all()
     # What no one ever heard is what the prior said.
@@ -64,7 +65,15 @@ def test_where_none_can_be_left_out_it_is_an_error(change):
         data = data.assign(y=0 * data["y"])
     else:
         terms = [bg.Coupling(lags=1, prior=bg.Normal(np.full((4, 1, 1), 0.3)))]
-    with pytest.raises(
-        bg.DataError, match=r"\(cell=[ab]\) does not vary: all \d+ samples in use are 0"
-    ):
+    with pytest.raises(bg.DataError, match=r"\(cell=[ab]\) does not vary: all \d+ sam"):
         bg.fit_map(model_of(*terms), data)
+
+
+def test_units_with_fewer_events_than_coefficients_are_told_once():
+    data = recording().sel(cell=["a", "c"])
+    data["y"][40:, 1] = 0
+    n = int(data["y"].values[30:, 1].sum())
+    words = rf"1 of 2 along 'cell' have fewer events than coefficients, .* has 32 .*{n}: c\)"
+    with pytest.warns(bg.BayesGLMWarning, match=words) as told:
+        bg.fit_map(model_of(bg.Coupling(lags=30)), data)
+    assert len(told) == 1

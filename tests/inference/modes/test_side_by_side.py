@@ -6,6 +6,7 @@ import xarray as xr
 
 import bayesglm as bg
 from bayesglm.design.members import joint_source
+from bayesglm.design.plan import lay
 from bayesglm.inference.modes.judge import judge
 from bayesglm.inference.modes.side_by_side import MANY, side_by_side
 from bayesglm.inference.modes.solve import maximise_all
@@ -37,7 +38,7 @@ def model_of(basis, **options):
 @pytest.mark.parametrize("basis", [None, bg.raised_cosine(3)], ids=["lags", "basis"])
 @pytest.mark.parametrize("edges", ["zero", "drop"])
 def test_events_are_multiplied_as_columns_are(basis, edges):
-    designs = [one.design for one in open_problems(model_of(basis, edges=edges), recording(400))]
+    designs = lay(model_of(basis, edges=edges), recording(400)).designs
     source, rng = joint_source(designs), np.random.default_rng(1)
     p = designs[0].predictors.n_columns
     W, S = rng.normal(size=(K, p)), rng.normal(size=(K, source.n_rows))
