@@ -50,7 +50,7 @@ def as_dataset(
         and ``TsGroup``, Neo's ``SpikeTrain``, NWB's ``Units``) become counts, small unsigned
         integers over ``(time, unit)``; signals (``Tsd``, ``TsdFrame``, ``TsdTensor``,
         ``AnalogSignal``, NWB's ``TimeSeries``, arrays with the coordinate ``time``) are resampled;
-        intervals become the share of each bin that lies in one; Neo's events keep their times,
+        intervals become the share of each bin that lies in one; Neo's and NWB's events keep times,
         along a dim of their own. Plain arrays beside these hold one value for each bin. The path
         of an ``.nwb`` file, pynwb's ``NWBFile`` or Neo's ``Segment`` is all of these, its units
         named ``spikes``. Variables are formed where they are read: to fit one unit, ``.sel`` it.

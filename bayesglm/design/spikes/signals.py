@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Stamped:
         """Number of samples."""
         return len(self.times)
 
-    @property
+    @cached_property
     def step(self) -> float:
         """Seconds from a sample to the next, the median; infinite of a single one."""
         return float(np.median(np.diff(self.times))) if self.n > 1 else np.inf
