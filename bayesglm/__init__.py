@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.penalties import elastic_net, group_lasso, lasso, ridge, smooth
     from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
     from bayesglm.spec.prior.correlation import LKJ
-    from bayesglm.spec.prior.fields import GaussianProcess
+    from bayesglm.spec.prior.fields import ALD, GaussianProcess
     from bayesglm.spec.prior.mixture import SpikeSlab
     from bayesglm.spec.prior.positive import (
         Exponential,
@@ -133,6 +133,7 @@ _HOME = {
     "Laplace": "spec.prior.apart",
     "ElasticNet": "spec.prior.apart",
     "RandomWalk": "spec.prior.together",
+    "ALD": "spec.prior.fields",
     "GaussianProcess": "spec.prior.fields",
     "StudentT": "spec.prior.apart",
     "Cauchy": "spec.prior.apart",
@@ -220,6 +221,7 @@ _HOME = {
 }
 
 __all__ = [
+    "ALD",
     "GLM",
     "LKJ",
     "R2D2",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.cases import (
     families,
+    fields,
     formula,
     hierarchical,
     import_time,
@@ -36,6 +37,7 @@ CASES = {
     "population": population,
     "receptive-field": receptive_field,
     "recording": recording,
+    "fields": fields,
     "lags": lags,
     "posterior": posterior,
     "hierarchical": hierarchical,

@@ -137,6 +137,11 @@ EXAMPLES: dict[str, Example] = {
     "GaussianProcess": Example(  # of one wave
         {"scale": 0.6}, _normal, said={"scale": 0.6, "lengthscale": 1.5}
     ),
+    "ALD": Example(  # of one wave
+        {"scale": 0.7},
+        _normal,
+        said={"scale": 0.7, "centre": 1.0, "width": 1.5, "frequency": 0.2, "bandwidth": 0.1},
+    ),
     "Flat": Example({}, lambda x: [mp.mpf(0)]),
     "HalfNormal": Example({"scale": 1.7}, lambda x, scale: [mp.log(2), *_normal(x, scale)]),
     "HalfStudentT": Example(

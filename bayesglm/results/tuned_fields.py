@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,15 +13,23 @@ import numpy as np
 from bayesglm.design.design import Plan
 from bayesglm.design.resolve import data_scale
 from bayesglm.errors import DataError
-from bayesglm.inference.problem.of_fields import along, lengths_of, places_of
+from bayesglm.inference.problem.of_fields import along, lengths_of, localities, places_of
 from bayesglm.inference.problem.problem import Problem, make_problem
-from bayesglm.inference.weights.fields import Around, Field, climbed
+from bayesglm.inference.weights.fields import NEAREST, Around, Field, climbed
 from bayesglm.numerics.priors.covariances import Processes
 from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.numerics.priors.kernels import KERNELS
 from bayesglm.results.criteria import EVIDENCE_TIE, Score
+from bayesglm.results.located import located, spectrum_of
 from bayesglm.results.tuning_warnings import Curve, as_good
-from bayesglm.spec.priors import learned_scale, prior_of
+from bayesglm.spec.prior.fields import LOCAL
+from bayesglm.spec.priors import (
+    GaussianProcess,
+    HalfNormal,
+    InverseGamma,
+    learned_scale,
+    prior_of,
+)
 
 Array = np.ndarray
 
@@ -43,7 +52,7 @@ FURTHER = 5.0  # by how much, of its logarithm, the scale may change in a round:
 LEAST, MOST = 0.3, 4.0  # lengthscales, in steps between neighbours and in extents of the field
 BEGIN = 4.0  # of these in the field's extent, where one that is to be learned begins: chosen
 # Decades around the chosen scale that a curve shows.
-SHOWN = np.linspace(-1.0, 1.0, 17)
+SHOWN = np.linspace(-1.0, 1.0, 9)
 
 
 def is_field(plan: Plan, label: str) -> bool:
@@ -52,34 +61,35 @@ def is_field(plan: Plan, label: str) -> bool:
     return bool(prior.traits.of_field)
 
 
-def tune_fields(plan: Plan, labels: list[str]) -> tuple[Plan, dict[str, Curve]]:
+def tune_fields(plan: Plan, labels: list[str]) -> tuple[Plan, dict[str, Chosen]]:
     """Return a plan with the fields' numbers of some terms chosen, and curves along their scales.
 
     Raises as `climbed`.
     """
     if not labels:
         return plan, {}
-    fields = [_field(plan, label) for label in labels]
     priors = {one.label: one.prior for one in plan.model.every_term}
-
-    def problems_at(at: dict[str, Any]) -> list[Problem]:
-        new = with_priors(plan, at)
-        return [make_problem(new, k, design) for k, design in enumerate(new.designs)]
-
-    psis, around = climbed(fields, problems_at)
-    written = {label: _written(priors[label], psi) for label, psi in zip(labels, psis, strict=True)}
-    curves = {label: _curve(around, psis, k) for k, label in enumerate(labels)}
-    return with_priors(plan, written), curves
+    fields = [FIELDS[type(priors[label]).__name__](plan, label) for label in labels]
+    psis, around = climbed(fields, lambda at: problems_under(plan, at))
+    written = {one.label: one.written(psi) for one, psi in zip(fields, psis, strict=True)}
+    return with_priors(plan, written), {
+        one.label: _chosen(one, written[one.label], _curve(around, psis, k))
+        for k, one in enumerate(fields)
+    }
 
 
-def of_field(plan: Plan, label: str, curve: Curve) -> Chosen:
-    """Return what was chosen of a term's field."""
-    prior: Any = next(one.prior for one in plan.model.every_term if one.label == label)
-    beside = {"lengthscale": np.atleast_1d(prior.lengthscale).tolist()}
+def _chosen(field: Field, prior: Any, curve: Curve) -> Chosen:
+    beside = {name: np.atleast_1d(getattr(prior, name)).tolist() for name in field.told}
     return Chosen(curve, prior.scale, prior.scale, len(as_good(curve, 0.0)), beside)
 
 
-def with_priors(plan: Plan, priors: dict[str, Any]) -> Plan:
+def problems_under(plan: Plan, priors: Mapping[str, Any]) -> list[Problem]:
+    """Return the problems, one a neuron, under priors of some terms."""
+    new = with_priors(plan, priors)
+    return [make_problem(new, k, design) for k, design in enumerate(new.designs)]
+
+
+def with_priors(plan: Plan, priors: Mapping[str, Any]) -> Plan:
     """Return the plan with the priors of some terms replaced."""
     terms = [
         replace(one, prior=priors[one.label]) if one.label in priors else one
@@ -98,7 +108,7 @@ def _written(prior: Any, psi: Array) -> Any:
     )
 
 
-def _field(plan: Plan, label: str) -> Field:
+def process(plan: Plan, label: str) -> Field:
     """Return a term's field, where its prior is, or in the middle of what is to be learned."""
     place = [one.label for one in plan.model.every_term].index(label)
     prior: Any = plan.model.every_term[place].prior
@@ -123,7 +133,8 @@ def _field(plan: Plan, label: str) -> Field:
         upper = np.concatenate([[psi[0] + FURTHER], np.minimum(psi[1:] + LONGER, high)])
         return np.stack([lower, upper], axis=1)
 
-    return Field(label, Processes(KERNELS[prior.kernel], places), psi, base, reach)
+    family = Processes(KERNELS[prior.kernel], places)
+    return Field(label, family, psi, base, reach, partial(_written, prior), ("lengthscale",))
 
 
 def _log_scale(plan: Plan, place: int, prior: Any) -> float:
@@ -146,7 +157,7 @@ def _curve(around: Around, psis: list[Array], k: int) -> Curve:
     for decades in SHOWN:
         at = every.copy()
         at[first] += decades * np.log(10.0)
-        value = around.of(at)[0]
+        value = around.value(at)
         told = {
             "log_evidence": value,
             "log_evidence_se": np.nan,
@@ -156,3 +167,42 @@ def _curve(around: Around, psis: list[Array], k: int) -> Curve:
         scale = float(np.exp(at[first])) if decades else float(np.exp(every[first]))
         curve[scale] = Score(value, told, EVIDENCE_TIE)
     return curve
+
+
+def locality(plan: Plan, label: str) -> Field:
+    """Return a term's field that is local, begun where a Gaussian process finds it.
+
+    Its waves are those of that process.
+    """
+    place = [one.label for one in plan.model.every_term].index(label)
+    prior: Any = plan.model.every_term[place].prior
+    block = plan.designs[0].predictors.blocks[place]
+    axes = along(prior, block)
+    learned = GaussianProcess(HalfNormal(1.0), InverseGamma(3.0, 1.0), prior.dims)
+    smooth = replace(learned, tolerance=prior.tolerance)
+    under = with_priors(plan, {label: smooth})
+    own = process(under, label)
+    (psi,), around = climbed([own], lambda at: problems_under(plan, at))
+    family = localities(block, axes)
+    fields = [mean.reshape(block.shape) for mean in around.means(psi)]
+    power = np.sum(np.square(fields), axis=0)
+    numbers = located(family, axes, power, spectrum_of(family, axes, fields))
+    begin = family.psi(1.0, numbers)
+    variance = np.prod([np.trace(family.of_axis(d, begin).real) for d in range(len(axes))])
+    others = block.size / np.prod([block.shape[axis] for axis in axes])
+    begin[0] = 0.5 * np.log(power.sum() / len(fields) / (variance * others))
+    waves = own.base(psi, NEAREST)
+
+    def written(at: Array) -> Any:
+        scale, chosen = family.numbers(at)
+        several = {name: tuple(of.tolist()) for name, of in zip(LOCAL, chosen, strict=True)}
+        return replace(prior, scale=scale, **several)
+
+    def reach(at: Array, far: float) -> Array:
+        return family.reach(at[0], FURTHER)
+
+    return Field(label, family, begin, lambda at, far: waves, reach, written, LOCAL)
+
+
+# How the fields of kinds of priors are begun, and where a climb may lead.
+FIELDS: dict[str, Callable[[Plan, str], Field]] = {"GaussianProcess": process, "ALD": locality}

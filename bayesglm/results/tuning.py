@@ -26,7 +26,7 @@ from bayesglm.results.folds import check_folds
 from bayesglm.results.path import scale_coords, terms_with_scale
 from bayesglm.results.scoring import LOG_SCORE, SCORINGS, check_scoring
 from bayesglm.results.searching import METHODS, Asked, plan_at, problems_of, searched
-from bayesglm.results.tuned_fields import Chosen, is_field, of_field, tune_fields
+from bayesglm.results.tuned_fields import Chosen, is_field, tune_fields
 from bayesglm.results.tuning_warnings import (
     Groups,
 )
@@ -185,14 +185,14 @@ def tune_prior(
     asked = Asked(
         method, scales, by, folds, draws, seed, scoring, _check_within(within, method, groups)
     )
-    plan, curves = tune_fields(plan, fields)
+    plan, of_fields = tune_fields(plan, fields)
     found = searched(plan, data, groups, asked) if groups else {}
     if found:
         plan = plan_at(plan, groups, [one.chosen for one in found.values()])
     if found and fields:
-        plan, curves = tune_fields(plan, fields)
-    found |= {name: of_field(plan, name, curve) for name, curve in curves.items()}
-    groups |= {name: [name] for name in curves}
+        plan, of_fields = tune_fields(plan, fields)
+    found |= of_fields
+    groups |= {name: [name] for name in of_fields}
     attrs = {
         "model": plan.model.to_json(),
         "method": "tuning",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 from bayesglm.spec.numbers import Number, entries, number_text, pairs, range_text
+from bayesglm.spec.prior.fields import LOCAL
 from bayesglm.spec.priors import learned_beside, learned_correlation, learned_scale
 from bayesglm.spec.response_levels import FIRST
 from bayesglm.spec.seen import seen_text
@@ -256,6 +257,19 @@ def _process(prior: Any) -> str:
     return f"GaussianProcess({_scale_text(prior)}², {text}{along})"
 
 
+def _locality(prior: Any) -> str:
+    if prior.unsaid:
+        return f"ALD({', '.join(prior.unsaid)} by evidence)"
+    numbers = ", ".join(number_text(getattr(prior, name)) for name in LOCAL)
+    return f"ALD({_scale_text(prior)}², {numbers})"
+
+
+def _of_locality(symbol: str, prior: Any) -> str:
+    if prior.unsaid:
+        return "tune_prior chooses its numbers"
+    return f"penalty {symbol}'C⁻¹{symbol}/(2·{number_text(prior.scale)}²)"
+
+
 def _of_process(symbol: str, prior: Any) -> str:
     if learned_beside(prior):
         return "its lengthscales are learned"
@@ -347,6 +361,7 @@ PRIOR_NOTATION: dict[str, Notation] = {
         _smooth,
     ),
     "GaussianProcess": (_process, _of_process),
+    "ALD": (_locality, _of_locality),
     "StudentT": (
         lambda prior: (
             f"StudentT({number_text(prior.df)}, {number_text(prior.loc)}, {_scale_text(prior)})"

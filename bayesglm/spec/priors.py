@@ -6,7 +6,7 @@ from typing import Any
 
 from bayesglm.spec.prior.apart import Cauchy, ElasticNet, Flat, Laplace, Normal, StudentT
 from bayesglm.spec.prior.correlation import LKJ
-from bayesglm.spec.prior.fields import GaussianProcess
+from bayesglm.spec.prior.fields import ALD, GaussianProcess
 from bayesglm.spec.prior.mixture import SpikeSlab
 from bayesglm.spec.prior.positive import (
     Exponential,
@@ -36,6 +36,7 @@ type CoefficientPrior = (
     | R2D2
     | RandomWalk
     | GaussianProcess
+    | ALD
     | HalfNormal
     | Exponential
     | Flat
@@ -54,6 +55,7 @@ COEFFICIENT_PRIORS = (
     R2D2,
     RandomWalk,
     GaussianProcess,
+    ALD,
     HalfNormal,
     Exponential,
     Flat,

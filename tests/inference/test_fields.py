@@ -140,6 +140,16 @@ EVERY = {
         "poisson",
         bg.Lagged("movie", lags=6, basis=bg.raised_cosine(4), prior=gp(0.3, 1.5)),
     ),
+    "a locality": (
+        "count",
+        "poisson",
+        bg.Lagged("movie", lags=4, prior=bg.ALD(0.3, 1.5, 2.0, 0.1, 0.1, tolerance=0.01)),
+    ),
+    "a locality of learned scale": (
+        "units",
+        "poisson",
+        bg.Linear("movie", prior=bg.ALD(bg.HalfNormal(0.5), 1.5, 2.0, (0.1, -0.2), 0.1)),
+    ),
     "levels": ("choice", "categorical", bg.Lagged("x", lags=5, prior=gp(bg.HalfNormal(0.5), 2.0))),
     "learned along one of three": (
         "count",
@@ -224,9 +234,58 @@ def test_draws_of_the_prior_have_its_covariance():
     np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.03)
 
 
+def test_a_local_field_has_the_covariance_of_its_formula():
+    """scale^2 m(x) m(x') K: of frequencies signs count in space, and not along lags."""
+    numbers = {"centre": (1.0, 2.0, 1.0), "width": (2.0, 1.5, 1.0), "frequency": (0.2, 0.1, -0.3)}
+    prior = bg.ALD(0.5, **numbers, bandwidth=0.1, tolerance=1e-8)
+    model = bg.GLM("count", bg.Lagged("movie", lags=4, prior=prior), family="poisson")
+    block = open_problems(model, DATA)[0].design.predictors.blocks[0]
+    root = block.waves.matrix * np.exp(0.5 * block.wave_field.log_variance)
+    axes = (PLACES["lag"][:4], PLACES["y"], PLACES["x"])
+    at = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    centre, width, frequency = (np.array(numbers[key]) for key in numbers)
+    mask = np.exp(-(((at - centre) / width) ** 2).sum(axis=1) / 4)
+    apart = at[:, None] - at
+    smooth = np.exp(-0.5 * ((2 * np.pi * 0.1 * apart) ** 2).sum(axis=-1))
+    waves = np.cos(2 * np.pi * apart[..., 1:] @ frequency[1:])
+    waves = waves * np.cos(2 * np.pi * apart[..., 0] * frequency[0])
+    np.testing.assert_allclose(root @ root.T, mask[:, None] * smooth * waves * mask, atol=1e-6)
+    assert "ALD(0.5², [1 .. 2], [1 .. 2], [-0.3 .. 0.2], 0.1)" in str(model)
+
+
+def test_a_locality_that_is_not_said_is_left_to_the_evidence():
+    model = bg.GLM("count", bg.Lagged("movie", lags=4, prior=bg.ALD(0.5, width=2.0)), "poisson")
+    with pytest.raises(bg.ModelError, match=r"does not say its centre, frequency, bandwidth.*tune"):
+        bg.fit_map(model, DATA)
+    assert "ALD(centre, frequency, bandwidth by evidence) tune_prior chooses" in str(model)
+    with pytest.raises(bg.ModelError, match="has no density by itself"):
+        bg.ALD(0.5).logpdf([1.0])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scale": 0.0}, "ALD scale must be a positive"),
+        ({"scale": (1.0, 2.0)}, "ALD scale must be one number"),
+        ({"width": -1.0}, "ALD width must be a positive"),
+        ({"bandwidth": (0.1, 0.0)}, "ALD bandwidth must be a positive"),
+        ({"centre": ((1.0, 2.0), (1.0, 2.0))}, "ALD centre is a number for each dim"),
+        ({"centre": (1.0, 2.0), "dims": "lag"}, "centre has 2 numbers for 1 dims"),
+        ({"tolerance": 1.0}, "ALD tolerance is the share"),
+    ],
+)
+def test_what_no_locality_is_is_refused(given, words):
+    with pytest.raises(bg.ModelError, match=words):
+        bg.ALD(**given)
+
+
 @pytest.mark.parametrize(
     ("term", "words"),
     [
+        (
+            bg.Lagged("movie", lags=4, prior=bg.ALD(1.0, (1.0, 2.0), 1.0, 0.0, 0.1)),
+            "2 numbers of ce",
+        ),
         (bg.Linear("x", prior=gp(1.0, 2.0)), "needs a dim to vary along"),
         (bg.Category("choice", prior=gp(1.0, 2.0)), "the coefficients of levels"),
         (bg.Lagged("movie", lags=2, prior=gp(1.0, 2.0, dims="z")), "smooth along 'z', which is no"),

@@ -23,6 +23,7 @@ from bayesglm.inference.problem.of_fields import (
     field_numbers,
     field_scales,
     lengthscales,
+    locality,
 )
 from bayesglm.inference.problem.positive import Positive, Shares
 from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
@@ -363,6 +364,7 @@ ARRANGEMENTS = {
     "GaussianProcess": Arrangement(
         numbers=field_numbers, hyperparameters=lengthscales, spectrum=field_scales, field=field
     ),
+    "ALD": Arrangement(numbers=field_numbers, spectrum=field_scales, field=locality),
     "GroupLasso": Arrangement(numbers=_fields("scale"), structure=_groups),
     "Horseshoe": Arrangement(
         numbers=_fields(), hyperparameters=_of_horseshoe, spectrum=_horseshoe_scales

@@ -11,6 +11,7 @@ from bayesglm.design.blocks import Block
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.named_dims import named_dims
 from bayesglm.inference.problem.positive import Positive, Shares
+from bayesglm.numerics.priors.covariances import Localities, combined
 from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.numerics.priors.kernels import (
     KERNELS,
@@ -21,7 +22,8 @@ from bayesglm.numerics.priors.kernels import (
 )
 from bayesglm.numerics.priors.spectra import FieldScale, LearnedScale, UnequalScale
 from bayesglm.numerics.priors.structure import Spectrum
-from bayesglm.spec.priors import learned_scale, prior_of
+from bayesglm.spec.prior.fields import LOCAL
+from bayesglm.spec.priors import learned_beside, learned_scale, prior_of
 
 Array = np.ndarray
 # Share of a lengthscale's prior below the shortest, and above the longest, that is served: chosen.
@@ -35,7 +37,7 @@ def field(prior: Any, block: Block) -> Field | FourierField:
     axes = along(prior, block)
     lengths = lengths_of(prior, block, axes)
     kernel, places = KERNELS[prior.kernel], [places_of(block, axis) for axis in axes]
-    if prior.beside:
+    if learned_beside(prior):
         likely = [_likely(one) for one in lengths]
         return fourier_field(block.shape, axes, places, kernel, likely, prior.tolerance)
     covariances = [
@@ -43,6 +45,39 @@ def field(prior: Any, block: Block) -> Field | FourierField:
         for x, length in zip(places, lengths, strict=True)
     ]
     return eigenwaves(block.shape, axes, covariances, prior.tolerance)
+
+
+def locality(prior: Any, block: Block) -> Field:
+    """Return the waves of a field that is local in space-time and frequency."""
+    if prior.unsaid:
+        raise ModelError(
+            f"the {type(prior).__name__} of {block.name!r} does not say its "
+            f"{', '.join(prior.unsaid)}, which the evidence chooses: fit the model of "
+            "tune_prior(model, data), or give numbers."
+        )
+    axes = along(prior, block)
+    numbers = np.array([_of_axes(prior, block, axes, name) for name in LOCAL])
+    family = localities(block, axes)
+    psi = family.psi(1.0, numbers.T.tolist())
+    return combined(family, block.shape, axes, psi, prior.tolerance)
+
+
+def localities(block: Block, axes: tuple[int, ...]) -> Localities:
+    """Return the localities of fields along some axes: along lags frequencies have no sign."""
+    lag = f"{block.name}_lag"
+    even = [block.dims[axis] == lag for axis in axes]
+    return Localities([places_of(block, axis) for axis in axes], even)
+
+
+def _of_axes(prior: Any, block: Block, axes: tuple[int, ...], name: str) -> tuple[float, ...]:
+    numbers = prior.of_dims(name, len(axes))
+    if len(numbers) != len(axes):
+        dims = ", ".join(block.dims[axis] for axis in axes)
+        raise ModelError(
+            f"the {type(prior).__name__} of {block.name!r} has {len(numbers)} numbers of {name}, "
+            f"and {len(axes)} dims ({dims}); give one for each, or one number for all."
+        )
+    return numbers
 
 
 def along(prior: Any, block: Block) -> tuple[int, ...]:
@@ -55,6 +90,7 @@ def along(prior: Any, block: Block) -> tuple[int, ...]:
             "nowhere; use it on a Lagged or History term, or on a predictor with further dims."
         )
     own = tuple(dim for dim in dims[len(block.across) :] if dim not in block.part_of)
+    own = tuple(dim for dim in own if dim not in block.unordered)
     if not own:
         raise ModelError(
             f"{what} needs a dim to vary along, and that coefficient is a single number; use it on "
@@ -111,7 +147,7 @@ def _likely(length: Any) -> tuple[float, float]:
 
 def field_numbers(prior: Any, block: Block | None) -> dict[str, Any]:
     """Return the scale of each wave, in units of one that is learned; none where lengths are."""
-    if prior.beside or block is None or block.wave_field is None:
+    if learned_beside(prior) or block is None or block.wave_field is None:
         return {}
     above = 0.0 if learned_scale(prior) is not None else np.log(prior.scale)
     return {"scale": tuple(np.exp(above + 0.5 * block.wave_field.log_variance).tolist())}
@@ -119,7 +155,7 @@ def field_numbers(prior: Any, block: Block | None) -> dict[str, Any]:
 
 def lengthscales(prior: Any, block: Block) -> dict[str, Positive | Shares]:
     """Return the lengthscales that are learned, one of each dim that has one."""
-    if not prior.beside:
+    if not learned_beside(prior):
         return {}
     axes = along(prior, block)
     learned = [
@@ -147,7 +183,7 @@ def field_scales(
 ) -> Spectrum:
     """Return the scales of waves, where some of what makes them is learned."""
     assert block.wave_field is not None
-    if not prior.beside:
+    if not learned_beside(prior):
         unit = np.log(np.broadcast_to(parameters["scale"], block.size))
         return UnequalScale(common, unit)
     lengths = lengths_of(prior, block, along(prior, block))

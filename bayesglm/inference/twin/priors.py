@@ -210,6 +210,7 @@ PRIOR_TWINS: dict[str, Callable[..., Tensor]] = {
     "SpikeSlab": _spike_slab,
     "R2D2": _prior("Normal", {"scale": "sigma"}),
     "GaussianProcess": _prior("Normal", {"scale": "sigma"}),
+    "ALD": _prior("Normal", {"scale": "sigma"}),
     "GroupLasso": _group_lasso,
     "RandomWalk": _random_walk,
     "Steps": _steps,
@@ -248,4 +249,5 @@ SCALE_TWINS: dict[str, Callable[..., Tensor]] = {
     "Horseshoe": _horseshoe_scale,
     "R2D2": variance_scale,
     "GaussianProcess": wave_scale,
+    "ALD": wave_scale,
 }

@@ -39,6 +39,7 @@ class Field(NamedTuple):
 
     ``base(psi, far)`` is the prior in whose waves a round is done that may make lengths shorter by
     the factor exp(-far), and ``reach(psi, far)`` are the bounds ``(n, 2)`` of psi in it.
+    ``written(psi)`` is the prior with its numbers, ``told`` the names of those beside its scale.
     """
 
     label: str
@@ -46,6 +47,8 @@ class Field(NamedTuple):
     psi: Array
     base: Callable[[Array, float], Any]
     reach: Callable[[Array, float], Array]
+    written: Callable[[Array], Any]
+    told: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,14 @@ class Around:
     waves: tuple[Waves, ...]
     expansions: tuple[FieldEvidence, ...]
 
-    def of(self, every: Array) -> tuple[float, Array]:
-        """Return the log evidence of all hyperparameters, one field's after another, and slopes."""
+    def means(self, psi: Array) -> list[Array]:
+        """Return the means ``(coefficients,)`` of the only field, one for each neuron."""
+        (waves,), (one,) = self.waves, self.fields
+        C, _ = in_waves(one.family, waves, psi)
+        return [waves.spread(expansion.mean(C)) for expansion in self.expansions]
+
+    def _in_waves(self, every: Array) -> tuple[Array, list[tuple[slice, list[Array]]]]:
+        """Return the covariance of all amplitudes; the run of each field, and its derivatives."""
         parts, size = [], sum(waves.size for waves in self.waves)
         C = np.zeros((size, size))
         start, first = 0, 0
@@ -71,10 +80,20 @@ class Around:
             C[run, run] = own
             parts.append((run, slopes))
             start, first = start + len(psi), run.stop
+        return C, parts
+
+    def value(self, every: Array) -> float:
+        """Return the log evidence of all hyperparameters, one field's after another."""
+        C, _ = self._in_waves(every)
+        return sum(expansion.value(C) for expansion in self.expansions)
+
+    def of(self, every: Array) -> tuple[float, Array]:
+        """Return the same, and its slopes."""
+        C, parts = self._in_waves(every)
         total, gradient = 0.0, np.zeros(len(every))
         for expansion in self.expansions:
             value, of_C = expansion.of(C)
-            total += float(value)
+            total += value
             along = [(of_C[run, run], slopes) for run, slopes in parts]
             gradient += [np.sum(own * slope) for own, slopes in along for slope in slopes]
         return total, gradient
@@ -106,7 +125,7 @@ def climbed(
             return -value, -slope
 
         with unthreaded_products(len(around.expansions[0].h)):
-            before = around.of(start)[0]
+            before = around.value(start)
             found = minimize(
                 minus,
                 start,

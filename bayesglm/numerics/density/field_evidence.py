@@ -31,7 +31,7 @@ class FieldEvidence:
 
     >>> one = FieldEvidence(np.array([[4.0]]), np.array([2.0]), 0.0)
     >>> value, slope = one.of(np.array([[1.0]]))
-    >>> float(value.round(6)), float(slope[0, 0].round(6))
+    >>> round(value, 6), float(slope[0, 0].round(6))
     (-0.404719, -0.32)
     """
 
@@ -50,23 +50,27 @@ class FieldEvidence:
         """L^-1 h."""
         return solve_triangular(self._lower, self.h, lower=True)
 
-    def of(self, C: Array) -> tuple[np.float64, Array]:
-        """Return the log evidence of a covariance ``(r, r)``, and its slopes in each entry."""
+    def _factored(self, C: Array) -> tuple[Array, Array, float]:
+        """Return the lower factor of T, T^-1 L^-1 h, and the log evidence."""
         L = self._lower
         T = L.T @ C @ L
         T.flat[:: len(T) + 1] += 1.0
         factor = np.linalg.cholesky(T)
         solved = cho_solve((factor, True), self._towards)
         value = self.constant + 0.5 * (self._towards @ self._towards - self._towards @ solved)
-        half = solve_triangular(factor, L.T, lower=True)
-        away = L @ solved
-        slope = 0.5 * (np.outer(away, away) - half.T @ half)
-        return value - np.log(np.diagonal(factor)).sum(), slope
+        return factor, solved, float(value - np.log(np.diagonal(factor)).sum())
+
+    def value(self, C: Array) -> float:
+        """Return the log evidence of a covariance ``(r, r)``."""
+        return self._factored(C)[2]
+
+    def of(self, C: Array) -> tuple[float, Array]:
+        """Return the same, and its slopes in each entry of the covariance."""
+        factor, solved, value = self._factored(C)
+        half = solve_triangular(factor, self._lower.T, lower=True)
+        away = self._lower @ solved
+        return value, 0.5 * (np.outer(away, away) - half.T @ half)
 
     def mean(self, C: Array) -> Array:
         """Return the mean of a under a covariance: (C^-1 + G)^-1 h."""
-        L = self._lower
-        T = L.T @ C @ L
-        T.flat[:: len(T) + 1] += 1.0
-        solved = np.linalg.solve(T, self._towards)
-        return C @ (L @ solved)
+        return C @ (self._lower @ self._factored(C)[1])

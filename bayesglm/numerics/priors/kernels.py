@@ -25,7 +25,7 @@ LOG_LEAST = float(np.log(1e-10))
 # Shares of a field's variance that waves may leave out where nothing is said, and how many waves
 # there may be before the second one counts: chosen; of 20 lags under 2,000 events 1e-3 moved an
 # evidence by a nat, and 1e-5 by 0.01.
-SHARES, MANY = (1e-5, 1e-3), 500
+SHARES, MANY = (1e-5, 3e-3), 500
 APART = 4.0  # lengthscales between the two ends of an axis, the other way round its circle: chosen
 
 
@@ -100,7 +100,7 @@ def eigenwaves(
         values.append(np.maximum(own[::-1], 0.0))
         vectors.append(turned[:, ::-1] * np.where(turned.sum(axis=0)[::-1] < 0.0, -1.0, 1.0))
     every = _products(shape, axes, values)
-    kept = _holding(every, tolerance)
+    kept = holding(every, tolerance)
     return Field(Waves(shape, axes, tuple(vectors), kept), np.log(every[kept]))
 
 
@@ -115,7 +115,7 @@ def _products(shape: tuple[int, ...], axes: tuple[int, ...], of_axes: Sequence[A
     return every.reshape(-1)
 
 
-def _holding(shares: Array, tolerance: float | None) -> Array:
+def holding(shares: Array, tolerance: float | None) -> Array:
     """Return the fewest, in order, that leave out no more than a share of the sum.
 
     Without a tolerance it is the smaller one of `SHARES`; where that takes more than `MANY`, as
@@ -204,7 +204,7 @@ def fourier_field(
         np.exp(kernel.log_spectrum(np.square(rate * shortest)))
         for rate, (shortest, _) in zip(rates, likely, strict=True)
     ]
-    kept = _holding(_products(shape, axes, spectra), tolerance)
+    kept = holding(_products(shape, axes, spectra), tolerance)
     waves = Waves(shape, axes, tuple(matrices), kept)
     at = np.unravel_index(kept, waves.every)
     frequencies = np.stack([rate[at[axis]] for axis, rate in zip(axes, rates, strict=True)])

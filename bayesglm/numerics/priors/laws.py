@@ -375,9 +375,17 @@ def _of_process(prior: Any) -> Law:
     return _vector(prior, lambda q: Process(q, KERNELS[prior.kernel], length))
 
 
+def _of_locality(prior: Any) -> Law:
+    raise ModelError(
+        f"{prior!r} is a prior of a field at the places of a term's coefficients, which are not "
+        "known here: it has no density by itself. prior_predictive draws from it beside data."
+    )
+
+
 LAWS: dict[str, Callable[[Any], Law]] = {
     "RandomWalk": _of_walk,
     "GaussianProcess": _of_process,
+    "ALD": _of_locality,
     "GroupLasso": lambda prior: _vector(prior, lambda q: Groups(np.zeros(q, dtype=int))),
     "Horseshoe": _of_horseshoe,
     "R2D2": _of_variance,

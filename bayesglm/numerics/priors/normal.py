@@ -53,7 +53,7 @@ NORMAL = Prior(
 HORSESHOE = replace(NORMAL, curved=False)
 R2D2 = replace(NORMAL, curved=False)
 RANDOM_WALK = replace(NORMAL, proper=False)
-GAUSSIAN_PROCESS = NORMAL  # of waves
+GAUSSIAN_PROCESS = NORMAL  # of waves, as is ALD
 HALF_NORMAL = replace(
     NORMAL,
     support="positive",

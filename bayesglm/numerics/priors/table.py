@@ -41,6 +41,7 @@ PRIORS: dict[str, Prior] = {
     "Flat": FLAT,
     "RandomWalk": RANDOM_WALK,
     "GaussianProcess": GAUSSIAN_PROCESS,
+    "ALD": GAUSSIAN_PROCESS,
     "HalfNormal": HALF_NORMAL,
     "HalfStudentT": HALF_STUDENT_T,
     "HalfCauchy": HALF_CAUCHY,

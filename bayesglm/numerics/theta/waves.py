@@ -22,6 +22,8 @@ FAINT = 1e-13  # singular values, relative to the largest, that rounding leaves 
 class Waves:
     """The waves ``kept`` of arrays of a shape, numbered as an array ``(m_1, m_2, ..)`` is.
 
+    Where these are combined, the columns of ``turn (kept, waves)`` say how.
+
     >>> turned = np.array([[0.6, -0.8], [0.8, 0.6]])
     >>> waves = Waves((2, 2), (1,), (turned,), np.array([0, 2]))
     >>> waves.spread(np.array([1.0, 2.0])).tolist()
@@ -34,11 +36,12 @@ class Waves:
     axes: tuple[int, ...]
     matrices: tuple[Array, ...]
     kept: Array
+    turn: Array | None = None
 
     @property
     def size(self) -> int:
         """Number of waves."""
-        return len(self.kept)
+        return len(self.kept) if self.turn is None else self.turn.shape[1]
 
     @cached_property
     def every(self) -> tuple[int, ...]:
@@ -56,12 +59,13 @@ class Waves:
     def spread(self, z: Array) -> Array:
         """Return flat arrays ``(..., coefficients)`` from their waves' amplitudes."""
         whole = np.zeros((*z.shape[:-1], int(np.prod(self.every))))
-        whole[..., self.kept] = z
+        whole[..., self.kept] = z if self.turn is None else z @ self.turn.T
         return self._along(whole.reshape(*z.shape[:-1], *self.every), back=False)
 
     def gathered(self, x: Array) -> Array:
         """Return what the transposed map makes of flat arrays ``(..., coefficients)``."""
-        return self._along(x.reshape(*x.shape[:-1], *self.shape), back=True)[..., self.kept]
+        found = self._along(x.reshape(*x.shape[:-1], *self.shape), back=True)[..., self.kept]
+        return found if self.turn is None else found @ self.turn
 
     def _along(self, whole: Array, back: bool) -> Array:
         lead = whole.ndim - len(self.shape)
@@ -72,7 +76,10 @@ class Waves:
 
     @cached_property
     def is_orthonormal(self) -> bool:
-        """Whether the amplitudes of an array of waves are its products with them."""
+        """Whether the amplitudes of an array of waves are its products with them.
+
+        Of waves that are combined the combinations are.
+        """
         return all(np.allclose(one.T @ one, np.eye(one.shape[1])) for one in self.matrices)
 
     @cached_property
@@ -87,7 +94,9 @@ class Waves:
         """Return those of n arrays, one behind the other along a new first axis."""
         step = int(np.prod(self.every))
         kept = (step * np.arange(n)[:, None] + self.kept).reshape(-1)
-        return Waves((n, *self.shape), tuple(k + 1 for k in self.axes), self.matrices, kept)
+        axes, turn = tuple(k + 1 for k in self.axes), self.turn
+        turn = None if turn is None else np.kron(np.eye(n), turn)
+        return Waves((n, *self.shape), axes, self.matrices, kept, turn)
 
     @property
     def transform(self) -> Transform:
@@ -121,5 +130,6 @@ class Waves:
             (0,) * len(own),
             tuple(self.matrices[k] for k in own),
             first * len(used) + place,
+            self.turn,
         )
         return rest.matrix, left
