@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from bayesglm.results.triggered import sta, whitened_sta
     from bayesglm.results.triggered_covariance import stc
     from bayesglm.results.tuning import tune_prior
+    from bayesglm.show.check import plot_check
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
@@ -202,6 +203,7 @@ _HOME = {
     "sta": "results.triggered",
     "stc": "results.triggered_covariance",
     "whitened_sta": "results.triggered",
+    "plot_check": "show.check",
     "plot_path": "show.path",
     "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
@@ -304,6 +306,7 @@ __all__ = [
     "nonlinearity",
     "orthogonal_exponential",
     "penalty_to_prior",
+    "plot_check",
     "plot_path",
     "plot_plane",
     "plot_posterior",

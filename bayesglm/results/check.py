@@ -23,6 +23,7 @@ from bayesglm.results.check_scores import check_scores
 from bayesglm.results.check_simulations import check_simulations, read_simulations
 from bayesglm.results.check_terms import check_collinearity, check_drive
 from bayesglm.results.foretold import Drawn, foretell, some_draws
+from bayesglm.spec.families import LINK_NAMES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,9 +85,9 @@ def check(
           ``added`` above its average, and its ``share`` of the sum of sizes.
 
         - ``simulations``, where they are given (50 at most, without those that ran away): of
-          events the share of intervals in bins that begin at each ``interval_share`` and the Fano
-          factor of counts in each ``window``; the ``autocorrelation`` of responses, and their
-          ``mean`` along trials (the PSTH; along the recording, if it is one trial): each
+          events ``interval_density``, what share of intervals between them has each length, and
+          ``fano_factor``, of counts in each ``window``; the ``autocorrelation`` of responses, and
+          their ``mean`` along trials (the PSTH; along the recording, if it is one trial): each
           ``*_recorded``, and the mean and the band of the simulations.
 
         What does not apply to the responses is not there, and an attribute ``absent_<check>`` says
@@ -143,7 +144,7 @@ def check(
         nodes[f"/{name}"] = put_together(of_units, plan.population, plan.labels, ragged)
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"response": plan.model.response, "family": plan.model.family, "prob": prob}
-    tree.attrs |= {"draws": min(used), "seed": seed}
+    tree.attrs |= {"draws": min(used), "seed": seed, "eta": LINK_NAMES[plan.model.link_name].unit}
     tree.attrs |= {f"absent_{name}": reason for name, reason in applies.items() if reason}
     return tree
 

@@ -101,7 +101,7 @@ def check_simulations(
     stretch = stretches(rows, clock)
     parts: dict[str, tuple[str, Array, Array]] = {}
     if problem.natural.family.words.counts_events:
-        parts["interval_share"] = ("interval", *_intervals(both, stretch, compared.edges))
+        parts["interval_density"] = ("interval", *_intervals(both, stretch, compared.edges))
         parts["fano_factor"] = ("window", *_fano_factors(both, stretch))
     parts["autocorrelation"] = ("lag", *_autocorrelation(both, stretch))
     parts["mean"] = ("place", *_along_trials(both, stretch))
@@ -122,13 +122,13 @@ def check_simulations(
 
 
 def _intervals(both: Array, stretch: Stretch, edges: Array) -> tuple[Array, Array]:
-    """Return where bins of intervals begin, in samples, and what share of intervals is in each."""
+    """Return where bins of intervals begin, and what share of intervals is in each, per sample."""
     shares = []
     for y in both:
         at = np.flatnonzero(y > 0.0)
         apart = np.diff(at)[stretch.number[at[1:]] == stretch.number[at[:-1]]]
         shares.append(np.histogram(apart, edges)[0] / max(len(apart), 1))
-    return edges[:-1], np.stack(shares)
+    return edges[:-1], np.stack(shares) / np.diff(edges)
 
 
 def _fano_factors(both: Array, stretch: Stretch) -> tuple[Array, Array]:

@@ -65,7 +65,8 @@ def kernels_of(
         assert block.lags is not None
         sources = _sources(block, problem.neuron if fed.n_sources > 1 else 0)
         for channel, coefficients in _by_channel(predictors, k, block, w):
-            kernels = block.read(coefficients).reshape(len(w), *block.drawn_shape)
+            of_each = block.transform.natural(coefficients)
+            kernels = block.read(of_each).reshape(len(w), *block.drawn_shape)
             # Those of several sources stand before lags, or after them.
             along = [axis for axis, dim in enumerate(block.dims, 1) if dim in block.part_of]
             kernels = np.moveaxis(kernels, along, [1]) if along else kernels[:, None]

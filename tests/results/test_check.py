@@ -254,7 +254,7 @@ def test_simulations_stand_beside_the_recording(data):
                     & (told[f"{one}_recorded"] <= told[f"{one}_upper"])
                 ).mean()
             )
-            for one in ("interval_share", "fano_factor", "autocorrelation", "mean")
+            for one in ("interval_density", "fano_factor", "autocorrelation", "mean")
         }
     assert min(shares["true"].values()) > 0.6
     assert shares["without"]["fano_factor"] < 0.4
@@ -265,7 +265,7 @@ def test_simulations_stand_beside_the_recording(data):
     factor = float(told["fano_factor_recorded"].sel(window=8))
     assert factor == pytest.approx(by_hand.var(ddof=1) / by_hand.mean(), rel=1e-9)
     apart = np.diff(np.flatnonzero(y))
-    assert float(told["interval_share_recorded"][0]) == pytest.approx(np.mean(apart == 1))
+    assert float(told["interval_density_recorded"][0]) == pytest.approx(np.mean(apart == 1))
     np.testing.assert_allclose(told["mean_recorded"], y.reshape(60, 100).mean(axis=1), rtol=1e-9)
 
 

@@ -8,6 +8,8 @@ from scipy.special import expit
 from scipy.stats import ks_2samp
 
 import bayesglm as bg
+from bayesglm.inference.tree.opened import kept_of, reopen
+from bayesglm.results.feedback import fed_back, kernels_of, others_eta
 
 
 def known(value):
@@ -190,3 +192,41 @@ def test_coupled_linear_responses_have_the_covariance_of_their_recursion():
     y = bg.simulate(fit, trials=600)["y"].values[0][:, 60:]
     np.testing.assert_allclose(y.mean(axis=(0, 1)), mean[:2], atol=0.05)
     np.testing.assert_allclose(np.cov(y.reshape(-1, 2).T), covariance[:2, :2], atol=0.08)
+
+
+PASTS = {
+    "lags": bg.History(lags=(2, 6), prior=bg.Normal(1.0)),
+    "functions": bg.History(lags=8, basis=bg.log_raised_cosine(3), prior=bg.Normal(1.0)),
+    "smooth": bg.History(lags=6, prior=bg.smooth(1.0)),
+    "waves": bg.History(lags=12, prior=bg.GaussianProcess(1.0, 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", list(PASTS))
+def test_kernels_and_all_else_add_up_to_the_linear_predictor(name):
+    """Recorded responses, fed back by the kernels, give what one step ahead is predicted of."""
+    rng = np.random.default_rng(4)
+    y, x = rng.poisson(0.4, (160, 3)), rng.normal(size=160)
+    data = {"y": y, "x": x, "trial": np.repeat([0, 1], 80)}
+    data = bg.as_dataset(data, bin_size=0.001)
+    coupling = bg.Coupling(lags=5, basis=bg.raised_cosine(2), prior=bg.Normal(0.5))
+    if name == "waves":
+        coupling = bg.Coupling(lags=9, prior=PASTS[name].prior)
+    model = bg.GLM("y", ["x", PASTS[name], coupling], family="poisson", edges="zero")
+    fit = bg.fit_map(model, data)
+    problems = reopen(fit)
+    every, kernels = [], []
+    for kept in kept_of(fit, problems):
+        own = kept.problem.design.predictors
+        fed = fed_back(model, own)
+        every.append(others_eta(kept, own, fed)[0, 0])
+        kernels.append(kernels_of(kept.problem, own, fed, kept.theta, fed.n_lags)[0, ..., 0])
+    eta = np.stack(every, axis=-1)
+    for lag in range(1, max(one.shape[1] for one in kernels) + 1):
+        for unit, kernel in enumerate(kernels):
+            if lag <= kernel.shape[1]:
+                added = y[:-lag] @ kernel[:, lag - 1]
+                added[80 - lag : 80] = 0.0
+                eta[lag:, unit] += added
+    expected = bg.predict(fit, kind="linear")["y"].values
+    np.testing.assert_allclose(eta, expected, rtol=1e-9, atol=1e-9)
