@@ -133,7 +133,7 @@ def check(
         drawn = some_draws(kept, draws)
         used.append(drawn.n_draws)
         every.append(_of_unit(drawn, applies, _Asked(prob, seed, clock, len(problems))))
-    if simulations is not None:
+    if simulations is not None and not applies["simulations"]:
         compared = read_simulations(problems, simulations)
         for k, (problem, parts) in enumerate(zip(problems, every, strict=True)):
             parts["simulations"] = check_simulations(problem, compared, k, clock, prob)
@@ -182,12 +182,13 @@ def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
     if not no_events and model.truncated is not None:
         no_events = "responses are seen in part (truncated)"
     no_mean = "angles have no mean on a line" if words.circular else in_part
+    counted = "responses are counts of several levels" if words.counts_levels else ""
     shared = (
         ""
         if problem.design.predictors.sharing is None
         else ("linear predictors of several levels share all columns")
     )
-    no_terms = redrawn or shared or ("" if model.terms else "the model has no terms")
+    no_terms = redrawn or shared or ("" if model.every_term else "the model has no terms")
     return {
         "time_rescaling": no_events or in_part or weighted or redrawn or unordered,
         "quantile_residuals": chances,
@@ -195,6 +196,7 @@ def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
         "calibration": no_mean,
         "terms": no_terms,
         "events": no_events or in_part or no_terms,
+        "simulations": in_part or counted,
     }
 
 
@@ -243,10 +245,7 @@ def _with_residuals(part: Checked, drawn: Drawn, residuals: Array) -> Checked:
 
 def _of_terms(drawn: Drawn, prob: float, of_events: bool) -> dict[str, Checked]:
     """Return what is said of terms, together and at each event."""
-    drive = check_drive(drawn, prob)
-    if drive is None:
-        return {}
-    terms, events = drive
+    terms, events = check_drive(drawn, prob, of_events)
     collinearity = check_collinearity(drawn)
     if collinearity is not None:
         terms = Checked(
@@ -254,4 +253,4 @@ def _of_terms(drawn: Drawn, prob: float, of_events: bool) -> dict[str, Checked]:
             {**collinearity.coords, **terms.coords},
             collinearity.attrs,
         )
-    return {"terms": terms} | ({"events": events} if events is not None and of_events else {})
+    return {"terms": terms} | ({} if events is None else {"events": events})

@@ -16,12 +16,13 @@ share of a term is the size of that among the sizes of all terms'.
 from __future__ import annotations
 
 from itertools import combinations, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import evenly
 from bayesglm.results.check_part import Checked, with_band
 from bayesglm.results.foretold import Drawn, Range
 
@@ -117,55 +118,79 @@ def _whitening(A: Array) -> Array:
     return unit[:, None] * vectors[:, kept] / np.sqrt(values[kept])
 
 
-def check_drive(drawn: Drawn, prob: float) -> tuple[Checked, Checked | None] | None:
-    """Tell how far each term moves the linear predictor, at events and all over; and at each event.
+class _Drive(NamedTuple):
+    """What terms add to their linear predictors: over all rows, and at events that are kept.
 
-    None where several linear predictors share all columns, or effects are redrawn level by level.
+    ``average``, ``sd`` and ``at_events`` are ``(terms, draws)``, the first from an origin of its
+    own; ``means`` and ``spread`` over draws ``(terms, events)``.
+    """
+
+    average: Array
+    sd: Array
+    at_events: Array
+    means: Array
+    spread: Array
+
+
+def check_drive(drawn: Drawn, prob: float, of_events: bool) -> tuple[Checked, Checked | None]:
+    """Tell how far each term moves its linear predictor, and what it adds at each event.
+
+    Of the terms of other parameters than the mean there is no share in events.
     """
     predictors = drawn.problem.design.predictors
-    blocks = predictors.of_mean
-    if drawn.kept.redrawn is not None or predictors.sharing is not None or not blocks:
-        return None
-    names, weights = np.array([block.name for block in blocks]), drawn.weights
-    counts = _events(drawn)
-    at_event = np.flatnonzero(counts > 0.0)
-    kept = at_event
-    if len(kept) > MOST_EVENTS:
-        kept = at_event[np.linspace(0, len(at_event) - 1, MOST_EVENTS).astype(np.intp)]
-    n_terms, n_draws = len(blocks), drawn.n_draws
-    total, heavy = weights.sum(), weights * counts
-    sums = np.zeros((3, n_terms, n_draws))  # of what is added, of its square, and over events
-    means, spread = np.zeros((2, n_terms, len(kept)))
-
-    def work(one: Range) -> list[Array]:
-        return [_added(one, block) for block in blocks]
-
-    for at, added in drawn.each(work):
-        inside = np.flatnonzero(np.isin(kept, at))
-        here = np.searchsorted(at, kept[inside])
-        for k, eta in enumerate(added):
-            sums[:, k] += eta @ weights[at], np.square(eta) @ weights[at], eta @ heavy[at]
-            means[k, inside] = eta[:, here].mean(axis=0)
-            spread[k, inside] = eta[:, here].std(axis=0)
-    average = sums[0] / total
-    sd = np.sqrt(np.maximum(sums[1] / total - np.square(average), 0.0))
-    variables: dict[str, Any] = with_band("sd", ("term",), sd.T, prob)
-    if not heavy.sum() > 0.0:
+    names = np.array([block.name for block in predictors.blocks])
+    counts = _events(drawn) if of_events else np.zeros(drawn.n_rows)
+    at_event = evenly(np.flatnonzero(counts > 0.0), MOST_EVENTS)
+    drive = _drive(drawn, counts, at_event)
+    variables: dict[str, Any] = with_band("sd", ("term",), drive.sd.T, prob)
+    if not of_events:
         return Checked(variables, {"term": names}), None
-    at_events = sums[2] / heavy.sum() - average
-    variables |= with_band("at_events", ("term",), at_events.T, prob)
-    added = means - average.mean(axis=1)[:, None]
+    variables |= with_band("at_events", ("term",), drive.at_events.T, prob)
+    n_mean, n = len(predictors.of_mean), len(at_event)
+    added = (drive.means - drive.average.mean(axis=1)[:, None])[:n_mean]
     sizes = np.abs(added)
     shares = sizes / np.maximum(sizes.sum(axis=0), np.finfo(float).tiny)
-    most = np.bincount(np.argmax(added, axis=0), minlength=n_terms) / max(len(kept), 1)
-    variables |= {"share": (("term",), shares.mean(axis=1)), "most": (("term",), most)}
+    share, most = np.full((2, len(names)), np.nan)
+    if n and n_mean:
+        share[:n_mean] = shares.mean(axis=1)
+        most[:n_mean] = np.bincount(np.argmax(added, axis=0), minlength=n_mean) / n
+    variables |= {"share": (("term",), share), "most": (("term",), most)}
     dims = ("event", "term")
     of_each: dict[str, Any] = {"added": (dims, added.T), "share": (dims, shares.T)}
-    if n_draws > 1:
-        of_each["sd"] = (dims, spread.T)
-    samples = drawn.problem.design.predictors.rows[kept]
-    of_each |= {"sample": (("event",), samples), "count": (("event",), counts[kept])}
-    return Checked(variables, {"term": names}), Checked(of_each, {"term": names})
+    if drawn.n_draws > 1:
+        of_each["sd"] = (dims, drive.spread[:n_mean].T)
+    of_each["sample"] = (("event",), predictors.rows[at_event])
+    of_each["count"] = (("event",), counts[at_event])
+    return Checked(variables, {"term": names}), Checked(of_each, {"term": names[:n_mean]})
+
+
+def _drive(drawn: Drawn, counts: Array, at_event: Array) -> _Drive:
+    """Pass over the rows, term by term."""
+    blocks, weights = drawn.problem.design.predictors.blocks, drawn.weights
+    heavy = weights * counts
+    shape = (len(blocks), drawn.n_draws)
+    totals, squares, events = np.zeros((3, *shape))
+    means, spread = np.zeros((2, len(blocks), len(at_event)))
+    # What is far from zero, and moves little, is told from the first row.
+    origin = np.stack([_added(drawn.ranges[0], block)[:, :1] for block in blocks])
+
+    def work(one: Range) -> list[Array]:
+        return [_added(one, block) - start for block, start in zip(blocks, origin, strict=True)]
+
+    for at, added in drawn.each(work):
+        inside = np.flatnonzero(np.isin(at_event, at))
+        here = np.searchsorted(at, at_event[inside])
+        for k, eta in enumerate(added):
+            totals[k] += eta @ weights[at]
+            squares[k] += np.square(eta) @ weights[at]
+            events[k] += eta @ heavy[at]
+            means[k, inside] = eta[:, here].mean(axis=0)
+            spread[k, inside] = (eta[:, here] + origin[k]).std(axis=0)
+    average = totals / weights.sum()
+    sd = np.sqrt(np.maximum(squares / weights.sum() - np.square(average), 0.0))
+    n_events = heavy.sum()
+    at_events = events / n_events - average if n_events > 0.0 else np.full(shape, np.nan)
+    return _Drive(average, sd, at_events, means, spread)
 
 
 def _events(drawn: Drawn) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,13 +63,12 @@ def kernels_of(
     for k, block in zip(fed.numbers, fed.blocks, strict=True):
         assert block.lags is not None
         sources = _sources(block, problem.neuron if fed.n_sources > 1 else 0)
-        for channel, coefficients in _by_channel(predictors, k, block, w):
-            of_each = block.transform.natural(coefficients)
-            kernels = block.read(of_each).reshape(len(w), *block.drawn_shape)
-            # Those of several sources stand before lags, or after them.
-            along = [axis for axis, dim in enumerate(block.dims, 1) if dim in block.part_of]
-            kernels = np.moveaxis(kernels, along, [1]) if along else kernels[:, None]
-            total[:, sources[:, None], block.lags - 1, channel] += kernels
+        coefficients = block.transform.natural(w[:, predictors.places[block.name]])
+        kernels = block.read(coefficients).reshape(len(w), *block.drawn_shape)
+        # Sources stand before lags, or after them.
+        along = [axis for axis, dim in enumerate(block.dims, 1) if dim in block.part_of]
+        kernels = np.moveaxis(kernels, along, [1]) if along else kernels[:, None]
+        total[:, sources[:, None], block.lags - 1, predictors.line_of(k)] += kernels
     return total
 
 
@@ -80,17 +78,6 @@ def _sources(block: Block, own: int) -> Array:
         places = {label: k for k, label in enumerate(labels.tolist())}
         return np.array([places[label] for label in block.coords[dim].tolist()])
     return np.array([own])
-
-
-def _by_channel(
-    predictors: Predictors, k: int, block: Block, w: Array
-) -> Sequence[tuple[int, Array]]:
-    """Return the channels that a block's columns are in, and its coefficients there."""
-    place = predictors.column_places[block.name]
-    if predictors.sharing is None:
-        return [(predictors.line_of(k), w[:, place])]
-    own = predictors.sharing.spread(w)
-    return [(channel, own[:, channel, place]) for channel in range(own.shape[1])]
 
 
 def others_eta(kept: Kept, predictors: Predictors, fed: Fed) -> Array:
