@@ -14,6 +14,7 @@ DATA = {"y": RNG.poisson(1.0, 40), "x": RNG.normal(size=40)}
 MODEL = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
 FRAME = pd.DataFrame({"a": range(50)})
 TREE = xr.DataTree.from_dict({"mean": FRAME.to_xarray()})
+NAMED = {"stimulus": "x", "spikes": "y", "lags": 2}
 OTHERS = {
     "frame": FRAME,
     "empty frame": pd.DataFrame(),
@@ -51,6 +52,14 @@ def calls():
         "Group": lambda **given: bg.Group("g", **given),
         "save": lambda **given: bg.save(fit, **given),
         "load": lambda **given: bg.load(**given),
+        "sta": lambda **given: bg.sta(DATA, **NAMED | given),
+        "stc": lambda **given: bg.stc(DATA, **NAMED | given),
+        "nonlinearity": lambda **given: bg.nonlinearity(fit, **given),
+        "decode": lambda **given: bg.decode(fit, DATA, **{"stimulus": "x"} | given),
+        "decode_position": lambda **given: bg.decode_position(
+            fit, DATA, **{"position": "x", "step": 0.5} | given
+        ),
+        "decode_choices": lambda **given: bg.decode_choices(MODEL, DATA, **given),
     }
 
 
@@ -82,6 +91,12 @@ ARGUMENTS = {
     "Group": ("slopes", "prior"),
     "save": ("path",),
     "load": ("path",),
+    "sta": ("stimulus", "spikes", "lags", "window", "prob"),
+    "stc": ("shuffles", "prob", "seed"),
+    "nonlinearity": ("data", "bins", "prob"),
+    "decode": ("stimulus", "prior", "mean", "features", "draws", "prob", "seed"),
+    "decode_position": ("position", "step", "cells", "periods", "draws", "prob"),
+    "decode_choices": ("by", "folds", "bins", "draws", "seed"),
 }
 
 

@@ -248,7 +248,10 @@ def _prior(
             "the variance (the first number, the diagonal)."
         ) from error
     if mean is not None:
-        centre = np.broadcast_to(_numbers("mean", mean, 0).reshape(-1), (n_features,))
+        given = _numbers("mean", mean, 0).reshape(-1)
+        if given.size not in (1, n_features):
+            raise DataError(f"mean must be one number or {n_features}, got {given.size}.")
+        centre = np.broadcast_to(given, (n_features,))
     return StimulusPrior(np.asarray(centre, dtype=np.float64), autocovariance, apart)
 
 

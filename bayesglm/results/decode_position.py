@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.readings import clock_of
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1, whole_number
+from bayesglm.inference.tree.opened import stored_data
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.memory import free_memory
 from bayesglm.results.decoding import (
@@ -26,6 +28,7 @@ from bayesglm.results.decoding import (
 from bayesglm.results.grid_filter import Axis, smoothed, told_of
 from bayesglm.spec.hints import shown
 from bayesglm.spec.model import GLM
+from bayesglm.spec.names import first_repeat
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -124,7 +127,7 @@ def decode_position(
     """
     prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
     draws = whole_number("draws", draws, 1)
-    names = [position] if isinstance(position, str) else list(position)
+    names = _names(position)
     axes = _axes(fit, names, step, cells, periods)
     grid = np.meshgrid(*(axis.centres for axis in axes), indexing="ij")
     places = {name: values.ravel() for name, values in zip(names, grid, strict=True)}
@@ -145,37 +148,30 @@ def decode_position(
     return _named(back, axes, probability, prob).assign_attrs(attrs)
 
 
+def _names(position: Any) -> list[str]:
+    """Return the variables that were named; ModelError where they are none, too many, or twice."""
+    names = [position] if isinstance(position, str) else position
+    fine = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+    if not fine or not 1 <= len(names) <= len(CELLS) or first_repeat(names) is not None:
+        raise ModelError(
+            f"position must name one to {len(CELLS)} different variables, got {shown(position)}."
+        )
+    return list(names)
+
+
 def _axes(
-    fit: xr.DataTree, names: list[str], step: Any, cells: Any, periods: Mapping[str, float] | None
+    fit: xr.DataTree, names: list[str], step: Any, cells: Any, periods: Any
 ) -> tuple[Axis, ...]:
     """Return the grid that was asked for, on the range of the fit's positions."""
-    if not 1 <= len(names) <= len(CELLS):
-        raise ModelError(f"position must name one to {len(CELLS)} variables, got {shown(names)}.")
-    periods = dict(periods or {})
-    unknown = [name for name in periods if name not in names]
-    if unknown:
-        raise DataError(f"periods names {unknown[0]!r}, which is not among {names}.")
-    steps = np.atleast_1d(np.asarray(step, dtype=np.float64))
-    numbers = np.atleast_1d(np.asarray(CELLS[len(names)] if cells is None else cells))
-    for what, values in (("step", steps), ("cells", numbers)):
-        if values.shape not in ((1,), (len(names),)) or not (values > 0).all():
-            raise DataError(
-                f"{what} must be positive, one number or one for each of {names}, got "
-                f"{shown(step if what == 'step' else cells)}."
-            )
+    steps = _for_each("step", step, names)
+    numbers = _for_each("cells", CELLS[len(names)] if cells is None else cells, names)
+    turns = _periods(periods, names)
     axes = []
-    for k, name in enumerate(names):
+    for name, own_step, number in zip(names, steps, numbers, strict=True):
         values = _positions_of(fit, name)
-        low, high = float(values.min()), float(values.max())
-        circular = name in periods
-        axis = Axis(
-            name,
-            low,
-            low + float(periods[name]) if circular else high,
-            whole_number("cells", int(numbers[k % len(numbers)]), 2),
-            float(steps[k % len(steps)]),
-            circular,
-        )
+        low, circular = float(np.nanmin(values)), name in turns
+        high = low + turns[name] if circular else float(np.nanmax(values))
+        axis = Axis(name, low, high, whole_number("cells", number, 2), float(own_step), circular)
         if axis.step < FINEST_STEP * axis.width:
             least = int(np.ceil(FINEST_STEP * (axis.high - axis.low) / axis.step))
             raise DataError(
@@ -186,12 +182,47 @@ def _axes(
     return tuple(axes)
 
 
+def _for_each(what: str, given: Any, names: list[str]) -> list[Any]:
+    """Return a positive number for each variable, of one for all or one for each."""
+    several = given.tolist() if isinstance(given, np.ndarray) else given
+    values = list(several) if isinstance(several, (list, tuple)) else [several] * len(names)
+    if len(values) != len(names) or not all(_is_positive(value) for value in values):
+        raise DataError(
+            f"{what} must be positive, one number or one for each of {', '.join(names)}, got "
+            f"{shown(given)}."
+        )
+    return values
+
+
+def _periods(given: Any, names: list[str]) -> dict[str, float]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(map(_is_positive, given.values())):
+        raise DataError(
+            f"periods must map variables to their periods, {{{names[0]!r}: 6.283}} say, got "
+            f"{shown(given)}."
+        )
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise DataError(f"periods names {unknown[0]!r}, which is not among {', '.join(names)}.")
+    return {name: float(period) for name, period in given.items()}
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < value < np.inf
+
+
 def _positions_of(fit: xr.DataTree, name: str) -> Array:
-    """Return the values of a position as the fit stored it; ModelError where no term reads it."""
-    known = fit["constant_data"].to_dataset() if "constant_data" in fit.children else {}
-    if name not in known:
+    """Return the values of a position as the fit stored it; ModelError where no term reads one."""
+    if name not in stored_data(fit):
         raise ModelError(f"no term of the model reads {shown(name)}, so no spike tells of it.")
-    return np.asarray(stored_variable(fit, name).values, dtype=np.float64)
+    variable = stored_variable(fit, name)
+    if variable.ndim != 1 or variable.dtype.kind not in "iufb":
+        raise ModelError(
+            f"{name!r} is no position, one number for each sample; decode reads stimuli of several "
+            "features, and decode_choices tells labels."
+        )
+    return np.asarray(variable.values, dtype=np.float64)
 
 
 def _at_first(places: dict[str, Array]) -> Callable[[xr.Dataset, str], xr.Dataset]:

@@ -117,6 +117,16 @@ def open_backwards(
     trials = None
     if predictors[0].trials is not None:
         trials = np.stack([one.trials[rows] for one in predictors], axis=1)  # type: ignore[index]
+    y = np.asarray(columns[rows], dtype=np.float64)
+    family = problems[0].natural.family
+    wrong = ~np.broadcast_to(family.valid(y, trials), y.shape)
+    if wrong.any():
+        t, k = np.argwhere(wrong)[0]
+        raise DataError(
+            f"response {plan.model.response!r}{problems[k].where}: a {family.name} response takes "
+            f"{family.support}; {int(wrong.sum())} values of the data to be decoded are not, the "
+            f"first at {dim}={int(rows[t])} ({y[t, k]:g}). Count or code them as those of the fit."
+        )
     every = [kept.finished[1].theta for kept in kept_of(fit, problems)]
     count = min(map(len, every))
     chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).astype(int))
@@ -125,7 +135,7 @@ def open_backwards(
         predictors,
         dataset,
         dim,
-        np.asarray(columns[rows], dtype=np.float64),
+        y,
         trials,
         [theta[chosen] for theta in every],
         [theta.mean(axis=0) for theta in every],

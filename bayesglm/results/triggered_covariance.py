@@ -240,7 +240,9 @@ def _tested(values: Array, axes: Array, null: Array, prob: float) -> Verdict:
         above, below = values[left[0]] - upper, lower - values[left[-1]]
         if max(above, below) <= 0.0:
             return Verdict(significant, lower, upper)
-        gone = 0 if above / spectra[:, -1].std() >= below / spectra[:, 0].std() else -1
+        # In units of what chance makes of each, which of very few spikes may be nothing.
+        high, low = (max(spectra[:, k].std(), np.finfo(float).tiny) for k in (-1, 0))
+        gone = 0 if above / high >= below / low else -1
         significant[left[gone]] = True
         left = np.delete(left, gone)
         if not len(left):
@@ -265,7 +267,7 @@ def _errors(
     apart = values - values[:, None]
     np.fill_diagonal(apart, np.inf)
     with np.errstate(divide="ignore"):
-        nearness = 1.0 / apart
+        nearness = 1.0 / apart  # infinite of equal variances, whose axes are any
     value_squares, filter_squares = np.zeros(p), np.zeros((p, p))
     for stretch in triggered.stretches:
         of_spikes, of_all = np.zeros((p, p)), np.zeros((p, p))
@@ -276,7 +278,8 @@ def _errors(
             of_all += z_all @ z_all.T - z.shape[1] * np.eye(p)
         moved = of_spikes / per_row - values * of_all
         value_squares += np.diagonal(moved) ** 2
-        turned = moved * nearness
+        with np.errstate(invalid="ignore"):
+            turned = moved * nearness
         np.fill_diagonal(turned, -0.5 * np.diagonal(of_all))
         filter_squares += (filters @ turned) ** 2
     return error_of(value_squares, triggered), error_of(filter_squares, triggered)

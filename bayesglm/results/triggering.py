@@ -123,7 +123,13 @@ def trigger(data: Any, stimulus: str, spikes: str, lags: Lags, window: Window) -
             )
     # What does not vary, a silent neuron say, is refused where parameters are free.
     term, sure = Lagged(stimulus, lags=lags, window=window), Normal(1.0)
-    plan = lay(GLM(spikes, term, intercept=sure, dispersion=1.0), data)
+    plan = lay(GLM(spikes, term, intercept=sure, dispersion=1.0, missing="drop"), data)
+    if plan.n_missing:
+        n = plan.designs[0].predictors.n_samples
+        tell(
+            f"{plan.n_missing} of {n} samples read missing values of {stimulus!r} or {spikes!r} and "
+            "are left out. Fill the gaps in knowingly, or remove them before."
+        )
     of_block: dict[int, tuple[Block, list[int]]] = {}
     for k, design in enumerate(plan.designs):
         block = design.predictors.blocks[0]

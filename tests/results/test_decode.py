@@ -146,10 +146,10 @@ def test_bands_hold_the_truth_where_the_encoding_model_is_uncertain():
     prior = bg.Normal(0.52)  # the sd of the kernels
     model = bg.GLM("y", bg.Lagged("x", lags=3, prior=prior), family="poisson")
     shares = {"one": [], "all": []}
-    for seed in range(6):
+    for seed in range(5):
         fitted = bg.fit(model, recording(60, seed=seed, units=12), draws=100, seed=seed)
-        new = recording(400, seed=seed + 50, units=12)
-        for name, draws in (("one", 1), ("all", 25)):
+        new = recording(300, seed=seed + 50, units=12)
+        for name, draws in (("one", 1), ("all", 20)):
             found = bg.decode(fitted, new, "x", prior=[1.0, 0.8], mean=0.0, draws=draws)
             shares[name].append(inside(found, new["x"]))
     assert 0.91 < np.mean(shares["all"]) < 0.97
@@ -159,12 +159,12 @@ def test_bands_hold_the_truth_where_the_encoding_model_is_uncertain():
 def test_draws_are_whole_stimuli_of_the_posterior():
     fitted = bg.fit(bg.GLM("y", LAGGED, family="poisson"), recording(500), draws=100)
     new = recording(150, seed=5)
-    found = bg.decode(fitted, new, "x", draws=300)
+    found = bg.decode(fitted, new, "x", draws=150)
     assert found["draws"].dims == ("draw", "time")
-    z = (found["draws"].mean("draw") - found["mean"]) / (found["sd"] / np.sqrt(300))
+    z = (found["draws"].mean("draw") - found["mean"]) / (found["sd"] / np.sqrt(150))
     assert abs(float((z**2).mean()) - 1.0) < 0.5
-    np.testing.assert_allclose(found["draws"].std("draw"), found["sd"], rtol=0.25)
-    xr.testing.assert_identical(found, bg.decode(fitted, new, "x", draws=300))
+    np.testing.assert_allclose(found["draws"].std("draw"), found["sd"], rtol=0.35)
+    xr.testing.assert_identical(found, bg.decode(fitted, new, "x", draws=150))
     assert np.corrcoef(found["mean"], new["x"])[0, 1] > 0.8
 
 
@@ -254,6 +254,7 @@ REFUSED = {
     ),
     "no autocovariance": (LINEAR, {"prior": [1.0, 1.2]}, "is not positive definite"),
     "a negative variance": (LINEAR, {"prior": -1.0}, "variance must be positive"),
+    "no counts": (LINEAR, {"y": -0.5}, "to be decoded are not, the first at time=2"),
     "words": (LINEAR, {"prior": "white"}, "prior must be finite numbers"),
     "features": (LINEAR, {"features": np.eye(3)}, "a covariance of the 1 features"),
 }
@@ -265,6 +266,7 @@ def test_what_cannot_be_decoded_is_refused(case):
     data = recording(120)
     fit = bg.fit_map(model, data)
     stimulus = options.get("stimulus", "x")
-    others = {name: value for name, value in options.items() if name != "stimulus"}
+    others = {name: value for name, value in options.items() if name not in ("stimulus", "y")}
+    data["y"] = data["y"] + options.get("y", 0)
     with pytest.raises((bg.DataError, bg.ModelError), match=words):
         bg.decode(fit, data, stimulus, **others)

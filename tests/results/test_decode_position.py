@@ -204,7 +204,8 @@ def test_places_in_a_plane_are_decoded_beside_what_is_known():
 REFUSED = {
     "a step too small": ({"step": 0.01}, "is lost in cells 0.1 wide; take cells=250 or more"),
     "no position": ({"position": "place"}, "no term of the model reads 'place'"),
-    "four variables": ({"position": ["x"] * 4}, "must name one to 3 variables"),
+    "four variables": ({"position": ["x"] * 4}, "must name one to 3 different variables"),
+    "one variable twice": ({"position": ("x", "x")}, "must name one to 3 different variables"),
     "two steps": ({"step": (0.1, 0.2)}, "one number or one for each"),
     "a negative step": ({"step": -0.1}, "step must be positive"),
     "a period of another": ({"periods": {"heading": 6.28}}, "periods names 'heading'"),

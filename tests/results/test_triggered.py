@@ -197,6 +197,29 @@ def test_a_silent_unit_is_named_and_the_others_are_averaged():
         assert np.isfinite(found[name].isel(unit=0)).all()
 
 
+def test_samples_that_read_gaps_are_left_out_and_told():
+    ds = recording(n=400, trials=2)
+    ds["x"][100:103] = np.nan
+    ds["y"] = ds["y"].where(ds["time"] != 2.5)
+    whole = np.ones(400, dtype=bool)
+    whole[[*range(100, 108), 250]] = False
+    seen, rows = windows_of(ds, range(LAGS))
+    seen, rows = seen[whole[rows]], rows[whole[rows]]
+    with pytest.warns(bg.BayesGLMWarning, match="9 of 400 samples read missing values of 'x'"):
+        found = bg.sta(ds, "x", "y", lags=LAGS)["sta"].isel(unit=0)
+    y = ds["y"].values[rows, 0]
+    by_hand = np.tensordot(y, seen, 1) / y.sum() - seen.mean(axis=0)
+    np.testing.assert_allclose(found.values, by_hand[:, 0], atol=1e-13)
+
+
+def test_very_short_recordings_have_wide_errors_and_no_faults():
+    rng = np.random.default_rng(0)
+    for n in (5, 9, 30):
+        data = {"x": rng.normal(size=n), "y": np.arange(n) % 3}
+        for verb in (bg.sta, bg.whitened_sta, bg.stc):
+            verb(data, "x", "y", lags=2)
+
+
 def test_few_spikes_for_many_lags_are_told():
     ds = recording(n=300, units=1)
     ds["y"][:] = (np.arange(300) % 15 == 5)[:, None]
