@@ -209,7 +209,7 @@ def _periods(given: Any, names: list[str]) -> dict[str, float]:
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < value < np.inf
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < float(value) < np.inf
 
 
 def _positions_of(fit: xr.DataTree, name: str) -> Array:

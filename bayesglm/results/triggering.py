@@ -127,8 +127,8 @@ def trigger(data: Any, stimulus: str, spikes: str, lags: Lags, window: Window) -
     if plan.n_missing:
         n = plan.designs[0].predictors.n_samples
         tell(
-            f"{plan.n_missing} of {n} samples read missing values of {stimulus!r} or {spikes!r} and "
-            "are left out. Fill the gaps in knowingly, or remove them before."
+            f"{plan.n_missing} of {n} samples read missing values of {stimulus!r} or {spikes!r} "
+            "and are left out. Fill the gaps in knowingly, or remove them before."
         )
     of_block: dict[int, tuple[Block, list[int]]] = {}
     for k, design in enumerate(plan.designs):
