@@ -127,7 +127,13 @@ def open_backwards(
             f"{family.support}; {int(wrong.sum())} values of the data to be decoded are not, the "
             f"first at {dim}={int(rows[t])} ({y[t, k]:g}). Count or code them as those of the fit."
         )
-    every = [kept.finished[1].theta for kept in kept_of(fit, problems)]
+    kept = kept_of(fit, problems)
+    if kept[0].redrawn is not None:
+        raise ModelError(
+            f"the fit keeps no draws of the effects of group {kept[0].redrawn!r}, whose levels are "
+            "very many; decode with a fit of fewer draws, or a MAP."
+        )
+    every = [one.finished[1].theta for one in kept]
     count = min(map(len, every))
     chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).astype(int))
     return Backwards(
@@ -164,10 +170,6 @@ def _check_decodable(problems: list[Problem], variables: Sequence[str]) -> None:
         raise ModelError(
             "decoding reads responses with one linear predictor, seen as they are; this model has "
             "several (a dispersion's, or those of levels), or responses seen within bounds."
-        )
-    if any(block.codes is not None for block in predictors.blocks):
-        raise ModelError(
-            "decoding reads no groups or categories of many levels yet; fit a model without them."
         )
     if not family.log_concave:
         raise ModelError(

@@ -77,6 +77,16 @@ def test_offline_it_says_what_to_do(server, kept, path):
         fetched(server._replace(url=f"{base}/{path}"))
 
 
+@pytest.mark.parametrize(
+    ("fetch", "remote"), [(bg.datasets.retina, RETINA), (bg.datasets.steinmetz, STEINMETZ)]
+)
+def test_a_file_of_the_folder_is_held_to_the_sum_that_its_course_publishes(fetch, remote, kept):
+    kept.mkdir()
+    (kept / remote.name).write_bytes(b"a page of a proxy")
+    with pytest.raises(bg.DataError, match=f"MD5 sum is not {remote.md5}"):
+        fetch()
+
+
 def test_without_pooch_it_names_the_extra(server, kept, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(bg.DataError, match=r"pip install 'bayesglm\[fetch\]'"):

@@ -197,15 +197,17 @@ READERS = {
 
 @pytest.mark.parametrize("reader", READERS)
 def test_what_else_moves_the_neurons_is_known(reader):
-    """History, coupling, another predictor and an offset, which the data hold."""
+    """History, coupling, another predictor, a group and an offset, which the data hold."""
     rng = np.random.default_rng(0)
     train, new = recording(1500), recording(100, seed=7)
     for data in (train, new):
         data["z"] = ("time", rng.normal(size=data.sizes["time"]))
+        data["day"] = ("time", np.arange(data.sizes["time"]) // 20 % 3)
         data["o"] = ("time", 0.1 * rng.normal(size=data.sizes["time"]))
         data["y"] = data["y"].copy(data=rng.poisson(data["y"] * np.exp(0.5 * data["z"])))
     past = [bg.History(lags=2, prior=RIDGE), bg.Coupling(lags=2, prior=RIDGE)]
-    terms = [READERS[reader], *past, bg.Linear("z", prior=RIDGE)]
+    days = bg.Group("day", prior=bg.Normal(0.3))
+    terms = [READERS[reader], *past, bg.Linear("z", prior=RIDGE), days]
     fit = bg.fit_map(bg.GLM("y", terms, family="poisson", offset="o"), train)
     found = bg.decode(fit, new, "x", prior=[1.0, 0.8], mean=0.0)
     # The log posterior along a line through the mode, by predictions of the fit.
