@@ -12,14 +12,18 @@ from bayesglm.design.labels import coords_over
 from bayesglm.design.readings import clock_of
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1, check_seed, whole_number
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.opened import reopen
 from bayesglm.numerics.autoregression import innovations
 from bayesglm.numerics.memory import free_memory
 from bayesglm.results.decoding import (
     Backwards,
     bare_of,
+    check_decodable,
     coefficients_of,
     impulses,
     lags_of,
+    linear_readers,
     open_backwards,
     stored_variable,
 )
@@ -39,7 +43,7 @@ HALVINGS = 50  # of the interval in which a quantile lies
 def decode(
     fit: xr.DataTree,
     data: Any,
-    stimulus: str,
+    stimulus: str | None = None,
     prior: float | Sequence[float] | None = None,
     mean: Any = None,
     features: Any = None,
@@ -55,8 +59,9 @@ def decode(
         A fit, of a population say, whose term reads the stimulus linearly: `Lagged` or `Linear`.
     data : Dataset, DataFrame or mapping
         The spikes, and what other terms read; the stimulus, if it is there, is not looked at.
-    stimulus : str
-        The variable to be decoded.
+    stimulus : str, optional
+        The variable to be decoded; the only one that a term reads linearly by default, whatever
+        the model has beside it of history, coupling, events.
     prior : float or sequence of float, optional
         Of the stimulus, a stationary normal series in each trial: its autocovariances at lags 0, 1,
         ..., m samples, or its variance if it is white. It is the autoregression of order m, of all
@@ -113,14 +118,16 @@ def decode(
     >>> model = bg.GLM("y", bg.Lagged("x", lags=2, prior=bg.ridge(1.0)), family="poisson")
     >>> fitted = bg.fit(model, record(1000), draws=200)
     >>> new = record(300)
-    >>> found = bg.decode(fitted, {"y": new["y"]}, "x", prior=1.0, mean=0.0)
+    >>> found = bg.decode(fitted, {"y": new["y"]}, prior=1.0, mean=0.0)
     >>> bool(np.corrcoef(found["mean"], new["x"])[0, 1] > 0.8)
     True
     """
     prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
-    back = open_backwards(fit, data, [stimulus], _zeros(fit, stimulus), draws)
-    number = _term_of(back, stimulus)
+    problems = reopen(fit)
+    stimulus = _stimulus(problems, stimulus)
+    back = open_backwards(fit, problems, data, [stimulus], _zeros(fit, stimulus), draws)
+    number = linear_readers(problems[0])[stimulus]
     example = stored_variable(fit, stimulus)
     n_features = int(np.prod(example.shape[1:], dtype=int))
     lattice = _lattice(back, number)
@@ -156,25 +163,32 @@ def _zeros(fit: xr.DataTree, stimulus: str) -> Any:
     return fill
 
 
-def _term_of(back: Backwards, stimulus: str) -> int:
-    """Return the number of the one block that reads the stimulus, linearly."""
-    model, blocks = back.problems[0].plan.model, back.predictors[0].blocks
-    numbers = [k for k, term in enumerate(model.every_term) if stimulus in term.variables]
-    block = bare_of(blocks[numbers[0]])
-    own = block.is_plain or (block.lags is not None and block.multiplier is None)
-    if len(numbers) > 1 or not own or block.curve is not None:
+def _stimulus(problems: list[Problem], asked: Any) -> str:
+    """Return the variable to be decoded; ModelError where it is not read by one linear term."""
+    plan, readers = problems[0].plan, linear_readers(problems[0])
+    several = " or ".join(f"stimulus={name!r}" for name in readers)
+    if asked is None:
+        if len(readers) != 1:
+            raise ModelError(
+                f"say which variable is to be decoded: {several}."
+                if readers
+                else "no term of the model reads a stimulus linearly, as Lagged and Linear do; of "
+                "curves over a position take decode_position."
+            )
+        asked = next(iter(readers))
+    check_decodable(problems, [asked])
+    if asked not in readers:
+        known = f"; the model has {several}" if readers else ""
         raise ModelError(
-            f"decode reads {stimulus!r} through one term that is linear in it, Lagged or Linear, "
-            f"and the model has {', '.join(repr(model.every_term[k]) for k in numbers)}. Of curves "
-            "and products of them take decode_position."
+            f"decode reads a stimulus through one term that is linear in it, Lagged or Linear, and "
+            f"{asked!r} is read otherwise{known}. Of curves over a position take decode_position."
         )
-    plan = back.problems[0].plan
-    if plan.population in plan.dataset[stimulus].dims:
+    if plan.population in plan.dataset[asked].dims:
         raise ModelError(
-            f"{stimulus!r} has values of each neuron's own along {plan.population!r}, so that no "
-            "two neurons tell of the same; decode them one by one."
+            f"{asked!r} has values of each neuron's own along {plan.population!r}, so that no two "
+            "neurons tell of the same; decode them one by one."
         )
-    return numbers[0]
+    return str(asked)
 
 
 def _lattice(back: Backwards, number: int) -> Lattice:
@@ -222,8 +236,8 @@ def _prior(
     values = np.asarray(example.values, dtype=np.float64).reshape(len(example), -1)
     n_features, centre = values.shape[1], values.mean(axis=0)
     if prior is None:
-        clock = back.problems[0].design.predictors.blocks[_term_of(back, str(example.name))].clock
-        start = np.zeros(len(values), dtype=int) if clock is None else np.asarray(clock.start)
+        plan = back.problems[0].plan
+        start = np.asarray(clock_of(plan.model, plan.dataset, plan.sample_dim).start)
         autocovariance = _autocovariance(values - centre, start, n_lags)
         spread = np.cov(values.T, bias=True).reshape(n_features, n_features)
         apart = spread / np.diagonal(spread).mean()

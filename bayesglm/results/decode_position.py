@@ -15,12 +15,13 @@ from bayesglm.design.prediction import plan_prediction
 from bayesglm.design.readings import clock_of
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1, whole_number
-from bayesglm.inference.tree.opened import stored_data
+from bayesglm.inference.tree.opened import reopen, stored_data
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.memory import free_memory
 from bayesglm.results.decoding import (
     Backwards,
     bare_of,
+    check_decodable,
     coefficients_of,
     open_backwards,
     stored_variable,
@@ -131,7 +132,9 @@ def decode_position(
     axes = _axes(fit, names, step, cells, periods)
     grid = np.meshgrid(*(axis.centres for axis in axes), indexing="ij")
     places = {name: values.ravel() for name, values in zip(names, grid, strict=True)}
-    back = open_backwards(fit, data, names, _at_first(places), draws)
+    problems = reopen(fit)
+    check_decodable(problems, names)
+    back = open_backwards(fit, problems, data, names, _at_first(places), draws)
     tuning = _tuning(back, names, places)
     clock = clock_of(back.problems[0].plan.model, back.dataset, back.dim)
     starts = np.asarray(clock.start) == np.arange(clock.n_samples)

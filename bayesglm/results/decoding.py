@@ -18,11 +18,12 @@ from bayesglm.design.response_levels import read_response
 from bayesglm.design.variables import require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.opened import kept_of, reopen, stored_data
+from bayesglm.inference.tree.opened import kept_of, stored_data
 from bayesglm.numerics.density.channels import predictors as linear_predictors
 from bayesglm.numerics.families.record import Family
 from bayesglm.results.predict import as_fitted
 from bayesglm.spec.hints import closest, shown
+from bayesglm.spec.terms.term import PREDICTOR
 
 Array = np.ndarray
 TOGETHER = 2_000_000  # linear predictors that are made at a time: chosen
@@ -89,17 +90,29 @@ def eta_of(predictors: Predictors, w: Array) -> Array:
     return eta
 
 
+def linear_readers(problem: Problem) -> dict[str, int]:
+    """Return the predictors that one term alone reads, linearly, and the number of its block."""
+    terms, blocks = problem.plan.model.every_term, problem.design.predictors.blocks
+    read = [name for term in terms for name in term.variables]
+    readers = {}
+    for k, (term, block) in enumerate(zip(terms, map(bare_of, blocks), strict=True)):
+        own = block.is_plain or (block.lags is not None and block.multiplier is None)
+        for name, role in term.roles.items():
+            if role == PREDICTOR and own and block.curve is None and read.count(name) == 1:
+                readers[name] = k
+    return readers
+
+
 def open_backwards(
     fit: xr.DataTree,
+    problems: list[Problem],
     data: Any,
     variables: Sequence[str],
     fill: Callable[[xr.Dataset, str], xr.Dataset],
     draws: int,
 ) -> Backwards:
     """Lay a fit on new spikes, in which ``fill`` puts values for what is to be decoded."""
-    problems = reopen(fit)
     plan = problems[0].plan
-    _check_decodable(problems, variables)
     dataset = as_dataset(data)
     dim = sample_dim_of(dataset, plan.model.response)
     require(dataset, plan.model.response, "response")
@@ -148,7 +161,7 @@ def open_backwards(
     )
 
 
-def _check_decodable(problems: list[Problem], variables: Sequence[str]) -> None:
+def check_decodable(problems: list[Problem], variables: Sequence[str]) -> None:
     """Raise ModelError where the model is none that is decoded."""
     problem = problems[0]
     model, predictors = problem.plan.model, problem.design.predictors

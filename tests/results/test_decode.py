@@ -159,7 +159,7 @@ def test_bands_hold_the_truth_where_the_encoding_model_is_uncertain():
 def test_draws_are_whole_stimuli_of_the_posterior():
     fitted = bg.fit(bg.GLM("y", LAGGED, family="poisson"), recording(500), draws=100)
     new = recording(150, seed=5)
-    found = bg.decode(fitted, new, "x", draws=150)
+    found = bg.decode(fitted, new, draws=150)
     assert found["draws"].dims == ("draw", "time")
     z = (found["draws"].mean("draw") - found["mean"]) / (found["sd"] / np.sqrt(150))
     assert abs(float((z**2).mean()) - 1.0) < 0.5
@@ -247,7 +247,17 @@ REFUSED = {
     "two terms": (
         bg.GLM("y", [LAGGED, bg.Linear("x", name="now")], family="poisson", prior=RIDGE),
         {},
-        "through one term that is linear in it",
+        "through one term that is linear in it.*'x' is read otherwise",
+    ),
+    "two stimuli": (
+        bg.GLM("y", [LAGGED, bg.Linear("time_of_day")], family="poisson", prior=RIDGE),
+        {"stimulus": None},
+        "say which variable is to be decoded: stimulus='x' or stimulus='time_of_day'",
+    ),
+    "no stimulus": (
+        bg.GLM("y", bg.History(lags=2), family="poisson", prior=RIDGE),
+        {"stimulus": None},
+        "no term of the model reads a stimulus linearly",
     ),
     "a curve": (
         bg.GLM("y", bg.Basis("x", "poly", df=2), family="poisson", prior=RIDGE),
@@ -265,7 +275,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_decoded_is_refused(case):
     model, options, words = REFUSED[case]
-    data = recording(120)
+    data = recording(120).assign(time_of_day=("time", np.linspace(-1.0, 1.0, 120)))
     fit = bg.fit_map(model, data)
     stimulus = options.get("stimulus", "x")
     others = {name: value for name, value in options.items() if name not in ("stimulus", "y")}

@@ -98,11 +98,12 @@ def test_a_gaussian_line_is_that_of_the_kalman_smoother():
 
 def test_two_ways_to_the_likelihood_agree(fitted):
     """Sums of exponentials, and every response in every cell."""
+    from bayesglm.inference.tree.opened import reopen
     from bayesglm.results import decode_position as room
     from bayesglm.results.decoding import open_backwards
 
     new, places = recording(30, seed=2), {"x": np.linspace(0.5, 9.5, 7)}
-    back = open_backwards(fitted, new, ["x"], room._at_first(places), 1)
+    back = open_backwards(fitted, reopen(fitted), new, ["x"], room._at_first(places), 1)
     curves = room._tuning(back, ["x"], places)
     known = back.eta(back.thetas)[0] - curves[0, :, 0]
     fast = room._of_exponentials(back.family, back, known, curves[0])
