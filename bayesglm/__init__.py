@@ -55,11 +55,15 @@ if TYPE_CHECKING:
     from bayesglm.results.triggered_covariance import stc
     from bayesglm.results.tuning import tune_prior
     from bayesglm.show.check import plot_check
+    from bayesglm.show.design import plot_design
+    from bayesglm.show.kernels import plot_kernels
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
     from bayesglm.show.prior import plot_prior
     from bayesglm.show.prior_predictive import plot_prior_predictive
+    from bayesglm.show.raster import plot_raster
+    from bayesglm.show.rate import plot_rate
     from bayesglm.show.report import report
     from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
@@ -204,10 +208,14 @@ _HOME = {
     "stc": "results.triggered_covariance",
     "whitened_sta": "results.triggered",
     "plot_check": "show.check",
+    "plot_design": "show.design",
+    "plot_kernels": "show.kernels",
     "plot_path": "show.path",
     "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
     "plot_prior": "show.prior",
+    "plot_raster": "show.raster",
+    "plot_rate": "show.rate",
     "plot_shrinkage": "show.shrinkage",
     "plot_prior_predictive": "show.prior_predictive",
     "plot_tuning": "show.tuning",
@@ -307,11 +315,15 @@ __all__ = [
     "orthogonal_exponential",
     "penalty_to_prior",
     "plot_check",
+    "plot_design",
+    "plot_kernels",
     "plot_path",
     "plot_plane",
     "plot_posterior",
     "plot_prior",
     "plot_prior_predictive",
+    "plot_raster",
+    "plot_rate",
     "plot_shrinkage",
     "plot_tuning",
     "predict",

@@ -52,7 +52,7 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         which hold each place by itself, and of kernels over lags, curves and fields with
         ``*_simultaneous_lower`` and ``*_simultaneous_upper``, which hold all of one together:
         mean -+ q sd, q being the ``prob`` quantile of max |w - mean| / sd over its places, lags and
-        pixels; each neuron, source, type and level by itself.
+        pixels; each neuron, source, type and level by itself. ``link_sd`` is the posterior sd.
 
     Warns
     -----
@@ -140,6 +140,8 @@ def _summarised(
         if prob is not None:
             edges = quantiles_of(values, np.array([0.5 - prob / 2, 0.5 + prob / 2]))
             found[f"{name}_lower"], found[f"{name}_upper"] = edges
+            if name == "link":
+                found["link_sd"] = values.std(axis=0)
             axes = block.joint_axes
             if axes:
                 curves = values.reshape(len(values), -1, *block.drawn_shape)

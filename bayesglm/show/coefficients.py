@@ -172,10 +172,10 @@ def name_positions(ax: Axes, node: xr.Dataset) -> None:
         ax.set_xlim(-1.5, 1.5)
         return
     ax.set_xlim(-0.6, link.shape[-1] - 0.4)  # beside their names, however few there are
-    _name_places(ax, "x", _labels(node, str(link.dims[-1])))
+    name_places(ax, "x", place_labels(node, str(link.dims[-1])))
 
 
-def _labels(node: xr.Dataset, dim: str) -> list[str]:
+def place_labels(node: xr.Dataset, dim: str) -> list[str]:
     """Return the label of each place along a dim: the time of a lag, else its coordinate."""
     if dim == "lag" and "lag_time" in node.coords:
         times = node["lag_time"].values
@@ -184,7 +184,7 @@ def _labels(node: xr.Dataset, dim: str) -> list[str]:
     return [plain(one, MOST_LETTERS) for one in values]
 
 
-def _name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
+def name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
     """Label about ten of the places along an axis."""
     every = max(1, len(labels) // 10)
     places, shown = np.arange(len(labels))[::every], labels[::every]
@@ -209,8 +209,8 @@ def axis_of(node: xr.Dataset) -> tuple[Array, str]:
         places = node["lag"].values
         if "lag_time" in node.coords:
             places = node["lag_time"].values / unit_of_lags(node["lag_time"].values)[1]
-        return places, _dim_label(node, dim)
-    return np.arange(link.shape[-1] if link.ndim else 1, dtype=float), _dim_label(node, dim)
+        return places, dim_label(node, dim)
+    return np.arange(link.shape[-1] if link.ndim else 1, dtype=float), dim_label(node, dim)
 
 
 def value_label(variable: str, unit: str | None) -> str:
@@ -218,7 +218,7 @@ def value_label(variable: str, unit: str | None) -> str:
     return f"{plain(variable)} ({plain(unit)})" if unit else plain(variable)
 
 
-def _dim_label(node: xr.Dataset, dim: str) -> str:
+def dim_label(node: xr.Dataset, dim: str) -> str:
     if dim != "lag":
         levels = OF_LEVELS.fullmatch(dim)
         return plain(levels["name"] if levels else dim)
@@ -241,7 +241,7 @@ def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
     link, whose = node["link"], ""
     if link.ndim > 2 and "lag" in link.dims[1:]:
         neuron = str(link.dims[0])
-        whose = f"\n({plain(neuron)}={_labels(node, neuron)[0]})"
+        whose = f"\n({plain(neuron)}={place_labels(node, neuron)[0]})"
         link = link.isel({neuron: 0})
     down, *across = map(str, link.dims)
     flat = link.values.reshape(link.shape[0], -1)
@@ -249,11 +249,11 @@ def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
     shown = ax.imshow(flat, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
     bar.set_label(f"{COEFFICIENT}{whose}", fontsize=9)
-    _name_places(ax, "y", _labels(node, down))
+    name_places(ax, "y", place_labels(node, down))
     if len(across) == 1:
-        _name_places(ax, "x", _labels(node, across[0]))
-    ax.set_xlabel(" x ".join(_dim_label(node, dim) for dim in across), fontsize=10)
-    ax.set_ylabel(_dim_label(node, down), fontsize=10)
+        name_places(ax, "x", place_labels(node, across[0]))
+    ax.set_xlabel(" x ".join(dim_label(node, dim) for dim in across), fontsize=10)
+    ax.set_ylabel(dim_label(node, down), fontsize=10)
 
 
 def _few_neurons(node: xr.Dataset) -> xr.Dataset:

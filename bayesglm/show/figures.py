@@ -14,13 +14,14 @@ from bayesglm.spec.hints import closest, is_among, shown
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 Array = np.ndarray
 # Told apart by the colour-blind, and on paper (Okabe & Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, INK = "#9A9A9A", "#222222"
 WIDTH = 9.0  # inches of every figure: that of the report's page
+MOST_LEFT_OUT = 8  # of what a page does not hold are named
 MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
 
 
@@ -54,6 +55,27 @@ def named_handles(axes: Array) -> dict[str, Any]:
 def legend_height(n: int) -> float:
     """Return the inches that more than two rows of four names in a legend take."""
     return 0.25 * max(0, -(-n // 4) - 2)
+
+
+def not_drawn(dim: str, labels: Sequence[Any] | Array, whole: str) -> str:
+    """Name the members of a dim that a page does not hold, and how to choose them of the whole.
+
+    >>> not_drawn("cell", ["a", "b"], "fit")
+    'Not drawn of cell: a, b; fit.isel(cell=[...]) chooses.'
+    """
+    if not len(labels):
+        return ""
+    named = ", ".join(plain(one, 20) for one in labels[:MOST_LEFT_OUT])
+    rest = len(labels) - MOST_LEFT_OUT
+    more = f" and {rest:,} more" if rest > 0 else ""
+    name = plain(dim)
+    return f"Not drawn of {name}: {named}{more}; {whole}.isel({name}=[...]) chooses."
+
+
+def write_note(figure: Figure | SubFigure, text: str) -> None:
+    """Write a note below a figure, or a part of one, if there is something to say."""
+    if text:
+        figure.supxlabel(text, fontsize=9, color="#59636e", x=0.01, ha="left", wrap=True)
 
 
 def check_term(name: str, names: list[str], what: str) -> None:

@@ -1,0 +1,190 @@
+"""Kernels as a picture: curves with bands, fields with their sds, and who drives whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import DataError
+from bayesglm.inference.tree.opened import model_of, reopen
+from bayesglm.results.kernels import kernels
+from bayesglm.show.coefficients import LINES
+from bayesglm.show.displayed import DisplayedFigure
+from bayesglm.show.figures import WIDTH, check_term, not_drawn, write_note
+from bayesglm.show.kernel_panels import (
+    draw_curves,
+    draw_field,
+    draw_frames,
+    draw_matrix,
+    draw_numbers,
+)
+from bayesglm.show.text import plain
+from bayesglm.show.units import unit_of_coefficients
+from bayesglm.spec.model import GLM
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure, SubFigure
+
+MOST_LINES = 4  # of one panel, whose bands can be told apart
+MOST_PANELS = 12  # of one term, of a population's curves
+MOST_FIELDS = 4  # of one term, each with its sd beside
+MOST_UNITS = 100  # of a population whose coupling is a matrix, or whose numbers stand in a row
+PANELS_ACROSS = 4
+
+
+@dataclass(frozen=True)
+class _Section:
+    """What one term draws into a part of the figure: how high, and what is left out of it."""
+
+    title: str
+    height: float
+    draw: Callable[[SubFigure], None]
+    note: str = ""
+
+
+def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) -> Figure:
+    """Draw what each term adds to the linear predictor, as a curve, a field or a matrix.
+
+    Kernels over lags and curves over values are lines with their pointwise bands, between dotted
+    lines that hold the whole curve with the same probability; a population has a panel for each of
+    its members, all of one term on one scale. Fields are images: lags by places, or frames at the
+    lags where they are strongest, with the posterior sd beside. Coupling is a matrix of integrated
+    kernels, from each member to each other, with a dot where the sign is as good as known. Single
+    coefficients are points with bars.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        Any fit; a MAP has no bands and no sds. Of a population the first 12 members are drawn
+        (fields of four), and the note names the others: ``fit.isel(neuron=[20, 21])`` chooses.
+    term : str, optional
+        The term to draw alone.
+    prob : float
+        Probability of the bands, as in `kernels`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        No fit, an unknown term, a model without terms, ``prob`` outside (0, 1).
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1, 0, 2], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2, -1.0, 0.5]}
+    >>> model = bg.GLM("y", bg.Lagged("x", lags=3), family="poisson", prior=bg.Normal(1.0))
+    >>> figure = bg.plot_kernels(bg.fit_laplace(model, data))
+    >>> figure.axes[0].get_xlabel()
+    'lag (samples before the response)'
+    """
+    tree = kernels(fit, prob)
+    names = list(tree.children)
+    if not names:
+        raise DataError("the model of this fit has no term to draw, only an intercept.")
+    if term is not None:
+        check_term(term, names, "fit")
+        names = [term]
+    population = fit.attrs["population"] or ""
+    coupled = {block.name for block in reopen(fit)[0].design.predictors.named if block.part_of}
+    nodes = {name: tree[name].to_dataset() for name in names}
+    model, single = model_of(fit), [name for name in names if not nodes[name]["link"].dims]
+    sections = [_together({name: nodes[name] for name in single})] if len(single) > 1 else []
+    for name in names:
+        if name in single and len(single) > 1:
+            continue
+        node = nodes[name].assign_attrs(unit=_unit(model, name, nodes[name]))
+        whose = population if population in node.dims else ""
+        make = _coupling if name in coupled and whose else _of_term
+        sections.append(make(name, node, whose))
+    figure = DisplayedFigure(figsize=(WIDTH, sum(s.height for s in sections)), layout="constrained")
+    heights = [section.height for section in sections]
+    parts = figure.subfigures(len(sections), 1, squeeze=False, height_ratios=heights)
+    for part, section in zip(parts[:, 0], sections, strict=True):
+        section.draw(part)
+        part.suptitle(plain(section.title), x=0.01, ha="left", fontsize=12)
+        write_note(part, section.note)
+    return figure
+
+
+def _unit(model: GLM, name: str, node: xr.Dataset) -> str:
+    """Return the unit of a term's kernel, in two lines where it is long."""
+    unit = unit_of_coefficients(model, name)
+    return (unit.split(" per ")[0] if "value" in node.dims else unit).replace(" per ", "\nper ")
+
+
+def _together(nodes: dict[str, xr.Dataset]) -> _Section:
+    """Put terms of one coefficient each into one panel, along their names."""
+    import xarray as xr
+
+    joined = xr.concat(list(nodes.values()), dim="term", combine_attrs="drop")
+    joined = joined.assign_coords(term=list(nodes)).assign_attrs(unit="link units")
+    return _numbers("single coefficients", joined, "")
+
+
+def _of_term(name: str, node: xr.Dataset, population: str) -> _Section:
+    own = [str(dim) for dim in node["link"].dims if dim != population]
+    along = [dim for dim in own if dim in LINES]
+    beside = [dim for dim in own if dim not in LINES]
+    n_beside = 1
+    for dim in beside:
+        n_beside *= node.sizes[dim]
+    if along and len(beside) <= 1 and n_beside <= MOST_LINES:
+        return _curves(name, node, population)
+    if len(own) == 2:
+        return _fields(name, node, population, draw_field)
+    if along and len(own) == 3:
+        return _fields(name, node, population, draw_frames)
+    return _numbers(name, node, population)
+
+
+def _curves(name: str, node: xr.Dataset, population: str) -> _Section:
+    shown, note = _first(node, population, MOST_PANELS)
+    n = shown.sizes[population] if population else 1
+    across = min(n, PANELS_ACROSS)
+    down = -(-n // across)
+    draw = partial(draw_curves, node=shown, population=population, grid=(down, across))
+    return _Section(name, 0.7 + (2.6 if down == 1 else 1.9 * down), draw, note)
+
+
+def _fields(name: str, node: xr.Dataset, population: str, draw: Any) -> _Section:
+    shown, note = _first(node, population, MOST_FIELDS)
+    n = shown.sizes[population] if population else 1
+    has_sd = "link_sd" in shown
+    each = 2.6 if draw is draw_field else 1.7 * (1 + has_sd)
+    return _Section(name, 0.7 + each * n, partial(draw, node=shown, population=population), note)
+
+
+def _numbers(name: str, node: xr.Dataset, population: str) -> _Section:
+    dims = [str(dim) for dim in node["link"].dims]
+    longest = max(dims, key=lambda dim: node.sizes[dim], default="")
+    shown, note = _first(node, longest, MOST_UNITS)
+    rest = [dim for dim in dims if dim != longest]
+    for dim in rest:
+        shown, more = _first(shown, dim, MOST_LINES)
+        note = " ".join(filter(None, (note, more)))
+    return _Section(name, 2.9, partial(draw_numbers, node=shown, along=longest), note)
+
+
+def _coupling(name: str, node: xr.Dataset, population: str) -> _Section:
+    node = node.assign(gain=node["link"].sum("lag", skipna=False))
+    shown, note = _first(node, population, MOST_UNITS)
+    shown, more = _first(shown, "source", MOST_UNITS)
+    n = max(shown.sizes[population], shown.sizes["source"])
+    draw = partial(draw_matrix, node=shown, population=population)
+    return _Section(name, 4.2 if n <= 20 else 6.0, draw, " ".join(filter(None, (note, more))))
+
+
+def _first(node: xr.Dataset, dim: str, most: int) -> tuple[xr.Dataset, str]:
+    """Return the first places along a dim, and a sentence that names the others."""
+    if not dim or node.sizes[dim] <= most:
+        return node, ""
+    labels = node[dim].values[most:] if dim in node.coords else np.arange(most, node.sizes[dim])
+    return node.isel({dim: slice(0, most)}), not_drawn(dim, labels, "fit")

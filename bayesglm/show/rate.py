@@ -1,0 +1,204 @@
+"""Predicted rates as a picture: their bands over the events, and averaged over trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import DataError
+from bayesglm.inference.problem.asked import whole_number
+from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.tree.opened import kept_of, model_of, reopen
+from bayesglm.results.foretold import some_draws
+from bayesglm.show.figures import (
+    COLOURS,
+    INK,
+    is_event_train,
+    new_figure,
+    not_drawn,
+    write_note,
+)
+from bayesglm.show.predictive import BAND
+from bayesglm.show.text import plain
+from bayesglm.show.trials import Trials, trials_of
+from bayesglm.show.units import ONE_OF, unit_of_step
+from bayesglm.spec.families import FAMILY_NAMES
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+MOST_UNITS = 4  # of a population, each with a row of its own
+STRETCH = 300  # samples along time, where there are no trials
+BINS = 40  # of the time since a trial's start, at most
+
+
+def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200) -> Figure:
+    """Draw predicted means with their bands over what was observed.
+
+    Left: a stretch of samples in the middle, or the trial there; events are ticks, and the band
+    holds the mean with 94%. Right, where the data have trials: the average over trials at each time
+    since their start, of each condition: predicted (bands), and observed (dots with one standard
+    error). Counts are per unit of time.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        Any fit; of a population the first 4 members are drawn: ``fit.isel(neuron=[7])`` for others.
+    by : str or sequence, optional
+        The condition of each trial, as in `plot_raster`.
+    draws : int
+        Posterior draws to predict from; fewer, where the samples are many.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        No fit, a response of labels, conditions without trials, or as in `plot_raster`.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
+    >>> model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    >>> figure = bg.plot_rate(bg.fit_laplace(model, data))
+    >>> figure.axes[0].get_ylabel()
+    'y'
+    """
+    draws = whole_number("draws", draws, 1)
+    model = model_of(fit)
+    labels = FAMILY_NAMES[model.family].labels
+    if labels is not None and labels.most is None:
+        raise DataError("plot_rate draws a mean response; labels have none.")
+    problems = reopen(fit)
+    plan = problems[0].plan
+    trials = trials_of(plan.dataset, plan.sample_dim, by)
+    has_trials = len(trials.labels) > 1
+    if by is not None and not has_trials:
+        raise DataError("by= tells conditions of trials; the data have no coordinate 'trial'.")
+    units = kept_of(fit, problems)[:MOST_UNITS]
+    columns = 2 if has_trials else 1
+    figure, axes = new_figure(len(units), columns, 0.7 + 2.5 * len(units), sharex="col")
+    scale, unit = _scale(fit)
+    for row, kept in zip(axes, units, strict=True):
+        observed, predicted = _means(kept, draws, scale)
+        _draw_stretch(row[0], observed, predicted, trials, scale)
+        row[0].set_title(_name(kept), loc="left", fontsize=11)
+        row[0].set_ylabel(plain(f"{model.response}{unit}"), fontsize=10)
+        if has_trials:
+            _draw_averages(row[1], observed, predicted, trials)
+    axes[-1, 0].set_xlabel(f"time ({trials.unit})" if trials.unit == "s" else "sample", fontsize=10)
+    if has_trials:
+        axes[-1, 1].set_xlabel(f"time since the trial's start ({trials.unit})", fontsize=10)
+        handles, labels = axes[0, 1].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=6, frameon=False)
+    if plan.labels is not None:
+        write_note(figure, not_drawn(str(plan.population), plan.labels[MOST_UNITS:], "fit"))
+    return figure
+
+
+def _name(kept: Kept) -> str:
+    """Name one member of a population."""
+    plan, neuron = kept.problem.plan, kept.problem.neuron
+    return (
+        "" if plan.labels is None else f"{plain(plan.population)} {plain(plan.labels[neuron], 20)}"
+    )
+
+
+def _scale(fit: xr.DataTree) -> tuple[float, str]:
+    """Return what makes a mean count of a bin a rate, and its unit."""
+    step = fit.attrs.get("sample_step_s")
+    if step is None or not FAMILY_NAMES[model_of(fit).family].counts_events:
+        return 1.0, ""
+    name, size = unit_of_step(step)
+    return size / step, f" per {ONE_OF.get(name, name)}"
+
+
+def _means(kept: Kept, draws: int, scale: float) -> tuple[Array, Array]:
+    """Return what was observed of a unit ``(samples,)``, and its means ``(draws, samples)``.
+
+    Both in units of the rate; NaN where the model reads no sample.
+    """
+    drawn = some_draws(kept, draws)
+    plan, design = drawn.problem.plan, drawn.problem.design
+    n, rows = plan.dataset.sizes[plan.sample_dim], design.predictors.rows
+    predicted = np.full((drawn.n_draws, n), np.nan)
+    for at, means in drawn.each(lambda part: drawn.family.expected(*part.told)):
+        predicted[:, rows[at]] = means
+    observed = np.full(n, np.nan)
+    observed[rows] = design.typical[rows]
+    return observed * scale, predicted * scale
+
+
+def _draw_stretch(
+    ax: Axes, observed: Array, predicted: Array, trials: Trials, scale: float
+) -> None:
+    """Draw the middle of the recording: the trial there, or a stretch of samples."""
+    n = len(observed)
+    middle = n // 2
+    if len(trials.labels) > 1:
+        part = np.flatnonzero(trials.of_sample == trials.of_sample[middle])[:STRETCH]
+    else:
+        first = max(0, middle - STRETCH // 2)
+        part = np.arange(first, min(n, first + STRETCH))
+    x = trials.since[part]
+    lower, upper = np.quantile(predicted[:, part], BAND, axis=0)
+    ax.fill_between(x, lower, upper, color=COLOURS[0], alpha=0.25, lw=0)
+    ax.plot(x, predicted[:, part].mean(axis=0), color=COLOURS[0], linewidth=1.5, label="predicted")
+    counts = np.nan_to_num(observed[part] / scale)
+    if scale != 1.0 or is_event_train(counts):
+        low, high = ax.get_ylim()
+        bottom = low - 0.12 * (high - low)
+        at = np.repeat(x, np.round(counts).astype(int))
+        ax.vlines(at, bottom, low, color=INK, linewidth=1.0)
+        ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= high])
+        ax.set_ylim(bottom, high)
+    else:
+        ax.plot(x, observed[part], color=INK, linewidth=1.0)
+
+
+def _draw_averages(ax: Axes, observed: Array, predicted: Array, trials: Trials) -> None:
+    """Draw averages over the trials of each condition, in bins of the time since their start."""
+    longest = float(trials.since.max()) + trials.step
+    n = int(np.clip(round(longest / trials.step), 1, BINS))
+    edges = np.linspace(0.0, longest * (1.0 + 1e-9), n + 1)
+    bins = np.searchsorted(edges, trials.since, side="right") - 1
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    kept = np.isfinite(observed)
+    for condition, name in enumerate(trials.names):
+        own = kept & (trials.condition[trials.of_sample] == condition)
+        at, of_trial = bins[own], trials.of_sample[own]
+        size = np.bincount(at, minlength=n)
+        seen = size > 0
+        mean = np.full((len(predicted), n), np.nan)
+        for k, line in enumerate(predicted[:, own]):
+            mean[k, seen] = np.bincount(at, line, minlength=n)[seen] / size[seen]
+        colour = COLOURS[condition % len(COLOURS)]
+        lower, upper = np.quantile(mean[:, seen], BAND, axis=0)
+        ax.fill_between(centres[seen], lower, upper, color=colour, alpha=0.25, lw=0)
+        label = name or "predicted"
+        ax.plot(centres[seen], mean[:, seen].mean(axis=0), color=colour, lw=1.5, label=label)
+        each, error = _over_trials(observed[own], at, of_trial, n)
+        ax.errorbar(
+            centres[seen], each[seen], error[seen], fmt="o", color=colour, markersize=3, lw=0.8
+        )
+    ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+
+
+def _over_trials(y: Array, bins: Array, of_trial: Array, n: int) -> tuple[Array, Array]:
+    """Return the mean in each bin over trials, and its standard error from these."""
+    own, place = np.unique(of_trial, return_inverse=True)
+    sums = np.bincount(bins + n * place, y, minlength=n * len(own)).reshape(-1, n)
+    sizes = np.bincount(bins + n * place, minlength=n * len(own)).reshape(-1, n)
+    each = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+    m = np.sum(sizes > 0, axis=0)
+    mean = np.divide(np.nansum(each, axis=0), m, out=np.full(n, np.nan), where=m > 0)
+    square = np.nansum((each - mean) ** 2, axis=0)
+    error = np.sqrt(square / np.maximum(m - 1, 1) / np.maximum(m, 1))
+    return mean, np.where(m > 1, error, 0.0)

@@ -1,0 +1,134 @@
+"""Kernels as pictures: what is drawn are the numbers of `kernels`, each in its place."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from drawn import assert_inside, rendered
+
+import bayesglm as bg
+
+RNG = np.random.default_rng(0)
+N = 900
+CELLS = ["a", "b", "c"]
+COUNTS = xr.Dataset(
+    {
+        "spikes": (("time", "cell"), RNG.poisson(0.3, (N, 3))),
+        "light": ("time", RNG.normal(size=N)),
+        "speed": ("time", RNG.normal(size=N)),
+        "hue": ("time", RNG.normal(size=N)),
+        "movie": (("time", "height", "width"), RNG.normal(size=(N, 2, 3))),
+    },
+    coords={"time": np.arange(N) * 0.01, "cell": CELLS},
+)
+
+
+def model_of(*terms, response="spikes"):
+    return bg.GLM(response, list(terms), family="poisson", prior=bg.Normal(0.1))
+
+
+@pytest.fixture(scope="module")
+def coupled():
+    terms = bg.Lagged("light", lags=8, basis=bg.raised_cosine(4)), bg.Coupling(lags=3)
+    return bg.fit_laplace(model_of(*terms), COUNTS, draws=100, chains=2)
+
+
+@pytest.fixture(scope="module")
+def fields():
+    one = COUNTS.assign(y=COUNTS["spikes"].isel(cell=0, drop=True)).drop_vars("spikes")
+    terms = (
+        bg.Lagged("movie", lags=7),
+        bg.Linear("movie", name="now"),
+        bg.Lagged("light", lags=4),
+        "speed",
+        "hue",
+    )
+    return bg.fit_laplace(model_of(*terms, response="y"), one, draws=100, chains=2)
+
+
+def titled(figure, title):
+    return [ax for ax in figure.axes if ax.get_title(loc="left") == title]
+
+
+def test_each_member_has_its_curve_between_its_bands(coupled, tmp_path):
+    figure = rendered(bg.plot_kernels(coupled, prob=0.8), tmp_path)
+    node = bg.kernels(coupled, prob=0.8)["light"]
+    for k, cell in enumerate(CELLS):
+        (ax,) = titled(figure, f"cell {cell}")
+        _, curve, *outer = ax.lines
+        np.testing.assert_allclose(curve.get_xdata(), node["lag_time"] * 1e3)
+        np.testing.assert_array_equal(curve.get_ydata(), node["link"][k])
+        for line, side in zip(outer, ("lower", "upper"), strict=True):
+            expected = node[f"link_simultaneous_{side}"][k]
+            np.testing.assert_array_equal(line.get_ydata(), expected)
+        (band,) = ax.collections
+        corners = band.get_paths()[0].vertices[:, 1]
+        assert corners.max() == pytest.approx(node["link_upper"][k].max().item())
+        assert ax.get_ylim() == figure.axes[0].get_ylim()
+        assert ax.get_xlabel() == "lag (ms)"
+    assert_inside(figure)
+
+
+def test_coupling_is_a_matrix_of_integrated_kernels(coupled):
+    figure = bg.plot_kernels(coupled, term="coupling")
+    image = figure.axes[0].images[0].get_array()
+    gain = bg.kernels(coupled)["coupling"]["link"].sum("lag", skipna=False)
+    np.testing.assert_allclose(np.ma.filled(image, np.nan), gain.transpose("source", "cell"))
+    assert np.isnan(np.diagonal(gain)).all()
+    written = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    assert len(written) == 6
+    assert written[1, 0].startswith(f"{gain.sel(source='a', cell='b').item():.2g}")
+    assert figure.axes[0].get_ylabel() == "from"
+    assert figure.axes[0].get_xlabel() == "to cell"
+
+
+def test_fields_stand_beside_their_sds(fields, tmp_path):
+    figure = rendered(bg.plot_kernels(fields), tmp_path)
+    nodes = bg.kernels(fields)
+    for name, title in (("link", "mean"), ("link_sd", "sd")):
+        (ax,) = titled(figure, title)
+        np.testing.assert_allclose(ax.images[0].get_array(), nodes["now"][name])
+    link = nodes["movie"]["link"]
+    strongest = np.sort(np.argsort(-(link**2).sum(["height", "width"]).values)[:6])
+    frames = [ax for ax in figure.axes if ax.get_title().endswith("ms")]
+    for ax, place in zip(frames, strongest, strict=True):
+        assert ax.get_title() == f"{10 * place:.3g} ms"
+        np.testing.assert_allclose(ax.images[0].get_array(), link[place])
+    draws = fields["posterior"]["now"].stack(all=("chain", "draw"))
+    np.testing.assert_allclose(nodes["now"]["link_sd"], draws.std("all"), rtol=1e-9)
+    assert_inside(figure)
+
+
+def test_single_coefficients_stand_together(fields):
+    figure = bg.plot_kernels(fields)
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["speed", "hue"]
+    values = [bg.kernels(fields)[name]["link"].item() for name in ("speed", "hue")]
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), values)
+    assert len(bg.plot_kernels(fields, term="speed").axes) == 1
+
+
+def test_a_mode_has_neither_bands_nor_sds():
+    terms = bg.Lagged("light", lags=3), bg.Linear("movie", name="now")
+    figure = bg.plot_kernels(bg.fit_map(model_of(*terms), COUNTS))
+    assert not any(
+        ax.collections for ax in figure.axes if titled(figure, f"cell {CELLS[0]}") == [ax]
+    )
+    assert not titled(figure, "sd")
+
+
+def test_what_a_page_does_not_hold_is_named():
+    many = RNG.poisson(0.4, (120, 15))
+    data = {"y": many, "x": RNG.normal(size=120)}
+    fit = bg.fit_map(model_of(bg.Lagged("x", lags=2), response="y"), data)
+    figure = bg.plot_kernels(fit)
+    assert len([ax for ax in figure.axes if ax.get_visible()]) == 12
+    (note,) = {part.get_supxlabel() for part in figure.subfigs}
+    assert note == "Not drawn of y_dim_0: 12, 13, 14; fit.isel(y_dim_0=[...]) chooses."
+
+
+def test_what_cannot_be_drawn(fields):
+    with pytest.raises(bg.DataError, match=r"no term 'Speed'.*'speed'"):
+        bg.plot_kernels(fields, term="Speed")
+    empty = bg.fit_map(bg.GLM("y", [], family="poisson"), {"y": [1, 2, 0]})
+    with pytest.raises(bg.DataError, match="no term to draw"):
+        bg.plot_kernels(empty)
