@@ -13,6 +13,7 @@ import numpy as np
 from bayesglm.design.design import Plan
 from bayesglm.design.resolve import data_scale
 from bayesglm.errors import DataError
+from bayesglm.inference.problem.arrangements import field_of
 from bayesglm.inference.problem.of_fields import along, lengths_of, localities, places_of
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.weights.fields import NEAREST, Around, Field, climbed
@@ -133,8 +134,11 @@ def process(plan: Plan, label: str) -> Field:
         upper = np.concatenate([[psi[0] + FURTHER], np.minimum(psi[1:] + LONGER, high)])
         return np.stack([lower, upper], axis=1)
 
-    family = Processes(KERNELS[prior.kernel], places)
-    return Field(label, family, psi, base, reach, partial(_written, prior), ("lengthscale",))
+    def count(psi: Array, far: float) -> int:
+        return int(field_of(base(psi, far), block).waves.size)
+
+    family, written = Processes(KERNELS[prior.kernel], places), partial(_written, prior)
+    return Field(label, family, psi, base, reach, written, ("lengthscale",), count)
 
 
 def _log_scale(plan: Plan, place: int, prior: Any) -> float:
@@ -201,7 +205,17 @@ def locality(plan: Plan, label: str) -> Field:
     def reach(at: Array, far: float) -> Array:
         return family.reach(at[0], FURTHER)
 
-    return Field(label, family, begin, lambda at, far: waves, reach, written, LOCAL)
+    size = around.waves[0].size
+    return Field(
+        label,
+        family,
+        begin,
+        base=lambda at, far: waves,
+        reach=reach,
+        written=written,
+        told=LOCAL,
+        count=lambda at, far: size,
+    )
 
 
 # How the fields of kinds of priors are begun, and where a climb may lead.

@@ -28,10 +28,12 @@ Array = np.ndarray
 MOST_WAVES = 3000  # of all fields together, whose curvature is formed: chosen, 72 MB
 MOST_ROUNDS = 30  # a bound
 SETTLED = 0.05  # nats that a round gains, when the last one is done: chosen
-MOST_STEPS = 20  # of the climb of one round: chosen, there is another round
+MOST_STEPS = 8  # of the climb of one round: chosen, there is another round
 # How far lengths may shorten in a round, the first time and at least, and in units of how far they
 # moved in the last one: chosen.
 FURTHEST, NEAREST, AS_FAR = 0.25, 0.06, 1.0
+# Waves, from which on a round does not lead so far, and by what factor less each time: chosen.
+PLENTY, LESS = 1000, 0.7
 
 
 class Field(NamedTuple):
@@ -40,6 +42,7 @@ class Field(NamedTuple):
     ``base(psi, far)`` is the prior in whose waves a round is done that may make lengths shorter by
     the factor exp(-far), and ``reach(psi, far)`` are the bounds ``(n, 2)`` of psi in it.
     ``written(psi)`` is the prior with its numbers, ``told`` the names of those beside its scale.
+    ``count(psi, far)`` is how many waves it takes.
     """
 
     label: str
@@ -49,6 +52,7 @@ class Field(NamedTuple):
     reach: Callable[[Array, float], Array]
     written: Callable[[Array], Any]
     told: tuple[str, ...]
+    count: Callable[[Array, float], int]
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def climbed(
     psis, far = [one.psi for one in fields], FURTHEST
     for _ in range(MOST_ROUNDS):
         pairs = list(zip(fields, psis, strict=True))
+        while far > NEAREST and sum(one.count(psi, far) for one, psi in pairs) > PLENTY:
+            far = max(LESS * far, NEAREST)
         around = _around(fields, problems_at({one.label: one.base(psi, far) for one, psi in pairs}))
         bounds = np.concatenate([one.reach(psi, far) for one, psi in pairs])
         start = np.clip(np.concatenate(psis), *bounds.T)
