@@ -13,6 +13,7 @@ from bayesglm.inference.problem.samples import sample_coords
 from bayesglm.inference.tree.opened import kept_of, reopen
 from bayesglm.results.check_calibration import check_calibration
 from bayesglm.results.check_part import Checked, put_together
+from bayesglm.results.check_priors import check_priors
 from bayesglm.results.check_rescaling import check_rescaling
 from bayesglm.results.check_residuals import (
     check_autocorrelation,
@@ -78,9 +79,12 @@ def check(
         - ``calibration``: in bins of the mean that is ``predicted``, what was ``observed``, and
           between what it should lie; of labels for each level.
         - ``terms``: ``inflation``, how many times the other terms widen the variance of a term's
-          coefficients; the largest ``canonical_correlation`` of two terms; ``sd``, how far a term
-          moves the linear predictor; of events also ``at_events``, what it adds at an event above
-          its average, its mean ``share`` in that, and of how many events it is the ``most``.
+          coefficients; the largest ``canonical_correlation`` of two terms; ``edf``, how many of
+          ``size`` parameters the data decide, and whether they ``contradicted`` the prior, as
+          `explain` tells; ``separated``, whether without priors there is no estimate, since the
+          data are separated; ``sd``, how far a term moves the linear predictor; of events also
+          ``at_events``, what it adds at an event above its average, its mean ``share`` in that, and
+          of how many events it is the ``most``.
         - ``events``: for each event (20,000 of a unit at most, evenly spaced) what each term
           ``added`` above its average, and its ``share`` of the sum of sizes.
 
@@ -246,11 +250,9 @@ def _with_residuals(part: Checked, drawn: Drawn, residuals: Array) -> Checked:
 def _of_terms(drawn: Drawn, prob: float, of_events: bool) -> dict[str, Checked]:
     """Return what is said of terms, together and at each event."""
     terms, events = check_drive(drawn, prob, of_events)
-    collinearity = check_collinearity(drawn)
-    if collinearity is not None:
-        terms = Checked(
-            {**collinearity.variables, **terms.variables},
-            {**collinearity.coords, **terms.coords},
-            collinearity.attrs,
-        )
-    return {"terms": terms} | ({} if events is None else {"events": events})
+    others = [check_collinearity(drawn), check_priors(drawn)]
+    parts = [one for one in others if one is not None] + [terms]
+    variables = {name: one for part in parts for name, one in part.variables.items()}
+    coords = {name: one for part in parts for name, one in part.coords.items()}
+    told = {"terms": Checked(variables, coords)}
+    return told | ({} if events is None else {"events": events})

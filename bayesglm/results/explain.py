@@ -355,23 +355,29 @@ class _Neuron:
         """Return how much of a parameter's posterior its prior decides; None without a fit."""
         if self.thetas is None or not len(self.thetas):
             return None
-        own, problem = self.problem.natural.registry.named(name), self.problem
-        thetas = self.thetas[:: -(-len(self.thetas) // DRAWS)]
-        values = own.once(own.natural(thetas))
-        size = own.size
-        if own.role == "coefficients" and self.drawn:
-            transform = problem.unconstrained.registry.named(name).transform
-            shares = shares_of_part(self.beliefs.part(name), transform, thetas)
-            edf = float(np.clip(size - shares.sum(), 0.0, size))
-        elif own.role == "coefficients":
-            data = shares_of_data_at(problem, self.thetas[0])
-            edf = np.nan if data is None else float(data[own.place].sum())
-        else:
-            shares_of_own = share_of_own(own, thetas) if self.drawn else None
-            edf = np.nan
-            if shares_of_own is not None:
-                edf = float(np.clip(size - shares_of_own.sum(), 0.0, size))
-        n = values.shape[-1]
-        labels = own.names() if own.size == n else [name] * n
-        found = decided(self.beliefs.spread(name), labels, values, edf, self.drawn)
-        return replace(found, size=size)
+        return decided_of(self.problem, self.beliefs, name, self.thetas, self.drawn)
+
+
+def decided_of(
+    problem: Problem, beliefs: Beliefs, name: str, thetas: Array, drawn: bool
+) -> Decided:
+    """Return how much of a parameter's posterior, or of its MAP, the prior decides."""
+    own, some = problem.natural.registry.named(name), thetas[:: -(-len(thetas) // DRAWS)]
+    values = own.once(own.natural(some))
+    size = own.size
+    if own.role == "coefficients" and drawn:
+        transform = problem.unconstrained.registry.named(name).transform
+        shares = shares_of_part(beliefs.part(name), transform, some)
+        edf = float(np.clip(size - shares.sum(), 0.0, size))
+    elif own.role == "coefficients":
+        data = shares_of_data_at(problem, thetas[0])
+        edf = np.nan if data is None else float(data[own.place].sum())
+    else:
+        shares_of_own = share_of_own(own, some) if drawn else None
+        edf = np.nan
+        if shares_of_own is not None:
+            edf = float(np.clip(size - shares_of_own.sum(), 0.0, size))
+    n = values.shape[-1]
+    labels = own.names() if own.size == n else [name] * n
+    found = decided(beliefs.spread(name), labels, values, edf, drawn)
+    return replace(found, size=size)

@@ -80,8 +80,14 @@ def _are_apart(information: Array) -> bool:
 def _diverging(problem: Problem, given: Objective, free: Array) -> Array:
     """Say which of the free coefficients go to infinity as the likelihood rises."""
     places = np.flatnonzero(free)
-    run = slice(int(places[0]), int(places[-1]) + 1)
+    names = diverging(replace(problem, natural=given), slice(int(places[0]), int(places[-1]) + 1))
+    return np.array([name in names for name in problem.labels()[: given.size]], dtype=bool)
+
+
+def diverging(problem: Problem, run: slice) -> list[str]:
+    """Return the names of the coefficients of a run that have no maximum likelihood estimate.
+
+    Without their priors the likelihood rises as these go to infinity: the data are separated.
+    """
     flat = PriorPart(run, PRIORS["Flat"], {})
-    without = replace(problem, natural=replace(given, coefficients=(flat,)))
-    names = set(separated(without))
-    return np.array([name in names for name in without.labels()], dtype=bool)
+    return separated(replace(problem, natural=replace(problem.natural, coefficients=(flat,))))

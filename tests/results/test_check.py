@@ -281,3 +281,61 @@ def test_along_trials_the_mean_is_that_of_all(data):
     for wrong, words in ((bg.simulate(other), "samples along"), (3, "must be what simulate")):
         with pytest.raises(bg.DataError, match=words):
             bg.check(fit, simulations=wrong)
+
+
+def test_what_priors_carry_is_told_by_term():
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(2, 200))
+    y = (z + 0.5 * rng.normal(size=200) > 0.0).astype(int)
+    data = {"y": y, "x": x, "apart": y * (rng.random(200) < 0.3)}
+    terms = ["x", bg.Linear("apart", prior=bg.Normal(1.0))]
+    fit = bg.fit_map(bg.GLM("y", terms, family="bernoulli", prior=PRIOR), data)
+    told = bg.check(fit)["terms"].to_dataset()
+    assert told["separated"].values.tolist() == [False, True]
+    explained = bg.explain(fit)
+    for k, name in enumerate(("x", "apart")):
+        assert float(told["edf"][k]) == pytest.approx(explained[name].decided.edf, rel=1e-9)
+        assert bool(told["contradicted"][k]) == explained[name].decided.contradicted
+
+
+def cases():
+    """Models of every sort, and which parts of a check they have beside scores."""
+    everything = ["time_rescaling", "quantile_residuals", "autocorrelation", "calibration"]
+    plain = everything[1:]
+    options = {"prior": PRIOR}
+    return {
+        "weights": (bg.GLM("poisson", "x", "poisson", weights="weights", **options), plain),
+        "sigma": (bg.GLM("gaussian", "x", dispersion={"sigma": ["z"]}, **options), plain),
+        "label": (bg.GLM("label", "x", "categorical", **options), plain),
+        "ordered": (bg.GLM("label", "x", "ordinal", levels=["u", "v", "w"], **options), plain),
+        "counts": (bg.GLM("counts", "x", "multinomial", **options), ["calibration"]),
+        "group": (bg.GLM("poisson", ["x", bg.Group("label", **options)], "poisson"), everything),
+        "gaps": (bg.GLM("gaps", "x", "poisson", missing="drop", **options), everything),
+        "domain": (bg.GLM("bernoulli", "x", "bernoulli", "identity", bg.Normal(0.03)), everything),
+        "silent": (bg.GLM("pair", "x", "poisson", intercept=PRIOR, **options), everything),
+    }
+
+
+@pytest.mark.parametrize("name", list(cases()))
+def test_models_of_every_sort_are_checked(name, many):
+    rng = np.random.default_rng(0)
+    y = many["poisson"].values
+    many["label"] = ("time", rng.choice(["u", "v", "w"], 400))
+    many["counts"] = (("time", "level"), rng.multinomial(5, [0.2, 0.3, 0.5], 400))
+    many["gaps"] = ("time", np.where(rng.random(400) < 0.1, np.nan, y))
+    many["pair"] = (("time", "unit"), np.stack([y, np.zeros_like(y)], axis=1))
+    model, parts = cases()[name]
+    fit = bg.fit_map(model, many.assign_coords(level=["p", "q", "r"]))
+    told = bg.check(fit)
+    terms = [] if model.family in ("categorical", "multinomial") else ["terms"]
+    events = [] if "absent_events" in told.attrs else ["events"]
+    assert list(told.children) == ["scores", *parts, *terms, *events]
+    absent = {key.removeprefix("absent_") for key in told.attrs if key.startswith("absent_")}
+    every = ("time_rescaling", "quantile_residuals", "autocorrelation", "calibration", "terms")
+    assert absent >= {one for one in every if one not in told.children}
+    if name == "silent":
+        assert np.isnan(told["scores"]["bits_per_spike"][1])
+        assert np.isnan(told["events"]["added"][1]).all()
+    if terms:
+        assert list(told["terms"]["term"].values) == [one.label for one in model.every_term]
+    assert np.isfinite(told["scores"]["log_likelihood"]).all()
