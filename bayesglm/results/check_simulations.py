@@ -6,9 +6,11 @@ that were simulated; the band is that of the simulations.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
 
 from bayesglm.design.clock import Clock
 from bayesglm.design.response_levels import as_numbers
@@ -30,10 +32,6 @@ class Compared(NamedTuple):
     values: Array
     left_out: int
     edges: Array  # of bins of intervals between events, in samples
-
-    def of(self, unit: int) -> Array:
-        """Return those of one unit ``(simulations, samples)``."""
-        return np.asarray(self.values[..., unit], dtype=np.float64)
 
 
 def read_simulations(problems: list[Problem], simulations: Any) -> Compared:
@@ -95,86 +93,104 @@ def stretches(rows: Array, clock: Clock) -> Stretch:
 def check_simulations(
     problem: Problem, compared: Compared, unit: int, clock: Clock, prob: float
 ) -> Checked:
-    """Compare the simulations of a unit with what was recorded."""
-    rows, simulated = problem.design.predictors.rows, compared.of(unit)
-    both = np.concatenate([problem.design.y[None, rows], simulated[:, rows]])
+    """Compare the simulations of a unit with what was recorded, one after the other."""
+    rows, n = problem.design.predictors.rows, len(compared.values)
     stretch = stretches(rows, clock)
-    parts: dict[str, tuple[str, Array, Array]] = {}
+    statistics: dict[str, tuple[str, Array, Callable[[Array], Array]]] = {}
     if problem.natural.family.words.counts_events:
-        parts["interval_density"] = ("interval", *_intervals(both, stretch, compared.edges))
-        parts["fano_factor"] = ("window", *_fano_factors(both, stretch))
-    parts["autocorrelation"] = ("lag", *_autocorrelation(both, stretch))
-    parts["mean"] = ("place", *_along_trials(both, stretch))
+        edges, windows = compared.edges, _windows(stretch)
+        statistics["interval_density"] = ("interval", edges[:-1], _intervals(stretch, edges))
+        statistics["fano_factor"] = ("window", windows, _fano_factors(stretch, windows))
+    most = max(1, min(LAGS, int((stretch.stops - stretch.starts).max()) - 1))
+    lags, edges = np.arange(1, most + 1), _edges_of_places(stretch)
+    statistics["autocorrelation"] = ("lag", lags, _autocorrelation(stretch, most))
+    statistics["mean"] = ("place", edges[:-1], _along_trials(stretch, edges))
+    values = {name: np.empty((n + 1, len(at))) for name, (_, at, _) in statistics.items()}
+    for k in range(n + 1):
+        y = problem.design.y[rows] if k == 0 else compared.values[k - 1, rows, unit]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            for name, (_, _, statistic) in statistics.items():
+                values[name][k] = statistic(np.asarray(y, dtype=np.float64))
     variables: dict[str, Any] = {}
     coords: dict[str, Any] = {}
-    for name, (dim, places, values) in parts.items():
-        with np.errstate(invalid="ignore"):
-            lower, upper = np.quantile(values[1:], [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
-        variables[f"{name}_recorded"] = ((dim,), values[0])
-        variables[name] = ((dim,), values[1:].mean(axis=0))
+    for name, (dim, places, _) in statistics.items():
+        lower, upper = np.quantile(values[name][1:], [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
+        variables[f"{name}_recorded"] = ((dim,), values[name][0])
+        variables[name] = ((dim,), values[name][1:].mean(axis=0))
         variables[f"{name}_lower"], variables[f"{name}_upper"] = ((dim,), lower), ((dim,), upper)
         coords[dim] = places
         if clock.step is not None:
             coords[f"{dim}_time"] = ((dim,), places * clock.step, {"units": "s"})
-    return Checked(
-        variables, coords, {"simulations": len(simulated), "left_out": compared.left_out}
-    )
+    return Checked(variables, coords, {"simulations": n, "left_out": compared.left_out})
 
 
-def _intervals(both: Array, stretch: Stretch, edges: Array) -> tuple[Array, Array]:
-    """Return where bins of intervals begin, and what share of intervals is in each, per sample."""
-    shares = []
-    for y in both:
+def _intervals(stretch: Stretch, edges: Array) -> Callable[[Array], Array]:
+    """Return what share of intervals between events is in each bin, per sample."""
+
+    def density(y: Array) -> Array:
         at = np.flatnonzero(y > 0.0)
         apart = np.diff(at)[stretch.number[at[1:]] == stretch.number[at[:-1]]]
-        shares.append(np.histogram(apart, edges)[0] / max(len(apart), 1))
-    return edges[:-1], np.stack(shares) / np.diff(edges)
+        return np.histogram(apart, edges)[0] / max(len(apart), 1) / np.diff(edges)
+
+    return density
 
 
-def _fano_factors(both: Array, stretch: Stretch) -> tuple[Array, Array]:
-    """Return lengths of windows, in samples, and variance over mean of the counts in these."""
-    total = np.concatenate([np.zeros((len(both), 1)), np.cumsum(both, axis=1)], axis=1)
-    windows, factors = [], []
-    for length in 2 ** np.arange(WINDOWS):
-        begins = [
-            np.arange(start, stop - length + 1, length)
-            for start, stop in zip(stretch.starts, stretch.stops, strict=True)
+def _windows(stretch: Stretch) -> Array:
+    """Return lengths of windows, in samples, of which there are some in the stretches."""
+    lengths = 2 ** np.arange(WINDOWS)
+    sizes = stretch.stops - stretch.starts
+    return lengths[[int((sizes // length).sum()) >= FEWEST for length in lengths]]
+
+
+def _fano_factors(stretch: Stretch, windows: Array) -> Callable[[Array], Array]:
+    """Return variance over mean of the counts in windows of each length."""
+    begins = [
+        np.concatenate(
+            [
+                np.arange(start, stop - length + 1, length)
+                for start, stop in zip(stretch.starts, stretch.stops, strict=True)
+            ]
+        )
+        for length in windows
+    ]
+
+    def factors(y: Array) -> Array:
+        total = np.concatenate([[0.0], np.cumsum(y)])
+        counts = [
+            total[at + length] - total[at] for at, length in zip(begins, windows, strict=True)
         ]
-        at = np.concatenate(begins)
-        if len(at) < FEWEST:
-            break
-        counts = total[:, at + length] - total[:, at]
-        mean = counts.mean(axis=1)
-        windows.append(int(length))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            factors.append(counts.var(axis=1, ddof=1) / mean)
-    return np.array(windows, dtype=np.intp), np.array(factors).T.reshape(len(both), -1)
+        return np.array([one.var(ddof=1) / one.mean() for one in counts])
+
+    return factors
 
 
-def _autocorrelation(both: Array, stretch: Stretch) -> tuple[Array, Array]:
-    """Return lags, in samples, and the autocorrelation of responses at these."""
-    most = max(1, min(LAGS, int((stretch.stops - stretch.starts).max()) - 1))
+def _autocorrelation(stretch: Stretch, most: int) -> Callable[[Array], Array]:
+    """Return the autocorrelation of responses inside stretches, by Fourier transforms.
+
+    Between stretches stand as many zeros as there are lags, so that none reads the next.
+    """
+    place = np.arange(len(stretch.number)) + most * stretch.number
+    size = next_fast_len(int(place[-1]) + 1 + most, real=True)
     lags = np.arange(1, most + 1)
-    centred = both - both.mean(axis=1, keepdims=True)
-    variance = np.square(centred).mean(axis=1)
-    values = np.full((len(both), len(lags)), np.nan)
-    several = len(stretch.starts) > 1
-    for k, lag in enumerate(lags):
-        products = centred[:, lag:] * centred[:, :-lag]
-        if several:
-            products = products[:, stretch.number[lag:] == stretch.number[:-lag]]
-        if products.shape[1]:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                values[:, k] = products.mean(axis=1) / variance
-    return lags, values
+    pairs = np.maximum((stretch.stops - stretch.starts)[:, None] - lags, 0).sum(axis=0)
+
+    def correlation(y: Array) -> Array:
+        apart = np.zeros(size)
+        apart[place] = y - y.mean()
+        products = irfft(np.square(np.abs(rfft(apart))), size)
+        return products[1 : most + 1] / pairs * len(y) / products[0]
+
+    return correlation
 
 
-def _along_trials(both: Array, stretch: Stretch) -> tuple[Array, Array]:
-    """Return places in a trial, in samples from its beginning, and the mean response there."""
+def _edges_of_places(stretch: Stretch) -> Array:
+    """Return edges of bins along a trial, in samples from its beginning."""
     first, last = int(stretch.place.min()), int(stretch.place.max()) + 1
-    edges = np.unique(np.linspace(first, last, min(PLACES, last - first) + 1).astype(np.intp))
+    return np.unique(np.linspace(first, last, min(PLACES, last - first) + 1).astype(np.intp))
+
+
+def _along_trials(stretch: Stretch, edges: Array) -> Callable[[Array], Array]:
+    """Return the mean response in bins along a trial."""
     bins = np.searchsorted(edges, stretch.place, side="right") - 1
     sizes = np.bincount(bins, minlength=len(edges) - 1)
-    sums = np.stack([np.bincount(bins, y, len(edges) - 1) for y in both])
-    with np.errstate(invalid="ignore"):
-        return edges[:-1], sums / sizes
+    return lambda y: np.bincount(bins, y, len(edges) - 1) / sizes
