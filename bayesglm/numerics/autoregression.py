@@ -25,6 +25,8 @@ def innovations(autocovariance: Array) -> tuple[Array, Array]:
     m = len(autocovariance) - 1
     coefficients, left = np.zeros((m + 1, m)), np.empty(m + 1)
     left[0] = autocovariance[0]
+    if not left[0] > 0.0:
+        raise ValueError("lag 0")
     for j in range(1, m + 1):
         before = coefficients[j - 1, : j - 1]
         reflected = (autocovariance[j] - before @ autocovariance[j - 1 : 0 : -1]) / left[j - 1]

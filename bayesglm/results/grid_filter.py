@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtr
 
 Array = np.ndarray
+LEAST = 1e-30  # probability of a move, so that products of two stay floats: chosen
 WRAPS = 4  # times that a step may go around a circle: beyond lies nothing of steps up to a period
 
 
@@ -42,13 +43,15 @@ class Axis:
         """The probability ``(from, to)`` of each cell after a move from the centre of another.
 
         That of the normal distribution in the cell; what lies beyond the ends is given to all cells
-        alike, or goes around.
+        alike, or goes around. None is nothing at all, so that spikes which contradict the step move
+        the place all the same.
         """
         edges = self.low + np.arange(self.n_cells + 1) * self.width
         away = edges - self.centres[:, None]
         turns = np.arange(-WRAPS, WRAPS + 1) if self.circular else np.zeros(1)
         period = self.high - self.low
         chance = sum(np.diff(ndtr((away + turn * period) / self.step), axis=1) for turn in turns)
+        chance = np.maximum(chance, LEAST)
         return chance / chance.sum(axis=1, keepdims=True)
 
 

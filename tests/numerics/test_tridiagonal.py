@@ -55,6 +55,9 @@ def test_the_precision_of_a_series_is_the_inverse_of_its_covariance(c, n):
     np.testing.assert_allclose(covariance, toeplitz(covariance[0]), rtol=0, atol=1e-10)
 
 
-def test_numbers_that_are_no_autocovariances_are_noticed():
-    with pytest.raises(ValueError, match="lag 2"):
-        innovations(np.array([1.0, 0.9, 0.1]))
+@pytest.mark.parametrize(
+    ("c", "place"), [([1.0, 0.9, 0.1], "lag 2"), ([0.0, 0.0], "lag 0"), ([1.0, 1.0], "lag 1")]
+)
+def test_numbers_that_are_no_autocovariances_are_noticed(c, place):
+    with pytest.raises(ValueError, match=place):
+        innovations(np.array(c))

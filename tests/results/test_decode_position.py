@@ -123,6 +123,20 @@ def test_bands_hold_the_truth_and_smoothing_tells_more(fitted):
     assert np.abs(both[True]["x_mode"] - new["x"]).mean() < 0.6
 
 
+@pytest.mark.parametrize("smooth", [True, False])
+def test_a_leap_that_no_step_makes_is_followed(smooth):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([[-100.0, 100.0], rng.normal(0, 30, 400)])
+    fit = bg.fit_map(
+        bg.GLM("y", bg.Linear("x", prior=bg.Flat())), {"x": x, "y": x + rng.normal(size=402)}
+    )
+    truth = np.repeat([-80.0, 80.0], 3)
+    found = bg.decode_position(fit, {"y": truth}, "x", 1.0, cells=200, smooth=smooth)
+    np.testing.assert_allclose(found["probability"].sum("x_grid"), 1.0, rtol=1e-9)
+    np.testing.assert_allclose(found["x_mean"], truth, rtol=0, atol=2.0)
+    assert np.isfinite(found.attrs["log_evidence"])
+
+
 def test_evidence_prefers_the_step_that_was_made(fitted):
     new = recording(800, seed=4, step=0.3)
     evidence = [
