@@ -91,16 +91,35 @@ def eta_of(predictors: Predictors, w: Array) -> Array:
 
 
 def linear_readers(problem: Problem) -> dict[str, int]:
-    """Return the predictors that one term alone reads, linearly, and the number of its block."""
+    """Return the predictors that one term alone reads, linearly, and the number of its block.
+
+    That is a term whose signal is the variable as it is, not a function of it.
+    """
     terms, blocks = problem.plan.model.every_term, problem.design.predictors.blocks
     read = [name for term in terms for name in term.variables]
     readers = {}
     for k, (term, block) in enumerate(zip(terms, map(bare_of, blocks), strict=True)):
         own = block.is_plain or (block.lags is not None and block.multiplier is None)
         for name, role in term.roles.items():
-            if role == PREDICTOR and own and block.curve is None and read.count(name) == 1:
+            alone = role == PREDICTOR and read.count(name) == 1
+            if own and alone and _is_signal(problem, name, block):
                 readers[name] = k
     return readers
+
+
+def _is_signal(problem: Problem, name: str, block: Block) -> bool:
+    """Say whether the signal of a block is a variable of the data, gaps aside."""
+    plan = problem.plan
+    variable = plan.dataset[name]
+    if plan.population in variable.dims:
+        variable = variable.isel({plan.population: problem.neuron})
+    if variable.dtype.kind not in "iufb" or block.signal.shape != (
+        len(variable),
+        variable.size // len(variable),
+    ):
+        return False
+    values = variable.values.reshape(block.signal.shape)
+    return bool(np.all((block.signal == values) | np.isnan(values)))
 
 
 def open_backwards(

@@ -254,6 +254,21 @@ REFUSED = {
         {"stimulus": None},
         "say which variable is to be decoded: stimulus='x' or stimulus='time_of_day'",
     ),
+    "a function of it": (
+        bg.GLM("y", bg.Linear("x", transform="x**2", name="power"), prior=RIDGE),
+        {},
+        "'x' is read otherwise",
+    ),
+    "a scale of it": (
+        bg.GLM("y", bg.Linear("x", transform="scale(x)", name="z"), prior=RIDGE),
+        {},
+        "'x' is read otherwise",
+    ),
+    "a column of several": (
+        bg.GLM("y", bg.Linear(("x", "time_of_day"), name="both"), prior=RIDGE),
+        {},
+        "'x' is read otherwise",
+    ),
     "no stimulus": (
         bg.GLM("y", bg.History(lags=2), family="poisson", prior=RIDGE),
         {"stimulus": None},
