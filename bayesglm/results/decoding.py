@@ -138,27 +138,7 @@ def open_backwards(
     given = fill(dataset.drop_vars([one for one in variables if one in dataset]), dim)
     dataset, dim, predictors = plan_prediction(plan.model, given, plan.population, len(problems))
     predictors = as_fitted(problems, dataset, predictors, "linear")
-    response = read_response(plan.model, dataset[plan.model.response], dim, dataset)
-    columns = response.reshape(len(response), -1)
-    if columns.shape[1] != len(problems):
-        raise DataError(
-            f"response {plan.model.response!r} of the data has {columns.shape[1]} neurons, and the "
-            f"fit {len(problems)}; give those of the fit."
-        )
-    rows = predictors[0].rows
-    trials = None
-    if predictors[0].trials is not None:
-        trials = np.stack([one.trials[rows] for one in predictors], axis=1)  # type: ignore[index]
-    y = np.asarray(columns[rows], dtype=np.float64)
-    family = problems[0].natural.family
-    wrong = ~np.broadcast_to(family.valid(y, trials), y.shape)
-    if wrong.any():
-        t, k = np.argwhere(wrong)[0]
-        raise DataError(
-            f"response {plan.model.response!r}{problems[k].where}: a {family.name} response takes "
-            f"{family.support}; {int(wrong.sum())} values of the data to be decoded are not, the "
-            f"first at {dim}={int(rows[t])} ({y[t, k]:g}). Count or code them as those of the fit."
-        )
+    y, trials = _responses(problems, predictors, dataset, dim)
     kept = kept_of(fit, problems)
     if kept[0].redrawn is not None:
         raise ModelError(
@@ -167,6 +147,8 @@ def open_backwards(
         )
     every = [one.finished[1].theta for one in kept]
     count = min(map(len, every))
+    if not count:
+        raise DataError("an interruption left a neuron without draws; fit the others alone.")
     chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).astype(int))
     return Backwards(
         problems,
@@ -178,6 +160,33 @@ def open_backwards(
         [theta[chosen] for theta in every],
         [theta.mean(axis=0) for theta in every],
     )
+
+
+def _responses(
+    problems: list[Problem], predictors: tuple[Predictors, ...], dataset: xr.Dataset, dim: str
+) -> tuple[Array, Array | None]:
+    """Return responses and numbers of trials ``(rows, neurons)``; DataError unless they fit."""
+    model, family = problems[0].plan.model, problems[0].natural.family
+    response = read_response(model, dataset[model.response], dim, dataset)
+    columns = response.reshape(len(response), -1)
+    if columns.shape[1] != len(problems):
+        raise DataError(
+            f"response {model.response!r} of the data has {columns.shape[1]} neurons, and the fit "
+            f"{len(problems)}; give those of the fit."
+        )
+    rows = predictors[0].rows
+    counted = [one.trials[rows] for one in predictors if one.trials is not None]
+    trials = np.stack(counted, axis=1) if counted else None
+    y = np.asarray(columns[rows], dtype=np.float64)
+    wrong = ~np.broadcast_to(family.valid(y, trials), y.shape)
+    if wrong.any():
+        t, k = np.argwhere(wrong)[0]
+        raise DataError(
+            f"response {model.response!r}{problems[k].where}: a {family.name} response takes "
+            f"{family.support}; {int(wrong.sum())} values of the data to be decoded are not, the "
+            f"first at {dim}={int(rows[t])} ({y[t, k]:g}). Count or code them as those of the fit."
+        )
+    return y, trials
 
 
 def check_decodable(problems: list[Problem], variables: Sequence[str]) -> None:
