@@ -31,12 +31,18 @@ def recording(n, seed=0, family="poisson", features=(), trials=1, units=5):
     eta = sum(past[k].reshape(n, -1) @ kernels[:, k].reshape(units, -1).T for k in range(3)) - 0.2
     draw = {
         "poisson": lambda: rng.poisson(np.exp(eta)),
+        "binomial": lambda: rng.binomial(4, 1 / (1 + np.exp(-eta))),
+        "negative_binomial": lambda: rng.poisson(rng.gamma(2.0, np.exp(eta) / 2.0)),
         "bernoulli": lambda: (rng.random(eta.shape) < 1 / (1 + np.exp(-eta))).astype(int),
         "gaussian": lambda: eta + 0.5 * rng.normal(size=eta.shape),
     }
     pixels = [f"pixel_{k}" for k in range(len(features))]
     return xr.Dataset(
-        {"x": (("time", *pixels), x), "y": (("time", "unit"), draw[family]())},
+        {
+            "x": (("time", *pixels), x),
+            "y": (("time", "unit"), draw[family]()),
+            "n": ("time", np.full(n, 4)),
+        },
         coords={
             "time": np.arange(n) * 0.01,
             "trial": ("time", np.arange(n) * trials // n),
@@ -94,19 +100,35 @@ def test_a_gaussian_posterior_is_that_of_dense_algebra(case):
     assert found["mean"].dims == new["x"].dims
 
 
-@pytest.mark.parametrize("family", ["poisson", "bernoulli"])
+def logistic(eta):
+    return 1.0 / (1.0 + np.exp(-eta))
+
+
+# The slope of each log likelihood in eta, and minus its bend, of responses y and dispersion phi.
+CURVATURES = {
+    "poisson": lambda y, eta, phi: (y - np.exp(eta), np.exp(eta)),
+    "bernoulli": lambda y, eta, phi: (y - logistic(eta), logistic(eta) * logistic(-eta)),
+    "binomial": lambda y, eta, phi: (y - 4 * logistic(eta), 4 * logistic(eta) * logistic(-eta)),
+    "negative_binomial": lambda y, eta, phi: (
+        phi * (y - np.exp(eta)) / (phi + np.exp(eta)),
+        phi * np.exp(eta) * (y + phi) / (phi + np.exp(eta)) ** 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("family", CURVATURES)
 def test_the_mode_has_no_slope_and_the_curvature_of_the_dense_posterior(family):
-    fit = bg.fit_map(bg.GLM("y", LAGGED, family=family), recording(800, family=family))
+    trials = {"trials": "n"} if family == "binomial" else {}
+    model = bg.GLM("y", LAGGED, family=family, **trials)
+    fit = bg.fit_map(model, recording(800, family=family))
     new = recording(40, seed=2, family=family)
     found = bg.decode(fit, new, "x", prior=[1.0, 0.8], mean=0.0)
     A, intercept, y, Q = by_hand(fit, new, COVARIANCE)
     x = found["mode"].values.ravel()
-    eta = A @ x + intercept
-    mean = np.exp(eta) if family == "poisson" else 1 / (1 + np.exp(-eta))
-    variance = mean if family == "poisson" else mean * (1 - mean)
-    slope = np.einsum("tnp,tn->p", A, y - mean) - Q @ x
-    assert np.abs(slope).max() < 1e-4
-    H = np.einsum("tnp,tn,tnq->pq", A, variance, A) + Q
+    phi = fit["map"]["alpha"].values if "alpha" in fit["map"] else None
+    slope, bend = CURVATURES[family](y, A @ x + intercept, phi)
+    assert np.abs(np.einsum("tnp,tn->p", A, slope) - Q @ x).max() < 1e-4
+    H = np.einsum("tnp,tn,tnq->pq", A, bend, A) + Q
     np.testing.assert_allclose(found["sd"], np.sqrt(np.diagonal(np.linalg.inv(H))), rtol=1e-5)
 
 
