@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from benchmarks.cases import (
+    coupled,
     families,
     fields,
     formula,
@@ -35,6 +36,7 @@ CASES = {
     "l1-path": l1_path,
     "l1-wide": l1_wide,
     "population": population,
+    "coupled": coupled,
     "receptive-field": receptive_field,
     "recording": recording,
     "fields": fields,

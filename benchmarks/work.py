@@ -19,6 +19,7 @@ SEED = 20_240_229
 FAMILIES = ("gaussian", "bernoulli", "poisson")
 COLUMNS = 8  # of tables with categories
 MOST_TRIALS = 34
+PAST = 20  # lags of the responses of a coupled population
 TINY = 60  # rows of levels and of decoders on which solvers warm up
 ALPHA = 2.0  # of negative binomial counts, whose variance is mu + mu^2 / alpha
 
@@ -31,16 +32,18 @@ class Spec:
       "field" (ridge, smooth), "lags" (ridge), "groups" (an intercept for each
       group), "dispersed" (no penalty, and alpha is to be found too), "levels" (no penalty;
       labels, or an order), "columns" (ridge; 8 in all, those beyond the features categories),
+      "coupled" (ridge; a stimulus's past, and that of all neurons),
       "mixed" (effects of levels of one or more groupings), "nested" (each grouping inside the
       next), "slopes" (of the one grouping, that vary with the one feature) or "decoder" (ridge;
       more columns than rows).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
-      how many of the stimulus there are.
+      and "coupled" how many of the stimulus there are.
     - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
       groups, levels of the response or of each category.
     - `penalty`: "ridge", "lasso" or "smooth".
     - `lam`: its strength, of "wide" and "decoder".
     - `levels`: how many each grouping has, of "mixed", "nested" and "slopes".
+    - `functions`: of lag, in which the past of a coupled population is read; 0 for each lag alone.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Spec:
     penalty: str = "ridge"
     lam: float = 1.0
     levels: tuple[int, ...] = ()
+    functions: int = 0
 
 
 class Work(NamedTuple):
@@ -101,7 +105,8 @@ class Found(NamedTuple):
     - `coef`: (1, p), of columns with those of each category's levels but the first behind them;
       (many, p) of a path or a population, (many - 1, p) of labels; (1, lags, side, side) of a
       field; of lags (1, p + many), those of the stimulus from lag 0 on and of the history from
-      lag 1 on.
+      lag 1 on; of a coupled population (neurons, p + neurons x functions), those of the past source
+      by source, a neuron's own among them.
     - `seconds`: the time that the solver took by its own clock, where ours would count more.
     - `alpha`: of negative binomial counts, where that is not known.
     """
@@ -127,6 +132,7 @@ def make(spec: Spec) -> Work:
         "nested": _mixed,
         "slopes": _mixed,
         "decoder": _decoder,
+        "coupled": _coupled,
     }
     return kinds[spec.kind](spec, rng)
 
@@ -138,6 +144,8 @@ def tiny(spec: Spec) -> Spec:
         levels = tuple(max(3, round(share * many)) for many in spec.levels)
         p = max(1, round(share * spec.p)) if spec.kind == "decoder" else spec.p
         return replace(spec, n=round(share * spec.n), p=p, levels=levels)
+    if spec.kind == "coupled":
+        return replace(spec, n=300, many=3)
     side = 3 if spec.kind == "field" else 4
     many = 1 if spec.kind in ("dense", "wide", "dispersed") else 3
     return Spec(spec.kind, spec.family, 300, side, many, spec.penalty)
@@ -154,6 +162,10 @@ def objective(work: Work, found: Found) -> Array:
         first = max(spec.p - 1, spec.many)
         eta, y = _lags_eta(work, coef[0])[first:] + intercept[0], work.y[first:]
         return work.lam * np.sum(coef**2) / 2 + _loss(spec.family, y, eta)
+    if spec.kind == "coupled":
+        X, y = coupled_design(work)
+        loss = _loss(spec.family, y, X @ coef.T + intercept)
+        return work.lam * np.sum(coef**2) / 2 + loss
     if spec.kind == "levels":
         return np.array([_levels_loss(work, intercept, coef)])
     eta = work.X @ coef.T[: work.X.shape[1]] + intercept
@@ -350,6 +362,50 @@ def _lags_eta(work: Work, coef: Array) -> Array:
     n, p = work.spec.n, work.spec.p
     history = np.concatenate(([0.0], coef[p:]))
     return np.convolve(work.X, coef[:p])[:n] + np.convolve(work.y, history)[:n]
+
+
+def _coupled(spec: Spec, rng: np.random.Generator) -> Work:
+    """Simulate neurons held down by their own spikes, of which each hears one in ten others."""
+    stimulus, uniform = rng.normal(size=spec.n), rng.random((spec.n, spec.many))
+    lags = np.arange(max(spec.p, 1))
+    kernel = 0.3 * np.exp(-lags / 8) * np.sin(lags / 4 + 0.5) * (spec.p > 0)
+    drive = np.convolve(stimulus, kernel)[: spec.n] - 3.5
+    gain = rng.normal(scale=0.3, size=(spec.many, spec.many)) * (
+        rng.random((spec.many, spec.many)) < max(0.1, 1 / spec.many)
+    )
+    np.fill_diagonal(gain, -1.0)
+    y, past, fade = np.empty((spec.n, spec.many)), np.zeros(spec.many), float(np.exp(-1 / 4))
+    for t in range(spec.n):
+        rate = np.exp(np.minimum(drive[t] + gain @ past, 1.0))
+        share = np.exp(-rate)  # the Poisson counts at places of their distributions, up to 2
+        ends = np.cumsum([share, share * rate], axis=0)
+        y[t] = (uniform[t] > ends).sum(axis=0)
+        past = fade * (past + y[t])
+    return Work(spec, stimulus, y, np.ones(1))
+
+
+def lag_functions(many: int) -> Array:
+    """Return raised cosines along lags 1 to PAST, (PAST, many): neighbours overlap by half."""
+    at = np.arange(PAST)[:, None]
+    gap = (PAST - 1) / (many + 1)
+    phase = np.clip((at - gap * (1 + np.arange(many))) / (2 * gap) * np.pi, -np.pi, np.pi)
+    return (1 + np.cos(phase)) / 2
+
+
+def coupled_design(work: Work) -> tuple[Array, Array]:
+    """Return columns of the samples with a full past, (rows, p + neurons x functions), and counts.
+
+    The stimulus's come first, then each neuron's past, from lag 1 on.
+    """
+    spec, first = work.spec, max(work.spec.p - 1, PAST)
+    rows = spec.n - first
+    F = lag_functions(spec.functions) if spec.functions else np.eye(PAST)
+    X = np.empty((rows, spec.p + spec.many * F.shape[1]))
+    for lag in range(spec.p):
+        X[:, lag] = work.X[first - lag : spec.n - lag]
+    past = np.stack([work.y[first - lag : spec.n - lag] for lag in range(1, PAST + 1)], axis=2)
+    X[:, spec.p :] = (past @ F).reshape(rows, -1)
+    return X, work.y[first:]
 
 
 def _receptive_field(lags: int, side: int) -> Array:
