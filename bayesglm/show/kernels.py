@@ -8,9 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bayesglm.errors import DataError
 from bayesglm.inference.tree.opened import model_of, reopen
+from bayesglm.results.edges import edges
 from bayesglm.results.kernels import kernels
 from bayesglm.show.coefficients import LINES
 from bayesglm.show.displayed import DisplayedFigure
@@ -96,14 +98,17 @@ def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) 
     coupled = {block.name for block in reopen(fit)[0].design.predictors.named if block.part_of}
     nodes = {name: tree[name].to_dataset() for name in names}
     model, single = model_of(fit), [name for name in names if not nodes[name]["link"].dims]
+    table = edges(fit) if coupled.intersection(names) else None
     sections = [_together({name: nodes[name] for name in single})] if len(single) > 1 else []
     for name in names:
         if name in single and len(single) > 1:
             continue
-        node = nodes[name].assign_attrs(unit=_unit(model, name, nodes[name]))
+        node = nodes[name].assign_attrs(term=name, unit=_unit(model, name, nodes[name]))
         whose = population if population in node.dims else ""
-        make = _coupling if name in coupled and whose else _of_term
-        sections.append(make(name, node, whose))
+        if name in coupled and whose:
+            sections.append(_coupling(name, _with_edges(node, table, whose), whose))
+        else:
+            sections.append(_of_term(name, node, whose))
     figure = DisplayedFigure(figsize=(WIDTH, sum(s.height for s in sections)), layout="constrained")
     heights = [section.height for section in sections]
     parts = figure.subfigures(len(sections), 1, squeeze=False, height_ratios=heights)
@@ -174,12 +179,29 @@ def _numbers(name: str, node: xr.Dataset, population: str) -> _Section:
 
 
 def _coupling(name: str, node: xr.Dataset, population: str) -> _Section:
-    node = node.assign(gain=node["link"].sum("lag", skipna=False))
     shown, note = _first(node, population, MOST_UNITS)
     shown, more = _first(shown, "source", MOST_UNITS)
     n = max(shown.sizes[population], shown.sizes["source"])
     draw = partial(draw_matrix, node=shown, population=population)
     return _Section(name, 4.2 if n <= 20 else 6.0, draw, " ".join(filter(None, (note, more))))
+
+
+def _with_edges(node: xr.Dataset, table: pd.DataFrame, population: str) -> xr.Dataset:
+    """Add the integrated gain of each pair, and the probability that it has the mean's sign."""
+    own = table[table["term"] == node.attrs["term"]]
+    places = [
+        pd.Index(node[dim].values).get_indexer(own[column])
+        for dim, column in ((population, "target"), ("source", "source"))
+    ]
+    dims = population, "source"
+    gain = np.full([node.sizes[dim] for dim in dims], np.nan)
+    gain[tuple(places)] = own["gain"]
+    node = node.assign(gain=(dims, gain))
+    if "p_positive" not in own:
+        return node
+    sign = np.full(gain.shape, np.nan)
+    sign[tuple(places)] = np.maximum(own["p_positive"], 1.0 - own["p_positive"])
+    return node.assign(p_sign=(dims, sign))
 
 
 def _first(node: xr.Dataset, dim: str, most: int) -> tuple[xr.Dataset, str]:

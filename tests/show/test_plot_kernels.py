@@ -76,9 +76,26 @@ def test_coupling_is_a_matrix_of_integrated_kernels(coupled):
     assert np.isnan(np.diagonal(gain)).all()
     written = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert len(written) == 6
-    assert written[1, 0].startswith(f"{gain.sel(source='a', cell='b').item():.2g}")
+    table = bg.edges(coupled).set_index(["source", "target"])
+    p_positive = table.loc[("a", "b"), "p_positive"]
+    gain_ab = f"{gain.sel(source='a', cell='b').item():.2g}"
+    assert written[1, 0] == f"{gain_ab}\nP {max(p_positive, 1.0 - p_positive):.2f}"
     assert figure.axes[0].get_ylabel() == "from"
     assert figure.axes[0].get_xlabel() == "to cell"
+
+
+def test_of_many_units_edges_of_a_known_sign_have_a_dot():
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(0.4, (400, 14))
+    counts[1:, 0] += 2 * counts[:-1, 1]
+    fit = bg.fit_laplace(model_of(bg.Coupling(lags=1), response="y"), {"y": counts}, draws=500)
+    ax = bg.plot_kernels(fit).axes[0]
+    assert not ax.texts
+    table = bg.edges(fit)
+    sure = table[np.maximum(table["p_positive"], 1.0 - table["p_positive"]) > 0.975]
+    dots = {(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines}
+    assert dots == set(zip(sure["target"], sure["source"], strict=True))
+    assert (0, 1) in dots
 
 
 def test_fields_stand_beside_their_sds(fields, tmp_path):
