@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from bayesglm.spec.terms.linear import Linear
     from bayesglm.spec.terms.monotonic import Monotonic
     from bayesglm.spec.terms.spline import Spline
+    from bayesglm.spec.terms.surface import Surface
 
 _HOME = {
     "GLM": "spec.model",
@@ -122,6 +123,7 @@ _HOME = {
     "Event": "spec.terms.event",
     "Group": "spec.terms.group",
     "Spline": "spec.terms.spline",
+    "Surface": "spec.terms.surface",
     "Basis": "spec.terms.basis",
     "Category": "spec.terms.category",
     "Interaction": "spec.terms.interaction",
@@ -275,6 +277,7 @@ __all__ = [
     "SpikeTimes",
     "Spline",
     "StudentT",
+    "Surface",
     "Uniform",
     "Variance",
     "add_log_likelihood",

@@ -271,6 +271,27 @@ def _spline(term: Any, data: Mapping[str, Any], x: Array) -> Array:
     return np.column_stack([x - observed.mean(), bends - fits[0] - np.outer(x, fits[1])])
 
 
+def _surface(term: Any, data: Mapping[str, Any], x: Array, y: Array) -> Array:
+    """Return lines and their product, then all that has bends, as one product of margins."""
+    pairs = [one if isinstance(one, tuple) else (one, one) for one in (term.df, term.cyclic)]
+    ends = term.bounds or (None, None)
+    margins, lines = [], []
+    for k, at in enumerate((x, y)):
+        df, around = pairs[0][k], pairs[1][k]
+        spline = bg.Spline(term.variable[k], df=df, bounds=ends[k], cyclic=around)
+        own = _spline(spline, data, at)
+        if not around:
+            observed = np.asarray(data[term.variable[k]])
+            low, high = ends[k] or (observed.min(), observed.max())
+            own[:, 0] /= (high - low) / np.sqrt(12)
+        margins.append(np.column_stack([np.ones(len(at)), own]))
+        lines.append(1 + (not around))
+    every = np.einsum("ia,ib->iab", *margins)
+    is_line = np.zeros(every.shape[1:], bool)
+    is_line[: lines[0], : lines[1]] = True
+    return np.hstack([every[:, is_line][:, 1:], every[:, ~is_line]])
+
+
 def _basis(term: Any, data: Mapping[str, Any], x: Array) -> Array:
     observed = np.asarray(data[term.variable])
     low, high = observed.min(), observed.max()
@@ -388,6 +409,26 @@ EXAMPLES: dict[str, Example] = {
         curve=_spline,
         rounding=1e-11,
     ),
+    "Surface": Example(
+        (
+            bg.Surface(("x", "z"), df=3),
+            bg.Surface(
+                ("z", "x"),
+                df=(3, 4),
+                cyclic=(False, True),
+                bounds=(None, (-4.0, 4.0)),
+                name="place",
+            ),
+        ),
+        lambda term, data, response: all_seen(
+            _surface(term, data, *(np.asarray(data[name]) for name in term.variable))
+        ),
+        "x:z:3",
+        curve=lambda term, data, x, y: _surface(
+            term, data, *(at.ravel() for at in np.meshgrid(x, y, indexing="ij"))
+        ),
+        rounding=1e-11,
+    ),
     "Basis": Example(
         (
             bg.Basis("x", df=5),
@@ -478,7 +519,7 @@ def rounding_of(term: Any) -> float:
 def curve_in(term: Any) -> Any:
     """Return the term, or the part of it, that is a curve; None where there is none."""
     every = (term, *getattr(term, "parts", ()))
-    return next((one for one in every if isinstance(one, bg.Spline | bg.Basis)), None)
+    return next((one for one in every if isinstance(one, bg.Spline | bg.Basis | bg.Surface)), None)
 
 
 def lag_functions_in(term: Any) -> Array | None:

@@ -183,8 +183,9 @@ def test_its_columns_times_its_coefficients_are_its_share_of_eta(term):
         np.testing.assert_allclose(pull, w / PRIOR.scale**2, atol=1e-6)
     node, curve, kernel = bg.kernels(fit)[term.label], curve_in(term), w
     if curve is not None:
-        laid = EXAMPLES[type(curve).__name__].curve(curve, arrays(), node["value"].values)
-        kernel = (laid @ w.reshape(curve.df, -1)).T.ravel()
+        at = [node[name].values for name in ("value", "value_2") if name in node.dims]
+        laid = EXAMPLES[type(curve).__name__].curve(curve, arrays(), *at)
+        kernel = (laid @ w.reshape(laid.shape[1], -1)).T.ravel()
     functions = lag_functions_in(term)
     if functions is not None:
         kernel = (functions @ w.reshape(functions.shape[1], -1)).ravel()
@@ -212,13 +213,17 @@ def test_the_shell_says_it(kind, tmp_path, capsys):
 @pytest.mark.parametrize("has_mode", [True, False])
 def test_all_together_in_verbs_and_report(has_mode, tmp_path):
     examples = [one for one in EXAMPLES.values() if one.has_mode == has_mode]
-    terms = [with_prior(one.terms[0]) for one in examples]
+    terms = [one.terms[0] for one in examples]
     with_basis = [
         one for each in examples for one in each.terms if lag_functions_in(one) is not None
     ]
     terms += map(with_prior, with_basis[:1])
     names = [f"term_{k}" for k in range(len(terms))]
-    terms = [dataclasses.replace(term, name=name) for term, name in zip(terms, names, strict=True)]
+    prior = bg.Normal(0.2)  # of nearly as many coefficients as there are samples
+    terms = [
+        dataclasses.replace(term, name=name, prior=prior)
+        for term, name in zip(terms, names, strict=True)
+    ]
     fit = bg.fit_laplace(glm(*terms), DATA, draws=50, chains=2) if has_mode else fitted(*terms)
     again = bg.load(bg.save(fit, tmp_path / "fit.nc"))
     assert set(bg.kernels(again).children) == set(names)

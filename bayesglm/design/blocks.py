@@ -32,13 +32,37 @@ FORMED = 2048  # samples of which they are formed at a time: chosen
 
 
 @dataclass(frozen=True)
+class Axis:
+    """A predictor along which something is drawn, at places ``x``."""
+
+    variable: str
+    x: Array
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
 class Curve:
-    """A term as a curve over its predictor: places ``x (n,)`` and its columns there ``(n, p)``."""
+    """A term as a curve over its predictor: places ``x (n,)`` and its columns there ``(n, p)``.
+
+    A surface is drawn ``across`` a second predictor as well, with columns ``(n x m, p)``.
+    """
 
     variable: str
     x: Array
     columns: Array
     unit: str | None = None
+    across: Axis | None = None
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The predictors along which it is drawn."""
+        own = Axis(self.variable, self.x, self.unit)
+        return (own,) if self.across is None else (own, self.across)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many places there are along each."""
+        return tuple(len(axis.x) for axis in self.axes)
 
 
 @dataclass(frozen=True)
@@ -258,7 +282,9 @@ class Block:
             return self.shape
         axis, n = self.curve_axis, len(self.drawn)
         rest = self.shape[axis + 1 :]
-        return (*self.shape[:axis], *((n, *rest) if self.curve is None else (*rest, n)))
+        if self.curve is not None:
+            return (*self.shape[:axis], *rest, *self.curve.shape)
+        return (*self.shape[:axis], n, *rest)
 
     def read(self, w: Array) -> Array:
         """Return the curves or kernels ``(k, m x places)`` of coefficients ``(k, m x size)``."""
@@ -278,7 +304,7 @@ class Block:
         """
         last = len(self.drawn_shape) - 1
         if self.curve is not None:
-            return (last,)
+            return tuple(range(last + 1 - len(self.curve.shape), last + 1))
         if self._is_field and not self.column_names:
             return tuple(range(last + 1))
         if self.of_lags is None:

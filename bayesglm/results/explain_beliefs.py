@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.blocks import Block
+from bayesglm.design.blocks import Block, Curve
 from bayesglm.design.design import family_of, plain_family_of
 from bayesglm.design.spreads import sd_of_predictor
 from bayesglm.inference.problem.problem import Problem
@@ -179,7 +179,7 @@ class Beliefs:
         if block.curve is not None:
             axis = 1 + block.curve_axis
             w = np.moveaxis(w, axis, -1).reshape(len(w), -1, block.shape[axis - 1])[:, 0]
-            added, over = w @ block.curve.columns.T, f"over the range of {block.curve.variable}"
+            added, over = w @ block.curve.columns.T, f"over the range of {_told(block.curve)}"
         else:
             rows = predictors.rows[:: -(-len(predictors.rows) // ROWS)]
             added, over = w.reshape(len(w), -1) @ block.columns(rows).T, "from sample to sample"
@@ -191,8 +191,10 @@ class Beliefs:
             "" if part.prior.proper else f"what its {part.structure.name} leaves free left aside, "
         )
         swing = Swing(free + over, float(typical), float(most), reading)
-        if block.curve is not None:
+        if block.curve is not None and block.curve.across is None:
             return replace(swing, turns=_turns(added))
+        if block.curve is not None:
+            return swing
         return _with_roughness(swing, block, w, part.structure.diagonal)
 
     def interval(self, name: str) -> Interval | None:
@@ -292,6 +294,10 @@ def _change_of_column(
     if low < high and bool(np.isin(values, (low, high)).all()):
         return f"{name} from {low:.4g} to {high:.4g}", high - low, np.array([j])
     return _one_sd(name, sd), float(sd), np.array([j])
+
+
+def _told(curve: Curve) -> str:
+    return " and ".join(axis.variable for axis in curve.axes)
 
 
 def _one_sd(name: str, sd: float) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
+VALUES = ("value", "value_2")  # dims of the predictors along which curves and surfaces are drawn
 ROWS = 4096  # rows whose linear predictors are averaged at a time: chosen
 
 
@@ -42,7 +43,8 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         first) with ``lag_time`` in seconds where the data have time, those of a basis as well:
         what one more unit of the predictor adds so many samples later; other dims as in the fit,
         the levels and effects of a `Group` among them. A `Spline` or a `Basis` is a curve on 201
-        values of its predictor between its bounds, along ``value``: ``link`` is the curve itself
+        values of its predictor between its bounds, along ``value``, and a `Surface` a grid along
+        ``value`` and ``value_2``: ``link`` is the curve itself
         (link units), and ``response`` the change of the mean response that it makes; an
         `Interaction` with one is a curve of each level, or for each unit of a number. Elsewhere
         ``link`` is the coefficient (link units per unit of the predictor) and ``response`` the
@@ -233,12 +235,13 @@ def _node(problems: list[Problem], k: int, variables: dict[str, Array]) -> xr.Da
             coords["lag_time"] = ("lag", of_lags.lags * of_lags.step, {"units": "s"})
     shape = block.drawn_shape
     if block.curve is not None:
-        curve = block.curve
         axis = block.curve_axis
         coords.pop(dims[axis])
-        dims = (*dims[:axis], *dims[axis + 1 :], "value")
-        units = {} if curve.unit is None else {"units": curve.unit}
-        coords["value"] = ("value", curve.x, {"long_name": curve.variable, **units})
+        dims = (*dims[:axis], *dims[axis + 1 :])
+        for name, own in zip(VALUES, block.curve.axes, strict=False):
+            units = {} if own.unit is None else {"units": own.unit}
+            coords[name] = (name, own.x, {"long_name": own.variable, **units})
+            dims = (*dims, name)
     if plan.population is not None:
         dims, shape = (plan.population, *dims), (len(problems), *shape)
         coords[plan.population] = plan.labels

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bayesglm.inference.tree.words import effect_name
+from bayesglm.results.kernels import VALUES
 from bayesglm.show.figures import (
     COLOURS,
     GREY,
@@ -181,6 +182,8 @@ def place_labels(node: xr.Dataset, dim: str) -> list[str]:
         times = node["lag_time"].values
         return [f"{one:.6g}" for one in times / unit_of_lags(times)[1]]
     values = node[dim].values if dim in node.coords else np.arange(node.sizes[dim])
+    if dim in VALUES:
+        return [f"{one:.4g}" for one in values]
     return [plain(one, MOST_LETTERS) for one in values]
 
 
@@ -219,6 +222,9 @@ def value_label(variable: str, unit: str | None) -> str:
 
 
 def dim_label(node: xr.Dataset, dim: str) -> str:
+    if dim in VALUES:
+        told = node[dim].attrs
+        return value_label(told["long_name"], told.get("units"))
     if dim != "lag":
         levels = OF_LEVELS.fullmatch(dim)
         return plain(levels["name"] if levels else dim)
@@ -239,7 +245,7 @@ def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
     Of the lagged coefficients of a population those of the first neuron.
     """
     link, whose = node["link"], ""
-    if link.ndim > 2 and "lag" in link.dims[1:]:
+    if link.ndim > 2 and not {"lag", "value"}.isdisjoint(link.dims[1:]):
         neuron = str(link.dims[0])
         whose = f"\n({plain(neuron)}={place_labels(node, neuron)[0]})"
         link = link.isel({neuron: 0})
@@ -248,12 +254,21 @@ def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
     largest = np.abs(flat[np.isfinite(flat)]).max(initial=0.0) or 1.0
     shown = ax.imshow(flat, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
-    bar.set_label(f"{COEFFICIENT}{whose}", fontsize=9)
+    label = CURVE if "value" in link.dims else COEFFICIENT
+    bar.set_label(f"{label}{whose}", fontsize=9)
     name_places(ax, "y", place_labels(node, down))
     if len(across) == 1:
         name_places(ax, "x", place_labels(node, across[0]))
     ax.set_xlabel(" x ".join(dim_label(node, dim) for dim in across), fontsize=10)
     ax.set_ylabel(dim_label(node, down), fontsize=10)
+
+
+def draw_surface(ax: Axes, x: Array, y: Array, values: Array) -> None:
+    """Draw the mean of a surface ``(x, y)`` in colours, zero in white."""
+    largest = np.abs(values).max() or 1.0
+    picture = values.reshape(len(x), len(y)).T
+    shown = ax.pcolormesh(x, y, picture, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    ax.figure.colorbar(shown, ax=ax, shrink=0.9).set_label(f"posterior mean,\n{CURVE}", fontsize=9)
 
 
 def _few_neurons(node: xr.Dataset) -> xr.Dataset:

@@ -12,7 +12,7 @@ import numpy as np
 from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.words import INTERCEPT, effect_name, entries_of, is_curve
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.show.coefficients import CURVE, are_of_levels, value_label
+from bayesglm.show.coefficients import CURVE, are_of_levels, draw_surface, value_label
 from bayesglm.show.figures import (
     COLOURS,
     INK,
@@ -46,6 +46,7 @@ class Panel:
     """Coefficients that stand in one panel: draws ``(draws, n)``, their labels and their MAP.
 
     ``along`` are the lags of a kernel, or the values of a curve, as a line goes; None of rows.
+    The values of a surface lie ``across`` a second predictor as well, ``along``-major.
     ``kinked`` says that the prior has a kink or a bound at zero; ``rows`` which are drawn. Panels
     that are ``beside`` one another, curves of levels, are those of one term, and have one scale.
     """
@@ -57,6 +58,7 @@ class Panel:
     kinked: bool
     rows: Array
     along: Array | None = None
+    across: Array | None = None
     xlabel: str = "coefficient (link units per unit of predictor)"
     ylabel: str = ""
     beside: str | None = None
@@ -191,9 +193,12 @@ def curve_panels(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: s
     """
     (block,) = [one for one in reopen(fit)[0].design.predictors.named if one.name == name]
     assert block.drawn is not None
+    across = None
     if block.curve is not None:
         along, xlabel = block.curve.x, value_label(block.curve.variable, block.curve.unit)
-        ylabel = CURVE
+        ylabel, second = CURVE, block.curve.across
+        if second is not None:
+            across, ylabel = second.x, value_label(second.variable, second.unit)
     else:
         assert block.of_lags is not None
         assert block.of_lags.lags is not None
@@ -218,8 +223,9 @@ def curve_panels(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: s
         [],
         None,
         kinked=False,
-        rows=np.arange(len(along)),
+        rows=np.arange(curves.shape[2]),
         along=along,
+        across=across,
         xlabel=xlabel,
         ylabel=ylabel,
         beside=name,
@@ -296,6 +302,11 @@ def _draw(ax: Axes, panel: Panel, height: float) -> None:
     values = panel.draws[:, panel.rows]
     mode = None if panel.mode is None else panel.mode[panel.rows]
     ax.set_title(panel.title, loc="left", fontsize=11)
+    if panel.along is not None and panel.across is not None:
+        draw_surface(ax, panel.along, panel.across, values.mean(axis=0))
+        ax.set_xlabel(panel.xlabel, fontsize=10)
+        ax.set_ylabel(panel.ylabel, fontsize=10)
+        return
     if panel.along is not None:
         _draw_lines(ax, panel, values, mode)
         return

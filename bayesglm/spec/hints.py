@@ -78,7 +78,7 @@ FUNCTIONS_ELSEWHERE = {
     "lag": "Lagged(x, lags=5)",
     "ns": "cr(x, df=4), or s(x), whose smoothness is learned",
     **dict.fromkeys(("gp", "hsgp", "lo"), "s(x), a smooth curve"),
-    **dict.fromkeys(("t2", "te", "ti"), "s(x) + s(z), or s(x):g for a curve of each level"),
+    **dict.fromkeys(("t2", "ti"), "te(x, z), a surface over both"),
 }
 # Arguments of these functions elsewhere.
 ARGUMENTS_ELSEWHERE = {

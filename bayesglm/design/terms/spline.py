@@ -37,7 +37,7 @@ def spline_block(term: Spline, readings: Readings) -> Block:
     """Lay line and bends of a spline at each sample."""
     values, is_first = predictor_of(term, readings), term.constants is None
     if is_first:
-        term = _settled(term, all_values(term, readings))
+        term = settled_spline(term, all_values(term, readings))
     assert term.bounds is not None
     if not term.cyclic and (is_first or readings.is_new):
         tell_outside(term, values, "the curve goes on as a straight line")
@@ -47,7 +47,7 @@ def spline_block(term: Spline, readings: Readings) -> Block:
         term,
         readings,
         values,
-        _functions(term),
+        functions_of_spline(term),
         term.bounds,
         np.array(["line", *bend_labels][1 - n_straight :]),
         {"knots": term.knots, "df": term.df, "constants": term.constants},
@@ -55,7 +55,7 @@ def spline_block(term: Spline, readings: Readings) -> Block:
     )
 
 
-def _settled(term: Spline, values: Array) -> Spline:
+def settled_spline(term: Spline, values: Array) -> Spline:
     """Return a spline with bounds, knots and constants, from the distinct values of the data."""
     low, high = bounds = range_of(term, values)
     distinct = np.unique(wrapped(values, bounds) if term.cyclic else values)
@@ -66,7 +66,7 @@ def _settled(term: Spline, values: Array) -> Spline:
     knots = inner_knots(term, inside, bounds, n_inner)
     nothing = (0.0,) * term.df
     term = replace(term, bounds=bounds, knots=tuple(knots.tolist()), constants=(nothing, nothing))
-    columns = _functions(term)(inside)
+    columns = functions_of_spline(term)(inside)
     constants = columns.mean(axis=0)
     slopes = np.zeros(term.df)
     if not term.cyclic:
@@ -75,7 +75,7 @@ def _settled(term: Spline, values: Array) -> Spline:
     return replace(term, constants=(tuple(constants.tolist()), tuple(slopes.tolist())))
 
 
-def _functions(term: Spline) -> Functions:
+def functions_of_spline(term: Spline) -> Functions:
     """Return the functions of a spline that is settled, what its constants say taken out.
 
     B-splines add up to one, and times their Greville abscissae to x: so constant and slope are

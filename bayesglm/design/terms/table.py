@@ -17,6 +17,7 @@ from bayesglm.design.terms.lagged import history_block, lagged_block
 from bayesglm.design.terms.linear import category_of_labels, linear_block
 from bayesglm.design.terms.monotonic import monotonic_block
 from bayesglm.design.terms.spline import spline_block
+from bayesglm.design.terms.surface import surface_block
 from bayesglm.spec.terms.basis import Basis
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.coupling import Coupling
@@ -28,6 +29,7 @@ from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.monotonic import Monotonic
 from bayesglm.spec.terms.spline import Spline
+from bayesglm.spec.terms.surface import Surface
 from bayesglm.spec.terms.term import Term
 
 BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
@@ -38,6 +40,7 @@ BUILDERS: dict[type[Term], Callable[[Any, Readings], Block]] = {
     Coupling: coupling_block,
     Group: group_block,
     Spline: spline_block,
+    Surface: surface_block,
     Basis: basis_block,
     Category: category_block,
     Interaction: lambda term, readings: interaction_block(term, readings, build_block),

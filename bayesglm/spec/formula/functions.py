@@ -22,6 +22,7 @@ from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.monotonic import Monotonic
 from bayesglm.spec.terms.spline import Spline
+from bayesglm.spec.terms.surface import Surface
 from bayesglm.spec.terms.table import TERMS
 from bayesglm.spec.terms.term import Term
 
@@ -52,6 +53,7 @@ TERM_FUNCTIONS: dict[str, Function] = {
     "bs": Function(Basis, {"kind": "bs"}, by_place=("df",)),
     "cr": Function(Basis, {"kind": "cr"}, by_place=("df",)),
     "poly": Function(Basis, {"kind": "poly"}, {"degree": "df"}, ("df",)),
+    "te": Function(Surface, renamed=SMOOTH),
     "mo": Function(Monotonic),
     **{noun.__name__: Function(noun) for noun in TERMS},
 }

@@ -18,6 +18,7 @@ from bayesglm.spec.terms.lagged import Lagged
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.monotonic import Monotonic
 from bayesglm.spec.terms.spline import Spline
+from bayesglm.spec.terms.surface import Surface
 from bayesglm.spec.terms.term import Term
 
 TERMS: tuple[type[Term], ...] = (
@@ -28,6 +29,7 @@ TERMS: tuple[type[Term], ...] = (
     Coupling,
     Group,
     Spline,
+    Surface,
     Basis,
     Category,
     Interaction,
