@@ -241,6 +241,18 @@ def test_what_is_no_population_is_refused(name):
         bg.fit_map(model_of(bg.Coupling(lags=2)), change(DATA))
 
 
+def test_a_missing_response_takes_with_it_what_reads_it():
+    data = DATA.assign(y=DATA["y"].astype(float))
+    data["y"][150, 1] = np.nan
+    fit = bg.fit_map(model_of(bg.Coupling(lags=LAGS), missing="drop"), data)
+    assert fit.attrs["n_missing"] == 1 + LAGS
+    cut = DATA.isel(time=np.delete(np.arange(N), 150))
+    cut = cut.assign_coords(trial=("time", cut["trial"].values + 2 * (np.arange(N - 1) >= 150)))
+    cut = cut.assign_coords(time=0.01 * np.arange(N - 1))
+    expected = bg.fit_map(model_of(bg.Coupling(lags=LAGS)), cut)["map"]["coupling"]
+    np.testing.assert_allclose(fit["map"]["coupling"], expected, atol=1e-7)
+
+
 def test_new_data_without_the_population_are_refused():
     fit = bg.fit_map(model_of(bg.Coupling(lags=2)), DATA)
     with pytest.raises(bg.DataError, match="lacks the dim 'cell', whose past the model reads"):

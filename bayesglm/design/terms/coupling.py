@@ -23,7 +23,8 @@ def coupling_block(term: Coupling, readings: Readings) -> Block:
         raise ModelError(
             f"term {term.label!r} reads the past of the other responses of a population, and this "
             f"response has no dim beside {readings.dim!r}; give the responses as one variable of "
-            "dims (time, neuron), or take History for a response's own past."
+            "dims (time, neuron), or take History for a response's own past. Of a fit keep the "
+            "whole population: what one unit reads is in the others."
         )
     if readings.panel is None:
         raise DataError(

@@ -1,5 +1,7 @@
 """Many members of a coupled population: events one by one, and one curvature for all."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -15,6 +17,7 @@ from bayesglm.inference.problem.problem import open_problems
 K, LAGS = MANY + 1, 6
 
 
+@cache
 def recording(n, seed=0):
     """Spikes in short bins, a few of them two in one, of cells that drive their neighbours."""
     rng = np.random.default_rng(seed)
@@ -57,9 +60,7 @@ def test_events_are_multiplied_as_columns_are(basis, edges):
         np.testing.assert_allclose(adjoint[k], S[k] @ X, atol=1e-10)
 
 
-@pytest.mark.parametrize(
-    "prior", [bg.Normal(0.5), bg.StudentT(0.3, df=5.0), bg.Normal(0.2, loc=0.1)], ids=repr
-)
+@pytest.mark.parametrize("prior", [bg.StudentT(0.3, df=5.0), bg.Normal(0.2, loc=0.1)], ids=repr)
 def test_one_curvature_leads_all_to_their_modes(prior):
     problems = open_problems(model_of(bg.raised_cosine(3), prior=prior), recording(12_000))
     objectives = [problem.natural for problem in problems]
