@@ -17,11 +17,14 @@ import bayesglm as bg
 RNG = np.random.default_rng(17)
 
 
+EDGES = st.integers(-3, 40).map(lambda edge: 10 * edge)
+
+
 @given(
     st.sampled_from([(1, 1000), (1, 30_000), (1, 60), (7, 3000), (1, 10), (2, 7)]),
     st.integers(0, 100_000_000),
     st.integers(1, 40),
-    st.lists(st.integers(-60, 400), max_size=30, unique=True),
+    st.lists(st.integers(-60, 400) | EDGES, max_size=30, unique=True),
     st.sampled_from([0.0, 1e-9, -1e-9, 3e-10]),
 )
 def test_counts_are_those_of_exact_arithmetic(size, origin, n_bins, places, jitter):
@@ -319,6 +322,17 @@ def test_epochs_that_touch_share_no_spike():
     touching = list(itertools.pairwise(edges))
     dataset = bg.as_dataset({"spikes": spikes}, bin_size=0.1, epochs=touching)
     assert dataset["spikes"].values.tolist() == [[1, 0], *[[1, 1]] * 9]
+    rounded = np.add(touching, [-1e-9, 1e-9])
+    shaken = {unit: times - 1e-9 for unit, times in spikes.items()}
+    again = bg.as_dataset({"spikes": shaken}, bin_size=0.1, epochs=rounded)
+    np.testing.assert_array_equal(again["spikes"], dataset["spikes"])
+
+
+def test_what_is_known_of_trials_takes_no_name_of_another():
+    epochs = pd.DataFrame({"start": [0.0], "stop": [1.0], "spikes": [7], "unit": [8], "side": [9]})
+    dataset = bg.as_dataset({"spikes": A}, bin_size=0.1, epochs=epochs)
+    assert set(dataset.data_vars) == {"spikes", "trial_spikes", "trial_unit", "side"}
+    assert set(dataset["trial_unit"].values.tolist()) == {8}
 
 
 def test_a_fit_reads_what_was_binned():

@@ -202,6 +202,16 @@ def test_epochs_of_every_kind_are_the_same_trials(name):
         assert dataset[known].values.tolist() == ["left"] * 100 + ["right"] * 150
 
 
+def test_epochs_that_touch_are_whole_in_pynapple_too():
+    with pytest.warns(UserWarning, match="Removing 1 microsecond"):
+        touching = nap.IntervalSet([0.0, 1.0, 2.5], [1.0, 2.0, 3.5])
+    dataset = bg.as_dataset({"spikes": TRAINS}, bin_size=0.001, epochs=touching)
+    expected = bg.as_dataset(
+        {"spikes": TRAINS}, bin_size=0.001, epochs=[(0, 1), (1, 2), (2.5, 3.5)]
+    )
+    xr.testing.assert_equal(dataset, expected)
+
+
 def test_one_epoch_and_none():
     one = bg.as_dataset({"spikes": TRAINS}, bin_size=0.01, epochs=(1.0, 2.0))
     assert one.sizes["time"] == 100
@@ -361,6 +371,16 @@ def test_supports_that_nobody_said_are_none():
 def test_what_a_file_holds_besides(tmp_path):
     file = nwb_file()
     file.add_acquisition(pynwb.TimeSeries(name="late", data=PLACE[:9], rate=RATE, unit="1"))
+    elsewhere = pynwb.image.ImageSeries(
+        name="video",
+        external_file=["video.avi"],
+        starting_frame=[0],
+        format="external",
+        num_samples=9,
+        rate=25.0,
+        unit="n.a.",
+    )
+    file.add_acquisition(elsewhere)
     notes = file.create_events_table(name="notes", description="what was said")
     for at, word in ((0.7, "hm"), (2.2, "aha")):
         notes.add_row(timestamp=at, annotation=word)
@@ -369,7 +389,7 @@ def test_what_a_file_holds_besides(tmp_path):
     left_out = "2 signals .* left out: 'lost', 'late'. .* times of 'lost' hold 1 missing"
     with pytest.warns(bg.BayesGLMWarning, match=left_out):
         dataset = bg.as_dataset(file, bin_size=0.025, epochs="trials")
-    assert "late" not in dataset
+    assert not {"late", "lost", "video"} & set(dataset)
     assert dataset["notes"].values.tolist() == [0.7, 2.2]
     assert dataset["notes_annotation"].values.tolist() == ["hm", "aha"]
     with pytest.warns(bg.BayesGLMWarning, match=left_out):

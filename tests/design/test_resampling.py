@@ -62,12 +62,9 @@ def test_a_signal_of_the_bins_own_rate_defines_them():
     dataset = bg.as_dataset({"spikes": SPIKES, "x": nap.Tsd(AT, x)}, bin_size=0.01)
     np.testing.assert_array_equal(dataset["x"], x)
     np.testing.assert_allclose(dataset["time"], AT, atol=1e-12)
-    shaken = bg.as_dataset(
-        {"spikes": SPIKES, "x": nap.Tsd(AT + RNG.uniform(-1e-9, 1e-9, 200), x)},
-        bin_size=0.01,
-        epochs=(0.0, 2.0),
-    )
-    np.testing.assert_array_equal(shaken["x"], x)
+    for jitter in (-1e-9, 1e-9, RNG.uniform(-1e-9, 1e-9, 200)):
+        shaken = binned(signal(x, AT + jitter), 0.01, [(0.0, 0.5), (0.5, 2.0)])
+        np.testing.assert_array_equal(shaken, x)
 
 
 def test_slower_signals_are_held_and_told():
@@ -170,6 +167,8 @@ FAULTS = {
         {"epochs": None},
         "'x' 100 to 102 s; 'spikes' 0 to 2",
     ),
+    "begins late": (signal(AT, AT + 0.25), {}, "'x' does not cover 1 of 1 epochs"),
+    "ends early": (signal(AT[:170], AT[:170]), {}, "'x' does not cover 1 of 1 epochs"),
     "ends too soon": (signal(AT, AT / 2), {}, "lie from 0 to 0.995 s, and the epoch at place 0"),
     "times go back": (signal(AT, AT[::-1]), {}, "times of 'x' go back at 199 places, first from"),
     "time missing": (

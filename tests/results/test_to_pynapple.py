@@ -52,8 +52,9 @@ def test_draws_are_further_dims_after_time(dataset):
 def test_what_goes_to_pynapple_comes_back(dataset):
     for counts in (dataset["spikes"].sel(unit="b"), dataset["spikes"]):
         series = bg.to_pynapple(counts)
-        back = bg.as_dataset({"x": series}, bin_size=0.05, epochs=TRIALS)
-        np.testing.assert_array_equal(back["x"], counts)
+        for epochs in (TRIALS, series.time_support):
+            back = bg.as_dataset({"x": series}, bin_size=0.05, epochs=epochs)
+            np.testing.assert_array_equal(back["x"], counts)
 
 
 def test_runs_without_gaps_are_epochs_where_nobody_says_trials():

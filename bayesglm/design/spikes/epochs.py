@@ -17,7 +17,8 @@ from bayesglm.spec.names import first_repeat
 
 Array = np.ndarray
 BOUNDS = (("start", "stop"), ("start", "end"), ("start_time", "stop_time"))  # names of columns
-TOUCHING = 2e-9  # seconds by which epochs that touch may overlap, as their ends are rounded
+TOUCHING = 3e-9  # seconds by which epochs that touch may overlap, as their ends are rounded
+CUT = 1e-6  # seconds that pynapple takes off an epoch which ends where the next begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,10 @@ def _parts(given: Any, what: str) -> tuple[Any, Any, Array, dict[str, Array]]:
     """Return starts, ends, labels and further columns of whatever holds stretches of time."""
     if is_kind(given, "pynapple", "IntervalSet"):
         columns = plain_columns(dict(given.metadata), len(given))
-        return given.start, given.end, np.asarray(given.index), columns
+        start, stop = given.start, np.array(given.end)
+        was_cut = np.abs(start[1:] - stop[:-1] - CUT) < TOUCHING
+        stop[:-1][was_cut] = start[1:][was_cut]
+        return start, stop, np.asarray(given.index), columns
     if is_kind(given, "neo", "Epoch"):
         start = in_seconds(f"starts of {what}", given.times)
         columns = plain_columns({"label": given.labels}, len(start))

@@ -116,7 +116,7 @@ def _blocks(signal: Signal, grid: Grid, part: slice, way: str, width: int) -> It
 def _means(signal: Signal, grid: Grid, start: float, n: int) -> Array:
     """Return the mean of the samples in each of n bins, or the last before where there is none."""
     low = signal.samples.before(start - grid.slack)
-    high = signal.samples.before(start + n * grid.size + grid.slack)
+    high = signal.samples.before(start + n * grid.size)
     places = whole_bins(signal.samples.at(low, high) - start, grid.size, grid.slack)
     ends = low + np.searchsorted(places, np.arange(n + 1))
     counts, last = np.diff(ends), ends[1:] - 1
