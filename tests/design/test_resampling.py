@@ -65,6 +65,9 @@ def test_a_signal_of_the_bins_own_rate_defines_them():
     for jitter in (-1e-9, 1e-9, RNG.uniform(-1e-9, 1e-9, 200)):
         shaken = binned(signal(x, AT + jitter), 0.01, [(0.0, 0.5), (0.5, 2.0)])
         np.testing.assert_array_equal(shaken, x)
+        pairs = binned(signal(x, AT + jitter), 0.02, [(0.0, 0.5), (0.5, 2.0)])
+        means = x.reshape(100, 2).mean(axis=1)
+        np.testing.assert_allclose(pairs, means, rtol=1e-12)
 
 
 def test_slower_signals_are_held_and_told():
