@@ -319,6 +319,14 @@ FAULTS = {
         {"data": {"x": pynwb.misc.Units(name="units")}, "bin_size": 0.1},
         "times of 'x': the table of units has no column 'spike_times'",
     ),
+    "events outside": (
+        {
+            "data": {"x": TRAINS, "cue": neo.Event([90.0] * pq.s, labels=np.array(["go"]))},
+            "bin_size": 0.1,
+            "epochs": TRIALS,
+        },
+        "'cue': its times run from 90 to 90 s, and the epochs from 0.5 to 3.5 s",
+    ),
     "no time": (
         {"data": {"x": [neo.SpikeTrain([1.0] * pq.s, t_stop=2.0 * pq.s)]}, "epochs": (5, 6)},
         "bins; say bin_size=, in seconds",
