@@ -48,7 +48,9 @@ class Chosen(NamedTuple):
     beside: Mapping[str, Any] = MappingProxyType({})
 
 
-LONGER = 1.5  # by how much, of logarithms, lengthscales may become longer in a round: chosen
+# By how much, of logarithms, lengthscales may become longer in a round, and shorter where its waves
+# do not reach so far, so that their evidence is a little low there: chosen.
+LONGER, BEYOND = 1.5, 0.2
 FURTHER = 5.0  # by how much, of its logarithm, the scale may change in a round: chosen
 LEAST, MOST = 0.3, 4.0  # lengthscales, in steps between neighbours and in extents of the field
 BEGIN = 4.0  # of these in the field's extent, where one that is to be learned begins: chosen
@@ -130,15 +132,16 @@ def process(plan: Plan, label: str) -> Field:
         return _written(prior, np.concatenate([psi[:1], shorter]))
 
     def reach(psi: Array, far: float) -> Array:
-        lower = np.concatenate([[psi[0] - FURTHER], np.maximum(psi[1:] - far, low)])
+        shortest = np.maximum(psi[1:] - max(far, BEYOND), low)
+        lower = np.concatenate([[psi[0] - FURTHER], shortest])
         upper = np.concatenate([[psi[0] + FURTHER], np.minimum(psi[1:] + LONGER, high)])
         return np.stack([lower, upper], axis=1)
 
-    def count(psi: Array, far: float) -> int:
+    def n_waves(psi: Array, far: float) -> int:
         return int(field_of(base(psi, far), block).waves.size)
 
     family, written = Processes(KERNELS[prior.kernel], places), partial(_written, prior)
-    return Field(label, family, psi, base, reach, written, ("lengthscale",), count)
+    return Field(label, family, psi, base, reach, written, ("lengthscale",), n_waves)
 
 
 def _log_scale(plan: Plan, place: int, prior: Any) -> float:
@@ -214,7 +217,7 @@ def locality(plan: Plan, label: str) -> Field:
         reach=reach,
         written=written,
         told=LOCAL,
-        count=lambda at, far: size,
+        n_waves=lambda at, far: size,
     )
 
 

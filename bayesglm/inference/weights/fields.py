@@ -42,7 +42,7 @@ class Field(NamedTuple):
     ``base(psi, far)`` is the prior in whose waves a round is done that may make lengths shorter by
     the factor exp(-far), and ``reach(psi, far)`` are the bounds ``(n, 2)`` of psi in it.
     ``written(psi)`` is the prior with its numbers, ``told`` the names of those beside its scale.
-    ``count(psi, far)`` is how many waves it takes.
+    ``n_waves(psi, far)`` is how many waves it takes.
     """
 
     label: str
@@ -52,7 +52,7 @@ class Field(NamedTuple):
     reach: Callable[[Array, float], Array]
     written: Callable[[Array], Any]
     told: tuple[str, ...]
-    count: Callable[[Array, float], int]
+    n_waves: Callable[[Array, float], int]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def climbed(
     psis, far = [one.psi for one in fields], FURTHEST
     for _ in range(MOST_ROUNDS):
         pairs = list(zip(fields, psis, strict=True))
-        while far > NEAREST and sum(one.count(psi, far) for one, psi in pairs) > PLENTY:
+        while far > NEAREST and sum(one.n_waves(psi, far) for one, psi in pairs) > PLENTY:
             far = max(LESS * far, NEAREST)
         around = _around(fields, problems_at({one.label: one.base(psi, far) for one, psi in pairs}))
         bounds = np.concatenate([one.reach(psi, far) for one, psi in pairs])
