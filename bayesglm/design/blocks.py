@@ -102,7 +102,8 @@ class Block:
     columns ``spanned`` of all samples are formed once where they are not many. Where what lies
     beyond trials is known to be ``zero_beyond``, as where there is no event, every sample sees all
     its lags. ``unit`` counts as the sd of the signal where it is not its own, as of rare events.
-    Neighbours along ``unordered`` dims are nothing to each other.
+    Neighbours along ``unordered`` dims are nothing to each other. Those of a
+    ``rank`` other than 0 are a matrix of that rank, of lags (or functions) times features.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Block:
     zero_beyond: bool = False
     unit: float | None = None
     unordered: tuple[str, ...] = ()
+    rank: int = 0
 
     @cached_property
     def size(self) -> int:

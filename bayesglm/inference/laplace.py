@@ -122,6 +122,7 @@ def fit_laplace(
     seed = check_seed(seed)
     problems = open_posteriors(model, data)
     check_room(problems, draws, chains)
+    problems[0].refuse_confined("the Laplace approximation", "take fit, or fit_mcmc")
     refused = uncurved(problems)
     if refused:
         raise ModelError(

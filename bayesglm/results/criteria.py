@@ -45,6 +45,9 @@ type Posterior = Callable[[list[Problem]], list[Kept]]
 
 def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
     """Return the log evidence of all neurons; ``first`` are their problems at some scales."""
+    first[0].refuse_confined(
+        "the evidence", "take method='kfold', or fit it at each scale and compare by kfold"
+    )
     uncurved = first[0].uncurved()
     if first[0].learned and uncurved:
         raise ModelError(

@@ -379,5 +379,7 @@ def decided_of(
             edf = float(np.clip(size - shares_of_own.sum(), 0.0, size))
     n = values.shape[-1]
     labels = own.names() if own.size == n else [name] * n
+    if name in [problem.design.predictors.blocks[k].name for k in problem.confined]:
+        edf = np.nan  # fewer than numbers, as the rank says
     found = decided(beliefs.spread(name), labels, values, edf, drawn)
     return replace(found, size=size)

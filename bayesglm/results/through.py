@@ -157,6 +157,7 @@ class Through:
 
 def through_map(problem: Problem, coefficients: tuple[str, str] | None) -> Through:
     """Find the MAP, and lay the plane of the two coefficients through it."""
+    problem.refuse_confined("a plane through the mode", "leave rank= out")
     theta = np.array(find_modes([problem])[0].x)
     objective = problem.natural
     if not objective.registry.straight:

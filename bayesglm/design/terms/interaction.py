@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, ModelError
 from bayesglm.spec.terms.category import FULL
 from bayesglm.spec.terms.interaction import Interaction
 from bayesglm.spec.terms.table import OF_A_NAME
@@ -27,6 +27,12 @@ def interaction_block(
 ) -> Block:
     """Lay the products of its parts: lags first, then features, then the levels of categories."""
     blocks = [build(part, readings) for part in term.parts]
+    for one in blocks:
+        if one.rank:
+            raise ModelError(
+                f"{one.name!r} has rank={one.rank}, and the field of an interaction "
+                f"({term.label!r}) is one of any numbers; leave rank= out of it."
+            )
     lagged = [one for one in blocks if one.lags is not None]
     numbers = [one for one in blocks if one.lags is None and one.codes is None]
     # Twins have what sums to zero along the last dims.

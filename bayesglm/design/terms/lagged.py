@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from bayesglm.design.blocks import Block
 from bayesglm.design.lag_bases import functions_of
 from bayesglm.design.readings import Readings
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, ModelError
 from bayesglm.spec.lag_bases import labels_of
 from bayesglm.spec.terms.history import History
 from bayesglm.spec.terms.lagged import Lagged
@@ -24,7 +25,17 @@ def lagged_block(term: Lagged, readings: Readings) -> Block:
     values, dims = readings.values(term.variable, PREDICTOR)
     signal = values.reshape(len(values), -1)
     coords = readings.coords(term.variable, dims)
-    return along_lags(term, signal, values.shape[1:], coords, readings)
+    block = along_lags(term, signal, values.shape[1:], coords, readings)
+    if term.rank is None:
+        return block
+    n, features = block.shape[0], signal.shape[1]
+    if term.rank >= min(n, features):
+        raise ModelError(
+            f"term {term.label!r}: a field of {n} lags (or functions of them) and {features} "
+            f"features has a rank of {min(n, features)} at most, so rank={term.rank} says nothing; "
+            "leave it out, or say less."
+        )
+    return replace(block, rank=term.rank)
 
 
 def history_block(term: History, readings: Readings) -> Block:

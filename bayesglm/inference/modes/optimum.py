@@ -15,6 +15,7 @@ from bayesglm.inference.modes.exact import (
     reproduces_too_many,
 )
 from bayesglm.inference.modes.identified import check_columns, refuse_separated
+from bayesglm.inference.modes.low_rank import confined_modes
 from bayesglm.inference.modes.solve import maximise, maximise_all
 from bayesglm.inference.modes.walls import wall_met
 from bayesglm.inference.problem.centring import centred_all
@@ -51,6 +52,8 @@ def find_mode(problem: Problem, objective: Objective) -> Solution:
 
 def find_modes(problems: list[Problem]) -> list[Solution]:
     """Maximise the natural objective of every neuron; raises as `find_mode` does."""
+    if problems[0].confined:
+        return confined_modes(problems, find_modes)
     centres = centred_all(problems)
     inner = [centre.problem for centre in centres]
     for problem in inner:

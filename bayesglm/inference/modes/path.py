@@ -51,6 +51,9 @@ def path_points(problems: Sequence[Problem]) -> list[Point]:
     Tibshirani 1990, 3.5; under a lasso it is the number of non-zeros: Zou, Hastie & Tibshirani
     2007).
     """
+    problems[0].refuse_confined(
+        "a path of modes", "fit it at each scale, and compare by kfold, or leave rank= out"
+    )
     centres = centred_all(problems)
     size = problems[0].natural.size
     with unthreaded_products(size), np.errstate(over="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.nuts.lockstep import lockstep
+from bayesglm.inference.nuts.low_rank import whiten_confined
 from bayesglm.inference.nuts.progress import is_watched, progress
 from bayesglm.inference.nuts.sampler import Settings, run_compiled
 from bayesglm.inference.nuts.scales import learned_units
@@ -67,6 +68,8 @@ def by_native(centres: list[Centred], settings: Settings) -> list[Sampled]:
 
 def _one(centred: Centred, settings: Settings, seed: int, watch: Watch) -> Sampled:
     problem = centred.problem
+    if problem.confined:
+        return _one_confined(centred, settings, seed, watch)
     size, (coordinates, nearly_normal, widths) = problem.natural.size, whiten(problem)
     centre = coordinates.to_theta(np.zeros(size))
     tries = np.random.default_rng(0).standard_normal((TRIED, size))
@@ -84,6 +87,24 @@ def _one(centred: Centred, settings: Settings, seed: int, watch: Watch) -> Sampl
     x = run.columns["x"]
     lp = run.columns["logp"] - coordinates.log_det(x)
     theta = centred.raw_unconstrained(coordinates.to_theta(x))
+    return Sampled(theta, lp, run.stats(), run.interrupted, run.told)
+
+
+def _one_confined(centred: Centred, settings: Settings, seed: int, watch: Watch) -> Sampled:
+    """Sample a neuron with fields of low rank, in numbers that each belong to one field."""
+    confined, coordinates = whiten_confined(centred.problem)
+
+    def to_theta(x: Array) -> Array:
+        return confined.to_theta(coordinates.to_theta(x))
+
+    slopes = coordinates.in_x(confined.slopes)
+    if confined.target.cells > SHARED:
+        slopes = shared(slopes)
+    with single_products():
+        run = lockstep(slopes, confined.size, settings, seed, False, seen=to_theta, watch=watch)
+    x = run.columns["x"]
+    lp = run.columns["logp"] - coordinates.log_det(x)
+    theta = centred.raw_unconstrained(to_theta(x))
     return Sampled(theta, lp, run.stats(), run.interrupted, run.told)
 
 

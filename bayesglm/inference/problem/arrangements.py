@@ -30,6 +30,7 @@ from bayesglm.numerics.priors.correlated import Correlated, CorrelatedScale
 from bayesglm.numerics.priors.differences import Differences
 from bayesglm.numerics.priors.distribution import Distribution
 from bayesglm.numerics.priors.groups import Groups
+from bayesglm.numerics.priors.low_rank import LowRank
 from bayesglm.numerics.priors.spectra import (
     BesideKnown,
     HorseshoeScale,
@@ -85,6 +86,8 @@ def structure_of(
     prior: Any, block: Block, parameters: Parameters, learned: Spectrum | None
 ) -> Structure:
     """Return how a prior holds a block's coefficients together; ModelError where it cannot."""
+    if block.rank:
+        return _low_rank(prior, block, parameters)
     return _arrangement(prior, block).structure(prior, block, parameters, learned)
 
 
@@ -350,7 +353,20 @@ def _steps(prior: Any, block: Block, parameters: Parameters, learned: Any) -> St
     return Steps(block.size)
 
 
+def _low_rank(prior: Any, block: Block, parameters: Parameters) -> Structure:
+    """Return that of a field of low rank, whose factors have the prior: a Normal of one scale."""
+    alike = all(np.ptp(value) == 0.0 for value in parameters.values())
+    plain = learned_scale(prior) is None and alike and not np.any(parameters.get("loc", 0.0))
+    if not plain or type(prior).__name__ not in RANKED:
+        raise ModelError(
+            f"the prior of {block.name!r}, a field of rank {block.rank}, is that of its factors, a "
+            "Normal around zero whose scale is one number; give the term one: prior=Normal(1.0)."
+        )
+    return LowRank(block.shape[0], block.size // block.shape[0], block.rank)
+
+
 PLAIN = Arrangement()
+RANKED = ("Normal",)  # whose penalty is the length of a field, and so of its factors
 CORRELATED = Arrangement(
     structure=lambda prior, block, parameters, learned: Correlated(learned),
     spectrum=_correlated_scales,

@@ -77,7 +77,8 @@ class Problem:
     def log_concave(self) -> bool:
         """Say whether the MAP is the only mode: log-concave with nothing else to learn."""
         registry = self.natural.registry
-        return self.natural.log_concave and registry.size == registry.n_coefficients
+        alone = registry.size == registry.n_coefficients and not self.confined
+        return self.natural.log_concave and alone
 
     def uncurved(self) -> list[str]:
         """Name the terms of whose priors a curvature says nothing: kinks, bounds, heavy tails."""
@@ -98,7 +99,26 @@ class Problem:
             f"term {name!r} ({part.structure.name if part.structure.support else kind})"
             for name, (kind, part) in laid.items()
             if not part.tells_width
+        ] + [
+            f"term {block.name!r} (a field of rank {block.rank})"
+            for block in self.design.predictors.blocks
+            if block.rank
         ]
+
+    @property
+    def confined(self) -> list[int]:
+        """The numbers of the blocks whose coefficients are a matrix of less than full rank."""
+        blocks = self.design.predictors.blocks
+        return [k for k, block in enumerate(blocks) if block.rank]
+
+    def refuse_confined(self, what: str, remedy: str) -> None:
+        """Raise ModelError where there is a field of low rank, of which something cannot be had."""
+        for k in self.confined:
+            block = self.design.predictors.blocks[k]
+            raise ModelError(
+                f"{what} of {block.name!r}, a field of rank {block.rank}, is not available: its "
+                f"posterior is no Gaussian among all fields; {remedy}."
+            )
 
     def without_mode(self) -> list[str]:
         """Name the terms whose coefficients have a density without bound: steps of one sign."""

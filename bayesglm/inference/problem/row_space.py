@@ -243,7 +243,7 @@ def _groups(problem: Problem) -> list[Group]:
     objective, predictors = problem.natural, problem.design.predictors
     # Of a quadratic likelihood moments say all, of any number of coefficients.
     left = len(objective.family.channels) > 1 or objective.family.quadratic
-    if left or not objective.registry.straight:
+    if left or not objective.registry.straight or problem.confined:
         return []
     parts = _parts(problem)
     gaussian = [

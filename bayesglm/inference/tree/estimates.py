@@ -14,6 +14,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import (
     labels_of,
 )
+from bayesglm.inference.tree.factors import with_factors
 from bayesglm.inference.tree.groups import tree_of
 from bayesglm.inference.tree.named import of_names, parameters
 
@@ -22,7 +23,7 @@ Array = np.ndarray
 
 def map_tree(problems: list[Problem], thetas: list[Array], attrs: dict[str, Any]) -> xr.DataTree:
     """Make the tree of a MAP estimate."""
-    groups = {"map": parameters(problems, thetas, ())}
+    groups = {"map": with_factors(problems, parameters(problems, thetas, ()))}
     return tree_of(problems, groups, attrs)
 
 

@@ -15,6 +15,7 @@ from bayesglm.inference.problem.samples import (
 )
 from bayesglm.inference.tree.certificate import WORST
 from bayesglm.inference.tree.effects import Apart, apart, effects_dataset
+from bayesglm.inference.tree.factors import with_factors
 from bayesglm.inference.tree.groups import log_likelihood, tree_of
 from bayesglm.inference.tree.kept import block_number
 from bayesglm.inference.tree.named import lead_coords, named_dataset
@@ -32,7 +33,7 @@ def posterior_tree(
     made = [one.padded(chains, draws) for one in made]
     own = apart(problems, made)
     problems, made = own.problems, own.made
-    groups = {"posterior": own.named(own.thetas)}
+    groups = {"posterior": with_factors(problems, own.named(own.thetas))}
     if own.redrawn is not None:
         groups[EFFECTS] = effects_dataset(own.whole, own.redrawn, own.effects)
     groups["sample_stats"] = _sample_stats(problems, made)

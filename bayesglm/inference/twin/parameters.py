@@ -11,6 +11,7 @@ import numpy as np
 from bayesglm.inference.problem.arrangements import said
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.twin.correlations import correlated_normal, directions, lkj
+from bayesglm.inference.twin.low_rank import low_rank
 from bayesglm.inference.twin.priors import PRIOR_TWINS, SCALE_TWINS, common_scale
 from bayesglm.inference.twin.variances import shares
 from bayesglm.inference.twin.waves import summed, wave_amplitudes
@@ -50,6 +51,10 @@ def coefficients(
         return _correlated(problems, name, population, shape, dims, units)
     parameters = _parameters(problems, name, population, shape)
     part = _part(problems[0], name)
+    block = next((one for one in problems[0].design.predictors.named if one.name == name), None)
+    if block is not None and block.rank:
+        scale = parameters["scale"].reshape((*((len(problems),) if population else ()), -1))
+        return low_rank(problems, block, scale[..., 0], population)
     if part.learned is not None:
         parameters["scale"] = _learned_scale(problems, name, kind, population, shape, dims)
     twin = partial(PRIOR_TWINS[kind], structure=part.structure)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bayesglm.errors import ModelError
+from bayesglm.spec.hints import shown
 from bayesglm.spec.lag_bases import Basis, with_basis
 from bayesglm.spec.noun import noun
-from bayesglm.spec.priors import CoefficientPrior
+from bayesglm.spec.prior.positive import prior_of
+from bayesglm.spec.prior.traits import is_zero
+from bayesglm.spec.priors import CoefficientPrior, Normal
 from bayesglm.spec.terms.lags import (
     Lags,
     Window,
@@ -52,36 +55,48 @@ class Lagged:
         numbers of ``(lags, functions)``. Coefficients lie along ``<name>_basis`` then, from 1 on,
         and `kernels` gives the kernel itself, at every lag. The default prior is scaled by the
         functions' mean square length too.
+    rank : int, optional
+        Of a predictor with feature dims: the field is a sum of so many products of a time course
+        and an image, w[k, ...] = sum over r of time[r, k] * space[r, ...], in the place of any
+        numbers. The prior is on the factors: time courses of length one, at right angles, in any
+        direction alike, and images whose numbers are Normal(scale) each, around zero. So the
+        penalty is that of the field, sum(w**2)/(2 scale**2), and the sd of one of its numbers
+        scale * (rank / lags)**0.5; of full rank that is Normal(scale) for each. Fits hold the field
+        under ``name``, and its factors, ordered by a singular value decomposition of each draw, as
+        ``<name>_time`` and ``<name>_space`` along ``<name>_rank``.
     name, prior
-        As in `Linear`.
+        As in `Linear`; with a rank a Normal around zero, whose scale is a number.
 
     Raises
     ------
     ModelError
-        Neither or both of lags and window, no lag at all, or no basis.
+        Neither or both of lags and window, no lag at all, no basis, no rank, or a prior that a rank
+        does not go with.
 
     Examples
     --------
     >>> import bayesglm as bg
     >>> bg.Lagged("stimulus", lags=25, prior=bg.ridge(4.0))
     Lagged('stimulus', lags=25, prior=Normal(0.5))
+    >>> bg.Lagged("movie", lags=10, rank=2, prior=bg.Normal(0.1)).symbol()
+    'movie_space[r=1..2]'
     """
 
     variable: str
     lags: Lags = None
     window: Window = None
     basis: Basis = None
+    rank: int | None = None
     name: str | None = None
     prior: CoefficientPrior | None = None
 
-    own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis")
+    own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis", "rank")
     facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = True
     first_lag: ClassVar = 0
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = True
     lag_range = range_of_lags
-    symbol = symbol_along_lags
     default_prior = normal_prior
     option: ClassVar = Option(
         "X:LAGS[:BASIS:N]", "a predictor and its number of lags, in N functions if said"
@@ -91,6 +106,7 @@ class Lagged:
         check_name("Lagged variable", self.variable)
         check_common(self)
         check_lags(self)
+        check_rank(self)
 
     @property
     def label(self) -> str:
@@ -108,8 +124,20 @@ class Lagged:
         return (self.variable,)
 
     def summand(self, response: str, index: str) -> str:
-        """Write the sum over lags, or over functions of lag."""
-        return sum_over_lags(self, self.variable)
+        """Write the sum over lags, or over functions of lag; of a rank as a sum of products."""
+        own = sum_over_lags(self, self.variable)
+        if self.rank is None:
+            return own
+        letter = "k" if self.basis is None else "j"
+        whole = f"{self.label}[{letter}]"
+        factors = f"{self.label}_time[r,{letter}]·{self.label}_space[r]"
+        return "Σᵣ " + own.replace(whole, factors, 1)
+
+    def symbol(self) -> str:
+        """Write the coefficients, of a rank the images, which have the prior."""
+        if self.rank is None:
+            return symbol_along_lags(self)
+        return f"{self.label}_space[r=1..{self.rank}]"
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Lagged, ...]:
@@ -124,3 +152,22 @@ class Lagged:
         if not name or lags is None:
             raise ModelError(f"--lagged takes NAME:LAGS, for example stimulus:25, got {text!r}.")
         return (cls(name, lags=lags, basis=basis),)
+
+
+def check_rank(term: Lagged) -> None:
+    """Raise ModelError where a rank is none, or has a prior that is not of its factors."""
+    rank, prior = term.rank, term.prior
+    if rank is None:
+        return
+    what = f"Lagged({term.variable!r})"
+    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+        raise ModelError(
+            f"{what}: rank must be a whole number of at least 1, got {shown(rank)}; leave it out "
+            "for a field of any numbers."
+        )
+    plain = isinstance(prior, Normal) and prior_of(prior.scale) is None and is_zero(prior.loc)
+    if prior is not None and not (plain and isinstance(prior.scale, float)):  # type: ignore[union-attr]
+        raise ModelError(
+            f"{what}: the prior of a field of rank {rank} is that of its factors, a Normal around "
+            f"zero whose scale is one number, got {shown(prior)}; write prior=Normal(1.0)."
+        )
