@@ -269,6 +269,13 @@ class Predictors:
             return numbers <= (SMALL if scattered else TINY)
         return numbers * self.copies <= SMALL
 
+    @property
+    def n_formed(self) -> int:
+        """Number of columns that are computed anew, range by range, in each pass over the rows."""
+        if self._keeps_all:
+            return 0
+        return sum(block.size for block in self.blocks if block.functions is not None)
+
     @cached_property
     def _kept(self) -> tuple[Array, ...]:
         """The columns of each linear predictor."""

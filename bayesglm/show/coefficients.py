@@ -183,7 +183,9 @@ def place_labels(node: xr.Dataset, dim: str) -> list[str]:
         return [f"{one:.6g}" for one in times / unit_of_lags(times)[1]]
     values = node[dim].values if dim in node.coords else np.arange(node.sizes[dim])
     if dim in VALUES:
-        return [f"{one:.4g}" for one in values]
+        apart = float(np.ptp(values)) / 10.0 or 1.0  # of the places that are labelled
+        digits = max(0, 1 - int(np.floor(np.log10(apart))))
+        return [f"{round(float(one), digits):g}" for one in values]
     return [plain(one, MOST_LETTERS) for one in values]
 
 

@@ -62,6 +62,7 @@ class Work(NamedTuple):
     sharing: int = 1  # those of them that read the same columns
     has_walls: bool = False  # whether the link is defined for some linear predictors only
     n_levels: int = 0  # of a factor, that can be eliminated
+    n_formed: int = 0  # columns that are computed anew for each curvature
 
     @property
     def is_wide(self) -> bool:
@@ -74,9 +75,13 @@ class Work(NamedTuple):
 
     @property
     def newton_seconds(self) -> float:
-        """What Newton's method takes."""
+        """What Newton's method takes.
+
+        Columns that are formed for it are written, laid beside others, and weighted.
+        """
         p = self.n_coefficients
-        return self.together * NEWTON_STEPS * (self._gram(self.n_rows) + p**3 / 3) / GRAM
+        formed = 3 * self.n_rows * self.n_formed / PASS
+        return self.together * NEWTON_STEPS * ((self._gram(self.n_rows) + p**3 / 3) / GRAM + formed)
 
     @property
     def sample_seconds(self) -> float:

@@ -84,7 +84,8 @@ type Route = Callable[[Sequence[Problem], Sequence[Objective]], list[Solution]]
 
 def _route(problem: Problem, objective: Objective, together: int) -> Route:
     n_levels = n_eliminated(problem, objective)
-    return ROUTES[choose(work_of(objective, problem.design.n_rows, together, n_levels))]
+    work = work_of(objective, problem.design.n_rows, together, n_levels)
+    return ROUTES[choose(work._replace(n_formed=problem.design.predictors.n_formed))]
 
 
 def _by_moments(problems: Sequence[Problem], objectives: Sequence[Objective]) -> list[Solution]:
