@@ -35,7 +35,8 @@ class Window(NamedTuple):
 def functions_of(term: Any, n_lags: int, step: float | None) -> Array | None:
     """Return the functions ``(n_lags, n_functions)`` of a term's basis; None where it has none.
 
-    Raises DataError where they are more than the lags, or an array is of other lags.
+    Raises DataError where they are more than the lags, one is zero at all lags, or an array is of
+    other lags.
     """
     if term.basis is None:
         return None
@@ -52,6 +53,13 @@ def functions_of(term: Any, n_lags: int, step: float | None) -> Array | None:
         raise DataError(
             f"the basis of term {term.label!r} has {values.shape[1]} functions on {n_lags} lags, "
             "more than kernels there are; use fewer functions, a longer window, or no basis."
+        )
+    absent = ~np.any(values, axis=0)
+    if absent.any():
+        raise DataError(
+            f"{int(absent.sum())} of the {len(absent)} functions of the basis of term "
+            f"{term.label!r} are zero at all of its {n_lags} lags, number {np.argmax(absent) + 1} "
+            "the first: they stand between two lags. Use fewer functions, or a smaller stretch=."
         )
     return np.ascontiguousarray(values, dtype=np.float64)
 

@@ -116,6 +116,11 @@ WRONG = [
     ({"basis": [[1.0, np.nan]]}, bg.ModelError, "finite"),
     ({"basis": np.ones((5, 2))}, bg.DataError, "array over 5 lags, and the term has 4"),
     ({"basis": bg.raised_cosine(5)}, bg.DataError, "5 functions on 4 lags"),
+    (
+        {"basis": bg.log_raised_cosine(4, width=1.1, stretch=1e6)},
+        bg.DataError,
+        "1 of the 4 functions .* are zero at all of its 4 lags, number 3 the first",
+    ),
 ]
 
 
