@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.clock import Clock
+from bayesglm.design.past import Past
 from bayesglm.numerics.rows.coded import Coded
 from bayesglm.numerics.rows.columns import Columns
 from bayesglm.numerics.rows.composed import Deviations, Products, Waved
 from bayesglm.numerics.rows.dense import Dense
-from bayesglm.numerics.rows.lagged import Shifted, spread_over, windows
 from bayesglm.numerics.rows.picked import Picked
-from bayesglm.numerics.rows.projected import OfLags, Projected
 from bayesglm.numerics.rows.rows import span
 from bayesglm.numerics.theta.labels import entry_label
 from bayesglm.numerics.theta.transforms import IDENTITY, Transform
@@ -24,8 +23,6 @@ from bayesglm.numerics.theta.waves import Waves
 from bayesglm.numerics.theta.zero_sum import free_shape, zero_sum
 
 Array = np.ndarray
-RARE = 20  # times as many zeros as events, beside which work is done event by event: chosen
-SHIFTED_FEATURES = 8  # from so many on, one product with the signal beats one per lag
 # Numbers (8 bytes each) of columns over waves, up to which they are formed once: chosen.
 MOST_SPANNED = 5e7
 FORMED = 2048  # samples of which they are formed at a time: chosen
@@ -343,22 +340,17 @@ class Block:
         return self.label(int(absent[0])) if len(absent) else None
 
     @cached_property
-    def is_rare(self) -> bool:
-        """Whether it reads, at lags, a signal that is mostly zero: spikes in short bins."""
-        if self.lags is None or self.multiplier is not None or self.wave_field is not None:
-            return False
-        return bool(RARE * np.count_nonzero(self.signal) <= self.signal.size)
+    def past(self) -> Past:
+        """The signal as it is read at lags."""
+        assert self.lags is not None
+        assert self.clock is not None
+        return Past(self.signal, self.lags, self.clock, self.functions)
 
-    @cached_property
-    def happenings(self) -> tuple[Array, Array, Array]:
-        """The samples at which the signal is not zero, rising, their features, and its values."""
-        if self.signal.flags.c_contiguous:
-            at, feature = np.nonzero(self.signal)
-        else:
-            feature, at = np.nonzero(self.signal.T)
-            order = np.argsort(at, kind="stable")
-            at, feature = at[order], feature[order]
-        return at, feature, np.asarray(self.signal[at, feature], dtype=np.float64)
+    @property
+    def is_rare(self) -> bool:
+        """Whether it reads, at lags and at nothing else, a signal that is mostly zero."""
+        alone = self.multiplier is None and self.wave_field is None
+        return self.lags is not None and alone and self.past.is_rare
 
     @property
     def is_plain(self) -> bool:
@@ -389,9 +381,7 @@ class Block:
         """Return which samples have every lag inside their own trial."""
         if self.lags is None or self.clock is None:
             return np.ones(len(self.signal), dtype=bool)
-        t = np.arange(len(self.signal))
-        oldest, newest = t - self.lags[-1], t - self.lags[0]
-        return (oldest >= self.clock.start) & (newest < self.clock.stop)
+        return self.past.inside()
 
     def columns(self, rows: Array) -> Array:
         """Return the block's columns for some samples; lags outside the trial read zero."""
@@ -452,52 +442,11 @@ class Block:
             return Dense(taken.astype(np.float64))
         if self.lags is None or self.clock is None:
             return Dense(np.asarray(self.signal[span(rows)], dtype=np.float64))
-        few = self.signal.shape[1] < SHIFTED_FEATURES
-        if few:
-            seen = windows(self.signal, rows, self.lags, self.clock.start, self.clock.stop)
-            if seen is not None:
-                return self._of_functions(seen)
-        source, inside = self.sources(rows)
-        if few:
-            values = np.asarray(self.signal[np.where(inside, source, 0)], dtype=np.float64)
-            values[~inside] = 0.0
-            by_lag = values.reshape(len(rows), -1)
-            if self.functions is not None:
-                by_lag = spread_over(by_lag, self.functions.T)
-            return Dense(by_lag)
-        first = int(source.min())
-        return self._of_functions(
-            Shifted(
-                self._seen(first, int(source.max()) + 1),
-                [span(place) for place in (source - first).T],
-                None if inside.all() else inside.T,
-            )
-        )
-
-    def _of_functions(self, by_lag: OfLags) -> Columns:
-        """Return columns of lags, or of functions of lag where coefficients are of these."""
-        if self.functions is None:
-            return by_lag
-        return Projected(by_lag, self.functions, self.signal.shape[1])
-
-    def _seen(self, first: int, stop: int) -> Array:
-        """Return a run of the signal, with zeros beyond its ends: each place is read by one row."""
-        start, end = np.clip((first, stop), 0, len(self.signal))
-        if (start, end) == (first, stop):
-            return np.asarray(self.signal[start:end], dtype=np.float64)
-        seen = np.zeros((stop - first, self.signal.shape[1]))
-        seen[start - first : end - first] = self.signal[start:end]
-        return seen
+        return self.past.columns(rows)
 
     def sources(self, rows: Array) -> tuple[Array, Array]:
         """Return the sample that each row reads at each lag, and whether it is of its trial."""
-        assert self.lags is not None
-        assert self.clock is not None
-        source = rows[:, None] - self.lags
-        inside = (source >= self.clock.start[rows][:, None]) & (
-            source < self.clock.stop[rows][:, None]
-        )
-        return source, inside
+        return self.past.sources(rows)
 
     def label(self, column: int) -> str:
         """Name one column for a message: ``stimulus[stimulus_lag=3]``."""

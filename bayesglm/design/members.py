@@ -129,7 +129,7 @@ def _events(blocks: Sequence[Block], rows: Array) -> Events:
     edges = int(rows[0] - lags[-1]), int(rows[-1] - lags[0]) + 1
     parts: list[tuple[Array, Array, Array]] = []
     for k, block in enumerate(blocks):
-        at, feature, value = block.happenings
+        at, feature, value = block.past.happenings
         part = slice(*np.searchsorted(at, edges))
         parts.append((at[part], feature[part] + k, value[part]))
     at, feature, value = (np.concatenate(every) for every in zip(*parts, strict=True))

@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
-import bayesglm.design.blocks as blocks_module
 import bayesglm.design.design as design_module
+import bayesglm.design.past as past_module
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.modes import matrix_free, router, solve
 from bayesglm.inference.problem.centring import centred_all
@@ -334,7 +334,7 @@ def test_a_movie_by_shifts_is_the_movie_laid_out(way, edges, monkeypatch):
     laid_out = bg.fit_map(model, data)
     monkeypatch.setattr(design_module, "SMALL", 0)
     assert not open_problems(model, data)[0].design.predictors._keeps_all
-    assert blocks_module.SHIFTED_FEATURES <= 12
+    assert past_module.SHIFTED_FEATURES <= 12
     force(monkeypatch, way)
     found = bg.fit_map(model, data)
     assert_same(found, laid_out, model, data)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bayesglm.design.blocks as blocks_module
+import bayesglm.design.past as past_module
 import bayesglm.numerics.rows.lagged as lagged_module
 from bayesglm.design.blocks import Block
 from bayesglm.numerics.rows.coded import Coded
@@ -79,7 +79,7 @@ def test_lags_are_the_lagged_matrix(kind, case, dtype):
     lengths, n_features, lags, rows = case
     block, signal = make_block(lengths, n_features, lags, dtype)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks_module, "SHIFTED_FEATURES", 1 if kind is Shifted else 100)
+        patch.setattr(past_module, "SHIFTED_FEATURES", 1 if kind is Shifted else 100)
         patch.setattr(lagged_module, "LEAST", 0 if kind is Windows else 100)
         shifted = block.on(rows)
     # Rows of one run are always windows.
@@ -95,21 +95,21 @@ def test_lags_are_the_lagged_matrix(kind, case, dtype):
 def test_gaps_at_the_ends_of_the_data(rows):
     # Reads before the first sample and after the last must not shadow those of the rows there.
     lags, rows = range(-2, 3), np.array(rows)
-    block, signal = make_block([8], blocks_module.SHIFTED_FEATURES, lags)
+    block, signal = make_block([8], past_module.SHIFTED_FEATURES, lags)
     shifted = block.on(rows)
     assert isinstance(shifted, Shifted)
     assert_stands_for(shifted, lagged_by_hand(signal, [8], lags, rows))
 
 
 def test_few_features_are_windows():
-    block, signal = make_block([6], blocks_module.SHIFTED_FEATURES - 1, range(2))
+    block, signal = make_block([6], past_module.SHIFTED_FEATURES - 1, range(2))
     columns = block.on(np.arange(6))
     assert isinstance(columns, Windows)
     np.testing.assert_array_equal(columns.dense(), lagged_by_hand(signal, [6], range(2), range(6)))
 
 
 def test_the_shifts_of_one_row():
-    block, signal = make_block([20], blocks_module.SHIFTED_FEATURES, range(-3, 3))
+    block, signal = make_block([20], past_module.SHIFTED_FEATURES, range(-3, 3))
     for t in range(20):
         expected = lagged_by_hand(signal, [20], range(-3, 3), [t])
         assert_stands_for(block.on(np.array([t])), expected, n_models=1)
@@ -117,7 +117,7 @@ def test_the_shifts_of_one_row():
 
 def several_parts():
     """Rows of an intercept, two dense parts and a shifted one, and their matrix."""
-    block, signal = make_block([7, 5], blocks_module.SHIFTED_FEATURES, range(-1, 2))
+    block, signal = make_block([7, 5], past_module.SHIFTED_FEATURES, range(-1, 2))
     rows = np.array([0, 1, 2, 4, 5, 8, 9, 11])
     shifted = lagged_by_hand(signal, [7, 5], range(-1, 2), rows)
     first, last = RNG.normal(size=(8, 2)), RNG.normal(size=(8, 1))
@@ -193,7 +193,7 @@ def factors_and_columns(draw):
             X = rng.normal(size=(n, draw(st.integers(1, 3))))
             part = Dense(X)
         else:
-            block, signal = make_block([n], blocks_module.SHIFTED_FEATURES, range(2))
+            block, signal = make_block([n], past_module.SHIFTED_FEATURES, range(2))
             X = lagged_by_hand(signal, [n], range(2), range(n))
             part = block.on(np.arange(n))
         parts.append((slice(stop, stop + X.shape[1]), part))
