@@ -111,7 +111,8 @@ def _checked(size: Any) -> float:
 def _gains(problem: Problem, kept: Kept, k: int) -> Array:
     """Return the gains ``(draws, sources)`` of one member, NaN where it was left without draws."""
     block = problem.design.predictors.blocks[k]
-    w = kept.first()[1][:, problem.places[block.name]].reshape(-1, *block.shape)
+    w = problem.natural.registry.named(block.name).natural(kept.first()[1])
+    w = w.reshape(-1, *block.shape)
     weights = np.ones(block.shape[-1]) if block.functions is None else block.functions.sum(axis=0)
     gains = w @ weights
     return gains if len(gains) else np.full((2, gains.shape[1]), np.nan)

@@ -182,7 +182,8 @@ class Beliefs:
             added, over = w @ block.curve.columns.T, f"over the range of {_told(block.curve)}"
         else:
             rows = predictors.rows[:: -(-len(predictors.rows) // ROWS)]
-            added, over = w.reshape(len(w), -1) @ block.columns(rows).T, "from sample to sample"
+            columns = (block.bare or block).columns(rows)
+            added, over = w.reshape(len(w), -1) @ columns.T, "from sample to sample"
         low, high = interval_of(added.T)
         typical, most = np.quantile(high - low, [0.5, PROB])
         reading = self.reading(predictors.line_of(k))

@@ -205,6 +205,18 @@ def test_coefficients_are_named_as_the_term_has_them(tmp_path):
     np.testing.assert_allclose(bg.predict(again, new, kind="linear")["real"], predicted)
 
 
+def test_gains_of_edges_and_explanations_are_of_the_field():
+    term = bg.Coupling(lags=4, prior=gp(0.3, 3.0, tolerance=0.05))
+    model = bg.GLM("units", term, "poisson")
+    fit = bg.fit_laplace(model, DATA, draws=100)
+    sums = fit["posterior"]["coupling"].sum("coupling_lag").mean(("chain", "draw")).values
+    edges = bg.edges(fit)
+    for target, source, gain in zip(edges["target"], edges["source"], edges["gain"], strict=True):
+        assert gain == pytest.approx(sums[target, source])
+    image = bg.Linear("movie", prior=gp(0.3, 2.0, tolerance=0.05))
+    assert bg.explain(bg.GLM("count", image, "poisson"), DATA)["movie"].swing
+
+
 def test_columns_over_waves_are_those_of_the_lagged_movie_times_the_waves():
     for lags, dims in ((4, None), ((-1, 2), "lag"), (3, ("y", "x_place"))):
         prior = gp(0.3, 1.5, dims=dims)
