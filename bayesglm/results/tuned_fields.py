@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesglm.design.design import Plan
 from bayesglm.design.resolve import data_scale
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.arrangements import field_of
 from bayesglm.inference.problem.of_fields import along, lengths_of, localities, places_of
 from bayesglm.inference.problem.problem import Problem, make_problem
@@ -54,6 +54,7 @@ LONGER, BEYOND = 1.5, 0.2
 FURTHER = 5.0  # by how much, of its logarithm, the scale may change in a round: chosen
 LEAST, MOST = 0.3, 4.0  # lengthscales, in steps between neighbours and in extents of the field
 BEGIN = 4.0  # of these in the field's extent, where one that is to be learned begins: chosen
+LITTLE = 0.1  # nats by which an evidence has to be higher with a field than without: chosen
 # Decades around the chosen scale that a curve shows.
 SHOWN = np.linspace(-1.0, 1.0, 9)
 
@@ -74,11 +75,22 @@ def tune_fields(plan: Plan, labels: list[str]) -> tuple[Plan, dict[str, Chosen]]
     priors = {one.label: one.prior for one in plan.model.every_term}
     fields = [FIELDS[type(priors[label]).__name__](plan, label) for label in labels]
     psis, around = climbed(fields, lambda at: problems_under(plan, at))
+    _tell_of_nothing(labels, around, np.concatenate(psis))
     written = {one.label: one.written(psi) for one, psi in zip(fields, psis, strict=True)}
     return with_priors(plan, written), {
         one.label: _chosen(one, written[one.label], _curve(around, psis, k))
         for k, one in enumerate(fields)
     }
+
+
+def _tell_of_nothing(labels: list[str], around: Around, every: Array) -> None:
+    """Warn of fields whose evidence is as high where they are zero."""
+    without = sum(expansion.constant for expansion in around.expansions)
+    if around.value(every) - without < LITTLE:
+        tell(
+            f"the evidence of {', '.join(map(repr, labels))} is no higher than without: the data "
+            "may want a scale of 0, that is no such term. Leave it out, or give its prior numbers."
+        )
 
 
 def _chosen(field: Field, prior: Any, curve: Curve) -> Chosen:

@@ -91,6 +91,13 @@ def test_other_terms_are_tuned_beside_fields():
     assert alone.scale == pytest.approx(ridge.scale, rel=0.05)
 
 
+def test_a_field_that_the_data_do_without_is_told():
+    noise = DATA | {"noise": RNG.poisson(1.0, N)}
+    model = bg.GLM("noise", bg.Lagged("x", lags=LAGS, prior=LEARNED), "poisson")
+    with pytest.warns(bg.BayesGLMWarning, match="'x' is no higher than without.*Leave it out"):
+        bg.tune_prior(model, noise)
+
+
 def test_what_else_is_to_be_learned_is_named():
     terms = [
         bg.Lagged("x", lags=LAGS, prior=LEARNED),

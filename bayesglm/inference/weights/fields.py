@@ -197,8 +197,14 @@ def _expanded(labels: Sequence[str], problem: Problem) -> FieldEvidence:
     J = given.likelihood_curvature(mode[:p], every)
     beside = J[np.ix_(rest, rest)] + priors.curvature(w, rest)
     across = J[np.ix_(rest, own)]
-    lower = np.linalg.cholesky(beside) if len(rest) else np.zeros((0, 0))
-    half = np.linalg.solve(lower, across) if len(rest) else across
+    try:
+        lower = np.linalg.cholesky(beside)
+    except np.linalg.LinAlgError as error:
+        raise ConvergenceError(
+            f"the curvature of what stands beside {', '.join(map(repr, labels))} is not positive "
+            f"definite at the mode{problem.where}; give the other terms proper priors"
+        ) from error
+    half = np.linalg.solve(lower, across)
     G = J[np.ix_(own, own)] - half.T @ half
     # At a mode the likelihood pulls as hard as the prior, and the other way.
     slope = -pull[0, own]

@@ -21,13 +21,19 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
+from bayesglm.errors import ConvergenceError
+
 Array = np.ndarray
-NUGGET = 1e-12  # of G, relative to its largest diagonal entry
+# What is added to G's diagonal, relative to its largest entry, first and then: as rounding leaves
+# of directions of which no row tells.
+NUGGETS = (1e-12, 1e-11, 1e-10, 1e-9, 1e-8)
 
 
 @dataclass(frozen=True, eq=False)
 class FieldEvidence:
     """The log likelihood of amplitudes a as a quadratic: ``G (r, r)``, ``h (r,)`` and a constant.
+
+    The constant is the log evidence without a field.
 
     >>> one = FieldEvidence(np.array([[4.0]]), np.array([2.0]), 0.0)
     >>> value, slope = one.of(np.array([[1.0]]))
@@ -41,9 +47,13 @@ class FieldEvidence:
 
     @cached_property
     def _lower(self) -> Array:
-        size = len(self.G)
-        nugget = NUGGET * max(float(np.diagonal(self.G).max()), np.finfo(float).tiny)
-        return np.linalg.cholesky(self.G + nugget * np.eye(size))
+        unit = max(float(np.abs(np.diagonal(self.G)).max(initial=0.0)), np.finfo(float).tiny)
+        for nugget in NUGGETS:
+            try:
+                return np.linalg.cholesky(self.G + nugget * unit * np.eye(len(self.G)))
+            except np.linalg.LinAlgError:
+                continue
+        raise ConvergenceError("the likelihood's curvature in a field is not positive definite")
 
     @cached_property
     def _towards(self) -> Array:

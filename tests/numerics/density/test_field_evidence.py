@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import bayesglm as bg
 from bayesglm.numerics.density.field_evidence import FieldEvidence
 from bayesglm.numerics.priors.covariances import Processes, in_waves
 from bayesglm.numerics.priors.kernels import KERNELS, eigenwaves
@@ -36,6 +37,11 @@ def test_it_is_the_integral_of_a_quadratic_under_a_normal(rank):
     D = D + D.T
     ends = [own.of(C + sign * 1e-5 * D)[0] for sign in (-1, 1)]
     assert (slope * D).sum() == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-5)
+
+
+def test_a_curvature_that_bends_upwards_is_told():
+    with pytest.raises(bg.ConvergenceError, match="not positive definite"):
+        FieldEvidence(np.diag([1.0, -1.0]), np.ones(2), 0.0).of(np.eye(2))
 
 
 @pytest.mark.parametrize("name", KERNELS)
