@@ -25,6 +25,9 @@ Array = np.ndarray
 type Find = Callable[[list[Problem]], list[Solution]]
 # Starts beside the average's, and turns after which the best of all is followed: chosen.
 N_RANDOM, FIRST_TURNS = 2, 3
+# Rows on which these are taken, where there are twice as many: so many for each number of the
+# factors, and at least so many: chosen.
+FIRST_ROWS, LEAST_ROWS = 12, 10_000
 # What a turn gains, of a log posterior, at its end: steps of 1e-4 posterior sds are left.
 GAIN, MOST_TURNS = 1e-8, 300
 ROWS = 8192  # at a time, of which the average is taken
@@ -54,10 +57,13 @@ def _confined_mode(problem: Problem, find: Find) -> Solution:
     nowhere = np.empty(0)
     states = [State(times, nowhere, -np.inf) for times in starts]
     turns = 0
+    few = _some_rows(problem)
     for _ in range(FIRST_TURNS):
-        states = [_turned(problem, state, find) for state in states]
+        states = [_turned(few, state, find) for state in states]
         turns += len(states)
     best = max(states, key=lambda state: state.value)
+    if few is not problem:
+        best = State(best.times, nowhere, -np.inf)
     while True:
         last, best, turns = best, _turned(problem, best, find), turns + 1
         if best.value - last.value < GAIN * max(1.0, 1e-4 * abs(best.value)):
@@ -69,6 +75,15 @@ def _confined_mode(problem: Problem, find: Find) -> Solution:
                 "tell, or a smaller scale of its prior."
             )
     return _solution(problem, best, turns)
+
+
+def _some_rows(problem: Problem) -> Problem:
+    """Return the problem of its first rows, where a part of them tells which start is best."""
+    blocks = problem.design.predictors.blocks
+    confined = [blocks[k] for k in problem.confined]
+    numbers = sum(one.rank * (one.shape[0] + one.size // one.shape[0]) for one in confined)
+    n, enough = problem.design.n_rows, max(LEAST_ROWS, FIRST_ROWS * numbers)
+    return problem if n < 2 * enough else problem.restrict(np.arange(n) < enough)
 
 
 def check_confined(problem: Problem) -> None:

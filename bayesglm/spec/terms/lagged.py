@@ -63,7 +63,8 @@ class Lagged:
         penalty is that of the field, sum(w**2)/(2 scale**2), and the sd of one of its numbers
         scale * (rank / lags)**0.5; of full rank that is Normal(scale) for each. Fits hold the field
         under ``name``, and its factors, ordered by a singular value decomposition of each draw, as
-        ``<name>_time`` and ``<name>_space`` along ``<name>_rank``.
+        ``<name>_time`` and ``<name>_space`` along ``<name>_rank``. There may be several modes:
+        `fit_map` climbs from several places, and NUTS draws from around the best of these.
     name, prior
         As in `Linear`; with a rank a Normal around zero, whose scale is a number.
 
