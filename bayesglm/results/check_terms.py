@@ -19,6 +19,7 @@ from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from bayesglm.design.blocks import Block
 from bayesglm.inference.problem.problem import Problem
@@ -92,28 +93,49 @@ def _meetings(A: Array, places: list[slice]) -> tuple[Array, Array]:
         R[runs[k] : runs[k + 1], runs[j] : runs[j + 1]] = met.T
         largest = float(np.linalg.norm(met, 2)) if met.size else 0.0
         correlation[j, k] = correlation[k, j] = min(largest, 1.0)
-    inflation = np.ones(len(places))
-    # det A_j det A_-j / det A is 1 / det(I - R_j R_-j^-1 R_j'), R_j being the rows of the block.
-    for j in range(len(places)):
-        own = np.zeros(len(R), dtype=bool)
-        own[runs[j] : runs[j + 1]] = True
-        if not own.any() or own.all():
+    own = [np.arange(start, stop) for start, stop in pairwise(runs)]
+    return _inflations(R, own), correlation
+
+
+def _inflations(R: Array, every: list[Array]) -> Array:
+    """Return the inflation of each block of R, whose own entries are those of an identity."""
+    inflation, root = np.ones(len(every)), _root(R)
+    for j, own in enumerate(every):
+        others = np.setdiff1d(np.arange(len(R)), own)
+        if not len(own) or not len(others):
             continue
-        across, others = R[np.ix_(own, ~own)], R[np.ix_(~own, ~own)]
-        left = np.eye(int(own.sum())) - across @ np.linalg.pinv(others, hermitian=True) @ across.T
+        among = R[np.ix_(others, others)]
+        inner = None if root is None else _root(among)
+        if root is not None and inner is not None:
+            logs = np.log(inner.diagonal()).sum() - np.log(root.diagonal()).sum()
+            inflation[j] = float(np.exp(2.0 * logs / len(own)))
+            continue
+        # Beside dependent columns: det(R_-j) / det(R) is 1 / det(I - R_j R_-j^-1 R_j').
+        across = R[np.ix_(own, others)]
+        left = np.eye(len(own)) - across @ np.linalg.pinv(among, hermitian=True) @ across.T
         values = np.linalg.eigvalsh(left)
-        if values[0] < SINGULAR:
-            inflation[j] = np.inf
-        else:
-            inflation[j] = float(np.exp(-np.log(values).mean()))
-    return inflation, correlation
+        inflation[j] = np.inf if values[0] < SINGULAR else np.exp(-np.log(values).mean())
+    return inflation
+
+
+def _root(A: Array) -> Array | None:
+    """Return the triangular root of a matrix with a unit diagonal; None where it is singular."""
+    try:
+        root = np.linalg.cholesky(A)
+    except np.linalg.LinAlgError:
+        return None
+    return root if np.square(root.diagonal()).min(initial=1.0) > SINGULAR else None
 
 
 def _whitening(A: Array) -> Array:
     """Return T with T' A T = I, over the directions of a block of which there is information."""
     scale = np.sqrt(np.maximum(A.diagonal(), 0.0))
     unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
-    values, vectors = np.linalg.eigh(A * np.outer(unit, unit))
+    alike = A * np.outer(unit, unit)
+    root = _root(alike) if (scale > 0.0).all() else None
+    if root is not None:
+        return unit[:, None] * solve_triangular(root, np.eye(len(root)), lower=True).T
+    values, vectors = np.linalg.eigh(alike)
     kept = values > SINGULAR * max(values[-1], SINGULAR)
     return unit[:, None] * vectors[:, kept] / np.sqrt(values[kept])
 
