@@ -141,9 +141,9 @@ class Units:
 def simulate_units(units: Units, repeats: int, seed: tuple[int, ...]) -> Simulated:
     """Simulate units for all their draws, so many at a time as are held."""
     family = units.family
-    width = len(family.channels) * len(units.course.given) * len(units.every)
-    if not units.is_sparse:
-        width *= repeats * max(1, family.n_levels)
+    n, samples = len(units.every), len(units.course.given)
+    width = samples * n if units.is_sparse else samples * n * repeats * max(1, family.n_levels)
+    width = len(family.channels) * (width + n * n * units.n_lags)
     step = max(1, TOGETHER // max(1, width))
     way: Callable[[Units, int, tuple[int, ...]], Simulated] = _alone
     if units.n_lags:
