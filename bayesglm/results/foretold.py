@@ -18,6 +18,7 @@ from bayesglm.design.design import plain_family_of
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept, Part, evenly
 from bayesglm.numerics.density.channels import predictors
+from bayesglm.numerics.density.likelihood import weighted
 from bayesglm.numerics.families.at_mean import eta_of_mean
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.parallel import share_out
@@ -174,12 +175,12 @@ def foretell(drawn: Drawn) -> Foretold:
         fitted = family.kernel(rows.y, eta, phi, trials, 0).value
         constant = np.broadcast_to(family.constant(rows.y, trials), len(rows))
         of_null = null(one)
-        heavy = counted(fitted + constant, one.weights)
+        heavy = weighted(fitted + constant, one.weights)
         totals = [
             heavy,
-            counted(deviance_of(family, rows, fitted, eta, phi), one.weights),
-            counted(of_null + constant, one.weights),
-            counted(deviance_of(family, rows, of_null, eta, phi), one.weights),
+            weighted(deviance_of(family, rows, fitted, eta, phi), one.weights),
+            weighted(of_null + constant, one.weights),
+            weighted(deviance_of(family, rows, of_null, eta, phi), one.weights),
         ]
         chances = _chances(family, one, fitted + constant) if knows else (0.0, 0.0)
         return (
@@ -198,12 +199,6 @@ def foretell(drawn: Drawn) -> Foretold:
 
 def _knows_chances(family: Family) -> bool:
     return family.cdf is not None and not family.words.counts_levels
-
-
-def counted(values: Array, weights: Any) -> Array:
-    """Weight values; what is counted zero times counts nothing, however infinite."""
-    counts = np.greater(weights, 0.0)
-    return np.where(counts, weights * np.where(counts, values, 0.0), 0.0)
 
 
 def _observed(family: Family, one: Range) -> Array:

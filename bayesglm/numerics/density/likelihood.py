@@ -71,7 +71,7 @@ class Rowwise:
             total = 0.0
             for rows in run:
                 values = np.broadcast_to(self.family.constant(rows.y, rows.trials), len(rows))
-                total += float(_times(values, rows.weights).sum())
+                total += float(weighted(values, rows.weights).sum())
             return total
 
         return sum(self.source.reduce(work, CELLS))
@@ -87,7 +87,7 @@ class Rowwise:
                 every = list(self.family.every_phi(predictors(rows, w[None])[:, 0], phi))
             values = self.family.saturated(rows.y, every, rows.trials)
             values = np.broadcast_to(values, len(rows))
-            total += float(_times(values, rows.weights).sum())
+            total += float(weighted(values, rows.weights).sum())
         return total
 
     def value(self, w: Array, phi: list) -> float:
@@ -122,7 +122,7 @@ class Rowwise:
         """Return the weighted log likelihoods ``(k, rows)`` of one range at many w ``(k, p)``."""
         values = kernel(self.family, rows, predictors(rows, W), _upright(phi), 0).value
         constant = np.asarray(self.family.constant(rows.y, rows.trials))
-        values += _times(constant, rows.weights)
+        values += weighted(constant, rows.weights)
         return values
 
     def derivatives(self, rows: Rows, Xw: Array, phi: list) -> Derivatives:
@@ -327,16 +327,16 @@ def kernel(family: Family, rows: Rows, eta: Array, phi: list, order: int) -> Der
     if rows.weights is None:
         return d
     return Derivatives(
-        _times(d.value, rows.weights),
-        None if d.eta is None else _times(d.eta, rows.weights),
-        None if d.eta_eta is None else _times(d.eta_eta, rows.weights),
-        tuple(_times(part, rows.weights) for part in d.phi),
-        tuple(_times(part, rows.weights) for part in d.eta_phi),
-        tuple(tuple(_times(part, rows.weights) for part in row) for row in d.phi_phi),
+        weighted(d.value, rows.weights),
+        None if d.eta is None else weighted(d.eta, rows.weights),
+        None if d.eta_eta is None else weighted(d.eta_eta, rows.weights),
+        tuple(weighted(part, rows.weights) for part in d.phi),
+        tuple(weighted(part, rows.weights) for part in d.eta_phi),
+        tuple(tuple(weighted(part, rows.weights) for part in row) for row in d.phi_phi),
     )
 
 
-def _times(values: Array, weights: Array | None) -> Array:
+def weighted(values: Array, weights: Array | None) -> Array:
     """Weight values; what is counted zero times counts nothing, however infinite."""
     if weights is None:
         return values
