@@ -65,8 +65,15 @@ def _shifted(draw, n, rng):
     return Shifted(signal, at, inside), np.reshape(X, (n, -1))
 
 
+def _in_a_row(draw, n, rng):
+    n_lags, n_features = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    signal = rng.normal(size=(n + n_lags + 1, n_features))
+    at = [slice(n_lags - lag, n_lags - lag + n) for lag in range(n_lags)]
+    return Shifted(signal, at, None), np.hstack([signal[place] for place in at])
+
+
 def _projected(draw, n, rng):
-    inner, lags = (_windows if draw(st.booleans()) else _shifted)(draw, n, rng)
+    inner, lags = draw(st.sampled_from([_windows, _shifted, _in_a_row]))(draw, n, rng)
     n_lags = inner.n_lags if isinstance(inner, Windows) else len(inner.at)
     if isinstance(inner, Windows) and draw(st.booleans()):  # a signal that is mostly zeros
         for run in inner.runs:

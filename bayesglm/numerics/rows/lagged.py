@@ -247,8 +247,14 @@ class Shifted:
         return self._multiplied(np.matmul(functions.T, self._scattered(S)))
 
     def dense_of(self, functions: Array) -> Array:
-        q = self.signal.shape[1]
-        X, (n_lags, m) = self.dense(), functions.shape
+        q, (n_lags, m) = self.signal.shape[1], functions.shape
+        if self.inside is None and all(isinstance(place, slice) for place in self.at):
+            # Lags are a range: the windows of neighbouring rows are read in place.
+            first, n = self.at[-1].start, self.at[0].stop - self.at[0].start
+            step, across = self.signal.strides
+            seen = as_strided(self.signal[first:], (n, n_lags, q), (step, step, across))
+            return np.matmul(np.ascontiguousarray(functions[::-1].T), seen).reshape(n, m * q)
+        X = self.dense()
         return np.matmul(functions.T, X.reshape(len(X), n_lags, q)).reshape(len(X), m * q)
 
     def _seen(self, W: Array) -> Array:
