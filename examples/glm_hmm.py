@@ -123,7 +123,7 @@ def build(data: xr.Dataset) -> pm.Model:
     return model
 
 
-@njit(cache=True)
+@njit
 def forward_backward(log_choice, log_steps):
     """Return log P(choices), the probabilities of states, and those of pairs of neighbours.
 
