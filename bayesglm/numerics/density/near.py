@@ -17,6 +17,7 @@ from bayesglm.numerics.density.likelihood import Rowwise, block_rows
 from bayesglm.numerics.density.together import run_slopes
 from bayesglm.numerics.families.changes import Change, Changes
 from bayesglm.numerics.rows.columns import Columns
+from bayesglm.numerics.rows.entries import Entries, apart
 from bayesglm.numerics.rows.rows import Rows, span
 
 Array = np.ndarray
@@ -26,6 +27,7 @@ NUMBERS = 1 << 19  # of a block of rows times draws, which stay in the cache
 FEW = 2_000_000  # linear predictors, up to which there is too little to gain
 CHECKED = 16  # draws that are computed in both
 PRECISE = 1e-3  # what rounding may change of a log likelihood
+MANY = 200_000_000  # linear predictors, from which on compiled code is worth its start: chosen
 
 
 class SingleRows(NamedTuple):
@@ -39,6 +41,13 @@ class SingleRows(NamedTuple):
     where: Any
     others: Sequence[tuple[slice, Columns]]
     change: Change
+
+    def apart(self) -> tuple[SingleRows, Entries | None]:
+        """Return rows without the columns that are mostly zeros, and the entries of these."""
+        where = self.where
+        where = np.arange(where.start, where.stop) if isinstance(where, slice) else where
+        plain, rest, entries = apart(self.plain, where)
+        return self._replace(plain=plain, where=rest), entries
 
     def moved(self, away: Array, room: Array) -> Array:
         """Return the moves ``(rows, k)`` that `_away` make, written to ``room``."""
@@ -132,13 +141,18 @@ class Near:
 
     def _add(self, rows: Rows, away: Array, total: Array, room: Array) -> None:
         """Add what the cumulants of some rows change by."""
-        block = _in_single(self.changes, rows, self.anchor, _laid_for_many)
+        block, entries = _in_single(self.changes, rows, self.anchor, _laid_for_many), None
+        if len(total) * self.rowwise.source.n_rows > MANY:
+            block, entries = block.apart()
         step = len(room) // max(len(rows), 1)
         for start in range(0, len(total), step):
             some = slice(start, start + step)
             own = away[:, some]
             own_room = room[: len(rows) * own.shape[1]].reshape(len(rows), own.shape[1])
-            total[some] += block.change.sums(block.moved(own, own_room))
+            moves = block.moved(own, own_room)
+            if entries is not None:
+                entries.add(own, moves)
+            total[some] += block.change.sums(moves)
 
 
 def near(rowwise: Rowwise, anchor: Array) -> Near | None:

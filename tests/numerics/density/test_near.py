@@ -29,11 +29,13 @@ DATA = {
     "h": RNG.integers(0, 9, N),
     "weight": RNG.choice([0.0, 0.5, 2.0], N),
     "exposure": RNG.normal(size=N),
+    "events": (RNG.random(N) < 0.03) * RNG.integers(1, 4, N),
 }
 TERMS = {
     "columns": [bg.Linear("z"), bg.Linear("x")],
     "factors": [bg.Linear("x"), bg.Group("g", slopes="x"), bg.Group("h")],
     "lags": [bg.Lagged("x", lags=(0, 4))],
+    "events": [bg.Linear("x"), bg.Lagged("events", lags=(0, 6))],
     "nothing": [],
 }
 
@@ -58,6 +60,7 @@ def around(anchor, spread, k=K):
 @pytest.fixture(autouse=True)
 def _however_few(monkeypatch):
     monkeypatch.setattr(near_module, "FEW", 0)
+    monkeypatch.setattr(near_module, "MANY", 0)
 
 
 @pytest.mark.parametrize("weights", [None, "weight"])
