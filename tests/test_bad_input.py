@@ -588,7 +588,7 @@ WALKS = {
     ),
     "lags that are not there": (
         bg.Linear("film", prior=bg.RandomWalk(1.0, dims=("row", "lag"))),
-        "walk of 'film' smooths along 'film_lag', which is no dim",
+        "walk of 'film' smooths along 'lag', which is no dim",
     ),
     "a scale along what is smoothed": (
         bg.Linear("film", prior=bg.RandomWalk([1.0, 2.0], dims="column")),

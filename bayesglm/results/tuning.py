@@ -175,6 +175,8 @@ def tune_prior(
     folds = check_folds(by, folds)
     _check_method(method, by)
     check_scoring(scoring, method)
+    if not isinstance(together, bool):
+        raise ModelError(f"together must be True or False, got {shown(together)}.")
     draws, _ = check_counts(draws, 1)
     seed = check_seed(seed)
     plan = resolve(plan_fit(model, data))
@@ -214,8 +216,6 @@ def tune_prior(
 
 def _groups(model: GLM, labels: list[str], together: bool) -> Groups:
     """Return the terms of each scale: one of each term, or one of all."""
-    if not isinstance(together, bool):
-        raise ModelError(f"together must be True or False, got {shown(together)}.")
     if not together:
         return {label: [label] for label in labels}
     priors = {one.label: one.prior for one in model.every_term if one.label in labels}
