@@ -126,11 +126,11 @@ def _look_at(name: str, trains: Trains, grid: Grid, every: list[Counted]) -> Non
     )
     twice = [int(np.count_nonzero(times[1:] == times[:-1])) for times in trains.times]
     if any(twice) and not trains.may_be_events:
-        k = int(np.flatnonzero(twice)[0])
+        k, n_units = int(np.flatnonzero(twice)[0]), sum(map(bool, twice))
+        others = f" (so have {n_units} units in all)" if n_units > 1 else ""
         tell(
-            f"{name!r}{labels[k]} has {twice[k]} spikes at the very time of another "
-            f"({sum(map(bool, twice))} units have such), and each is counted; if a sorter wrote "
-            "them twice, give numpy.unique of the times."
+            f"{name!r}{labels[k]} has {twice[k]} spikes at the very time of another{others}, and "
+            "each is counted; if a sorter wrote them twice, give numpy.unique of the times."
         )
     if trains.good_to > COARSEST * grid.size:
         tell(

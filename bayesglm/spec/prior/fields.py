@@ -173,9 +173,10 @@ class ALD(Shown):
         Standard deviation of a coefficient at the centre.
     centre, width : float or tuple of float, optional
         In units of each dim's coordinate (samples for the term's own lags); one number for all dims
-        or one for each of ``dims``.
+        or one for each of ``dims``. A width far beyond the field leaves it anywhere.
     frequency, bandwidth : float or tuple of float, optional
-        In cycles for each unit of the coordinate.
+        In cycles for each unit of the coordinate. ``frequency=0`` leaves smoothness alone, with
+        the lengthscale 1/(2 pi bandwidth); a bandwidth of 1 leaves neighbours independent.
     dims : str or tuple of str, optional
         Dims of the coefficient along which it is local; all by default. ``"lag"`` is the term's own
         lag dim, ``<term>_lag``. Along other dims coefficients are independent.
