@@ -259,6 +259,46 @@ def test_new_data_without_the_population_are_refused():
         bg.predict(fit, DATA.assign(y=DATA["y"].isel(cell=0, drop=True)))
 
 
+PARTS = {
+    "two": ({"cell": [1, 2]}, r"without \['a'\], and its term 'coupling' reads the past of all"),
+    "one": ({"cell": [0]}, r"without \['b', 'c'\]"),
+    "one without its dim": ({"cell": 2}, r"without \['a', 'b'\]"),
+    "another order": ({"cell": [1, 0, 2]}, "whose order is not that of the sources"),
+    "sources": ({"source": [2, 0]}, "whose order is not that of the sources"),
+}
+OPENED = {
+    "edges": bg.edges,
+    "kernels": bg.kernels,
+    "predict": bg.predict,
+    "plot_kernels": bg.plot_kernels,
+    "plot_rate": bg.plot_rate,
+    "check": bg.check,
+    "simulate": bg.simulate,
+    "bits_per_spike": bg.bits_per_spike,
+}
+
+
+@pytest.fixture(scope="module")
+def coupled_fit():
+    return bg.fit_map(model_of(bg.Coupling(lags=2)), DATA)
+
+
+@pytest.mark.parametrize("verb", OPENED)
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_a_coupled_population_is_refused(name, verb, coupled_fit):
+    part, words = PARTS[name]
+    with pytest.raises(bg.DataError, match=words) as told:
+        OPENED[verb](coupled_fit.isel(part))
+    assert "give the fit whole" in str(told.value)
+
+
+def test_a_part_of_a_population_without_labels_is_refused_by_its_positions(coupled_fit):
+    nameless = bg.fit_map(model_of(bg.Coupling(lags=2)), DATA.drop_vars("cell"))
+    with pytest.raises(bg.DataError, match=r"without \[0, 2\]"):
+        bg.edges(nameless.isel(cell=[1]))
+    np.testing.assert_array_equal(bg.edges(nameless)["gain"], bg.edges(coupled_fit)["gain"])
+
+
 def test_levels_are_no_amounts():
     with pytest.raises(bg.ModelError, match="'coupling' reads the past of 'y' as amounts"):
         bg.GLM("y", bg.Coupling(lags=2), family="ordinal")

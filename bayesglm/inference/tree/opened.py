@@ -12,9 +12,12 @@ from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem, open_again
 from bayesglm.inference.tree.kept import Kept, block_number
 from bayesglm.inference.tree.named import thetas_from
+from bayesglm.spec.hints import shown
 from bayesglm.spec.model import GLM
+from bayesglm.spec.terms.coupling import SOURCE
 
 Array = np.ndarray
+PARAMETERS = ("posterior", "map", "prior")  # the groups that hold them, of which a tree has one
 EFFECTS = "effects"  # the group of the tree with the marginals of effects that are redrawn
 
 
@@ -62,9 +65,31 @@ def reopen(fit: xr.DataTree) -> list[Problem]:
 
 def stored_data(fit: xr.DataTree) -> xr.Dataset:
     """Return the data that the model names, as the fit stored them, on all their samples."""
-    _model_of_whole(fit)
+    _check_sources(fit, _model_of_whole(fit))
     dataset = fit["constant_data"].to_dataset()
     return dataset.assign_attrs({SAMPLE_DIM: fit.attrs[SAMPLE_DIM]})
+
+
+def _check_sources(fit: xr.DataTree, model: GLM) -> None:
+    """Raise DataError where coefficients are of sources whose responses the fit lacks.
+
+    Of a coupled population no part can be opened: each member reads all others.
+    """
+    coupled = [term.label for term in model.every_term if SOURCE in term.facts.common_dims]
+    population = fit.attrs["population"]
+    kept = [fit[name].coords for name in PARAMETERS if name in fit.children]
+    if not coupled or not kept or not {population, SOURCE} <= set(kept[0]):
+        return
+    labels, sources = (np.atleast_1d(kept[0][dim].values).tolist() for dim in (population, SOURCE))
+    if labels == sources and population in kept[0].dims:
+        return
+    lost = [one for one in sources if one not in labels]
+    fault = f"without {shown(lost)}" if lost else "whose order is not that of the sources"
+    raise DataError(
+        f"the fit is a part of its population along {population!r}, {fault}, and its term "
+        f"{coupled[0]!r} reads the past of all; give the fit whole, and choose of what comes back, "
+        f"as predict(fit).isel({population}=[...]) does."
+    )
 
 
 def parameter_group(fit: xr.DataTree) -> xr.Dataset:
