@@ -64,13 +64,13 @@ def _posterior(fit: xr.DataTree, name: str) -> xr.Dataset:
     import xarray as xr
 
     draws = fit["posterior"].to_dataset()[name]
-    tail = (1.0 - PROB) / 2.0
+    tail, over = (1.0 - PROB) / 2.0, ("chain", "draw")
+    # NaN stays NaN: what is no parameter, as a unit's coupling with itself, has no draw to keep.
     lower, upper = (
-        draws.quantile(q, ("chain", "draw")).drop_vars("quantile") for q in (tail, 1.0 - tail)
+        draws.quantile(q, over, skipna=False).drop_vars("quantile") for q in (tail, 1.0 - tail)
     )
-    return xr.Dataset(
-        {"link": draws.mean(("chain", "draw")), "link_lower": lower, "link_upper": upper}
-    )
+    mean = draws.mean(over, skipna=False)
+    return xr.Dataset({"link": mean, "link_lower": lower, "link_upper": upper})
 
 
 def _first_row(node: xr.Dataset, population: str | None) -> xr.Dataset:

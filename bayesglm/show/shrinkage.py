@@ -103,8 +103,8 @@ def plot_shrinkage(
         )
     name = max(few, key=lambda one: _flat(group[one]).shape[-1]) if term is None else term
     check_term(name, terms, "fit")
-    estimates = {label: _estimates(fit, name) for label, fit in named.items()}
     likely = unpenalised(first, name)
+    estimates = {label: _estimates(fit, name) for label, fit in named.items()}
     sizes = {len(one.values) for one in estimates.values()}
     if sizes != {len(likely.values)}:
         raise DataError(f"the fits have other numbers of coefficients of {name!r} than the first.")

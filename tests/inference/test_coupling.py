@@ -280,7 +280,7 @@ OPENED = {
 
 @pytest.fixture(scope="module")
 def coupled_fit():
-    return bg.fit_map(model_of(bg.Coupling(lags=2)), DATA)
+    return bg.fit_laplace(model_of(bg.Coupling(lags=2)), DATA, draws=50, chains=1)
 
 
 @pytest.mark.parametrize("verb", OPENED)
@@ -292,11 +292,16 @@ def test_a_part_of_a_coupled_population_is_refused(name, verb, coupled_fit):
     assert "give the fit whole" in str(told.value)
 
 
+def test_shrinkage_of_one_of_a_coupled_population_is_refused_before_its_quantiles(coupled_fit):
+    with pytest.raises(bg.DataError, match=r"without \['b', 'c'\]"):
+        bg.plot_shrinkage(coupled_fit.isel(cell=0), term="coupling")
+
+
 def test_a_part_of_a_population_without_labels_is_refused_by_its_positions(coupled_fit):
     nameless = bg.fit_map(model_of(bg.Coupling(lags=2)), DATA.drop_vars("cell"))
     with pytest.raises(bg.DataError, match=r"without \[0, 2\]"):
         bg.edges(nameless.isel(cell=[1]))
-    np.testing.assert_array_equal(bg.edges(nameless)["gain"], bg.edges(coupled_fit)["gain"])
+    np.testing.assert_array_equal(nameless["map"]["source"], [0, 1, 2])
 
 
 def test_levels_are_no_amounts():

@@ -125,6 +125,19 @@ def test_panels_of_learned_scales(response, data):
     assert len(prior_posterior_figure(nodes).axes) == 3
 
 
+def test_functions_of_coupling_are_summed_up_without_the_empty_diagonal():
+    """A warning of an all-NaN slice would be an error here."""
+    data = {"y": np.random.default_rng(0).poisson(0.5, (200, 3))}
+    coupled = bg.Coupling(lags=4, basis=bg.raised_cosine(2), prior=bg.Normal(0.3))
+    fit = bg.fit_laplace(bg.GLM("y", coupled, family="poisson"), data, draws=100)
+    ((_, node),) = before_and_after(fit).items()
+    draws = fit["posterior"]["coupling"][:, :, 0, 1]  # the first pair that there is
+    np.testing.assert_allclose(node["link"], draws.mean(("chain", "draw")))
+    edges = np.stack([node["link_lower"], node["link_upper"]])
+    expected = np.quantile(draws.values, [TAIL, 1 - TAIL], axis=(0, 1))
+    np.testing.assert_allclose(edges, expected)
+
+
 def test_kernels_of_effects_have_a_panel_each(data):
     fits = {
         "slopes": bg.fit_map(bg.GLM("poisson", FIXED, family="poisson"), data),
