@@ -8,9 +8,17 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.stats import t as student_t
 
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_between_0_and_1
-from bayesglm.results.triggering import Group, Triggered, check_counts, trigger
+from bayesglm.results.triggering import (
+    STRETCHES,
+    Group,
+    Triggered,
+    check_counts,
+    check_varies,
+    tell_of_silence,
+    trigger,
+)
 from bayesglm.spec.terms.lags import Lags, Window
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ BANDS = "0.94 gives bands from 3% to 97%"
 LEAST = (
     1e-11  # of a correlation matrix's largest eigenvalue, from which rounding hides the smallest
 )
+FEW = 10  # spikes, of fewer of which an average is told to be of little meaning: chosen
 
 
 def sta(
@@ -55,14 +64,15 @@ def sta(
     Raises
     ------
     DataError
-        Negative responses, and what a fit of a `Lagged` term refuses: gaps, irregular time.
+        Negative responses, a constant stimulus, and what a fit of a `Lagged` term refuses: gaps,
+        irregular time.
     ModelError
         Neither or both of ``lags`` and ``window``.
 
     Warns
     -----
     BayesGLMWarning
-        Neurons without spikes.
+        Neurons without spikes, or with fewer than ten.
 
     Notes
     -----
@@ -78,7 +88,8 @@ def sta(
     summed within up to 64 stretches of time, which may be correlated inside but not with one
     another: se^2 = G/(G - 1) sum_g (sum_{t in g} s[t])^2 / n^2 (Cameron & Miller 2015, J Hum Resour
     50:317), and the bands are those of Student's t of G - 1 degrees of freedom. They are for each
-    lag alone.
+    lag alone. Of fewer than 64 spikes (sum y)^2 / sum y^2 most stretches are empty, and the error
+    is at least that of independent spikes, the stimulus's sd over the square root of this number.
 
     Examples
     --------
@@ -91,6 +102,8 @@ def sta(
     prob = check_between_0_and_1("prob", prob, BANDS)
     triggered = trigger(data, stimulus, spikes, lags, window)
     check_counts(triggered)
+    check_varies(triggered)
+    _tell_of_few(triggered)
     n_neurons = len(triggered.plan.designs)
     average, se = np.full((2, n_neurons, triggered.size), np.nan)
     n_spikes = np.zeros(n_neurons)
@@ -126,12 +139,18 @@ def whitened_sta(
     -------
     xarray.Dataset
         ``whitened_sta ([neuron,] lag, *feature dims)``, in units of the response per unit of the
-        stimulus, with ``whitened_sta_se``, ``_lower`` and ``_upper``.
+        stimulus, with ``whitened_sta_se``, ``_lower`` and ``_upper``. NaN of neurons without
+        spikes.
 
     Raises
     ------
     DataError
         A stimulus whose lags or features are collinear; what `sta` refuses otherwise.
+
+    Warns
+    -----
+    BayesGLMWarning
+        Neurons without spikes.
 
     Notes
     -----
@@ -159,6 +178,8 @@ def whitened_sta(
     for group in triggered.groups:
         own = list(group.neurons)
         filters[own], se[own] = _least_squares(triggered, group)
+    silent = tell_of_silence(triggered)
+    filters[silent], se[silent] = np.nan, np.nan
     shape = (n_neurons, *triggered.shape)
     named = bands(
         triggered, "whitened_sta", triggered.dims, filters.reshape(shape), se.reshape(shape), prob
@@ -183,7 +204,42 @@ def _averaged(triggered: Triggered, group: Group) -> tuple[Array, Array, Array]:
             all_y += y.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             squares += ((sums - before * all_y) / per_row - (all_x - length * mean)) ** 2
-    return before - mean, error_of(squares, triggered), total
+    se = error_of(squares, triggered)
+    spikes = np.array([_effective(triggered, neuron) for neuron in group.neurons])
+    if np.any(spikes < STRETCHES):
+        with np.errstate(divide="ignore"):
+            alone = _sd(triggered, group) / np.sqrt(spikes)[:, None]
+        se = np.where((spikes < STRETCHES)[:, None], np.fmax(se, alone), se)
+    se[total == 0.0] = np.nan
+    return before - mean, se, total
+
+
+def _effective(triggered: Triggered, neuron: int) -> float:
+    """Return how many spikes one by one tell as much: fewer where many lie in one sample."""
+    y = triggered.counts((neuron,), slice(0, len(triggered.rows)))[0]
+    return float(y.sum() ** 2 / np.sum(y**2)) if y.any() else 0.0
+
+
+def _sd(triggered: Triggered, group: Group) -> Array:
+    """Return the stimulus's sd at each lag and feature ``(size,)``."""
+    lags, signal = group.block.lags, group.block.signal
+    assert lags is not None
+    return np.stack([signal[triggered.rows - lag].std(axis=0) for lag in lags]).ravel()
+
+
+def _tell_of_few(triggered: Triggered) -> None:
+    """Tell of neurons whose spikes are too few for the bands to mean much."""
+    plan = triggered.plan
+    spikes = [_effective(triggered, k) for k in range(len(plan.designs))]
+    few = [k for k, count in enumerate(spikes) if 0.0 < count < FEW]
+    if few:
+        named = [plan.name_of(k).strip(" ()") or "it" for k in few[:5]]
+        tell(
+            f"{plan.model.response!r} holds fewer than {FEW} spikes of {len(few)} of {len(spikes)} "
+            f"neurons ({', '.join(named)}{', ...' if len(few) > 5 else ''}), the first "
+            f"with {spikes[few[0]]:.3g}: errors of their averages are at least those of "
+            "independent spikes, and bands of so few are of little meaning. Use a longer recording."
+        )
 
 
 def _first_moments(triggered: Triggered, group: Group) -> tuple[Array, Array, Array]:

@@ -151,7 +151,6 @@ def _centred(block: Block) -> Block:
 def check_counts(triggered: Triggered) -> None:
     """Raise DataError where responses are negative, and tell of neurons that are silent."""
     plan, rows = triggered.plan, triggered.rows
-    silent = []
     for k, design in enumerate(plan.designs):
         y = design.y[rows]
         if y.min() < 0:
@@ -161,11 +160,30 @@ def check_counts(triggered: Triggered) -> None:
                 "triggers an average must be counts or rates. Of signals of both signs, "
                 "whitened_sta is the least-squares filter."
             )
-        if not y.any():
-            silent.append(plan.name_of(k).strip(" ()") or "it")
-    if silent:
+    tell_of_silence(triggered)
+
+
+def tell_of_silence(triggered: Triggered) -> Array:
+    """Tell of neurons that are silent; return which they are ``(neurons,)``."""
+    plan, rows = triggered.plan, triggered.rows
+    silent = np.array([not design.y[rows].any() for design in plan.designs])
+    if silent.any():
+        named = [plan.name_of(k).strip(" ()") or "it" for k in np.flatnonzero(silent)]
         tell(
-            f"{plan.model.response!r} holds no spikes of {len(silent)} of {len(plan.designs)} "
-            f"neurons ({', '.join(silent[:5])}{', ...' if len(silent) > 5 else ''}): what they "
+            f"{plan.model.response!r} holds no spikes of {len(named)} of {len(silent)} "
+            f"neurons ({', '.join(named[:5])}{', ...' if len(named) > 5 else ''}): what they "
             "trigger is NaN. Leave them out, or look at how they were binned."
+        )
+    return silent
+
+
+def check_varies(triggered: Triggered) -> None:
+    """Raise DataError where a stimulus is the same at all samples."""
+    for group in triggered.groups:
+        if np.ptp(group.block.signal, axis=0).any():
+            continue
+        plan = triggered.plan
+        raise DataError(
+            f"stimulus {plan.model.terms[0].label!r}{plan.name_of(group.neurons[0])} is constant, "
+            "so that no average before spikes departs from its mean; look at how it was read."
         )

@@ -186,15 +186,36 @@ def test_shuffles_are_seeded():
     assert float(one["null_upper"]) != float(other["null_upper"])
 
 
-def test_a_silent_unit_is_named_and_the_others_are_averaged():
+@pytest.mark.parametrize("name", ["sta", "whitened_sta", "variance"])
+def test_a_silent_unit_is_named_and_the_others_are_averaged(name):
     ds = recording(n=300)
     ds["y"][:, 1] = 0
-    for verb in (bg.sta, bg.stc):
-        with pytest.warns(bg.BayesGLMWarning, match=r"no spikes of 1 of 2 neurons \(unit=u1\)"):
-            found = verb(ds, "x", "y", lags=3)
-        name = "sta" if verb is bg.sta else "variance"
-        assert np.isnan(found[name].isel(unit=1)).all()
-        assert np.isfinite(found[name].isel(unit=0)).all()
+    verb = {"sta": bg.sta, "whitened_sta": bg.whitened_sta, "variance": bg.stc}[name]
+    with pytest.warns(bg.BayesGLMWarning, match=r"no spikes of 1 of 2 neurons \(unit=u1\)"):
+        found = verb(ds, "x", "y", lags=3)
+    for part in ("", "_se", "_lower", "_upper"):
+        assert np.isnan(found[name + part].isel(unit=1)).all()
+        assert np.isfinite(found[name + part].isel(unit=0)).all()
+
+
+@pytest.mark.parametrize("n_spikes", [1, 4, 40])
+def test_errors_of_few_spikes_are_those_of_independent_ones(n_spikes):
+    """An average of m draws of noise of sd 3 has the error 3 / sqrt(m)."""
+    estimates, errors = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y = np.zeros(4000)
+        y[rng.choice(np.arange(10, 4000), n_spikes, replace=False)] = 1.0
+        data = {"x": 3.0 * rng.normal(size=4000), "y": y}
+        if n_spikes < 10:
+            with pytest.warns(bg.BayesGLMWarning, match=f"fewer than 10 .*first with {n_spikes}:"):
+                found = bg.sta(data, "x", "y", lags=2)
+        else:
+            found = bg.sta(data, "x", "y", lags=2)
+        estimates.append(found["sta"].values)
+        errors.append(found["sta_se"].values)
+    assert np.min(errors) > 0.9 * 3.0 / np.sqrt(n_spikes)
+    assert 0.7 < np.mean(errors) / np.std(estimates) < 1.5
 
 
 def test_samples_that_read_gaps_are_left_out_and_told():
@@ -216,8 +237,13 @@ def test_very_short_recordings_have_wide_errors_and_no_faults():
     rng = np.random.default_rng(0)
     for n in (5, 9, 30):
         data = {"x": rng.normal(size=n), "y": np.arange(n) % 3}
-        for verb in (bg.sta, bg.whitened_sta, bg.stc):
+        for verb in (bg.whitened_sta, bg.stc):
             verb(data, "x", "y", lags=2)
+        if n == 30:
+            bg.sta(data, "x", "y", lags=2)
+        else:
+            with pytest.warns(bg.BayesGLMWarning, match="fewer than 10 spikes"):
+                assert bg.sta(data, "x", "y", lags=2)["sta_se"].min() > 0.1
 
 
 def test_few_spikes_for_many_lags_are_told():
@@ -231,6 +257,7 @@ def test_few_spikes_for_many_lags_are_told():
     ("verb", "change", "words"),
     [
         (bg.sta, {"y": -1.0}, r"'y' is negative in 300 samples, the first at time=5"),
+        (bg.sta, {"x": 0.1}, "stimulus 'x' is constant"),
         (bg.whitened_sta, {"x": 1.0}, "constant or collinear over its 6 lags"),
         (bg.stc, {"x": 1.0}, "constant or collinear"),
     ],
