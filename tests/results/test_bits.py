@@ -34,7 +34,23 @@ def test_in_sample_by_hand():
     assert of(table, "spikes")[0] == data["y"].sum()
     draws = bg.fit(MODEL, data, draws=250)
     lppd = np.log(np.exp(draws["log_likelihood"]["y"]).mean(("chain", "draw"))).sum()
-    assert of(bg.bits_per_spike(draws), "log_score")[0] == pytest.approx(float(lppd), rel=1e-9)
+    every = draws["log_likelihood"]["y"].size // 160
+    table = bg.bits_per_spike(draws, draws=every)
+    assert of(table, "log_score")[0] == pytest.approx(float(lppd), rel=1e-9)
+    assert table.attrs["draws"] == every
+
+
+def test_few_draws_cost_what_their_docstring_says():
+    fit = bg.fit(MODEL, counts(), draws=8000)
+    log_p = fit["log_likelihood"]["y"].stack(all=("chain", "draw")).transpose("obs", "all").values
+    every, some = (bg.bits_per_spike(fit, draws=n) for n in (log_p.shape[1], 200))
+    assert of(bg.bits_per_spike(fit)) == of(some)
+    assert some.attrs["draws"] == 200
+    # The bias sum_i var_i / (2 S), and the noise of the sum over rows, of the same 200 draws.
+    per_draw = np.exp(log_p - np.log(np.exp(log_p).mean(axis=1, keepdims=True))).sum(axis=0)
+    allowed = log_p.var(axis=1).sum() / 400 + 4 * per_draw.std() / np.sqrt(200)
+    assert allowed < 0.5
+    assert abs(of(some, "log_score") - of(every, "log_score"))[0] < allowed
 
 
 def test_weights_exposures_and_trials_are_those_of_the_constant_rate():
