@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.hints import shown
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
 # A kernel of so many lags at least is told to end too early where its mean at the end is so many
-# sds from zero, and this share of its largest at least: chosen.
+# sds from zero (of many kernels more), and this share of its largest at least: chosen.
 LEAST, SDS, SHARE = 8, 3.0, 0.15
 # Lags that are looked at for a refractory period; and pairs of events that are foreseen at one, at
 # least, of which less than this share were seen, from which on a basis is too coarse: chosen.
@@ -25,37 +26,47 @@ FIRST, PAIRS, SEEN = 3, 20.0, 0.5
 ROWS = 4096  # rows whose means are formed at a time: chosen
 
 
-def warn_of_edges(name: str, node: xr.Dataset, prob: float) -> None:
-    """Warn of kernels that are not back at zero where their window ends.
+def warn_of_edges(name: str, node: xr.Dataset) -> None:
+    """Warn, once of a term, of kernels that are not back at zero where their window ends.
 
-    Their sds are told by bands that hold each lag with a probability, as of normal posteriors.
+    Of many kernels some are far from zero by chance: each is looked at so strictly that any of them
+    is told by chance as rarely as one alone would be at 3 sds (Bonferroni), both ends of windows
+    that begin before the event.
     """
     if node.sizes.get("lag", 0) < LEAST:
         return
     ordered = node.transpose("lag", ...)
-    link = np.abs(ordered["link"].values)
-    width = (ordered["link_upper"] - ordered["link_lower"]).values
-    sd = 0.5 * width / ndtri(0.5 + 0.5 * prob)
-    ends = [(-1, "end")] + ([(0, "start")] if node["lag"].values[0] < 0 else [])
-    for place, which in ends:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            told = (link[place] > SDS * sd[place]) & (link[place] > SHARE * link.max(axis=0))
-        if not told.any():
-            continue
-        many = f" ({int(told.sum())} of {told.size} of them)" if told.size > 1 else ""
-        worst = np.argmax(np.where(told, link[place], 0.0).ravel())
-        size, spread = link[place].ravel()[worst], sd[place].ravel()[worst]
-        lag = node["lag"].values[place]
-        at = f"lag {lag}" + (
-            f", {1e3 * float(node['lag_time'].values[place]):.4g} ms"
-            if "lag_time" in node.coords
-            else ""
-        )
-        tell(
-            f"the kernel of {name!r} is not back at zero at the {which} of its window{many}: "
-            f"{size:.3g} at {at}, {size / spread:.1f} sds away. What lies beyond is left out, and "
-            "lags inside may stand in for it; widen the window, or choose a basis that decays."
-        )
+    link, sd = np.abs(ordered["link"].values), ordered["link_sd"].values
+    ends = {-1: "end"} | ({0: "start"} if node["lag"].values[0] < 0 else {})
+    places = list(ends)
+    n_looked = max(1, int(np.isfinite(link[places]).sum()))
+    least = -ndtri(ndtr(-SDS) / n_looked)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = link[places] / sd[places]
+        told = (away > least) & (link[places] > SHARE * link.max(axis=0))
+    if not told.any():
+        return
+    end, *which = np.unravel_index(np.argmax(np.where(told, away, -np.inf)), told.shape)
+    place = places[end]
+    many = ""
+    if told[end].size > 1:
+        dims = [str(dim) for dim in ordered["link"].dims[1:]]
+        labels = [
+            shown(ordered[dim].values[k].item()) if dim in ordered.coords else str(k)
+            for dim, k in zip(dims, which, strict=True)
+        ]
+        worst = ", ".join(f"{dim} {label}" for dim, label in zip(dims, labels, strict=True))
+        n_told = int(told.any(axis=0).sum())
+        many = f" ({n_told} of {told[end].size} of them, furthest that of {worst})"
+    lag = node["lag"].values[place]
+    timed = "lag_time" in node.coords
+    at = f"lag {lag}" + (f", {1e3 * float(node['lag_time'].values[place]):.4g} ms" if timed else "")
+    tell(
+        f"the kernel of {name!r} is not back at zero at the {ends[place]} of its window{many}: "
+        f"{link[(place, *which)]:.3g} at {at}, {away[(end, *which)]:.1f} sds away. What lies "
+        "beyond is left out, and lags inside may stand in for it; widen the window, or choose a "
+        "basis that decays."
+    )
 
 
 def warn_of_coarse_bases(problems: Sequence[Problem], thetas: Sequence[Array]) -> None:

@@ -60,8 +60,10 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     -----
     BayesGLMWarning
         A kernel over 8 lags or more that is not back at zero where its window ends, by 3 sds of the
-        posterior; a basis of a count's own past that is too coarse for the refractory period: less
-        than half as many pairs of events 1, 2 or 3 samples apart as the model foresees.
+        posterior (of many kernels of a term by so many that chance tells any as rarely: 4.4 of
+        300), once of a term, and not again where it is drawn; a basis of a count's own past that is
+        too coarse for the refractory period: less than half as many pairs of events 1, 2 or 3
+        samples apart as the model foresees.
 
     Raises
     ------
@@ -77,9 +79,23 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
     >>> found["x"]["link"].dims, found["x"]["lag"].values
     (('lag',), array([0, 1]))
     """
+    prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
+    tree = quiet_kernels(fit, prob)
+    for name, node in tree.children.items():
+        own = node.to_dataset()
+        if "link_sd" in own:
+            warn_of_edges(str(name), own)
+    problems = reopen(fit)
+    every = [kept.finished[1] for kept in kept_of(fit, problems)]
+    if all(kept.redrawn is None and len(kept.theta) for kept in every):
+        warn_of_coarse_bases(problems, [kept.theta.mean(axis=0) for kept in every])
+    return tree
+
+
+def quiet_kernels(fit: xr.DataTree, prob: float) -> xr.DataTree:
+    """Return what `kernels` does, without its warnings: for figures of what it has told."""
     import xarray as xr
 
-    prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
     problems = reopen(fit)
     group = parameter_group(fit)
     every = [kept.finished[1] for kept in kept_of(fit, problems)]
@@ -92,10 +108,6 @@ def kernels(fit: xr.DataTree, prob: float = 0.94) -> xr.DataTree:
         ]
         variables = {name: np.stack([one[name] for one in told]) for name in told[0]}
         nodes[f"/{block.name}"] = _node(problems, k, variables)
-        if band is not None:
-            warn_of_edges(block.name, nodes[f"/{block.name}"], prob)
-    if all(kept.redrawn is None and len(kept.theta) for kept in every):
-        warn_of_coarse_bases(problems, [kept.theta.mean(axis=0) for kept in every])
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"prob": prob, "response": problems[0].plan.model.response}
     return tree

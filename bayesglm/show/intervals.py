@@ -11,7 +11,7 @@ from bayesglm.inference.tree.opened import reopen
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.parameter import Parameter
-from bayesglm.results.kernels import kernels
+from bayesglm.results.kernels import quiet_kernels
 from bayesglm.results.marginals import PROB, interval
 from bayesglm.show.coefficients import panels
 
@@ -30,7 +30,7 @@ def before_and_after(fit: xr.DataTree) -> dict[str, xr.Dataset]:
     """
     problem, found = reopen(fit)[0], {}
     parts = {part.where.start: part for part in problem.natural.coefficients}
-    told = cache(lambda: kernels(fit, PROB))
+    told = cache(lambda: quiet_kernels(fit, PROB))
     for block in problem.design.predictors.named:
         part = parts[problem.places[block.name].start]
         if part.learned is not None:

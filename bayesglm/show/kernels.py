@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from bayesglm.errors import DataError
+from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.tree.opened import model_of, reopen
 from bayesglm.results.edges import edges
-from bayesglm.results.kernels import kernels
+from bayesglm.results.kernels import quiet_kernels
 from bayesglm.show.coefficients import LINES
 from bayesglm.show.displayed import DisplayedFigure
 from bayesglm.show.figures import WIDTH, check_term, not_drawn, write_note
@@ -87,7 +88,8 @@ def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) 
     >>> figure.axes[0].get_xlabel()
     'lag (samples before the response)'
     """
-    tree = kernels(fit, prob)
+    prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
+    tree = quiet_kernels(fit, prob)
     names = list(tree.children)
     if not names:
         raise DataError("the model of this fit has no term to draw, only an intercept.")

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import bayesglm as bg
+from bayesglm.results.kernel_warnings import warn_of_edges
 
 N, STEP = 6000, 0.001
 
@@ -37,11 +38,44 @@ def test_a_window_that_ends_too_early_is_told(data):
     with pytest.warns(
         bg.BayesGLMWarning,
         match=r"kernel of 'stimulus' is not back at zero at the end of its window \(1 of 2 of them"
-        r"\): 0\.\d+ at lag 7, 7 ms, \d+\.\d sds away",
+        r", furthest that of side 0\): 0\.\d+ at lag 7, 7 ms, \d+\.\d sds away",
     ):
         bg.kernels(fit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bg.plot_kernels(fit)  # which does not tell it again
     longer = glm(bg.Lagged("stimulus", lags=100, basis=bg.log_raised_cosine(6)))
     quiet(bg.fit_laplace(longer, data, draws=200, chains=2))
+
+
+def test_of_many_kernels_chance_is_not_told():
+    """Of 400 kernels the furthest by chance is beyond 3 sds more often than not."""
+    ends = np.random.default_rng(0).normal(size=(2, 20, 20))
+    ends = 3.3 * ends / np.abs(ends).max()
+
+    def node(ends):
+        link = np.stack([ends[0], *np.zeros((8, 20, 20)), ends[1]])
+        names = [f"cell {k}" for k in range(20)]
+        return xr.Dataset(
+            {
+                "link": (("lag", "cell", "source"), link),
+                "link_sd": (("lag", "cell", "source"), np.ones(link.shape)),
+            },
+            coords={"lag": np.arange(-1, 9), "cell": names, "source": names},
+        )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_edges("coupling", node(ends))
+    ends[1, 3, 7], ends[0, 2, 4] = 6.0, -5.0
+    told = (
+        r"at the end .* \(2 of 400 of them, furthest that of cell 'cell 3', source 'cell 7'\): 6 "
+    )
+    with pytest.warns(bg.BayesGLMWarning, match=told) as caught:
+        warn_of_edges("coupling", node(ends))
+    assert len(caught) == 1
+    with pytest.warns(bg.BayesGLMWarning, match="3.3 sds away"):
+        warn_of_edges("one", node(ends / ends.max() * 3.3).isel(cell=3, source=7))
 
 
 def test_what_leads_up_to_an_event_is_looked_at_as_well(data):
