@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.design.design import Design, Plan, plain_family_of
+from bayesglm.design.design import Design, Plan, levels_of, plain_family_of
 from bayesglm.design.spreads import check_varies, for_neurons, sd_of_predictor, sds_of
 from bayesglm.design.variables import LARGEST
 from bayesglm.design.variances import of_variance
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, ModelError
 from bayesglm.numerics.families.record import Spread
 from bayesglm.numerics.rows.rows import span
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
@@ -35,6 +35,7 @@ from bayesglm.spec.priors import (
     CoefficientPrior,
     DispersionPrior,
     Flat,
+    HalfNormal,
     Normal,
     StudentT,
     learned_scale,
@@ -49,7 +50,7 @@ def resolve(plan: Plan) -> Plan:
     """Return the plan with all that the data decide written into its model: priors, levels."""
     model, blocks = plan.model, plan.designs[0].predictors.blocks
     terms = [
-        settled(term, _settled_prior(plan, place), block.settles)
+        settled(term, _settled_prior(plan, place), {**block.settles, **_settled_pool(plan, place)})
         for place, (term, block) in enumerate(zip(model.every_term, blocks, strict=True))
     ]
     names = FAMILY_NAMES[model.family].dispersions
@@ -64,6 +65,8 @@ def resolve(plan: Plan) -> Plan:
 def _settled_prior(plan: Plan, place: int) -> CoefficientPrior:
     """Return the prior of a term: the default where it has none, of a curve's line as of others."""
     given = plan.model.prior_of(plan.model.every_term[place])
+    if plan.model.every_term[place].pooled:
+        return _prior_of_mean(plan, place, given)
     prior: Any = given or _default_prior(plan, place)
     block = plan.designs[0].predictors.blocks[place]
     if prior.traits.of_variance:
@@ -73,6 +76,33 @@ def _settled_prior(plan: Plan, place: int) -> CoefficientPrior:
     line = slice(0, block.n_straight)
     scales = _default_scales(plan, place, line)
     return replace(prior, free=Normal(for_neurons(plan, scales, block.shape)))
+
+
+def _prior_of_mean(plan: Plan, place: int, given: CoefficientPrior | None) -> Normal:
+    """Return the prior of the mean of a pooled term: by default of the typical neuron's scale."""
+    term, population = plan.model.every_term[place], plan.population
+    if population is None or levels_of(plan.model) is not None:
+        raise ModelError(
+            f"term {term.label!r}: pooled= holds the neurons of a population together, and "
+            f"{plan.model.response!r} has one linear predictor; give it a second dim, or leave "
+            "pooled= out."
+        )
+    if given is None:
+        return Normal(data_scale(plan, place))
+    if not isinstance(given, Normal) or learned_scale(given) is not None:
+        raise ModelError(
+            f"term {term.label!r}: with pooled= the prior is that of the mean over "
+            f"{population!r}, and must be a Normal of a known scale; the model's prior= is a "
+            f"{type(given).__name__}. Give the term a prior= of its own."
+        )
+    return given
+
+
+def _settled_pool(plan: Plan, place: int) -> dict[str, Any]:
+    """Return the prior of the scale of a pooled term, where the data are to tell it."""
+    if plan.model.every_term[place].pooled is not True:
+        return {}
+    return {"pooled": HalfNormal(data_scale(plan, place))}
 
 
 def _settled_dispersion(plan: Plan, name: str, terms: list[Any]) -> Any:

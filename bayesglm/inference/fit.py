@@ -17,6 +17,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.posterior import posterior_tree
 from bayesglm.inference.weights.approximation import laplace_draws, stands, uncurved
 from bayesglm.inference.weights.indicators import has_indicators, indicator_draws
+from bayesglm.inference.weights.pooled import pooled_draws
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
@@ -50,7 +51,10 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
     sigma is learned is drawn exactly, sigma first; where scales are learned as well, all
     coefficients are integrated out, and drawn exactly given them. Under `SpikeSlab` the indicators
     of spike and slab are drawn with the coefficients integrated out, by walkers that check one
-    another. In a population each neuron gets its own method.
+    another. In a population each neuron gets its own method, but where terms are ``pooled``:
+    there the means and scales that neurons share are drawn first, all coefficients integrated out
+    under quadratics of the log likelihoods, and every draw then makes Gibbs steps under the density
+    itself until its start is forgotten; ``why`` says how many, and what was accepted.
 
     Parameters
     ----------
@@ -91,6 +95,8 @@ def fit(model: GLM, data: Any, draws: int = 1000, chains: int = 4, seed: int = 0
 
 def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
     """Return posterior draws of every neuron by the fastest method that stands its checks."""
+    if problems[0].pooled:
+        return _pooled(problems, draws, chains, seed)
     refused, settings = uncurved(problems), Settings(draws, chains, seed)
     if problems[0].learned or problems[0].without_mode():
         target = CAREFUL if problems[0].narrows() else OWN_SCALES
@@ -124,6 +130,17 @@ def sample(problems: list[Problem], draws: int, chains: int, seed: int) -> list[
             one = again[k]
         found.append(one)
     return found
+
+
+def _pooled(problems: list[Problem], draws: int, chains: int, seed: int) -> list[Draws]:
+    """Return draws of all neurons together, whose means and scales are common."""
+    try:
+        return pooled_draws(problems, draws, chains, seed)
+    except ConvergenceError as error:
+        tell(f"{error}, so NUTS takes its place. fit_mcmc gets there without this attempt.")
+        why = f"NUTS, because pooled draws were refused: {error}"
+        settings = Settings(draws, chains, seed, target_accept=CAREFUL)
+        return mcmc_draws(problems, settings, [why] * len(problems))
 
 
 def _by_levels(

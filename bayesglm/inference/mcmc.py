@@ -67,7 +67,8 @@ def fit_mcmc(
     engine : {"auto", "native", "pymc"}
         ``"native"``, which is what ``"auto"`` takes, compiles nothing: some 64 walkers move in
         lockstep, in coordinates whitened by the curvature at the mode, neuron after neuron.
-        ``"pymc"`` compiles the PyMC model, for nutpie.
+        ``"pymc"`` compiles the PyMC model, for nutpie, which also samples ``pooled`` terms, whose
+        neurons go together.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def mcmc_draws(
     centres = centred_all(problems)
     for centre in centres:
         check_identified(centre.problem)
-    if settings.engine == "pymc":
+    if settings.engine == "pymc" or problems[0].pooled:
         sampled = by_pymc(problems, settings)
     else:
         sampled = _in_row_spaces(centres, settings)

@@ -202,6 +202,8 @@ def _of_term(model: GLM, term: Any, line: str | None, held: str, prior: Any) -> 
     if prior is None:
         return Told(term.label, "", "weakly informative", "", unsaid=DATA_DECIDE)
     plain = _plainly(term.label, "", held, prior)
+    if isinstance(prior, str):
+        return replace(plain, unsaid=NEEDS_DATA)
     change = _of_one(prior)
     if change is None:
         return replace(plain, unsaid=plain.unsaid or NEEDS_DATA)
@@ -242,6 +244,8 @@ def _of_one(prior: Any) -> tuple[float, float] | None:
 
 def _plainly(name: str, neuron: str, held: str, prior: Any) -> Told:
     """Return a record with a prior as it is written, and no more."""
+    if isinstance(prior, str):
+        return Told(name, neuron, prior, "")
     if isinstance(prior, (float, tuple)):
         return Told(name, neuron, f"fixed at {number_text(prior)}", "")
     density = density_text(prior, f"{held}_{prior.traits.learned}")

@@ -53,18 +53,25 @@ def stand_in(problem: Problem) -> StandIn | None:
 
 
 def draw_thetas(
-    problem: Problem, n: int, rng: np.random.Generator, instead: StandIn | None = None
+    problem: Problem,
+    n: int,
+    rng: np.random.Generator,
+    instead: StandIn | None = None,
+    common: Array | None = None,
 ) -> Array:
     """Return thetas ``(n, size)`` of the natural density, drawn from the priors alone.
 
     Directions that a prior leaves free are at its centre. ``instead`` stands in for a flat
-    intercept. Numbers that lie further out than 1e100, as those of variances under
-    InverseGamma(0.001, 0.001) often do, are drawn as 1e100.
+    intercept; what neurons share is that of another's thetas, ``common``. Numbers that lie further
+    out than 1e100, as those of variances under InverseGamma(0.001, 0.001) often do, are drawn as
+    1e100.
     """
     registry = problem.natural.registry
     theta = np.zeros((n, registry.size))
     for one in registry.free:
-        if one.prior is not None and one.prior.proper:
+        if one.common and common is not None:
+            theta[:, one.place] = common[:, one.place]
+        elif one.prior is not None and one.prior.proper:
             values = np.clip(one.prior.draw(rng, (n, one.n_natural)), -FURTHEST, FURTHEST)
             with np.errstate(divide="ignore"):
                 theta[:, one.place] = one.transform.inner(values)

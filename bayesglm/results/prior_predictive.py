@@ -103,7 +103,9 @@ def prior_predictive(model: GLM, data: Any, draws: int = 1000, seed: int = 0) ->
     instead = [stand_in(problem) for problem in problems]
     streams = np.random.default_rng(seed).spawn(len(problems))
     triples = list(zip(problems, instead, streams, strict=True))
-    thetas = [draw_thetas(problem, n, rng, own) for problem, own, rng in triples]
+    thetas: list[Array] = []
+    for problem, own, rng in triples:
+        thetas.append(draw_thetas(problem, n, rng, own, thetas[0] if thetas else None))
     pairs = zip(triples, thetas, strict=True)
     every = [Makes.of(problem, theta, rng) for (problem, _, rng), theta in pairs]
     beliefs = [Belief()] * len(problems)

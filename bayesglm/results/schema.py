@@ -226,6 +226,8 @@ def _check_numbers(
         inside = tuple(range(len(outside), values.ndim))
         missing = np.isnan(values).any(inside)
         absent = missing if absent is None else absent
+        if missing.ndim < absent.ndim:  # one for all neurons
+            missing = np.broadcast_to(missing[..., None], absent.shape)
         whole = np.isfinite(values).all(inside) | np.isnan(values).all(inside)
         if not whole.all() or not np.array_equal(missing, absent):
             wrong = "missing or infinite"

@@ -70,6 +70,7 @@ def check_names(model: GLM) -> None:
     derived |= {dim for term in model.every_term for dim in term.facts.common_dims}
     stepped = [term.label for term in model.every_term if term.facts.of_steps]
     derived |= {f"{name}_{part}" for name in stepped for part in ("mean", "share")}
+    derived |= {f"{term.label}_mean" for term in model.every_term if term.pooled}
     derived |= {f"{name}_data" for name in model.roles.values()}
     derived |= {f"{name}_{role}_data" for role, name in model.roles.items()}
     if model.weights is not None:

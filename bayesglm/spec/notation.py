@@ -61,7 +61,8 @@ def _likelihood_text(model: GLM, index: str) -> str:
 class ParameterText(NamedTuple):
     """A parameter of a model: its name, how it is written, what its prior holds, and that prior.
 
-    ``term`` is the label of the term whose coefficients it is.
+    ``term`` is the label of the term whose coefficients it is. A prior whose numbers are all
+    parameters themselves is written out.
     """
 
     name: str
@@ -85,6 +86,10 @@ def every_parameter(model: GLM) -> Iterator[ParameterText]:
         yield from (_coefficients(term, term.prior) for term in one.terms)
     for term in model.every_term:
         prior, correlation = model.prior_of(term), learned_correlation(term)
+        if term.pooled:
+            yield _plain(f"{term.label}_mean", prior)
+            yield _plain(f"{term.label}_scale", None if term.pooled is True else term.pooled)
+            continue
         scale = learned_scale(prior)
         if prior is not None and scale is not None:
             yield _plain(f"{term.label}_{prior.traits.learned}", scale)
@@ -106,6 +111,8 @@ def _coefficients(term: Term, prior: Any) -> ParameterText:
     """Return a term's coefficients, or another symbol of it that its prior holds."""
     written = term.symbol()
     held = term.label if written.startswith(f"{term.label}[") else written
+    if term.pooled:
+        prior = f"Normal({term.label}_mean, {term.label}_scale²)"
     return ParameterText(held, written, held, prior, term.label)
 
 
@@ -140,6 +147,8 @@ def prior_text(symbol: str, prior: Any) -> str:
     """
     if prior is None:
         return "~ weakly informative, scaled by the data at the first fit"
+    if isinstance(prior, str):
+        return f"~ {prior}"
     if isinstance(prior, (float, tuple)):
         return f"= {number_text(prior)}"
     density = density_text(prior, f"{symbol}_{prior.traits.learned}")

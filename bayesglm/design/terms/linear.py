@@ -9,7 +9,7 @@ import numpy as np
 from bayesglm.design.arithmetic import Computation
 from bayesglm.design.blocks import Block
 from bayesglm.design.readings import Readings
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, ModelError
 from bayesglm.spec.terms.category import Category
 from bayesglm.spec.terms.linear import Linear
 from bayesglm.spec.terms.term import PREDICTOR, Term
@@ -75,6 +75,11 @@ def category_of_labels(term: Linear, has_labels: Callable[[str], bool]) -> Linea
     name = term.variable
     if isinstance(name, tuple) or term.transform is not None or not has_labels(name):
         return term
+    if term.pooled:
+        raise ModelError(
+            f"term {term.label!r} is pooled, and {name!r} holds labels, whose effects are not; "
+            "leave pooled= out."
+        )
     return Category(name, name=term.name, prior=term.prior)
 
 

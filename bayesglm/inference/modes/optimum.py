@@ -120,6 +120,14 @@ def _refuse_ends(problem: Problem, solution: Any) -> None:
 
 
 def _refuse_learned(problem: Problem) -> None:
+    if problem.pooled:
+        names = ", ".join(map(repr, problem.learned))
+        raise ModelError(
+            f"pooled terms ({names} are learned): the joint density of all neurons' coefficients "
+            "and their scale grows without bound as the scale goes to 0, so there is no joint "
+            "mode. Use fit for the posterior, or pooled=False with a prior of the neurons' mean "
+            "and scale as numbers."
+        )
     scales = [name for name, one in problem.learned.items() if one.transform.elementwise]
     if problem.learned and not scales:
         names = ", ".join(map(repr, problem.learned))

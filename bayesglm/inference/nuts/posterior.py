@@ -141,7 +141,8 @@ def by_pymc(problems: list[Problem], settings: Settings) -> list[Sampled]:
         for one in problem.unconstrained.registry.free:
             own = one.as_it_stands
             values = run.columns[own or one.name]
-            values = values if problem.plan.population is None else values[:, :, k]
+            is_common = problem.plan.population is None or one.common
+            values = values if is_common else values[:, :, k]
             inner = one.transform.inner
             own_u = values.reshape(*lead, -1) if own else inner(one.gathered(values))
             theta[..., one.place] = own_u

@@ -72,7 +72,7 @@ def learned_units(problems: list[Problem]) -> dict[str, list[Shrunk]]:
     Those of the native engine: a density of levels that narrow with their scale has a funnel, down
     which no step of one length goes.
     """
-    if not problems[0].learned:
+    if not problems[0].learned or problems[0].pooled:
         return {}
     every = [around_scales(problem).shrunk for problem in problems]
     # What sums to zero keeps its own transform.

@@ -20,14 +20,16 @@ from bayesglm.inference.problem.arrangements import (
 from bayesglm.inference.problem.positive import Shares
 from bayesglm.numerics.priors.carried import carried
 from bayesglm.numerics.priors.dirichlet import Dirichlet
-from bayesglm.numerics.priors.distribution import Distribution
+from bayesglm.numerics.priors.distribution import Distribution, distribution_of
 from bayesglm.numerics.priors.lkj import LKJ
 from bayesglm.numerics.priors.parts import PriorPart
+from bayesglm.numerics.priors.spectra import LearnedScale
 from bayesglm.numerics.priors.table import PRIORS
 from bayesglm.numerics.theta.correlations import correlations, n_below
 from bayesglm.numerics.theta.labels import at_own, entry_label
 from bayesglm.numerics.theta.parameter import Parameter
 from bayesglm.numerics.theta.simplex import SIMPLEX
+from bayesglm.numerics.theta.transforms import LOG
 from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
@@ -70,6 +72,8 @@ def prior_of_block(
     plan: Plan, neuron: int, term: Term, block: Block, places: Mapping[str, slice]
 ) -> PriorPart:
     """Return what a term's prior says of the coefficients of a block, as they are named."""
+    if term.pooled:
+        return _pooled(block, places)
     kind, said_numbers = said(term.prior, block)
     numbers = numbers_of_neuron(plan, neuron, block.name, said_numbers, block.said_shape)
     if block.picked is not None and block.waves is None:
@@ -90,6 +94,53 @@ def prior_of_block(
     )
 
 
+def _pooled(block: Block, places: Mapping[str, slice]) -> PriorPart:
+    """Return the prior of one neuron's coefficients around the mean of all neurons."""
+    place, at = places[block.name], places[f"{block.name}_scale"].start
+    return PriorPart(
+        place,
+        PRIORS["Normal"],
+        {"loc": 0.0},
+        learned=LearnedScale(np.full(block.size, at)),
+        mean=places[f"{block.name}_mean"],
+    )
+
+
+def _common(term: Term, block: Block) -> list[Parameter]:
+    """Return what the neurons of a population share: the mean of a term, and the scale."""
+    kind, numbers = said(term.prior)
+    of_mean = {
+        key: np.broadcast_to(np.array(value, dtype=float), block.shape).reshape(-1)
+        for key, value in numbers.items()
+    }
+    mean = Parameter(
+        f"{block.name}_mean",
+        "scale",
+        shape=block.shape,
+        dims=block.dims,
+        coords=block.coords,
+        prior=Distribution(kind, of_mean),
+        start=of_mean["loc"],
+        common=True,
+    )
+    own = distribution_of(term.pooled)
+    one_number = all(np.size(value) == 1 for value in own.parameters.values())
+    if own.transform is not LOG or not one_number:
+        raise ModelError(
+            f"term {term.label!r}: the scale of pooled coefficients is one positive number, and "
+            f"{term.pooled!r} is no prior of one; write HalfNormal(0.5), say."
+        )
+    scale = Parameter(
+        f"{block.name}_scale",
+        "scale",
+        transform=own.transform,
+        prior=own,
+        start=own.middle,
+        common=True,
+    )
+    return [mean, scale]
+
+
 def _off_diagonal(value: Array | float, block: Block) -> Array | float:
     """Return a prior's numbers for those of all places that have a coefficient."""
     if not np.ndim(value):
@@ -108,6 +159,9 @@ def learned_scales(plan: Plan, neuron: int, predictors: Predictors) -> list[Para
     """
     scales = []
     for term, block in zip(plan.model.every_term, predictors.named, strict=True):
+        if term.pooled:
+            scales += _common(term, block)
+            continue
         for name, one in hyperparameters_of(term.prior, block).items():
             if isinstance(one, Shares):
                 scales.append(_shares(name, one))

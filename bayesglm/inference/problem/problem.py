@@ -62,6 +62,11 @@ class Problem:
         return {one.name: one for one in self.natural.registry.scales}
 
     @property
+    def pooled(self) -> bool:
+        """Whether terms share means and scales with those of the other neurons."""
+        return any(part.mean is not None for part in self.natural.coefficients)
+
+    @property
     def where(self) -> str:
         """Name the neuron for a message."""
         return self.plan.name_of(self.neuron)

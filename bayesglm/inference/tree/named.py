@@ -48,10 +48,9 @@ def of_names(
             continue
         own = [problem.natural.registry.named(one.name) for problem in problems]
         each = [of.spread(values[one.name]) for of, values in zip(own, every, strict=True)]
-        values = np.stack(each, axis=len(lead))
-        if not population:
-            values = values[(slice(None),) * len(lead) + (0,)]
-        variables[one.name] = ((*lead, *population, *one.dims), values)
+        own_population = () if one.common else population
+        values = np.stack(each, axis=len(lead)) if own_population else each[0]
+        variables[one.name] = ((*lead, *own_population, *one.dims), values)
         coords.update(one.whole_coords)
     return named_dataset(variables, coords)
 
@@ -66,7 +65,8 @@ def thetas_from(group: xr.Dataset, problems: list[Problem]) -> list[Array]:
         population = problem.plan.population
         for one in problem.natural.registry.free:
             variable = variables[one.name]
-            variable = variable if population is None else variable.isel({population: k})
+            if population in variable.dims:
+                variable = variable.isel({population: k})
             values = variable.transpose(*lead, *one.dims).values
             theta[..., one.place] = one.transform.inner(one.gathered(values))
         found.append(theta.reshape(math.prod(theta.shape[:-1]), problem.natural.size))

@@ -175,6 +175,8 @@ def _indexed(name: str, inside: list[str]) -> str:
 
 def prior_words(prior: Any, entries: Entries) -> list[str]:
     """Write the prior of each entry of a variable, with the numbers that are its own."""
+    if isinstance(prior, str):
+        return [prior] * len(entries.words)
     if isinstance(prior, float):
         return [f"fixed at {number_text(prior)}"] * len(entries.words)
     arrays = {

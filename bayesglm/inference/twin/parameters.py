@@ -49,6 +49,8 @@ def coefficients(
         return _zero_sums(problems, name, kind, population, shape, dims, sums)
     if f"{name}_correlation" in problems[0].learned:
         return _correlated(problems, name, population, shape, dims, units)
+    if _part(problems[0], name).mean is not None:
+        return _pooled(problems[0], name, kind, population, dims)
     parameters = _parameters(problems, name, population, shape)
     part = _part(problems[0], name)
     block = next((one for one in problems[0].design.predictors.named if one.name == name), None)
@@ -65,6 +67,24 @@ def coefficients(
         return _in_units(units, twin, name, dims, bool(population), parameters)
 
     return off_diagonal(problems, name, make, population)
+
+
+def _pooled(
+    problem: Problem, name: str, kind: str, population: tuple[str, ...], dims: tuple[str, ...]
+) -> Tensor:
+    """Return coefficients ``(neuron, *shape)`` around a mean that is learned with their scale."""
+
+    def shared(suffix: str) -> Tensor:
+        own = problem.natural.registry.named(f"{name}_{suffix}")
+        assert own.prior is not None
+        numbers = {
+            key: np.broadcast_to(value, own.n_natural).reshape(own.shape)
+            for key, value in own.prior.parameters.items()
+        }
+        return PRIOR_TWINS[own.prior.kind](own.name, dims=own.dims, **numbers)
+
+    mean, scale = shared("mean"), shared("scale")
+    return PRIOR_TWINS[kind](name, dims=(*population, *dims), loc=mean, scale=scale)
 
 
 def off_diagonal(

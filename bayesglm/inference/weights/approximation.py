@@ -15,7 +15,7 @@ from bayesglm.inference.modes.exact import can_interpolate, has_tiny_noise, lack
 from bayesglm.inference.modes.identified import check_columns, check_identified
 from bayesglm.inference.modes.judge import inverse_curvature, judge
 from bayesglm.inference.modes.optimum import find_mode
-from bayesglm.inference.modes.solve import with_moments
+from bayesglm.inference.modes.solve import for_many
 from bayesglm.inference.problem.centring import Centred, centred_all
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
@@ -24,13 +24,12 @@ from bayesglm.inference.weights.by_blocks import draws_by_blocks
 from bayesglm.inference.weights.by_levels import draws_by_levels, integrals_of
 from bayesglm.inference.weights.nested import Nested, nested_proposal
 from bayesglm.inference.weights.pool import Pool, fault_of, find_pool
+from bayesglm.inference.weights.pooled import pooled_draws
 from bayesglm.inference.weights.proposals import SplitNormal, by_tails, gaussian
 from bayesglm.inference.weights.psis import resample
 from bayesglm.inference.weights.scales import has_scales_first, scales_first
 from bayesglm.inference.weights.sequential import Sequential, row_by_row
 from bayesglm.inference.weights.sigma import SigmaFirst, has_sigma_first, sigma_first
-from bayesglm.numerics.density.near import near
-from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.numerics.solvers.newton import Solution
 
@@ -51,6 +50,8 @@ def laplace_draws(
     Where scales are learned and nested Laplace finds nothing to stand on, or a link has ends at
     which the density may be highest, why that is.
     """
+    if problems[0].pooled:
+        return list(pooled_draws(problems, draws, chains, seed))
     streams = np.random.default_rng(seed).spawn(len(problems))
     made: list[Draws | ConvergenceError] = []
     with unthreaded_products(problems[0].unconstrained.size):
@@ -174,7 +175,7 @@ def _at_mode(problem: Problem) -> Approximation:
     solution = find_mode(problem, objective)
     mode = np.array(solution.x)
     at_mode = objective.evaluate(mode)
-    objective = _for_many(objective, mode)
+    objective = for_many(objective, mode)
     first = gaussian(mode, -at_mode.hessian)
     return Approximation(
         "laplace",
@@ -255,7 +256,7 @@ def _nested(problem: Problem) -> Approximation:
     objective = problem.unconstrained
     nested = nested_proposal(problem)
     mode = np.concatenate([nested.centre.mode, nested.outer.mode])
-    objective = _for_many(objective, mode)
+    objective = for_many(objective, mode)
     return Approximation(
         "nested laplace",
         objective.log_density,
@@ -270,13 +271,6 @@ def _nested(problem: Problem) -> Approximation:
         },
         False,
     )
-
-
-def _for_many(objective: Objective, mode: Array) -> Objective:
-    """Return the same with its likelihood in the form in which many thetas are fastest."""
-    if objective.family.quadratic:
-        return with_moments(objective, mode)
-    return replace(objective, near=near(objective.rowwise, objective.w(mode)))
 
 
 def _corrected(

@@ -137,7 +137,7 @@ def evidence_function(
     Each mode is looked for from the last one, and every call takes the same random numbers, so
     that the evidence is a smooth function of the scales, its error included. Raises as `find_mode`.
     """
-    if not first.learned:
+    if not first.learned or first.pooled:
         check_existence(first)
     centre = centred(first)
     space, known = in_row_space(centre.problem), _moments(centre.problem)

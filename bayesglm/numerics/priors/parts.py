@@ -21,7 +21,8 @@ class PriorPart:
 
     A record and its parameters; ``shape`` is that of a coefficient array in which neighbours may be
     alike, and empty where they are not (the levels of a factor). ``structure`` says how the
-    coefficients hang together. Where the scales are ``learned``, ``parameters`` lack them.
+    coefficients hang together. Where the scales are ``learned``, ``parameters`` lack them; where
+    the ``mean`` is as well, it stands in that run of theta, and is what they lie around.
     """
 
     where: slice
@@ -30,6 +31,7 @@ class PriorPart:
     shape: tuple[int, ...] = ()
     learned: Spectrum | None = None
     structure: Structure = APART
+    mean: slice | None = None
 
     @property
     def size(self) -> int:
@@ -99,8 +101,10 @@ class PriorPart:
         if self.learned is None:
             return self
         parameters = {**self.parameters, "scale": np.exp(self.learned.log_scale(theta))}
+        if self.mean is not None:
+            parameters["loc"] = theta[..., self.mean]
         structure = self.structure.at(theta)
-        return replace(self, parameters=parameters, learned=None, structure=structure)
+        return replace(self, parameters=parameters, learned=None, structure=structure, mean=None)
 
     def add_slope(self, theta: Array, gradient: Array) -> Array:
         """Return the log density ``(...)`` at theta ``(..., size)``, its scale learned.
@@ -108,6 +112,8 @@ class PriorPart:
         Adds its gradients in place.
         """
         assert self.learned is not None
+        if self.mean is not None:
+            return self._add_around_mean(theta, gradient)
         if self.quadratic and not self.prior.holds:
             return self._add_quadratic(theta, gradient)
         x, structure = theta[..., self.where], self.structure
@@ -119,6 +125,15 @@ class PriorPart:
         if structure.turns:
             structure.add_turn(theta, turned.rotate(away), -slope, gradient)
         return turned.log_density(self.prior, x, parameters)
+
+    def _add_around_mean(self, theta: Array, gradient: Array) -> Array:
+        """Do so where the mean is learned as well, which is pulled as coefficients pull away."""
+        moved, slopes = theta.copy(), np.zeros(gradient.shape)
+        moved[..., self.where] -= theta[..., self.mean]
+        value = replace(self, mean=None).add_slope(moved, slopes)
+        slopes[..., self.mean] -= slopes[..., self.where]
+        gradient += slopes
+        return value
 
     @cached_property
     def _of_one(self) -> tuple[float, Array]:

@@ -55,6 +55,7 @@ class Parameter:
     - `entries`: names of its entries, where these are not told by ``coords``.
     - `mirrored`: where those entries stand among natural values that say them twice, or are the
       same always: of a symmetric matrix below its diagonal.
+    - `common`: whether it is one for all neurons of a population.
     - `part_of`: the labels of dims along which it has some of the places that a population has: all
       but one's own, as in coupling.
     """
@@ -73,6 +74,7 @@ class Parameter:
     entries: tuple[str, ...] = ()
     mirrored: tuple[int, ...] = ()
     part_of: Mapping[str, Array] = field(default_factory=dict)
+    common: bool = False
 
     @property
     def size(self) -> int:

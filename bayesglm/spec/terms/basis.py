@@ -113,6 +113,7 @@ class Basis:
     prior: CoefficientPrior | None = None
     constants: Constants = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("basis",)
     facts: ClassVar = Facts(part=CURVE)
     is_lagged: ClassVar = False

@@ -84,6 +84,7 @@ class Category:
     prior: CoefficientPrior | None = None
     levels: Levels = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("level",)
     facts: ClassVar = Facts(part=LEVELS)
     is_lagged: ClassVar = False

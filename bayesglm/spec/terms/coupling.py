@@ -67,6 +67,7 @@ class Coupling:
     name: str | None = None
     prior: CoefficientPrior | None = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis")
     facts: ClassVar = Facts(common_dims=(SOURCE,))
     is_lagged: ClassVar = True

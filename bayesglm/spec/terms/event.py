@@ -105,6 +105,7 @@ class Event:
     prior: CoefficientPrior | None = None
     levels: Levels = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis", "type")
     facts: ClassVar = Facts(part=NUMBERS)
     is_lagged: ClassVar = True

@@ -83,6 +83,7 @@ class Group:
     levels: Levels = None
     intercept: bool = True
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("level", "effect", "effect_other")
     facts: ClassVar = Facts(of_levels=True)
     is_lagged: ClassVar = False

@@ -17,7 +17,15 @@ from bayesglm.spec.terms.lags import (
     sum_over_lags,
     symbol_along_lags,
 )
-from bayesglm.spec.terms.term import NUMBERS, Facts, Option, check_common, normal_prior
+from bayesglm.spec.terms.term import (
+    NUMBERS,
+    Facts,
+    Option,
+    Pooled,
+    check_common,
+    check_pooled,
+    normal_prior,
+)
 
 
 @noun
@@ -41,7 +49,7 @@ class History:
         functions' mean square length too.
     name : str, optional
         Name of the coefficients, ``"history"`` by default.
-    prior
+    prior, pooled
         As in `Linear`.
 
     Raises
@@ -61,6 +69,7 @@ class History:
     basis: Basis = None
     name: str | None = None
     prior: CoefficientPrior | None = None
+    pooled: Pooled = False
 
     own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis")
     facts: ClassVar = Facts(part=NUMBERS)
@@ -77,6 +86,7 @@ class History:
 
     def __post_init__(self) -> None:
         check_common(self)
+        check_pooled(self)
         check_lags(self)
 
     @property

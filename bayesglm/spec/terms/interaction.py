@@ -73,6 +73,7 @@ class Interaction:
     name: str | None = None
     prior: CoefficientPrior | None = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = (
         "lag",
         "column",
@@ -124,6 +125,11 @@ class Interaction:
             raise ModelError(
                 "Interaction: a part must be a variable's name, or a term of numbers, of labels or "
                 f"of a curve such as Linear('x'), Category('g') or Spline('x'), got {shown(part)}."
+            )
+        if part.pooled:
+            raise ModelError(
+                f"Interaction: the part {part!r} is pooled, which products are not; leave pooled= "
+                "out."
             )
         if part.prior is not None:
             raise ModelError(

@@ -25,8 +25,10 @@ from bayesglm.spec.terms.term import (
     PREDICTOR,
     Facts,
     Option,
+    Pooled,
     check_common,
     check_name,
+    check_pooled,
     normal_prior,
 )
 
@@ -65,8 +67,8 @@ class Lagged:
         under ``name``, and its factors, ordered by a singular value decomposition of each draw, as
         ``<name>_time`` and ``<name>_space`` along ``<name>_rank``. There may be several modes:
         `fit_map` climbs from several places, and NUTS draws from around the best of these.
-    name, prior
-        As in `Linear`; with a rank a Normal around zero, whose scale is a number.
+    name, prior, pooled
+        As in `Linear`; with a rank a Normal around zero, whose scale is a number, and not pooled.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Lagged:
     rank: int | None = None
     name: str | None = None
     prior: CoefficientPrior | None = None
+    pooled: Pooled = False
 
     own_dims: ClassVar[tuple[str, ...]] = ("lag", "basis", "rank")
     facts: ClassVar = Facts(part=NUMBERS)
@@ -106,6 +109,7 @@ class Lagged:
     def __post_init__(self) -> None:
         check_name("Lagged variable", self.variable)
         check_common(self)
+        check_pooled(self)
         check_lags(self)
         check_rank(self)
 
@@ -165,6 +169,11 @@ def check_rank(term: Lagged) -> None:
         raise ModelError(
             f"{what}: rank must be a whole number of at least 1, got {shown(rank)}; leave it out "
             "for a field of any numbers."
+        )
+    if term.pooled:
+        raise ModelError(
+            f"{what}: a field of rank {rank} is one of products, whose numbers are not pooled; "
+            "leave rank= or pooled= out."
         )
     plain = isinstance(prior, Normal) and prior_of(prior.scale) is None and is_zero(prior.loc)
     if prior is not None and not (plain and isinstance(prior.scale, float)):  # type: ignore[union-attr]

@@ -14,9 +14,11 @@ from bayesglm.spec.terms.term import (
     PREDICTOR,
     Facts,
     Option,
+    Pooled,
     bare_symbol,
     check_common,
     check_name,
+    check_pooled,
     no_lags,
     normal_prior,
 )
@@ -37,6 +39,11 @@ class Linear:
         Name of the coefficients; the variable's own by default, required for several.
     prior : prior, optional
         Prior of every coefficient of the term; the model's default otherwise.
+    pooled : bool or prior of a scale
+        Of a population: whether the neurons' coefficients are drawn around a common mean, each
+        by a common scale, which are both learned: ``<name>_mean``, whose prior is ``prior``, and
+        ``<name>_scale``. A prior (`HalfNormal`, `HalfStudentT`, ...) is that of the scale; with
+        True it is scaled by the data.
     transform : str, optional
         How the column is computed: a function (log, log2, log10, log1p, exp, expm1, sqrt, abs,
         square, sin, cos, tanh, center, scale) of the one variable, or arithmetic of several that
@@ -64,6 +71,7 @@ class Linear:
     prior: CoefficientPrior | None = None
     transform: str | None = None
     constants: tuple[float, ...] | None = None
+    pooled: Pooled = False
 
     own_dims: ClassVar[tuple[str, ...]] = ("column",)
     facts: ClassVar = Facts(part=NUMBERS)
@@ -95,6 +103,7 @@ class Linear:
             check_name("Linear variable", variable)
         put(self, variable=variable)
         check_common(self)
+        check_pooled(self)
         self._check_transform()
 
     def _check_transform(self) -> None:

@@ -77,6 +77,7 @@ class Monotonic:
     prior: CoefficientPrior | None = None
     levels: Levels = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("step",)
     facts: ClassVar = Facts(of_steps=True)
     is_lagged: ClassVar = False

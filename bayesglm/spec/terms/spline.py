@@ -103,6 +103,7 @@ class Spline:
     knots: Numbers | None = None
     constants: Constants = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("basis",)
     facts: ClassVar = Facts(part=CURVE)
     is_lagged: ClassVar = False

@@ -79,6 +79,7 @@ class Surface:
     prior: CoefficientPrior | None = None
     margins: tuple[Spline, Spline] | None = None
 
+    pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("basis",)
     facts: ClassVar = Facts(part=CURVE)
     is_lagged: ClassVar = False

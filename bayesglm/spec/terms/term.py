@@ -14,10 +14,19 @@ from bayesglm.errors import ModelError
 from bayesglm.spec.hints import prior_hint, shown
 from bayesglm.spec.noun import put_plain_strings
 from bayesglm.spec.numbers import Number
-from bayesglm.spec.priors import COEFFICIENT_PRIORS, CoefficientPrior, Normal
+from bayesglm.spec.prior.positive import SCALE_PRIORS, ScalePrior
+from bayesglm.spec.priors import (
+    COEFFICIENT_PRIORS,
+    CoefficientPrior,
+    Normal,
+    learned_scale,
+)
 
 PREDICTOR, FACTOR, SLOPE = "predictor", "factor", "slope"  # what a variable is to its term
 NUMBERS, CURVE, LEVELS = "numbers", "curve", "levels"  # what a term is as a part of a product
+
+
+type Pooled = bool | ScalePrior  # whether kernels of a population are alike, and how much
 
 
 class Facts(NamedTuple):
@@ -69,6 +78,10 @@ class Term(Protocol):
     @property
     def prior(self) -> CoefficientPrior | None:
         """The prior that was given, or the data decided; None until then."""
+
+    @property
+    def pooled(self) -> Pooled:
+        """Whether those of a population share mean and scale; the prior of the scale, if said."""
 
     @property
     def label(self) -> str:
@@ -176,4 +189,22 @@ def check_common(term: Term) -> None:
         raise ModelError(
             f"term {term.label!r}: prior must be one of {allowed} (or ridge, lasso, elastic_net, "
             f"group_lasso, smooth), got {shown(term.prior)}{prior_hint(term.prior)}."
+        )
+
+
+def check_pooled(term: Term) -> None:
+    """Check how a term's coefficients are pooled: by which prior of their scale, around what."""
+    if isinstance(term.pooled, bool):
+        if not term.pooled:
+            return
+    elif not isinstance(term.pooled, SCALE_PRIORS):
+        raise ModelError(
+            f"term {term.label!r}: pooled must be True, False, or the prior of the scale that the "
+            f"neurons of a population share (HalfNormal(0.5), say), got {shown(term.pooled)}."
+        )
+    is_normal = isinstance(term.prior, Normal) and learned_scale(term.prior) is None
+    if term.prior is not None and not is_normal:
+        raise ModelError(
+            f"term {term.label!r}: with pooled= the prior is that of the mean over the neurons of "
+            f"a population, and must be a Normal of a known scale, got {shown(term.prior)}."
         )
