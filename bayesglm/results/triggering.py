@@ -168,7 +168,7 @@ def tell_of_silence(triggered: Triggered) -> Array:
     plan, rows = triggered.plan, triggered.rows
     silent = np.array([not design.y[rows].any() for design in plan.designs])
     if silent.any():
-        named = [plan.name_of(k).strip(" ()") or "it" for k in np.flatnonzero(silent)]
+        named = [plan.name_of(k).strip(" ()") or "it" for k in np.flatnonzero(silent).tolist()]
         tell(
             f"{plan.model.response!r} holds no spikes of {len(named)} of {len(silent)} "
             f"neurons ({', '.join(named[:5])}{', ...' if len(named) > 5 else ''}): what they "
