@@ -17,6 +17,7 @@ from bayesglm.show.figures import (
     hide_beyond,
     named_handles,
     new_figure,
+    write_note,
 )
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_lags
@@ -32,6 +33,11 @@ HEIGHT = 2.9  # inches of a row of panels
 COLUMNS = 2
 MOST_TERMS = 12  # that are drawn, those that move the linear predictor most: chosen
 LONG = 5.0  # seconds, from which on places are told in seconds
+FEWEST_EVENTS = 10  # of which intervals are drawn: chosen
+# The longest place over the shortest from which an axis is one of ratios, and up to which it has
+# labels at 1, 2 and 5 of each power of ten.
+LEAST_RATIO, MOST_RATIO = 3.0, 200.0
+INTERVALS = "interval_density"
 OBSERVED, EXPECTED = COLOURS[0], GREY
 BAND = "a true model"
 
@@ -71,10 +77,16 @@ def plot_check(told: xr.DataTree) -> Figure:
     """
     parts = _checked(told)
     drawn = [partial(draw, part=parts[name]) for name, draw in PANELS.items() if name in parts]
+    note = ""
     if "simulations" in parts:
         made = parts["simulations"]
         own = [name for name in OF_SIMULATIONS if name in made]
-        drawn += [partial(_of_simulations, part=made, name=name) for name in own]
+        left_out = [name for name in own if _tells_little(made, parts["scores"], name)]
+        drawn += [
+            partial(_of_simulations, part=made, name=name) for name in own if name not in left_out
+        ]
+        titles = ", ".join(OF_SIMULATIONS[name][0] for name in left_out)
+        note = f"Not drawn, for too few events: {titles}." if left_out else ""
     n_rows = -(-len(drawn) // COLUMNS)
     figure, axes = new_figure(max(n_rows, 1), COLUMNS, HEIGHT * max(n_rows, 1) + 0.5)
     hide_beyond(axes, len(drawn))
@@ -86,7 +98,15 @@ def plot_check(told: xr.DataTree) -> Figure:
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper left", ncols=4, frameon=False
     )
+    write_note(figure, note)
     return figure
+
+
+def _tells_little(made: xr.Dataset, scores: xr.Dataset, name: str) -> bool:
+    """Say whether a statistic of simulations has too few events behind it to be drawn."""
+    n = float(scores["events"]) if "events" in scores else np.inf
+    few = name == INTERVALS and n < FEWEST_EVENTS
+    return few or bool(np.isnan(made[f"{name}_lower"]).all())
 
 
 def _checked(told: Any) -> dict[str, xr.Dataset]:
@@ -137,7 +157,9 @@ def _autocorrelation(ax: Axes, part: xr.Dataset, attrs: Any) -> None:
     ax.plot(x, part["autocorrelation"].values, "o", color=OBSERVED, markersize=3)
     ax.set_xlabel(f"lag ({unit})")
     ax.set_ylabel("correlation of residuals")
-    _title(ax, "Residuals along time", f"{float(part['share_outside']):.0%} outside")
+    outside = float(part["share_outside"])
+    expected = 1.0 - attrs["prob"]
+    _title(ax, "Residuals along time", f"{outside:.0%} outside ({expected:.0%} expected)")
 
 
 def _calibration(ax: Axes, part: xr.Dataset, attrs: Any) -> None:
@@ -186,13 +208,26 @@ def _of_simulations(ax: Axes, part: xr.Dataset, attrs: Any, name: str) -> None:
     ax.plot(x, part[name].values, color=COLOURS[1], linewidth=1.2)
     ax.plot(x, part[f"{name}_recorded"].values, color=INK, linewidth=1.2, label="recorded")
     if dim in ("interval", "window"):
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter("{x:g}")
+        _log_axis(ax, x)
     response = plain(attrs["response"], MOST_LETTERS)
     words = {"interval": "interval", "window": "window", "lag": "lag", "place": "time in the trial"}
     ax.set_xlabel(f"{words[dim]} ({unit})")
     ax.set_ylabel(ylabel.format(response=response))
     _title(ax, title, "")
+
+
+def _log_axis(ax: Axes, x: Array) -> None:
+    """Make the axis of places one of ratios, with a few labels that do not touch."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ratio = x[-1] / x[0]
+    if ratio < LEAST_RATIO:
+        return
+    ax.set_xscale("log")
+    steps = (1.0, 2.0, 5.0) if ratio < MOST_RATIO else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=steps))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _along(part: xr.Dataset, dim: str) -> tuple[Array, str]:
@@ -244,7 +279,7 @@ PANELS: dict[str, Callable[..., None]] = {
 }
 # Of each statistic of simulations: its title, its dim, and what its axis says.
 OF_SIMULATIONS = {
-    "interval_density": ("Intervals", "interval", "share of intervals per sample"),
+    INTERVALS: ("Intervals", "interval", "share of intervals per sample"),
     "fano_factor": ("Fano factor", "window", "variance / mean of counts"),
     "autocorrelation": ("Responses along time", "lag", "correlation of {response}"),
     "mean": ("Along trials", "place", "mean {response}"),

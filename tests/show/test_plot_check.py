@@ -1,5 +1,7 @@
 """The picture of a check: what is drawn is what was told, of every family that has something."""
 
+import itertools
+
 import numpy as np
 import pytest
 from drawn import assert_inside, legend_of, rendered
@@ -46,6 +48,35 @@ def test_what_is_drawn_is_what_was_told(told):
     lag, recorded = axes[7].get_lines()[-1].get_data()
     np.testing.assert_allclose(lag, told["simulations"]["lag"])
     np.testing.assert_allclose(recorded, told["simulations"]["autocorrelation_recorded"])
+
+
+def test_what_is_outside_is_told_beside_what_is_expected(told):
+    share = float(told["autocorrelation"]["share_outside"])
+    title = bg.plot_check(told).axes[2].get_title(loc="right")
+    assert title == f"{share:.0%} outside (6% expected)"
+
+
+def test_intervals_of_few_events_are_left_out_and_others_have_labels_apart(told, tmp_path):
+    rng = np.random.default_rng(1)
+    y = np.zeros(400, dtype=int)
+    y[[40, 41, 300]] = 1
+    few = bg.as_dataset({"y": y, "x": rng.normal(size=400)}, bin_size=0.001)
+    fit = bg.fit(bg.GLM("y", ["x", bg.History(lags=2)], "poisson", prior=PRIOR), few, draws=50)
+    figure = bg.plot_check(bg.check(fit, simulations=bg.simulate(fit)))
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert "Along trials" in titles
+    assert not {"Intervals", "Fano factor"}.intersection(titles)
+    note = "Not drawn, for too few events: Intervals, Fano factor"
+    assert figure.get_supxlabel().startswith(note)
+    for ax in rendered(bg.plot_check(told), tmp_path).axes[5:7]:
+        labels = [*ax.get_xticklabels(), *ax.get_xticklabels(minor=True)]
+        low, high = ax.get_xlim()
+        boxes = sorted(
+            (one.get_window_extent().x0, one.get_window_extent().x1)
+            for one in labels
+            if one.get_text() and low <= one.get_position()[0] <= high
+        )
+        assert all(left[1] < right[0] for left, right in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize("family", list(OF_NUMBERS))
