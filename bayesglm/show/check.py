@@ -54,7 +54,7 @@ def plot_check(told: xr.DataTree) -> Figure:
     Parameters
     ----------
     told : xarray.DataTree
-        What `check` returns; of a population, one unit: ``told.isel(neuron=0)``.
+        What `check` returns; of a population, one unit along its dim: ``told.isel({dim: 0})``.
 
     Returns
     -------

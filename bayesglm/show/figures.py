@@ -10,7 +10,7 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.show.text import plain
 from bayesglm.show.units import unit_of_times
-from bayesglm.spec.hints import closest, is_among, shown
+from bayesglm.spec.hints import closest, is_among, is_unordered, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +21,7 @@ Array = np.ndarray
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, INK = "#9A9A9A", "#222222"
 WIDTH = 9.0  # inches of every figure: that of the report's page
+CHOOSES = "units=[...] chooses"  # of a population's members, which a figure takes by their labels
 MOST_LEFT_OUT = 8  # of what a page does not hold are named
 MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
 
@@ -57,19 +58,41 @@ def legend_height(n: int) -> float:
     return 0.25 * max(0, -(-n // 4) - 2)
 
 
-def not_drawn(dim: str, labels: Sequence[Any] | Array, whole: str) -> str:
-    """Name the members of a dim that a page does not hold, and how to choose them of the whole.
+def not_drawn(dim: str, labels: Sequence[Any] | Array, remedy: str) -> str:
+    """Name the members of a dim that a page does not hold, and what shows them.
 
-    >>> not_drawn("cell", ["a", "b"], "fit")
-    'Not drawn of cell: a, b; fit.isel(cell=[...]) chooses.'
+    >>> not_drawn("cell", ["a", "b"], CHOOSES)
+    'Not drawn of cell: a, b; units=[...] chooses.'
     """
     if not len(labels):
         return ""
     named = ", ".join(plain(one, 20) for one in labels[:MOST_LEFT_OUT])
     rest = len(labels) - MOST_LEFT_OUT
     more = f" and {rest:,} more" if rest > 0 else ""
-    name = plain(dim)
-    return f"Not drawn of {name}: {named}{more}; {whole}.isel({name}=[...]) chooses."
+    return f"Not drawn of {plain(dim)}: {named}{more}; {remedy}."
+
+
+def members(units: Any, labels: Array | None, population: str | None) -> Array:
+    """Return the numbers of those of a population that are asked for by label; None: of all.
+
+    >>> members(["c", "a"], np.array(["a", "b", "c"]), "cell")
+    array([2, 0])
+    """
+    if units is None:
+        return np.arange(1 if labels is None else len(labels))
+    if labels is None:
+        raise DataError("units= chooses of a population, and this fit is of one response.")
+    given = [units] if isinstance(units, str) or not np.iterable(units) else units
+    wanted = [one.item() if hasattr(one, "item") else one for one in given]
+    known = labels.tolist()
+    lost = [one for one in wanted if one not in known]
+    if is_unordered(units) or lost or not wanted or len(set(wanted)) < len(wanted):
+        hint = closest(lost[0], map(str, known)) if lost else ""
+        raise DataError(
+            f"units={shown(units)} chooses of {population!r}, in a list, each once and one at "
+            f"least, by their labels: {shown(known)}.{hint}"
+        )
+    return np.array([known.index(one) for one in wanted], dtype=np.intp)
 
 
 def write_note(figure: Figure | SubFigure, text: str) -> None:

@@ -17,7 +17,7 @@ from bayesglm.results.edges import edges
 from bayesglm.results.kernels import quiet_kernels
 from bayesglm.show.coefficients import LINES
 from bayesglm.show.displayed import DisplayedFigure
-from bayesglm.show.figures import WIDTH, check_term, not_drawn, write_note
+from bayesglm.show.figures import CHOOSES, WIDTH, check_term, members, not_drawn, write_note
 from bayesglm.show.kernel_panels import (
     draw_curves,
     draw_field,
@@ -50,7 +50,9 @@ class _Section:
     note: str = ""
 
 
-def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) -> Figure:
+def plot_kernels(
+    fit: xr.DataTree, term: str | None = None, prob: float = 0.94, units: Any = None
+) -> Figure:
     """Draw what each term adds to the linear predictor, as a curve, a field or a matrix.
 
     Kernels over lags and curves over values are lines with their pointwise bands, between dotted
@@ -63,12 +65,14 @@ def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) 
     Parameters
     ----------
     fit : xarray.DataTree
-        Any fit; a MAP has no bands and no sds. Of a population the first 12 members are drawn
-        (fields of four), and the note names the others: ``fit.isel(neuron=[20, 21])`` chooses.
+        Any fit; a MAP has no bands and no sds.
     term : str, optional
         The term to draw alone.
     prob : float
         Probability of the bands, as in `kernels`.
+    units : label or sequence of labels, optional
+        Members of a population to draw, in this order; all by default. Of more than 12 (fields:
+        four) the first are drawn, and a note names the others. Of coupling they are the targets.
 
     Returns
     -------
@@ -77,7 +81,8 @@ def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) 
     Raises
     ------
     DataError
-        No fit, an unknown term, a model without terms, ``prob`` outside (0, 1).
+        No fit, an unknown term, a model without terms, ``prob`` outside (0, 1), units that the fit
+        has not.
 
     Examples
     --------
@@ -96,8 +101,10 @@ def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) 
     if term is not None:
         check_term(term, names, "fit")
         names = [term]
+    problem = reopen(fit)[0]
     population = fit.attrs["population"] or ""
-    coupled = {block.name for block in reopen(fit)[0].design.predictors.named if block.part_of}
+    numbers = members(units, problem.plan.labels, problem.plan.population)
+    coupled = {block.name for block in problem.design.predictors.named if block.part_of}
     nodes = {name: tree[name].to_dataset() for name in names}
     model, single = model_of(fit), [name for name in names if not nodes[name]["link"].dims]
     table = edges(fit) if coupled.intersection(names) else None
@@ -108,9 +115,11 @@ def plot_kernels(fit: xr.DataTree, term: str | None = None, prob: float = 0.94) 
         node = nodes[name].assign_attrs(term=name, unit=_unit(model, name, nodes[name]))
         whose = population if population in node.dims else ""
         if name in coupled and whose:
-            sections.append(_coupling(name, _with_edges(node, table, whose), whose))
+            node = _with_edges(node, table, whose).isel({whose: numbers})
+            sections.append(_coupling(name, node, whose))
         else:
-            sections.append(_of_term(name, node, whose))
+            chosen = node.isel({whose: numbers}) if whose else node
+            sections.append(_of_term(name, chosen, whose))
     figure = DisplayedFigure(figsize=(WIDTH, sum(s.height for s in sections)), layout="constrained")
     heights = [section.height for section in sections]
     parts = figure.subfigures(len(sections), 1, squeeze=False, height_ratios=heights)
@@ -153,7 +162,7 @@ def _of_term(name: str, node: xr.Dataset, population: str) -> _Section:
 
 
 def _curves(name: str, node: xr.Dataset, population: str) -> _Section:
-    shown, note = _first(node, population, MOST_PANELS)
+    shown, note = _first(node, population, MOST_PANELS, population)
     n = shown.sizes[population] if population else 1
     across = min(n, PANELS_ACROSS)
     down = -(-n // across)
@@ -162,7 +171,7 @@ def _curves(name: str, node: xr.Dataset, population: str) -> _Section:
 
 
 def _fields(name: str, node: xr.Dataset, population: str, draw: Any) -> _Section:
-    shown, note = _first(node, population, MOST_FIELDS)
+    shown, note = _first(node, population, MOST_FIELDS, population)
     n = shown.sizes[population] if population else 1
     has_sd = "link_sd" in shown
     each = 2.6 if draw is draw_field else 1.7 * (1 + has_sd)
@@ -172,17 +181,17 @@ def _fields(name: str, node: xr.Dataset, population: str, draw: Any) -> _Section
 def _numbers(name: str, node: xr.Dataset, population: str) -> _Section:
     dims = [str(dim) for dim in node["link"].dims]
     longest = max(dims, key=lambda dim: node.sizes[dim], default="")
-    shown, note = _first(node, longest, MOST_UNITS)
+    shown, note = _first(node, longest, MOST_UNITS, population)
     rest = [dim for dim in dims if dim != longest]
     for dim in rest:
-        shown, more = _first(shown, dim, MOST_LINES)
+        shown, more = _first(shown, dim, MOST_LINES, population)
         note = " ".join(filter(None, (note, more)))
     return _Section(name, 2.9, partial(draw_numbers, node=shown, along=longest), note)
 
 
 def _coupling(name: str, node: xr.Dataset, population: str) -> _Section:
-    shown, note = _first(node, population, MOST_UNITS)
-    shown, more = _first(shown, "source", MOST_UNITS)
+    shown, note = _first(node, population, MOST_UNITS, population)
+    shown, more = _first(shown, "source", MOST_UNITS, population)
     n = max(shown.sizes[population], shown.sizes["source"])
     draw = partial(draw_matrix, node=shown, population=population)
     return _Section(name, 4.2 if n <= 20 else 6.0, draw, " ".join(filter(None, (note, more))))
@@ -206,9 +215,10 @@ def _with_edges(node: xr.Dataset, table: pd.DataFrame, population: str) -> xr.Da
     return node.assign(p_sign=(dims, sign))
 
 
-def _first(node: xr.Dataset, dim: str, most: int) -> tuple[xr.Dataset, str]:
+def _first(node: xr.Dataset, dim: str, most: int, population: str) -> tuple[xr.Dataset, str]:
     """Return the first places along a dim, and a sentence that names the others."""
     if not dim or node.sizes[dim] <= most:
         return node, ""
     labels = node[dim].values[most:] if dim in node.coords else np.arange(most, node.sizes[dim])
-    return node.isel({dim: slice(0, most)}), not_drawn(dim, labels, "fit")
+    remedy = CHOOSES if dim == population else "kernels(fit) holds them"
+    return node.isel({dim: slice(0, most)}), not_drawn(dim, labels, remedy)

@@ -42,7 +42,7 @@ def plot_path(path: xr.DataTree, term: str | None = None, sd: bool = False) -> F
     Parameters
     ----------
     path : xarray.DataTree
-        What `prior_path` returns; of a population, one neuron: ``path.isel(neuron=0)``.
+        What `prior_path` returns; of a population, one unit along its dim: ``path.isel({dim: 0})``.
     term : str, optional
         The term to draw; by default the first whose prior took the scales.
     sd : bool

@@ -41,7 +41,7 @@ def plot_posterior(
     Parameters
     ----------
     fit : xarray.DataTree
-        A posterior fit; of a population, one neuron: ``fit.isel(neuron=0)``.
+        A posterior fit; of a population, one unit along its dim: ``fit.isel({dim: 0})``.
     map : xarray.DataTree, optional
         What `fit_map` gives for the same model and data.
     term : str, optional

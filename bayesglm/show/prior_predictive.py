@@ -46,7 +46,7 @@ def plot_prior_predictive(
     ----------
     tree_or_model : xarray.DataTree or GLM
         What `prior_predictive` gave, or a model, of which it is drawn then. Of a population the
-        first neuron is drawn: ``tree.isel(neuron=[3])`` for another.
+        first unit is drawn: ``tree.isel({dim: [3]})`` for another, unless they are coupled.
     data : Dataset, DataFrame or mapping, optional
         The data of a model.
     draws, seed : int

@@ -158,4 +158,5 @@ def _ticks(ax: Axes, x: Array, rows: Array, colour: str, label: str) -> None:
 def _note(figure: Figure, unit: str, left_out: Array, n_trials: int) -> None:
     """Say which units, and how many trials, are not drawn."""
     of_trials = f"Not drawn: the last {n_trials:,} trials." if n_trials else ""
-    write_note(figure, " ".join(filter(None, (not_drawn(unit, left_out, "data"), of_trials))))
+    of_units = not_drawn(unit, left_out, f"data.isel({plain(unit)}=[...]) chooses")
+    write_note(figure, " ".join(filter(None, (of_units, of_trials))))

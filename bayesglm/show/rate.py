@@ -12,9 +12,11 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of, model_of, reopen
 from bayesglm.results.foretold import some_draws
 from bayesglm.show.figures import (
+    CHOOSES,
     COLOURS,
     INK,
     is_event_train,
+    members,
     new_figure,
     not_drawn,
     write_note,
@@ -36,7 +38,7 @@ STRETCH = 300  # samples along time, where there are no trials
 BINS = 40  # of the time since a trial's start, at most
 
 
-def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200) -> Figure:
+def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = None) -> Figure:
     """Draw predicted means with their bands over what was observed.
 
     Left: a stretch of samples in the middle, or the trial there; events are ticks, and the band
@@ -47,11 +49,13 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200) -> Figure:
     Parameters
     ----------
     fit : xarray.DataTree
-        Any fit; of a population the first 4 members are drawn: ``fit.isel(neuron=[7])`` for others.
+        Any fit.
     by : str or sequence, optional
         The condition of each trial, as in `plot_raster`.
     draws : int
         Posterior draws to predict from; fewer, where the samples are many.
+    units : label or sequence of labels, optional
+        Members of a population to draw, in this order: at most 4 of them, the first by default.
 
     Returns
     -------
@@ -60,7 +64,8 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200) -> Figure:
     Raises
     ------
     DataError
-        No fit, a response of labels, conditions without trials, or as in `plot_raster`.
+        No fit, a response of labels, conditions without trials, units that the fit has not, or as
+        in `plot_raster`.
 
     Examples
     --------
@@ -82,11 +87,13 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200) -> Figure:
     has_trials = len(trials.labels) > 1
     if by is not None and not has_trials:
         raise DataError("by= tells conditions of trials; the data have no coordinate 'trial'.")
-    units = kept_of(fit, problems)[:MOST_UNITS]
+    numbers = members(units, plan.labels, plan.population)
+    every = kept_of(fit, problems)
+    drawn = [every[number] for number in numbers[:MOST_UNITS]]
     columns = 2 if has_trials else 1
-    figure, axes = new_figure(len(units), columns, 0.7 + 2.5 * len(units), sharex="col")
+    figure, axes = new_figure(len(drawn), columns, 0.7 + 2.5 * len(drawn), sharex="col")
     scale, unit = _scale(fit)
-    for row, kept in zip(axes, units, strict=True):
+    for row, kept in zip(axes, drawn, strict=True):
         observed, predicted = _means(kept, draws, scale)
         _draw_stretch(row[0], observed, predicted, trials, scale)
         row[0].set_title(_name(kept), loc="left", fontsize=11)
@@ -99,7 +106,8 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200) -> Figure:
         handles, labels = axes[0, 1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=6, frameon=False)
     if plan.labels is not None:
-        write_note(figure, not_drawn(str(plan.population), plan.labels[MOST_UNITS:], "fit"))
+        left_out = plan.labels[numbers[MOST_UNITS:]]
+        write_note(figure, not_drawn(str(plan.population), left_out, CHOOSES))
     return figure
 
 

@@ -60,7 +60,8 @@ def plot_shrinkage(
     ----------
     fits : mapping of names to fits, or a fit
         What `fit`, `fit_map`, ... return for the same data and the same terms, under other priors;
-        of a population, one neuron each: ``fit.isel(neuron=0)``.
+        of a population, one unit each along its dim: ``fit.isel({dim: 0})``. Members of a coupled
+        one are not drawn: maximum likelihood needs the responses of all.
     term : str, optional
         The term to draw; by default that of most coefficients.
 

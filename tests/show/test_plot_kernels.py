@@ -84,6 +84,27 @@ def test_coupling_is_a_matrix_of_integrated_kernels(coupled):
     assert figure.axes[0].get_xlabel() == "to cell"
 
 
+def test_chosen_targets_keep_all_their_sources(coupled):
+    figure = bg.plot_kernels(coupled, term="coupling", units=["c", "a"])
+    image = np.ma.filled(figure.axes[0].images[0].get_array(), np.nan)
+    whole = bg.plot_kernels(coupled, term="coupling").axes[0].images[0].get_array()
+    np.testing.assert_array_equal(image, np.ma.filled(whole, np.nan)[:, [2, 0]])
+    assert [one.get_text() for one in figure.axes[0].get_xticklabels()] == ["c", "a"]
+    curves = bg.plot_kernels(coupled, term="light", units=COUNTS["cell"][1:2])
+    (ax,) = titled(curves, "cell b")
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), bg.kernels(coupled)["light"]["link"][1])
+
+
+@pytest.mark.parametrize(
+    "units", ["d", [], ["a", "a"], ["a", "A"], 0, {"a": 1}.keys(), [["a"], "b"]]
+)
+def test_units_that_are_not_there_are_refused(units, coupled, fields):
+    with pytest.raises(bg.DataError, match=r"chooses of 'cell'.*\['a', 'b', 'c'\]"):
+        bg.plot_kernels(coupled, units=units)
+    with pytest.raises(bg.DataError, match="this fit is of one response"):
+        bg.plot_kernels(fields, units=units)
+
+
 def test_of_many_units_edges_of_a_known_sign_have_a_dot():
     rng = np.random.default_rng(1)
     counts = rng.poisson(0.4, (400, 14))
@@ -140,7 +161,12 @@ def test_what_a_page_does_not_hold_is_named():
     figure = bg.plot_kernels(fit)
     assert len([ax for ax in figure.axes if ax.get_visible()]) == 12
     (note,) = {part.get_supxlabel() for part in figure.subfigs}
-    assert note == "Not drawn of y_dim_0: 12, 13, 14; fit.isel(y_dim_0=[...]) chooses."
+    assert note == "Not drawn of y_dim_0: 12, 13, 14; units=[...] chooses."
+    figure = bg.plot_kernels(fit, units=[14, 3])
+    shown = [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()]
+    assert shown == ["y_dim_0 14", "y_dim_0 3"]
+    for ax, k in zip(figure.axes, (14, 3), strict=False):
+        np.testing.assert_array_equal(ax.lines[1].get_ydata(), bg.kernels(fit)["x"]["link"][k])
 
 
 def test_what_cannot_be_drawn(fields):

@@ -103,8 +103,13 @@ def test_members_of_a_population_have_a_row_each():
     model = bg.GLM(
         "spikes", [bg.History(lags=2), bg.Coupling(lags=2)], "poisson", prior=bg.Normal(1.0)
     )
-    figure = bg.plot_rate(bg.fit_map(model, CELLS))
+    fit = bg.fit_map(model, CELLS)
+    figure = bg.plot_rate(fit)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["cell p", "cell q", "cell r"]
+    chosen = bg.plot_rate(fit, units=["r", "p"])
+    assert [ax.get_title(loc="left") for ax in chosen.axes] == ["cell r", "cell p"]
+    for ax, k in zip(chosen.axes, (2, 0), strict=True):
+        np.testing.assert_array_equal(ax.lines[0].get_ydata(), figure.axes[k].lines[0].get_ydata())
 
 
 def test_measurements_are_drawn_over_their_means():

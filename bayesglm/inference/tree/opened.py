@@ -88,7 +88,8 @@ def _check_sources(fit: xr.DataTree, model: GLM) -> None:
     raise DataError(
         f"the fit is a part of its population along {population!r}, {fault}, and its term "
         f"{coupled[0]!r} reads the past of all; give the fit whole, and choose of what comes back, "
-        f"as predict(fit).isel({population}=[...]) does."
+        f"as predict(fit).isel({population}=[...]) does; "
+        "plot_kernels and plot_rate take units=[...]."
     )
 
 
