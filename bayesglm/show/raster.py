@@ -39,9 +39,10 @@ def plot_raster(data: Any, response: str, by: Any = None) -> Figure:
         What `as_dataset` takes: counts in bins, ``(time,)`` or ``(time, unit)``.
     response : str
         The name of the counts.
-    by : str or sequence, optional
+    by : str, sequence or DataArray, optional
         The condition of each trial: a variable of the data that is constant inside trials, or a
-        label for every trial.
+        label for every trial or sample. A DataArray over samples or over ``trial`` is laid on them
+        by their labels.
 
     Returns
     -------

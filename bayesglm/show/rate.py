@@ -50,8 +50,9 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = N
     ----------
     fit : xarray.DataTree
         Any fit.
-    by : str or sequence, optional
-        The condition of each trial, as in `plot_raster`.
+    by : str, sequence or DataArray, optional
+        The condition of each trial, as in `plot_raster`. A fit keeps those variables alone that its
+        model reads: of another give the variable, ``by=data["side"]``.
     draws : int
         Posterior draws to predict from; fewer, where the samples are many.
     units : label or sequence of labels, optional
@@ -83,7 +84,7 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = N
         raise DataError("plot_rate draws a mean response; labels have none.")
     problems = reopen(fit)
     plan = problems[0].plan
-    trials = trials_of(plan.dataset, plan.sample_dim, by)
+    trials = trials_of(plan.dataset, plan.sample_dim, by, "fit keeps")
     has_trials = len(trials.labels) > 1
     if by is not None and not has_trials:
         raise DataError("by= tells conditions of trials; the data have no coordinate 'trial'.")

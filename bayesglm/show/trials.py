@@ -43,11 +43,12 @@ class Trials:
         return np.argsort(self.condition, kind="stable")
 
 
-def trials_of(dataset: xr.Dataset, dim: str, by: Any = None) -> Trials:
-    """Read trials, and the condition of each: a variable's name, or a label for every trial.
+def trials_of(dataset: xr.Dataset, dim: str, by: Any = None, whose: str = "data have") -> Trials:
+    """Read trials, and the condition of each: a variable's name or itself, or a label for each.
 
-    Data without a coordinate ``trial`` are one trial. Raises DataError where a condition changes
-    inside a trial, or where there are more than can be told apart.
+    ``whose`` they are is said where no variable has the name. Data without a coordinate ``trial``
+    are one trial. Raises DataError where a condition changes inside a trial, where a trial has
+    none, or where there are more than can be told apart.
     """
     clock = read_clock(dataset, dim, None)
     starts = np.unique(clock.start)
@@ -56,27 +57,50 @@ def trials_of(dataset: xr.Dataset, dim: str, by: Any = None) -> Trials:
     step, unit = (1.0, "samples") if times is None else (clock.step or 1.0, "s")
     places = np.arange(clock.n_samples, dtype=float) if times is None else np.asarray(times)
     labels = dataset["trial"].values[starts] if "trial" in dataset.coords else starts
-    condition, names = _conditions(dataset, dim, by, of_sample, starts)
+    values = _given(dataset, dim, by, labels, whose)
+    condition, names = _conditions(values, dim, of_sample, starts)
     since = places - places[clock.start]
     return Trials(labels, of_sample, since, step, unit, condition, names)
 
 
-def _conditions(
-    dataset: xr.Dataset, dim: str, by: Any, of_sample: Array, starts: Array
-) -> tuple[Array, tuple[str, ...]]:
-    n = len(starts)
+def _given(dataset: xr.Dataset, dim: str, by: Any, trials: Array, whose: str) -> Array | None:
+    """Return the labels that are given: of a variable with an index those at the places here."""
+    import xarray as xr
+
     if by is None:
-        return np.zeros(n, dtype=np.intp), ("",)
+        return None
     if isinstance(by, str):
         if by not in dataset.variables:
-            names = [str(name) for name in dataset.variables]
+            hint = closest(by, [str(name) for name in dataset.variables])
             raise DataError(
-                f"the data have no variable {shown(by)} to tell conditions by"
-                f"{closest(by, names)}; give its name, or a label for each of the {n} trials."
+                f"the {whose} no variable {shown(by)} to tell conditions by.{hint} Give a "
+                f"variable's name, the variable itself, as by=data[{shown(by)}], or a label for "
+                f"each of the {len(trials)} trials."
             )
-        values = dataset[by].values
+        return dataset[by].values
+    values = np.asarray(by)
+    own = str(by.dims[0]) if isinstance(by, xr.DataArray) and by.ndim == 1 else ""
+    if not own or own not in by.indexes or not by.indexes[own].is_unique:
+        return values
+    if own == dim and dim in dataset.coords:
+        places = dataset[dim].values
+    elif own == "trial":
+        places = trials
     else:
-        values = np.asarray(by)
+        return values
+    found = by.indexes[own].get_indexer(places)
+    if (found < 0).any():
+        first = places[np.argmax(found < 0)].item()
+        raise DataError(f"by= has no label at {own}={shown(first)}; give one for every {own}.")
+    return values[found]
+
+
+def _conditions(
+    values: Array | None, dim: str, of_sample: Array, starts: Array
+) -> tuple[Array, tuple[str, ...]]:
+    n = len(starts)
+    if values is None:
+        return np.zeros(n, dtype=np.intp), ("",)
     if values.ndim != 1 or len(values) not in (n, len(of_sample)):
         raise DataError(
             f"by= is one label a trial ({n}) or a sample ({len(of_sample)}) of dim {dim!r}; got "

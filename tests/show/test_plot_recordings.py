@@ -99,6 +99,45 @@ def test_predicted_means_and_what_was_observed_over_trials(fit, tmp_path):
     assert_inside(figure)
 
 
+BY = {
+    "of samples": DATA["side"],
+    "of samples, in another order": DATA["side"][::-1],
+    "of more samples": DATA["side"]
+    .pad(time=(0, 1), constant_values="?")
+    .assign_coords(time=np.arange(TRIALS * SAMPLES + 1) * 0.02),
+    "of trials": xr.DataArray(SIDE, {"trial": np.unique(TRIAL)}, ["trial"])[::-1],
+    "of trials without labels": xr.DataArray(SIDE, dims="trial"),
+    "plain, of samples": DATA["side"].values,
+}
+
+
+@pytest.mark.parametrize("name", BY)
+def test_conditions_that_the_model_does_not_read_are_given_as_variables(name, fit):
+    own, expected = (bg.plot_rate(fit, by=by).axes[1] for by in (BY[name], SIDE))
+    assert [line.get_label() for line in own.lines] == [x.get_label() for x in expected.lines]
+    for line, other in zip(own.lines, expected.lines, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), other.get_ydata())
+    raster = bg.plot_raster(DATA, "spikes", by=BY[name])
+    same = bg.plot_raster(DATA, "spikes", by="side")
+    for one, other in zip(raster.axes[0].collections, same.axes[0].collections, strict=True):
+        np.testing.assert_array_equal(ticks_of(one), ticks_of(other))
+
+
+def test_a_condition_that_the_fit_does_not_keep_is_told_with_its_remedy():
+    fit = bg.fit_map(MODEL, DATA.drop_vars("side").assign(side=("time", np.repeat(SIDE, SAMPLES))))
+    with pytest.raises(bg.DataError) as told:
+        bg.plot_rate(fit, by="spike")
+    assert str(told.value) == (
+        "the fit keeps no variable 'spike' to tell conditions by. Did you mean 'spikes'? Give a "
+        "variable's name, the variable itself, as by=data['spike'], or a label for each of the 12 "
+        "trials."
+    )
+    with pytest.raises(bg.DataError, match=r"by=data\['side'\]"):
+        bg.plot_rate(fit, by="side")
+    with pytest.raises(bg.DataError, match=r"no label at trial=103; give one for every trial"):
+        bg.plot_rate(fit, by=BY["of trials"].drop_sel(trial=[103, 107]))
+
+
 def test_members_of_a_population_have_a_row_each():
     model = bg.GLM(
         "spikes", [bg.History(lags=2), bg.Coupling(lags=2)], "poisson", prior=bg.Normal(1.0)
