@@ -41,6 +41,22 @@ def _responses(model: GLM, dataset: xr.Dataset, dim: str, population: str | None
     return values if population is None else np.ascontiguousarray(values.T)
 
 
+def _of_the_fit(dataset: xr.Dataset, population: str, labels: Array) -> xr.Dataset:
+    """Return new data of the population of a fit, by its labels; as they are where it is another.
+
+    Data without labels are those of the fit in their order, or have its labels as positions.
+    """
+    given = labels_along(dataset, population)
+    places = {label: k for k, label in enumerate(given.tolist())}
+    wanted = labels.tolist()
+    if len(places) < len(given) or not all(label in places for label in wanted):
+        return dataset
+    if population not in dataset.coords and len(given) == len(wanted):
+        return dataset
+    order = [places[label] for label in wanted]
+    return dataset.assign_coords({population: given}).isel({population: order})
+
+
 def plan_prediction(
     model: GLM,
     data: object,
@@ -51,7 +67,8 @@ def plan_prediction(
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
     """Lay the predictors of a fitted model on new data, which may lack response and weights.
 
-    Of a larger population those of the ``labels`` are taken: some may have been silent in the fit.
+    Of a labelled population those of the ``labels`` are taken, in their order: some may have been
+    silent in the fit.
     """
     dataset = as_dataset(data)
     named = (name for term in model.every_term for name in of_groups.reads(term))
@@ -60,10 +77,7 @@ def plan_prediction(
     dataset = response_as_variable(plainly_labelled(as_dataset(dataset, dim)), model.response)
     check_names(model, dataset)
     if population is not None and labels is not None and population in dataset.dims:
-        given = labels_along(dataset, population)
-        is_own = np.isin(given, labels)
-        if is_own.sum() == n_neurons < len(given):
-            dataset = dataset.assign_coords({population: given}).isel({population: is_own})
+        dataset = _of_the_fit(dataset, population, labels)
     if population is not None and dataset.sizes.get(population, n_neurons) != n_neurons:
         raise DataError(
             f"the new data have {dataset.sizes[population]} along {population!r}, but the fit has "

@@ -136,7 +136,9 @@ def open_backwards(
     dim = sample_dim_of(dataset, plan.model.response)
     require(dataset, plan.model.response, "response")
     given = fill(dataset.drop_vars([one for one in variables if one in dataset]), dim)
-    dataset, dim, predictors = plan_prediction(plan.model, given, plan.population, len(problems))
+    dataset, dim, predictors = plan_prediction(
+        plan.model, given, plan.population, len(problems), labels=plan.own_labels
+    )
     predictors = as_fitted(problems, dataset, predictors, "linear")
     y, trials = _responses(problems, predictors, dataset, dim)
     kept = kept_of(fit, problems)

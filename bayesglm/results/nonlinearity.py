@@ -142,7 +142,9 @@ def _of_fit(problems: list[Problem]) -> list[Asked]:
 
 def _of_new(problems: list[Problem], data: Any) -> list[Asked]:
     plan = problems[0].plan
-    dataset, dim, every = plan_prediction(plan.model, data, plan.population, len(problems))
+    dataset, dim, every = plan_prediction(
+        plan.model, data, plan.population, len(problems), labels=plan.own_labels
+    )
     every = as_fitted(problems, dataset, every, "mean")
     response = require(dataset, plan.model.response, "response")
     values = read_response(plan.model, response, dim, dataset)

@@ -148,7 +148,9 @@ def _setting(fit: xr.DataTree, problems: list[Problem], data: Any, draws: int) -
     """Lay the model on the data, and choose draws that are finished for all units."""
     plan = problems[0].plan
     given = stored_data(fit) if data is None else _with_response(problems, data)
-    dataset, dim, every = plan_prediction(plan.model, given, plan.population, len(problems))
+    dataset, dim, every = plan_prediction(
+        plan.model, given, plan.population, len(problems), labels=plan.own_labels
+    )
     every = as_fitted(problems, dataset, every, "response")
     kept = kept_of(fit, problems)
     finished = kept[0].finished[0]

@@ -48,6 +48,28 @@ def test_silent_units_are_named_and_the_others_fitted(labels, terms, tmp_path):
     assert told["cell"].values.tolist() == kept
 
 
+VERBS = {
+    "predict": lambda fit, data: bg.predict(fit, data)["y"],
+    "simulate": lambda fit, data: bg.simulate(fit, data, draws=1)["y"],
+    "nonlinearity": lambda fit, data: bg.nonlinearity(fit, data, bins=3)["observed"],
+    "decode": lambda fit, data: bg.decode(fit, data)["mode"],
+}
+
+
+@pytest.mark.parametrize("labels", [("a", "b", "c", "d"), None])
+@pytest.mark.parametrize("verb", VERBS)
+def test_verbs_take_the_data_of_the_fit_and_find_units_by_label(verb, labels):
+    data = recording(labels).drop_vars("own")
+    model = bg.GLM("y", bg.Lagged("x", lags=2, prior=bg.ridge(1.0)), family="poisson")
+    with pytest.warns(bg.BayesGLMWarning, match="silent units"):
+        fit = bg.fit_map(model, data)
+    told = VERBS[verb](fit, data)
+    others = data.assign_coords(cell=data.get("cell", range(4))).isel(cell=[2, 0])
+    xr.testing.assert_allclose(VERBS[verb](fit, others), told)
+    if verb == "predict":
+        xr.testing.assert_allclose(told, bg.predict(fit)["y"])
+
+
 def test_a_proper_prior_keeps_them():
     model = model_of(bg.Coupling(lags=1), intercept=bg.Normal(2.0))
     with pytest.warns(bg.BayesGLMWarning, match="2 of 4 along 'cell' have fewer events"):
