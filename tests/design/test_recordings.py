@@ -182,7 +182,7 @@ def test_units_labels_and_scales_of_signals_are_kept():
 
 EPOCHS = {
     "pairs": lambda: TRIALS,
-    "array": lambda: np.array(TRIALS)[::-1],
+    "array": lambda: np.array(TRIALS),
     "mapping": lambda: dict(zip(SIDES, TRIALS, strict=True)),
     "frame": lambda: pd.DataFrame(TRIALS, columns=["start", "end"]).assign(side=SIDES),
     "IntervalSet": lambda: nap.IntervalSet(*np.transpose(TRIALS), metadata={"side": SIDES}),
@@ -194,12 +194,22 @@ EPOCHS = {
 @pytest.mark.parametrize("name", EPOCHS)
 def test_epochs_of_every_kind_are_the_same_trials(name):
     dataset = bg.as_dataset({"spikes": TRAINS}, bin_size=0.01, epochs=EPOCHS[name]())
-    labels = {"mapping": SIDES, "array": [1, 0]}.get(name, [0, 1])
+    labels = {"mapping": SIDES}.get(name, [0, 1])
     assert dataset["trial"].values.tolist() == [labels[0]] * 100 + [labels[1]] * 150
     np.testing.assert_allclose(dataset["time"][[0, 99, 100]], [0.505, 1.495, 2.005])
     known = {"Epoch": "label"}.get(name, "side")
     if name not in ("pairs", "array", "mapping"):
         assert dataset[known].values.tolist() == ["left"] * 100 + ["right"] * 150
+
+
+def test_epochs_in_another_order_are_put_in_order_of_time_and_told():
+    data = {"spikes": TRAINS, "light": nap.IntervalSet([0.6, 2.1], [0.7, 2.2])}
+    frame = pd.DataFrame(TRIALS[::-1], columns=["start", "end"]).assign(side=SIDES[::-1])
+    with pytest.warns(bg.BayesGLMWarning, match=r"not in order of time.*first is 1, given at pla"):
+        dataset = bg.as_dataset(data, bin_size=0.01, epochs=frame)
+    assert dataset["trial"].values.tolist() == [1] * 100 + [0] * 150
+    assert dataset["side"].values.tolist() == ["left"] * 100 + ["right"] * 150
+    np.testing.assert_allclose(dataset["time"][[0, 100]], [0.505, 2.005])
 
 
 def test_epochs_that_touch_are_whole_in_pynapple_too():

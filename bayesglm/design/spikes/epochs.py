@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesglm.design.labels import in_words, plain_labels
 from bayesglm.design.spikes.kinds import in_seconds, is_kind, plain_columns, table_columns
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.spec.hints import shown
 from bayesglm.spec.names import first_repeat
 
@@ -43,13 +43,13 @@ def is_epochs(value: Any) -> bool:
     )
 
 
-def read_epochs(given: Any, what: str = "epochs") -> Epochs:
+def read_epochs(given: Any, what: str = "epochs", are_trials: bool = False) -> Epochs:
     """Return stretches of time, sorted, with the labels and the columns that came with them.
 
     They are pynapple's IntervalSet, Neo's Epoch, a table of intervals of an NWB file, a DataFrame
     with columns ``start`` and ``stop`` (or ``end``), a mapping of labels to ``(start, stop)``, one
     such pair, or an array of them. Raises DataError for anything else, and where stretches have no
-    length, or overlap.
+    length, or overlap. Tells where trials were not in order of time.
     """
     start, stop, labels, columns = _parts(given, what)
     start, stop = in_seconds(f"starts of {what}", start), in_seconds(f"ends of {what}", stop)
@@ -66,6 +66,12 @@ def read_epochs(given: Any, what: str = "epochs") -> Epochs:
     if again is not None:
         raise DataError(f"{what}: the label {again!r} occurs twice; give each trial its own.")
     order = np.argsort(start, kind="stable")
+    if are_trials and np.any(np.diff(order) < 0):
+        tell(
+            f"{what} are not in order of time, and their trials are put into it: the first is "
+            f"{labels.tolist()[order[0]]!r}, given at place {order[0]}. Values in the order that "
+            "was given would belong to other trials; give them as columns of a DataFrame of epochs."
+        )
     start, stop, labels = start[order], stop[order], labels[order]
     over = stop[:-1] - start[1:]
     if np.any(over > TOUCHING):

@@ -90,7 +90,7 @@ def read_recording(
             f"epochs={said!r} names intervals of a file, and the data are none; give the intervals."
         )
     stretches = _extent(recording, size, container is not None) if said is None else None
-    grid = lay_grid(read_epochs(said) if stretches is None else stretches, size)
+    grid = lay_grid(read_epochs(said, are_trials=True) if stretches is None else stretches, size)
     if container is not None:
         recording = _covering(recording, grid)
     laid = _lay(recording, grid, dim, _ways(ways, recording))
