@@ -298,7 +298,8 @@ def _as_variable(name: str, value: Any, dim: str) -> xr.DataArray | xr.Variable:
     if isinstance(value, Mapping):
         raise DataError(
             f"{name!r} is a collection ({type(value).__name__}), not an array; give its members as "
-            "entries of their own. Spike times of units are counted in bins: say bin_size=."
+            "entries of their own. Spike times of units are counted in bins first: "
+            "data = as_dataset(data, bin_size=0.01), in seconds."
         )
     if hasattr(value, "tocsr"):
         raise DataError(f"{name!r} is a sparse matrix; give a dense array: {name}.toarray().")

@@ -63,10 +63,14 @@ def lay_predictors(model: GLM, readings: Readings, counted: Array | None) -> Pre
     if not keep.any() and lagged:
         longest = max(lagged, key=lambda block: block.size)
         assert longest.lags is not None
+        first, last = (int(longest.lags[k]) for k in (0, -1))
+        step = longest.step
+        span = "" if step is None else f" ({first * step:.6g} to {last * step:.6g} s)"
+        seconds = " (a window= is in seconds)" if span else ""
         raise DataError(
-            f"no sample has a full past: term {longest.name!r} reaches from lag "
-            f"{longest.lags[0]} to {longest.lags[-1]}, and no trial of the {n} samples is long "
-            "enough. Use fewer lags, more samples, or edges='zero'."
+            f"no sample has a full past: term {longest.name!r} reaches from lag {first} to {last}"
+            f"{span}, and no trial of the {n} samples is long enough{seconds}. Use fewer lags, "
+            "more samples, or edges='zero'."
         )
     if not len(rows) and n_missing:
         told = ", ".join(f"{name!r} ({int(mask.sum())})" for name, mask in gaps.items())

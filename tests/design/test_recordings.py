@@ -212,6 +212,19 @@ def test_epochs_in_another_order_are_put_in_order_of_time_and_told():
     np.testing.assert_allclose(dataset["time"][[0, 100]], [0.505, 2.005])
 
 
+def test_bins_of_many_seconds_and_windows_past_every_trial_are_told_in_seconds():
+    data = {"spikes": {"a": np.linspace(0.5, 39.5, 40)}}
+    words = r"bin_size=20 is in seconds: 2 bins, of 20 s each.*bin_size=0\.02"
+    with pytest.warns(bg.BayesGLMWarning, match=words):
+        assert bg.as_dataset(data, bin_size=20, epochs=(0.0, 40.0))["spikes"].shape == (2, 1)
+    rate = xr.DataArray(np.arange(40.0), dims="time", coords={"time": np.arange(40.0) + 0.5})
+    assert bg.as_dataset({"rate": rate}, bin_size=2, epochs=(0, 40)).sizes["time"] == 20
+    seconds = bg.as_dataset(data, bin_size=1, epochs=[(0, 20), (20, 40)])
+    model = bg.GLM("spikes", bg.History(window=100), family="poisson")
+    with pytest.raises(bg.DataError, match=r"to 100 \(1 to 100 s\).*window= is in seconds"):
+        bg.fit_map(model, seconds)
+
+
 def test_epochs_that_touch_are_whole_in_pynapple_too():
     with pytest.warns(UserWarning, match="Removing 1 microsecond"):
         touching = nap.IntervalSet([0.0, 1.0, 2.5], [1.0, 2.0, 3.5])

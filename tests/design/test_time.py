@@ -261,7 +261,7 @@ APART = {
     "events": (Events(TIME), "'x' holds 12 times .* no value at each; say bin_size="),
     "many events": (
         {0: Events(TIME)},
-        r"'x' is a collection \(dict\).*counted in bins: say bin_size=",
+        r"'x' is a collection \(dict\).*counted in bins first: data = as_dataset\(data, bin_size=",
     ),
 }
 

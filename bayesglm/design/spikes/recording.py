@@ -27,6 +27,7 @@ from bayesglm.errors import DataError, tell
 from bayesglm.spec.hints import closest, is_among, shown
 
 Array = np.ndarray
+LONG_BIN = 1.0  # seconds, of longer bins of spikes than which is asked whether they are meant
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,11 @@ def read_recording(
         )
     stretches = _extent(recording, size, container is not None) if said is None else None
     grid = lay_grid(read_epochs(said, are_trials=True) if stretches is None else stretches, size)
+    if recording.trains and size > LONG_BIN:
+        tell(
+            f"bin_size={size:g} is in seconds: {grid.n_bins} bins, of {size:g} s each, in which "
+            f"spikes are counted. If milliseconds were meant, say bin_size={1e-3 * size:g}."
+        )
     if container is not None:
         recording = _covering(recording, grid)
     laid = _lay(recording, grid, dim, _ways(ways, recording))
