@@ -185,3 +185,14 @@ def test_events_between_trials_are_told(data):
     with pytest.warns(bg.BayesGLMWarning, match=r"1 of 9 events .* between trials"):
         block, _ = columns_of(bg.Event("cue", lags=3), data.isel(time=np.r_[0:80, 150:300]), 230)
     assert block.signal.sum() == len(TIMES) - 1
+
+
+def test_events_of_a_long_recording_stay_in_their_samples():
+    """A step rounded by 3e-10 s is off by half a bin after 1.3 million of them."""
+    n, of_each = 1_600_000, np.array([5, 800_000, 1_300_000, 1_599_990])
+    time = np.round(np.arange(n) * (31 / 30_000), 9)
+    y = np.random.default_rng(0).poisson(0.1, n)
+    cue = ("cue_event", time[of_each] + np.array([0.0, 4e-4, -4e-4, 0.0]))
+    data = xr.Dataset({"y": ("time", y), "cue": cue}, coords={"time": time})
+    _, columns = columns_of(bg.Event("cue", lags=1), data, n)
+    np.testing.assert_array_equal(np.flatnonzero(columns), of_each)

@@ -141,11 +141,8 @@ def _samples_of(term: Event, variable: xr.DataArray, readings: Readings) -> Arra
     else:
         begin = times[first] - (0.5 + ROUNDING) * clock.step
         own = np.searchsorted(begin, events, side="right") - 1
-    at = first[np.maximum(own, 0)]
-    steps = np.floor((events - times[at]) / clock.step + 0.5 + ROUNDING).astype(np.intp)
-    samples = at + steps
-    inside = (own >= 0) & (steps >= 0) & (samples < clock.stop[at])
-    last = times[-1] + (0.5 + ROUNDING) * clock.step
+    samples, inside = _nearest(times, events, first, clock.stop[first], own, clock.step)
+    last = times[-1] + (0.5 - ROUNDING) * clock.step
     outside = ~inside if term.trial is not None else (own < 0) | (events >= last)
     if outside.any():
         where = (
@@ -165,6 +162,27 @@ def _samples_of(term: Event, variable: xr.DataArray, readings: Readings) -> Arra
             "since no kernel reaches from one trial into another."
         )
     return np.where(inside, samples, -1)
+
+
+def _nearest(
+    times: Array, events: Array, first: Array, stop: Array, own: Array, step: float
+) -> tuple[Array, Array]:
+    """Return the sample of the trial ``own`` nearest to each event, and whether it has one.
+
+    Between samples the border is halfway; before the first and after the last, half a step away.
+    """
+    samples, inside = np.zeros(len(events), dtype=np.intp), np.zeros(len(events), dtype=bool)
+    order = np.argsort(own, kind="stable")
+    ends = np.searchsorted(own[order], np.arange(len(first) + 1))
+    for k in np.flatnonzero(np.diff(ends)):
+        which, moments = order[ends[k] : ends[k + 1]], times[first[k] : stop[k]]
+        edges = moments[:1] - 0.5 * step, moments[-1:] + 0.5 * step
+        halfway = 0.5 * (moments[1:] + moments[:-1])
+        borders = np.concatenate([edges[0], halfway, edges[1]]) - ROUNDING * step
+        at = np.searchsorted(borders, events[which], side="right") - 1
+        samples[which] = first[k] + at
+        inside[which] = (at >= 0) & (at < len(moments))
+    return samples, inside
 
 
 def _on_one_clock(
