@@ -52,7 +52,8 @@ def check(
     draws : int
         Posterior draws of a unit that are looked at, evenly spaced: fewer (10 at least) where rows
         or columns are so many that linear predictors of all would be beyond 2e7 numbers, or 4e9
-        multiplications. The attribute ``draws`` says how many.
+        multiplications. The attribute ``draws`` says how many. Bands from the posterior are of so
+        many: of 10 draws a band of 94% holds 77%, for it reaches hardly beyond these.
     prob : float
         Probability of all bands, equal-tailed.
     seed : int
@@ -77,7 +78,8 @@ def check(
           sample, up to 2e7 of them.
         - ``autocorrelation``: of these residuals inside trials, with the band of independent ones.
         - ``calibration``: in bins of the mean that is ``predicted``, what was ``observed``, and
-          between what it should lie; of labels for each level.
+          between what it should lie; of labels for each level. Where draws are few, responses are
+          drawn from each several times.
         - ``terms``: ``inflation``, how many times the other terms widen the variance of a term's
           coefficients; the largest ``canonical_correlation`` of two terms; ``edf``, how many of
           ``size`` parameters the data decide, and whether they ``contradicted`` the prior, as

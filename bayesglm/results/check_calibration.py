@@ -9,8 +9,8 @@ from bayesglm.results.foretold import Drawn, Foretold, Range
 
 Array = np.ndarray
 BINS = 12  # of the predicted mean: chosen
-# Responses of a MAP that are drawn for each row, at most, and at least where rows are many; and
-# how many in all: bands need no more. Chosen.
+# Responses that are drawn for each row, by all draws together: at most, and at least where rows are
+# many; and how many in all: bands need no more. Chosen.
 REPEATS, FEWEST, DRAWN = 200, 25, 2_000_000
 
 
@@ -28,8 +28,8 @@ def equal_bins(mean: Array) -> list[Array]:
 def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> Checked:
     """Tell, in bins of what is expected, what was observed, and between what it should lie.
 
-    The band is that of the bin's mean of responses drawn anew, one of each row for each draw of the
-    fit; of a MAP, which is one draw, up to `REPEATS` of each.
+    The band is that of the bin's mean of responses drawn anew: of each row as many as there are
+    draws of the fit, and where these are fewer than `REPEATS` several of each draw.
     """
     kinds, counts = len(told.expected), np.flatnonzero(drawn.weights > 0.0)
     shape = (kinds, BINS)
@@ -60,7 +60,7 @@ def _drawn_sums(drawn: Drawn, numbers: Array, seed: int) -> Array:
     """Return the sums of drawn responses in each bin ``(kinds, bins, draws)``."""
     family, n_draws = drawn.family, drawn.n_draws
     most = max(FEWEST, DRAWN // max(1, drawn.n_rows))
-    repeats = min(REPEATS, most) if n_draws == 1 else 1
+    repeats = -(-min(REPEATS, most) // n_draws)
 
     def work(one: Range) -> Array:
         rng = np.random.default_rng([seed, int(one.at[0])])

@@ -185,6 +185,15 @@ def test_calibration_holds_of_a_true_model_and_not_of_a_wrong_one(true, data):
     assert int(inside.sum()) < 6
 
 
+def test_bands_of_few_draws_are_as_wide_as_those_of_many(data):
+    """Ten replicates alone would reach from the least to the most: 77%, not 94%."""
+    model = bg.GLM("y", ["x", bg.History(lags=3)], family="poisson", prior=PRIOR)
+    fit = bg.fit_laplace(model, data, draws=100)
+    few, many = (bg.check(fit, draws=n)["calibration"].to_dataset() for n in (10, 200))
+    widths = [float((one["upper"] - one["lower"]).mean()) for one in (few, many)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.08)
+
+
 def test_labels_are_calibrated_level_by_level(data):
     labels = {"y": np.where(data["y"].values > 0, "b", "a"), "x": data["x"].values}
     labels["y"][::7] = "c"
