@@ -134,14 +134,14 @@ def _of_fit(fit: xr.DataTree, draws: int) -> tuple[list[Gain], list[Any], str]:
     for one in kept_of(fit, problems):
         events = events_of(one.problem)
         assert events is not None
-        gains.append(_gain_in_sample(one, events, draws))
+        gains.append(gain_in_sample(one, events, draws))
     plan = problems[0].plan
     if plan.labels is None:
         return gains, [plan.model.response], "response"
     return gains, list(plan.labels), str(plan.population)
 
 
-def _gain_in_sample(kept: Kept, events: Events, draws: int) -> Gain:
+def gain_in_sample(kept: Kept, events: Events, draws: int) -> Gain:
     """Return what the rows of one unit gain, by the mean density over so many of its draws."""
     some = kept.some(evenly(kept.finished[0], draws))
     (model,) = some.each_row(lambda values: (log_mean(values),))

@@ -68,8 +68,9 @@ def check(
 
         - ``scores``: ``log_likelihood``; ``deviance_explained``, 1 - D/D0, which is Cohen's
           pseudo-R2; ``mcfadden_r2``, 1 - L/L0, of probabilities without unknown dispersions; with
-          D0 and L0 at the mean of the rows; ``bits_per_spike`` of events, of each draw by itself
-          (`bits_per_spike` scores the mean density of these, which tells somewhat more).
+          D0 and L0 at the mean of the rows; ``bits_per_spike`` of events, by the mean density over
+          draws as `bits_per_spike` tells them, while their band is that of each draw by itself:
+          the mean density tells more than most draws do, so that it may lie above the band.
         - ``time_rescaling``: of events in time: the distribution ``observed`` of rescaled intervals
           (uniform, if the model is true) with the band of Kolmogorov and Smirnov, its ``p_value``,
           and the correlation of each with the next.

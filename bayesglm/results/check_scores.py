@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesglm.results.bits import gain_in_sample
 from bayesglm.results.check_part import Checked, with_band
 from bayesglm.results.constant_rate import events_of
 from bayesglm.results.foretold import Drawn, Foretold
@@ -17,7 +18,8 @@ def check_scores(drawn: Drawn, told: Foretold, prob: float) -> Checked:
     """Tell log likelihood, deviance explained, McFadden's pseudo-R2, and bits per spike.
 
     A constant mean is that of the rows; dispersions are those of each draw, so that of McFadden's
-    there is none where they are learned: at a constant mean they would be others.
+    there is none where they are learned: at a constant mean they would be others. Bits per spike
+    are those of the mean density, as of `bits_per_spike`, and their band is that of each draw.
     """
     problem, words = drawn.problem, drawn.family.words
     model = problem.plan.model
@@ -39,5 +41,7 @@ def check_scores(drawn: Drawn, told: Foretold, prob: float) -> Checked:
             per_spike = np.log(2.0) * n if n > 0.0 else np.nan
             bits = (told.log_likelihood - constant) / per_spike
             variables |= with_band("bits_per_spike", (), bits, prob)
+            gain = gain_in_sample(drawn.kept, events, drawn.n_draws)
+            variables["bits_per_spike"] = ((), gain.row()["bits_per_spike"])
             variables["events"] = ((), n)
     return Checked(variables)

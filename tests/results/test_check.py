@@ -124,6 +124,16 @@ def test_scores_are_those_of_peers(data):
     assert float(told["mcfadden_r2"]) == pytest.approx(mcfadden, rel=1e-6)
     bits = bg.bits_per_spike(fit)["bits_per_spike"].item()
     assert float(told["bits_per_spike"]) == pytest.approx(bits, rel=1e-9)
+    wide = bg.fit_laplace(
+        bg.GLM("y", "x", family="poisson", prior=PRIOR),
+        data[["y", "x"]].isel(obs=slice(0, 40)),
+        draws=50,
+    )
+    told = bg.check(wide, draws=200)["scores"]
+    bits = bg.bits_per_spike(wide, draws=200)["bits_per_spike"].item()
+    assert float(told["bits_per_spike"]) == pytest.approx(bits, rel=1e-9)
+    of_draws = 0.5 * float(told["bits_per_spike_lower"] + told["bits_per_spike_upper"])
+    assert of_draws < bits
     gaussian = bg.fit_map(bg.GLM("z", "x", prior=PRIOR), {"z": x + np.sin(y), "x": x})
     told = bg.check(gaussian)["scores"].to_dataset()
     expected = r2_score(x + np.sin(y), bg.predict(gaussian)["z"])
