@@ -37,18 +37,26 @@ def with_band(
 def put_together(
     every: Sequence[Checked], population: str | None, labels: Array | None, ragged: str | None
 ) -> xr.Dataset:
-    """Return a part of all units; along the ``ragged`` dim those of fewer entries end in NaN."""
+    """Return a part of all units: variables of any of them, NaN of those that have none.
+
+    Along the ``ragged`` dim those of fewer entries end in NaN.
+    """
     import xarray as xr
 
     first = every[0]
     if population is None:
         return xr.Dataset(dict(first.variables), dict(first.coords), dict(first.attrs))
     most = max(_length(one, ragged) for one in every)
+    union = {name: variable for one in every for name, variable in one.variables.items()}
     variables: dict[str, Any] = {}
-    for name, (dims, _) in first.variables.items():
-        columns = [_padded(dims, np.asarray(one.variables[name][1]), ragged, most) for one in every]
+    for name, (dims, values) in union.items():
+        absent = dims, np.full(np.shape(values), np.nan)
+        columns = [
+            _padded(dims, np.asarray(one.variables.get(name, absent)[1]), ragged, most)
+            for one in every
+        ]
         variables[name] = ((population, *dims), np.stack(columns))
-    coords = {name: one for name, one in first.coords.items() if name != ragged}
+    coords = {name: one for unit in every for name, one in unit.coords.items() if name != ragged}
     return xr.Dataset(variables, {**coords, population: labels}, dict(first.attrs))
 
 

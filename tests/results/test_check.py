@@ -9,6 +9,7 @@ from sklearn.metrics import d2_tweedie_score, r2_score
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 import bayesglm as bg
+from bayesglm.results.check_part import Checked, put_together
 from bayesglm.results.check_rescaling import Passed, rescaled
 from bayesglm.results.check_residuals import kolmogorov_smirnov
 
@@ -227,6 +228,18 @@ def test_units_are_checked_each_by_itself(data):
     n = (other["y"] > 0).sum()
     assert np.isfinite(told["events"]["sample"][1]).sum() == n
     assert told["events"]["added"].dims == ("y_dim_0", "event", "term")
+
+
+def test_what_one_unit_alone_has_is_nan_of_the_others():
+    """A mean with no band beside one with a band, in either order."""
+    one = Checked({"a": ((), 1.0)})
+    two = Checked({"a": ((), 2.0), "b": (("bin",), np.ones(3))}, {"bin": np.arange(3)})
+    for every in ([one, two], [two, one]):
+        told = put_together(every, "unit", np.arange(2), None)
+        assert set(told.data_vars) == {"a", "b"}
+        assert np.isnan(told["b"][every.index(one)]).all()
+        assert (told["b"][every.index(two)] == 1.0).all()
+        assert told["bin"].values.tolist() == [0, 1, 2]
 
 
 def test_lags_stay_inside_trials():
