@@ -17,7 +17,7 @@ from bayesglm.inference.problem.arrangements import field_of
 from bayesglm.inference.problem.of_fields import along, lengths_of, localities, places_of
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.weights.fields import NEAREST, Around, Field, climbed
-from bayesglm.numerics.priors.covariances import Processes
+from bayesglm.numerics.priors.covariances import Processes, extent_of
 from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.numerics.priors.kernels import KERNELS
 from bayesglm.results.criteria import EVIDENCE_TIE, Score
@@ -130,7 +130,7 @@ def process(plan: Plan, label: str) -> Field:
     block = plan.designs[0].predictors.blocks[place]
     axes = along(prior, block)
     places = [places_of(block, axis) for axis in axes]
-    extents = np.array([max(np.ptp(x), 1.0) for x in places])
+    extents = np.array([extent_of(x) for x in places])
     steps = np.array([np.diff(np.sort(x)).min() if len(x) > 1 else 1.0 for x in places])
     low, high = np.log(LEAST * steps), np.log(MOST * extents)
     begin = np.log(np.maximum(extents / BEGIN, steps))

@@ -145,3 +145,23 @@ def test_fields_are_found_where_ridge_sees_noise():
     np.testing.assert_allclose(prior.centre[1:], [3.0, 3.5], atol=0.4)
     sign = np.sign(prior.frequency[2])
     np.testing.assert_allclose(sign * np.array(prior.frequency[1:]), frequency, atol=0.04)
+
+
+@pytest.mark.parametrize("prior", [LEARNED, bg.ALD()], ids=["process", "local"])
+def test_the_unit_of_coordinates_moves_lengths_alone(prior):
+    rng = np.random.default_rng(3)
+    place = np.arange(12.0)
+    z = rng.normal(size=(200, 12))
+    y = z @ np.exp(-0.5 * ((place - 5.0) / 2.0) ** 2) + rng.normal(size=200)
+    tuned = []
+    for unit in (1.0, 1e-3):
+        data = bg.as_dataset({"y": y, "z": z}).assign_coords(z_dim_0=unit * place)
+        model = bg.GLM("y", bg.Linear("z", prior=prior), dispersion=1.0)
+        tuned.append(bg.tune_prior(model, data).model.terms[0].prior)
+    whole, small = tuned
+    assert small.scale == pytest.approx(whole.scale, rel=1e-3)
+    for name in ("lengthscale", "width", "centre"):
+        if hasattr(whole, name):
+            np.testing.assert_allclose(
+                getattr(small, name), 1e-3 * np.array(getattr(whole, name)), rtol=1e-3
+            )

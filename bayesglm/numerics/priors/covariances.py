@@ -61,7 +61,7 @@ class Localities:
         self.places, self.even = places, even
         self.apart = [np.subtract.outer(x, x) for x in places]
         self.first = np.array([x.min() for x in places])
-        self.extents = np.array([max(float(np.ptp(x)), 1.0) for x in places])
+        self.extents = np.array([extent_of(x) for x in places])
         self.steps = np.array([_step(x) for x in places])
 
     @property
@@ -115,6 +115,16 @@ class Localities:
         return smooth * (
             np.cos(frequency * turns) if self.even[d] else np.exp(1j * frequency * turns)
         )
+
+
+def extent_of(x: Array) -> float:
+    """Return how far places extend, in their own unit; 1 of a single one.
+
+    >>> extent_of(np.array([0.001, 0.004])), extent_of(np.array([5.0]))
+    (0.003, 1.0)
+    """
+    extent = float(np.ptp(x))
+    return extent if extent > 0.0 else 1.0
 
 
 def _step(x: Array) -> float:
