@@ -95,7 +95,8 @@ def check(
           events ``interval_density``, what share of intervals between them has each length, and
           ``fano_factor``, of counts in each ``window``; the ``autocorrelation`` of responses, and
           their ``mean`` along trials (the PSTH; along the recording, if it is one trial): each
-          ``*_recorded``, and the mean and the band of the simulations.
+          ``*_recorded``, and the mean and the band of the simulations; ``*_n`` of how many, since
+          those without an event have no Fano factor and no autocorrelation.
 
         What does not apply to the responses is not there, and an attribute ``absent_<check>`` says
         why.

@@ -1,7 +1,8 @@
 """Simulations beside the recording: intervals, Fano factors, autocorrelation, PSTH.
 
 Each statistic is computed alike of the recorded responses and of every simulation, on the samples
-that were simulated; the band is that of the simulations.
+that were simulated; the band is that of the simulations. Without an event a simulation has neither
+Fano factors nor an autocorrelation, so that both are those of the others.
 """
 
 from __future__ import annotations
@@ -114,14 +115,31 @@ def check_simulations(
     variables: dict[str, Any] = {}
     coords: dict[str, Any] = {}
     for name, (dim, places, _) in statistics.items():
-        lower, upper = np.quantile(values[name][1:], [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
+        told = _of_those_that_have_it(values[name][1:], prob)
         variables[f"{name}_recorded"] = ((dim,), values[name][0])
-        variables[name] = ((dim,), values[name][1:].mean(axis=0))
-        variables[f"{name}_lower"], variables[f"{name}_upper"] = ((dim,), lower), ((dim,), upper)
+        for ending, summary in zip(("", "_lower", "_upper", "_n"), told, strict=True):
+            variables[f"{name}{ending}"] = ((dim,), summary)
         coords[dim] = places
         if clock.step is not None:
             coords[f"{dim}_time"] = ((dim,), places * clock.step, {"units": "s"})
     return Checked(variables, coords, {"simulations": n, "left_out": compared.left_out})
+
+
+def _of_those_that_have_it(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:
+    """Return mean, both ends of the band, and how many of ``(simulations, places)`` have a value.
+
+    >>> told = _of_those_that_have_it(np.array([[1.0, np.nan], [3.0, np.nan]]), 0.5)
+    >>> [one.tolist() for one in told]
+    [[2.0, nan], [1.5, nan], [2.5, nan], [2, 0]]
+    """
+    has = np.isfinite(values)
+    n = has.sum(axis=0)
+    mean, lower, upper = np.full((3, values.shape[1]), np.nan)
+    for k in np.flatnonzero(n):
+        own = values[has[:, k], k]
+        mean[k] = own.mean()
+        lower[k], upper[k] = np.quantile(own, [0.5 - prob / 2, 0.5 + prob / 2])
+    return mean, lower, upper, n
 
 
 def _intervals(stretch: Stretch, edges: Array) -> Callable[[Array], Array]:

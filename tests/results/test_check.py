@@ -301,6 +301,20 @@ def test_simulations_stand_beside_the_recording(data):
     np.testing.assert_allclose(told["mean_recorded"], y.reshape(60, 100).mean(axis=1), rtol=1e-9)
 
 
+def test_silent_simulations_leave_the_others_their_bands(data):
+    fit = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=PRIOR), data)
+    made = bg.simulate(fit, trials=20)
+    made["y"][:, 0] = 0
+    told = bg.check(fit, simulations=made)["simulations"].to_dataset()
+    rest = made.isel(trial_repeat=slice(1, None))
+    others = bg.check(fit, simulations=rest)["simulations"].to_dataset()
+    for name in ("fano_factor", "autocorrelation"):
+        assert (told[f"{name}_n"] == 19).all()
+        for ending in ("", "_lower", "_upper"):
+            np.testing.assert_allclose(told[name + ending], others[name + ending], rtol=1e-12)
+    assert (told["mean_n"] == 20).all()
+
+
 def test_along_trials_the_mean_is_that_of_all(data):
     y = np.tile([0, 1, 0, 2], 50)
     given = {"y": y, "trial": np.repeat(np.arange(50), 4), "time": np.tile(np.arange(4) * 0.01, 50)}
