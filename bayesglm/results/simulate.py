@@ -62,7 +62,7 @@ def simulate(
         there. Each trial of the data (coordinate ``trial``) starts anew, from an empty past with
         ``edges="zero"``. ``runaway`` ``(draw, trial_repeat)`` is the sample at which a simulation
         first ran away, -1 where none did, and ``runaway_unit`` who it was; from there to the end of
-        the trial responses are zero.
+        the trial responses are zero, but for those that are not simulated.
 
     Raises
     ------
@@ -75,8 +75,8 @@ def simulate(
     -----
     BayesGLMWarning
         Firing that has run away: an expected count above 20 times the most that was recorded of a
-        sample (measurements: a response above 1,000 times), an event in each of 100 samples on end
-        (and twice as many as were recorded so), or a linear predictor outside the domain of its
+        sample (measurements: an expected one above 1,000 times), an event in each of 100 samples on
+        end (and twice as many as were recorded so), or a linear predictor outside the domain of its
         link. It names the first draw, sample and unit.
 
     Notes

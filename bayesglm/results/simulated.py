@@ -22,7 +22,7 @@ from bayesglm.spec.families import LINK_NAMES
 
 Array = np.ndarray
 # Expected events of a sample, in units of the most that were recorded of one, above which firing
-# has run away; of measurements the size of a response. Chosen: no recording comes near.
+# has run away; of measurements the size of what is expected. Chosen: no recording comes near.
 BEYOND_COUNTS, BEYOND_MEASURED = 20.0, 1000.0
 MOST_COUNTED = 10  # events of a sample, up to which 8 bits hold what may follow: 255 / 20
 LONGEST = 100  # samples on end with an event, at least, that no neuron has: chosen
@@ -131,7 +131,7 @@ class Units:
 
     @property
     def limit(self) -> Array:
-        """The responses, or expected events, beyond which each unit has run away ``(units,)``."""
+        """The expected responses beyond which each unit has run away ``(units,)``."""
         most = np.array([np.abs(one.recorded).max(initial=0.0) for one in self.every])
         if self.family.words.discrete:
             return BEYOND_COUNTS * np.maximum(most, 1.0)
@@ -207,7 +207,16 @@ def _by_steps(units: Units, repeats: int, seed: tuple[int, ...]) -> Simulated:
         flat = eta.reshape(len(eta), -1, n)
         return draw(flat, None if known is None else known[t]).reshape(shape)
 
-    step = Step(of_step, lambda eta: ~domain.holds(eta[0]), units.limit)
+    phi = [np.repeat(value, repeats, axis=0) for value in units.phi()]
+
+    def expected(t: int, eta: Array) -> Array:
+        flat = np.array(eta).reshape(len(eta), -1, n)
+        flat[0] = np.where(domain.holds(flat[0]), flat[0], domain.inside)
+        with np.errstate(over="ignore"):
+            mean = units.family.expected(flat, phi, None if known is None else known[t])
+        return mean.reshape(shape)
+
+    step = Step(of_step, expected, lambda eta: ~domain.holds(eta[0]), units.limit)
     values, away = simulate_steps(units.eta(), units.kernels(), step, units.course, repeats)
     return Simulated(_small(values, units.family), away)
 

@@ -71,7 +71,8 @@ def simulate_events(
 
     ``eta`` are linear predictors without what feeds back ``(samples, units)``, and ``kernels``
     ``(sources, lags, units)`` what an event of a source adds to those of each unit from the next
-    sample on. After a unit ran away nothing happens until the next trial; -1 where none did.
+    sample on. From where a unit ran away, -1 where none did, nothing happens until the next trial
+    but what is given.
     """
     n, units = eta.shape
     lags = kernels.shape[1]
@@ -85,7 +86,9 @@ def simulate_events(
         block = slice(start, min(start + size, n))
         u = rng.random((block.stop - start, units))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            drive = _Drive(eta[block], u, rules.threshold(mean_of_silence(u, rules.panjer)))
+            silent = rules.threshold(mean_of_silence(u, rules.panjer))
+        # What has run away is looked at even where it is silent.
+        drive = _Drive(eta[block], u, np.minimum(silent, rules.limit))
         limits = rules.panjer, rules.limit, rules.longest, start
         run(drive, course.part(block), flat, memory, limits, events[block])
         done = block.stop - start
@@ -135,11 +138,11 @@ def _loop(drive: Any, course: Any, kernels: Any, memory: Any, limits: Any, event
             runs[:] = 0
             future[now : now + span] = 0.0
         for i in range(units):
-            if state[2]:
-                break
             eta = drive.eta[t, i] + future[now + i]
             if course.given[t]:
                 count = int(course.recorded[t, i])
+            elif state[2]:
+                break
             elif eta <= drive.thresholds[t, i]:
                 count = 0
                 runs[i] = 0
@@ -151,6 +154,7 @@ def _loop(drive: Any, course: Any, kernels: Any, memory: Any, limits: Any, event
                     if state[0] < 0:
                         state[0] = first + t
                         state[1] = i
+                    events[t] = 0
                     break
                 panjer = shapes[i]
                 if panjer != -1.0:

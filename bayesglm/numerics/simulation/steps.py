@@ -17,10 +17,11 @@ class Step(NamedTuple):
 
     ``draw(t, eta)`` are responses ``(draws, repeats, units)`` of linear predictors ``(channels,
     draws, repeats, units)``, and ``lost(eta)`` says of which there are none, outside the domain of
-    the link. A response beyond ``limit`` has run away.
+    the link. A unit whose ``expected(t, eta)`` is beyond ``limit`` has run away.
     """
 
     draw: Callable[[int, Array], Array]
+    expected: Callable[[int, Array], Array]
     lost: Callable[[Array], Array]
     limit: Array  # of each unit
 
@@ -34,7 +35,7 @@ def simulate_steps(
     ``kernels`` ``(draws, sources, lags, channels, units)`` what one unit of a source's response
     adds to them from the next sample on. The second are ``(draws, repeats, 2)``: the sample and the
     unit that ran away first, -1 where none did. From there on responses are zero until the next
-    trial.
+    trial, but for those that are given.
     """
     channels, n_draws, n, units = eta.shape
     lags = kernels.shape[2]
@@ -53,7 +54,7 @@ def simulate_steps(
             here = eta[:, :, None, t] + future[place]
             lost = step.lost(here)
             y = step.draw(t, here)
-            away = (lost | ~(np.abs(y) <= step.limit)) & ~gone[..., None]
+            away = (lost | ~(np.abs(step.expected(t, here)) <= step.limit)) & ~gone[..., None]
             if away.any():
                 which = away.any(axis=-1)
                 new = which & (first[..., 0] < 0)

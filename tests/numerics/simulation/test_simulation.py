@@ -29,6 +29,14 @@ def drive(seed=1, units=UNITS):
     return rng.normal(-0.8, 0.6, (N, units)), 0.15 * rng.normal(size=(units, LAGS, units))
 
 
+def first_channel(t, eta):
+    return eta[0]
+
+
+def both_channels(t, eta):
+    return eta[0] + eta[1]
+
+
 def past(y, kernels, t, begin):
     """What the responses before t add, by a loop over sources and lags."""
     lags = range(1, min(LAGS, t - begin) + 1)
@@ -107,7 +115,7 @@ def test_steps_are_a_linear_recursion():
     rng, told = np.random.default_rng(0), course()
     eta = rng.normal(size=(2, 3, N, UNITS))
     kernels = 0.06 * rng.normal(size=(3, UNITS, LAGS, 2, UNITS))
-    step = Step(lambda t, here: here[0] + here[1], lambda here: here[0] > np.inf, np.full(2, 1e9))
+    step = Step(both_channels, both_channels, lambda here: here[0] > np.inf, np.full(2, 1e9))
     y, away = simulate_steps(eta, kernels, step, told, repeats=2)
     assert (away == -1).all()
     np.testing.assert_array_equal(y[:, 0], y[:, 1])
@@ -124,7 +132,7 @@ def test_steps_are_a_linear_recursion():
 def test_steps_that_run_away_end_their_trial():
     told = Course(course().begins, np.zeros(N, dtype=bool), np.zeros((N, 1)))
     kernels = np.array([0.5, 1.5]).reshape(2, 1, 1, 1, 1)
-    step = Step(lambda t, here: here[0], lambda here: here[0] > np.inf, np.full(1, 100.0))
+    step = Step(first_channel, first_channel, lambda here: here[0] > np.inf, np.full(1, 100.0))
     y, away = simulate_steps(np.ones((1, 2, N, 1)), kernels, step, told, repeats=1)
     assert away[0].tolist() == [[-1, -1]]
     first = int(away[1, 0, 0])
@@ -144,3 +152,32 @@ def test_intervals_between_events_of_a_constant_rate_are_geometric():
     gaps = np.diff(np.flatnonzero(events))
     smooth = 1.0 - 0.95 ** (gaps - rng.random(len(gaps)))
     assert kstest(smooth, "uniform").pvalue > 1e-3
+
+
+def test_what_is_expected_runs_away_in_both_ways_and_given_samples_stay():
+    """An expected count above the limit, drawn or not; a drawn one above it is none."""
+    n = 12
+    eta = np.zeros((n, 2))
+    eta[5, 1] = 3.0
+    given = np.zeros(n, dtype=bool)
+    given[[7, 8]] = True
+    told = Course(np.arange(n) == 0, given, np.full((n, 2), 2.0))
+    kernels, limit = np.zeros((2, 1, 2)), np.full(2, 10.0)
+    rules = Rules(np.full(2, 0.01), np.log(limit), np.zeros(2, dtype=np.int64), np.log)
+    step = Step(
+        lambda t, here: np.full(here.shape[1:], 50.0),
+        lambda t, here: np.exp(here[0]),
+        lambda here: here[0] > np.inf,
+        limit,
+    )
+    y, gone = simulate_steps(eta[None, None], kernels[None, :, :, None], step, told, repeats=1)
+    assert gone.tolist() == [[[5, 1]]]
+    every = [y[0, 0]]
+    for seed in range(5):
+        events, away = simulate_events(eta, kernels, rules, told, np.random.default_rng(seed))
+        assert away == (5, 1)
+        every.append(events)
+    for responses in every:
+        assert (responses[given] == 2.0).all()
+        assert not responses[5:][~given[5:]].any()
+    assert (y[0, 0, :5] == 50.0).all()
