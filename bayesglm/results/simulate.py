@@ -22,7 +22,7 @@ from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.simulation.events import Course
 from bayesglm.results.feedback import Fed, fed_back
 from bayesglm.results.predict import as_fitted
-from bayesglm.results.simulated import TOGETHER, Simulated, Unit, Units, simulate_units
+from bayesglm.results.simulated import Simulated, Unit, Units, simulate_units
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,12 +101,10 @@ def simulate(
     seed = check_seed(seed)
     problems = reopen(fit)
     setting = _setting(fit, problems, data, draws)
+    groups = [_units(setting, numbers) for numbers in setting.groups]
     room = _Room(len(setting.kept[0].theta), repeats, setting.course.given.size, len(problems))
-    _check_room(room)
-    made = [
-        simulate_units(_units(setting, numbers), repeats, (seed, k))
-        for k, numbers in enumerate(setting.groups)
-    ]
+    _check_room(room, groups)
+    made = [simulate_units(units, repeats, (seed, k)) for k, units in enumerate(groups)]
     _tell_runaway(setting, made)
     return _as_dataset(fit, setting, made)
 
@@ -210,10 +208,11 @@ def _recorded(
     return np.stack(columns, axis=-1).astype(np.float64)
 
 
-def _check_room(room: _Room) -> None:
-    """Raise DataError where the memory that is free cannot hold the responses."""
+def _check_room(room: _Room, groups: Sequence[Units]) -> None:
+    """Raise DataError where the memory that is free cannot hold the responses, twice at the end."""
     size = float(np.prod(room, dtype=float))
-    if size + 16.0 * TOGETHER > free_memory():
+    held = 2.0 * room.draws * sum(one.bytes_held(room.repeats) for one in groups)
+    if held + max(one.bytes_worked(room.repeats) for one in groups) > free_memory():
         raise DataError(
             f"{room.draws:,} draws x {room.repeats:,} trials of {room.samples:,} samples and "
             f"{room.units:,} units are {size:,.3g} responses, more than the memory that is free; "

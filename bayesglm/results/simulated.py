@@ -137,6 +137,20 @@ class Units:
             return BEYOND_COUNTS * np.maximum(most, 1.0)
         return BEYOND_MEASURED * np.maximum(most, np.finfo(float).tiny)
 
+    def _numbers(self, repeats: int) -> float:
+        """How many responses, those of each level apart, a draw has."""
+        levels = self.family.n_levels if self.family.words.counts_levels else 1
+        return float(repeats) * len(self.course.given) * len(self.every) * levels
+
+    def bytes_held(self, repeats: int) -> float:
+        """Bytes of the responses of a draw: one of each that is a count, eight of a measurement."""
+        return (1.0 if self.family.words.discrete else 8.0) * self._numbers(repeats)
+
+    def bytes_worked(self, repeats: int) -> float:
+        """Bytes that are held beside: predictors, and responses of a draw before they are small."""
+        own = self._numbers(1 if self.is_sparse else repeats)
+        return 16.0 * max(TOGETHER, own)
+
 
 def simulate_units(units: Units, repeats: int, seed: tuple[int, ...]) -> Simulated:
     """Simulate units for all their draws, so many at a time as are held."""

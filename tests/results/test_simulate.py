@@ -10,6 +10,7 @@ from scipy.stats import ks_2samp
 import bayesglm as bg
 from bayesglm.inference.tree.opened import kept_of, reopen
 from bayesglm.results.feedback import fed_back, kernels_of, others_eta
+from bayesglm.results.simulated import TOGETHER
 
 
 def known(value):
@@ -144,6 +145,17 @@ def test_what_is_refused():
     for argument in ("draws", "trials", "seed"):
         with pytest.raises(bg.DataError, match=argument):
             bg.simulate(fit, **{argument: -1})
+
+
+@pytest.mark.parametrize(("family", "size"), [("bernoulli", 1), ("gaussian", 8)])
+def test_room_is_asked_for_responses_in_their_size_and_their_copy(family, size, monkeypatch):
+    fit = fitted(with_history(family, -1.0, 0.1), n=20)
+    room, where = 16 * TOGETHER + 2 * size * 20 * 3, "bayesglm.results.simulate.free_memory"
+    monkeypatch.setattr(where, lambda: room)
+    assert bg.simulate(fit, trials=3)["y"].values.nbytes == size * 20 * 3
+    monkeypatch.setattr(where, lambda: room - 1)
+    with pytest.raises(bg.DataError, match="more than the memory that is free"):
+        bg.simulate(fit, trials=3)
 
 
 def coupled(family, **options):
