@@ -24,6 +24,8 @@ MOST_UNITS = 120  # rows of one panel
 MOST_TRIALS = 400
 MOST_TICKS = 30_000  # of a figure
 MOST_IN_ROW = 250  # of a unit: more are a grey bar
+MOST_LABELS = 12  # of rows
+STEPS = (1, 2, 5, 10, 20, 50)
 HALF_TICK = 0.42  # of the distance of two rows
 
 
@@ -48,7 +50,7 @@ def plot_raster(data: Any, response: str, by: Any = None) -> Figure:
     -------
     matplotlib.figure.Figure
         At most 6 units by 400 trials, or 120 units over as long a stretch as has 250 events of any
-        (30,000 in all); notes say what is left out.
+        (30,000 in all); notes say what is left out, and how to choose it.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def plot_raster(data: Any, response: str, by: Any = None) -> Figure:
         return _by_trial(counts, labels, unit, trials)
     if by is not None:
         raise DataError("by= tells conditions of trials; the data have no coordinate 'trial'.")
-    return _by_unit(counts, labels, unit or response, trials)
+    return _by_unit(counts, labels, unit or response, trials, dim)
 
 
 def _counts(variable: xr.DataArray, dim: str) -> tuple[Array, str]:
@@ -117,16 +119,25 @@ def _by_trial(counts: Array, labels: Array, unit: str, trials: Trials) -> Figure
         if k >= n - across:
             ax.set_xlabel(f"time since the trial's start ({trials.unit})", fontsize=10)
             ax.tick_params(labelbottom=True)
+    every = _spaced(len(order))
     for ax in axes[:, 0]:
         ax.set_ylabel("trial", fontsize=10)
+        ax.set_yticks(every, [plain(one, 20) for one in trials.labels[order[every]]])
     if any(trials.names):
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper right", ncols=6, frameon=False)
-    _note(figure, unit, labels[n:], len(trials.labels) - len(order))
+    n_left = len(trials.labels) - len(order)
+    _note(figure, unit, labels[n:], f"Not drawn: the last {n_left:,} trials." if n_left else "")
     return figure
 
 
-def _by_unit(counts: Array, labels: Array, unit: str, trials: Trials) -> Figure:
+def _spaced(n: int) -> Array:
+    """Return the rows whose labels are written: a dozen at most, in steps of 1, 2, 5, 10, ..."""
+    step = next(step for step in STEPS if step * MOST_LABELS >= n)
+    return np.arange(0, n, step)
+
+
+def _by_unit(counts: Array, labels: Array, unit: str, trials: Trials, dim: str) -> Figure:
     n = min(len(labels), MOST_UNITS)
     so_far = np.cumsum(counts[:, :n] > 0, axis=0)
     full = (so_far.sum(axis=1) > MOST_TICKS) | (so_far.max(axis=1) > MOST_IN_ROW)
@@ -138,10 +149,11 @@ def _by_unit(counts: Array, labels: Array, unit: str, trials: Trials) -> Figure:
     ax.set_ylim(n - 0.5, -0.5)
     ax.set_xlabel(f"time ({trials.unit})", fontsize=10)
     ax.set_ylabel(plain(unit), fontsize=10)
-    step = -(-n // 12)
-    ax.set_yticks(np.arange(n)[::step], [plain(one, 20) for one in labels[:n][::step]])
-    _note(figure, unit, labels[n:], 0)
-    if stop < len(counts):
+    every = _spaced(n)
+    ax.set_yticks(every, [plain(one, 20) for one in labels[every]])
+    goes_on = f"data.isel({plain(dim)}=slice({stop}, None)) goes on." if stop < len(counts) else ""
+    _note(figure, unit, labels[n:], goes_on)
+    if goes_on:
         ax.set_title(
             f"the first {stop * trials.step:g} {trials.unit} of {len(counts) * trials.step:g}",
             loc="right",
@@ -156,8 +168,7 @@ def _ticks(ax: Axes, x: Array, rows: Array, colour: str, label: str) -> None:
     )
 
 
-def _note(figure: Figure, unit: str, left_out: Array, n_trials: int) -> None:
-    """Say which units, and how many trials, are not drawn."""
-    of_trials = f"Not drawn: the last {n_trials:,} trials." if n_trials else ""
+def _note(figure: Figure, unit: str, left_out: Array, more: str) -> None:
+    """Say which units are not drawn, and what more there is."""
     of_units = not_drawn(unit, left_out, f"data.isel({plain(unit)}=[...]) chooses")
-    write_note(figure, " ".join(filter(None, (of_units, of_trials))))
+    write_note(figure, " ".join(filter(None, (of_units, more))))
