@@ -17,6 +17,7 @@ from bayesglm.show.figures import (
     INK,
     is_event_train,
     members,
+    named_handles,
     new_figure,
     not_drawn,
     write_note,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 MOST_UNITS = 4  # of a population, each with a row of its own
 STRETCH = 300  # samples along time, where there are no trials
+PREDICTED = "predicted, with its 94% band"
+OBSERVED, EVENTS, AVERAGED = "observed", "events", "observed, with one standard error"
 BINS = 40  # of the time since a trial's start, at most
 
 
@@ -104,12 +107,31 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = N
     axes[-1, 0].set_xlabel(f"time ({trials.unit})" if trials.unit == "s" else "sample", fontsize=10)
     if has_trials:
         axes[-1, 1].set_xlabel(f"time since the trial's start ({trials.unit})", fontsize=10)
-        handles, labels = axes[0, 1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=6, frameon=False)
+    handles = _handles(axes, has_trials)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside upper right", ncols=5, frameon=False
+    )
     if plan.labels is not None:
         left_out = plan.labels[numbers[MOST_UNITS:]]
         write_note(figure, not_drawn(str(plan.population), left_out, CHOOSES))
     return figure
+
+
+def _handles(axes: Array, has_trials: bool) -> dict[str, Any]:
+    """Return what the legend holds: conditions by colour, then what lines, dots and ticks are."""
+    from matplotlib.lines import Line2D
+
+    drawn = named_handles(axes)
+    conditions = {name: one for name, one in drawn.items() if name not in (EVENTS, OBSERVED)}
+    colour = INK if conditions else COLOURS[0]
+    told: dict[str, Any] = {PREDICTED: Line2D([], [], color=colour, linewidth=1.5)}
+    if has_trials:
+        told[AVERAGED] = Line2D([], [], color=colour, linestyle="none", marker="o", markersize=3)
+    if EVENTS in drawn:
+        told[EVENTS] = Line2D([], [], color=INK, linestyle="none", marker="|", markersize=8)
+    if OBSERVED in drawn:
+        told[OBSERVED] = drawn[OBSERVED]
+    return conditions | told
 
 
 def _name(kept: Kept) -> str:
@@ -159,17 +181,17 @@ def _draw_stretch(
     x = trials.since[part]
     lower, upper = np.quantile(predicted[:, part], BAND, axis=0)
     ax.fill_between(x, lower, upper, color=COLOURS[0], alpha=0.25, lw=0)
-    ax.plot(x, predicted[:, part].mean(axis=0), color=COLOURS[0], linewidth=1.5, label="predicted")
+    ax.plot(x, predicted[:, part].mean(axis=0), color=COLOURS[0], linewidth=1.5)
     counts = np.nan_to_num(observed[part] / scale)
     if scale != 1.0 or is_event_train(counts):
-        low, high = ax.get_ylim()
-        bottom = low - 0.12 * (high - low)
+        high = ax.get_ylim()[1]
+        ax.set_ylim(0.0, high)
         at = np.repeat(x, np.round(counts).astype(int))
-        ax.vlines(at, bottom, low, color=INK, linewidth=1.0)
+        ax.vlines(at, -0.13 * high, -0.02 * high, color=INK, linewidth=1.0, label=EVENTS)
         ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= high])
-        ax.set_ylim(bottom, high)
+        ax.set_ylim(-0.13 * high, high)
     else:
-        ax.plot(x, observed[part], color=INK, linewidth=1.0)
+        ax.plot(x, observed[part], color=INK, linewidth=1.0, label=OBSERVED)
 
 
 def _draw_averages(ax: Axes, observed: Array, predicted: Array, trials: Trials) -> None:
@@ -179,7 +201,7 @@ def _draw_averages(ax: Axes, observed: Array, predicted: Array, trials: Trials) 
     edges = np.linspace(0.0, longest * (1.0 + 1e-9), n + 1)
     bins = np.searchsorted(edges, trials.since, side="right") - 1
     centres = 0.5 * (edges[1:] + edges[:-1])
-    kept = np.isfinite(observed)
+    kept, least = np.isfinite(observed), 0.0
     for condition, name in enumerate(trials.names):
         own = kept & (trials.condition[trials.of_sample] == condition)
         at, of_trial = bins[own], trials.of_sample[own]
@@ -191,13 +213,13 @@ def _draw_averages(ax: Axes, observed: Array, predicted: Array, trials: Trials) 
         colour = COLOURS[condition % len(COLOURS)]
         lower, upper = np.quantile(mean[:, seen], BAND, axis=0)
         ax.fill_between(centres[seen], lower, upper, color=colour, alpha=0.25, lw=0)
-        label = name or "predicted"
-        ax.plot(centres[seen], mean[:, seen].mean(axis=0), color=colour, lw=1.5, label=label)
+        ax.plot(centres[seen], mean[:, seen].mean(axis=0), color=colour, lw=1.5, label=name or "_")
         each, error = _over_trials(observed[own], at, of_trial, n)
         ax.errorbar(
             centres[seen], each[seen], error[seen], fmt="o", color=colour, markersize=3, lw=0.8
         )
-    ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+        least = min(least, lower.min(initial=0.0), each[seen].min(initial=0.0))
+    ax.set_ylim(bottom=0.0 if least == 0.0 else ax.get_ylim()[0])
 
 
 def _over_trials(y: Array, bins: Array, of_trial: Array, n: int) -> tuple[Array, Array]:

@@ -48,6 +48,9 @@ def test_a_row_is_a_trial_and_conditions_stand_together(tmp_path):
     np.testing.assert_allclose(drawn[:, 1], rows - 0.42)
     assert legend_of(figure)[1] == ["left", "right"]
     assert_inside(figure)
+    assert [one.get_text() for one in ax.get_yticklabels()] == [str(100 + k) for k in order]
+    two = bg.plot_raster(DATA.isel(time=slice(0, 2 * SAMPLES)), "spikes").axes[0]
+    assert [one.get_text() for one in two.get_yticklabels()] == ["100", "101"]
     own = bg.plot_raster(DATA, "spikes", by=SIDE)
     again = np.concatenate([ticks_of(one) for one in own.axes[0].collections])
     np.testing.assert_array_equal(again, drawn)
@@ -66,6 +69,10 @@ def test_what_a_raster_leaves_out_is_told():
     busy = CELLS.assign(spikes=CELLS["spikes"] * 0 + 1)
     (ax,) = bg.plot_raster(busy, "spikes").axes
     assert ax.get_title(loc="right") == "the first 2.5 s of 4"
+    note = "data.isel(time=slice(250, None)) goes on."
+    assert ax.figure.get_supxlabel() == note
+    (rest,) = bg.plot_raster(busy.isel(time=slice(250, None)), "spikes").axes
+    assert len(rest.collections[0].get_segments()) == 450
     assert len(ax.collections[0].get_segments()) == 750
     many = {"y": RNG.poisson(0.3, (20, 130))}
     assert "Not drawn of y_dim_0: 120, 121" in bg.plot_raster(many, "y").get_supxlabel()
@@ -95,7 +102,12 @@ def test_predicted_means_and_what_was_observed_over_trials(fit, tmp_path):
         error = of_trials.std(axis=0, ddof=1) / np.sqrt(len(of_trials))
         low, high = np.array(bars[2][0].get_segments())[:, :, 1].T
         np.testing.assert_allclose(high - low, 2 * error, atol=1e-12)
-    assert legend_of(figure)[1] == ["left", "right"]
+    words = ["predicted, with its 94% band", "observed, with one standard error", "events"]
+    assert legend_of(figure)[1] == ["left", "right", *words]
+    assert averages.get_ylim()[0] == 0.0
+    assert min(stretch.get_yticks()) == 0.0
+    segments = np.array(stretch.collections[1].get_segments())
+    assert segments[..., 1].max() < 0.0  # ticks stand below the axis of rates
     assert_inside(figure)
 
 
@@ -156,6 +168,7 @@ def test_measurements_are_drawn_over_their_means():
     (ax,) = bg.plot_rate(bg.fit_map(bg.GLM("y", "x"), data)).axes
     np.testing.assert_allclose(ax.lines[1].get_ydata(), data["y"])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("sample", "y")
+    assert legend_of(ax.figure)[1] == ["predicted, with its 94% band", "observed"]
 
 
 def test_a_design_is_drawn_term_by_term(tmp_path):
