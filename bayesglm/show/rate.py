@@ -179,9 +179,10 @@ def _draw_stretch(
         first = max(0, middle - STRETCH // 2)
         part = np.arange(first, min(n, first + STRETCH))
     x = trials.since[part]
+    colour = COLOURS[trials.condition[trials.of_sample[middle]] % len(COLOURS)]
     lower, upper = np.quantile(predicted[:, part], BAND, axis=0)
-    ax.fill_between(x, lower, upper, color=COLOURS[0], alpha=0.25, lw=0)
-    ax.plot(x, predicted[:, part].mean(axis=0), color=COLOURS[0], linewidth=1.5)
+    ax.fill_between(x, lower, upper, color=colour, alpha=0.25, lw=0)
+    ax.plot(x, predicted[:, part].mean(axis=0), color=colour, linewidth=1.5)
     counts = np.nan_to_num(observed[part] / scale)
     if scale != 1.0 or is_event_train(counts):
         high = ax.get_ylim()[1]

@@ -105,6 +105,7 @@ def test_predicted_means_and_what_was_observed_over_trials(fit, tmp_path):
     words = ["predicted, with its 94% band", "observed, with one standard error", "events"]
     assert legend_of(figure)[1] == ["left", "right", *words]
     assert averages.get_ylim()[0] == 0.0
+    assert stretch.lines[0].get_color() == averages.lines[0].get_color()  # a trial to the left
     assert min(stretch.get_yticks()) == 0.0
     segments = np.array(stretch.collections[1].get_segments())
     assert segments[..., 1].max() < 0.0  # ticks stand below the axis of rates
