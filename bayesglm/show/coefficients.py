@@ -34,6 +34,7 @@ MOST_NEURONS = 4  # of a population whose kernels are drawn, as lines that can b
 COEFFICIENT = "coefficient (link units\nper unit of predictor)"
 CURVE = "curve (link units)"
 OF_LEVELS = re.compile(r"(?P<name>.+)_level(_\d+)?")  # dims along which levels stand
+AROUND_EVENTS = "around_events"  # the attribute of kernels whose lags are counted from events
 LINES = ("lag", "value")  # dims along which neighbours are joined: lags, and values of a predictor
 
 
@@ -189,9 +190,9 @@ def place_labels(node: xr.Dataset, dim: str) -> list[str]:
     return [plain(one, MOST_LETTERS) for one in values]
 
 
-def name_places(ax: Axes, which: Literal["x", "y"], labels: list[str]) -> None:
-    """Label about ten of the places along an axis."""
-    every = max(1, len(labels) // 10)
+def name_places(ax: Axes, which: Literal["x", "y"], labels: list[str], most: int = 10) -> None:
+    """Label about ten of the places along an axis, or ``most`` of them."""
+    every = max(1, len(labels) // most)
     places, shown = np.arange(len(labels))[::every], labels[::every]
     if which == "y":
         ax.set_yticks(places, shown)
@@ -230,9 +231,14 @@ def dim_label(node: xr.Dataset, dim: str) -> str:
     if dim != "lag":
         levels = OF_LEVELS.fullmatch(dim)
         return plain(levels["name"] if levels else dim)
-    timed = "lag_time" in node.coords
-    unit = unit_of_lags(node["lag_time"].values)[0] if timed else "samples"
-    return f"lag ({unit} before the response)"
+    if node.attrs.get(AROUND_EVENTS):
+        return f"time from the event ({lag_unit(node)})"
+    return f"lag ({lag_unit(node)} before the response)"
+
+
+def lag_unit(node: xr.Dataset) -> str:
+    """Return the unit in which lags are shown."""
+    return unit_of_lags(node["lag_time"].values)[0] if "lag_time" in node.coords else "samples"
 
 
 def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:

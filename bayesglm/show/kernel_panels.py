@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesglm.show.coefficients import LINES, axis_of, dim_label, name_places, place_labels
-from bayesglm.show.figures import COLOURS, INK, MOST_LETTERS, hide_beyond
+from bayesglm.results.kernels import VALUES
+from bayesglm.show.coefficients import (
+    LINES,
+    axis_of,
+    dim_label,
+    lag_unit,
+    name_places,
+    place_labels,
+)
+from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, hide_beyond
 from bayesglm.show.text import plain
 
 if TYPE_CHECKING:
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 MOST_FRAMES = 6  # lags at which a field is drawn
 MOST_WRITTEN = 12  # members of a population up to which each gain is written into its cell
+MOST_NAMED = 40  # of these beside a matrix, in small letters
 SURE = 0.975  # probability of its sign from which an edge has a dot: that of a 95% interval
 
 
@@ -52,7 +61,7 @@ def draw_curves(part: SubFigure, node: xr.Dataset, population: str, grid: tuple[
     across = grid[1]
     for k, ax in enumerate(axes.flat[: len(every)]):
         if k + across >= len(every):
-            ax.set_xlabel(label if across < 3 else _short(label), fontsize=10)
+            ax.set_xlabel(label if across < 3 else _in_two(label), fontsize=10)
             ax.tick_params(labelbottom=True)
     for ax in axes[:, 0]:
         ax.set_ylabel(node.attrs["unit"], fontsize=9)
@@ -61,9 +70,9 @@ def draw_curves(part: SubFigure, node: xr.Dataset, population: str, grid: tuple[
         part.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
 
 
-def _short(label: str) -> str:
-    """Return what stands before the unit's reading: ``lag (ms)``."""
-    return label.split(" before")[0] + ")" if " before" in label else label
+def _in_two(label: str) -> str:
+    """Return a label in two lines: what is told, and how it is read."""
+    return label.replace(" before ", "\nbefore ").replace(" from ", "\nfrom ")
 
 
 def _draw_lines(ax: Axes, node: xr.Dataset) -> None:
@@ -89,21 +98,51 @@ def _draw_lines(ax: Axes, node: xr.Dataset) -> None:
 
 
 def draw_field(part: SubFigure, node: xr.Dataset, population: str) -> None:
-    """Draw a field of two dims, its posterior sd beside it, a row for each member."""
+    """Draw a field of two dims, its posterior sd beside it, a row for each member, on one scale.
+
+    A surface stands on its two predictors, the second upwards, in equal units where they have one.
+    """
     every = members(node, population)
     kinds = _kinds(node)
     axes = part.subplots(len(every), len(kinds), squeeze=False)
     bare(axes)
+    largest = {name: float(np.nanmax(np.abs(node[name].values), initial=0.0)) for name, _ in kinds}
+    dims = [str(dim) for dim in node["link"].dims if dim != population]
+    on_values = tuple(dims) == VALUES
+    flipped = on_values or dims[0] in LINES
+    down, across = (dims[1], dims[0]) if flipped else (dims[0], dims[1])
     for row, (title, one) in zip(axes, every, strict=True):
-        dims = [str(dim) for dim in one["link"].dims]
-        down, across = (dims[1], dims[0]) if dims[0] in LINES else (dims[0], dims[1])
         for ax, (name, words) in zip(row, kinds, strict=True):
-            _image(ax, one[name].transpose(down, across).values, name, node.attrs["unit"])
-            name_places(ax, "y", place_labels(one, down))
-            name_places(ax, "x", place_labels(one, across))
+            values = one[name].transpose(down, across).values
+            shown = _image(ax, values, name, largest[name] or 1.0, "auto")
+            if on_values:
+                _on_values(ax, shown, one)
+            else:
+                name_places(ax, "y", place_labels(one, down))
+                name_places(ax, "x", place_labels(one, across))
+            bar = part.colorbar(shown, ax=ax, shrink=0.85)
+            bar.set_label(node.attrs["unit"], fontsize=8)
             ax.set_ylabel(dim_label(one, down), fontsize=10)
             ax.set_xlabel(dim_label(one, across), fontsize=10)
             ax.set_title(f"{title} {words}".strip(), loc="left", fontsize=10)
+
+
+def _on_values(ax: Axes, shown: Any, node: xr.Dataset) -> None:
+    """Put the image of a surface on its predictors' own axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    extent: list[float] = []
+    for name in VALUES:
+        x = node[name].values
+        half = 0.5 * float(x[1] - x[0])
+        extent += [float(x[0]) - half, float(x[-1]) + half]
+    shown.origin = "lower"
+    shown.set_extent(extent)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    units = [node[name].attrs.get("units") for name in VALUES]
+    if units[0] is not None and units[0] == units[1]:
+        ax.set_aspect("equal")
 
 
 def draw_frames(part: SubFigure, node: xr.Dataset, population: str) -> None:
@@ -120,14 +159,14 @@ def draw_frames(part: SubFigure, node: xr.Dataset, population: str) -> None:
         labels = place_labels(one, along)
         for row, (name, words) in zip(axes[len(kinds) * k :], kinds, strict=False):
             frames = one[name].transpose(along, *others).values
-            largest = np.nanmax(np.abs(frames)) or 1.0
+            largest = float(np.nanmax(np.abs(node[name].values), initial=0.0)) or 1.0
             for ax, place in zip(row, places, strict=True):
-                shown = _image(ax, frames[place], name, "", largest)
+                shown = _image(ax, frames[place], name, largest, "equal")
                 ax.set_xticks([])
                 ax.set_yticks([])
                 if name == "link":
-                    unit = dim_label(one, along).removeprefix("lag (").split(" ")[0].rstrip(")")
-                    ax.set_title(f"{float(labels[place]):.3g} {unit}", fontsize=9)
+                    unit = f" {lag_unit(one)}" if along == "lag" else ""
+                    ax.set_title(f"{float(labels[place]):.3g}{unit}", fontsize=9)
             row[0].set_ylabel(f"{title}\n{words}".strip(), fontsize=10)
             bar = part.colorbar(shown, ax=list(row), shrink=0.85)
             bar.set_label(node.attrs["unit"], fontsize=8)
@@ -140,16 +179,12 @@ def _kinds(node: xr.Dataset) -> list[tuple[str, str]]:
     return [("link", "mean"), ("link_sd", "sd")]
 
 
-def _image(ax: Axes, values: Array, name: str, unit: str, largest: float | None = None) -> Any:
-    """Draw signed values from blue to red, and sds in shades; with a bar unless ``largest``."""
-    most = largest or float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
-    least, colours = (-most, "RdBu_r") if name == "link" else (0.0, "cividis")
-    shape: Literal["auto", "equal"] = "auto" if largest is None else "equal"
-    shown = ax.imshow(values, cmap=colours, vmin=least, vmax=most, aspect=shape)
-    if largest is None:
-        bar = ax.figure.colorbar(shown, ax=ax, shrink=0.85)
-        bar.set_label(unit, fontsize=8)
-    return shown
+def _image(
+    ax: Axes, values: Array, name: str, largest: float, shape: Literal["auto", "equal"]
+) -> Any:
+    """Draw signed values from blue to red, and sds in shades."""
+    least, colours = (-largest, "RdBu_r") if name == "link" else (0.0, "cividis")
+    return ax.imshow(values, cmap=colours, vmin=least, vmax=largest, aspect=shape)
 
 
 def draw_numbers(part: SubFigure, node: xr.Dataset, along: str) -> None:
@@ -188,14 +223,16 @@ def draw_numbers(part: SubFigure, node: xr.Dataset, along: str) -> None:
 
 def draw_matrix(part: SubFigure, node: xr.Dataset, population: str) -> None:
     """Draw the integrated kernel from each source (down) to each member (across)."""
+    from matplotlib.patches import Rectangle
+
     axes = part.subplots(1, 1, squeeze=False)
     bare(axes)
     ax, gain = axes[0, 0], node["gain"].transpose("source", population)
     largest = float(np.nanmax(np.abs(gain.values), initial=0.0)) or 1.0
-    ax.set_facecolor("#DDDDDD")  # no member drives itself through coupling
     shown = ax.imshow(gain.values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     bar = part.colorbar(shown, ax=ax, shrink=0.85)
-    bar.set_label(f"integrated kernel\n{node.attrs['unit']}", fontsize=8)
+    unit = node.attrs["unit"].replace("\n", " ")
+    bar.set_label(f"integrated kernel\n({unit})", fontsize=9)
     sure = (
         node["p_sign"].transpose("source", population).values
         if "p_sign" in node
@@ -203,7 +240,9 @@ def draw_matrix(part: SubFigure, node: xr.Dataset, population: str) -> None:
     )
     is_small = max(gain.shape) <= MOST_WRITTEN
     for (row, column), value in np.ndenumerate(gain.values):
-        if np.isnan(value):
+        if np.isnan(value):  # no member drives itself through coupling
+            corner = column - 0.5, row - 0.5
+            ax.add_patch(Rectangle(corner, 1.0, 1.0, hatch="////", fc=GREY, ec="white", lw=0.0))
             continue
         dark = abs(value) > 0.6 * largest
         colour = "white" if dark else INK
@@ -213,7 +252,10 @@ def draw_matrix(part: SubFigure, node: xr.Dataset, population: str) -> None:
             ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
         elif sure[row, column] > SURE:
             ax.plot(column, row, ".", color=colour, markersize=3)
-    name_places(ax, "y", [plain(one, MOST_LETTERS) for one in place_labels(node, "source")])
-    name_places(ax, "x", [plain(one, MOST_LETTERS) for one in place_labels(node, population)])
+    for which, dim in (("y", "source"), ("x", population)):
+        labels = [plain(one, MOST_LETTERS) for one in place_labels(node, dim)]
+        name_places(ax, which, labels, MOST_NAMED)
+        if len(labels) > MOST_WRITTEN:
+            ax.tick_params(which, labelsize=7)
     ax.set_ylabel("from", fontsize=10)
     ax.set_xlabel(f"to {plain(population)}", fontsize=10)

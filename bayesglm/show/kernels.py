@@ -15,10 +15,12 @@ from bayesglm.inference.problem.asked import check_between_0_and_1
 from bayesglm.inference.tree.opened import model_of, reopen
 from bayesglm.results.edges import edges
 from bayesglm.results.kernels import quiet_kernels
-from bayesglm.show.coefficients import LINES
+from bayesglm.show.coefficients import AROUND_EVENTS, LINES
 from bayesglm.show.displayed import DisplayedFigure
 from bayesglm.show.figures import CHOOSES, WIDTH, check_term, members, not_drawn, write_note
 from bayesglm.show.kernel_panels import (
+    MOST_WRITTEN,
+    SURE,
     draw_curves,
     draw_field,
     draw_frames,
@@ -26,7 +28,7 @@ from bayesglm.show.kernel_panels import (
     draw_numbers,
 )
 from bayesglm.show.text import plain
-from bayesglm.show.units import unit_of_coefficients
+from bayesglm.show.units import is_around_events, unit_of_coefficients
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ def plot_kernels(
     Kernels over lags and curves over values are lines with their pointwise bands, between dotted
     lines that hold the whole curve with the same probability; a population has a panel for each of
     its members, all of one term on one scale. Fields are images: lags by places, or frames at the
-    lags where they are strongest, with the posterior sd beside. Coupling is a matrix of integrated
+    lags where they are strongest, with the posterior sd beside, those of all members on one scale.
+    Coupling is a matrix of integrated
     kernels, from each member to each other, with a dot where the sign is as good as known. Single
     coefficients are points with bars.
 
@@ -112,7 +115,13 @@ def plot_kernels(
     for name in names:
         if name in single and len(single) > 1:
             continue
-        node = nodes[name].assign_attrs(term=name, unit=_unit(model, name, nodes[name]))
+        node = nodes[name].assign_attrs(
+            {
+                "term": name,
+                "unit": _unit(model, name, nodes[name]),
+                AROUND_EVENTS: is_around_events(model, name),
+            }
+        )
         whose = population if population in node.dims else ""
         if name in coupled and whose:
             node = _with_edges(node, table, whose).isel({whose: numbers})
@@ -194,7 +203,16 @@ def _coupling(name: str, node: xr.Dataset, population: str) -> _Section:
     shown, more = _first(shown, "source", MOST_UNITS, population)
     n = max(shown.sizes[population], shown.sizes["source"])
     draw = partial(draw_matrix, node=shown, population=population)
-    return _Section(name, 4.2 if n <= 20 else 6.0, draw, " ".join(filter(None, (note, more))))
+    told = "Hatched: no unit drives itself through coupling."
+    if "p_sign" in shown:
+        is_written = n <= MOST_WRITTEN
+        told += (
+            " P: the probability that a gain has its sign."
+            if is_written
+            else f" Dot: P(sign) > {SURE}."
+        )
+    notes = " ".join(filter(None, (told, note, more)))
+    return _Section(name, 4.5 if n <= MOST_WRITTEN else 6.0, draw, notes)
 
 
 def _with_edges(node: xr.Dataset, table: pd.DataFrame, population: str) -> xr.Dataset:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesglm.spec.families import LINK_NAMES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.terms.event import EVENTS, TRIALS, TYPES
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -47,13 +48,28 @@ def unit_of_lags(times: Array) -> tuple[str, float]:
 def unit_of_coefficients(model: GLM, name: str) -> str:
     """Return the unit of a term's coefficients: that of the link, for each of the predictor's.
 
+    What a term reads are events, where it is around them, or reads a count's own past.
+
     >>> from bayesglm.spec.model import GLM
-    >>> unit_of_coefficients(GLM("hit", "x", family="bernoulli"), "x")
+    >>> from bayesglm.spec.terms.history import History
+    >>> unit_of_coefficients(GLM("hit", ["x", History(lags=2)], family="bernoulli"), "x")
     'log odds per unit of predictor'
+    >>> unit_of_coefficients(GLM("hit", ["x", History(lags=2)], family="bernoulli"), "history")
+    'log odds per event'
     >>> unit_of_coefficients(GLM("y", "x", dispersion={"sigma": ["z"]}), "sigma_z")
     'link units per unit of predictor'
     """
     term = next(one for one in model.every_term if one.label == name)
     is_of_mean = any(one.label == name for one in model.terms)
     unit = LINK_NAMES[model.link_name].unit if is_of_mean else "link units"
-    return unit if term.facts.of_levels else f"{unit} per unit of predictor"
+    roles = set(term.roles.values())
+    around = EVENTS in roles and roles <= {EVENTS, TYPES, TRIALS}
+    past = term.reads_response and not roles and FAMILY_NAMES[model.family].counts_events
+    per = "event" if around or past else "unit of predictor"
+    return unit if term.facts.of_levels else f"{unit} per {per}"
+
+
+def is_around_events(model: GLM, name: str) -> bool:
+    """Say whether a term's lags are counted from events."""
+    term = next(one for one in model.every_term if one.label == name)
+    return EVENTS in term.roles.values()

@@ -64,7 +64,7 @@ def test_each_member_has_its_curve_between_its_bands(coupled, tmp_path):
         corners = band.get_paths()[0].vertices[:, 1]
         assert corners.max() == pytest.approx(node["link_upper"][k].max().item())
         assert ax.get_ylim() == figure.axes[0].get_ylim()
-        assert ax.get_xlabel() == "lag (ms)"
+        assert ax.get_xlabel() == "lag (ms\nbefore the response)"
     assert_inside(figure)
 
 
@@ -82,6 +82,9 @@ def test_coupling_is_a_matrix_of_integrated_kernels(coupled):
     assert written[1, 0] == f"{gain_ab}\nP {max(p_positive, 1.0 - p_positive):.2f}"
     assert figure.axes[0].get_ylabel() == "from"
     assert figure.axes[0].get_xlabel() == "to cell"
+    hatched = [patch.get_xy() for patch in figure.axes[0].patches if patch.get_hatch()]
+    assert hatched == [(k - 0.5, k - 0.5) for k in range(3)]
+    assert figure.axes[1].get_ylabel() == "integrated kernel\n(log response per event)"
 
 
 def test_chosen_targets_keep_all_their_sources(coupled):
@@ -110,8 +113,12 @@ def test_of_many_units_edges_of_a_known_sign_have_a_dot():
     counts = rng.poisson(0.4, (400, 14))
     counts[1:, 0] += 2 * counts[:-1, 1]
     fit = bg.fit_laplace(model_of(bg.Coupling(lags=1), response="y"), {"y": counts}, draws=500)
-    ax = bg.plot_kernels(fit).axes[0]
+    figure = bg.plot_kernels(fit)
+    ax = figure.axes[0]
     assert not ax.texts
+    assert "Dot: P(sign) > 0.975" in figure.subfigs[0].get_supxlabel()
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        assert [one.get_text() for one in labels] == [str(k) for k in range(14)]
     table = bg.edges(fit)
     sure = table[np.maximum(table["p_positive"], 1.0 - table["p_positive"]) > 0.975]
     dots = {(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines}
@@ -134,6 +141,58 @@ def test_fields_stand_beside_their_sds(fields, tmp_path):
     draws = fields["posterior"]["now"].stack(all=("chain", "draw"))
     np.testing.assert_allclose(nodes["now"]["link_sd"], draws.std("all"), rtol=1e-9)
     assert_inside(figure)
+
+
+@pytest.fixture(scope="module")
+def places():
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(0.0, 100.0, (2, 400))
+    near = np.exp(-((x - 70.0) ** 2 + (y - 25.0) ** 2) / 800.0)
+    data = xr.Dataset(
+        {
+            "spikes": (("time", "cell"), rng.poisson(near[:, None] * [2.0, 0.5], (400, 2))),
+            "x": ("time", x, {"units": "cm"}),
+            "y": ("time", y, {"units": "cm"}),
+            "tone": ("time", (rng.random(400) < 0.1).astype(float)),
+        },
+        coords={"time": np.arange(400) * 0.01, "cell": ["a", "b"]},
+    )
+    terms = bg.Surface(("x", "y"), df=5), bg.Event("tone", lags=(-1, 2)), bg.History(lags=2)
+    return bg.fit_laplace(model_of(*terms), data, draws=50, chains=2)
+
+
+def test_surfaces_stand_on_their_axes_with_one_scale_for_all(places, tmp_path):
+    figure = rendered(bg.plot_kernels(places, term="x:y"), tmp_path)
+    node = bg.kernels(places)["x:y"]
+    for name, title in (("link", "mean"), ("link_sd", "sd")):
+        axes = [titled(figure, f"cell {cell} {title}")[0] for cell in "ab"]
+        for k, ax in enumerate(axes):
+            (image,) = ax.images
+            drawn = image.get_array()
+            np.testing.assert_allclose(drawn, node[name][k].transpose("value_2", "value"))
+            assert image.get_clim()[1] == np.abs(node[name]).max()
+            assert image.origin == "lower"
+            left, right, bottom, top = image.get_extent()
+            at = node[name][k].argmax(("value", "value_2"))
+            row, column = np.unravel_index(np.argmax(drawn), drawn.shape)
+            across = left + (column + 0.5) / drawn.shape[1] * (right - left)
+            upwards = bottom + (row + 0.5) / drawn.shape[0] * (top - bottom)
+            assert across == pytest.approx(float(node["value"][at["value"]]))
+            assert upwards == pytest.approx(float(node["value_2"][at["value_2"]]))
+            assert ax.get_ylim()[0] < ax.get_ylim()[1]
+            assert ax.get_aspect() == 1.0
+            assert (ax.get_xticks() % 20 == 0).all()
+    assert_inside(figure)
+
+
+@pytest.mark.parametrize(
+    ("term", "label"),
+    [("tone", "time from the event (ms)"), ("history", "lag (ms before the response)")],
+)
+def test_events_and_the_past_are_told_per_event(places, term, label):
+    ax = bg.plot_kernels(places, term=term).axes[0]
+    assert ax.get_xlabel() == label
+    assert ax.get_ylabel() == "log response\nper event"
 
 
 def test_single_coefficients_stand_together(fields):
