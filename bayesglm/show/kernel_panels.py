@@ -252,7 +252,8 @@ def draw_matrix(part: SubFigure, node: xr.Dataset, population: str) -> None:
             ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
         elif sure[row, column] > SURE:
             ax.plot(column, row, ".", color=colour, markersize=3)
-    for which, dim in (("y", "source"), ("x", population)):
+    sides: tuple[tuple[Literal["x", "y"], str], ...] = (("y", "source"), ("x", population))
+    for which, dim in sides:
         labels = [plain(one, MOST_LETTERS) for one in place_labels(node, dim)]
         name_places(ax, which, labels, MOST_NAMED)
         if len(labels) > MOST_WRITTEN:
