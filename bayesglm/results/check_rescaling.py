@@ -25,6 +25,7 @@ from bayesglm.results.foretold import Drawn, Range
 Array = np.ndarray
 GRID = 99  # places between 0 and 1 at which the distribution of intervals is told: chosen
 EDGE = 1e-12
+FURTHEST = 745.0  # nats: a chance of no event in a bin that is less is none in floats
 
 
 class Passed(NamedTuple):
@@ -44,7 +45,9 @@ def expected_until_spikes(drawn: Drawn) -> Passed:
     def work(one: Range) -> tuple[Array, Array, Array]:
         y = one.rows.y
         silent = family.log_likelihood(np.zeros(len(y)), *one.told)
-        q = np.concatenate([-silent, -np.log(np.exp(silent).mean(axis=0))[None]])
+        silent = np.maximum(silent, -FURTHEST)
+        mean = np.logaddexp.reduce(silent, axis=0) - np.log(len(silent))
+        q = np.concatenate([-silent, -mean[None]])
         q *= one.weights > 0.0
         spikes = np.flatnonzero((y > 0.0) & (one.weights > 0.0))
         passed = np.cumsum(q, axis=1)

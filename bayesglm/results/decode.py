@@ -234,12 +234,15 @@ def _prior(
 ) -> StimulusPrior:
     """Return the prior that was asked for, or that of the stimulus of the fit."""
     values = np.asarray(example.values, dtype=np.float64).reshape(len(example), -1)
-    n_features, centre = values.shape[1], values.mean(axis=0)
+    n_features, known = values.shape[1], ~np.isnan(values)
+    centre = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     if prior is None:
+        away = np.where(known, values - centre, 0.0)
         plan = back.problems[0].plan
         start = np.asarray(clock_of(plan.model, plan.dataset, plan.sample_dim).start)
-        autocovariance = _autocovariance(values - centre, start, n_lags)
-        spread = np.cov(values.T, bias=True).reshape(n_features, n_features)
+        # What is missing adds to no product: of those that are known the variance is exact.
+        autocovariance = _autocovariance(away, start, n_lags) / known.mean()
+        spread = away.T @ away
         apart = spread / np.diagonal(spread).mean()
     else:
         autocovariance = _numbers("prior", prior, 1)

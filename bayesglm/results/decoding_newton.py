@@ -53,6 +53,12 @@ def decoded(encodings: Sequence[Encoding], prior: LaidPrior, start: Array) -> De
         gradient = np.stack(
             [slope - prior.pull(place) for (slope, _), place in zip(every, x, strict=True)]
         )
+        if not np.isfinite(gradient).all():
+            raise ConvergenceError(
+                "the log posterior of the stimulus has no finite slope where Newton's method stands "
+                "(NaN or infinite): look for values of the fit or of the new data that are beyond "
+                "all others, and give a prior with less variance."
+            )
         factor = _factor(np.stack([bands for _, bands in every]), prior, times)
         step = _of_times(factor.solve(_blocked(gradient, times)), x.shape)
         gain = 0.5 * np.sum(gradient * step, axis=(1, 2))

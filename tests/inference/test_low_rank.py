@@ -129,6 +129,14 @@ def test_the_mode_is_that_of_a_search_among_factors(data):
     assert fitted.attrs["gradient_norm"] < 0.05
 
 
+def test_a_unit_that_is_silent_at_first_has_a_mode():
+    data = recorded(21_000)
+    data["spikes"][:10_050] = 0
+    fit = bg.fit_map(bg.GLM("spikes", ENCODING.terms, family="poisson"), data)
+    assert np.corrcoef(fit["map"]["movie"].values.ravel(), truth().ravel())[0, 1] > 0.9
+
+
+
 def test_factors_multiply_to_the_field_and_stand_in_order(posterior):
     draws = posterior["posterior"]
     time, space = draws["movie_time"], draws["movie_space"]

@@ -76,6 +76,14 @@ def test_rescaled_intervals_are_uniform_and_their_bands_hold():
     assert kolmogorov_smirnov(np.sort(whole), 0.9)[2] < 0.01
 
 
+def test_bins_of_thousands_of_events_are_rescaled_to_uniform_numbers():
+    y = np.random.default_rng(1).poisson(1100.0, 400)
+    data = bg.as_dataset({"y": y}, bin_size=1.0)
+    told = bg.check(bg.fit_map(bg.GLM("y", [], family="poisson"), data))["time_rescaling"]
+    np.testing.assert_allclose(told["observed"], told["uniform"], atol=0.08)
+    assert told["p_value"] > 0.01
+
+
 def test_distances_and_p_values_are_those_of_scipy():
     u = np.sort(np.random.default_rng(2).random(400) ** 1.08)
     exact = kstest(u, "uniform")

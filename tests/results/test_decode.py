@@ -209,6 +209,20 @@ def test_the_prior_is_that_of_the_stimulus_of_the_fit():
     xr.testing.assert_allclose(own, said, rtol=1e-8)
 
 
+def test_what_a_stimulus_lacks_leaves_the_prior_of_the_rest():
+    train, new = recording(4000), recording(80, seed=6)
+    x = train["x"].values.copy()
+    x[100:4000:37] = np.nan
+    model = bg.GLM("y", LAGGED, family="poisson", missing="drop")
+    fit = bg.fit_map(model, train.assign(x=("time", x)))
+    away = np.nan_to_num(x - np.nanmean(x))
+    known = np.isfinite(x).sum()
+    c = [away[k:] @ away[: len(x) - k] / known for k in range(4)]
+    assert c[0] == pytest.approx(np.nanvar(x), rel=1e-12)
+    own = bg.decode(fit, new)
+    xr.testing.assert_allclose(own, bg.decode(fit, new, prior=c, mean=np.nanmean(x)), rtol=1e-8)
+
+
 READERS = {
     "lags": LAGGED,
     "functions of lags": bg.Lagged("x", lags=(-1, 5), basis=bg.raised_cosine(4), prior=RIDGE),

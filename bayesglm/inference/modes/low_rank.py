@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.design.blocks import Block
-from bayesglm.errors import ConvergenceError, ModelError
+from bayesglm.errors import BayesGLMError, ConvergenceError, ModelError
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.numerics.density.sampled import Density
 from bayesglm.numerics.solvers.newton import Solution
@@ -28,6 +28,7 @@ N_RANDOM, FIRST_TURNS = 2, 3
 # Rows on which these are taken, where there are twice as many: so many for each number of the
 # factors, and at least so many: chosen.
 FIRST_ROWS, LEAST_ROWS = 12, 10_000
+STRETCH = 256  # rows that are taken together: chosen
 # What a turn gains, of a log posterior, at its end: steps of 1e-4 posterior sds are left.
 GAIN, MOST_TURNS = 1e-8, 300
 ROWS = 8192  # at a time, of which the average is taken
@@ -57,10 +58,15 @@ def _confined_mode(problem: Problem, find: Find) -> Solution:
     nowhere = np.empty(0)
     states = [State(times, nowhere, -np.inf) for times in starts]
     turns = 0
-    few = _some_rows(problem)
-    for _ in range(FIRST_TURNS):
-        states = [_turned(few, state, find) for state in states]
-        turns += len(states)
+    few, first = _some_rows(problem), states
+    try:
+        for _ in range(FIRST_TURNS):
+            states = [_turned(few, state, find) for state in states]
+            turns += len(states)
+    except BayesGLMError:
+        if few is problem:
+            raise
+        few, states = problem, [_turned(problem, state, find) for state in first]
     best = max(states, key=lambda state: state.value)
     if few is not problem:
         best = State(best.times, nowhere, -np.inf)
@@ -78,12 +84,14 @@ def _confined_mode(problem: Problem, find: Find) -> Solution:
 
 
 def _some_rows(problem: Problem) -> Problem:
-    """Return the problem of its first rows, where a part of them tells which start is best."""
+    """Return the problem of stretches of its rows, where these tell which start is best."""
     blocks = problem.design.predictors.blocks
     confined = [blocks[k] for k in problem.confined]
     numbers = sum(one.rank * (one.shape[0] + one.size // one.shape[0]) for one in confined)
     n, enough = problem.design.n_rows, max(LEAST_ROWS, FIRST_ROWS * numbers)
-    return problem if n < 2 * enough else problem.restrict(np.arange(n) < enough)
+    if n < 2 * enough:
+        return problem
+    return problem.restrict(np.arange(n) // STRETCH % (n // enough) == 0)
 
 
 def check_confined(problem: Problem) -> None:
