@@ -42,16 +42,16 @@ def _responses(model: GLM, dataset: xr.Dataset, dim: str, population: str | None
 
 
 def _of_the_fit(dataset: xr.Dataset, population: str, labels: Array) -> xr.Dataset:
-    """Return new data of the population of a fit, by its labels; as they are where it is another.
+    """Return the members of a fit, by their labels, of new data that have more of them.
 
-    Data without labels are those of the fit in their order, or have its labels as positions.
+    Data without labels have those of the fit as positions.
     """
     given = labels_along(dataset, population)
     places = {label: k for k, label in enumerate(given.tolist())}
     wanted = labels.tolist()
     if len(places) < len(given) or not all(label in places for label in wanted):
         return dataset
-    if population not in dataset.coords and len(given) == len(wanted):
+    if len(given) == len(wanted):
         return dataset
     order = [places[label] for label in wanted]
     return dataset.assign_coords({population: given}).isel({population: order})
@@ -67,7 +67,7 @@ def plan_prediction(
 ) -> tuple[xr.Dataset, str, tuple[Predictors, ...]]:
     """Lay the predictors of a fitted model on new data, which may lack response and weights.
 
-    Of a labelled population those of the ``labels`` are taken, in their order: some may have been
+    Of a larger population those of the ``labels`` are taken, in their order: some may have been
     silent in the fit.
     """
     dataset = as_dataset(data)

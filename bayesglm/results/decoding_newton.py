@@ -55,8 +55,8 @@ def decoded(encodings: Sequence[Encoding], prior: LaidPrior, start: Array) -> De
         )
         if not np.isfinite(gradient).all():
             raise ConvergenceError(
-                "the log posterior of the stimulus has no finite slope where Newton's method stands "
-                "(NaN or infinite): look for values of the fit or of the new data that are beyond "
+                "the log posterior of the stimulus has no finite slope where Newton's method "
+                "stands: look for values of the fit or of the new data that are beyond "
                 "all others, and give a prior with less variance."
             )
         factor = _factor(np.stack([bands for _, bands in every]), prior, times)

@@ -136,7 +136,6 @@ def test_a_unit_that_is_silent_at_first_has_a_mode():
     assert np.corrcoef(fit["map"]["movie"].values.ravel(), truth().ravel())[0, 1] > 0.9
 
 
-
 def test_factors_multiply_to_the_field_and_stand_in_order(posterior):
     draws = posterior["posterior"]
     time, space = draws["movie_time"], draws["movie_space"]
