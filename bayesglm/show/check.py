@@ -33,11 +33,12 @@ HEIGHT = 2.9  # inches of a row of panels
 COLUMNS = 2
 MOST_TERMS = 12  # that are drawn, those that move the linear predictor most: chosen
 LONG = 5.0  # seconds, from which on places are told in seconds
-FEWEST_EVENTS = 10  # of which intervals are drawn: chosen
+FEWEST_EVENTS = 10  # of which intervals and their like are drawn: chosen
 # The longest place over the shortest from which an axis is one of ratios, and up to which it has
 # labels at 1, 2 and 5 of each power of ten.
 LEAST_RATIO, MOST_RATIO = 3.0, 200.0
 INTERVALS = "interval_density"
+OF_EVENTS = (INTERVALS, "fano_factor")  # which few events say nothing of
 OBSERVED, EXPECTED = COLOURS[0], GREY
 BAND = "a true model"
 
@@ -105,7 +106,7 @@ def plot_check(told: xr.DataTree) -> Figure:
 def _tells_little(made: xr.Dataset, scores: xr.Dataset, name: str) -> bool:
     """Say whether a statistic of simulations has too few events behind it to be drawn."""
     n = float(scores["events"]) if "events" in scores else np.inf
-    few = name == INTERVALS and n < FEWEST_EVENTS
+    few = name in OF_EVENTS and n < FEWEST_EVENTS
     return few or bool(np.isnan(made[f"{name}_lower"]).all())
 
 

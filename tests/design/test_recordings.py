@@ -2,9 +2,11 @@
 
 import copy
 import datetime
+import gc
 import pickle
 import sys
 
+import h5py
 import neo
 import numpy as np
 import pandas as pd
@@ -273,6 +275,15 @@ def test_a_whole_file_is_read_where_it_is_named(nwb_path):
     fit = bg.fit_map(model, by_name.sel(unit=5))
     expected = bg.fit_map(model, by_hand.sel(unit=5))["map"]["speed"]
     np.testing.assert_allclose(fit["map"]["speed"], expected, rtol=1e-9)
+
+
+def test_a_file_is_closed_with_its_last_variable(nwb_path):
+    dataset = bg.as_dataset(nwb_path, bin_size=0.025, epochs="trials")
+    assert dataset["spikes"].values.any()
+    del dataset
+    gc.collect()  # warnings are errors here, of files that were left open too
+    with h5py.File(nwb_path, "r+"):
+        pass
 
 
 def test_a_file_as_pynapple_loads_it(nwb_path):

@@ -77,7 +77,10 @@ def open_container(data: Any) -> Container | None:
 
 
 def _opened(path: Path) -> Any:
-    """Open an NWB file, which stays open while variables are read from it."""
+    """Open an NWB file, which stays open while variables are read from it.
+
+    With the last of these h5py closes it, of which nothing need be told.
+    """
     if not path.is_file():
         raise DataError(f"there is no file {str(path)!r}.")
     try:
@@ -87,7 +90,8 @@ def _opened(path: Path) -> Any:
             f"NWB files are read by pynwb, which is not installed: {INSTALL}."
         ) from error
     try:
-        return NWBHDF5IO(str(path), mode="r").read()
+        silent = type("Opened", (NWBHDF5IO,), {"__del__": lambda opened: None})
+        return silent(str(path), mode="r").read()
     except Exception as error:
         raise DataError(f"{str(path)!r} cannot be read as an NWB file: {error}.") from error
 
