@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 DRAWS = 400  # at most, evenly spaced, that make bands: chosen, quantiles to a tenth of their sd
+LEAST = 5  # samples of a bin, on average, of fewer of which no error can be told: chosen
 STRETCHES = 64  # of time that stand for independent repetitions, as of the triggered average
 
 
@@ -75,7 +76,8 @@ def nonlinearity(
     ModelError
         Responses with a probability for each of several levels, or seen within intervals only.
     DataError
-        Fewer than two bins; new data without the response.
+        Fewer than two bins, or so many that they hold fewer than five samples each; new data
+        without the response.
 
     Notes
     -----
@@ -176,6 +178,11 @@ def _curve(kept: Kept, asked: Asked, bins: int, prob: float, has_bands: bool) ->
     edges = np.unique(np.quantile(drive, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
     _, of_row = np.unique(np.searchsorted(edges, drive, side="left"), return_inverse=True)
     n = np.bincount(of_row, weights)
+    if LEAST * len(n) > len(y):
+        raise DataError(
+            f"bins={bins} hold {len(y) / len(n):.3g} of {len(y)} samples each, too few for errors "
+            f"of their means; ask for at most bins={len(y) // LEAST}."
+        )
     observed = np.bincount(of_row, weights * y) / n
     sums: Any = 0.0
     for rows, mean in _predicted(kept, asked.predictors, "mean"):

@@ -277,6 +277,12 @@ def test_a_whole_file_is_read_where_it_is_named(nwb_path):
     np.testing.assert_allclose(fit["map"]["speed"], expected, rtol=1e-9)
 
 
+def test_a_table_of_trials_names_them():
+    table = pd.DataFrame({"start": [0.5, 2.0], "stop": [1.5, 3.5], "trial": [7, 9]})
+    dataset = bg.as_dataset({"spikes": TRAINS}, bin_size=0.025, epochs=table)
+    assert np.unique(dataset["trial"]).tolist() == [7, 9]
+
+
 def test_a_file_is_closed_with_its_last_variable(nwb_path):
     dataset = bg.as_dataset(nwb_path, bin_size=0.025, epochs="trials")
     assert dataset["spikes"].values.any()

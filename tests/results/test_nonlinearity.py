@@ -34,6 +34,16 @@ def test_bins_hold_what_is_summed_by_hand():
     assert abs(curve["n"] - 298 / 7).max() <= 1
 
 
+def test_bins_of_too_few_samples_are_refused_and_few_values_make_few_bins():
+    ds = recording(102).isel(unit=0)
+    found = bg.fit_map(MODEL, ds)
+    assert (bg.nonlinearity(found, bins=20)["n"] == 5).all()
+    with pytest.raises(bg.DataError, match=r"bins=21 hold 4\.76 of 100 .* at most bins=20"):
+        bg.nonlinearity(found, bins=21)
+    two = bg.fit_map(bg.GLM("y", "x", family="poisson"), ds.assign(x=ds["x"] > 0))
+    assert bg.nonlinearity(two, bins=100_000).sizes["bin"] == 2
+
+
 def off_by(curve):
     """Return how far observed lies from expected in each bin, in standard errors."""
     return ((curve["observed"] - curve["expected"]) / curve["observed_se"]).values

@@ -47,9 +47,10 @@ def read_epochs(given: Any, what: str = "epochs", are_trials: bool = False) -> E
     """Return stretches of time, sorted, with the labels and the columns that came with them.
 
     They are pynapple's IntervalSet, Neo's Epoch, a table of intervals of an NWB file, a DataFrame
-    with columns ``start`` and ``stop`` (or ``end``), a mapping of labels to ``(start, stop)``, one
-    such pair, or an array of them. Raises DataError for anything else, and where stretches have no
-    length, or overlap. Tells where trials were not in order of time.
+    with columns ``start`` and ``stop`` (or ``end``; labels are its column ``trial``, or its index),
+    a mapping of labels to ``(start, stop)``, one such pair, or an array of them. Raises DataError
+    for anything else, and where stretches have no length, or overlap. Tells where trials were not
+    in order of time.
     """
     start, stop, labels, columns = _parts(given, what)
     start, stop = in_seconds(f"starts of {what}", start), in_seconds(f"ends of {what}", stop)
@@ -114,8 +115,9 @@ def _of_frame(frame: pd.DataFrame, what: str) -> tuple[Any, Any, Array, dict[str
     for names in BOUNDS:
         if set(names) <= set(frame.columns):
             start, stop = (frame[name].to_numpy() for name in names)
-            others = frame.drop(columns=list(names))
-            return start, stop, np.asarray(frame.index), plain_columns(dict(others), len(frame))
+            others = plain_columns(dict(frame.drop(columns=list(names))), len(frame))
+            labels = others.pop("trial", frame.index)
+            return start, stop, np.asarray(labels), others
     raise DataError(f"{what} are a DataFrame without the columns 'start' and 'stop'; name them so.")
 
 
