@@ -64,9 +64,10 @@ def as_dataset(
     epochs : intervals, optional
         Stretches of a recording that are kept, the trials: ``IntervalSet``, ``Epoch``,
         ``TimeIntervals`` or the name of one in a file, ``{label: (start, stop)}``, a DataFrame with
-        the columns ``start`` and ``stop``, pairs or one pair. Their labels are the coordinate
-        ``trial``, their columns variables. Trials are in order of time; epochs in another order
-        are sorted, which is told. Else the time in which all was recorded.
+        the columns ``start`` and ``stop``, pairs or one pair. Their labels (of a DataFrame its
+        column ``trial``, else its index) are the coordinate ``trial``, their columns variables.
+        Trials are in order of time; epochs in another order are sorted, which is told. Else the
+        time in which all was recorded.
     resample : {"mean", "previous", "nearest", "linear"} or mapping of names to these, optional
         How signals come into bins: the mean of the samples in each (the last before it where it
         holds none), or the sample up to its middle, nearest to it, or on the line between two. By

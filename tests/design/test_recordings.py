@@ -227,6 +227,16 @@ def test_bins_of_many_seconds_and_windows_past_every_trial_are_told_in_seconds()
         bg.fit_map(model, seconds)
 
 
+def test_no_epochs_are_said_to_be_empty():
+    frame = pd.DataFrame(TRIALS, columns=["start", "stop"])
+    for none in ([], {}, np.empty((0, 2)), frame[:0]):
+        with pytest.raises(bg.DataError, match="epochs are empty; give at least one stretch"):
+            bg.as_dataset({"spikes": TRAINS}, bin_size=0.01, epochs=none)
+    for wrong in (np.array(5.0), [[0, 1], [2]], object()):
+        with pytest.raises(bg.DataError, match="epochs must be pairs"):
+            bg.as_dataset({"spikes": TRAINS}, bin_size=0.01, epochs=wrong)
+
+
 def test_epochs_that_touch_are_whole_in_pynapple_too():
     with pytest.warns(UserWarning, match="Removing 1 microsecond"):
         touching = nap.IntervalSet([0.0, 1.0, 2.5], [1.0, 2.0, 3.5])
@@ -281,6 +291,9 @@ def test_a_table_of_trials_names_them():
     table = pd.DataFrame({"start": [0.5, 2.0], "stop": [1.5, 3.5], "trial": [7, 9]})
     dataset = bg.as_dataset({"spikes": TRAINS}, bin_size=0.025, epochs=table)
     assert np.unique(dataset["trial"]).tolist() == [7, 9]
+    assert list(dataset.data_vars) == ["spikes"]
+    with pytest.raises(bg.DataError, match="the label 1 occurs twice"):
+        bg.as_dataset({"spikes": TRAINS}, bin_size=0.025, epochs=table.assign(trial=1))
 
 
 def test_a_file_is_closed_with_its_last_variable(nwb_path):

@@ -125,8 +125,10 @@ def _pairs(given: Any, what: str) -> Array:
     try:
         pairs = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
-        pairs = np.empty(0)
+        pairs = np.zeros(())
     pairs = pairs[None] if pairs.shape == (2,) else pairs
+    if not pairs.size:
+        return np.empty((0, 2))
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise DataError(
             f"{what} must be pairs (start, stop) in seconds, a mapping of labels to such pairs, a "
