@@ -49,7 +49,8 @@ def as_dataset(
         (`SpikeTimes`, ``{unit: times}``, lists of arrays of different lengths, pynapple's ``Ts``
         and ``TsGroup``, Neo's ``SpikeTrain``, NWB's ``Units``) become counts, small unsigned
         integers over ``(time, unit)``; signals (``Tsd``, ``TsdFrame``, ``TsdTensor``,
-        ``AnalogSignal``, NWB's ``TimeSeries``, arrays with the coordinate ``time``) are resampled;
+        ``AnalogSignal``, NWB's ``TimeSeries``, arrays with the coordinate ``time``) are resampled,
+        columns along ``<name>_dim_0`` with their labels;
         intervals become the share of each bin that lies in one; Neo's and NWB's events keep times,
         along a dim of their own. Plain arrays beside these hold one value for each bin. The path
         of an ``.nwb`` file, pynwb's ``NWBFile`` or Neo's ``Segment`` is all of these, its units
