@@ -52,7 +52,7 @@ def warn_of_edges(name: str, node: xr.Dataset) -> None:
     if told[end].size > 1:
         dims = [str(dim) for dim in ordered["link"].dims[1:]]
         labels = [
-            shown(ordered[dim].values[k].item()) if dim in ordered.coords else str(k)
+            shown(ordered[dim].values.tolist()[k]) if dim in ordered.coords else str(k)
             for dim, k in zip(dims, which, strict=True)
         ]
         worst = ", ".join(f"{dim} {label}" for dim, label in zip(dims, labels, strict=True))

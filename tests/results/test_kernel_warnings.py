@@ -41,6 +41,9 @@ def test_a_window_that_ends_too_early_is_told(data):
         r", furthest that of side 0\): 0\.\d+ at lag 7, 7 ms, \d+\.\d sds away",
     ):
         bg.kernels(fit)
+    named = data.assign_coords(side=np.array(["left", "right"], dtype=object))
+    with pytest.warns(bg.BayesGLMWarning, match=r"furthest that of side 'left'\)"):
+        bg.kernels(bg.fit_laplace(glm(term), named, draws=200, chains=2))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bg.plot_kernels(fit)  # which does not tell it again
