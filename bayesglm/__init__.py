@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.linear_predictor import linear_predictor
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
-    from bayesglm.results.bits import bits_per_spike
     from bayesglm.results.check import check
-    from bayesglm.results.compare import compare
     from bayesglm.results.decode import decode
     from bayesglm.results.decode_choices import decode_choices
     from bayesglm.results.decode_position import decode_position
@@ -41,13 +39,15 @@ if TYPE_CHECKING:
     from bayesglm.results.elicit import elicit
     from bayesglm.results.explain import explain
     from bayesglm.results.kernels import kernels
-    from bayesglm.results.kfold import kfold
-    from bayesglm.results.log_likelihood import add_log_likelihood
-    from bayesglm.results.loo import loo
     from bayesglm.results.nonlinearity import nonlinearity
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.prior_predictive import prior_predictive
+    from bayesglm.results.scores.bits import bits_per_spike
+    from bayesglm.results.scores.compare import compare
+    from bayesglm.results.scores.kfold import kfold
+    from bayesglm.results.scores.log_likelihood import add_log_likelihood
+    from bayesglm.results.scores.loo import loo
     from bayesglm.results.simulate import simulate
     from bayesglm.results.storage import load, save
     from bayesglm.results.to_pynapple import to_pynapple
@@ -196,12 +196,12 @@ _HOME = {
     "edges": "results.edges",
     "elicit": "results.elicit",
     "kernels": "results.kernels",
-    "loo": "results.loo",
-    "add_log_likelihood": "results.log_likelihood",
-    "bits_per_spike": "results.bits",
+    "loo": "results.scores.loo",
+    "add_log_likelihood": "results.scores.log_likelihood",
+    "bits_per_spike": "results.scores.bits",
     "check": "results.check",
-    "kfold": "results.kfold",
-    "compare": "results.compare",
+    "kfold": "results.scores.kfold",
+    "compare": "results.scores.compare",
     "to_pynapple": "results.to_pynapple",
     "save": "results.storage",
     "load": "results.storage",

@@ -15,10 +15,10 @@ from bayesglm.datasets import grasshopper
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.fit import fit
 from bayesglm.inference.map import fit_map
-from bayesglm.results.elpd import summed
 from bayesglm.results.kernels import kernels
-from bayesglm.results.kfold import kfold
 from bayesglm.results.predict import predict
+from bayesglm.results.scores.elpd import summed
+from bayesglm.results.scores.kfold import kfold
 from bayesglm.show import figures
 from bayesglm.show.coefficients import axis_of
 from bayesglm.show.page import Picture, Section, write_page

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesglm.results.bits import gain_in_sample
 from bayesglm.results.check_part import Checked, with_band
-from bayesglm.results.constant_rate import events_of
 from bayesglm.results.foretold import Drawn, Foretold
+from bayesglm.results.scores.bits import gain_in_sample
+from bayesglm.results.scores.constant_rate import events_of
 
 Array = np.ndarray
 

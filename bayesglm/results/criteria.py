@@ -15,9 +15,9 @@ from bayesglm.inference.tree.effects import kept_draws, named_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
-from bayesglm.results.kfold import held_out
-from bayesglm.results.loo import pointwise_loo, relative_efficiency
-from bayesglm.results.scoring import SCORINGS, scores_of_estimates
+from bayesglm.results.scores.kfold import held_out
+from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
+from bayesglm.results.scores.scoring import SCORINGS, scores_of_estimates
 
 Array = np.ndarray
 EVIDENCE_TIE = 1e-3  # nats

@@ -23,7 +23,7 @@ from bayesglm.numerics.families.at_mean import eta_of_mean
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.parallel import share_out
 from bayesglm.numerics.rows.rows import Rows
-from bayesglm.results.scoring import deviance_of
+from bayesglm.results.scores.scoring import deviance_of
 
 Array = np.ndarray
 MOST_NUMBERS = 20_000_000  # linear predictors (8 bytes each) of a unit that are held: chosen

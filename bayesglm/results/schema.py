@@ -20,7 +20,7 @@ from bayesglm.inference.problem.samples import responses_of, sample_coords
 from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.tree.opened import EFFECTS, model_of, reopen
 from bayesglm.results.choosing import TOGETHER
-from bayesglm.results.scoring import SCORINGS
+from bayesglm.results.scores.scoring import SCORINGS
 
 Array = np.ndarray
 LEADS: dict[str, tuple[str, ...]] = {

@@ -26,9 +26,9 @@ from bayesglm.results.criteria import (
     by_leaving_one_out,
     posterior_of,
 )
-from bayesglm.results.folds import deal_folds
 from bayesglm.results.path import checked_scales, with_scales
-from bayesglm.results.scoring import LOG_SCORE, check_scored
+from bayesglm.results.scores.folds import deal_folds
+from bayesglm.results.scores.scoring import LOG_SCORE, check_scored
 from bayesglm.results.tuned_fields import Chosen
 from bayesglm.results.tuning_warnings import (
     Groups,

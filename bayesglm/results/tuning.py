@@ -22,9 +22,9 @@ from bayesglm.results.criteria import (
     Score,
     sum_error,
 )
-from bayesglm.results.folds import check_folds
 from bayesglm.results.path import scale_coords, terms_with_scale
-from bayesglm.results.scoring import LOG_SCORE, SCORINGS, check_scoring
+from bayesglm.results.scores.folds import check_folds
+from bayesglm.results.scores.scoring import LOG_SCORE, SCORINGS, check_scoring
 from bayesglm.results.searching import METHODS, Asked, plan_at, problems_of, searched
 from bayesglm.results.tuned_fields import Chosen, is_field, tune_fields
 from bayesglm.results.tuning_warnings import (

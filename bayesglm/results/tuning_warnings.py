@@ -10,7 +10,7 @@ from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.choosing import tied
 from bayesglm.results.criteria import Posterior, Score
-from bayesglm.results.dependence import describe_dependence
+from bayesglm.results.scores.dependence import describe_dependence
 
 Array = np.ndarray
 CLOSE = 10.0  # nats below the best within which an evidence has to be trusted

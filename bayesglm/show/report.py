@@ -17,10 +17,10 @@ from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree.fit import samples_in_words
 from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
-from bayesglm.results.compare import check_scores, compare
 from bayesglm.results.kernels import kernels
-from bayesglm.results.loo import loo
-from bayesglm.results.pairing import check_fits, common_samples, observed
+from bayesglm.results.scores.compare import check_scores, compare
+from bayesglm.results.scores.loo import loo
+from bayesglm.results.scores.pairing import check_fits, common_samples, observed
 from bayesglm.show import figures
 from bayesglm.show.coefficients import (
     MOST_NEURONS,

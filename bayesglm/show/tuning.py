@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.results.choosing import TOGETHER
-from bayesglm.results.scoring import LOG_SCORE, SCORINGS
+from bayesglm.results.scores.scoring import LOG_SCORE, SCORINGS
 from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, named_handles, new_figure
 from bayesglm.show.path import SCALE, add_penalty_axis, ends, make_logarithmic, penalty_power
 from bayesglm.show.text import plain

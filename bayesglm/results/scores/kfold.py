@@ -17,11 +17,11 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs
 from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.results.constant_rate import Events, beside_constant_rate
-from bayesglm.results.elpd import summed
-from bayesglm.results.folds import Sets, deal_folds, sets_by
-from bayesglm.results.held_out import every_log_density
-from bayesglm.results.pairing import TOGETHER
+from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
+from bayesglm.results.scores.elpd import summed
+from bayesglm.results.scores.folds import Sets, deal_folds, sets_by
+from bayesglm.results.scores.held_out import every_log_density
+from bayesglm.results.scores.pairing import TOGETHER
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 from bayesglm.spec.names import OBSERVED

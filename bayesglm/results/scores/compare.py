@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError, tell
-from bayesglm.results.elpd import summed
-from bayesglm.results.loo import loo
-from bayesglm.results.pairing import common_samples, unchecked
+from bayesglm.results.scores.elpd import summed
+from bayesglm.results.scores.loo import loo
+from bayesglm.results.scores.pairing import common_samples, unchecked
 from bayesglm.spec.hints import closest, shown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import xarray as xr
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
-from bayesglm.results.folds import deal_folds
+from bayesglm.results.scores.folds import deal_folds
 
 N = 60
 RNG = np.random.default_rng(4)

@@ -10,8 +10,8 @@ from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import whole_number
 from bayesglm.inference.tree.kept import Kept, evenly
 from bayesglm.inference.tree.opened import kept_of, model_of, reopen
-from bayesglm.results.constant_rate import Events, events_of
-from bayesglm.results.held_out import log_mean
+from bayesglm.results.scores.constant_rate import Events, events_of
+from bayesglm.results.scores.held_out import log_mean
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
 from bayesglm.spec.names import CONSTANT, EVENTS

@@ -13,10 +13,10 @@ from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of
 from bayesglm.inference.weights.psis import khat_limit, leave_one_out
-from bayesglm.results.constant_rate import Events, beside_constant_rate
-from bayesglm.results.dependence import describe_dependence
-from bayesglm.results.elpd import summed
-from bayesglm.results.log_likelihood import posterior_problems
+from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
+from bayesglm.results.scores.dependence import describe_dependence
+from bayesglm.results.scores.elpd import summed
+from bayesglm.results.scores.log_likelihood import posterior_problems
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,7 +11,7 @@ import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.numerics.density.pointwise import pointwise
-from bayesglm.results.held_out import log_densities
+from bayesglm.results.scores.held_out import log_densities
 
 DATA = sample_data()
 SD = 0.8
