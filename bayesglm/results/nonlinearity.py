@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from bayesglm.design.design import Predictors
 from bayesglm.design.prediction import plan_prediction
@@ -17,12 +15,13 @@ from bayesglm.design.variables import require
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.asked import check_between_0_and_1, whole_number
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.tree.kept import Kept, evenly
 from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.summaries import mean_of, quantiles_of
 from bayesglm.results.populations import effects_asked
 from bayesglm.results.predict import as_fitted
 from bayesglm.results.predicted_rows import predicted_rows
+from bayesglm.results.stretches import STRETCHES, band_of, error_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 Array = np.ndarray
 DRAWS = 400  # at most, evenly spaced, that make bands: chosen, quantiles to a tenth of their sd
 LEAST = 5  # samples of a bin, on average, of fewer of which no error can be told: chosen
-STRETCHES = 64  # of time that stand for independent repetitions, as of the triggered average
 
 
 class Asked(NamedTuple):
@@ -165,8 +163,7 @@ def _of_new(problems: list[Problem], data: Any) -> list[Asked]:
 def _thinned(kept: Kept) -> Kept:
     """Return no more draws than bands are made of."""
     _, kept = kept.finished
-    step = -(-kept.n_draws // DRAWS)
-    return replace(kept, theta=kept.theta[::step], held={}) if step > 1 else kept
+    return kept.some(evenly(np.arange(kept.n_draws), DRAWS))
 
 
 def _curve(kept: Kept, asked: Asked, bins: int, prob: float, has_bands: bool) -> dict[str, Array]:
@@ -194,15 +191,15 @@ def _curve(kept: Kept, asked: Asked, bins: int, prob: float, has_bands: bool) ->
     scores = np.bincount(
         stretch * len(n) + of_row, weights * (y - observed[of_row]), count * len(n)
     ).reshape(count, -1)
-    se = np.sqrt((scores**2).sum(axis=0) * count / max(count - 1, 1)) / n
-    reach = student_t.ppf(0.5 + prob / 2, max(count - 1, 1)) * se
+    se = error_of((scores**2).sum(axis=0), count) / n
+    lower, upper = band_of(observed, se, count, prob)
     told = {
         "drive": np.bincount(of_row, weights * drive) / n,
         "n": n,
         "observed": observed,
         "observed_se": se,
-        "observed_lower": observed - reach,
-        "observed_upper": observed + reach,
+        "observed_lower": lower,
+        "observed_upper": upper,
         "expected": mean_of(expected),
     }
     if has_bands:

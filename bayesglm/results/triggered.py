@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.stats import t as student_t
 
 from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_between_0_and_1
+from bayesglm.results.stretches import STRETCHES, band_of, error_of
 from bayesglm.results.triggering import (
-    STRETCHES,
     Group,
     Triggered,
     check_counts,
@@ -204,7 +203,7 @@ def _averaged(triggered: Triggered, group: Group) -> tuple[Array, Array, Array]:
             all_y += y.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             squares += ((sums - before * all_y) / per_row - (all_x - length * mean)) ** 2
-    se = error_of(squares, triggered)
+    se = error_of_means(squares, triggered)
     spikes = np.array([_effective(triggered, neuron) for neuron in group.neurons])
     if np.any(spikes < STRETCHES):
         with np.errstate(divide="ignore"):
@@ -271,7 +270,7 @@ def _least_squares(triggered: Triggered, group: Group) -> tuple[Array, Array]:
             error = y - at_zero[:, None] - columns.times(filters)
             scores += columns.adjoint(error) - error.sum(axis=1, keepdims=True) * mean
         squares += cho_solve(factor, scores.T).T ** 2
-    return filters, error_of(squares, triggered)
+    return filters, error_of_means(squares, triggered)
 
 
 def factor_of(triggered: Triggered, covariance: Array) -> Any:
@@ -295,21 +294,17 @@ def factor_of(triggered: Triggered, covariance: Array) -> Any:
         ) from None
 
 
-def error_of(squares: Array, triggered: Triggered) -> Array:
-    """Return standard errors of what has scores, from their sums over each stretch, squared."""
-    count = len(triggered.stretches)
-    if count < 2:
-        return np.full(squares.shape, np.nan)
-    return np.sqrt(squares * count / (count - 1)) / len(triggered.rows)
+def error_of_means(squares: Array, triggered: Triggered) -> Array:
+    """Return standard errors of means over rows, from their scores' sums, as `error_of`."""
+    return error_of(squares, len(triggered.stretches)) / len(triggered.rows)
 
 
 def bands(
     triggered: Triggered, name: str, dims: tuple[str, ...], values: Array, se: Array, prob: float
 ) -> dict[str, Any]:
     """Name values ``(neurons, *dims)`` with their errors and bands."""
-    count = len(triggered.stretches)
-    reach = student_t.ppf(0.5 + prob / 2, max(count - 1, 1)) * se
-    parts = {"": values, "_se": se, "_lower": values - reach, "_upper": values + reach}
+    lower, upper = band_of(values, se, len(triggered.stretches), prob)
+    parts = {"": values, "_se": se, "_lower": lower, "_upper": upper}
     return {f"{name}{part}": (dims, one) for part, one in parts.items()}
 
 

@@ -10,7 +10,7 @@ from scipy.linalg import eigh, solve_triangular
 from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_between_0_and_1, check_seed, whole_number
 from bayesglm.numerics.memory import free_memory
-from bayesglm.results.triggered import BANDS, attributes, bands, error_of, factor_of
+from bayesglm.results.triggered import BANDS, attributes, bands, error_of_means, factor_of
 from bayesglm.results.triggering import ROWS, Group, Triggered, check_counts, trigger
 from bayesglm.spec.terms.lags import Lags, Window
 
@@ -282,4 +282,4 @@ def _errors(
             turned = moved * nearness
         np.fill_diagonal(turned, -0.5 * np.diagonal(of_all))
         filter_squares += (filters @ turned) ** 2
-    return error_of(value_squares, triggered), error_of(filter_squares, triggered)
+    return error_of_means(value_squares, triggered), error_of_means(filter_squares, triggered)

@@ -14,6 +14,7 @@ from bayesglm.design.design import Plan
 from bayesglm.design.plan import lay
 from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.numerics.rows.columns import Columns
+from bayesglm.results.stretches import STRETCHES
 from bayesglm.spec.hints import shown
 from bayesglm.spec.model import GLM
 from bayesglm.spec.prior.apart import Normal
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 ROWS = 4096  # rows that are multiplied at a time: chosen
-STRETCHES = (
-    64  # of time, at most, that stand for independent repetitions: chosen, 63 degrees of freedom
-)
 LONG = 2  # of the lags, a stretch is at least: chosen, so that few rows read the last one's
 
 

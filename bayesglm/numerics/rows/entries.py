@@ -6,11 +6,11 @@ the products of many vectors is a line of these, which stays in the cache.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bayesglm.numerics.compiled import compiled
 from bayesglm.numerics.rows.rows import span
 
 Array = np.ndarray
@@ -31,7 +31,7 @@ class Entries(NamedTuple):
     def add(self, W: Array, room: Array) -> None:
         """Add the products ``(rows, k)`` with lines of W ``(columns, k)`` to ``room``, in place."""
         own = np.ascontiguousarray(W[self.where])
-        _compiled()(self.start, self.column, self.value, own, room)
+        compiled(_add)(self.start, self.column, self.value, own, room)
 
 
 def apart(X: Array, where: Array) -> tuple[Array, Any, Entries | None]:
@@ -52,16 +52,6 @@ def apart(X: Array, where: Array) -> tuple[Array, Any, Entries | None]:
     np.cumsum(np.bincount(row, minlength=len(X)), out=start[1:])
     entries = Entries(span(where[is_rare]), start, column, rare[row, column])
     return np.asfortranarray(X[:, ~is_rare]), span(where[~is_rare]), entries
-
-
-@cache
-def _compiled() -> Any:
-    import numba
-
-    try:
-        return numba.njit(_add, cache=True, nogil=True)
-    except RuntimeError:  # no folder to keep it in
-        return numba.njit(_add, nogil=True)
 
 
 def _add(start: Any, column: Any, value: Any, W: Any, room: Any) -> None:

@@ -9,10 +9,11 @@ comparison for each sample, and a sum over targets and lags for each event.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from bayesglm.numerics.compiled import compiled
 
 Array = np.ndarray
 TOGETHER = 400_000  # numbers of samples times units (8 bytes each, of several) in a block: chosen
@@ -81,7 +82,7 @@ def simulate_events(
     memory = _Memory(
         np.zeros((size + lags, units)), np.zeros(units, dtype=np.int64), np.array([-1, -1, 0])
     )
-    flat, run = np.ascontiguousarray(kernels.reshape(units, -1)), _compiled()
+    flat, run = np.ascontiguousarray(kernels.reshape(units, -1)), compiled(_loop)
     for start in range(0, n, size):
         block = slice(start, min(start + size, n))
         u = rng.random((block.stop - start, units))
@@ -109,20 +110,6 @@ def mean_of_silence(u: Array, panjer: Array) -> Array:
     if np.isinf(panjer).all():
         return waiting
     return np.where(np.isinf(panjer), waiting, panjer * np.expm1(waiting / panjer))
-
-
-@cache
-def _compiled() -> Any:
-    """Return the loop, compiled once for all models; from disk where it can be kept there."""
-    import numba
-
-    def compiled(function: Any) -> Any:
-        try:
-            return numba.njit(function, cache=True, nogil=True)
-        except RuntimeError:  # no folder to keep it in
-            return numba.njit(function, nogil=True)
-
-    return compiled(_loop)
 
 
 def _loop(drive: Any, course: Any, kernels: Any, memory: Any, limits: Any, events: Any) -> None:
