@@ -15,6 +15,7 @@ from bayesglm.inference.tree.effects import kept_draws, named_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
+from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.kfold import held_out
 from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
 from bayesglm.results.scores.scoring import SCORINGS, scores_of_estimates
@@ -40,7 +41,6 @@ class Score(NamedTuple):
 
 # Of several settings of the scales, each the problems of all neurons.
 type Criterion = Callable[[Sequence[list[Problem]]], list[Score]]
-type Posterior = Callable[[list[Problem]], list[Kept]]
 
 
 def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
@@ -91,7 +91,7 @@ def _one_by_one(score: Callable[[list[Problem]], Score]) -> Criterion:
     return lambda settings: [score(problems) for problems in settings]
 
 
-def posterior_of(draws: int, seed: int) -> Posterior:
+def posterior_of(draws: int, seed: int) -> Sampling:
     """Return what draws from posteriors: by importance weights, else as `fit` does."""
     each = -(-draws // CHAINS)
 
@@ -109,10 +109,10 @@ def posterior_of(draws: int, seed: int) -> Posterior:
             for problem, theta in zip(problems, found, strict=True)
         ]
 
-    return posterior
+    return Sampling(posterior, each, CHAINS, seed)
 
 
-def by_folds(fold_of: Array, posterior: Posterior) -> Criterion:
+def by_folds(fold_of: Array, posterior: Sampling) -> Criterion:
     """Return the elpd by folds that are left out, one for each row."""
 
     def score(problems: list[Problem]) -> Score:
@@ -146,7 +146,7 @@ def _mean(values: Array, weights: Array, scoring: str) -> Score:
     return Score(SCORINGS[scoring].sense * mean, statistics, SCORE_TIE * abs(mean), share)
 
 
-def by_leaving_one_out(posterior: Posterior) -> Criterion:
+def by_leaving_one_out(posterior: Sampling) -> Criterion:
     """Return the elpd by leaving single rows out, their weights smoothed."""
 
     def score(problems: list[Problem]) -> Score:

@@ -23,8 +23,8 @@ from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.results.populations import effects_asked
 from bayesglm.results.predicted_rows import predicted_rows
+from bayesglm.results.scores.crossing import unfitted
 from bayesglm.results.scores.folds import deal_folds, sets_by
-from bayesglm.results.scores.kfold import unfitted
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 

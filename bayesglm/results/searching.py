@@ -19,7 +19,6 @@ from bayesglm.numerics.priors.distribution import distribution_of
 from bayesglm.results.choosing import along, ascend, automatic_grid, curve_along, remembered, tied
 from bayesglm.results.criteria import (
     Criterion,
-    Posterior,
     by_estimates,
     by_evidence,
     by_folds,
@@ -27,6 +26,7 @@ from bayesglm.results.criteria import (
     posterior_of,
 )
 from bayesglm.results.path import checked_scales, with_scales
+from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.folds import deal_folds
 from bayesglm.results.scores.scoring import LOG_SCORE, check_scored
 from bayesglm.results.tuned_fields import Chosen
@@ -104,7 +104,7 @@ def searched(plan: Plan, data: Any, groups: Groups, asked: Asked) -> dict[str, C
 
 
 def _by_held_out(
-    first: list[Problem], fold_of: Array, posterior: Posterior, scoring: str
+    first: list[Problem], fold_of: Array, posterior: Sampling, scoring: str
 ) -> Criterion:
     check_scored(scoring, first[0])
     if scoring == LOG_SCORE:

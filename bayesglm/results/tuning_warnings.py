@@ -9,7 +9,8 @@ import numpy as np
 from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.choosing import tied
-from bayesglm.results.criteria import Posterior, Score
+from bayesglm.results.criteria import Score
+from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.dependence import describe_dependence
 
 Array = np.ndarray
@@ -73,7 +74,7 @@ def warn_of_khat(curves: list[Curve], limit: float) -> None:
         )
 
 
-def warn_of_loo(problems: list[Problem], posterior: Posterior, best: Score) -> None:
+def warn_of_loo(problems: list[Problem], posterior: Sampling, best: Score) -> None:
     n_bad = int(best.statistics["n_high_khat"])
     dependence = describe_dependence(posterior(problems))
     if n_bad:

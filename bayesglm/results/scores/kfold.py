@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMError, DataError
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
@@ -18,6 +17,7 @@ from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attr
 from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
+from bayesglm.results.scores.crossing import CrossScores, Sampling, cross_scores
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import Sets, deal_folds, sets_by
 from bayesglm.results.scores.held_out import every_log_density
@@ -107,66 +107,37 @@ def kfold(
     def posterior(of: list[Problem]) -> list[Kept]:
         return kept_draws(of, sample(of, draws, chains, seed), seed)
 
-    elpd_i = held_out(problems, fold_of, posterior, sets)
-    every, codes = np.arange(len(fold_of)), None if sets is None else sets.codes
-    in_sample = every_log_density(posterior(problems), problems, every, codes)
+    sampling = Sampling(posterior, draws, chains, seed)
+    scores = cross_scores(problems, fold_of, sampling, sets)
     scored = _labelled(problems, sets, str(by))
-    scores = _kfold_data(scored, elpd_i, in_sample, int(fold_of.max()) + 1, draws * chains)
+    of_kfold = _kfold_data(scored, scores, _in_sample(scores, problems, sampling, sets), sampling)
     rate = partial(Events.rate_of_others, sets=fold_of)
-    beside = beside_constant_rate(problems, scores.elpd_i, rate, codes)
-    return replace(scores, elpd_i=beside)
+    codes = None if sets is None else sets.codes
+    beside = beside_constant_rate(problems, of_kfold.elpd_i, rate, codes)
+    return replace(of_kfold, elpd_i=beside)
 
 
 def held_out(
-    problems: list[Problem],
-    fold_of: Array,
-    posterior: Callable[[list[Problem]], list[Kept]],
-    sets: Sets | None = None,
+    problems: list[Problem], fold_of: Array, sampling: Sampling, sets: Sets | None = None
 ) -> Array:
     """Return log densities ``(row, neuron)`` of every row by the posterior of the other folds.
 
-    ``posterior`` gives draws of some problems. Where rows are left out in sets, each of which is in
-    one fold, those are of sets ``(set, neuron)``, their rows scored jointly.
+    Where rows are left out in sets, each of which is in one fold, those are of sets
+    ``(set, neuron)``, their rows scored jointly.
     """
-    n_folds = int(fold_of.max()) + 1
-    elpd_i = np.empty((len(fold_of) if sets is None else len(sets.labels), len(problems)))
-    for fold in range(n_folds):
-        held = fold_of == fold
-        try:
-            every = posterior([problem.restrict(~held) for problem in problems])
-        except BayesGLMError as error:
-            raise unfitted(fold, n_folds, error) from error
-        rows = np.flatnonzero(held)
-        if sets is None:
-            elpd_i[held] = every_log_density(every, problems, rows)
-        else:
-            own, codes = np.unique(sets.codes[rows], return_inverse=True)
-            elpd_i[own] = every_log_density(every, problems, rows, codes)
-    check_possible(elpd_i, problems[0], sets)
-    return elpd_i
+    return cross_scores(problems, fold_of, sampling, sets).elpd
 
 
-def unfitted(fold: int, n_folds: int, error: BayesGLMError) -> DataError:
-    """Return what to raise where the rows outside a fold cannot be fitted."""
-    return DataError(
-        f"fold {fold + 1} of {n_folds} cannot be fitted: {error} Use fewer folds, or proper priors."
-    )
-
-
-def check_possible(elpd_i: Array, problem: Problem, sets: Sets | None = None) -> None:
-    """Raise DataError where held-out responses have no probability at all."""
-    plan, lost = problem.plan, ~np.isfinite(elpd_i).all(axis=1)
-    if lost.any():
-        rows = problem.design.predictors.rows
-        if sets is not None:
-            rows = rows[np.unique(sets.codes, return_index=True)[1]]
-        first = int(rows[np.argmax(lost)])
-        raise DataError(
-            f"{int(lost.sum())} held-out responses of {plan.model.response!r} have a predictive "
-            f"density of zero, the first at {plan.sample_dim}={first}: the folds they were left "
-            "out of predict something else altogether. Look at the scales of the predictors and "
-            "of the offset, and give proper priors."
-        )
+def _in_sample(
+    scores: CrossScores, problems: list[Problem], sampling: Sampling, sets: Sets | None
+) -> Array:
+    """Return the log densities by the posterior of all rows, ``(row or set, neuron)``."""
+    if not np.isnan(scores.in_sample).any():
+        return scores.in_sample
+    whole = scores.whole or sampling(problems)
+    every, codes = np.arange(problems[0].design.n_rows), None if sets is None else sets.codes
+    known = every_log_density(whole, problems, every, codes)
+    return np.where(np.isnan(scores.in_sample), known, scores.in_sample)
 
 
 def _labelled(
@@ -203,24 +174,24 @@ def _labelled(
 
 def _kfold_data(
     scored: Callable[[Array, str], xr.DataArray],
-    elpd_i: Array,
+    scores: CrossScores,
     in_sample: Array,
-    n_folds: int,
-    n_draws: int,
+    sampling: Sampling,
 ) -> ELPDData:
     from arviz_stats.utils import ELPDDataLOOKFold
 
-    elpd, se, p = summed(elpd_i, in_sample - elpd_i)
+    gain = in_sample - scores.elpd
+    elpd, se, p = summed(scores.elpd, gain)
     return ELPDDataLOOKFold(
         elpd=elpd,
         se=se,
         p=p,
-        n_samples=n_draws,
-        n_data_points=elpd_i.size,
+        n_samples=sampling.draws * sampling.chains,
+        n_data_points=scores.elpd.size,
         scale="log",
         warning=False,
         good_k=None,
-        elpd_i=scored(elpd_i, "elpd_i"),
-        n_folds=n_folds,
-        p_kfold_i=scored(in_sample - elpd_i, "p_kfold_i"),
+        elpd_i=scored(scores.elpd, "elpd_i").assign_attrs(scores.told()),
+        n_folds=len(scores.ways),
+        p_kfold_i=scored(gain, "p_kfold_i"),
     )

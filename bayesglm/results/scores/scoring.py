@@ -18,7 +18,7 @@ from bayesglm.numerics.density.channels import predictors
 from bayesglm.numerics.density.likelihood import ROWS
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.rows import Rows
-from bayesglm.results.scores.kfold import check_possible, unfitted
+from bayesglm.results.scores.crossing import check_possible, unfitted
 from bayesglm.spec.hints import meant, shown
 
 Array = np.ndarray
