@@ -1,8 +1,6 @@
 """The native engine: exact, the same as PyMC's, reproducible, interruptible, awake to faults."""
 
 import _thread
-import os
-import sys
 import threading
 import warnings
 from dataclasses import replace
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
+from terminal import read_terminal
 
 import bayesglm as bg
 from bayesglm.inference.nuts.guard import guarded, starting_points
@@ -318,34 +317,6 @@ def test_neurons_that_were_not_reached_are_missing():
     assert not missing.sel(neuron="a").any()
     assert missing.sel(neuron=["b", "c"]).all()
     assert fitted.attrs["min_ess"] > 100
-
-
-def read_terminal(work):
-    """Do some work with a terminal as standard error, and return what that has shown."""
-    leader, follower = os.openpty()
-    saved, shown = os.dup(2), []
-
-    def read():
-        try:
-            while chunk := os.read(leader, 65536):
-                shown.append(chunk)
-        except OSError:  # the other end is closed
-            pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    os.dup2(follower, 2)
-    before = sys.stderr
-    try:
-        with os.fdopen(follower, "w") as sys.stderr:
-            work()
-    finally:
-        sys.stderr = before
-        os.dup2(saved, 2)
-        os.close(saved)
-        reader.join()
-        os.close(leader)
-    return b"".join(shown).decode()
 
 
 def test_a_terminal_sees_progress_and_a_file_does_not(data, capfd):

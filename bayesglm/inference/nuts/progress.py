@@ -16,24 +16,45 @@ EVERY = 0.1  # seconds from one line to the next
 @contextmanager
 def progress(watched: bool, neurons: int) -> Iterator[Callable[[int, Kept], None]]:
     """Show on one line how far the walkers of one neuron after another are."""
-    last, show, end = -EVERY, *(_in_notebook() if _is_kernel() else _at_terminal())
+    with live_line(watched) as show:
 
-    def watch(neuron: int, kept: Kept) -> None:
-        nonlocal last
+        def watch(neuron: int, kept: Kept) -> None:
+            which = f"neuron {neuron + 1} of {neurons}, " if neurons > 1 else ""
+            show(
+                lambda: (
+                    f"NUTS: {which}{kept.counts.sum():,} of {kept.wanted.sum():,} draws, "
+                    f"{kept.stats['diverging'].sum():,} diverged"
+                ),
+                kept.is_whole,
+            )
+
+        yield watch
+
+
+@contextmanager
+def live_line(
+    watched: bool, after: float = 0.0
+) -> Iterator[Callable[[Callable[[], str], bool], None]]:
+    """Yield what shows a line in place of the last, where somebody watches.
+
+    It is given what makes the line, and whether that is the last of its kind, which is shown in any
+    case; others are shown every tenth of a second, the first when ``after`` seconds have passed.
+    """
+    write, end = _in_notebook() if _is_kernel() else _at_terminal()
+    due, has_shown = time.monotonic() + after, False
+
+    def show(line: Callable[[], str], is_last: bool) -> None:
+        nonlocal due, has_shown
         now = time.monotonic()
-        if not watched or (now - last < EVERY and not kept.is_whole):
+        if not watched or (now < due and not (is_last and (has_shown or not after))):
             return
-        last = now
-        which = f"neuron {neuron + 1} of {neurons}, " if neurons > 1 else ""
-        show(
-            f"NUTS: {which}{kept.counts.sum():,} of {kept.wanted.sum():,} draws, "
-            f"{kept.stats['diverging'].sum():,} diverged"
-        )
+        due, has_shown = now + EVERY, True
+        write(line())
 
     try:
-        yield watch
+        yield show
     finally:
-        if watched:
+        if has_shown:
             end()
 
 
