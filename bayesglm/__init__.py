@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.prior_predictive import prior_predictive
+    from bayesglm.results.residuals import residuals
     from bayesglm.results.scores.bits import bits_per_spike
     from bayesglm.results.scores.compare import compare
     from bayesglm.results.scores.kfold import kfold
@@ -200,6 +201,7 @@ _HOME = {
     "add_log_likelihood": "results.scores.log_likelihood",
     "bits_per_spike": "results.scores.bits",
     "check": "results.check",
+    "residuals": "results.residuals",
     "kfold": "results.scores.kfold",
     "compare": "results.scores.compare",
     "to_pynapple": "results.to_pynapple",
@@ -337,6 +339,7 @@ __all__ = [
     "register_family",
     "register_link",
     "report",
+    "residuals",
     "ridge",
     "save",
     "simulate",

@@ -11,19 +11,17 @@ from bayesglm.inference.problem.asked import check_between_0_and_1, check_seed, 
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
 from bayesglm.inference.tree.opened import kept_of, reopen
+from bayesglm.results.chances import chances_fault
 from bayesglm.results.check_calibration import check_calibration
 from bayesglm.results.check_part import Checked, put_together
 from bayesglm.results.check_priors import check_priors
 from bayesglm.results.check_rescaling import check_rescaling
-from bayesglm.results.check_residuals import (
-    check_autocorrelation,
-    check_quantiles,
-    quantile_residuals,
-)
+from bayesglm.results.check_residuals import check_autocorrelation, check_quantiles
 from bayesglm.results.check_scores import check_scores
 from bayesglm.results.check_simulations import check_simulations, read_simulations
 from bayesglm.results.check_terms import check_collinearity, check_drive
 from bayesglm.results.foretold import Drawn, foretell, some_draws
+from bayesglm.results.residuals import IN_PART, NO_LINE, quantile_residuals
 from bayesglm.spec.families import LINK_NAMES
 
 if TYPE_CHECKING:
@@ -174,12 +172,8 @@ def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
         if in_time
         else ("the samples are not in time: neither a coordinate time nor a term of lags says so")
     )
-    chances = (
-        ""
-        if family.cdf is not None and not words.counts_levels
-        else (f"{model.family} responses have no chances of lying below a value")
-    )
-    in_part = "" if model.censored is None else "responses are seen in part (censored)"
+    chances = chances_fault(problem)
+    in_part = "" if model.censored is None else IN_PART
     redrawn = "" if "effects" not in fit.children else "effects are redrawn level by level"
     weighted = (
         ""
@@ -189,7 +183,7 @@ def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
     no_events = "" if words.counts_events else f"{model.family} responses count no events"
     if not no_events and model.truncated is not None:
         no_events = "responses are seen in part (truncated)"
-    no_mean = "angles have no mean on a line" if words.circular else in_part
+    no_mean = NO_LINE if words.circular else in_part
     counted = "responses are counts of several levels" if words.counts_levels else ""
     shared = (
         ""
@@ -216,14 +210,14 @@ def _weights(problem: Problem) -> Array:
 def _of_unit(drawn: Drawn, applies: dict[str, str], asked: _Asked) -> dict[str, Checked]:
     """Return what each check says of one unit."""
     seeds = np.random.SeedSequence([asked.seed, drawn.problem.neuron]).spawn(3)
-    of_bins, of_residuals = (np.random.default_rng(one) for one in seeds[:2])
+    of_bins = np.random.default_rng(seeds[0])  # the second stream is that of residuals
     told, prob = foretell(drawn), asked.prob
     parts = {"scores": check_scores(drawn, told, prob)}
     if not applies["time_rescaling"]:
         parts["time_rescaling"] = check_rescaling(drawn, of_bins, prob)
-    residuals = quantile_residuals(told, of_residuals, drawn.weights)
     predictors = drawn.problem.design.predictors
-    if residuals is not None:
+    if told.chances is not None:
+        residuals = quantile_residuals(told.chances, drawn, asked.seed)
         parts["quantile_residuals"] = check_quantiles(residuals, prob)
         if len(residuals) * asked.n_units <= MOST_RESIDUALS:
             parts["quantile_residuals"] = _with_residuals(

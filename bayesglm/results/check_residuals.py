@@ -1,12 +1,4 @@
-"""Randomised quantile residuals, and how they depend on one another along time.
-
-A residual is the normal quantile of a chance that is uniform if the model is true,
-
-    r_i = Phi^-1(u_i),  u_i uniform between P(Y < y_i) and P(Y <= y_i)
-
-(Dunn & Smyth 1996, J Comput Graph Stat 5:236), the chances being means over draws. The residuals
-are then independent and standard normal, whatever the family.
-"""
+"""Whether quantile residuals are normal, and how they depend on one another along time."""
 
 from __future__ import annotations
 
@@ -14,21 +6,10 @@ import numpy as np
 from scipy.special import betaincinv, kolmogi, kolmogorov, ndtr, ndtri
 
 from bayesglm.results.check_part import Checked
-from bayesglm.results.foretold import Foretold
 
 Array = np.ndarray
 GRID = 99  # chances at which quantiles are told: chosen
 LAGS = 50  # of the autocorrelation, at most: chosen
-SHORTEST = 1e-12  # a chance, and what it leaves of 1, at least: residuals stay below 7.1
-
-
-def quantile_residuals(told: Foretold, rng: np.random.Generator, weights: Array) -> Array | None:
-    """Return the residual of every row, NaN of those that do not count; None without chances."""
-    if told.below is None or told.upto is None:
-        return None
-    u = told.below + rng.random(len(told.below)) * (told.upto - told.below)
-    residuals = ndtri(np.clip(u, SHORTEST, 1.0 - SHORTEST))
-    return np.where(weights > 0.0, residuals, np.nan)
 
 
 def check_quantiles(residuals: Array, prob: float) -> Checked:

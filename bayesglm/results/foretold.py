@@ -23,6 +23,7 @@ from bayesglm.numerics.families.at_mean import eta_of_mean
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.parallel import share_out
 from bayesglm.numerics.rows.rows import Rows
+from bayesglm.results.chances import Chances, chances_fault, chances_of
 from bayesglm.results.scores.scoring import deviance_of
 
 Array = np.ndarray
@@ -92,7 +93,14 @@ class Drawn:
     @cached_property
     def ranges(self) -> list[Range]:
         """The rows, range by range, in their order; level by level of effects that are redrawn."""
-        every: list[Range] = []
+        return [one for _, one in self.streamed(lambda one: one)]
+
+    def streamed[Result](self, work: Callable[[Range], Result]) -> list[tuple[Array, Result]]:
+        """Return what work makes of every range, with the numbers of its rows; ranges go at once.
+
+        Each thread holds one at a time.
+        """
+        every: list[tuple[Array, Result]] = []
         size = max(16, TOGETHER // max(1, self.n_draws * len(self.family.channels)))
         for part in self.kept.parts():
             if not len(part.rows):
@@ -101,11 +109,14 @@ class Drawn:
             w = objective.w(theta)
             phi = [np.atleast_1d(one)[:, None] for one in objective.phi(theta)]
 
-            def made(run: Iterable[Rows], part=part, w=w, phi=phi) -> list[Range]:
-                return [
-                    Range(part.rows[rows.place], part, replace(rows), self._inside(rows, w), phi)
-                    for rows in run
-                ]
+            def made(run: Iterable[Rows], part=part, w=w, phi=phi) -> list[tuple[Array, Result]]:
+                told = []
+                for rows in run:
+                    at = part.rows[rows.place]
+                    own = Range(at, part, replace(rows), self._inside(rows, w), phi)
+                    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                        told.append((at, work(own)))
+                return told
 
             for run in part.problem.design.source.reduce(made, size):
                 every += run
@@ -146,15 +157,14 @@ class Foretold:
     """Of each row: what is expected, and the chances below and up to its response.
 
     ``observed`` and ``expected`` are ``(kinds, rows)``: one number of each row, or one for each of
-    several levels. ``below`` and ``upto`` are P(Y < y) and P(Y <= y), means over draws; None where
-    the family knows no such chances. Of each draw there are sums over the rows, a row counting by
-    its weight: the log likelihood, the deviance, and both at a constant mean.
+    several levels. ``chances`` are None where the family knows none. Of each draw there are sums
+    over the rows, a row counting by its weight: the log likelihood, the deviance, and both at a
+    constant mean.
     """
 
     observed: Array
     expected: Array
-    below: Array | None
-    upto: Array | None
+    chances: Chances | None
     log_likelihood: Array  # (draws,)
     deviance: Array
     null_log_likelihood: Array
@@ -164,10 +174,10 @@ class Foretold:
 def foretell(drawn: Drawn) -> Foretold:
     """Pass once over the rows of a unit."""
     family, n = drawn.family, drawn.n_rows
-    kinds, knows = family.n_levels or 1, _knows_chances(family)
+    kinds, knows = family.n_levels or 1, not chances_fault(drawn.problem)
     null = _at_constant_mean(drawn)
     observed, expected = np.empty((kinds, n)), np.empty((kinds, n))
-    below, upto = np.empty(n), np.empty(n)
+    chances = Chances.empty(n) if knows else None
     sums = np.zeros((4, drawn.n_draws))
 
     def work(one: Range) -> tuple[Any, ...]:
@@ -182,26 +192,22 @@ def foretell(drawn: Drawn) -> Foretold:
             weighted(of_null + constant, one.weights),
             weighted(deviance_of(family, rows, of_null, eta, phi), one.weights),
         ]
-        chances = _chances(family, one, fitted + constant) if knows else (0.0, 0.0)
         return (
-            _observed(family, one),
+            observed_of(family, one),
             family.mean(eta, phi, trials).mean(axis=-2).reshape(-1, len(rows)),
-            *chances,
+            chances_of(family, rows.y, one.told, fitted + constant) if knows else None,
             [np.broadcast_to(each.sum(axis=-1), drawn.n_draws) for each in totals],
         )
 
     for at, told in drawn.each(work):
-        observed[:, at], expected[:, at], below[at], upto[at], totals = told
+        observed[:, at], expected[:, at], some, totals = told
+        if chances is not None:
+            chances.put(at, some)
         sums += totals
-    known = (below, upto) if knows else (None, None)
-    return Foretold(observed, expected, *known, *sums)
+    return Foretold(observed, expected, chances, *sums)
 
 
-def _knows_chances(family: Family) -> bool:
-    return family.cdf is not None and not family.words.counts_levels
-
-
-def _observed(family: Family, one: Range) -> Array:
+def observed_of(family: Family, one: Range) -> Array:
     """Return responses ``(kinds, rows)``: numbers, whether each level was it, or counts of each."""
     y = one.rows.y
     if family.words.counts_levels:
@@ -210,43 +216,6 @@ def _observed(family: Family, one: Range) -> Array:
         return (y == np.arange(family.n_levels)[:, None]).astype(np.float64)
     numbers = family.numbers(y, *one.told)
     return np.atleast_2d(numbers.mean(axis=0) if numbers.ndim > 1 else numbers)
-
-
-def _chances(family: Family, one: Range, log_density: Array) -> tuple[Array, Array]:
-    """Return P(Y < y) and P(Y <= y) ``(rows,)``, means over draws; of an interval its two ends."""
-    assert family.cdf is not None
-    y = one.rows.y
-    if y.dtype.names is not None:
-        return _chances_of_intervals(family, one)
-    if not family.words.discrete:
-        upto = family.cdf(y, *one.told).mean(axis=0)
-        is_atom = y == 0.0 if family.words.has_atoms else np.zeros(len(y), dtype=bool)
-        return np.where(is_atom, 0.0, upto), upto
-    # Below the least response there is nothing, and most counts of events are zero.
-    some, (eta, phi, trials) = np.flatnonzero(y > 0.0), one.told
-    below = np.zeros(len(y))
-    if len(some):
-        rest = eta[..., some], phi, None if trials is None else trials[some]
-        below[some] = family.below(y[some], *rest).mean(axis=0)
-    return below, np.minimum(below + np.exp(log_density).mean(axis=0), 1.0)
-
-
-def _chances_of_intervals(family: Family, one: Range) -> tuple[Array, Array]:
-    """Return the chances of censored responses: below and up to the intervals that were seen."""
-    assert family.cdf is not None
-    low, high = one.rows.y["below"], one.rows.y["upto"]
-
-    def share(end: Array, beyond: float) -> Array:
-        finite = np.isfinite(end)
-        chance = family.cdf(np.where(finite, end, 0.0), *one.told)  # type: ignore[misc]
-        return np.where(finite, chance.mean(axis=0), beyond)
-
-    below, upto = share(low, 0.0), share(high, 1.0)
-    if family.words.discrete:
-        exact = low == high
-        before = family.below(np.where(exact, high, 0.0), *one.told).mean(axis=0)
-        below = np.where(exact, before, below)
-    return below, upto
 
 
 def _at_constant_mean(drawn: Drawn) -> Callable[[Range], Array]:

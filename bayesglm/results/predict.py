@@ -176,7 +176,7 @@ def predict(
         _tell_outside(problems[k], every[k].rows, outside, len(draws))
     if kind == "response" and wanted is None:
         values = as_labels(plan.model, values)
-    return _as_dataset(values, problems, dataset, dim, coords, levels)
+    return on_samples(values, problems, dataset, dim, coords, levels)
 
 
 def _of_groups(groups: Any, new_levels: Any) -> OfGroups:
@@ -252,7 +252,7 @@ def _room(lead: tuple[int, ...], own: tuple[int, ...], quantiles: Array | None) 
     )
 
 
-def _as_dataset(
+def on_samples(
     values: Array,
     problems: list[Problem],
     dataset: xr.Dataset,
@@ -260,6 +260,7 @@ def _as_dataset(
     coords: dict[str, Any],
     levels: dict[str, Array],
 ) -> xr.Dataset:
+    """Return values ``(*coords, neuron, sample, *levels)`` under the response's name, labelled."""
     import xarray as xr
 
     plan, lead = problems[0].plan, tuple(coords)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
+from bayesglm.numerics.families.intervals import variance_of
 from bayesglm.numerics.families.record import Derivatives
 from bayesglm.testing.places import Place
 
@@ -77,7 +78,7 @@ def _near_zero(away: Array, what: str) -> None:
 
 
 def the_density_adds_up_to_one(place: Place) -> None:
-    """Log densities add up to one over all responses, and responses to their mean."""
+    """Log densities add up to one, responses to their mean, their squares to the variance."""
     y, step = place.all_responses
     share = step[:, None] * np.exp(_over(place, y, place.eta))
     assert_allclose(share.sum(axis=0), 1.0, rtol=1e-12, err_msg="densities do not add up to one")
@@ -89,6 +90,11 @@ def the_density_adds_up_to_one(place: Place) -> None:
         assert_allclose(direction.sum(axis=0).imag, 0.0, atol=1e-12)
     else:
         assert_allclose(y @ share, mean, rtol=1e-12, atol=1e-12, err_msg="the mean is another")
+        squares = np.square(y[..., None] - mean[..., None, :]) * share
+        variance = variance_of(place.family, place.eta, place.phi, place.trials)
+        assert_allclose(
+            squares.sum(axis=-2), variance, rtol=1e-7, err_msg="the variance is another"
+        )
 
 
 def derivatives_are_those_of_differences(place: Place) -> None:

@@ -178,6 +178,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, link=functions),
+        variance=lambda mu, phi, trials: mu * (1.0 - mu) / (1.0 + phi[0]),
         **both_sides(partial(_cdf, link=functions)),
         valid=_valid,
         support="numbers between 0 and 1, both excluded",

@@ -11,7 +11,12 @@ from functools import partial
 import numpy as np
 
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
-from bayesglm.numerics.families.counts import counted, is_count, pushed_to_the_ends
+from bayesglm.numerics.families.counts import (
+    counted,
+    is_count,
+    pushed_to_the_ends,
+    variance_of_counted,
+)
 from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.peaks import peak
 from bayesglm.numerics.families.record import (
@@ -113,6 +118,12 @@ def _valid(y: Array, trials: Array | None) -> Mask:
     return is_count(y) & np.less_equal(y, 1.0 if trials is None else trials)
 
 
+def _variance(mean: Array, phi: Sequence, trials: Array | None) -> Array:
+    """n mu (1 - mu) (kappa + n) / (kappa + 1)."""
+    n = 1.0 if trials is None else trials
+    return variance_of_counted(mean, trials) * (phi[0] + n) / (phi[0] + 1.0)
+
+
 KAPPA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: 10.0,
@@ -136,6 +147,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, link=functions),
+        variance=_variance,
         **both_sides(partial(_share, link=functions)),
         valid=_valid,
         support="integers from 0 to trials",

@@ -11,7 +11,12 @@ from scipy.special import betainc, xlogy
 
 from bayesglm.numerics.families.binary_links import BINARY_LINKS, BinaryLink
 from bayesglm.numerics.families.changes import LOGIT, weighted
-from bayesglm.numerics.families.counts import LARGE_COUNT, counted, pushed_to_the_ends
+from bayesglm.numerics.families.counts import (
+    LARGE_COUNT,
+    counted,
+    pushed_to_the_ends,
+    variance_of_counted,
+)
 from bayesglm.numerics.families.domains import up_to_the_ends
 from bayesglm.numerics.families.record import (
     Array,
@@ -141,6 +146,7 @@ def _family(name: str, link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, link=functions),
+        variance=lambda mean, phi, trials: variance_of_counted(mean, trials),
         **both_sides(partial(_cdf, link=functions)),
         valid=_valid,
         support="integers from 0 to trials" if FAMILY_NAMES[name].needs_trials else "0 or 1",

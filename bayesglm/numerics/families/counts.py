@@ -25,6 +25,15 @@ def is_count(y: Array) -> NDArray[np.bool_]:
     return np.greater_equal(y, 0.0) & np.isfinite(y) & np.equal(y, np.floor(y))
 
 
+def variance_of_counted(mean: Array, trials: Array | None) -> Array:
+    """n p (1 - p), of how often something occurs in n trials, from the mean n p.
+
+    >>> variance_of_counted(np.array([1.0, 2.0]), np.array([2.0, 2.0])).tolist()
+    [0.5, 0.0]
+    """
+    return mean * (1.0 - (mean if trials is None else mean / np.maximum(trials, 1.0)))
+
+
 def pushed_down(y: Array, trials: Array | None) -> Array:
     """Where responses of a positive mean push it: a zero to zero without end, others nowhere far.
 

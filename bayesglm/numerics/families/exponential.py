@@ -63,6 +63,7 @@ def _family(link: str) -> Family:
         _draw,
         _cdf,
         constant=lambda y, trials: 0.0,
+        variance=lambda mu, phi, trials: np.square(mu),
         saturated=_saturated,
         log_concave=link in CONCAVE,
         exponential_rate=-1.0 if link == "log" else None,

@@ -101,6 +101,7 @@ def _family(link: str) -> Family:
         _draw,
         _cdf,
         constant=_constant,
+        variance=lambda mu, phi, trials: np.square(mu) / phi[0],
         saturated=_saturated,
         dispersions=(ALPHA,),
         log_concave=link in CONCAVE,

@@ -115,6 +115,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
+        variance=lambda mu, phi, trials: np.zeros_like(mu) + np.square(phi[0]),
         **both_sides(partial(_cdf, mean=mean)),
         valid=_valid,
         support="real numbers",

@@ -7,6 +7,7 @@ Econometrics 33, 341-365.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -158,7 +159,7 @@ PSI = share_of_counts(lambda y: float(np.mean(y > 0.0)))
 
 def _family(link: str) -> Family:
     mean, log_mean = MEANS[link], LOG_MEANS[link]
-    return of_one_channel(
+    family = of_one_channel(
         partial(_kernel, mean=mean, log_mean=log_mean),
         lambda eta, phi, trials: phi[0] * (1.0 + excess(mean.value(eta))),
         name="hurdle_poisson",
@@ -174,6 +175,13 @@ def _family(link: str) -> Family:
         log_concave=True,
         push=up_to_the_ends(_pushed_down, log_mean.domain),
     )
+
+    def variance(eta: Array, phi: Sequence, trials: None) -> Array:
+        """m (1 + mu - m), m being the mean of all."""
+        of_all = family.mean(eta, phi, trials)
+        return of_all * (1.0 + mean.value(eta[0]) - of_all)
+
+    return replace(family, variance=variance)
 
 
 HURDLE_POISSON = tuple(_family(link) for link in FAMILY_NAMES["hurdle_poisson"].links)

@@ -11,12 +11,13 @@ the responses of the interval,
 for any two parameters x and y (Louis 1982, Journal of the Royal Statistical Society B 44, 226-233).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from bayesglm.numerics.families.counts import variance_of_counted
 from bayesglm.numerics.families.expansions import (
     Expansion,
     derivatives_of,
@@ -128,6 +129,34 @@ def expected_between(family: Family, asked: Asked) -> Array:
     return scattered(parts, len(asked.below)).value
 
 
+def variance_between(family: Family, asked: Asked) -> Array:
+    """Return Var[Y | below < Y <= upto], of responses that are numbers."""
+    mean = expected_between(family, asked)
+    return _moments(family, asked, lambda y: np.square(y - mean))[1]
+
+
+def variance_of(family: Family, eta: Array, phi: Sequence, trials: Array | None) -> Array:
+    """Return Var[y] ``(..., rows)``, by the family's own formula or summed over its density.
+
+    Of a response with levels it is that of whether, or how often, it is each ``(levels, ...,
+    rows)``.
+
+    >>> from dataclasses import replace
+    >>> from bayesglm.numerics.families.table import FAMILIES
+    >>> family, eta = FAMILIES["gamma", "log"], np.zeros((1, 1))
+    >>> variance_of(family, eta, (4.0,), None).tolist()
+    [0.25]
+    >>> variance_of(replace(family, variance=None), eta, (4.0,), None).round(9).tolist()
+    [0.25]
+    """
+    if family.variance is not None:
+        return family.variance(eta, phi, trials)
+    if family.n_levels:
+        return variance_of_counted(family.mean(eta, phi, trials), trials)
+    ends = np.full(eta.shape[-1], np.inf)
+    return variance_between(family, Asked(-ends, ends, eta, phi, trials))
+
+
 def _left_beyond(family: Family, asked: Asked) -> tuple[Array, Mask]:
     """Return E[Y | Y > below] of counts as what a sum up to below leaves of E[Y], and in which
     lines of which rows it has its digits.
@@ -142,8 +171,10 @@ def _left_beyond(family: Family, asked: Asked) -> tuple[Array, Mask]:
     return means, has_digits.reshape(-1, has_digits.shape[-1])
 
 
-def _moments(family: Family, asked: Asked) -> tuple[Array, Array]:
-    """Return the chance of each interval, and E[Y] there, summed over nodes."""
+def _moments(
+    family: Family, asked: Asked, of: Callable[[Array], Array] = np.asarray
+) -> tuple[Array, Array]:
+    """Return the chance of each interval, and E[Y], or that of Y's function, summed over nodes."""
     top, total, moment = np.full(asked.shape, -np.inf), np.zeros(asked.shape), np.zeros(asked.shape)
     for y, log_weight in nodes_of(family, asked):
         log_p = family.log_likelihood(y, asked.eta[:, None], asked.phi, asked.trials) + log_weight
@@ -152,7 +183,7 @@ def _moments(family: Family, asked: Asked) -> tuple[Array, Array]:
             shrink = np.where(np.isneginf(top), 0.0, np.exp(top - higher))
             p = np.where(np.isneginf(log_p), 0.0, np.exp(log_p - higher))
         top, total = higher, total * shrink + p.sum(axis=0)
-        moment = moment * shrink + (p * y).sum(axis=0)
+        moment = moment * shrink + (p * of(y)).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.exp(top) * total, np.where(total > 0.0, moment / total, np.nan)
 

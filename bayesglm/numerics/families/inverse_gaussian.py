@@ -110,6 +110,7 @@ def _family(link: str) -> Family:
         _draw,
         _cdf,
         constant=_constant,
+        variance=lambda mu, phi, trials: mu**3 / phi[0],
         saturated=_saturated,
         dispersions=(LAM,),
         log_concave=link == "inverse",

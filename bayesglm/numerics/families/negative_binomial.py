@@ -188,6 +188,7 @@ def _family(link: str) -> Family:
         constant=constant_of_counts,
         saturated=_saturated,
         draw=draw,
+        variance=lambda mu, phi, trials: mu + mu * (mu / phi[0]),
         **both_sides(share),
         valid=_valid,
         support="non-negative integers",

@@ -100,6 +100,7 @@ def _family(link: str) -> Family:
         constant=constant_of_counts,
         saturated=_saturated,
         draw=draw,
+        variance=lambda mu, phi, trials: mu * (1.0 + phi[0]),
         **both_sides(share),
         valid=_valid,
         support="non-negative integers",

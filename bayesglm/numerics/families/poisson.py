@@ -94,6 +94,7 @@ def _family(link: str) -> Family:
         constant=constant_of_counts,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
+        variance=lambda mu, phi, trials: mu,
         **both_sides(partial(_cdf, mean=mean)),
         valid=_valid,
         support="non-negative integers",

@@ -45,6 +45,7 @@ def predicted(family: Family, names: tuple[str, ...]) -> Family:
         family,
         kernel=split.kernel,
         mean=split.given(family.mean),
+        variance=None if family.variance is None else split.given(family.variance),
         draw=split.draw,
         cdf=split.of_response(family.cdf),
         survival=split.of_response(family.survival),

@@ -115,6 +115,8 @@ class Family:
       known; twice what a model falls short of it, summed, is its deviance.
     - `mean(eta, phi, trials)`: E[y]; for binomial the expected count. Of a response with `n_levels`
       that of each level, ``(levels, ..., rows)``: the level's share, or its expected count.
+    - `variance(eta, phi, trials)`: Var[y]; None where it has no closed form, and is summed over the
+      density, and of responses that are levels or angles.
     - `draw(rng, eta, phi, trials)`: responses, as float64.
     - `cdf(y, eta, phi, trials)`, `survival(...)`: P(Y <= y) and P(Y > y), each to its own digits;
       of levels without an order, by their numbers.
@@ -192,6 +194,7 @@ class Family:
     filled: Callable[..., Array] | None = None
     survival_rounds: bool = False
     panjer: Callable[[Sequence], Any] | None = None
+    variance: Callable[..., Array] | None = None
 
     @property
     def words(self) -> FamilyName:
@@ -266,7 +269,8 @@ def of_one_channel(
 ) -> Family:
     """Return the record of a family with one linear predictor, of functions of that alone.
 
-    They take and give arrays without an axis of channels, of which the record's are views.
+    They take and give arrays without an axis of channels, of which the record's are views; the
+    ``variance`` is a function of the mean, in place of eta (McCullagh & Nelder 1989, 2.2.2).
     """
     domain = others.get("domain", REAL_LINE)
 
@@ -278,6 +282,11 @@ def of_one_channel(
             return None
         return lambda y, eta, phi, trials: function(y, eta[0], phi, trials)
 
+    variance = others.pop("variance", None)
+
+    def of_eta(eta: Array, phi: Sequence, trials: Array | None) -> Array:
+        return variance(of_mean(eta, phi, trials), phi, trials)
+
     draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
     fused = others.pop("fused", None)
     if "tails" in others:
@@ -288,6 +297,7 @@ def of_one_channel(
         draw=lambda rng, eta, phi, trials: draw(rng, eta[0], phi, trials),
         cdf=of_response(cdf),
         survival=of_response(survival),
+        variance=variance and of_eta,
         fused=fused and (lambda y, eta, phi, trials, weights: fused(y, eta[0], trials, weights)),
         **others,
     )

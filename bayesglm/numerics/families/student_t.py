@@ -110,6 +110,14 @@ NU = Dispersion(
 )
 
 
+def _variance(mu: Array, phi: Sequence, trials: None) -> Array:
+    """sigma^2 nu / (nu - 2), infinite up to nu = 2."""
+    sigma, nu = phi
+    over = np.where(np.greater(nu, 2.0), nu - 2.0, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.zeros_like(mu) + sigma * sigma * (nu / over)
+
+
 def _family(link: str) -> Family:
     mean = MEANS[link]
     return of_one_channel(
@@ -121,6 +129,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, mean=mean),
+        variance=_variance,
         **both_sides(partial(_cdf, mean=mean)),
         valid=_valid,
         support="real numbers",

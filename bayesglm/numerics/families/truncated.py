@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesglm.numerics.families.censored import Records, endless
 from bayesglm.numerics.families.expansions import derivatives_of, expansion_of
-from bayesglm.numerics.families.intervals import expected_between, log_mass
+from bayesglm.numerics.families.intervals import expected_between, log_mass, variance_between
 from bayesglm.numerics.families.nodes import Asked, draw_between
 from bayesglm.numerics.families.peaks import peak
 from bayesglm.numerics.families.record import Array, Derivatives, Family, Mask
@@ -55,6 +55,7 @@ def truncated(family: Family, seen: Family) -> Family:
         constant=lambda y, known: seen.constant(y, trials_of(known)),
         saturated=between.saturated,
         mean=between.mean,
+        variance=between.variance,
         draw=between.draw,
         cdf=between.cdf,
         survival=between.survival,
@@ -122,6 +123,10 @@ class _Between:
     def mean(self, eta: Array, phi: Sequence, known: Records) -> Array:
         """Return the means between the bounds."""
         return expected_between(self.family, _asked(eta, phi, known))
+
+    def variance(self, eta: Array, phi: Sequence, known: Records) -> Array:
+        """Return the variances between the bounds."""
+        return variance_between(self.family, _asked(eta, phi, known))
 
     def draw(self, rng: np.random.Generator, eta: Array, phi: Sequence, known: Records) -> Array:
         """Draw responses between the bounds."""

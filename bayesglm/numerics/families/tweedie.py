@@ -207,6 +207,7 @@ def _family(link: str) -> Family:
         constant=_constant,
         saturated=_saturated,
         draw=partial(_draw, log_mean=log_mean),
+        variance=lambda mu, phi, trials: phi[0] * mu ** phi[1],
         **both_sides(partial(_cdf, log_mean=log_mean)),
         valid=_valid,
         support="non-negative numbers",

@@ -116,6 +116,12 @@ ALPHA = Dispersion(
 )
 
 
+def _variance(mu: Array, phi: Sequence, trials: None) -> Array:
+    """mu^2 (Gamma(1 + 2 / alpha) / Gamma(1 + 1 / alpha)^2 - 1)."""
+    alpha = np.asarray(phi[0], dtype=np.float64)
+    return np.square(mu) * np.expm1(gammaln(1.0 + 2.0 / alpha) - 2.0 * gammaln(1.0 + 1.0 / alpha))
+
+
 def _family(link: str) -> Family:
     return positive_family(
         "weibull",
@@ -124,6 +130,7 @@ def _family(link: str) -> Family:
         _draw,
         _cdf,
         constant=lambda y, trials: -np.log(y),
+        variance=_variance,
         saturated=_saturated,
         dispersions=(ALPHA,),
         log_concave=link == "log",

@@ -109,6 +109,14 @@ def _share(
     return np.where(np.less(y, 0.0), 0.0, chance)
 
 
+def _variance(eta: Array, phi: Sequence, trials: None, *, base: Family) -> Array:
+    """psi V + psi (1 - psi) mu^2, V being the variance of the counts, mu their mean."""
+    assert base.variance is not None
+    psi, *others = phi
+    mu = base.mean(eta, others, trials)
+    return psi * (base.variance(eta, others, trials) + (1.0 - psi) * np.square(mu))
+
+
 # Half of the zeros may be of either kind.
 PSI = share_of_counts(lambda y: 1.0 - 0.5 * float(np.mean(y == 0.0)))
 
@@ -122,6 +130,7 @@ def _inflated(base: Family) -> Family:
         saturated=partial(_saturated, base=base),
         mean=lambda eta, phi, trials: phi[0] * base.mean(eta, phi[1:], trials),
         draw=partial(_draw, base=base),
+        variance=partial(_variance, base=base),
         **both_sides(partial(_share, base=base)),
         dispersions=(PSI, *base.dispersions),
         log_concave=False,
