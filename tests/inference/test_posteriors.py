@@ -13,7 +13,13 @@ from scipy.stats import gamma
 
 import bayesglm as bg
 from bayesglm.inference.weights.proposals import gaussian, split
-from bayesglm.inference.weights.psis import khat_limit, leave_one_out, pareto_smoothed, resample
+from bayesglm.inference.weights.psis import (
+    khat_limit,
+    largest_of_rows,
+    leave_one_out,
+    pareto_smoothed,
+    resample,
+)
 
 FAILS = bg.GLM("y", "x", family="bernoulli", prior=bg.Normal(100.0), intercept=bg.Normal(100.0))
 TINY = {"y": [0, 0, 1, 1], "x": [-1.0, -0.3, 0.3, 1.0]}
@@ -146,6 +152,19 @@ def test_smoothing_is_arvizs(scale, n, efficiency):
     ours = pareto_smoothed(-values[0])
     np.testing.assert_allclose(ours.log_weights, log_weights, rtol=1e-9, atol=1e-9)
     assert ours.khat == pytest.approx(float(khat), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 60, 190])
+def test_the_largest_numbers_of_lines_whatever_their_order(size):
+    rng = np.random.default_rng(7)
+    lines = rng.normal(size=(6, 4000))
+    lines[0] = 1.0
+    lines[1] = np.arange(4000.0)
+    lines[2] = -np.arange(4000) // 30
+    lines[3, ::8] += 9.0  # what a threshold is taken from is far above all else
+    lines[4, ::8] = -np.inf
+    lines[5, 1:] = -np.inf
+    np.testing.assert_array_equal(largest_of_rows(lines, size), np.sort(lines)[:, 4000 - size :])
 
 
 def test_tails_without_a_shape():

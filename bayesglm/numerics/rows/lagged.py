@@ -159,8 +159,10 @@ class Windows:
         turned = W.reshape(len(W), self.n_lags, self.runs[0].shape[1])[:, ::-1]
         return np.ascontiguousarray(turned).reshape(W.shape)
 
-    def _in_place(self, run: Array) -> tuple[Array, Array]:
+    def _in_place(self, run: Array, n_lines: int = 0) -> tuple[Array, Array]:
         """Return the windows of a run `TOGETHER`, and those of single rows left over.
+
+        For more lines of coefficients than rows all are single: shifting these would take longer.
 
         The first are ``(groups, m, samples)``, window j of group i being that of the rows from
         TOGETHER (i + groups j) on; they overlap, but those of one group lie in rows of a matrix.
@@ -169,7 +171,7 @@ class Windows:
         q, one = run.shape[1], run.itemsize
         size, step = self.n_lags + TOGETHER - 1, q * one
         n, groups = len(run) - self.n_lags + 1, -(-size // TOGETHER)
-        m = n // (groups * TOGETHER)
+        m = n // (groups * TOGETHER) if n_lines <= n else 0
         left = n - m * groups * TOGETHER
         strides = (TOGETHER * step, groups * TOGETHER * step, one)
         together = np.ndarray((groups, m, size * q), run.dtype, run, strides=strides)
@@ -178,9 +180,11 @@ class Windows:
         return together, np.ascontiguousarray(single)
 
     def _times(self, run: Array, W: Array) -> Array:
-        together, single = self._in_place(run)
-        groups, m, size = together.shape
         k, n, q = len(W), len(run) - self.n_lags + 1, run.shape[1]
+        together, single = self._in_place(run, k)
+        if not len(together[0]):
+            return W @ single.T
+        groups, m, size = together.shape
         seen = np.empty((k, n), dtype=np.result_type(run, W))
         several = n - len(single)
         shifted = np.zeros((k, TOGETHER, size), dtype=W.dtype)

@@ -173,10 +173,23 @@ class Rows:
             part.dense(X[:, where])
         return X
 
+    def _beside(self, n_lines: int) -> Sequence[tuple[Any, Columns | Own]]:
+        """Return the columns as products with so many lines of coefficients are fastest.
+
+        For more lines than rows, those that are laid out for many are one matrix.
+        """
+        laid = [(where, part) for where, part in self.columns if part.laid_for_many]
+        if n_lines <= len(self) or len(laid) < 2:
+            return self._every
+        places = span(np.concatenate([np.arange(where.start, where.stop) for where, _ in laid]))
+        matrix = side_by_side([part for _, part in laid], len(self))
+        others = [(where, part) for where, part in self.columns if not part.laid_for_many]
+        return ((places, matrix), *others, *self._own)
+
     def times(self, W: Array) -> Array:
         """Return W X', ``(k, rows)``, from W ``(k, p)``."""
         n, total, is_own = len(self), None, False
-        for where, part in self._every:
+        for where, part in self._beside(len(W)):
             product = part.times(W[:, where])
             if total is None:
                 total = product

@@ -12,11 +12,12 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of
-from bayesglm.inference.weights.psis import khat_limit, leave_one_out
+from bayesglm.inference.weights.psis import LeftOut, khat_limit, leave_one_out
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
 from bayesglm.results.scores.dependence import describe_dependence
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.log_likelihood import posterior_problems
+from bayesglm.results.scores.progress import progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,10 +77,14 @@ def loo(fit: xr.DataTree) -> ELPDData:
 
 def pointwise_loo(kept: Sequence[Kept], reff: float) -> tuple[Array, Array, Array]:
     """Return elpd_i, pareto_k and p_loo_i ``(row, neuron)``."""
-    every = [
-        one.each_row(lambda values: leave_one_out(np.ascontiguousarray(values.T), reff))
-        for one in kept
-    ]
+    n_rows = sum(one.problem.design.n_rows for one in kept)
+    with progress("loo", n_rows, "samples") as advance:
+
+        def left_out(values: Array) -> LeftOut:
+            advance(values.shape[1])
+            return leave_one_out(np.ascontiguousarray(values.T), reff)
+
+        every = [one.each_row(left_out) for one in kept]
     elpd_i, pareto_k, p_loo_i = (np.stack([one[k] for one in every], axis=-1) for k in range(3))
     return elpd_i, pareto_k, p_loo_i
 

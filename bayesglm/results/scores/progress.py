@@ -21,8 +21,9 @@ def progress(
     """Yield what is told that some more of ``total`` rows, folds, refits ... are done.
 
     It takes their number (1), and words that stand behind it from then on, and may be called by
-    several threads. Nothing is shown where nobody watches, of what takes less than ``after``
-    seconds, and inside another score, whose line goes on.
+    several threads, which it stops once the score was interrupted. Nothing is shown where nobody
+    watches, of what takes less than ``after`` seconds, and inside another score, whose line goes
+    on.
 
     >>> with progress("kfold", 10, "folds") as advance:
     ...     for fold in range(10):
@@ -30,7 +31,7 @@ def progress(
     """
     watched = is_watched() and not _SHOWN.get()
     token, lock = _SHOWN.set(True), threading.Lock()
-    began, done, told = time.monotonic(), 0, ""
+    began, done, told, is_over = time.monotonic(), 0, "", False
 
     try:
         with live_line(watched, after) as show:
@@ -38,12 +39,15 @@ def progress(
             def advance(more: int = 1, words: str = "") -> None:
                 nonlocal done, told
                 with lock:
+                    if is_over:
+                        raise KeyboardInterrupt
                     done, told = done + more, words or told
                     left = (time.monotonic() - began) * (total - done) / max(done, 1)
                     show(lambda: _line(verb, done, total, unit, told, left), done >= total)
 
             yield advance
     finally:
+        is_over = True
         _SHOWN.reset(token)
 
 

@@ -1,5 +1,6 @@
 """Progress of scores: seen at a terminal, once, by nobody else."""
 
+import pytest
 from terminal import read_terminal
 
 from bayesglm.results.scores.progress import progress
@@ -22,3 +23,10 @@ def test_a_terminal_sees_one_line_and_a_file_none(capfd):
     capfd.readouterr()
     score(0.0)
     assert capfd.readouterr() == ("", "")
+
+
+def test_threads_end_with_the_score():
+    with progress("loo", 2, "samples") as advance:
+        advance()
+    with pytest.raises(KeyboardInterrupt):
+        advance()
