@@ -129,6 +129,15 @@ def unchecked(values: Mapping[str, xr.DataArray]) -> list[str]:
     return [one.name for one in every if one.measure is None or one.carried(OBSERVED) is None]
 
 
+def place_of(values: xr.DataArray, at: Sequence[int]) -> str:
+    """Write the labels of one of pointwise values."""
+    labels = {
+        str(dim): values[dim].values[k] if dim in values.coords else k
+        for dim, k in zip(values.dims, at, strict=True)
+    }
+    return _told(list(labels), tuple(labels.values()))
+
+
 def observed(values: xr.DataArray) -> Array | None:
     """Return the responses that pointwise values score, if they carry them."""
     return Scored.of("", values).carried(OBSERVED)
