@@ -16,9 +16,12 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.scores.crossing import Sampling
+from bayesglm.results.scores.estimates import by_estimates_of_others
+from bayesglm.results.scores.judged import judge
 from bayesglm.results.scores.kfold import held_out
 from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
-from bayesglm.results.scores.scoring import SCORINGS, scores_of_estimates
+from bayesglm.results.scores.pools import Pooled
+from bayesglm.results.scores.scoring import SCORINGS
 
 Array = np.ndarray
 EVIDENCE_TIE = 1e-3  # nats
@@ -28,7 +31,7 @@ CHAINS = 4  # of the draws behind every score, as `fit` has by default: chosen
 
 
 class Score(NamedTuple):
-    """What is maximised, what the curve tells of it, and its parts, one for each row.
+    """What is maximised, what the curve tells of it, and its parts or influences, one for each row.
 
     What falls short of it by no more than ``tie`` is as good.
     """
@@ -122,28 +125,21 @@ def by_folds(fold_of: Array, posterior: Sampling) -> Criterion:
 
 
 def by_estimates(fold_of: Array, scoring: str) -> Criterion:
-    """Return the score of folds by the estimate of the others, and its mean over the samples."""
+    """Return the score of folds by the estimate of the others, over all samples together."""
     record = SCORINGS[scoring]
 
     def scores(settings: Sequence[list[Problem]]) -> list[Score]:
-        weights = np.stack([_weights(problem) for problem in settings[0]], axis=-1)
-        values = scores_of_estimates(settings, fold_of, record)
-        return [_mean(one, weights, scoring) for one in values]
+        every = by_estimates_of_others(settings, fold_of)
+        judged = judge(every, [record], settings[0], fold_of, len(settings))
+        return [_pooled(one.of_all(), scoring) for (one,) in judged]
 
     return scores
 
 
-def _weights(problem: Problem) -> Array:
-    """Return what each kept row counts."""
-    rows, weights = problem.design.predictors.rows, problem.design.weights
-    return np.ones(len(rows)) if weights is None else weights[rows]
-
-
-def _mean(values: Array, weights: Array, scoring: str) -> Score:
-    share = np.where(weights > 0, weights * values, 0.0) / weights.sum()
-    mean, error = float(share.sum()), sum_error(share)
-    statistics = {scoring: mean, f"{scoring}_se": error}
-    return Score(SCORINGS[scoring].sense * mean, statistics, SCORE_TIE * abs(mean), share)
+def _pooled(one: Pooled, scoring: str) -> Score:
+    statistics = {scoring: one.value, f"{scoring}_se": one.error}
+    value = SCORINGS[scoring].sense * one.value
+    return Score(value, statistics, SCORE_TIE * abs(one.value), one.influence)
 
 
 def by_leaving_one_out(posterior: Sampling) -> Criterion:

@@ -174,7 +174,7 @@ def tune_prior(
     began = time.perf_counter()
     folds = check_folds(by, folds)
     _check_method(method, by)
-    check_scoring(scoring, method)
+    scoring = check_scoring(scoring, method)
     if not isinstance(together, bool):
         raise ModelError(f"together must be True or False, got {shown(together)}.")
     draws, _ = check_counts(draws, 1)

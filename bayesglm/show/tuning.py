@@ -44,7 +44,7 @@ MEASURES = {
     **{
         name: Measure(f"{name}_diff_se", 1.0, f"{one.unit} of held-out samples", one.sense)
         for name, one in SCORINGS.items()
-        if name != LOG_SCORE
+        if not one.of_posterior
     },
 }
 NEAR = 10.0**0.5  # times the chosen scale, or a part of it: what happens there has to be seen

@@ -1,7 +1,7 @@
-"""What estimates of other folds are judged by: deviance, accuracy, Brier score, squared error.
+"""What predictions of held-out responses are judged by: elpd, accuracy, deviance, CRPS and others.
 
-Each is a mean over held-out samples, as scikit-learn's scorers of these names are; samples count by
-their weights.
+Each is what scikit-learn's scorer of that name is, or its negative; samples count by their weights.
+A new one is a record in `SCORINGS`.
 """
 
 from __future__ import annotations
@@ -11,44 +11,68 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMError, ModelError
-from bayesglm.inference.modes.path import path_points
-from bayesglm.inference.problem.problem import Problem, make_problem
-from bayesglm.numerics.density.channels import predictors
-from bayesglm.numerics.density.likelihood import ROWS
+from bayesglm.errors import ModelError
+from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.rows import Rows
-from bayesglm.results.scores.crossing import check_possible, unfitted
+from bayesglm.results.scores.pools import Pooled, averaged, per_event, ranked, rooted, totalled
+from bayesglm.results.scores.predicted import Predicted
 from bayesglm.spec.hints import meant, shown
 
 Array = np.ndarray
-
-
-class Scoring(NamedTuple):
-    """One way to judge predictions of held-out responses.
-
-    - `each(family, rows, eta, phi)`: the score of every row, its weight left aside; None of the
-      log score, which draws from a posterior tell and no estimate.
-    - `sense`: 1 where more is better, -1 of losses.
-    - `unit`: what an axis says of it.
-    - `fault(problem)`: why it says nothing of a model's responses; empty where it does.
-    - `also`: what it is called elsewhere, for messages.
-    """
-
-    each: Callable[[Family, Rows, Array, Sequence[Any]], Array] | None
-    sense: float
-    unit: str
-    fault: Callable[[Problem], str]
-    also: tuple[str, ...] = ()
+type Pool = Callable[[Array, Array, Array], Pooled]
 
 
 def _no_fault(problem: Problem) -> str:
     return ""
 
 
-def _deviance(family: Family, rows: Rows, eta: Array, phi: Sequence[Any]) -> Array:
-    fitted = family.kernel(rows.y, eta, phi, rows.trials, 0).value
-    return deviance_of(family, rows, fitted, eta, phi)
+def _counts(predicted: Predicted) -> Array:
+    return predicted.counts
+
+
+class Scoring(NamedTuple):
+    """One way to judge predictions of held-out responses.
+
+    - `sense`: 1 where more is better, -1 of losses.
+    - `unit`: what an axis says of it.
+    - `each(predicted)`: the score ``(rows,)`` of every row, its weight left aside.
+    - `pool(values, counts, codes)`: those of some rows made one, with influences.
+    - `counts(predicted)`: how often each row counts in it.
+    - `whole(predicted)`: of scores that no single row has, that of a fold, with the influences of
+      rows, or none; the score of all is then the mean over the folds.
+    - `fault(problem)`: why it says nothing of a model's responses; empty where it does.
+    - `also`: what it is called elsewhere, for messages.
+    - `of_posterior`: whether tuning asks draws of the posterior for it, and no estimate.
+    - `usual`: whether it is told where none is asked for.
+    """
+
+    sense: float
+    unit: str
+    each: Callable[[Predicted], Array] | None = None
+    pool: Pool = averaged
+    counts: Callable[[Predicted], Array] = _counts
+    whole: Callable[[Predicted], tuple[float, Array | None]] | None = None
+    fault: Callable[[Problem], str] = _no_fault
+    also: tuple[str, ...] = ()
+    of_posterior: bool = False
+    usual: bool = False
+
+
+def _log_density(predicted: Predicted) -> Array:
+    return predicted.log_density
+
+
+def _deviance(predicted: Predicted) -> Array:
+    """Twice what the mean falls short of the response itself; of labels -2 log p."""
+    family, rows, eta = predicted.family, predicted.rows, predicted.eta
+    if _has_labels(family):
+        return -2.0 * predicted.log_density
+    if eta is None:  # of draws whose mean is none of the link's
+        fitted = predicted.log_density - family.constant(rows.y, rows.trials)
+        return deviance_of(family, rows, fitted, np.zeros((1, len(rows))), predicted.phi)
+    fitted = family.kernel(rows.y, eta, predicted.phi, rows.trials, 0).value
+    return deviance_of(family, rows, fitted, eta, predicted.phi)
 
 
 def deviance_of(family: Family, rows: Rows, fitted: Array, eta: Array, phi: Sequence[Any]) -> Array:
@@ -85,33 +109,40 @@ def _deviance_fault(problem: Problem) -> str:
     )
 
 
-def _accuracy(family: Family, rows: Rows, eta: Array, phi: Sequence[Any]) -> Array:
+def _has_labels(family: Family) -> bool:
+    return family.words.labels is not None and not family.words.labels.counted
+
+
+def _accuracy(predicted: Predicted) -> Array:
     """One where the likeliest label, of several the first, is the response."""
-    chances = _chances(family, rows, eta, phi)
-    return (np.argmax(chances, axis=0) == rows.y).astype(np.float64)
+    return (np.argmax(predicted.chances, axis=0) == predicted.rows.y).astype(np.float64)
 
 
-def _brier(family: Family, rows: Rows, eta: Array, phi: Sequence[Any]) -> Array:
+def _brier(predicted: Predicted) -> Array:
     """The squared error of probabilities: of yes, or summed over the levels (Brier 1950)."""
-    chances = _chances(family, rows, eta, phi)
-    errors = np.square(chances - (np.arange(len(chances))[:, None] == rows.y))
-    return errors.sum(axis=0) if family.n_levels else errors[1]
-
-
-def _chances(family: Family, rows: Rows, eta: Array, phi: Sequence[Any]) -> Array:
-    """Return the probability of every label ``(levels, rows)``; of two, no stands before yes."""
-    mean = family.mean(eta, phi, rows.trials)
-    return mean if family.n_levels else np.stack([1.0 - mean, mean])
+    chances = predicted.chances
+    errors = np.square(chances - (np.arange(len(chances))[:, None] == predicted.rows.y))
+    return errors.sum(axis=0) if predicted.family.n_levels else errors[1]
 
 
 def _label_fault(problem: Problem) -> str:
     family = problem.natural.family
-    has_labels = family.words.labels is not None and not family.words.labels.counted
-    return "" if has_labels else f"it judges labels, and {family.name} responses are none"
+    return "" if _has_labels(family) else f"it judges labels, and {family.name} responses are none"
 
 
-def _squared_error(family: Family, rows: Rows, eta: Array, phi: Sequence[Any]) -> Array:
-    return np.square(rows.y - family.expected(eta, phi, rows.trials))
+def _auc(predicted: Predicted) -> tuple[float, Array | None]:
+    return ranked(predicted.mean, predicted.rows.y == 1, predicted.counts)
+
+
+def _two_labels_fault(problem: Problem) -> str:
+    family = problem.natural.family
+    if _has_labels(family) and not family.n_levels:
+        return ""
+    return f"it judges two labels, and {family.name} responses are none"
+
+
+def _squared_error(predicted: Predicted) -> Array:
+    return np.square(predicted.family.numbered(predicted.rows.y) - predicted.number)
 
 
 def _number_fault(problem: Problem) -> str:
@@ -123,46 +154,155 @@ def _number_fault(problem: Problem) -> str:
     return f"it judges numbers, and {family.name} responses are none"
 
 
+def _crps(predicted: Predicted) -> Array:
+    """E|X - y| - E|X - X'| / 2 over draws X, X' of the response, each pair of draws once.
+
+    (Gneiting & Raftery 2007, J Am Stat Assoc 102:359, eq. 21; without the bias of few draws: Ferro
+    2014, Q J R Meteorol Soc 140:1917.)
+    """
+    y = predicted.rows.y
+    scores = np.empty(len(y))
+    for rows, drawn in predicted.drawn():
+        n = len(drawn)
+        off = np.abs(drawn - y[rows]).mean(axis=0)
+        place = 2.0 * np.arange(1, n + 1) - n - 1.0
+        scores[rows] = off - place @ np.sort(drawn, axis=0) / (n * (n - 1.0))
+    return scores
+
+
+def _bits(predicted: Predicted) -> Array:
+    """What the density of each row, as often as it counts, gains on a constant rate."""
+    assert predicted.constant is not None
+    counts = predicted.counts
+    with np.errstate(invalid="ignore"):
+        own = np.where(counts > 0.0, counts * predicted.log_density, 0.0)
+        return (own - predicted.constant) / np.log(2.0)
+
+
+def _events(predicted: Predicted) -> Array:
+    assert predicted.events is not None
+    return predicted.events
+
+
+def _event_fault(problem: Problem) -> str:
+    family, model = problem.natural.family, problem.plan.model
+    if not family.words.counts_events:
+        return f"it judges events, and {family.name} responses are none"
+    seen = model.censored is None and model.truncated is None
+    return "" if seen else "it judges events, and these are seen in part"
+
+
 LOG_SCORE = "log_score"
 SCORINGS = {
-    LOG_SCORE: Scoring(None, 1.0, "nats", _no_fault, ("elpd", "log_likelihood", "lpd")),
+    LOG_SCORE: Scoring(
+        1.0,
+        "nats per sample",
+        _log_density,
+        also=("log_likelihood", "lpd", "mlpd"),
+        of_posterior=True,
+    ),
+    "elpd": Scoring(
+        1.0,
+        "nats",
+        _log_density,
+        totalled,
+        also=("elpd_kfold", "lppd"),
+        of_posterior=True,
+        usual=True,
+    ),
     "deviance": Scoring(
-        _deviance,
         -1.0,
         "mean deviance",
-        _deviance_fault,
-        (
+        _deviance,
+        fault=_deviance_fault,
+        also=(
             "log_loss",
             "neg_log_loss",
             "neg_mean_poisson_deviance",
             "neg_mean_gamma_deviance",
             "cross_entropy",
         ),
+        usual=True,
     ),
     "accuracy": Scoring(
-        _accuracy, 1.0, "share of labels told right", _label_fault, ("class", "acc")
+        1.0,
+        "share of labels told right",
+        _accuracy,
+        fault=_label_fault,
+        also=("class", "acc"),
+        usual=True,
+    ),
+    "auc": Scoring(
+        1.0,
+        "area under the ROC curve",
+        whole=_auc,
+        fault=_two_labels_fault,
+        also=("roc_auc", "roc", "auroc"),
     ),
     "brier": Scoring(
-        _brier, -1.0, "mean Brier score", _label_fault, ("neg_brier_score", "brier_score")
+        -1.0,
+        "mean Brier score",
+        _brier,
+        fault=_label_fault,
+        also=("neg_brier_score", "brier_score"),
+        usual=True,
     ),
     "squared_error": Scoring(
-        _squared_error, -1.0, "mean squared error", _number_fault, ("mse", "neg_mean_squared_error")
+        -1.0,
+        "mean squared error",
+        _squared_error,
+        fault=_number_fault,
+        also=("mse", "neg_mean_squared_error"),
+    ),
+    "rmse": Scoring(
+        -1.0,
+        "root of the mean squared error",
+        _squared_error,
+        rooted,
+        fault=_number_fault,
+        also=("neg_root_mean_squared_error", "root_mean_squared_error"),
+        usual=True,
+    ),
+    "crps": Scoring(
+        -1.0,
+        "mean CRPS",
+        _crps,
+        fault=_number_fault,
+        also=("continuous_ranked_probability_score",),
+    ),
+    "bits_per_spike": Scoring(
+        1.0,
+        "bits per spike",
+        _bits,
+        per_event,
+        _events,
+        fault=_event_fault,
+        also=("bits", "bits_per_event"),
+        usual=True,
     ),
 }
 
 
-def check_scoring(scoring: Any, method: str) -> Scoring:
-    """Return the record of a scoring; ModelError where it is none, or none of that method."""
+def known_scoring(scoring: Any) -> Scoring:
+    """Return the record of a scoring by its name; ModelError where it is none."""
     if not isinstance(scoring, str) or scoring not in SCORINGS:
         hint = meant("scoring", scoring, {name: one.also for name, one in SCORINGS.items()})
         raise ModelError(
             f"unknown scoring {shown(scoring)}; the scorings are {', '.join(SCORINGS)}.{hint}"
         )
-    if scoring != LOG_SCORE and method != "kfold":
+    return SCORINGS[scoring]
+
+
+def check_scoring(scoring: Any, method: str) -> str:
+    """Return the scoring's name in tuning; ModelError where it is none, or none of that method."""
+    record = known_scoring(scoring)
+    if record.of_posterior:
+        return LOG_SCORE
+    if method != "kfold":
         raise ModelError(
             f"scoring={scoring!r} judges folds that are left out; use it with method='kfold'."
         )
-    return SCORINGS[scoring]
+    return str(scoring)
 
 
 def check_scored(scoring: str, problem: Problem) -> None:
@@ -177,49 +317,14 @@ def check_scored(scoring: str, problem: Problem) -> None:
         )
 
 
-def scores_of_estimates(
-    settings: Sequence[list[Problem]], fold_of: Array, scoring: Scoring
-) -> Array:
-    """Return scores ``(setting, row, neuron)`` of every row by the MAP estimate of other folds.
+def row_scores(predicted: Predicted, scoring: Scoring) -> Array:
+    """Return the scores ``(rows,)`` of the rows of a fold.
 
-    Settings differ in the scales of priors, and each is the problems of all neurons. Each fold
-    goes through them as one path, so that each estimate starts from the last.
-    """
-    n_folds, n_neurons = int(fold_of.max()) + 1, len(settings[0])
-    scores = np.empty((len(settings), len(fold_of), n_neurons))
-    for neuron, fold in np.ndindex(n_neurons, n_folds):
-        held = fold_of == fold
-        design = settings[0][neuron].design.take(~held)
-        others = [make_problem(one[neuron].plan, neuron, design) for one in settings]
-        try:
-            points = path_points(others)
-        except BayesGLMError as error:
-            raise unfitted(fold, n_folds, error) from error
-        tested = settings[0][neuron].restrict(held)
-        for place, point in enumerate(points):
-            scores[place, held, neuron] = _row_scores(tested, point.solution.x, scoring)
-    for one in scores:
-        check_possible(one, settings[0][0])
-    return scores
-
-
-def _row_scores(problem: Problem, theta: Array, scoring: Scoring) -> Array:
-    """Return the scores ``(rows,)`` of a problem's rows by the estimate theta ``(size,)``.
-
-    Where a linear predictor leaves the domain of its link nothing is foretold: nan. Rows that
-    count zero times have none, and 0 stands for it.
+    Of rows of which a link says nothing they are nan. Rows that count zero times have none, and 0
+    stands for it.
     """
     assert scoring.each is not None
-    objective = problem.natural
-    family, phi, w = objective.family, objective.phi(theta), objective.w(theta)[None]
-    scores = np.empty(objective.source.n_rows)
-    for rows in objective.source.ranges(ROWS):
-        with np.errstate(over="ignore", invalid="ignore"):
-            eta = predictors(rows, w)[:, 0]
-            inside = family.domain.holds(eta[0])
-            if not inside.all():
-                eta = np.concatenate((np.where(inside, eta[:1], family.domain.inside), eta[1:]))
-            scored = np.where(inside, scoring.each(family, rows, eta, phi), np.nan)
-        counted = True if rows.weights is None else rows.weights > 0.0
-        scores[rows.place] = np.where(counted, scored, 0.0)
-    return scores
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        scored = scoring.each(predicted)
+    lost = np.isnan(predicted.mean).reshape(-1, len(scored)).any(axis=0)
+    return np.where(predicted.counts > 0.0, np.where(lost, np.nan, scored), 0.0)

@@ -1,0 +1,156 @@
+"""What is predicted of rows that were left out, by an estimate or by draws of the other rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesglm.design.readings import OWN
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import Kept
+from bayesglm.numerics.density.channels import predictors
+from bayesglm.numerics.density.likelihood import ROWS
+from bayesglm.numerics.families.link_functions import LINK_FUNCTIONS
+from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.rows.rows import Rows
+from bayesglm.results.populations import effects_asked
+from bayesglm.results.predicted_rows import predicted_rows
+
+Array = np.ndarray
+DRAWS = 1000  # responses that are drawn of each row by an estimate: chosen
+TOGETHER = 2_000_000  # responses (8 bytes each) that are drawn at a time: chosen
+
+type Drawn = Callable[[], Iterator[tuple[Any, Array]]]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is predicted of the rows of a problem, none of which was seen.
+
+    - `mean`: the expected responses ``(rows,)``, of responses with levels of each ``(levels,
+      rows)``; of draws their mean. Where a link says nothing of a row it is nan, and so is all.
+    - `log_density`: log p(y) ``(rows,)`` of a row once, whatever its weight; of draws the log of
+      the mean p(y).
+    - `eta`, `phi`: linear predictors ``(channels, rows)`` and dispersions of which that is the
+      mean; eta is None where there are none.
+    - `constant`: the log densities of events at a constant rate, that of the rows that were seen,
+      and `events`, each with its weight; None of responses that count no events.
+    - `drawn()`: runs through rows, and responses ``(draws, rows)`` that are drawn of them.
+    """
+
+    problem: Problem
+    mean: Array
+    log_density: Array
+    eta: Array | None
+    phi: Sequence[Any]
+    drawn: Drawn
+    constant: Array | None = None
+    events: Array | None = None
+
+    @property
+    def family(self) -> Family:
+        """The family of the responses."""
+        return self.problem.natural.family
+
+    @property
+    def rows(self) -> Rows:
+        """The rows, with their responses, trials and weights."""
+        source = self.problem.natural.source
+        return source.form(slice(0, source.n_rows))
+
+    @property
+    def counts(self) -> Array:
+        """How often each row counts."""
+        weights = self.rows.weights
+        return np.ones(len(self.rows)) if weights is None else weights
+
+    @property
+    def chances(self) -> Array:
+        """The probability of every label ``(levels, rows)``; of two, no stands before yes."""
+        return self.mean if self.family.n_levels else np.stack([1.0 - self.mean, self.mean])
+
+    @property
+    def number(self) -> Array:
+        """The expected response ``(rows,)``, of counts of levels that of their numbers."""
+        if not self.family.n_levels:
+            return self.mean
+        return np.tensordot(np.arange(self.family.n_levels), self.mean, 1)
+
+
+def by_estimate(problem: Problem, theta: Array, seed: int = 0) -> Predicted:
+    """Return what the estimate theta ``(size,)`` predicts of a problem's rows."""
+    objective = problem.natural
+    family, phi, w = objective.family, objective.phi(theta), objective.w(theta)[None]
+    n = objective.source.n_rows
+    eta, log_density = np.empty((len(family.channels), n)), np.empty(n)
+    means = []
+    for rows in objective.source.ranges(ROWS):
+        with np.errstate(over="ignore", invalid="ignore"):
+            own = predictors(rows, w)[:, 0]
+            inside = family.domain.holds(own[0])
+            if not inside.all():
+                own = np.concatenate((np.where(inside, own[:1], family.domain.inside), own[1:]))
+            eta[:, rows.place] = np.where(inside, own, np.nan)
+            density = family.log_likelihood(rows.y, own, phi, rows.trials)
+            log_density[rows.place] = np.where(inside, density, np.nan)
+            means.append(np.where(inside, family.mean(own, phi, rows.trials), np.nan))
+
+    def drawn() -> Iterator[tuple[Any, Array]]:
+        rng = np.random.default_rng(seed)
+        for rows in objective.source.ranges(max(1, TOGETHER // DRAWS)):
+            own = np.repeat(eta[:, None, rows.place], DRAWS, axis=1)
+            yield rows.place, family.draw(rng, own, phi, rows.trials)
+
+    mean = np.concatenate(means, axis=-1) if means else np.empty(0)
+    return Predicted(problem, mean, log_density, eta, phi, drawn)
+
+
+def by_draws(kept: Kept, problem: Problem, log_density: Array, seed: int = 0) -> Predicted:
+    """Return what draws predict of a problem's rows; their log densities are known."""
+    family, n = problem.natural.family, problem.design.n_rows
+    levels = family.n_levels
+
+    def parts(kind: str) -> Iterator[tuple[Any, Array]]:
+        rng = np.random.default_rng(seed)
+        for own, part, theta, rows in kept.on(problem.design.predictors):
+            effects = effects_asked(own, part, theta, OWN, (seed,))
+            for some, values in predicted_rows(own, part, theta, kind, rng, effects):
+                yield rows[some], values
+
+    mean = np.empty((n, levels) if levels else n)
+    for rows, values in parts("mean"):
+        mean[rows] = _middle(values, family)
+    mean = np.moveaxis(mean, 0, -1)
+    phi = [np.mean(value, axis=0) for value in kept.first()[0].natural.phi(kept.first()[1])]
+    eta = None if levels else _at(mean, problem, phi)
+    return Predicted(problem, mean, log_density, eta, phi, lambda: parts("response"))
+
+
+def _middle(values: Array, family: Family) -> Array:
+    """Return the mean over draws: of angles, that of the directions."""
+    if family.words.circular:
+        return np.angle(np.exp(1j * values).mean(axis=0))
+    return values.mean(axis=0)
+
+
+def _at(mean: Array, problem: Problem, phi: Sequence[Any]) -> Array | None:
+    """Return linear predictors ``(channels, rows)`` of a mean; None where the link gives another.
+
+    Those of dispersions are 0.
+    """
+    predictors, family = problem.design.predictors, problem.natural.family
+    trials = None if predictors.known is None else predictors.known[predictors.rows]
+    share = mean if predictors.trials is None else mean / predictors.trials[predictors.rows]
+    eta = np.zeros((len(family.channels), len(mean)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        eta[0] = LINK_FUNCTIONS[problem.plan.model.link_name].eta(share)  # type: ignore[arg-type]
+        again = family.mean(eta, phi, trials)
+    return eta if np.allclose(again, mean, rtol=1e-8, atol=0.0, equal_nan=True) else None
+
+
+def beside_constant(predicted: Predicted, constant: Array, events: Array) -> Predicted:
+    """Return the same beside log densities at a constant rate, and events, of its rows."""
+    return replace(predicted, constant=constant, events=events)
