@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bayesglm.results.edges import edges
     from bayesglm.results.elicit import elicit
     from bayesglm.results.explain import explain
+    from bayesglm.results.groups import add_groups, add_log_likelihood
     from bayesglm.results.kernels import kernels
     from bayesglm.results.nonlinearity import nonlinearity
     from bayesglm.results.path import prior_path
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from bayesglm.results.scores.bits import bits_per_spike
     from bayesglm.results.scores.compare import compare
     from bayesglm.results.scores.kfold import kfold
-    from bayesglm.results.scores.log_likelihood import add_log_likelihood
     from bayesglm.results.scores.loo import loo
     from bayesglm.results.simulate import simulate
     from bayesglm.results.storage import load, save
@@ -198,7 +198,8 @@ _HOME = {
     "elicit": "results.elicit",
     "kernels": "results.kernels",
     "loo": "results.scores.loo",
-    "add_log_likelihood": "results.scores.log_likelihood",
+    "add_groups": "results.groups",
+    "add_log_likelihood": "results.groups",
     "bits_per_spike": "results.scores.bits",
     "check": "results.check",
     "residuals": "results.residuals",
@@ -282,6 +283,7 @@ __all__ = [
     "Surface",
     "Uniform",
     "Variance",
+    "add_groups",
     "add_log_likelihood",
     "as_dataset",
     "bin_spikes",

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.design.blocks import Block
-from bayesglm.design.design import family_of
 from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import resolve
-from bayesglm.errors import DataError, ModelError, tell
+from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.tree.named import thetas_from
 from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.prior import prior_tree
-from bayesglm.numerics.density.channels import predictors as linear_predictors
-from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.memory import free_memory
 from bayesglm.results.predict import TOGETHER
-from bayesglm.results.prior_draws import draw_thetas, refuse_improper, stand_in
+from bayesglm.results.prior_draws import StandIn, draw_thetas, refuse_improper, stand_in
+from bayesglm.results.prior_responses import Makes, in_blocks
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -97,17 +92,50 @@ def prior_predictive(model: GLM, data: Any, draws: int = 1000, seed: int = 0) ->
     n, seed = whole_number("draws", draws, 1), check_seed(seed)
     plan = resolve(plan_fit(model, data))
     problems = [make_problem(plan, k, design) for k, design in enumerate(plan.designs)]
+    before = draw_before(problems, n, seed)
+    attrs: dict[str, Any] = {"method": "prior", "seed": seed}
+    if before.instead:
+        attrs["intercept"] = before.instead
+    attrs["wall_time_s"] = time.perf_counter() - began
+    return prior_tree(problems, before.thetas, before.of_samples(problems), attrs)
+
+
+class Before(NamedTuple):
+    """Draws from priors: thetas ``(draws, size)`` of each neuron, and responses of all.
+
+    Responses are ``(draws, row, neuron[, level])``. ``instead`` says what stands in for a flat
+    intercept.
+    """
+
+    thetas: list[Array]
+    responses: Array
+    instead: str
+
+    def of_samples(self, problems: list[Problem]) -> Array:
+        """Return responses ``(draws, row[, neuron or level])``, as the model has them."""
+        is_population = problems[0].plan.population is not None
+        return self.responses if is_population else self.responses[:, :, 0]
+
+
+def draw_thetas_before(
+    problems: list[Problem], n: int, seed: int
+) -> tuple[list[Makes], StandIn | None]:
+    """Draw thetas of every neuron from its priors; ModelError where one is improper."""
     for problem in problems:
         refuse_improper(problem)
-    responses = _room(problems, n)
     instead = [stand_in(problem) for problem in problems]
     streams = np.random.default_rng(seed).spawn(len(problems))
-    triples = list(zip(problems, instead, streams, strict=True))
-    thetas: list[Array] = []
-    for problem, own, rng in triples:
-        thetas.append(draw_thetas(problem, n, rng, own, thetas[0] if thetas else None))
-    pairs = zip(triples, thetas, strict=True)
-    every = [Makes.of(problem, theta, rng) for (problem, _, rng), theta in pairs]
+    every: list[Makes] = []
+    for problem, own, rng in zip(problems, instead, streams, strict=True):
+        common = every[0].theta if every else None
+        every.append(Makes.of(problem, draw_thetas(problem, n, rng, own, common), rng))
+    return every, instead[0]
+
+
+def draw_before(problems: list[Problem], n: int, seed: int) -> Before:
+    """Draw parameters and responses before the data, and warn of what no one believes."""
+    responses = _room(problems, n)
+    every, instead = draw_thetas_before(problems, n, seed)
     beliefs = [Belief()] * len(problems)
     for members in [every] if every[0].reads_others else [[one] for one in every]:
         for part, made in in_blocks(members):
@@ -115,15 +143,11 @@ def prior_predictive(model: GLM, data: Any, draws: int = 1000, seed: int = 0) ->
                 k = one.problem.neuron
                 responses[:, part, k] = y
                 beliefs[k] = beliefs[k].joined(believed(one.problem, mean))
-    for problem, belief, theta in zip(problems, beliefs, thetas, strict=True):
-        _tell_outside(problem, belief)
-        _tell_unbelievable(problem, belief, theta)
-    attrs: dict[str, Any] = {"method": "prior", "seed": seed}
-    if instead[0] is not None:
-        attrs["intercept"] = str(instead[0])
-    attrs["wall_time_s"] = time.perf_counter() - began
-    whole = responses if plan.population is not None else responses[:, :, 0]
-    return prior_tree(problems, thetas, whole, attrs)
+    for one, belief in zip(every, beliefs, strict=True):
+        _tell_outside(one.problem, belief)
+        _tell_unbelievable(one.problem, belief, one.theta)
+    told = "" if instead is None else str(instead)
+    return Before([one.theta for one in every], responses, told)
 
 
 def prior_means(tree: xr.DataTree) -> Array:
@@ -247,153 +271,3 @@ def _loudest(problem: Problem, theta: Array) -> tuple[str, float]:
         sds["intercept"] = float(theta[some][:, problem.places["intercept"]].std(axis=0).max())
     name = max(sds, key=lambda one: sds[one] if np.isfinite(sds[one]) else np.inf)
     return name, sds[name]
-
-
-@dataclass(frozen=True)
-class Makes:
-    """How one neuron's responses are made of thetas ``(draws, size)`` of its natural density.
-
-    ``plain`` is its family beside bounds and censoring, of which are the means that are believed.
-    """
-
-    problem: Problem
-    theta: Array
-    rng: np.random.Generator
-    phi: list[Array]
-    plain: Family
-
-    @staticmethod
-    def of(problem: Problem, theta: Array, rng: np.random.Generator) -> Makes:
-        """Read the dispersions."""
-        phi = [np.atleast_1d(value)[:, None] for value in problem.natural.phi(theta)]
-        plain = family_of(replace(problem.plan.model, censored=None, truncated=None))
-        return Makes(problem, theta, rng, phi, plain)
-
-    @property
-    def reads_others(self) -> bool:
-        """Whether it reads the past of other responses, which are drawn with its own."""
-        return any(block.picked is not None for block in self.problem.design.predictors.blocks)
-
-    def known(self, part: slice) -> Array | None:
-        """Return what the family is told of some kept rows beside their responses."""
-        predictors = self.problem.design.predictors
-        return None if predictors.known is None else predictors.known[predictors.rows[part]]
-
-    def eta(self, part: slice, loops: list[Loop]) -> Array:
-        """Return linear predictors ``(channels, draws, rows)`` without what reads responses."""
-        w = np.array(self.problem.natural.w(self.theta))
-        for loop in loops:
-            w[:, loop.run] = 0.0
-        with np.errstate(over="ignore", invalid="ignore"):
-            return linear_predictors(self.problem.design.predictors.block(part), w)
-
-    def draw(self, eta: Array, known: Array | None) -> tuple[Array, Array]:
-        """Return responses of linear predictors ``(channels, draws, rows)``, and their means."""
-        family = self.problem.natural.family
-        outside = ~(family.domain.holds(eta[0]) & np.isfinite(eta).all(axis=0))
-        if outside.any():
-            eta = np.where(outside, family.domain.inside, eta)
-        with np.errstate(all="ignore"):
-            mean = self.plain.mean(eta, self.phi, None)
-            beyond = ~np.isfinite(mean.sum(axis=0) if family.n_levels else mean)
-            inside = np.where(beyond, family.domain.inside, eta) if beyond.any() else eta
-            y = np.array(family.draw(self.rng, inside, self.phi, known))
-        y = np.where(outside, np.nan, np.where(beyond, np.inf, y))
-        mean = np.where(outside, np.nan, np.where(beyond, np.inf, mean))
-        return (np.moveaxis(y, 0, -1) if y.ndim > outside.ndim else y), mean
-
-    def loops(self) -> list[Loop]:
-        """Return the coefficients of the past of responses."""
-        problem, loops = self.problem, []
-        predictors = problem.design.predictors
-        for k, term in enumerate(problem.plan.model.every_term):
-            if not term.reads_response:
-                continue
-            block = predictors.blocks[k]
-            if block.lags is None or block.multiplier is not None or predictors.levels is not None:
-                raise ModelError(
-                    f"term {term.label!r} multiplies the response's own past, and responses are "
-                    "drawn before there is any; of a plain History term their past is drawn as "
-                    "well. Leave the product out to see what the other priors believe."
-                )
-            run = problem.places[term.label]
-            loops.append(Loop(run, block, predictors.line_of(k), self.theta[:, run]))
-        return loops
-
-
-class Loop(NamedTuple):
-    """Coefficients of the past of responses: where they stand, their block, channel and draws."""
-
-    run: slice
-    block: Block
-    channel: int
-    w: Array
-
-    def eta(self, t: int, own: Array, every: Array) -> Array:
-        """Return what they add ``(draws,)`` to the linear predictor of sample t.
-
-        Of past responses, their own ``(draws, samples)`` and those of all ``(n, draws, samples)``.
-        """
-        block, features = self.block, own[None] if self.block.picked is None else every
-        source, inside = block.sources(np.array([t]))
-        seen = np.where(inside[0], features[:, :, np.where(inside[0], source[0], 0)], 0.0)
-        columns = np.moveaxis(seen, 0, -1)  # (draws, lags, features)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if block.functions is not None:
-                columns = np.matmul(block.functions.T, columns)
-            columns = columns.reshape(len(columns), -1)
-            picked = columns if block.picked is None else columns[:, block.picked]
-            return np.vecdot(picked, self.w)
-
-
-def in_blocks(members: list[Makes]) -> Iterator[tuple[slice, list[tuple[Array, Array]]]]:
-    """Run through the kept rows of members that are drawn together, one of a population or all.
-
-    Which, and for each member responses ``(draws, rows[, levels])``, and means
-    ``([levels,] draws, rows)``, per trial.
-    """
-    loops = [one.loops() for one in members]
-    past = _past(members) if any(loops) else np.zeros(0)
-    n_rows, size = members[0].problem.design.n_rows, max(16, TOGETHER // len(members[0].theta))
-    for start in range(0, n_rows, size):
-        part = slice(start, min(start + size, n_rows))
-        etas = [one.eta(part, own) for one, own in zip(members, loops, strict=True)]
-        if any(loops):
-            yield part, _one_by_one(members, part, etas, loops, past)
-        else:
-            pairs = zip(members, etas, strict=True)
-            yield part, [one.draw(eta, one.known(part)) for one, eta in pairs]
-
-
-def _past(members: list[Makes]) -> Array:
-    """Return the responses of all neurons that members read ``(n, draws, samples)``.
-
-    Those drawn replace them.
-    """
-    plan, n = members[0].problem.plan, len(members[0].theta)
-    designs = plan.designs if members[0].reads_others else [one.problem.design for one in members]
-    return np.stack([np.tile(one.typical.astype(float), (n, 1)) for one in designs])
-
-
-def _one_by_one(
-    members: list[Makes],
-    part: slice,
-    etas: list[Array],
-    loops: list[list[Loop]],
-    past: Array,
-) -> list[tuple[Array, Array]]:
-    """Return what each member's `draw` does, each sample after those that it depends on."""
-    made: list[tuple[list[Array], list[Array]]] = [([], []) for _ in members]
-    numbers = [one.problem.neuron if one.reads_others else 0 for one in members]
-    known = [one.known(part) for one in members]
-    for k, t in enumerate(members[0].problem.design.predictors.rows[part]):
-        for j, one in enumerate(members):
-            own, told = etas[j][:, :, k : k + 1], known[j]
-            for loop in loops[j]:
-                own[loop.channel, :, 0] += loop.eta(t, past[numbers[j]], past)
-            drawn = one.draw(own, None if told is None else told[k : k + 1])
-            for parts, value in zip(made[j], drawn, strict=True):
-                parts.append(value)
-        for j, number in enumerate(numbers):
-            past[number, :, t] = made[j][0][-1][:, 0]
-    return [(np.concatenate(y, axis=1), np.concatenate(mean, axis=-1)) for y, mean in made]

@@ -73,6 +73,11 @@ def check_tree(tree: xr.DataTree) -> None:
     problems = reopen(tree)
     _check_data(tree, problems)
     _check_parameters(tree, group, problems)
+    if group == "posterior" and "prior" in tree.children:
+        _check_parameters(tree, "prior", problems)
+        _check_draws(tree, tree["prior"].to_dataset(), "prior")
+    if "log_prior" in tree.children:
+        _check_log_prior(tree, problems[0])
 
 
 def _check_tuning(tree: xr.DataTree, terms: list[str]) -> None:
@@ -112,12 +117,41 @@ def _check_data(tree: xr.DataTree, problems: list[Problem]) -> None:
         raise DataError(
             f"the response {response!r} differs between 'observed_data' and 'constant_data'."
         )
+    lead = ("chain", "draw")
     if "log_likelihood" in tree.children:
-        own = tree["log_likelihood"].to_dataset()
-        stored = _variable(own, "log_likelihood", response, ("chain", "draw", *dims))
-        if stored.sizes[plan.sample_dim] != len(predictors.rows):
-            raise DataError("the group 'log_likelihood' does not have the samples of the fit.")
-        _check_samples(own, "log_likelihood", problems)
+        _check_by_draw(tree, "log_likelihood", (*lead, *dims), problems, "biuf")
+    for name in ("posterior_predictive", "prior_predictive"):
+        if name in tree.children:
+            _check_by_draw(tree, name, (*lead, *own_dims), problems, kinds)
+
+
+def _check_by_draw(
+    tree: xr.DataTree, place: str, dims: Any, problems: list[Problem], kinds: str
+) -> None:
+    """Check a group with a number for each draw and sample of the response."""
+    plan, rows = problems[0].plan, problems[0].design.predictors.rows
+    own = tree[place].to_dataset()
+    stored = _variable(own, place, plan.model.response, dims, kinds)
+    if stored.sizes[plan.sample_dim] != len(rows):
+        raise DataError(f"the group {place!r} does not have the samples of the fit.")
+    _check_samples(own, place, problems)
+    _check_draws(tree, own, place)
+
+
+def _check_draws(tree: xr.DataTree, own: xr.Dataset, place: str) -> None:
+    """Raise DataError unless draws are labelled as some of the posterior's are."""
+    if "posterior" not in tree.children:
+        return
+    for dim in LEADS["posterior"]:
+        known = tree["posterior"].to_dataset().variables.get(dim)
+        if known is not None and dim in own.coords and np.isin(own[dim], known).all():
+            continue
+        if known is None and dim not in own.coords:
+            continue
+        raise DataError(
+            f"the labels {dim!r} of the group {place!r} are not among those of the posterior; "
+            "make it anew by bg.add_groups."
+        )
 
 
 def _check_samples(own: xr.Dataset, place: str, problems: list[Problem]) -> None:
@@ -158,6 +192,24 @@ def _check_parameters(tree: xr.DataTree, group: str, problems: list[Problem]) ->
             _check_like(own, place, template, name, lead)
         empty = template.isel(dict.fromkeys(lead, 0)).isnull()
         _check_numbers(own, empty, named, place, (*lead, problems[0].plan.population))
+
+
+def _check_log_prior(tree: xr.DataTree, problem: Problem) -> None:
+    """Check the log densities of priors: numbers of some of the model's parameters."""
+    own, population = tree["log_prior"].to_dataset(), problem.plan.population
+    known = {one.name: one for one in problem.natural.registry.free}
+    for name in map(str, own.data_vars):
+        if name not in known:
+            raise DataError(f"the group 'log_prior' holds {name!r}, no parameter of the model.")
+        alone = population is None or known[name].common
+        dims = ("chain", "draw") if alone else ("chain", "draw", population)
+        values = _variable(own, "log_prior", name, dims).values
+        if np.isposinf(values).any():
+            raise DataError(
+                f"the group 'log_prior' holds infinite densities of {name!r}; make it anew by "
+                "bg.add_groups."
+            )
+    _check_draws(tree, own, "log_prior")
 
 
 def _check_effects(

@@ -117,6 +117,7 @@ class Trees:
         start = self.drawn.take(rows)
         p = self.rng.standard_normal(start.z.shape)
         self.start_energy[rows] = 0.5 * np.vecdot(p, p) - start.value
+        self.drawn.energy[rows] = self.start_energy[rows]  # of a walker that stays where it is
         self.end_z[:, rows], self.end_p[:, rows] = start.z, p
         self.end_gradient[:, rows] = start.gradient
         self.weight[rows] = self.accepted[rows] = 0.0

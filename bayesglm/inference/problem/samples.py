@@ -12,9 +12,11 @@ from bayesglm.design.labels import coords_over
 from bayesglm.design.response_levels import as_labels, told_apart
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.model import GLM
 from bayesglm.spec.names import INTERVAL, OBSERVED, POSITION, TRIALS, WEIGHTS
 
 Array = np.ndarray
+LARGEST = 2.0**53  # up to which floats hold all whole numbers
 DENSITIES, PROBABILITIES = "densities", "probabilities"  # what a log likelihood is made of
 
 
@@ -78,11 +80,25 @@ def responses_of(problems: list[Problem]) -> tuple[tuple[str, ...], Array, dict[
     if FAMILY_NAMES[plan.model.family].counts_levels:
         dim = f"{plan.model.response}_level"
         levels = np.array(plan.model.levels)
-        return (plan.sample_dim, dim), problems[0].design.y[:, rows].T, {dim: levels}
-    values = as_labels(plan.model, np.stack([one.design.y[rows] for one in problems], axis=-1))
+        values = in_whole_numbers(plan.model, problems[0].design.y[:, rows].T)
+        return (plan.sample_dim, dim), values, {dim: levels}
+    values = in_their_kind(plan.model, np.stack([one.design.y[rows] for one in problems], axis=-1))
     if plan.population is None:
         return (plan.sample_dim,), values[:, 0], {}
     return (plan.sample_dim, plan.population), values, {}
+
+
+def in_their_kind(model: GLM, values: Array) -> Array:
+    """Return responses as labels, whole numbers or floats, whichever they are."""
+    return in_whole_numbers(model, as_labels(model, values))
+
+
+def in_whole_numbers(model: GLM, values: Array) -> Array:
+    """Return counts as integers, by which ArviZ knows them; floats where one is missing or huge."""
+    if not FAMILY_NAMES[model.family].discrete or values.dtype.kind != "f":
+        return values
+    is_whole = np.isfinite(values).all() and np.abs(values).max(initial=0.0) < LARGEST
+    return values.astype(np.int64) if is_whole else values
 
 
 def _intervals(seen: Any) -> Array:

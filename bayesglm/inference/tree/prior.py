@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesglm.design.response_levels import as_labels
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.samples import responses_of, sample_coords
+from bayesglm.inference.problem.samples import in_their_kind, responses_of, sample_coords
 from bayesglm.inference.tree.groups import tree_of
 from bayesglm.inference.tree.named import lead_coords, named_dataset, parameters
 
@@ -28,7 +27,7 @@ def prior_tree(
     dims, _, levels = responses_of(problems)
     plan = problems[0].plan
     coords = lead_coords(lead, (1, len(responses))) | sample_coords(problems) | levels
-    told = as_labels(plan.model, responses[None])
+    told = in_their_kind(plan.model, responses[None])
     groups = {
         "prior": parameters(problems, [theta[None] for theta in thetas], lead),
         "prior_predictive": named_dataset({plan.model.response: ((*lead, *dims), told)}, coords),

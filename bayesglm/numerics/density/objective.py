@@ -249,6 +249,32 @@ class Objective:
         of_w = self.priors.log_density(self.registry.natural_coefficients(thetas))
         return self._own(thetas) + of_w
 
+    def log_priors_by_name(self, thetas: Array) -> dict[str, Array]:
+        """Return the log prior density ``(draws,)`` of each parameter, given those above it.
+
+        Of natural values, without the Jacobian: they add up to `log_priors` of a density of these.
+        """
+        values = self.registry.natural_coefficients(thetas)
+        parts = {(part.where.start, part.where.stop): part for part in self.coefficients}
+        found = {}
+        for one in self.registry.free:
+            part = parts.get((one.place.start, one.place.stop))
+            if one.prior is not None:
+                found[one.name] = one.prior.total(one.natural(thetas))
+            elif part is not None and one.role == "coefficients":
+                found[one.name] = part.given(values).total(values[:, part.where])
+        return found
+
+    @cached_property
+    def top(self) -> tuple[str, ...]:
+        """The parameters whose priors have no parameter above them."""
+        below = [(part.where.start, part.where.stop) for part in self.coefficients if part.is_below]
+        return tuple(
+            one.name
+            for one in self.registry.free
+            if one.prior is not None or (one.place.start, one.place.stop) not in below
+        )
+
     def _own(self, thetas: Array) -> Array:
         """Return what neither the likelihood nor the priors of the coefficients say."""
         of_others = self.registry.log_prior(thetas)

@@ -87,6 +87,11 @@ class PriorPart:
         return self.prior.quadratic and not self.prior.proper and self.structure.null_space is None
 
     @property
+    def is_below(self) -> bool:
+        """Whether its scale, or its mean, is a parameter itself."""
+        return self.learned is not None or self.mean is not None
+
+    @property
     def tells_width(self) -> bool:
         """Whether a curvature at a mode tells how wide the density is: at no kink, and no bound."""
         return self.prior.curved and not self.bounded
