@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import bayesglm as bg
-from bayesglm.cli import main, say_fault
+from bayesglm.cli import main
+from bayesglm.cli.saying import say_fault
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
 
 

@@ -1,0 +1,8 @@
+"""The same as the command `bayesglm`: ``python -m bayesglm.cli``."""
+
+import sys
+
+from bayesglm.cli.door import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Data, read from CSV or netCDF."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bayesglm.cli.command import Parser
+from bayesglm.errors import DataError
+from bayesglm.spec.terms.term import FACTOR
+
+
+def add_data_options(parser: Parser) -> None:
+    """Add the file of the data, and how its CSV is written."""
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="CSV (.csv, .tsv, .txt, also .gz; one column a variable) or netCDF (.nc)",
+    )
+    parser.add_argument("--sep", help="sign between cells of CSV (',', ';', tab)")
+    parser.add_argument("--decimal", help="decimal sign of CSV ('.')")
+    parser.add_argument("--encoding", help="encoding of CSV (utf-8)")
+
+
+def read_data(path: Path, model: Any, arguments: argparse.Namespace) -> Any:
+    """Return the data of a file as the verbs take them; raises DataError where it holds none."""
+    from bayesglm.design.delimited import is_delimited, read_delimited
+
+    if path.is_dir():
+        raise DataError(f"{str(path)!r} is a folder; name a file in it.")
+    if not path.is_file():
+        raise DataError(f"{str(path)!r} does not exist.")
+    if is_delimited(path):
+        roles = {name: role for term in model.terms for name, role in term.roles.items()}
+        whole = [] if model.missing == "drop" else model.variables
+        return read_delimited(
+            path,
+            [name for name in whole if roles.get(name) != FACTOR],
+            arguments.sep,
+            "." if arguments.decimal is None else arguments.decimal,
+            arguments.encoding,
+        )
+    for option in ("sep", "decimal", "encoding"):
+        if getattr(arguments, option) is not None:
+            raise DataError(f"--{option} is of CSV, and {str(path)!r} is none; leave it out.")
+    if path.suffix.lower() in (".nc", ".nc4", ".h5"):
+        return _read_netcdf(path)
+    raise DataError(f"{str(path)!r} is neither CSV (.csv, .tsv, also .gz) nor netCDF (.nc).")
+
+
+def _read_netcdf(path: Path) -> Any:
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as dataset:
+            return dataset.load()
+    except Exception as error:  # of a damaged file, any library below may say anything
+        raise DataError(
+            f"{str(path)!r} cannot be read as netCDF ({error or type(error).__name__}); write it "
+            "again, or give CSV."
+        ) from error
