@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bayesglm.results.scores.compare import compare
     from bayesglm.results.scores.kfold import kfold
     from bayesglm.results.scores.loo import loo
+    from bayesglm.results.scores.score import score
     from bayesglm.results.simulate import simulate
     from bayesglm.results.storage import load, save
     from bayesglm.results.to_pynapple import to_pynapple
@@ -204,6 +205,7 @@ _HOME = {
     "check": "results.check",
     "residuals": "results.residuals",
     "kfold": "results.scores.kfold",
+    "score": "results.scores.score",
     "compare": "results.scores.compare",
     "to_pynapple": "results.to_pynapple",
     "save": "results.storage",
@@ -344,6 +346,7 @@ __all__ = [
     "residuals",
     "ridge",
     "save",
+    "score",
     "simulate",
     "smooth",
     "sta",

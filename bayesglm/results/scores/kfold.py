@@ -109,7 +109,7 @@ def kfold(
 
     sampling = Sampling(posterior, draws, chains, seed)
     scores = cross_scores(problems, fold_of, sampling, sets)
-    scored = _labelled(problems, sets, str(by))
+    scored = labelled_sets(problems, sets, str(by))
     of_kfold = _kfold_data(scored, scores, _in_sample(scores, problems, sampling, sets), sampling)
     rate = partial(Events.rate_of_others, sets=fold_of)
     codes = None if sets is None else sets.codes
@@ -140,7 +140,7 @@ def _in_sample(
     return np.where(np.isnan(scores.in_sample), known, scores.in_sample)
 
 
-def _labelled(
+def labelled_sets(
     problems: list[Problem], sets: Sets | None, by: str
 ) -> Callable[[Array, str], xr.DataArray]:
     """Return what labels pointwise values: by their samples, or by their sets along ``by``.

@@ -1,0 +1,180 @@
+"""Posteriors without some of the data, reached by moving the draws of the whole one there.
+
+With p(t) the posterior of all data but for a constant, p_i the density of what is left out and T an
+affine map, the change of variables u = T t gives, of draws t of the whole posterior,
+
+    1 / p(y_i | y_-i) = Z(y_-i) / Z(y) = E[ p(T t) / p_i(T t) |det T| / p(t) ].
+
+Where T leaves draws in place it is the mean of 1 / p_i, that of importance weights (Gelfand, Dey &
+Chang 1992); where it carries the one posterior onto the other the ratio hardly varies, however far
+apart they lie. The whole posterior's own draws serve in both evidences, so that what they err by
+cancels, and no draw of the posterior without y_i has to reach y_i. T is told by both modes and
+their curvatures (a refit, begun at the mode of all data), or learnt by matching moments to the
+weights (Paananen, Piironen, Buerkner & Vehtari 2021, Statistics and Computing 31, 16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from bayesglm.errors import ConvergenceError
+from bayesglm.inference.modes.exact import lacks_joint_mode
+from bayesglm.inference.modes.judge import judge
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.weights.psis import pareto_smoothed
+
+Array = np.ndarray
+MOST_SHIFTED = 1000  # parameters, whose curvature is factored for each that is left out: chosen
+MOST_MATCHED = 30  # maps that are put one after the other: chosen, as Paananen et al. do
+PER_PARAMETER = 2.0  # weighted draws that a covariance wants of each parameter: chosen
+LOWER = 1e-3  # k-hat by which a map must be better than none
+
+type LogDensity = Callable[[Array], Array]
+
+
+class Whole(NamedTuple):
+    """Draws ``(S, d)`` of a posterior, their log densities ``(S,)``, and this density."""
+
+    thetas: Array
+    log_p: Array
+    log_density: LogDensity
+
+
+class Removal(NamedTuple):
+    """The log density of what is left out, by the posterior of the rest.
+
+    ``khat`` is that of the ratios, and ``moves`` ``(S,)`` are how each draw moves the estimate:
+    their standard deviation, over the root of the number of draws, is its error.
+    """
+
+    log_density: float
+    khat: float
+    moves: Array
+
+
+class Peak(NamedTuple):
+    """The mode of a density, and the lower factor of minus its Hessian there."""
+
+    mode: Array
+    factor: Array
+
+
+class Moved(NamedTuple):
+    """Draws carried elsewhere, and log |det T| of the map that did."""
+
+    thetas: Array
+    log_det: float
+
+
+def peak_of(problem: Problem, start: Array) -> Peak | None:
+    """Return the mode of a problem's unconstrained density, looked for from ``start``.
+
+    None where a mode and its curvature do not tell the posterior: with learned scales, under kinks
+    and heavy tails, where the search ends nowhere.
+    """
+    objective = problem.unconstrained
+    if objective.size > MOST_SHIFTED or problem.pooled or lacks_joint_mode(problem):
+        return None
+    if objective.kinks.any or problem.uncurved():
+        return None
+    try:
+        mode = np.array(judge(objective, start).x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            factor = np.linalg.cholesky(-objective.evaluate(mode).hessian)
+    except (ConvergenceError, np.linalg.LinAlgError):
+        return None
+    return Peak(mode, factor) if np.isfinite(factor).all() else None
+
+
+def between(thetas: Array, whole: Peak, other: Peak) -> Moved:
+    """Carry draws around one peak to another: T t = other + C_o^-T C_w^T (t - whole).
+
+    C C' are the precisions; a draw keeps how many sds it is from the mode.
+    """
+    z = (thetas - whole.mode) @ whole.factor
+    moved = other.mode + solve_triangular(other.factor.T, z.T, check_finite=False).T
+    log_det = np.log(np.diagonal(whole.factor)).sum() - np.log(np.diagonal(other.factor)).sum()
+    return Moved(moved, float(log_det))
+
+
+def removed(whole: Whole, left_out: LogDensity, moved: Moved) -> Removal:
+    """Return what one map makes of the draws; ``left_out`` is log p_i at many thetas."""
+    return _of_ratios(_log_ratios(whole, left_out, moved))
+
+
+def matched(whole: Whole, left_out: LogDensity, limit: float) -> Removal:
+    """Return what moment matching makes of them: maps by weighted moments until k-hat falls.
+
+    The first of means, means and sds, means and covariances that lowers k-hat is kept, and so on
+    until it is below its ``limit`` or none does.
+    """
+    moved = Moved(whole.thetas, 0.0)
+    log_ratios = _log_ratios(whole, left_out, moved)
+    best = pareto_smoothed(log_ratios)
+    for _ in range(MOST_MATCHED):
+        if best.khat < limit:
+            break
+        weights = np.exp(best.log_weights)
+        for match in (_by_means, _by_sds, _by_covariances):
+            tried = match(moved, weights)
+            if tried is None:
+                continue
+            ratios = _log_ratios(whole, left_out, tried)
+            smoothed = pareto_smoothed(ratios)
+            if smoothed.khat < best.khat - LOWER:
+                moved, log_ratios, best = tried, ratios, smoothed
+                break
+        else:
+            break
+    return _of_ratios(log_ratios)
+
+
+def _log_ratios(whole: Whole, left_out: LogDensity, moved: Moved) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):
+        log_p = whole.log_density(moved.thetas)
+        ratios = log_p - left_out(moved.thetas) + moved.log_det - whole.log_p
+    return np.where(np.isneginf(log_p) | np.isnan(ratios), -np.inf, ratios)
+
+
+def _of_ratios(log_ratios: Array) -> Removal:
+    """Return minus the log of the mean of ratios, smoothed."""
+    if not np.isfinite(log_ratios).any() or np.isposinf(log_ratios).any():
+        return Removal(np.nan, np.inf, np.zeros(len(log_ratios)))
+    smoothed = pareto_smoothed(log_ratios)
+    moves = 1.0 - len(log_ratios) * np.exp(smoothed.log_weights)
+    return Removal(-smoothed.log_mean, smoothed.khat, moves)
+
+
+def _by_means(moved: Moved, weights: Array) -> Moved:
+    shift = weights @ moved.thetas - moved.thetas.mean(axis=0)
+    return Moved(moved.thetas + shift, moved.log_det)
+
+
+def _by_sds(moved: Moved, weights: Array) -> Moved | None:
+    thetas, mean = moved.thetas, weights @ moved.thetas
+    variance = weights @ (thetas - mean) ** 2
+    own = thetas.var(axis=0)
+    if not (variance > 0.0).all() or not (own > 0.0).all():
+        return None
+    scale = np.sqrt(variance / own)
+    there = mean + scale * (thetas - thetas.mean(axis=0))
+    return Moved(there, moved.log_det + float(np.log(scale).sum()))
+
+
+def _by_covariances(moved: Moved, weights: Array) -> Moved | None:
+    thetas, mean = moved.thetas, weights @ moved.thetas
+    if 1.0 / (weights @ weights) < PER_PARAMETER * thetas.shape[1]:
+        return None
+    away, own = thetas - mean, thetas - thetas.mean(axis=0)
+    try:
+        to = np.linalg.cholesky((weights[:, None] * away).T @ away)
+        of = np.linalg.cholesky(own.T @ own / len(own))
+    except np.linalg.LinAlgError:
+        return None
+    there = mean + solve_triangular(of, own.T, lower=True, check_finite=False).T @ to.T
+    log_det = np.log(np.diagonal(to)).sum() - np.log(np.diagonal(of)).sum()
+    return Moved(there, moved.log_det + float(log_det))

@@ -1,0 +1,236 @@
+"""The climb: importance weights for all units, and for those they fail what costs more.
+
+1. Pareto-smoothed importance weights of all draws (Vehtari, Gelman & Gabry 2017, Statistics and
+   Computing 27, 1413-1432).
+2. Where many fail: one pool of draws from a mixture of the posteriors without each of them,
+   weighted for each (Silva & Zanella 2022, Robust leave-one-out cross-validation for
+   high-dimensional Bayesian models; what they sample from is such a mixture. Here Student t
+   densities around the modes stand for its parts).
+3. Draws moved to the mode without the unit, a refit begun at the mode of all data; where modes do
+   not tell the posterior, moved by weighted moments until they are there
+   (`bayesglm.inference.weights.shifted`).
+4. A posterior of the other data, drawn as `fit` does, and a bridge between its draws and these.
+
+Every rung beyond the first tells log p(y_i | y_-i) as a difference of evidences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.errors import BayesGLMError
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.weights.bridge import bridged
+from bayesglm.inference.weights.leaving import Moves, error_of, moves_of
+from bayesglm.inference.weights.mixture import Mixture
+from bayesglm.inference.weights.pool import FINITE_VARIANCE
+from bayesglm.inference.weights.psis import khat_limit, pareto_smoothed
+from bayesglm.inference.weights.shifted import Peak, Removal, Whole, between, matched, removed
+from bayesglm.results.scores.ladder.units import Units
+
+Array = np.ndarray
+MANY = 20  # units that fail, from which on one pool may serve them all: chosen ...
+SINGLY = 1 << 31  # ... where each by itself takes more densities of rows: ten seconds' work
+MOST_CELLS = 1 << 36  # densities of rows at one map: more is not tried, a few minutes' work
+LEAST_EACH = 100  # draws of the pool for each posterior in the mixture: chosen
+MIXTURE_DF = 10.0  # of its Student t densities: chosen, tails heavier than a posterior's
+CERTAIN = 0.5  # nats: a refit of a larger error is not believed, its estimate no longer normal
+
+PSIS, MIXTURE, MODES, MOMENTS, REFIT = range(5)
+RUNGS = ("psis", "mixture", "modes", "moments", "refit")
+
+type Posterior = Callable[[list[Problem]], list[Kept]]
+
+
+class Means(NamedTuple):
+    """What the climb goes by.
+
+    - `chains`: of the fit's draws, `relative_efficiency` of which each is worth.
+    - `posterior`: draws from problems of some of the rows, at most `refits` times.
+    - `seed`: of the mixture's draws.
+    """
+
+    chains: int
+    relative_efficiency: float
+    posterior: Posterior
+    refits: int
+    seed: int
+
+
+@dataclass
+class Climbed:
+    """Of each unit of one neuron: its log density, the rung that told it, k-hats and errors.
+
+    ``first`` and ``influence`` are log densities and k-hats of the first rung, ``khat`` those of
+    the last, 0 of refits, and ``cost`` how much the log density falls when the unit is left out.
+    ``moves`` ``(rung, draw)`` are how draws move the sums of rungs that share them, and ``squares``
+    ``(rung,)`` the squared errors of sums of those that do not.
+    """
+
+    elpd: Array
+    first: Array
+    influence: Array
+    khat: Array
+    cost: Array
+    rung: Array
+    error: Array
+    moves: Array
+    squares: Array
+    limit: float
+    chains: int
+
+    @property
+    def failing(self) -> Array:
+        """The units whose estimates do not stand."""
+        return np.flatnonzero(~(self.khat < self.limit))
+
+    @property
+    def unsteady(self) -> Array:
+        """The units whose weights may have no variance, and so no error that can be told."""
+        return np.flatnonzero(~(self.khat < FINITE_VARIANCE))
+
+    def put(self, unit: int, rung: int, removal: Removal) -> None:
+        """Take an estimate for one unit if its k-hat is lower than that of the last."""
+        last = np.inf if np.isnan(self.khat[unit]) else self.khat[unit]
+        if not removal.khat < last or not np.isfinite(removal.log_density):
+            return
+        self.cost[unit] += self.elpd[unit] - removal.log_density
+        self.elpd[unit], self.khat[unit] = removal.log_density, removal.khat
+        self.rung[unit] = rung
+        self.error[unit] = error_of(removal.moves, self.chains)
+
+    def errors(self) -> tuple[Array, float]:
+        """Return the standard errors of the sums of each rung, and of the sum of all."""
+        of_rungs = np.array([error_of(one, self.chains) ** 2 for one in self.moves])
+        total = error_of(self.moves.sum(axis=0), self.chains) ** 2 + self.squares.sum()
+        return np.sqrt(of_rungs + self.squares), float(np.sqrt(total))
+
+
+def climb(units: Units, means: Means) -> Climbed:
+    """Climb as far as each unit has to."""
+    state = _by_weights(units, means)
+    unsteady = state.unsteady
+    whole = units.whole if len(unsteady) and units.cells < MOST_CELLS else None
+    removals: dict[int, Removal] = {}
+    if whole is not None:
+        top = units.peak(whole.thetas.mean(axis=0), None)
+        peaks = {} if top is None else _peaks(units, top, unsteady)
+        if top is not None and len(peaks) >= MANY and len(peaks) * units.cells > SINGLY:
+            _by_mixture(state, units, whole, [top, *peaks.values()], list(peaks), means)
+        for unit in state.unsteady.tolist():
+            removals |= _by_shift(state, units, whole, top, peaks.get(unit), unit)
+    _by_refits(state, units, means)
+    for unit in unsteady.tolist():
+        rung = state.rung[unit]
+        if rung == PSIS:
+            state.moves[PSIS] += moves_of(units.own(unit))
+        elif rung in (MODES, MOMENTS):
+            state.moves[rung] += removals[unit].moves
+    return state
+
+
+def _peaks(units: Units, top: Peak, which: Array) -> dict[int, Peak]:
+    """Return the modes without each of some units, where there are any."""
+    every = {unit: units.peak(top.mode, unit) for unit in which.tolist()}
+    return {unit: peak for unit, peak in every.items() if peak is not None}
+
+
+def _by_weights(units: Units, means: Means) -> Climbed:
+    n_draws = units.n_draws
+    moves = Moves(n_draws, means.relative_efficiency, FINITE_VARIANCE)
+    first = units.each(moves.add)
+    every = np.zeros((len(RUNGS), n_draws))
+    every[PSIS] = moves.total
+    return Climbed(
+        first.elpd.copy(),
+        first.elpd,
+        first.khat,
+        first.khat.copy(),
+        first.p.copy(),
+        np.full(units.n, PSIS),
+        first.error.copy(),
+        every,
+        np.zeros(len(RUNGS)),
+        khat_limit(n_draws),
+        means.chains,
+    )
+
+
+def _by_mixture(
+    state: Climbed, units: Units, whole: Whole, peaks: list[Peak], which: list[int], means: Means
+) -> None:
+    """Tell the log densities of units by one pool from the mixture of all their posteriors.
+
+    The first of the peaks is that of all data, whose evidence the same draws tell.
+    """
+    share = np.full(len(peaks), 1.0 / len(peaks))
+    factors = np.stack([np.linalg.inv(one.factor).T for one in peaks])
+    mixture = Mixture(share, np.stack([one.mode for one in peaks]), factors, MIXTURE_DF)
+    n = max(len(whole.thetas), LEAST_EACH * len(peaks))
+    thetas, log_q = mixture.draw(np.random.default_rng(means.seed), n)
+    log_ratios = whole.log_density(thetas) - log_q
+    of_all = pareto_smoothed(log_ratios)
+    total = np.zeros(n)
+    for unit, left_out in zip(which, units.log_densities(thetas, np.array(which)).T, strict=True):
+        rest = pareto_smoothed(log_ratios - left_out)
+        moves = n * (np.exp(of_all.log_weights) - np.exp(rest.log_weights))
+        khat = max(of_all.khat, rest.khat)
+        if khat < FINITE_VARIANCE:
+            removal = Removal(of_all.log_mean - rest.log_mean, khat, moves)
+            state.put(unit, MIXTURE, removal)
+            total += moves
+    state.squares[MIXTURE] = (total**2).mean() / n
+
+
+def _by_shift(
+    state: Climbed,
+    units: Units,
+    whole: Whole,
+    top: Peak | None,
+    peak: Peak | None,
+    unit: int,
+) -> dict[int, Removal]:
+    """Tell the log density of a unit by draws that are moved; return the estimate taken."""
+
+    def left_out(thetas: Array) -> Array:
+        return units.log_densities(thetas, np.array([unit]))[:, 0]
+
+    taken: dict[int, Removal] = {}
+    if top is not None and peak is not None:
+        removal = removed(whole, left_out, between(whole.thetas, top, peak))
+        state.put(unit, MODES, removal)
+        taken[unit] = removal
+    if not state.khat[unit] < FINITE_VARIANCE:
+        removal = matched(whole, left_out, FINITE_VARIANCE)
+        before = state.rung[unit]
+        state.put(unit, MOMENTS, removal)
+        if state.rung[unit] != before:
+            taken[unit] = removal
+    return taken
+
+
+def _by_refits(state: Climbed, units: Units, means: Means) -> None:
+    """Tell what is left by posteriors of the other data, the worst first."""
+    failing = state.failing
+    worst = failing[np.argsort(-np.nan_to_num(state.khat[failing], nan=np.inf), kind="stable")]
+    n_whole = units.n_draws * min(1.0, means.relative_efficiency)
+    for unit in worst[: means.refits].tolist():
+        try:
+            (kept,) = means.posterior([units.rest(unit)])
+        except BayesGLMError:
+            continue
+        of_rest = units.of_rest(kept, unit)
+        if of_rest is None:
+            return
+        ratio = bridged(units.own(unit), of_rest, n_whole, len(of_rest))
+        if not ratio.error < CERTAIN:
+            continue
+        state.cost[unit] += state.elpd[unit] - ratio.log_ratio
+        state.elpd[unit], state.khat[unit], state.rung[unit] = ratio.log_ratio, 0.0, REFIT
+        state.error[unit] = ratio.error
+        state.squares[REFIT] += ratio.error**2

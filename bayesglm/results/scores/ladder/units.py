@@ -1,0 +1,267 @@
+"""What the ladder leaves out: rows, sets of rows, or levels with their effects integrated out.
+
+Of each unit i it is known what its log density log p_i(t) is at draws t of a posterior, and what
+the log density of all data is there; t is all of theta for rows and sets of them, and its top for
+levels, of which log p_i(t) is the integral over the level's own effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from bayesglm.inference.problem.centring import Centred, centred
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.some_levels import problem_of
+from bayesglm.inference.tree.kept import (
+    NODES,
+    TOGETHER,
+    Kept,
+    block_number,
+    one_row_each,
+    top_of,
+)
+from bayesglm.inference.weights.leaving import Leaving
+from bayesglm.inference.weights.levels import level_integrals
+from bayesglm.inference.weights.shifted import Peak, Whole, peak_of
+from bayesglm.numerics.density.levels.integrals import LevelIntegrals
+from bayesglm.numerics.density.levels.top import highest
+from bayesglm.numerics.density.pointwise import pointwise
+
+Array = np.ndarray
+type Summary = Callable[[Array], Leaving]
+
+
+class Units(Protocol):
+    """What is left out, one after the other, of one neuron's fit.
+
+    ``whole`` is None where the draws cannot be moved, and `peak` (without one, or of all data)
+    where no mode tells the posterior.
+    """
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def n_draws(self) -> int: ...
+    @property
+    def cells(self) -> int: ...
+    @cached_property
+    def whole(self) -> Whole | None: ...
+    def each(self, summary: Summary) -> Leaving: ...
+    def log_densities(self, thetas: Array, which: Array) -> Array: ...
+    def peak(self, start: Array, without: int | None) -> Peak | None: ...
+    def rest(self, which: int) -> Problem: ...
+    def own(self, which: int) -> Array: ...
+    def of_rest(self, kept: Kept, which: int) -> Array | None: ...
+
+
+def codes_of(problem: Problem, name: str) -> Array:
+    """Return the level of each row, of a group of the model."""
+    predictors = problem.design.predictors
+    codes = predictors.blocks[block_number(problem, name)].codes
+    assert codes is not None
+    return codes[predictors.rows]
+
+
+def row_units(kept: Kept) -> Units:
+    """Return rows as what is left out; effects that each row has for itself are integrated out."""
+    alone = one_row_each(kept.problem)
+    if alone is None or kept.redrawn not in (None, alone):
+        return RowUnits(kept)
+    return LevelUnits(kept, alone, codes_of(kept.problem, alone))
+
+
+@dataclass(frozen=True)
+class RowUnits:
+    """Rows, or sets of them by their numbers ``codes`` from 0 on, given all parameters."""
+
+    kept: Kept
+    codes: Array | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return self.kept.problem.design.n_rows if self.codes is None else int(self.codes.max()) + 1
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.kept.n_draws
+
+    @property
+    def cells(self) -> int:
+        """How many densities of rows the density of all data at all draws takes."""
+        return self.kept.n_draws * self.kept.problem.design.n_rows
+
+    def rows(self, which: int) -> Array:
+        """Return the rows of one unit."""
+        return np.array([which]) if self.codes is None else np.flatnonzero(self.codes == which)
+
+    @cached_property
+    def centre(self) -> Centred:
+        """The problem in which its thetas are."""
+        return centred(self.kept.problem)
+
+    @cached_property
+    def whole(self) -> Whole | None:
+        """The draws on the unconstrained scale."""
+        kept, problem = self.kept, self.centre.problem
+        if kept.redrawn is not None or problem.pooled or one_row_each(problem) is not None:
+            return None
+        registry = problem.unconstrained.registry
+        thetas = registry.inner_coefficients(self.centre.inner(kept.theta))
+        log_density = problem.unconstrained.log_density
+        return Whole(thetas, log_density(thetas), log_density)
+
+    def each(self, summary: Summary) -> Leaving:
+        """Return summaries of the log densities ``(draws, some)`` of all units."""
+        if self.codes is None:
+            return Leaving(*self.kept.each_row(summary))
+        step = max(1, TOGETHER // self.kept.n_draws)
+        parts = []
+        for start in range(0, self.n, step):
+            some = np.arange(start, min(start + step, self.n))
+            parts.append(summary(self._at(self.kept.problem, self.kept, some)))
+        return Leaving(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+
+    def log_densities(self, thetas: Array, which: Array) -> Array:
+        """Return log p_i ``(draws, some)`` at thetas of the unconstrained density."""
+        problem = self.centre.problem
+        return self._at(problem, Kept(problem, problem.natural_thetas(thetas)), which)
+
+    def _at(self, problem: Problem, kept: Kept, which: Array) -> Array:
+        """Return log p_i at draws that are kept, their effects as they are."""
+        test = problem.design.predictors
+        if self.codes is None:
+            rows, sets = which, np.arange(len(which))
+        else:
+            rows = np.flatnonzero(np.isin(self.codes, which))
+            sets = np.searchsorted(which, self.codes[rows])
+        values = np.zeros((len(which), kept.n_draws))
+        step = max(1, TOGETHER // kept.n_draws)
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            predictors, theta = kept.reading(replace(test, rows=test.rows[rows[part]]))
+            each = pointwise(problem_of(problem, predictors).natural, theta)
+            np.add.at(values, sets[part], each.T)
+        return values.T
+
+    def peak(self, start: Array, without: int | None) -> Peak | None:
+        """Return the mode without one unit, or of all data."""
+        problem = self.centre.problem
+        return peak_of(problem if without is None else self._without(problem, without), start)
+
+    def rest(self, which: int) -> Problem:
+        """Return the problem of all other rows."""
+        return self._without(self.kept.problem, which)
+
+    def _without(self, problem: Problem, which: int) -> Problem:
+        keep = np.ones(problem.design.n_rows, dtype=bool)
+        keep[self.rows(which)] = False
+        return problem.restrict(keep)
+
+    def own(self, which: int) -> Array:
+        """Return log p_i ``(draws,)`` of one unit at the fit's own draws."""
+        return self._at(self.kept.problem, self.kept, np.array([which]))[:, 0]
+
+    def of_rest(self, kept: Kept, which: int) -> Array | None:
+        """Return log p_i ``(draws,)`` at draws of the posterior of all other rows.
+
+        None where effects are redrawn, so that the draws are not of all parameters.
+        """
+        if kept.redrawn is not None or self.kept.redrawn is not None:
+            return None
+        problem = self.kept.problem
+        return self._at(problem, replace(kept, problem=problem), np.array([which]))[:, 0]
+
+
+@dataclass(frozen=True)
+class LevelUnits:
+    """Levels of the group ``name`` by their numbers: rows jointly, effects integrated out."""
+
+    kept: Kept
+    name: str
+    levels: Array
+
+    @cached_property
+    def codes(self) -> Array:
+        """The level of each row."""
+        return codes_of(self.kept.problem, self.name)
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return len(self.levels)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.kept.n_draws
+
+    @property
+    def cells(self) -> int:
+        """How many densities of rows the density of all data at all draws takes."""
+        return self.kept.n_draws * self.integrals.cells
+
+    @cached_property
+    def integrals(self) -> LevelIntegrals:
+        """The integrals over the effects of each level."""
+        return self._integrals(self.kept.problem)
+
+    def _integrals(self, problem: Problem) -> LevelIntegrals:
+        integrals = level_integrals(problem, self.name)
+        assert integrals is not None
+        return integrals.with_nodes(NODES[integrals.shape[0]])
+
+    @cached_property
+    def whole(self) -> Whole | None:
+        """The draws of the top, and its density."""
+        T = self._tops(self.kept)
+        return Whole(T, self.integrals.log_density(T), self.integrals.log_density)
+
+    def _tops(self, kept: Kept) -> Array:
+        problem, theta = kept.first()
+        return top_of(problem, self.name, theta)
+
+    def each(self, summary: Summary) -> Leaving:
+        """Return summaries of the log densities ``(draws, some)`` of all units."""
+        T, order = self._tops(self.kept), np.argsort(self.levels)
+        step = max(1, TOGETHER // len(T))
+        parts = [
+            summary(self.log_densities(T, order[start : start + step]))
+            for start in range(0, self.n, step)
+        ]
+        place = np.argsort(order)
+        return Leaving(*(np.concatenate(one)[place] for one in zip(*parts, strict=True)))
+
+    def log_densities(self, thetas: Array, which: Array) -> Array:
+        """Return log p_i ``(draws, some)`` at thetas of the top."""
+        levels = self.levels[which]
+        first, stop = int(levels.min()), int(levels.max()) + 1
+        if stop - first <= 2 * len(levels):
+            each = self.integrals.log_marginals(thetas, slice(first, stop))
+            return each[:, levels - first]
+        every = [self.integrals.log_marginals(thetas, slice(k, k + 1)) for k in levels.tolist()]
+        return np.concatenate(every, axis=1)
+
+    def peak(self, start: Array, without: int | None) -> Peak | None:
+        """Return the mode of the top without one level, or of all data."""
+        integrals = self.integrals if without is None else self._integrals(self.rest(without))
+        top = highest(integrals, start)
+        return None if top is None else Peak(top.mode, np.linalg.cholesky(top.precision))
+
+    def rest(self, which: int) -> Problem:
+        """Return the problem of all other rows."""
+        return self.kept.problem.restrict(self.codes != self.levels[which])
+
+    def own(self, which: int) -> Array:
+        """Return log p_i ``(draws,)`` of one unit at the fit's own draws."""
+        return self.log_densities(self._tops(self.kept), np.array([which]))[:, 0]
+
+    def of_rest(self, kept: Kept, which: int) -> Array | None:
+        """Return log p_i ``(draws,)`` at draws of the posterior of all other rows."""
+        return self.log_densities(self._tops(kept), np.array([which]))[:, 0]

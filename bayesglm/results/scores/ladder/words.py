@@ -1,0 +1,137 @@
+"""What the ladder says: what was done and why, and what speaks against the number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesglm.design.labels import coords_over
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.weights.pool import FINITE_VARIANCE
+from bayesglm.results.scores.dependence import describe_dependence
+from bayesglm.results.scores.ladder.climb import RUNGS, Climbed
+from bayesglm.results.scores.ladder.units import codes_of
+
+Array = np.ndarray
+# What each rung did, said of the units that it told.
+DONE = {
+    "mixture": "weights of one pool of draws from a mixture of the posteriors without each",
+    "modes": "refits from the mode of all data: draws moved to the mode without each",
+    "moments": "moment matching: draws moved by weighted moments",
+    "refit": "posteriors drawn anew without each, and bridges to them",
+}
+TRIAL = "trial"  # the coordinate whose samples belong together
+
+
+def table_of(climbed: Sequence[Climbed]) -> pd.DataFrame:
+    """Return by rung how many units it told, how much it moved their sum, and its error."""
+    lines = []
+    squares = np.sum([one.errors()[0] ** 2 for one in climbed], axis=0)
+    for rung, name in enumerate(RUNGS):
+        told = [one.rung == rung for one in climbed]
+        moved = sum(
+            float((one.elpd - one.first)[own].sum()) for one, own in zip(climbed, told, strict=True)
+        )
+        n = int(sum(own.sum() for own in told))
+        lines.append((name, n, moved, float(np.sqrt(squares[rung]))))
+    table = pd.DataFrame(lines, columns=["rung", "n", "moved", "mcse"]).set_index("rung")
+    return table[table["n"] > 0]
+
+
+def why_of(climbed: Sequence[Climbed], rungs: pd.DataFrame, left_out: str, mcse: float) -> str:
+    """Say what was left out, how far the climb went, and what it moved."""
+    influence = np.concatenate([one.influence for one in climbed])
+    n, largest = influence.size, float(np.fmax.reduce(influence, initial=-np.inf))
+    steady = FINITE_VARIANCE
+    text = f"Left out, one after the other: {left_out}. "
+    if list(rungs.index) == ["psis"]:
+        stand = int((influence < steady).sum())
+        text += f"Importance weights of the fit's draws (PSIS) tell all {n}"
+        text += f", k-hat of influence below {steady:g} for {stand}"
+        text += f", the largest {largest:.2f}. " if np.isfinite(largest) else ". "
+    else:
+        high = int((~(influence < steady)).sum())
+        text += (
+            f"k-hat of influence is {steady:g} or more for {high} of {n}, the largest "
+            f"{largest:.2f}: there importance weights of the fit's draws (PSIS) have no error that "
+            "can be told, and the evidence ratio log Z(y) - log Z(y without i) takes their place. "
+        )
+        for name, line in rungs.drop(index="psis", errors="ignore").iterrows():
+            text += f"{line['n']:.0f} by {DONE[str(name)]} (moved the sum by {line['moved']:+.2f})"
+            text += "; "
+        text = text[:-2] + ". "
+    return text + f"Monte-Carlo error of the sum: {mcse:.2g}."
+
+
+def doubts_of(
+    fit_attrs: dict[Any, Any], kept: Sequence[Kept], climbed: Sequence[Climbed], by_row: bool
+) -> tuple[str, ...]:
+    """Say what speaks against the number, or against asking for it by row."""
+    doubts = [_of_failing(climbed), _of_algorithm(fit_attrs)]
+    if by_row:
+        doubts += [_of_dependence(kept), *_of_groups(kept[0].problem)]
+    return tuple(one for one in doubts if one)
+
+
+def _of_failing(climbed: Sequence[Climbed]) -> str:
+    n = sum(len(one.failing) for one in climbed)
+    if not n:
+        return ""
+    largest = max(float(np.max(one.khat[one.failing], initial=0.0)) for one in climbed)
+    return (
+        f"k-hat is still {climbed[0].limit:.2f} or more for {n} of them after every rung that "
+        f"could be climbed (the largest is {largest:.2f}), so that their log densities are not to "
+        "be trusted; allow more refits, or ask kfold."
+    )
+
+
+def _of_algorithm(attrs: dict[Any, Any]) -> str:
+    if attrs.get("accepted") == 0:
+        return (
+            "the weights of the fit's own draws did not stand their check (k-hat "
+            f"{attrs.get('khat', np.nan):.2f}), so that every rung starts from draws of another "
+            "density; fit, or fit_mcmc, gives draws that stand."
+        )
+    return ""
+
+
+def _of_dependence(kept: Sequence[Kept]) -> str:
+    dependence = describe_dependence(kept)
+    if not dependence:
+        return ""
+    return (
+        f"a row left out alone is easier to tell than a new one: {dependence}. score(fit, "
+        "new='time') leaves out stretches of time."
+    )
+
+
+def _of_groups(problem: Problem) -> list[str]:
+    """Name groupings whose levels have several rows: a row left out leaves its level's others."""
+    names = []
+    for name in groupings(problem):
+        own = codes_of(problem, name)
+        if len(np.unique(own)) < len(own):
+            names.append(name)
+    grouped = [
+        f"rows of one {name!r} share its effect, and a row left out leaves the others in: the "
+        f"number is of new rows of known levels. score(fit, new='group', by={name!r}) is of new "
+        "levels."
+        for name in names
+    ]
+    plan = problem.plan
+    if TRIAL in coords_over(plan.dataset, plan.sample_dim) and TRIAL not in names:
+        grouped.append(
+            "samples come in trials, and one left out leaves the others of its trial in; "
+            f"score(fit, new='group', by={TRIAL!r}) is of new trials."
+        )
+    return grouped
+
+
+def groupings(problem: Problem) -> list[str]:
+    """Name the terms of effects of levels."""
+    pairs = zip(problem.plan.model.every_term, problem.design.predictors.blocks, strict=True)
+    return [block.name for term, block in pairs if term.facts.of_levels and block.codes is not None]
