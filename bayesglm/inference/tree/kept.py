@@ -225,15 +225,17 @@ class Kept:
             effects[..., inside] = own[..., levels[inside] - lot.start]
         return effects
 
-    def each_row(self, summary: Callable[[Array], tuple[Array, ...]]) -> tuple[Array, ...]:
+    def each_row(
+        self, summary: Callable[[Array], tuple[Array, ...]], only: Array | None = None
+    ) -> tuple[Array, ...]:
         """Return summaries of the log likelihoods ``(draws, rows)`` of some rows, for all of them.
 
         A summary has rows along the last axes of its arrays. Effects of levels of a single row
-        each are integrated out.
+        each are integrated out. ``only`` are the numbers of rows, in order, if few are meant.
         """
         own: list[tuple[Array, ...]] = []
         places: list[Array] = []
-        for rows, results in self._rows(summary):
+        for rows, results in self._rows(summary, only):
             places.append(rows)
             own.append(tuple(np.concatenate(one, axis=-1) for one in zip(*results, strict=True)))
         order = np.argsort(np.concatenate(places))
@@ -246,17 +248,23 @@ class Kept:
             return pointwise(self.problem.natural, self.theta)
         return self.each_row(lambda values: (values,))[0]
 
-    def _rows(self, summary: Callable[[Array], tuple[Array, ...]]) -> Iterator:
-        alone = one_row_each(self.problem)
+    def _rows(
+        self, summary: Callable[[Array], tuple[Array, ...]], only: Array | None = None
+    ) -> Iterator:
+        alone, predictors = one_row_each(self.problem), self.problem.design.predictors
+        if alone is None and only is not None:
+            own, theta = self.reading(replace(predictors, rows=predictors.rows[only]))
+            yield only, each_pointwise(problem_of(self.problem, own).natural, theta, summary)
+            return
         if alone is None:
             for part in self.parts():
                 if len(part.rows):
                     yield part.rows, each_pointwise(part.problem.natural, part.theta, summary)
             return
-        predictors, number = self.problem.design.predictors, block_number(self.problem, alone)
-        step = max(1, TOGETHER // max(1, self.n_draws))
-        for start in range(0, len(predictors.rows), step):
-            rows = np.arange(start, min(start + step, len(predictors.rows)))
+        every = np.arange(len(predictors.rows)) if only is None else only
+        number, step = block_number(self.problem, alone), max(1, TOGETHER // max(1, self.n_draws))
+        for start in range(0, len(every), step):
+            rows = every[start : start + step]
             some = replace(predictors, rows=predictors.rows[rows])
             values = self.log_marginals(self.problem, some, number, np.arange(len(rows)))
             yield rows, [summary(values)]
