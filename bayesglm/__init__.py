@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bayesglm.results.residuals import residuals
     from bayesglm.results.scores.bits import bits_per_spike
     from bayesglm.results.scores.compare import compare
+    from bayesglm.results.scores.cross_validate import cross_validate
     from bayesglm.results.scores.kfold import kfold
     from bayesglm.results.scores.loo import loo
     from bayesglm.results.scores.score import score
@@ -206,6 +207,7 @@ _HOME = {
     "residuals": "results.residuals",
     "kfold": "results.scores.kfold",
     "score": "results.scores.score",
+    "cross_validate": "results.scores.cross_validate",
     "compare": "results.scores.compare",
     "to_pynapple": "results.to_pynapple",
     "save": "results.storage",
@@ -294,6 +296,7 @@ __all__ = [
     "bspline",
     "check",
     "compare",
+    "cross_validate",
     "cyclic_bspline",
     "datasets",
     "decode",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.design.readings import OWN
-from bayesglm.errors import BayesGLMError, ModelError
-from bayesglm.inference.fit import sample
+from bayesglm.errors import ModelError
 from bayesglm.inference.problem.asked import (
     check_counts,
     check_room,
@@ -19,12 +16,12 @@ from bayesglm.inference.problem.asked import (
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
-from bayesglm.inference.tree.effects import kept_draws
-from bayesglm.inference.tree.kept import Kept
-from bayesglm.results.populations import effects_asked
-from bayesglm.results.predicted_rows import predicted_rows
-from bayesglm.results.scores.crossing import unfitted
+from bayesglm.results.scores.crossing import as_fit
+from bayesglm.results.scores.estimates import by_posteriors_of_others, few_of
 from bayesglm.results.scores.folds import deal_folds, sets_by
+from bayesglm.results.scores.judged import judge
+from bayesglm.results.scores.pools import averaged
+from bayesglm.results.scores.scoring import SCORINGS
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
+SCORES = ("accuracy", "brier")  # scorings of which the means are told
 
 
 @verb_of_models
@@ -103,17 +101,16 @@ def decode_choices(
     check_room(problems, draws, chains)
     fold_of = deal_folds(problem, data, by, folds, seed)
     sets = sets_by(problem, data, by)
+    sampling = as_fit(draws, chains, seed, few_of(problems, fold_of, draws * chains))
+    every = list(by_posteriors_of_others(problems, fold_of, sampling, None))
     probability = np.empty((len(fold_of), problem.natural.family.n_levels or 2))
-    for fold in range(int(fold_of.max()) + 1):
-        held = fold_of == fold
-        try:
-            others = [problem.restrict(~held)]
-            kept = kept_draws(others, sample(others, draws, chains, seed), seed)[0]
-        except BayesGLMError as error:
-            raise unfitted(fold, int(fold_of.max()) + 1, error) from error
-        probability[held] = _chances(kept, problem, held)
+    for part in every:
+        probability[part.held] = part.predicted.chances.T
+    records = [SCORINGS[name] for name in SCORES]
+    (judged,) = judge(every, records, problems, fold_of)
+    scores = {name: one.values[:, 0] for name, one in zip(SCORES, judged, strict=True)}
     together = np.arange(len(fold_of)) if sets is None else sets.codes
-    return _named(problem, probability, together, bins)
+    return _named(problem, probability, scores, together, bins)
 
 
 def _of_labels(problems: list[Problem]) -> Problem:
@@ -133,22 +130,13 @@ def _of_labels(problems: list[Problem]) -> Problem:
     return problem
 
 
-def _chances(kept: Kept, problem: Problem, held: Array) -> Array:
-    """Return the probability of each level ``(rows, levels)`` of rows that were left out."""
-    predictors = problem.design.predictors
-    tested = replace(predictors, rows=predictors.rows[held])
-    rng, chances = np.random.default_rng(0), []  # nothing is drawn of means
-    order = []
-    for own, part, theta, rows in kept.on(tested):
-        effects = effects_asked(own, part, theta, OWN, (0,))
-        for some, values in predicted_rows(own, part, theta, "mean", rng, effects):
-            mean = values.mean(axis=0)
-            chances.append(mean if mean.ndim == 2 else np.column_stack([1.0 - mean, mean]))
-            order.append(rows[some])
-    return np.concatenate(chances)[np.argsort(np.concatenate(order))]
-
-
-def _named(problem: Problem, probability: Array, together: Array, bins: int) -> xr.Dataset:
+def _named(
+    problem: Problem,
+    probability: Array,
+    scores: dict[str, Array],
+    together: Array,
+    bins: int,
+) -> xr.Dataset:
     """Name probabilities, the scores made of them, and their means with errors."""
     import xarray as xr
 
@@ -157,18 +145,12 @@ def _named(problem: Problem, probability: Array, together: Array, bins: int) -> 
     weights = np.ones(len(y)) if problem.design.weights is None else problem.design.weights[rows]
     levels = np.array(plan.model.levels if plan.model.levels is not None else (0, 1))
     level = f"{plan.model.response}_level"
-    n, number = len(y), np.arange(probability.shape[1])
+    number = np.arange(probability.shape[1])
     likeliest = probability.argmax(axis=1)
-    with np.errstate(divide="ignore"):
-        log_score = np.log(probability[np.arange(n), y])
-    off = np.square(probability - (number == y[:, None]))
     most = np.bincount(y, weights, len(number)).argmax()
-    scores = {
-        "accuracy": (likeliest == y).astype(float),
-        "mean_log_score": log_score,
-        "brier": off[:, 1] if len(number) == 2 else off.sum(axis=1),
-        "chance": (y == most).astype(float),
-    }
+    with np.errstate(divide="ignore"):
+        log_score = np.log(probability[np.arange(len(y)), y])
+    scores = scores | {"mean_log_score": log_score, "chance": (y == most).astype(float)}
     dim = plan.sample_dim
     named: dict[str, Any] = {
         "probability": ((dim, level), probability),
@@ -177,20 +159,13 @@ def _named(problem: Problem, probability: Array, together: Array, bins: int) -> 
         "log_score": (dim, log_score),
     }
     for name, values in scores.items():
-        named[name], named[f"{name}_se"] = _mean(values, weights, together)
+        pooled = averaged(values, weights, together)
+        named[name], named[f"{name}_se"] = pooled.value, pooled.error
     calibrated = [_calibrated(probability[:, k], y == k, weights, together, bins) for k in number]
     for name in calibrated[0]:
         named[name] = ((level, "bin"), np.stack([one[name] for one in calibrated]))
     coords = {**sample_coords([problem]), level: levels}
     return xr.Dataset(named, coords=coords)
-
-
-def _mean(values: Array, weights: Array, together: Array) -> tuple[float, float]:
-    """Return a mean and its error; rows of one number in ``together`` count as one."""
-    total = weights.sum()
-    mean = float(np.sum(weights * values) / total)
-    sums = np.bincount(together, weights * (values - mean))
-    return mean, float(np.sqrt(np.sum(sums**2)) / total)
 
 
 def _calibrated(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from bayesglm.design.design import Plan
 from bayesglm.design.plan import plan_fit
 from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
@@ -45,6 +46,21 @@ class Tuned(NamedTuple):
 
     model: GLM
     curve: xr.DataTree
+
+
+class Tuning(NamedTuple):
+    """What is asked of tuning, as `tune_prior` has it."""
+
+    term: str | Sequence[str] | None = None
+    method: str = "evidence"
+    scales: Iterable[float] | None = None
+    by: str | None = None
+    folds: int = 10
+    draws: int = 1000
+    seed: int = 0
+    together: bool = False
+    scoring: str = LOG_SCORE
+    within: float = 0.0
 
 
 @verb_of_models
@@ -113,7 +129,8 @@ def tune_prior(
         scikit-learn's `GridSearchCV` and glmnet do, by a mean over all held-out samples:
         ``"deviance"`` (without the dispersion, as scikit-learn's ``mean_poisson_deviance``; for
         labels twice its ``log_loss``), ``"accuracy"`` and ``"brier"`` of labels,
-        ``"squared_error"`` of numbers. Each fold follows the scales as one path.
+        ``"squared_error"`` and ``"rmse"`` of numbers; and the others of `cross_validate`. Each fold
+        follows the scales as one path.
     within : float
         Of held-out scores and one scale: how many standard errors, of the difference to the best
         sample by sample, the score may fall short of the best; the smallest such scale, which is
@@ -172,20 +189,58 @@ def tune_prior(
     True
     """
     began = time.perf_counter()
-    folds = check_folds(by, folds)
-    _check_method(method, by)
-    scoring = check_scoring(scoring, method)
-    if not isinstance(together, bool):
-        raise ModelError(f"together must be True or False, got {shown(together)}.")
-    draws, _ = check_counts(draws, 1)
-    seed = check_seed(seed)
+    tuning = checked_tuning(
+        Tuning(term, method, scales, by, folds, draws, seed, together, scoring, within)
+    )
     plan = resolve(plan_fit(model, data))
-    labels = terms_with_scale(plan.model, term)
+    plan, found, groups = tuned_plan(plan, data, tuning)
+    attrs = {
+        "model": plan.model.to_json(),
+        "method": "tuning",
+        "criterion": method,
+        "scoring": tuning.scoring,
+        "within": float(tuning.within),
+        "terms": ", ".join(label for labels in groups.values() for label in labels),
+        "improper": ", ".join(_improper(problems_of(plan)[0])),
+        "draws": tuning.draws,
+        "seed": tuning.seed,
+        "wall_time_s": time.perf_counter() - began,
+    }
+    nodes = {
+        name: _node(scale_coords(plan.model, groups[name], np.array(list(one.curve))), one)
+        for name, one in found.items()
+    }
+    return Tuned(plan.model, _tree(nodes, attrs))
+
+
+def checked_tuning(tuning: Tuning) -> Tuning:
+    """Return what is asked of tuning, checked as far as no model is needed."""
+    folds = check_folds(tuning.by, tuning.folds)
+    _check_method(tuning.method, tuning.by)
+    scoring = check_scoring(tuning.scoring, tuning.method)
+    if not isinstance(tuning.together, bool):
+        raise ModelError(f"together must be True or False, got {shown(tuning.together)}.")
+    draws, _ = check_counts(tuning.draws, 1)
+    seed = check_seed(tuning.seed)
+    return tuning._replace(folds=folds, scoring=scoring, draws=draws, seed=seed)
+
+
+def tuned_plan(plan: Plan, data: Any, tuning: Tuning) -> tuple[Plan, dict[str, Chosen], Groups]:
+    """Return a plan with its scales chosen, what chose each, and the terms that each is of."""
+    method, scales, together = tuning.method, tuning.scales, tuning.together
+    labels = terms_with_scale(plan.model, tuning.term)
     alone = method == "evidence" and scales is None and not together
     fields = [label for label in labels if alone and is_field(plan, label)]
     groups = _groups(plan.model, [one for one in labels if one not in fields], together)
     asked = Asked(
-        method, scales, by, folds, draws, seed, scoring, _check_within(within, method, groups)
+        method,
+        scales,
+        tuning.by,
+        tuning.folds,
+        tuning.draws,
+        tuning.seed,
+        tuning.scoring,
+        _check_within(tuning.within, method, groups),
     )
     plan, of_fields = tune_fields(plan, fields)
     found = searched(plan, data, groups, asked) if groups else {}
@@ -195,23 +250,7 @@ def tune_prior(
         plan, of_fields = tune_fields(plan, fields)
     found |= of_fields
     groups |= {name: [name] for name in of_fields}
-    attrs = {
-        "model": plan.model.to_json(),
-        "method": "tuning",
-        "criterion": method,
-        "scoring": scoring,
-        "within": asked.within,
-        "terms": ", ".join(label for labels in groups.values() for label in labels),
-        "improper": ", ".join(_improper(problems_of(plan)[0])),
-        "draws": draws,
-        "seed": seed,
-        "wall_time_s": time.perf_counter() - began,
-    }
-    nodes = {
-        name: _node(scale_coords(plan.model, groups[name], np.array(list(one.curve))), one)
-        for name, one in found.items()
-    }
-    return Tuned(plan.model, _tree(nodes, attrs))
+    return plan, found, groups
 
 
 def _groups(model: GLM, labels: list[str], together: bool) -> Groups:

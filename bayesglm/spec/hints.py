@@ -22,11 +22,14 @@ VERBS_ELSEWHERE = {
     "posterior_predictive": "bayesglm.predict(fit, kind='response')",
     "sample": "bayesglm.fit(model, data)",
     "waic": "bayesglm.loo(fit)",
-    "cross_validate": "bayesglm.kfold(model, data)",
     "plot": "bayesglm.plot_posterior(fit)",
     "read": "bayesglm.load(path)",
     "write": "bayesglm.save(fit, path)",
     "maxent": "bayesglm.elicit('x', -1.0, 1.0)",
+    **dict.fromkeys(
+        ("cross_val_predict", "cross_val_score", "vfold_cv"),
+        "bayesglm.cross_validate(model, data)",
+    ),
     **dict.fromkeys(
         ("GridSearchCV", "LassoCV", "LogisticRegressionCV", "RidgeCV", "cv_glmnet"),
         "bayesglm.tune_prior(model, data, method='kfold', scoring='deviance')",

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import BayesGLMError, DataError
+from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import (
     FEWEST_DRAWS,
@@ -40,16 +42,29 @@ WEIGHTED, REFITTED = "weighted", "refitted"
 
 @dataclass(frozen=True)
 class Sampling:
-    """What draws from posteriors of problems: so many draws in so many chains, from a seed."""
+    """What draws from posteriors of problems: so many draws in so many chains, from a seed.
+
+    ``few`` draws of each fold are kept to foretell its rows from.
+    """
 
     draw: Callable[[list[Problem]], list[Kept]]
     draws: int
     chains: int
     seed: int
+    few: int = FEW
 
     def __call__(self, problems: list[Problem]) -> list[Kept]:
         """Return draws of the posterior of each problem."""
         return self.draw(problems)
+
+
+def as_fit(draws: int, chains: int, seed: int, few: int = FEW) -> Sampling:
+    """Return what draws from posteriors as `fit` does, so many draws in each of the chains."""
+
+    def posterior(problems: list[Problem]) -> list[Kept]:
+        return kept_draws(problems, sample(problems, draws, chains, seed), seed)
+
+    return Sampling(posterior, draws, chains, seed, few)
 
 
 class Fold(NamedTuple):
@@ -90,6 +105,19 @@ class CrossScores:
     ways: Array
     whole: Sequence[Kept] | None = None
     drawn: dict[tuple[int, int], Kept] = field(default_factory=dict)
+
+    @staticmethod
+    def empty(
+        problems: Sequence[Problem],
+        fold_of: Array,
+        sets: Sets | None,
+        whole: Sequence[Kept] | None = None,
+    ) -> CrossScores:
+        """Return scores into which those of every fold are still to be written."""
+        shape = (len(fold_of) if sets is None else len(sets.labels), len(problems))
+        by_fold = (int(fold_of.max()) + 1, len(problems))
+        khat, ways = np.full(by_fold, np.nan), np.full(by_fold, REFITTED)
+        return CrossScores(np.empty(shape), np.full(shape, np.nan), khat, ways, whole)
 
     def take(self, fold: Fold, neuron: int, scored: Scored) -> None:
         """Write down the scores of a fold."""
@@ -145,10 +173,7 @@ def cross_scores(
         A fold without which the model cannot be fitted, or to which the others give no chance.
     """
     folds = list(each_fold(fold_of, sets))
-    shape = (len(fold_of) if sets is None else len(sets.labels), len(problems))
-    by_fold = (len(folds), len(problems))
-    khat, ways = np.full(by_fold, np.nan), np.full(by_fold, REFITTED)
-    scores = CrossScores(np.empty(shape), np.full(shape, np.nan), khat, ways, whole)
+    scores = CrossScores.empty(problems, fold_of, sets, whole)
     # Draws of neurons that share parameters have weights in common.
     every = (
         [list(range(len(problems)))] if problems[0].pooled else [[k] for k in range(len(problems))]
@@ -161,7 +186,7 @@ def cross_scores(
                 left.setdefault(fold.number, []).extend(members)
     for fold in folds:
         if fold.number in left:
-            _refit(scores, problems, fold, left[fold.number], sampling, len(folds))
+            refit(scores, problems, fold, left[fold.number], sampling, len(folds))
     check_possible(scores.elpd, problems[0], sets)
     return scores
 
@@ -191,7 +216,7 @@ def _weigh(
         elpd = _means(one, values[k], weights)
         in_sample = _means(one, values[k], None) if one.new is None else None
         rng = np.random.default_rng([sampling.seed, fold.number, number])
-        drawn = kept[k].some(resample(rng, weights, min(FEW, kept[k].n_draws)))
+        drawn = kept[k].some(resample(rng, weights, min(sampling.few, kept[k].n_draws)))
         scores.take(fold, number, Scored(elpd, in_sample, WEIGHTED, drawn))
     return True
 
@@ -236,7 +261,7 @@ def _efficiency(values: Array, chains: int) -> float:
     return min(1.0, float(size) / len(values)) if np.isfinite(size) else 1.0
 
 
-def _refit(
+def refit(
     scores: CrossScores,
     problems: list[Problem],
     fold: Fold,
@@ -254,7 +279,7 @@ def _refit(
     for k, kept in zip(members, every, strict=True):
         seen = kept.problem.design.predictors.rows
         held = Held(kept, problems[k], fold.rows, fold.sets, seen)
-        some = np.linspace(0, kept.n_draws - 1, min(FEW, kept.n_draws)).astype(np.intp)
+        some = np.linspace(0, kept.n_draws - 1, min(sampling.few, kept.n_draws)).astype(np.intp)
         scores.take(fold, k, Scored(_means(held, None, None), None, REFITTED, kept.some(some)))
 
 

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs
-from bayesglm.inference.tree.effects import kept_draws
-from bayesglm.inference.tree.kept import Kept
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
-from bayesglm.results.scores.crossing import CrossScores, Sampling, cross_scores
+from bayesglm.results.scores.crossing import CrossScores, Sampling, as_fit, cross_scores
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import Sets, deal_folds, sets_by
 from bayesglm.results.scores.held_out import every_log_density
@@ -103,11 +100,7 @@ def kfold(
     check_room(problems, draws, chains)
     fold_of = deal_folds(problems[0], data, by, folds, seed)
     sets = sets_by(problems[0], data, by)
-
-    def posterior(of: list[Problem]) -> list[Kept]:
-        return kept_draws(of, sample(of, draws, chains, seed), seed)
-
-    sampling = Sampling(posterior, draws, chains, seed)
+    sampling = as_fit(draws, chains, seed)
     scores = cross_scores(problems, fold_of, sampling, sets)
     scored = labelled_sets(problems, sets, str(by))
     of_kfold = _kfold_data(scored, scores, _in_sample(scores, problems, sampling, sets), sampling)

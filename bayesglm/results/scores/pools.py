@@ -50,9 +50,13 @@ def rooted(values: Array, counts: Array, codes: Array) -> Pooled:
 
 
 def totalled(values: Array, counts: Array, codes: Array) -> Pooled:
-    """Return sum c s; the influence of a set is what it adds beyond what a set adds on average."""
+    """Return sum c s; the influence of a set is what it adds beyond what a set adds on average.
+
+    It is that of n sets as n - 1 tell it, which makes the error ArviZ's.
+    """
     sums = _sums(values * counts, codes)
-    return Pooled(float(sums.sum()), sums - sums.mean())
+    n = len(sums)
+    return Pooled(float(sums.sum()), (sums - sums.mean()) * np.sqrt(n / max(n - 1, 1)))
 
 
 def per_event(values: Array, counts: Array, codes: Array) -> Pooled:
