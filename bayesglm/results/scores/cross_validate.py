@@ -138,12 +138,11 @@ def cross_validate(
     asked = Asked(
         by, check_folds(by, folds), scoring, method, tuning_asked(tune), check_seed(seed), draws
     )
-    several = isinstance(model, Mapping)
-    models = _models(model, data) if several else {"": model}
+    models = _models(model, data) if isinstance(model, Mapping) else {"": model}
     scored = scored_models(models, data, asked)
     rows: list[dict[str, Any]] = []
     for name in models:
-        first = {"model": name} if several else {}
+        first = {"model": name} if isinstance(model, Mapping) else {}
         rows += [first | row for row in _rows(scored[name])]
     table = Shown(rows)
     said = {"method": method, "by": str(by), "folds": asked.folds, "seed": asked.seed}
