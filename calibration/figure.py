@@ -19,9 +19,20 @@ def draw(records: list[Record], path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = -(-len(CELLS) // ACROSS)
-    figure = Figure(figsize=(2.6 * ACROSS, 1.7 * rows + 0.6), layout="constrained")
+    width, height = 2.6 * ACROSS, 1.7 * rows + 0.6
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, ACROSS, sharex=True, sharey=True).ravel()
+    # Margins in inches: a layout that is solved for takes seconds for so many panels.
+    margins = {
+        "left": 0.7 / width,
+        "right": 1 - 0.1 / width,
+        "bottom": 0.5 / height,
+        "top": 1 - 0.3 / height,
+        "hspace": 0.3,
+        "wspace": 0.1,
+    }
+    grid = figure.subplots(rows, ACROSS, sharex=True, sharey=True, gridspec_kw=margins)
+    axes = grid.ravel()
     run = {record["cell"]: record for record in records}
     for axis in axes[len(CELLS) :]:
         axis.set_visible(False)
