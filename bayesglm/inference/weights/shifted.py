@@ -31,6 +31,9 @@ Array = np.ndarray
 MOST_SHIFTED = 1000  # parameters, whose curvature is factored for each that is left out: chosen
 MOST_MATCHED = 30  # maps that are put one after the other: chosen, as Paananen et al. do
 PER_PARAMETER = 2.0  # weighted draws that a covariance wants of each parameter: chosen
+MOST_SPREAD = 0.5  # of a map that spreads draws wider, beyond 1: chosen ...
+SPREAD_COST = 4.0  # ... and so that of a Gaussian's draws one in so many is left: chosen
+AGREED = 2.0  # Monte-Carlo errors between both: chosen, what is refused is looked at again
 LOWER = 1e-3  # k-hat by which a map must be better than none
 
 type LogDensity = Callable[[Array], Array]
@@ -106,15 +109,34 @@ def removed(whole: Whole, left_out: LogDensity, moved: Moved) -> Removal:
     return _of_ratios(_log_ratios(whole, left_out, moved))
 
 
-def matched(whole: Whole, left_out: LogDensity, limit: float) -> Removal:
-    """Return what moment matching makes of them: maps by weighted moments until k-hat falls.
+def confirmed(whole: Whole, left_out: LogDensity, moved: Moved) -> Removal:
+    """Return the same, with an infinite k-hat where a map that spreads draws wider says otherwise.
+
+    No k-hat sees a tail in which no draw is. A longer one than the whole posterior's, of a scale
+    say of which the rest knows less, has draws once they are spread, so that estimates differ by
+    more than `AGREED` Monte-Carlo errors.
+    """
+    removal = removed(whole, left_out, moved)
+    d = moved.thetas.shape[1]
+    spread = 1.0 + min(MOST_SPREAD, float(np.sqrt(np.log(SPREAD_COST) / (2.0 * d))))
+    centre = moved.thetas.mean(axis=0)
+    wide = Moved(centre + spread * (moved.thetas - centre), moved.log_det + d * np.log(spread))
+    other = removed(whole, left_out, wide)
+    n = len(moved.thetas)
+    error = np.sqrt(((removal.moves**2).mean() + (other.moves**2).mean()) / n)
+    if abs(other.log_density - removal.log_density) <= AGREED * error:
+        return removal
+    return removal._replace(khat=np.inf)
+
+
+def matched(whole: Whole, left_out: LogDensity, limit: float) -> Moved:
+    """Return draws moved by moment matching: maps by weighted moments until k-hat falls.
 
     The first of means, means and sds, means and covariances that lowers k-hat is kept, and so on
     until it is below its ``limit`` or none does.
     """
     moved = Moved(whole.thetas, 0.0)
-    log_ratios = _log_ratios(whole, left_out, moved)
-    best = pareto_smoothed(log_ratios)
+    best = pareto_smoothed(_log_ratios(whole, left_out, moved))
     for _ in range(MOST_MATCHED):
         if best.khat < limit:
             break
@@ -123,14 +145,39 @@ def matched(whole: Whole, left_out: LogDensity, limit: float) -> Removal:
             tried = match(moved, weights)
             if tried is None:
                 continue
-            ratios = _log_ratios(whole, left_out, tried)
-            smoothed = pareto_smoothed(ratios)
+            smoothed = pareto_smoothed(_log_ratios(whole, left_out, tried))
             if smoothed.khat < best.khat - LOWER:
-                moved, log_ratios, best = tried, ratios, smoothed
+                moved, best = tried, smoothed
                 break
         else:
             break
-    return _of_ratios(log_ratios)
+    return moved
+
+
+def onto(whole: Whole, left_out: LogDensity, rest: Array) -> tuple[Array, Array] | None:
+    """Return log p(t) / (p_-i(T t) |det T|) at all draws, and at T^-1 of draws of the rest.
+
+    T takes mean and covariance of the ones to those of the others; None where it is not told. With
+    these, as with log p_i where T moves nothing, a bridge tells log Z(y) - log Z(y_-i).
+    """
+    d = whole.thetas.shape[1]
+    if min(len(rest), len(whole.thetas)) < PER_PARAMETER * d:
+        return None
+    means = [one.mean(axis=0) for one in (whole.thetas, rest)]
+    try:
+        of, to = (np.linalg.cholesky(np.atleast_2d(np.cov(one.T))) for one in (whole.thetas, rest))
+    except np.linalg.LinAlgError:
+        return None
+
+    def carried(thetas: Array, a: Array, A: Array, b: Array, B: Array) -> Array:
+        return b + solve_triangular(A, (thetas - a).T, lower=True, check_finite=False).T @ B.T
+
+    log_det = float(np.log(np.diagonal(to)).sum() - np.log(np.diagonal(of)).sum())
+    there = Moved(carried(whole.thetas, means[0], of, means[1], to), log_det)
+    back = carried(rest, means[1], to, means[0], of)
+    here = Whole(back, whole.log_density(back), whole.log_density)
+    every = -_log_ratios(whole, left_out, there), -_log_ratios(here, left_out, Moved(rest, log_det))
+    return every if all(np.isfinite(one).all() for one in every) else None
 
 
 def _log_ratios(whole: Whole, left_out: LogDensity, moved: Moved) -> Array:

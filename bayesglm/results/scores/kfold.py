@@ -13,6 +13,7 @@ from bayesglm.inference.problem.asked import check_counts, check_room, check_see
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs
+from bayesglm.inference.tree.kept import Kept
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
 from bayesglm.results.scores.crossing import CrossScores, Sampling, as_fit, cross_scores
 from bayesglm.results.scores.elpd import summed
@@ -98,10 +99,21 @@ def kfold(
     seed = check_seed(seed)
     problems = open_posteriors(model, data)
     check_room(problems, draws, chains)
-    fold_of = deal_folds(problems[0], data, by, folds, seed)
+    return folds_scored(problems, data, by, folds, as_fit(draws, chains, seed))
+
+
+def folds_scored(
+    problems: list[Problem],
+    data: Any,
+    by: str | None,
+    folds: int,
+    sampling: Sampling,
+    whole: list[Kept] | None = None,
+) -> ELPDData:
+    """Return the scores of folds; ``whole`` are draws of the posterior of all rows, if known."""
+    fold_of = deal_folds(problems[0], data, by, folds, sampling.seed)
     sets = sets_by(problems[0], data, by)
-    sampling = as_fit(draws, chains, seed)
-    scores = cross_scores(problems, fold_of, sampling, sets)
+    scores = cross_scores(problems, fold_of, sampling, sets, whole)
     scored = labelled_sets(problems, sets, str(by))
     of_kfold = _kfold_data(scored, scores, _in_sample(scores, problems, sampling, sets), sampling)
     rate = partial(Events.rate_of_others, sets=fold_of)

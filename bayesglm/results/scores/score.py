@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError, tell
-from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.tree.opened import kept_of, model_of, stored_data
+from bayesglm.inference.tree.opened import kept_of, stored_data
 from bayesglm.results.scores.constant_rate import beside_constant_rate
+from bayesglm.results.scores.crossing import Sampling, as_fit
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import Sets
-from bayesglm.results.scores.kfold import kfold, labelled_sets
+from bayesglm.results.scores.kfold import folds_scored, labelled_sets
 from bayesglm.results.scores.ladder.climb import RUNGS, Climbed, Means, climb
 from bayesglm.results.scores.ladder.grouped import Together, group_units, together_by
 from bayesglm.results.scores.ladder.units import row_units
@@ -124,7 +123,7 @@ def score(
     seed, refits = check_seed(seed), whole_number("refits", refits, 0)
     problems = posterior_problems(fit)
     if new == "time":
-        return _by_folds(fit, by or "time", folds, seed, _TIME)
+        return _by_folds(fit, problems, by or "time", folds, seed, _TIME)
     kept, means = kept_of(fit, problems), _means(fit, refits, seed)
     if new == "row":
         if by is not None:
@@ -138,7 +137,7 @@ def score(
     of_groups = [group_units(one, together) for one in kept]
     known = [one for one in of_groups if one is not None]
     if len(known) < len(kept):
-        return _by_folds(fit, together.by, folds, seed, _WHOLE_LEVELS)
+        return _by_folds(fit, problems, together.by, folds, seed, _WHOLE_LEVELS)
     return _told(fit, problems, kept, [climb(one, means) for one in known], together)
 
 
@@ -154,22 +153,25 @@ _WHOLE_LEVELS = (
 
 
 def _means(fit: xr.DataTree, refits: int, seed: int) -> Means:
-    group = fit["posterior"].to_dataset()
-    chains, draws = group.sizes["chain"], group.sizes["draw"]
-
-    def posterior(problems: list[Problem]) -> list[Kept]:
-        return kept_draws(problems, sample(problems, draws, chains, seed), seed)
-
-    return Means(chains, relative_efficiency(group), posterior, refits, seed)
+    reff = relative_efficiency(fit["posterior"].to_dataset())
+    sampling = _sampling(fit, seed)
+    return Means(sampling.chains, reff, sampling, refits, seed)
 
 
-def _by_folds(fit: xr.DataTree, by: str, folds: int, seed: int, why: str) -> ScoredFolds:
-    """Return the scores of folds, each by a posterior of the others."""
+def _sampling(fit: xr.DataTree, seed: int) -> Sampling:
+    """Return what draws posteriors as large as the fit's."""
+    sizes = fit["posterior"].sizes
+    return as_fit(sizes["draw"], sizes["chain"], seed)
+
+
+def _by_folds(
+    fit: xr.DataTree, problems: list[Problem], by: str, folds: int, seed: int, why: str
+) -> ScoredFolds:
+    """Return the scores of folds, each by the posterior of the others."""
     from bayesglm.results.scores.ladder.told import ScoredFolds
 
-    group = fit["posterior"]
-    size = {"draws": group.sizes["draw"], "chains": group.sizes["chain"]}
-    scores = kfold(model_of(fit), stored_data(fit), by=by, folds=folds, seed=seed, **size)
+    kept, sampling = kept_of(fit, problems), _sampling(fit, seed)
+    scores = folds_scored(problems, stored_data(fit), by, folds, sampling, kept)
     own = {one.name: getattr(scores, one.name) for one in fields(scores)}
     own["elpd_i"] = scores.elpd_i.assign_attrs(why=why, doubts="")
     return ScoredFolds(**own, why=why, doubts=())

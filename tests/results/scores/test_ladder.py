@@ -4,14 +4,20 @@ from functools import cache
 
 import numpy as np
 import pytest
+from arviz_stats.utils import ELPDDataLOO
 from families import KEYS, OF_NUMBERS, drawn, model_of, phi_of
 from scipy.special import expit, logsumexp
+from scipy.stats import halfnorm, norm, poisson
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.opened import kept_of
+from bayesglm.inference.weights.bridge import bridged
 from bayesglm.numerics.density.pointwise import pointwise
 from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.results.scores.kfold import sampling_of
+from bayesglm.results.scores.ladder import climb as climbing
+from bayesglm.results.scores.ladder.units import row_units
 
 N, TRIALS = 200, 7
 LINE = np.linspace(-5.0, 5.0, 25)  # of a grid that is dense where draws are, and reaches far out
@@ -55,13 +61,13 @@ def fitted(key):
     return model, data, bg.fit(model, data)
 
 
-def exact(problem, thetas):
+def exact(problem, thetas, line=LINE):
     """Return log p(y_i | y_-i) of all rows, by the trapezoidal rule along sinh of each axis."""
     mean, factor = thetas.mean(axis=0), np.linalg.cholesky(np.cov(thetas.T))
-    u = np.stack(np.meshgrid(*[LINE] * len(mean)), axis=-1).reshape(-1, len(mean))
+    u = np.stack(np.meshgrid(*[line] * len(mean)), axis=-1).reshape(-1, len(mean))
     grid = mean + (1.5 * np.sinh(u / 1.5)) @ factor.T
     log_p = problem.unconstrained.log_density(grid) + np.log(np.cosh(u / 1.5)).sum(axis=1)
-    near = log_p > log_p.max() - 40.0
+    near = log_p > log_p.max() - 300.0
     each = pointwise(problem.natural, problem.natural_thetas(grid[near]))
     return logsumexp(log_p[near]) - logsumexp(log_p[near, None] - each, axis=0)
 
@@ -86,3 +92,222 @@ def test_rows_of_every_family_left_out_exactly(key):
     assert abs(away.sum()) < 3.0 * scored.mcse
     assert scored.mcse < 0.1
     assert np.abs(away / scored.mcse_i.values).max() < 5.0
+
+
+FINE = np.linspace(-5.0, 5.0, 221)
+
+
+@cache
+def overdispersed():
+    """Return a Poisson fit of counts that vary far more, and exact densities of its rows."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal(60)
+    y = rng.poisson(np.exp(2.5 + 0.8 * x) * rng.gamma(0.3, 3.0, 60))
+    model = bg.GLM("y", "x", "poisson", prior=bg.Normal(1.0), intercept=bg.Normal(2.0))
+    data = {"y": y, "x": x}
+    fit = bg.fit(model, data)
+    (problem,) = open_problems(model, data)
+    (kept,) = kept_of(fit, [problem])
+    return fit, kept, exact(problem, kept.theta, FINE)
+
+
+def test_weights_fail_where_the_ladder_stands():
+    fit, _, expected = overdispersed()
+    scored = bg.score(fit)
+    assert isinstance(scored, ELPDDataLOO)
+    assert abs(scored.elpd - expected.sum()) < 3.0 * scored.mcse < 1.0
+    by_weights = scored.elpd - scored.rungs["moved"].sum()
+    assert by_weights > expected.sum() + 5.0
+    assert scored.rungs["n"].to_dict() == {"psis": 52, "modes": 8}
+    assert scored.influence_pareto_k.max() > 1.0 > 0.7 > scored.pareto_k.max()
+    assert "8 by the evidence ratio under draws moved to the mode" in scored.why
+    assert scored.why.split()[0] in str(scored)
+    assert scored.elpd_i.attrs["mcse"] == scored.mcse
+    assert scored.doubts == ()
+
+
+@pytest.mark.parametrize("rung", ["modes", "moments", "mixture", "refit"])
+def test_every_rung_by_itself(rung):
+    _, kept, expected = overdispersed()
+    means = climbing.Means(4, 1.0, sampling_of(1000, 4, 3), 2, 0)
+    units = row_units(kept)
+    state = climbing.by_weights(units, means)
+    which, whole = state.unsteady, units.whole
+    top = units.peak(whole.thetas.mean(axis=0), None)
+    peaks = {k: units.peak(top.mode, k) for k in which.tolist()}
+    if rung == "refit":
+        climbing.by_refits(state, units, whole, means)
+    elif rung == "mixture":
+        climbing.by_mixture(state, units, whole, [top, *peaks.values()], list(peaks), means)
+    else:
+        for unit in which.tolist():
+            peak = peaks[unit] if rung == "modes" else None
+            climbing.by_shift(state, units, whole, top, peak, unit)
+    told = np.flatnonzero(state.rung)
+    assert set(state.rung[told]) == {climbing.RUNGS.index(rung)}
+    assert len(told) == (2 if rung == "refit" else len(which))
+    assert state.khat[told].max() < 0.5
+    away = np.abs(state.elpd[told] - expected[told])
+    assert (away < 4.0 * state.error[told]).all()
+    # The bar that each is held to: nats, of densities that weights alone miss by whole ones.
+    allowed = {"modes": 1e-3, "moments": 0.05, "mixture": 0.2, "refit": 0.01}
+    assert away.max() < allowed[rung]
+
+
+def test_a_bridge_of_draws_that_do_not_reach_the_deleted_point():
+    """p(t) is normal around 3 and without y_i around 0: log Z / Z_i is known in closed form."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    # log p_i = 3 t - 4.5, and its mean under the rest exp(3^2 / 2 - 4.5) = 1.
+    of_whole, of_rest = (3.0 * rng.normal(at, 1.0, n) - 4.5 for at in (3.0, 0.0))
+    found = bridged(of_whole, of_rest, n, n)
+    assert abs(found.log_ratio) < 4.0 * found.error < 0.4
+
+
+G, PER = 7, 4
+NODES = np.linspace(-8.0, 8.0, 81)
+
+
+@cache
+def grouped():
+    """Return a fit of counts in small groups, a group of them far out."""
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(G), PER)
+    effects = rng.normal(0.0, 0.7, G)
+    effects[2] = 3.0
+    y = rng.poisson(np.exp(0.5 + effects[group]))
+    scale = bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0)))
+    model = bg.GLM("y", scale, "poisson", intercept=bg.Normal(2.0))
+    data = {"y": y, "g": np.array(list("fbacdeg"))[group]}
+    return model, data, bg.fit(model, data)
+
+
+@cache
+def exact_groups():
+    """Return exact log densities of rows and groups left out, by formulas of this file alone.
+
+    With t the intercept and the log of the scale on a grid, and the effects on another.
+    """
+    _, data, _ = grouped()
+    labels, group = np.unique(data["g"], return_inverse=True)
+    intercept, log_scale = np.meshgrid(np.linspace(-4.0, 5.0, 70), np.linspace(-9.0, 3.0, 100))
+    t = np.stack([intercept.ravel(), log_scale.ravel()], axis=-1)
+    scale = np.exp(t[:, 1])
+    log_prior = norm.logpdf(t[:, 0], 0.0, 2.0) + halfnorm.logpdf(scale) + t[:, 1]
+    eta = t[:, 0, None] + scale[:, None] * NODES
+    log_weight = norm.logpdf(NODES) + np.log(NODES[1] - NODES[0])
+    each = np.stack([poisson.logpmf(y, np.exp(eta)) for y in data["y"]])  # (row, t, node)
+
+    def marginal(rows):
+        return logsumexp(each[rows].sum(axis=0) + log_weight, axis=-1)
+
+    members = [np.flatnonzero(group == k) for k in range(G)]
+    whole = np.stack([marginal(rows) for rows in members])
+    log_p = log_prior + whole.sum(axis=0)
+    of_groups = [logsumexp(log_p) - logsumexp(log_p - one) for one in whole]
+    of_rows = [
+        logsumexp(log_p) - logsumexp(log_p - whole[k] + marginal(members[k][members[k] != row]))
+        for row, k in enumerate(group)
+    ]
+    return labels, np.array(of_groups), np.array(of_rows)
+
+
+def test_groups_left_out_with_their_effects_integrated_out():
+    _, _, fit = grouped()
+    labels, of_groups, _ = exact_groups()
+    scored = bg.score(fit, new="group")
+    assert scored.elpd_i.dims == ("g",)
+    assert scored.elpd_i["g"].values.tolist() == labels.tolist()
+    away = np.abs(scored.elpd_i.values - of_groups)
+    assert (away < 4.0 * scored.mcse_i.values + 1e-4).all()
+    assert abs(scored.elpd - of_groups.sum()) < 3.0 * scored.mcse < 0.3
+    named = bg.score(fit, new="group", by="g")
+    assert named.elpd == scored.elpd
+
+
+def test_rows_of_small_groups_by_weights_that_forget_their_effects():
+    model, data, fit = grouped()
+    _, _, of_rows = exact_groups()
+    scored = bg.score(fit)
+    assert abs(scored.elpd - of_rows.sum()) < 3.0 * scored.mcse < 0.6
+    assert "new='group', by='g'" in scored.doubts[0]
+    units = row_units(kept_of(fit, open_problems(model, data))[0])
+    state = climbing.by_weights(units, climbing.Means(4, 1.0, sampling_of(1000, 4, 3), 2, 0))
+    first = state.error.copy()
+    state.khat[:] = np.inf  # as if no weights stood
+    climbing.by_integrals(state, units, np.arange(units.n))
+    assert (climbing.RUNGS[state.rung[0]], len(set(state.rung))) == ("integrated", 1)
+    assert (np.abs(state.elpd - of_rows) < 5.0 * state.error).all()
+    assert state.error.sum() < 0.7 * first.sum()
+
+
+def test_effects_of_a_row_each_are_integrated_out():
+    _, data, _ = grouped()
+    data = data | {"row": np.random.default_rng(3).permutation(len(data["y"]))}
+    own = bg.Group("row", prior=bg.Normal(bg.HalfNormal(1.0)))
+    fit = bg.fit(bg.GLM("y", own, "poisson", intercept=bg.Normal(2.0)), data)
+    scored, weighted = bg.score(fit), bg.loo(fit)
+    steady = weighted.pareto_k.values < 0.5
+    np.testing.assert_allclose(scored.elpd_i.values[steady], weighted.elpd_i.values[steady])
+    assert scored.doubts == ()
+
+
+def test_time_is_left_out_in_blocks():
+    rng = np.random.default_rng(0)
+    data = {"y": rng.poisson(2.0, 90), "x": rng.standard_normal(90)}
+    data = bg.as_dataset(data).rename(obs="time").assign_coords(time=np.arange(90.0))
+    model = bg.GLM("y", "x", "poisson", prior=bg.Normal(1.0))
+    scored = bg.score(bg.fit(model, data), new="time", folds=3)
+    assert scored.kind == "loo_kfold"
+    assert scored.n_folds == 3
+    assert abs(scored.elpd - bg.kfold(model, data, by="time", folds=3).elpd) < 0.5
+    assert "Blocks of time" in scored.why
+    assert scored.why[:20] in str(scored)
+
+
+FRAME = {
+    "y": np.random.default_rng(0).poisson(2.0, 40),
+    "x": np.random.default_rng(1).standard_normal(40),
+    "a": np.arange(40) % 5,
+    "b": np.arange(40) % 4,
+}
+
+
+@cache
+def plain(*groups):
+    terms = ["x", *(bg.Group(name, prior=bg.Normal(0.5)) for name in groups)]
+    return bg.fit(bg.GLM("y", terms, "poisson", prior=bg.Normal(1.0)), FRAME)
+
+
+@pytest.mark.parametrize(
+    ("groups", "asked", "words"),
+    [
+        ((), {"new": "subject"}, "new must be 'row', 'group' or 'time'"),
+        ((), {"by": "x"}, "write new='group'"),
+        ((), {"new": "group"}, "the model has no Group"),
+        (("a", "b"), {"new": "group"}, "the groups a, b.*by='a'"),
+        (("a",), {"new": "group", "by": "b"}, "'b' is neither .* there are a"),
+        ((), {"refits": -1}, "refits"),
+    ],
+)
+def test_what_cannot_be_asked(groups, asked, words):
+    with pytest.raises(bg.DataError, match=words):
+        bg.score(plain(*groups), **asked)
+
+
+def test_a_group_that_holds_whole_levels_of_another_is_refitted():
+    frame = FRAME | {"site": np.arange(40) % 5 // 2}
+    terms = [bg.Group("a", prior=bg.Normal(0.5)), bg.Group("site", prior=bg.Normal(0.5))]
+    fit = bg.fit(bg.GLM("y", terms, "poisson"), frame, draws=250)
+    scored = bg.score(fit, new="group", by="site")
+    assert scored.kind == "loo_kfold"
+    assert scored.elpd_i.dims == ("site",)
+    assert "whole" in scored.why or "hold all" in scored.why
+
+
+def test_history_is_doubted_by_row():
+    rng = np.random.default_rng(0)
+    data = {"y": rng.poisson(1.0, 60)}
+    fit = bg.fit(bg.GLM("y", bg.History(lags=2), "poisson", prior=bg.Normal(0.5)), data)
+    (doubt,) = bg.score(fit).doubts
+    assert "new='time'" in doubt

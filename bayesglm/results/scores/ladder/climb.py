@@ -2,16 +2,19 @@
 
 1. Pareto-smoothed importance weights of all draws (Vehtari, Gelman & Gabry 2017, Statistics and
    Computing 27, 1413-1432).
-2. Where many fail: one pool of draws from a mixture of the posteriors without each of them,
+2. Where a row's level has an effect of its own: the same weights, the level's effects integrated
+   out of what is left of it (Vehtari, Mononen, Tolvanen, Sivula & Winther 2016, JMLR 17(103);
+   Merkle, Furr & Rabe-Hesketh 2019, Psychometrika 84, 802-829).
+3. Where many fail: one pool of draws from a mixture of the posteriors without each of them,
    weighted for each (Silva & Zanella 2022, Robust leave-one-out cross-validation for
    high-dimensional Bayesian models; what they sample from is such a mixture. Here Student t
    densities around the modes stand for its parts).
-3. Draws moved to the mode without the unit, a refit begun at the mode of all data; where modes do
+4. Draws moved to the mode without the unit, a refit begun at the mode of all data; where modes do
    not tell the posterior, moved by weighted moments until they are there
    (`bayesglm.inference.weights.shifted`).
-4. A posterior of the other data, drawn as `fit` does, and a bridge between its draws and these.
+5. A posterior of the other data, drawn as `fit` does, and a bridge between its draws and these.
 
-Every rung beyond the first tells log p(y_i | y_-i) as a difference of evidences.
+Every rung beyond these weights tells log p(y_i | y_-i) as a difference of evidences.
 """
 
 from __future__ import annotations
@@ -25,13 +28,23 @@ import numpy as np
 from bayesglm.errors import BayesGLMError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.weights.bridge import bridged
+from bayesglm.inference.weights.bridge import Bridged, bridged
 from bayesglm.inference.weights.leaving import Moves, error_of, moves_of
 from bayesglm.inference.weights.mixture import Mixture
 from bayesglm.inference.weights.pool import FINITE_VARIANCE
 from bayesglm.inference.weights.psis import khat_limit, pareto_smoothed
-from bayesglm.inference.weights.shifted import Peak, Removal, Whole, between, matched, removed
+from bayesglm.inference.weights.shifted import (
+    Peak,
+    Removal,
+    Whole,
+    between,
+    confirmed,
+    matched,
+    onto,
+    removed,
+)
 from bayesglm.results.scores.ladder.units import Units
+from bayesglm.results.scores.progress import progress
 
 Array = np.ndarray
 MANY = 20  # units that fail, from which on one pool may serve them all: chosen ...
@@ -41,8 +54,9 @@ LEAST_EACH = 100  # draws of the pool for each posterior in the mixture: chosen
 MIXTURE_DF = 10.0  # of its Student t densities: chosen, tails heavier than a posterior's
 CERTAIN = 0.5  # nats: a refit of a larger error is not believed, its estimate no longer normal
 
-PSIS, MIXTURE, MODES, MOMENTS, REFIT = range(5)
-RUNGS = ("psis", "mixture", "modes", "moments", "refit")
+PSIS, INTEGRATED, MIXTURE, MODES, MOMENTS, REFIT = range(6)
+RUNGS = ("psis", "integrated", "mixture", "modes", "moments", "refit")
+SHARED = (INTEGRATED, MODES, MOMENTS)  # rungs whose estimates are of the fit's own draws
 
 type Posterior = Callable[[list[Problem]], list[Kept]]
 
@@ -113,25 +127,44 @@ class Climbed:
 
 def climb(units: Units, means: Means) -> Climbed:
     """Climb as far as each unit has to."""
-    state = _by_weights(units, means)
+    state = by_weights(units, means)
     unsteady = state.unsteady
-    whole = units.whole if len(unsteady) and units.cells < MOST_CELLS else None
-    removals: dict[int, Removal] = {}
+    removals = by_integrals(state, units, unsteady)
+    can_move = len(state.unsteady) and units.cells < MOST_CELLS
+    whole = units.whole if can_move else None
     if whole is not None:
         top = units.peak(whole.thetas.mean(axis=0), None)
-        peaks = {} if top is None else _peaks(units, top, unsteady)
+        peaks = {} if top is None else _peaks(units, top, state.unsteady)
         if top is not None and len(peaks) >= MANY and len(peaks) * units.cells > SINGLY:
-            _by_mixture(state, units, whole, [top, *peaks.values()], list(peaks), means)
-        for unit in state.unsteady.tolist():
-            removals |= _by_shift(state, units, whole, top, peaks.get(unit), unit)
-    _by_refits(state, units, means)
+            by_mixture(state, units, whole, [top, *peaks.values()], list(peaks), means)
+        left = state.unsteady.tolist()
+        with progress("score", len(left), "left out by moved draws") as advance:
+            for unit in left:
+                removals |= by_shift(state, units, whole, top, peaks.get(unit), unit)
+                advance()
+    by_refits(state, units, whole, means)
     for unit in unsteady.tolist():
         rung = state.rung[unit]
         if rung == PSIS:
             state.moves[PSIS] += moves_of(units.own(unit))
-        elif rung in (MODES, MOMENTS):
+        elif rung in SHARED:
             state.moves[rung] += removals[unit].moves
     return state
+
+
+def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Removal]:
+    """Tell log densities of rows by weights, the effects of their levels integrated out."""
+    values = units.integrated(which) if len(which) else None
+    if values is None:
+        return {}
+    removals = {}
+    for unit, own in zip(which.tolist(), values.T, strict=True):
+        smoothed = pareto_smoothed(-own)
+        removal = Removal(-smoothed.log_mean, smoothed.khat, moves_of(own))
+        state.put(unit, INTEGRATED, removal)
+        if state.rung[unit] == INTEGRATED:
+            removals[unit] = removal
+    return removals
 
 
 def _peaks(units: Units, top: Peak, which: Array) -> dict[int, Peak]:
@@ -140,7 +173,7 @@ def _peaks(units: Units, top: Peak, which: Array) -> dict[int, Peak]:
     return {unit: peak for unit, peak in every.items() if peak is not None}
 
 
-def _by_weights(units: Units, means: Means) -> Climbed:
+def by_weights(units: Units, means: Means) -> Climbed:
     n_draws = units.n_draws
     moves = Moves(n_draws, means.relative_efficiency, FINITE_VARIANCE)
     first = units.each(moves.add)
@@ -161,7 +194,7 @@ def _by_weights(units: Units, means: Means) -> Climbed:
     )
 
 
-def _by_mixture(
+def by_mixture(
     state: Climbed, units: Units, whole: Whole, peaks: list[Peak], which: list[int], means: Means
 ) -> None:
     """Tell the log densities of units by one pool from the mixture of all their posteriors.
@@ -187,7 +220,7 @@ def _by_mixture(
     state.squares[MIXTURE] = (total**2).mean() / n
 
 
-def _by_shift(
+def by_shift(
     state: Climbed,
     units: Units,
     whole: Whole,
@@ -196,41 +229,59 @@ def _by_shift(
     unit: int,
 ) -> dict[int, Removal]:
     """Tell the log density of a unit by draws that are moved; return the estimate taken."""
-
-    def left_out(thetas: Array) -> Array:
-        return units.log_densities(thetas, np.array([unit]))[:, 0]
-
+    left_out = _left_out(units, unit)
+    told = removed if units.safe else confirmed
     taken: dict[int, Removal] = {}
     if top is not None and peak is not None:
-        removal = removed(whole, left_out, between(whole.thetas, top, peak))
+        removal = told(whole, left_out, between(whole.thetas, top, peak))
         state.put(unit, MODES, removal)
         taken[unit] = removal
     if not state.khat[unit] < FINITE_VARIANCE:
-        removal = matched(whole, left_out, FINITE_VARIANCE)
-        before = state.rung[unit]
+        moved = matched(whole, left_out, FINITE_VARIANCE)
+        removal, before = told(whole, left_out, moved), state.rung[unit]
         state.put(unit, MOMENTS, removal)
         if state.rung[unit] != before:
             taken[unit] = removal
     return taken
 
 
-def _by_refits(state: Climbed, units: Units, means: Means) -> None:
+def by_refits(state: Climbed, units: Units, whole: Whole | None, means: Means) -> None:
     """Tell what is left by posteriors of the other data, the worst first."""
-    failing = state.failing
-    worst = failing[np.argsort(-np.nan_to_num(state.khat[failing], nan=np.inf), kind="stable")]
+    left = state.unsteady
+    order = np.argsort(-np.nan_to_num(state.khat[left], nan=np.inf), kind="stable")
+    worst = left[order][: means.refits].tolist()
     n_whole = units.n_draws * min(1.0, means.relative_efficiency)
-    for unit in worst[: means.refits].tolist():
-        try:
-            (kept,) = means.posterior([units.rest(unit)])
-        except BayesGLMError:
-            continue
-        of_rest = units.of_rest(kept, unit)
-        if of_rest is None:
-            return
-        ratio = bridged(units.own(unit), of_rest, n_whole, len(of_rest))
-        if not ratio.error < CERTAIN:
-            continue
-        state.cost[unit] += state.elpd[unit] - ratio.log_ratio
-        state.elpd[unit], state.khat[unit], state.rung[unit] = ratio.log_ratio, 0.0, REFIT
-        state.error[unit] = ratio.error
-        state.squares[REFIT] += ratio.error**2
+    with progress("score", len(worst), "refits") as advance:
+        for unit in worst:
+            advance()
+            ratio = _refitted(units, whole, unit, means, n_whole)
+            if ratio is None or not ratio.error < CERTAIN:
+                continue
+            state.cost[unit] += state.elpd[unit] - ratio.log_ratio
+            state.elpd[unit], state.khat[unit] = ratio.log_ratio, 0.0
+            state.rung[unit], state.error[unit] = REFIT, ratio.error
+            state.squares[REFIT] += ratio.error**2
+
+
+def _refitted(
+    units: Units, whole: Whole | None, unit: int, means: Means, n_whole: float
+) -> Bridged | None:
+    """Return the better of two bridges to a refit: from draws as they are, and from moved ones."""
+    try:
+        (kept,) = means.posterior([units.rest(unit)])
+    except BayesGLMError:
+        return None
+    of_rest = units.of_rest(kept, unit)
+    if of_rest is None:
+        return None
+    plain = bridged(units.own(unit), of_rest, n_whole, len(of_rest))
+    if whole is None:
+        return plain
+    moved = onto(whole, _left_out(units, unit), units.thetas_of(kept))
+    if moved is None:
+        return plain
+    return min(plain, bridged(*moved, n_whole, len(of_rest)), key=lambda one: one.error)
+
+
+def _left_out(units: Units, unit: int) -> Callable[[Array], Array]:
+    return lambda thetas: units.log_densities(thetas, np.array([unit]))[:, 0]

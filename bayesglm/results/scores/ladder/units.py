@@ -7,7 +7,7 @@ levels, of which log p_i(t) is the integral over the level's own effects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -26,7 +26,7 @@ from bayesglm.inference.tree.kept import (
     top_of,
 )
 from bayesglm.inference.weights.leaving import Leaving
-from bayesglm.inference.weights.levels import level_integrals
+from bayesglm.inference.weights.levels import level_integrals, name_of
 from bayesglm.inference.weights.shifted import Peak, Whole, peak_of
 from bayesglm.numerics.density.levels.integrals import LevelIntegrals
 from bayesglm.numerics.density.levels.top import highest
@@ -49,12 +49,16 @@ class Units(Protocol):
     def n_draws(self) -> int: ...
     @property
     def cells(self) -> int: ...
+    @property
+    def safe(self) -> bool: ...
     @cached_property
     def whole(self) -> Whole | None: ...
     def each(self, summary: Summary) -> Leaving: ...
     def log_densities(self, thetas: Array, which: Array) -> Array: ...
     def peak(self, start: Array, without: int | None) -> Peak | None: ...
+    def thetas_of(self, kept: Kept) -> Array: ...
     def rest(self, which: int) -> Problem: ...
+    def integrated(self, which: Array) -> Array | None: ...
     def own(self, which: int) -> Array: ...
     def of_rest(self, kept: Kept, which: int) -> Array | None: ...
 
@@ -65,6 +69,19 @@ def codes_of(problem: Problem, name: str) -> Array:
     codes = predictors.blocks[block_number(problem, name)].codes
     assert codes is not None
     return codes[predictors.rows]
+
+
+def _one_of_each(codes: Array) -> Iterator[Array]:
+    """Run through places, in runs of which none has a code twice.
+
+    >>> [one.tolist() for one in _one_of_each(np.array([3, 5, 3]))]
+    [[0, 1], [2]]
+    """
+    left = np.arange(len(codes))
+    while len(left):
+        first = np.sort(np.unique(codes[left], return_index=True)[1])
+        yield left[first]
+        left = np.delete(left, first)
 
 
 def row_units(kept: Kept) -> Units:
@@ -97,6 +114,11 @@ class RowUnits:
         """How many densities of rows the density of all data at all draws takes."""
         return self.kept.n_draws * self.kept.problem.design.n_rows
 
+    @property
+    def safe(self) -> bool:
+        """Whether no tail can be longer without some rows: log-concave, nothing else to learn."""
+        return self.kept.problem.log_concave()
+
     def rows(self, which: int) -> Array:
         """Return the rows of one unit."""
         return np.array([which]) if self.codes is None else np.flatnonzero(self.codes == which)
@@ -112,10 +134,14 @@ class RowUnits:
         kept, problem = self.kept, self.centre.problem
         if kept.redrawn is not None or problem.pooled or one_row_each(problem) is not None:
             return None
-        registry = problem.unconstrained.registry
-        thetas = registry.inner_coefficients(self.centre.inner(kept.theta))
+        thetas = self.thetas_of(kept)
         log_density = problem.unconstrained.log_density
         return Whole(thetas, log_density(thetas), log_density)
+
+    def thetas_of(self, kept: Kept) -> Array:
+        """Return draws, of all rows or some, on the unconstrained scale."""
+        registry = self.centre.problem.unconstrained.registry
+        return registry.inner_coefficients(self.centre.inner(kept.theta))
 
     def each(self, summary: Summary) -> Leaving:
         """Return summaries of the log densities ``(draws, some)`` of all units."""
@@ -149,6 +175,40 @@ class RowUnits:
             each = pointwise(problem_of(problem, predictors).natural, theta)
             np.add.at(values, sets[part], each.T)
         return values.T
+
+    def integrated(self, which: Array) -> Array | None:
+        """Return log p(y_i | rest of its level, top) ``(draws, some)``; None without such a group.
+
+        The integral over the level's effects of all its rows, beside that of the others.
+        """
+        problem = self.kept.problem
+        integrals = level_integrals(problem) if self.codes is None else None
+        if integrals is None or self.kept.redrawn not in (None, name_of(problem, integrals)):
+            return None
+        codes = codes_of(problem, name_of(problem, integrals))
+        number = block_number(problem, name_of(problem, integrals))
+        values = np.empty((self.kept.n_draws, len(which)))
+        for some in _one_of_each(codes[which]):
+            levels, rows = codes[which[some]], which[some]
+            inside = np.flatnonzero(np.isin(codes, levels))
+            others = np.setdiff1d(inside, rows)
+            values[:, some] = self._marginals(number, inside, codes, levels)
+            values[:, some] -= self._marginals(number, others, codes, levels)
+        return values
+
+    def _marginals(self, number: int, rows: Array, codes: Array, levels: Array) -> Array:
+        """Return log densities ``(draws, levels)`` of some rows of levels, 0 of levels without."""
+        values = np.zeros((self.kept.n_draws, len(levels)))
+        if len(rows):
+            problem = self.kept.problem
+            test = problem.design.predictors
+            seen, numbers = np.unique(codes[rows], return_inverse=True)
+            some = replace(test, rows=test.rows[rows])
+            of_seen = self.kept.log_marginals(problem, some, number, numbers)
+            place = np.searchsorted(seen, levels)
+            known = np.isin(levels, seen)
+            values[:, known] = of_seen[:, place[known]]
+        return values
 
     def peak(self, start: Array, without: int | None) -> Peak | None:
         """Return the mode without one unit, or of all data."""
@@ -207,6 +267,11 @@ class LevelUnits:
         """How many densities of rows the density of all data at all draws takes."""
         return self.kept.n_draws * self.integrals.cells
 
+    @property
+    def safe(self) -> bool:
+        """Whether no tail can be longer without some rows; of scales one may be."""
+        return False
+
     @cached_property
     def integrals(self) -> LevelIntegrals:
         """The integrals over the effects of each level."""
@@ -220,16 +285,17 @@ class LevelUnits:
     @cached_property
     def whole(self) -> Whole | None:
         """The draws of the top, and its density."""
-        T = self._tops(self.kept)
+        T = self.thetas_of(self.kept)
         return Whole(T, self.integrals.log_density(T), self.integrals.log_density)
 
-    def _tops(self, kept: Kept) -> Array:
+    def thetas_of(self, kept: Kept) -> Array:
+        """Return draws of the top, of all rows or some."""
         problem, theta = kept.first()
         return top_of(problem, self.name, theta)
 
     def each(self, summary: Summary) -> Leaving:
         """Return summaries of the log densities ``(draws, some)`` of all units."""
-        T, order = self._tops(self.kept), np.argsort(self.levels)
+        T, order = self.thetas_of(self.kept), np.argsort(self.levels)
         step = max(1, TOGETHER // len(T))
         parts = [
             summary(self.log_densities(T, order[start : start + step]))
@@ -258,10 +324,14 @@ class LevelUnits:
         """Return the problem of all other rows."""
         return self.kept.problem.restrict(self.codes != self.levels[which])
 
+    def integrated(self, which: Array) -> Array | None:
+        """Return None: whole levels are left out, and their effects are integrated out as it is."""
+        return None
+
     def own(self, which: int) -> Array:
         """Return log p_i ``(draws,)`` of one unit at the fit's own draws."""
-        return self.log_densities(self._tops(self.kept), np.array([which]))[:, 0]
+        return self.log_densities(self.thetas_of(self.kept), np.array([which]))[:, 0]
 
     def of_rest(self, kept: Kept, which: int) -> Array | None:
         """Return log p_i ``(draws,)`` at draws of the posterior of all other rows."""
-        return self.log_densities(self._tops(kept), np.array([which]))[:, 0]
+        return self.log_densities(self.thetas_of(kept), np.array([which]))[:, 0]

@@ -19,10 +19,11 @@ from bayesglm.results.scores.ladder.units import codes_of
 Array = np.ndarray
 # What each rung did, said of the units that it told.
 DONE = {
-    "mixture": "weights of one pool of draws from a mixture of the posteriors without each",
-    "modes": "refits from the mode of all data: draws moved to the mode without each",
-    "moments": "moment matching: draws moved by weighted moments",
-    "refit": "posteriors drawn anew without each, and bridges to them",
+    "integrated": "weights with the effects of their levels integrated out",
+    "mixture": "the evidence ratio in one pool from a mixture of the posteriors without each",
+    "modes": "the evidence ratio under draws moved to the mode without each",
+    "moments": "the evidence ratio under draws moved by moment matching",
+    "refit": "the evidence ratio that bridges the fit and a refit without each",
 }
 TRIAL = "trial"  # the coordinate whose samples belong together
 
@@ -46,24 +47,23 @@ def why_of(climbed: Sequence[Climbed], rungs: pd.DataFrame, left_out: str, mcse:
     """Say what was left out, how far the climb went, and what it moved."""
     influence = np.concatenate([one.influence for one in climbed])
     n, largest = influence.size, float(np.fmax.reduce(influence, initial=-np.inf))
-    steady = FINITE_VARIANCE
     text = f"Left out, one after the other: {left_out}. "
-    if list(rungs.index) == ["psis"]:
-        stand = int((influence < steady).sum())
-        text += f"Importance weights of the fit's draws (PSIS) tell all {n}"
-        text += f", k-hat of influence below {steady:g} for {stand}"
-        text += f", the largest {largest:.2f}. " if np.isfinite(largest) else ". "
+    others = rungs.drop(index=RUNGS[0], errors="ignore")
+    high = int((~(influence < FINITE_VARIANCE)).sum())
+    if not high:
+        text += f"Importance weights of the fit's draws (PSIS) stand for all {n}"
     else:
-        high = int((~(influence < steady)).sum())
         text += (
-            f"k-hat of influence is {steady:g} or more for {high} of {n}, the largest "
-            f"{largest:.2f}: there importance weights of the fit's draws (PSIS) have no error that "
-            "can be told, and the evidence ratio log Z(y) - log Z(y without i) takes their place. "
+            f"Importance weights of the fit's draws (PSIS) stand for {n - high} of {n}; for {high} "
+            f"their k-hat is {FINITE_VARIANCE:g} or more, so that their error cannot be told"
         )
-        for name, line in rungs.drop(index="psis", errors="ignore").iterrows():
-            text += f"{line['n']:.0f} by {DONE[str(name)]} (moved the sum by {line['moved']:+.2f})"
-            text += "; "
-        text = text[:-2] + ". "
+    text += f" (the largest is {largest:.2f}). " if np.isfinite(largest) else ". "
+    parts = [
+        f"{line['n']:.0f} by {DONE[str(name)]} (the sum moved by {line['moved']:+.2f})"
+        for name, line in others.iterrows()
+    ]
+    if parts:
+        text += f"In their place: {'; '.join(parts)}. "
     return text + f"Monte-Carlo error of the sum: {mcse:.2g}."
 
 
