@@ -139,6 +139,43 @@ class Near:
             found[lost] = self.rowwise.values(W[lost], phi)
         return found
 
+    def averages(self, W: Array, shares: Array) -> Array:
+        """Return log mean densities ``(k, rows)`` of each row over w, by ``shares (k, draws)``.
+
+        In double precision of rows for which single is not enough.
+        """
+        rowwise, k = self.rowwise, len(shares)
+        averages = np.empty((k, rowwise.source.n_rows))
+        single = _away(self.changes, W - self.anchor)
+        weights = shares.astype(SINGLE)
+
+        def work(run: Iterable[Rows]) -> None:
+            room = np.empty(NUMBERS, dtype=SINGLE)
+            for rows in run:
+                with np.errstate(all="ignore"):
+                    ratios = self._ratios(rows, single, weights, room)
+                    level = rowwise.pointwise(rows, self.anchor[None], [])[0]
+                    own = np.log(ratios) + level
+                if not np.isfinite(own).all():
+                    own = log_averages(rowwise.pointwise(rows, W, []), shares)
+                averages[:, rows.place] = own
+
+        rowwise.source.reduce(work, ROWS)
+        return averages
+
+    def _ratios(self, rows: Rows, away: Array, weights: Array, room: Array) -> Array:
+        """Return mean ratios ``(k, rows)`` of densities to those at the anchor."""
+        block = _in_single(self.changes, rows, self.anchor, _laid_for_many)
+        total = np.zeros((len(weights), len(rows)))
+        step = len(room) // max(len(rows), 1)
+        for start in range(0, weights.shape[1], step):
+            own = away[:, start : start + step]
+            own_room = room[: len(rows) * own.shape[1]].reshape(len(rows), own.shape[1])
+            ratios = block.change.ratios(rows.y, block.moved(own, own_room))
+            for line, share in zip(total, weights, strict=True):  # faster than one product of few
+                line += ratios @ share[start : start + step]
+        return total
+
     def _add(self, rows: Rows, away: Array, total: Array, room: Array) -> None:
         """Add what the cumulants of some rows change by."""
         block, entries = _in_single(self.changes, rows, self.anchor, _laid_for_many), None
@@ -153,6 +190,14 @@ class Near:
             if entries is not None:
                 entries.add(own, moves)
             total[some] += block.change.sums(moves)
+
+
+def log_averages(values: Array, shares: Array) -> Array:
+    """Return log mean exp ``(k, rows)`` of values ``(draws, rows)`` by shares ``(k, draws)``."""
+    most = values.max(axis=0)
+    anchor = np.where(np.isneginf(most), 0.0, most)
+    with np.errstate(divide="ignore"):
+        return anchor + np.log(shares @ np.exp(values - anchor))
 
 
 def near(rowwise: Rowwise, anchor: Array) -> Near | None:

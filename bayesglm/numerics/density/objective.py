@@ -122,16 +122,22 @@ class Objective:
 
     def log_density(self, thetas: Array) -> Array:
         """Return the whole log posterior, kinks included, at many thetas ``(draws, size)``."""
+        total = self.log_likelihoods(thetas)
+        possible = np.flatnonzero(~self.far_out(thetas))
+        step = max(1, CELLS // max(self.size, 1))
+        for start in range(0, len(possible), step):
+            part = possible[start : start + step]
+            total[part] += self.log_priors(thetas[part])
+        return total
+
+    def log_likelihoods(self, thetas: Array) -> Array:
+        """Return the log likelihoods ``(draws,)`` at many thetas: minus infinity far out."""
         total = np.full(len(thetas), -np.inf)
         possible = np.flatnonzero(~self.far_out(thetas))
         some = thetas[possible]
         likelihood = self.near or self._likelihood
         with np.errstate(over="ignore", invalid="ignore"):  # far out
             total[possible] = likelihood.values(self.w(some), self.phi(some))
-        step = max(1, CELLS // max(self.size, 1))
-        for start in range(0, len(possible), step):
-            part = possible[start : start + step]
-            total[part] += self.log_priors(thetas[part])
         return total
 
     def change(self, step: Array) -> float:

@@ -19,6 +19,7 @@ from scipy.special import expit, log_expit
 type Array = NDArray[np.float64]
 type Single = NDArray[np.float32]
 
+_TINY = np.finfo(np.float32).tiny
 _IN_PRODUCT = 4  # rows, of whose factors one logarithm is taken
 
 
@@ -28,11 +29,14 @@ class Change(NamedTuple):
     - `start`: what is to be added to the moves ``(rows,)``, in their unit; None where nothing.
     - `sums`: the changes ``(k,)`` that moves ``(rows, k)`` make; overwrites them.
     - `slopes`: the same, and the changes of the means ``(rows, k)``.
+    - `ratios`: of responses ``(rows,)``, by what factors ``(rows, k)`` their densities change;
+      overwrites the moves.
     """
 
     start: Array | None
     sums: Callable[[Single], Single]
     slopes: Callable[[Single], tuple[Single, Single]]
+    ratios: Callable[[Array, Single], Single]
 
 
 class Changes(NamedTuple):
@@ -86,7 +90,22 @@ def _logit(eta: Array, trials: Array | None, weights: Array | None) -> Change:
         np.log(factors, out=factors)
         return single @ factors, np.multiply(means, single[:, None], out=means)
 
-    return Change(log_expit(eta) / np.log(2.0), sums, slopes)
+    def ratios(y: Array, moved: Single) -> Single:
+        counted = y if weights is None else weights * y
+        if single is None and np.all((y == 0.0) | (y == 1.0)):
+            shares = np.exp2(moved, out=moved)
+            factors = shares + q
+            shares *= (y / np.maximum(p[:, 0], _TINY)).astype(np.float32)[:, None]
+            shares += (1.0 - y).astype(np.float32)[:, None]
+            return np.divide(shares, factors, out=shares)
+        logs = np.log(np.exp2(moved) + q)
+        logs *= -1.0 if single is None else -single[:, None]
+        moved *= (np.log(2.0) * counted).astype(np.float32)[:, None]
+        moved -= (counted * log_expit(eta)).astype(np.float32)[:, None]
+        moved += logs
+        return np.exp(moved, out=moved)
+
+    return Change(log_expit(eta) / np.log(2.0), sums, slopes, ratios)
 
 
 def _log(eta: Array, trials: None, weights: Array | None) -> Change:
@@ -101,7 +120,15 @@ def _log(eta: Array, trials: None, weights: Array | None) -> Change:
         means *= mu[:, None]
         return means.sum(axis=0), means
 
-    return Change(None, sums, slopes)
+    def ratios(y: Array, moved: Single) -> Single:
+        counted = y if weights is None else weights * y
+        means = np.expm1(moved)
+        means *= mu[:, None]
+        moved *= counted.astype(np.float32)[:, None]
+        moved -= means
+        return np.exp(moved, out=moved)
+
+    return Change(None, sums, slopes, ratios)
 
 
 LOGIT = Changes(float(1.0 / np.log(2.0)), _logit)

@@ -1,35 +1,133 @@
-"""Folds that are corrected from draws of all rows score as the posteriors of the others do."""
+"""Folds that are scored without a fit of their own score as if they had one."""
 
 import numpy as np
 import pytest
 from families import model_of
+from scipy.special import logsumexp
+from scipy.stats import nbinom
 from terms import sample_data
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.opened import kept_of
 from bayesglm.results.criteria import posterior_of
-from bayesglm.results.scores.crossing import WEIGHTED, cross_scores
-from bayesglm.results.scores.kfold import held_out
+from bayesglm.results.scores.crossing import CORRECTED, WEIGHTED, cross_scores
+from bayesglm.results.scores.folds import Sets
+from bayesglm.results.scores.held_out import every_log_density
 
 DATA = sample_data()
 SAMPLING = posterior_of(4000, 0)
+RNG = np.random.default_rng(5)
+
+
+def refitted(problems, fold_of, sets=None):
+    """Return the scores by posteriors that are sampled anew, each without its fold."""
+    n = len(fold_of) if sets is None else len(sets.labels)
+    scores = np.empty((n, len(problems)))
+    for fold in range(fold_of.max() + 1):
+        rows = np.flatnonzero(fold_of == fold)
+        every = SAMPLING([one.restrict(fold_of != fold) for one in problems])
+        own, codes = (rows, None)
+        if sets is not None:
+            own, codes = np.unique(sets.codes[rows], return_inverse=True)
+        scores[own] = every_log_density(every, problems, rows, codes)
+    return scores
+
+
+WHO = tuple(np.unique(DATA["who"].values).tolist())
 KEYS = [
-    ("gaussian", "identity"),
     ("bernoulli", "probit"),
     ("poisson", "log"),
-    ("categorical", "softmax"),
-    ("negative_binomial", "log"),
+    ("gamma", "log"),
+    ("student_t", "identity"),
+    ("hurdle_poisson", "log"),
 ]
+MODELS = {" ".join(key): model_of(key, ["x"], prior=bg.Normal(1.0)) for key in KEYS} | {
+    family: bg.GLM("who", "x", family=family, prior=bg.Normal(1.0), levels=WHO)
+    for family in ("categorical", "ordinal")
+}
 
 
-@pytest.mark.parametrize("key", KEYS, ids=" ".join)
-def test_weighted_draws_of_a_fit_score_folds_as_refits_do(key):
-    model = model_of(key, ["x"], prior=bg.Normal(1.0))
-    fit = bg.fit(model, DATA)
-    problems = open_problems(bg.GLM.from_json(fit.attrs["model"]), DATA)
-    fold_of = np.arange(problems[0].design.n_rows) % 12
-    crossed = cross_scores(problems, fold_of, SAMPLING, whole=kept_of(fit, problems))
-    assert (crossed.ways == WEIGHTED).mean() > 0.5
-    assert (crossed.khat[crossed.ways == WEIGHTED] < 0.7).all()
-    np.testing.assert_allclose(crossed.elpd, held_out(problems, fold_of, SAMPLING), atol=0.1)
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+def test_folds_by_one_pool_score_as_refits_do(model):
+    problems = open_problems(model, DATA)
+    fold_of = np.arange(problems[0].design.n_rows) % 5
+    crossed = cross_scores(problems, fold_of, SAMPLING)
+    assert (crossed.ways == CORRECTED).sum() >= 4
+    assert np.nanmax(crossed.khat) < 0.7
+    expected = refitted(problems, fold_of)
+    np.testing.assert_allclose(crossed.elpd, expected, atol=0.1)
+    assert crossed.elpd.sum() == pytest.approx(expected.sum(), abs=0.3)
+    assert crossed.told()["n_corrected"] == (crossed.ways == CORRECTED).sum()
+
+
+def test_weighted_draws_score_folds_as_refits_do_under_kinks():
+    model = bg.GLM("poisson", "x", family="poisson", prior=bg.Laplace(0.5))
+    problems = open_problems(model, DATA)
+    fold_of = np.arange(problems[0].design.n_rows) % 6
+    crossed = cross_scores(problems, fold_of, SAMPLING)
+    assert (crossed.ways == WEIGHTED).mean() > 0.6
+    expected = refitted(problems, fold_of)
+    np.testing.assert_allclose(crossed.elpd, expected, atol=0.15)
+    assert crossed.elpd.sum() == pytest.approx(expected.sum(), abs=0.5)
+
+
+def test_levels_that_are_left_out_score_as_refits_have_them():
+    """Rows of a level jointly, its effect integrated out under weighted draws of scale and top."""
+    n_levels, n_each = 40, 6
+    effects = 0.7 * RNG.standard_normal(n_levels)
+    g = np.repeat(np.arange(n_levels), n_each)
+    data = {"y": RNG.poisson(np.exp(0.3 + effects[g])), "g": g}
+    model = bg.GLM("y", bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0))), family="poisson")
+    fit = bg.fit(model, data)
+    problems = open_problems(bg.GLM.from_json(fit.attrs["model"]), data)
+    sets = Sets(np.arange(n_levels), g)
+    crossed = cross_scores(problems, g % 20, SAMPLING, sets, kept_of(fit, problems))
+    assert (crossed.ways == WEIGHTED).all()
+    some = np.arange(n_levels) % 20 < 3
+    first = np.where(g % 20 < 3, g % 20, 3)
+    expected = refitted(problems, first, sets)
+    np.testing.assert_allclose(crossed.elpd[some], expected[some], atol=0.05)
+
+
+def test_a_constant_rate_in_closed_form():
+    """With a flat log rate the rate of the others is a gamma, and counts negative binomial."""
+    y = RNG.poisson(2.0, 6000)
+    found = bg.kfold(bg.GLM("y", [], family="poisson"), {"y": y}, folds=5, by="obs")
+    fold = np.arange(6000) * 5 // 6000
+    total = y.sum() - np.bincount(fold, y)[fold]
+    count = 6000 - np.bincount(fold)[fold]
+    expected = nbinom.logpmf(y, total, count / (count + 1.0))
+    np.testing.assert_allclose(found.elpd_i, expected, atol=1e-4)
+    assert found.elpd == pytest.approx(expected.sum(), abs=0.01)
+    assert found.elpd_i.attrs["n_corrected"] == 5
+
+
+def test_a_probability_in_closed_form_however_unlikely_the_fold():
+    """All successes are in one fold, so that no draw of all rows is one of the others'."""
+    y = np.r_[np.ones(12), np.zeros(28)]
+    model = bg.GLM("y", [], family="bernoulli", intercept=bg.Normal(2.0))
+    found = bg.kfold(model, {"y": y}, folds=2, by="obs", draws=4000)
+    eta = np.linspace(-12.0, 12.0, 4001)
+    for fold, rows in enumerate((np.arange(20), np.arange(20, 40))):
+        others = np.delete(y, rows)
+        log_p = others.sum() * eta - 20 * np.logaddexp(0.0, eta) - 0.125 * eta**2
+        values = y[rows][:, None] * eta - np.logaddexp(0.0, eta) + log_p
+        expected = logsumexp(values, axis=1) - logsumexp(log_p)
+        np.testing.assert_allclose(found.elpd_i[rows], expected, atol=0.05, err_msg=str(fold))
+
+
+def test_neurons_are_corrected_each_by_itself():
+    """A unit that is silent but in one fold needs that fold anew; the others do not."""
+    y = RNG.poisson(3.0, (120, 2))
+    y[:, 1] = 0
+    y[:6, 1] = 9
+    data = {"y": y, "x": RNG.standard_normal(120)}
+    model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(0.3), intercept=bg.Normal(2.0))
+    problems = open_problems(model, data)
+    fold_of = np.arange(120) * 5 // 120
+    crossed = cross_scores(problems, fold_of, SAMPLING)
+    assert (crossed.ways[:, 0] == CORRECTED).all()
+    np.testing.assert_allclose(crossed.elpd[:, 0], refitted(problems[:1], fold_of)[:, 0], atol=0.02)
+    exact = refitted(problems, fold_of)[:, 1]
+    np.testing.assert_allclose(crossed.elpd[:, 1], exact, rtol=0.05, atol=0.05)
