@@ -23,7 +23,13 @@ from bayesglm.results.scores.crossing import (
     unfitted,
 )
 from bayesglm.results.scores.folds import Sets
-from bayesglm.results.scores.predicted import Predicted, beside_constant, by_draws, by_estimate
+from bayesglm.results.scores.predicted import (
+    Predicted,
+    as_scored,
+    beside_constant,
+    by_draws,
+    by_estimate,
+)
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers (8 bytes each) of draws of all folds that are kept at once: chosen
@@ -128,6 +134,8 @@ def by_posteriors_of_others(
             held = fold_of == fold
             kept = scores.drawn[fold, neuron]
             predicted = by_draws(kept, problem.restrict(held), density[held], sampling.seed)
+            # Densities of sets are their rows' together, and tell no single row's.
+            predicted = as_scored(predicted) if sets is None else predicted
             yield OfFold(0, neuron, fold, held, constant.beside(predicted, held))
 
 

@@ -129,6 +129,24 @@ def by_draws(kept: Kept, problem: Problem, log_density: Array, seed: int = 0) ->
     return Predicted(problem, mean, log_density, eta, phi, lambda: parts("response"))
 
 
+def as_scored(predicted: Predicted) -> Predicted:
+    """Return the same with the observed label's probability as its density has it.
+
+    That density may be known to more digits than a few draws tell. The other labels keep their
+    shares of the rest. Responses that are no labels, and rows with weights, are left as they are.
+    """
+    labels = predicted.family.words.labels
+    if labels is None or labels.counted:
+        return predicted
+    single = np.flatnonzero(predicted.counts == 1.0)
+    at, known = predicted.rows.y[single].astype(np.intp), np.exp(predicted.log_density[single])
+    chances = np.array(predicted.chances)
+    rest = np.maximum(1.0 - chances[at, single], np.finfo(float).tiny)
+    chances[:, single] *= (1.0 - known) / rest
+    chances[at, single] = known
+    return replace(predicted, mean=chances if predicted.family.n_levels else chances[1])
+
+
 def _middle(values: Array, family: Family) -> Array:
     """Return the mean over draws: of angles, that of the directions."""
     if family.words.circular:
