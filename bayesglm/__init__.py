@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bayesglm.results.scores.compare import compare
     from bayesglm.results.scores.cross_validate import cross_validate
     from bayesglm.results.scores.kfold import kfold
+    from bayesglm.results.scores.lfo import lfo
     from bayesglm.results.scores.loo import loo
     from bayesglm.results.scores.score import score
     from bayesglm.results.simulate import simulate
@@ -199,6 +200,7 @@ _HOME = {
     "edges": "results.edges",
     "elicit": "results.elicit",
     "kernels": "results.kernels",
+    "lfo": "results.scores.lfo",
     "loo": "results.scores.loo",
     "add_groups": "results.groups",
     "add_log_likelihood": "results.groups",
@@ -319,6 +321,7 @@ __all__ = [
     "kernels",
     "kfold",
     "lasso",
+    "lfo",
     "linear_predictor",
     "load",
     "log_raised_cosine",

@@ -64,6 +64,29 @@ def pareto_smoothed(log_ratios: Array) -> Smoothed:
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
+def smoothed_lines(log_ratios: Array, relative_efficiency: float = 1.0) -> tuple[Array, Array]:
+    """Return normalised log weights of lines of ratios ``(m, n)``, smoothed, and k-hats ``(m,)``.
+
+    Of too few ratios to have a tail k-hat is infinite, and nan where no ratio is above zero.
+    """
+    n = log_ratios.shape[1]
+    log_weights = log_ratios - log_ratios.max(axis=1, keepdims=True)
+    khat = np.where(np.ptp(log_ratios, axis=1) < EQUAL, 0.0, np.inf)
+    if n >= FEWEST and len(log_ratios):
+        size = tail_size(n, relative_efficiency)
+        largest = np.argpartition(log_weights, n - size - 1, axis=1)[:, n - size - 1 :]
+        values = np.take_along_axis(log_weights, largest, axis=1)
+        order = np.argsort(values, axis=1)
+        values = np.take_along_axis(values, order, axis=1)
+        tail = np.take_along_axis(largest, order[:, 1:], axis=1)
+        smoothed, own = _smoothed_tails(values[:, 1:], values[:, 0])
+        np.put_along_axis(log_weights, tail, smoothed, axis=1)
+        khat = np.where(khat == 0.0, 0.0, own)
+    log_weights -= np.logaddexp.reduce(log_weights, axis=1, keepdims=True)
+    return log_weights, khat
+
+
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def leave_one_out(log_likelihood: Array, relative_efficiency: float = 1.0) -> LeftOut:
     """Estimate the log density of each row without itself, from ``(row, draw)`` log likelihoods.
 

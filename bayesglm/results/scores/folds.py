@@ -93,15 +93,27 @@ def deal_folds(problem: Problem, data: Any, by: str | None, folds: int, seed: in
 
 
 def _blocks_of_time(
-    moments: xr.DataArray, trial: xr.DataArray | None, rows: Array, folds: int
+    time: xr.DataArray, trial: xr.DataArray | None, rows: Array, folds: int
 ) -> Array:
-    """Cut the rows into blocks of time: trial by trial, if time starts anew in each.
+    """Cut the rows into blocks of time; samples of one moment share a fold."""
+    of_row, n = moments_of_rows(time, trial, rows, "by='time'"), len(rows)
+    position = np.searchsorted(np.sort(of_row), of_row)
+    blocks = np.unique(position * folds // n, return_inverse=True)[1]
+    if not blocks.any():
+        raise DataError("all samples have the same 'time'; there is nothing to leave out.")
+    return blocks
 
-    Trials stand in the order of their first times, then of their labels; samples of one time
-    share a fold.
+
+def moments_of_rows(
+    moments: xr.DataArray, trial: xr.DataArray | None, rows: Array, what: str
+) -> Array:
+    """Return the number of each row's moment, in the order of time; ``what`` needs it.
+
+    If time starts anew in each trial, they go trial by trial, in the order of their first times,
+    then of their labels.
     """
     # The unit of numbers does not matter for their order.
-    every = seconds(moments.drop_attrs(), "by='time' needs the time of each sample")
+    every = seconds(moments.drop_attrs(), f"{what} needs the time of each sample")
     assert every is not None
     time, n = every[rows], len(rows)
     group: Array = np.zeros(n, dtype=np.intp)
@@ -115,13 +127,10 @@ def _blocks_of_time(
         place[np.lexsort((np.arange(len(names)), first))] = np.arange(len(names))
         group = place[group]
     order = np.lexsort((time, group))
-    fresh = np.r_[True, (np.diff(time[order]) != 0) | (np.diff(group[order]) != 0)]
-    position = np.maximum.accumulate(np.where(fresh, np.arange(n), 0))
-    blocks = np.empty(n, dtype=np.intp)
-    blocks[order] = np.unique(position * folds // n, return_inverse=True)[1]
-    if not blocks.any():
-        raise DataError("all samples have the same 'time'; there is nothing to leave out.")
-    return blocks
+    fresh = np.r_[False, (np.diff(time[order]) != 0) | (np.diff(group[order]) != 0)]
+    of_row = np.empty(n, dtype=np.intp)
+    of_row[order] = np.cumsum(fresh)
+    return of_row
 
 
 def _labels(variable: xr.DataArray, rows: Array, what: str) -> Array:
