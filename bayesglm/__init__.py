@@ -48,10 +48,12 @@ if TYPE_CHECKING:
     from bayesglm.results.scores.bits import bits_per_spike
     from bayesglm.results.scores.compare import compare
     from bayesglm.results.scores.cross_validate import cross_validate
+    from bayesglm.results.scores.external import external
     from bayesglm.results.scores.kfold import kfold
     from bayesglm.results.scores.lfo import lfo
     from bayesglm.results.scores.loo import loo
     from bayesglm.results.scores.score import score
+    from bayesglm.results.scores.stack import stack
     from bayesglm.results.simulate import simulate
     from bayesglm.results.storage import load, save
     from bayesglm.results.to_pynapple import to_pynapple
@@ -211,6 +213,8 @@ _HOME = {
     "score": "results.scores.score",
     "cross_validate": "results.scores.cross_validate",
     "compare": "results.scores.compare",
+    "external": "results.scores.external",
+    "stack": "results.scores.stack",
     "to_pynapple": "results.to_pynapple",
     "save": "results.storage",
     "load": "results.storage",
@@ -309,6 +313,7 @@ __all__ = [
     "elastic_net",
     "elicit",
     "explain",
+    "external",
     "fit",
     "fit_laplace",
     "fit_map",
@@ -356,6 +361,7 @@ __all__ = [
     "simulate",
     "smooth",
     "sta",
+    "stack",
     "stc",
     "summary",
     "testing",

@@ -106,11 +106,9 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     to_best = [_difference(ranked[0], one) for one in ranked[1:]]
     columns = _columns(ranked, to_best)
     table = Compared(columns, index=pd.Index(names, dtype=object))
-    n_common = int(ranked[0].n_data_points)
+    n_common = ranked[0].elpd_i.size
     table.attrs["n_data_points"] = n_common
-    table.attrs["left_out"] = {
-        name: int(one.n_data_points) - n_common for name, one in elpds.items()
-    }
+    table.attrs["left_out"] = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
     table.attrs[SENTENCES] = _sentences(names, ranked, to_best)
     selection = selection_told(table["elpd"])
     if selection:

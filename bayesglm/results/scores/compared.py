@@ -11,7 +11,8 @@ from scipy.stats import norm
 from bayesglm.inference.tree.shown import WHOLE, Shown, cell
 from bayesglm.results.scores.differences import FEW, SURE, TINY, Difference
 
-ERRORS = {"elpd": "se", "elpd_diff": "dse"}  # to whose digits these are shown
+ERRORS = {"elpd": "se", "se": "se", "elpd_diff": "dse", "dse": "dse"}  # to whose tenth all is shown
+LEAST = 1e-4  # of an error by which digits are chosen: below, four are shown
 FEW_MODELS = 11  # of more, selection may make a difference (McLatchie & Vehtari 2024)
 SENTENCES = "sentences"  # the attribute that holds them
 
@@ -37,10 +38,21 @@ class Compared(Shown):
         table = super().written()
         for name, error in ERRORS.items():
             table[name] = [
-                cell(float(value), float(sd))
-                for value, sd in zip(self[name], self[error], strict=True)
+                _to_a_tenth(value, sd) for value, sd in zip(self[name], self[error], strict=True)
             ]
         return table
+
+
+def _to_a_tenth(value: float, error: float) -> str:
+    """Write a number to a tenth of its error.
+
+    >>> _to_a_tenth(-12345.678, 80.2), _to_a_tenth(1.234, 0.5), _to_a_tenth(0.0, 0.0)
+    ('-12346', '1.23', '0')
+    """
+    if not LEAST < error < np.inf:
+        return cell(value)
+    decimals = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{decimals}f}"
 
 
 def sentence_of(better: object, worse: object, difference: Difference) -> str:

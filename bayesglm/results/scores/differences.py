@@ -21,6 +21,7 @@ COCHRAN = 25.0
 # estimate of 100 of Laplace's, which have one, passes 0.7 in 1 of 100, and of normal ones in none.
 HEAVY = 0.7
 SURE, IN_DOUBT = 2.0, 4.0  # errors that tell two models apart, and where errors are in doubt
+SAME = 1e-9  # nats, by which the densities of a sample differ where models are the same: rounding
 FEWEST_TOGETHER = 8  # stretches or groups, of fewer of which no error is told: chosen
 BY_CHANCE = 1e-3  # chance that differences without dependence are called dependent: chosen
 
@@ -93,9 +94,11 @@ def difference_of(
     """
     flat = values.reshape(-1)
     n = len(flat)
+    if np.abs(flat).max() < SAME:
+        return Difference(0.0, 0.0, n)
     centred = flat - flat.mean()
     spread = float(centred.std())
-    bent = float(skew(flat)) if spread > 1e-12 * np.abs(flat).max(initial=0.0) else 0.0
+    bent = float(skew(flat)) if spread > SAME else 0.0
     wider, together = _wider(centred.reshape(len(values), -1).sum(axis=1), labels, order, n, spread)
     return Difference(
         elpd=float(flat.sum()),

@@ -267,9 +267,9 @@ def _check_equal(
     paired: Sequence[Scored], what: str, word: str, told: Callable[[int], str]
 ) -> None:
     """Raise DataError where paired samples carry different responses, or different weights."""
-    known = [one for one in paired if one.measure is not None]
-    if what not in WITHOUT:
-        known = [one for one in known if one.carried(what) is not None]
+    known = [
+        one for one in paired if (one.measure if what in WITHOUT else one.carried(what)) is not None
+    ]
     if not known or all(one.carried(what) is None for one in known):
         return
     first, *rest = known

@@ -1,0 +1,254 @@
+"""Predictions of other methods, scored by their own distributions and paired by their samples."""
+
+from dataclasses import replace
+
+import arviz_stats
+import mpmath as mp
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from families import (
+    EXACT_KEYS,
+    LINKS,
+    OF_NUMBERS,
+    TRIALS,
+    exact_terms,
+    phi_of,
+    responses_of,
+    trials_of,
+)
+
+import bayesglm as bg
+
+N = 80
+RNG = np.random.default_rng(2)
+X = RNG.normal(size=N)
+FRAME = pd.DataFrame({"x": X}, index=[f"p{k}" for k in range(N)])
+FRAME["count"] = RNG.poisson(np.exp(1.0 + 0.3 * X))
+FRAME["yes"] = RNG.random(N) < 1 / (1 + np.exp(-X))
+FRAME["side"] = np.array(["a", "b", "c"])[RNG.integers(0, 3, N)]
+FRAME["amount"] = 2.0 * X + RNG.normal(size=N)
+ORDER = RNG.permutation(N)
+CHANCES = pd.DataFrame(RNG.dirichlet(np.ones(3), N), columns=list("abc"), index=FRAME.index)
+P = FRAME["x"].map(lambda x: 1 / (1 + np.exp(-x)))
+RATES = np.exp(0.9 + 0.2 * FRAME["x"])
+DEFAULTS = [
+    (name, of.links[0]) for name, of in OF_NUMBERS.items() if (name, of.links[0]) in EXACT_KEYS
+]
+
+
+def fit(response, family):
+    return bg.fit(bg.GLM(response, "x", family=family), FRAME, draws=500)
+
+
+@pytest.mark.parametrize("key", DEFAULTS, ids=lambda key: key[0])
+def test_every_family_scores_by_its_density(key):
+    name, link = key
+    responses, phi = responses_of(key), phi_of(key)
+    dispersion = dict(zip(OF_NUMBERS[name].dispersions, phi, strict=True)) or None
+    for eta in (-0.4, 0.6):
+        mean = float(LINKS[link](mp.mpf(eta)).mu)
+        score = bg.external(
+            "it",
+            predictions=np.full(len(responses), mean),
+            observed=np.array(responses),
+            family=name,
+            dispersion=dispersion,
+            trials=trials_of(name),
+        )
+        exact = [
+            float(mp.fsum(exact_terms(key, *map(mp.mpf, (y, eta)), list(map(mp.mpf, phi)), TRIALS)))
+            for y in responses
+        ]
+        np.testing.assert_allclose(score.elpd_i, exact, rtol=1e-9, atol=1e-9)
+        assert score.elpd == pytest.approx(sum(exact))
+        assert score.elpd_i.attrs["measure"] == (
+            "probabilities" if OF_NUMBERS[name].discrete else "densities"
+        )
+
+
+def test_levels_score_by_the_probability_of_what_was_observed():
+    expected = [np.log(CHANCES.loc[label, side]) for label, side in FRAME["side"].items()]
+    for predictions, levels in (
+        (CHANCES, None),
+        (CHANCES[["c", "a", "b"]], None),
+        (CHANCES.to_numpy(), ["a", "b", "c"]),
+        (xr.DataArray(CHANCES, dims=("obs", "level"), coords={"level": list("abc")}), None),
+        (xr.DataArray(CHANCES.T, dims=("level", "obs"), coords={"level": list("abc")}), None),
+    ):
+        for observed in (FRAME["side"], pd.Categorical(FRAME["side"])):
+            if isinstance(predictions, xr.DataArray):
+                observed = np.asarray(observed)
+            score = bg.external("it", predictions=predictions, observed=observed, levels=levels)
+            np.testing.assert_allclose(score.elpd_i, expected)
+
+
+PAIRS = {
+    "rates": ("count", "poisson", {"predictions": RATES, "family": "poisson"}),
+    "yes": ("yes", "bernoulli", {"predictions": P, "family": "bernoulli"}),
+    "yes and no": ("yes", "bernoulli", {"predictions": pd.DataFrame({False: 1 - P, True: P})}),
+    "0 and 1": ("yes", "bernoulli", {"predictions": pd.DataFrame({0: 1 - P, 1: P})}),
+    "levels": ("side", "categorical", {"predictions": CHANCES}),
+    "means": (
+        *("amount", "gaussian"),
+        {"predictions": 2 * FRAME["x"], "family": "gaussian", "dispersion": 1.0 + 0 * P},
+    ),
+    "log densities": ("amount", "gaussian", {"log_density": -1.0 - P, "family": "gaussian"}),
+}
+
+
+@pytest.mark.parametrize(("response", "family", "given"), PAIRS.values(), ids=PAIRS.keys())
+def test_scores_stand_beside_those_of_fits_sample_by_sample(response, family, given):
+    score = bg.loo(fit(response, family))
+    one = bg.external("it", observed=FRAME[response], **given)
+    moved = {k: v.iloc[ORDER] if hasattr(v, "iloc") else v for k, v in given.items()}
+    other = bg.external("it", observed=FRAME[response].iloc[ORDER], **moved)
+    difference = score.elpd_i.values - one.elpd_i.values
+    tables = [bg.compare({"fit": score, "it": each}) for each in (one, other)]
+    for table in tables:
+        assert abs(table["elpd_diff"].iloc[1]) == pytest.approx(abs(difference.sum()))
+        assert table["dse"].iloc[1] == pytest.approx(np.sqrt(N) * difference.std())
+    pd.testing.assert_frame_equal(*tables)
+    known = arviz_stats.compare({"fit": score, "it": one}, round_to="none")
+    np.testing.assert_allclose(known["elpd_diff"].astype(float), tables[0]["elpd_diff"])
+    turned = FRAME[response].iloc[::-1].set_axis(FRAME.index)
+    if "predictions" in given:
+        with pytest.raises(bg.DataError, match="different responses"):
+            bg.compare({"fit": score, "it": bg.external("it", observed=turned, **given)})
+
+
+def test_bits_beside_a_fit_are_beyond_its_constant_rate():
+    score = bg.loo(fit("count", "poisson"))
+    trees = bg.external("it", predictions=RATES, observed=FRAME["count"], family="poisson")
+    table = bg.compare({"trees": trees, "fit": score})
+    bits = table["bits_per_spike"]
+    per_spike = np.log(2) * FRAME["count"].sum()
+    assert bits.iloc[1] - bits.iloc[0] == pytest.approx(table["elpd_diff"].iloc[1] / per_spike)
+    assert bg.bits_per_spike(trees)["bits_per_spike"].item() == pytest.approx(bits["trees"])
+
+
+def test_units_and_times_are_paired_by_their_labels():
+    time, counts = 0.01 * np.arange(N), RNG.poisson(1.0, (N, 2))
+    data = xr.Dataset(
+        {"y": (("time", "unit"), counts), "x": ("time", X)}, {"time": time, "unit": ["u", "v"]}
+    )
+    score = bg.loo(bg.fit(bg.GLM("y", "x", family="poisson"), data, draws=500))
+    rates = xr.ones_like(data["y"], dtype=float)
+    given = {"predictions": rates[::-1], "observed": data["y"][::-1], "family": "poisson"}
+    net = bg.external("net", **given)
+    table = bg.compare({"fit": score, "net": net})
+    difference = (score.elpd_i - net.elpd_i).sum()
+    assert abs(table["elpd_diff"].iloc[1]) == pytest.approx(abs(float(difference)))
+    frame = pd.DataFrame({"time": np.repeat(time, 2)})
+    twice = bg.external("it", pd.Series(np.zeros(2 * N), index=pd.Index(frame["time"])))
+    assert "sample_position" in twice.elpd_i.coords
+
+
+def test_what_is_not_said_is_told():
+    score = bg.loo(fit("amount", "gaussian"))
+    bare = bg.external("it", log_density=-1.0 - P)
+    with pytest.warns(bg.BayesGLMWarning, match="scores of 'it' do not say which responses"):
+        bg.compare({"fit": score, "it": bare})
+    counts = bg.external("it", predictions=P, observed=FRAME["yes"], family="bernoulli")
+    with pytest.raises(bg.DataError, match="of 'fit' are densities and those of 'it' are prob"):
+        bg.compare({"fit": score, "it": counts})
+    other = replace(bare, elpd_i=bare.elpd_i[:-1])
+    with pytest.warns(bg.BayesGLMWarning, match="do not say"):
+        assert bg.compare({"fit": score, "it": other}).attrs["left_out"] == {"fit": 1, "it": 0}
+
+
+COUNT, SIDE = FRAME["count"], FRAME["side"]
+OF_RATES = {"predictions": RATES, "observed": COUNT, "family": "poisson"}
+HOSTILE = {
+    "nothing": ({}, "takes either log_density= or predictions="),
+    "both": ({"log_density": P, "predictions": P}, "takes either log_density= or predictions="),
+    "nothing observed": ({"predictions": CHANCES}, "scored by observed=; give that too"),
+    "a word": ({"predictions": "P", "observed": SIDE}, "'predictions' is a single value"),
+    "a mapping": ({"predictions": {"a": P}, "observed": SIDE}, "'predictions' is a collection"),
+    "length": ({**OF_RATES, "observed": COUNT.to_numpy()[1:]}, "differ in length"),
+    "labels": ({**OF_RATES, "observed": COUNT[::-1]}, "have different pandas indexes"),
+    "nan": (
+        {**OF_RATES, "predictions": RATES.where(X < 1)},
+        "missing or infinite .* first at",
+    ),
+    "gaps": ({**OF_RATES, "observed": COUNT.where(X < 1)}, "'observed' holds .* missing"),
+    "family": ({**OF_RATES, "family": "poison"}, "Did you mean 'poisson'"),
+    "no family": ({"predictions": RATES, "observed": COUNT}, "of means say family="),
+    "below zero": ({**OF_RATES, "predictions": -RATES}, "80 predictions are no rate of poisson"),
+    "no chance": ({**OF_RATES, "predictions": 0 * RATES}, "give no chance to what was observed"),
+    "no counts": (
+        {**OF_RATES, "observed": COUNT + 0.5},
+        "80 observed are no non-negative int",
+    ),
+    "above one": (
+        {"predictions": 2 * P, "observed": FRAME["yes"], "family": "bernoulli"},
+        "predictions are no probability of bernoulli responses",
+    ),
+    "no sd": ({**OF_RATES, "family": "gaussian"}, "gaussian predictions need sigma"),
+    "sd below zero": (
+        {**OF_RATES, "family": "gaussian", "dispersion": -1.0},
+        "sigma must lie between 0 and inf, got -1",
+    ),
+    "sds below zero": (
+        {**OF_RATES, "family": "gaussian", "dispersion": FRAME["x"]},
+        "sigma do not lie between 0 and inf; the first stands at obs=",
+    ),
+    "another dispersion": (
+        {**OF_RATES, "family": "gaussian", "dispersion": {"sigmo": 1.0}},
+        "Did you mean 'sigma'",
+    ),
+    "one for two": ({**OF_RATES, "family": "student_t", "dispersion": 1.0}, "sigma, nu: name them"),
+    "one for none": ({**OF_RATES, "dispersion": 1.0}, "those of poisson are none"),
+    "no trials": ({**OF_RATES, "family": "binomial"}, "out of trials=, which are missing"),
+    "trials": ({**OF_RATES, "trials": 3}, "poisson predictions take no trials"),
+    "no levels": ({"predictions": CHANCES.to_numpy(), "observed": SIDE}, "name as many levels="),
+    "few levels": ({"predictions": CHANCES, "observed": SIDE, "levels": ["a"]}, "name as many lev"),
+    "another level": (
+        {"predictions": CHANCES.rename(columns={"c": "d"}), "observed": SIDE},
+        r"observed are none of the levels \['a', 'b', 'd'\]",
+    ),
+    "no probabilities": (
+        {"predictions": CHANCES - 0.3, "observed": SIDE},
+        "are no probabilities: they lie outside",
+    ),
+    "above one in all": ({"predictions": CHANCES * 0.9, "observed": SIDE}, "do not add up to 1"),
+    "sure of the wrong": (
+        {"predictions": pd.DataFrame({"a": 1.0 + 0 * P, "b": 0 * P, "c": 0 * P}), "observed": SIDE},
+        "give no chance to what was observed",
+    ),
+    "labels without names": (
+        {"predictions": P, "observed": SIDE, "family": "bernoulli"},
+        "name them in levels=: no and yes",
+    ),
+    "family of levels": (
+        {"predictions": CHANCES, "observed": SIDE, "family": "categorical"},
+        r"give predictions \(sample, level\) without family=",
+    ),
+    "shapes": ({**OF_RATES, "predictions": CHANCES}, "one mean for each response"),
+    "minus infinity": ({"log_density": -P.where(X < 1, np.inf)}, "log_density give no chance"),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_cannot_be_scored_is_refused(given, message):
+    with pytest.raises((bg.DataError, bg.ModelError), match=message):
+        bg.external("it", **given)
+
+
+def test_the_name_comes_first():
+    with pytest.raises(bg.DataError, match="the name of external predictions comes first"):
+        bg.external(RATES, COUNT)
+
+
+def test_what_has_no_chance_and_did_not_happen_does_no_harm():
+    score = bg.external("it", predictions=[0.0, 2.0], observed=[0, 3], family="poisson")
+    assert score.elpd_i.values.tolist() == pytest.approx([0.0, 3 * np.log(2) - 2 - np.log(6)])
+    sure = bg.external("it", predictions=[1.0, 0.0], observed=[1, 0], family="bernoulli")
+    assert sure.elpd == pytest.approx(0.0, abs=1e-12)
+    far = bg.external("it", predictions=[1e6], observed=[1e6], family="gaussian", dispersion=1.0)
+    assert far.elpd == pytest.approx(-0.5 * np.log(2 * np.pi))
+    named = bg.external(
+        "it", predictions=[0.25], observed=["no"], family="bernoulli", levels=["no", "yes"]
+    )
+    assert named.elpd == pytest.approx(np.log(0.75))
