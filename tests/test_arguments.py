@@ -63,6 +63,7 @@ def calls():
         "decode_position": lambda **given: bg.decode_position(
             fit, DATA, **{"position": "x", "step": 0.5} | given
         ),
+        "cross_validate": lambda **given: bg.cross_validate(MODEL, DATA, **given),
         "decode_choices": lambda **given: bg.decode_choices(MODEL, DATA, **given),
     }
 
@@ -104,6 +105,7 @@ ARGUMENTS = {
     "nonlinearity": ("data", "bins", "prob"),
     "decode": ("stimulus", "prior", "mean", "features", "draws", "prob", "seed"),
     "decode_position": ("position", "step", "cells", "periods", "draws", "prob"),
+    "cross_validate": ("by", "folds", "method", "tune", "seed", "draws"),
     "decode_choices": ("by", "folds", "bins", "draws", "seed"),
 }
 

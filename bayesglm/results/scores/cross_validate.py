@@ -138,7 +138,7 @@ def cross_validate(
     asked = Asked(
         by, check_folds(by, folds), scoring, method, tuning_asked(tune), check_seed(seed), draws
     )
-    models = _models(model, data) if isinstance(model, Mapping) else {"": model}
+    models = _models(model, data)
     scored = scored_models(models, data, asked)
     rows: list[dict[str, Any]] = []
     for name in models:
@@ -150,13 +150,14 @@ def cross_validate(
     return table
 
 
-def _models(models: Mapping[Any, Any], data: Any) -> dict[Any, GLM]:
-    """Return the models of a mapping, checked to be some."""
+def _models(model: GLM | Mapping[str, GLM], data: Any) -> dict[str, GLM]:
+    """Return the models by name, checked to be some; a single one has none."""
+    models = dict(model) if isinstance(model, Mapping) else {"": model}
     if not models:
         raise ModelError("the mapping of models is empty; write {'name': GLM(...), ...}.")
     for one in models.values():
         check_is_model(one, data)
-    return dict(models)
+    return models
 
 
 def _rows(one: Folded) -> Iterator[dict[str, Any]]:

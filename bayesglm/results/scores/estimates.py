@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bayesglm.design.blocks import Block
 from bayesglm.errors import BayesGLMError
 from bayesglm.inference.modes.path import path_points
+from bayesglm.inference.problem.narrowed import narrowed
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.results.scores.constant_rate import events_of
 from bayesglm.results.scores.crossing import (
@@ -55,18 +57,18 @@ def by_estimates_of_others(
     Settings differ in the scales of priors, and each is the problems of all neurons. Each fold
     goes through them as one path, so that each estimate starts from the last.
     """
-    n_folds = int(fold_of.max()) + 1
+    n_folds, turned = int(fold_of.max()) + 1, dict[int, Block]()
     for neuron, first in enumerate(settings[0]):
-        constant = ConstantRate.of(first, fold_of)
+        constant, whole = ConstantRate.of(first, fold_of), narrowed(first, turned)
         for fold in range(n_folds):
             held = fold_of == fold
-            design = first.design.take(~held)
+            design = whole.take(~held)
             others = [make_problem(one[neuron].plan, neuron, design) for one in settings]
             try:
                 points = path_points(others)
             except BayesGLMError as error:
                 raise unfitted(fold, n_folds, error) from error
-            tested = first.restrict(held)
+            tested = make_problem(first.plan, neuron, whole.take(held))
             for place, point in enumerate(points):
                 predicted = by_estimate(tested, point.solution.x, seed)
                 yield OfFold(place, neuron, fold, held, constant.beside(predicted, held))

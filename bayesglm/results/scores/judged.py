@@ -10,7 +10,7 @@ import numpy as np
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.scores.crossing import check_possible
 from bayesglm.results.scores.estimates import OfFold
-from bayesglm.results.scores.pools import Pooled
+from bayesglm.results.scores.pools import Pooled, by_set
 from bayesglm.results.scores.scoring import Scoring, row_scores
 
 Array = np.ndarray
@@ -37,7 +37,7 @@ class Judged:
         if self.scoring.whole is None:
             return self.scoring.pool(values, counts, codes[held])
         value = float(self.of_folds[fold, neuron])
-        return Pooled(value, np.bincount(codes[held], values))
+        return Pooled(value, by_set(values, codes[held]))
 
     def of_neuron(self, neuron: int, codes: Array) -> Pooled:
         """Return the score of all rows, or the mean over the folds that have one."""
@@ -48,7 +48,7 @@ class Judged:
         folds = folds[~np.isnan(folds)]
         n, mean = len(folds), float(folds.mean()) if len(folds) else np.nan
         if not np.isnan(values).any():
-            return Pooled(mean, np.bincount(codes, values) / max(n, 1))
+            return Pooled(mean, by_set(values, codes) / max(n, 1))
         spread = np.sqrt(n * (n - 1.0)) if n > 1 else np.nan
         return Pooled(mean, (folds - mean) / spread)
 

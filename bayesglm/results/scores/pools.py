@@ -16,7 +16,7 @@ Array = np.ndarray
 
 
 class Pooled(NamedTuple):
-    """A score, and the influence on it of every row or set of rows."""
+    """A score, and the influence on it of every row or set of rows; one alone tells no error."""
 
     value: float
     influence: Array
@@ -24,7 +24,7 @@ class Pooled(NamedTuple):
     @property
     def error(self) -> float:
         """The standard error."""
-        return float(np.sqrt(np.sum(self.influence**2)))
+        return float(np.sqrt(np.sum(self.influence**2))) if len(self.influence) > 1 else np.nan
 
 
 def averaged(values: Array, counts: Array, codes: Array) -> Pooled:
@@ -39,7 +39,7 @@ def averaged(values: Array, counts: Array, codes: Array) -> Pooled:
     if not total > 0.0:
         return Pooled(np.nan, np.full(1, np.nan))
     mean = float(np.sum(counts * values) / total)
-    return Pooled(mean, np.bincount(codes, counts * (values - mean)) / total)
+    return Pooled(mean, by_set(counts * (values - mean), codes) / total)
 
 
 def rooted(values: Array, counts: Array, codes: Array) -> Pooled:
@@ -54,22 +54,22 @@ def totalled(values: Array, counts: Array, codes: Array) -> Pooled:
 
     It is that of n sets as n - 1 tell it, which makes the error ArviZ's.
     """
-    sums = _sums(values * counts, codes)
+    sums = by_set(values * counts, codes)
     n = len(sums)
     return Pooled(float(sums.sum()), (sums - sums.mean()) * np.sqrt(n / max(n - 1, 1)))
 
 
 def per_event(values: Array, counts: Array, codes: Array) -> Pooled:
     """Return sum s over the number of events that ``counts`` are, which is taken as given."""
-    n, sums = float(counts.sum()), _sums(values, codes)
+    n, sums = float(counts.sum()), by_set(values, codes)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Pooled(
             float(np.float64(sums.sum()) / n), (sums - sums.mean()) / n if n else sums * np.nan
         )
 
 
-def _sums(values: Array, codes: Array) -> Array:
-    """Return the sums of sets, without numbers of which there are none."""
+def by_set(values: Array, codes: Array) -> Array:
+    """Return the sums of sets of rows, by the numbers of these that there are."""
     return np.bincount(np.unique(codes, return_inverse=True)[1], values)
 
 

@@ -18,10 +18,14 @@ from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.results.populations import effects_asked
 from bayesglm.results.predicted_rows import predicted_rows
+from bayesglm.spec.response_levels import n_and_reference
 
 Array = np.ndarray
 DRAWS = 1000  # responses that are drawn of each row by an estimate: chosen
 TOGETHER = 2_000_000  # responses (8 bytes each) that are drawn at a time: chosen
+
+# Steps to the linear predictors of a mean that is not the link's inverse, and how near they come.
+ROUNDS, CLOSE = 100, 1e-10
 
 type Drawn = Callable[[], Iterator[tuple[Any, Array]]]
 
@@ -33,7 +37,8 @@ class Predicted:
     - `mean`: the expected responses ``(rows,)``, of responses with levels of each ``(levels,
       rows)``; of draws their mean. Where a link says nothing of a row it is nan, and so is all.
     - `log_density`: log p(y) ``(rows,)`` of a row once, whatever its weight; of draws the log of
-      the mean p(y).
+      the mean p(y), and of rows that are scored together their share of it.
+    - `log_chance`: of labels, the log of the chance ``(rows,)`` of each by itself; None elsewhere.
     - `eta`, `phi`: linear predictors ``(channels, rows)`` and dispersions of which that is the
       mean; eta is None where there are none.
     - `constant`: the log densities of events at a constant rate, that of the rows that were seen,
@@ -44,6 +49,7 @@ class Predicted:
     problem: Problem
     mean: Array
     log_density: Array
+    log_chance: Array | None
     eta: Array | None
     phi: Sequence[Any]
     drawn: Drawn
@@ -105,7 +111,8 @@ def by_estimate(problem: Problem, theta: Array, seed: int = 0) -> Predicted:
             yield rows.place, family.draw(rng, own, phi, rows.trials)
 
     mean = np.concatenate(means, axis=-1) if means else np.empty(0)
-    return Predicted(problem, mean, log_density, eta, phi, drawn)
+    log_chance = log_density if has_labels(family) else None
+    return Predicted(problem, mean, log_density, log_chance, eta, phi, drawn)
 
 
 def by_draws(kept: Kept, problem: Problem, log_density: Array, seed: int = 0) -> Predicted:
@@ -124,9 +131,20 @@ def by_draws(kept: Kept, problem: Problem, log_density: Array, seed: int = 0) ->
     for rows, values in parts("mean"):
         mean[rows] = _middle(values, family)
     mean = np.moveaxis(mean, 0, -1)
-    phi = [np.mean(value, axis=0) for value in kept.first()[0].natural.phi(kept.first()[1])]
-    eta = None if levels else _at(mean, problem, phi)
-    return Predicted(problem, mean, log_density, eta, phi, lambda: parts("response"))
+    top, theta = kept.first()
+    phi = [np.mean(np.atleast_1d(value), axis=0) for value in top.natural.phi(theta)]
+    predicted = Predicted(problem, mean, log_density, None, None, phi, lambda: parts("response"))
+    if not has_labels(family):
+        return replace(predicted, eta=_at(mean, problem, phi))
+    y = predicted.rows.y.astype(np.intp)
+    with np.errstate(divide="ignore"):
+        log_chance = np.log(predicted.chances[y, np.arange(n)])
+    return replace(predicted, log_chance=log_chance)
+
+
+def has_labels(family: Family) -> bool:
+    """Say whether each response is one of the labels of a family."""
+    return family.words.labels is not None and not family.words.labels.counted
 
 
 def as_scored(predicted: Predicted) -> Predicted:
@@ -155,18 +173,35 @@ def _middle(values: Array, family: Family) -> Array:
 
 
 def _at(mean: Array, problem: Problem, phi: Sequence[Any]) -> Array | None:
-    """Return linear predictors ``(channels, rows)`` of a mean; None where the link gives another.
+    """Return linear predictors ``(channels, rows)`` of a mean; None where none are found.
 
-    Those of dispersions are 0.
+    Those of dispersions are 0. Where the mean is not the link's inverse (that of counts with more
+    zeros is less), what the link is given is multiplied by what the mean falls short.
     """
     predictors, family = problem.design.predictors, problem.natural.family
-    trials = None if predictors.known is None else predictors.known[predictors.rows]
-    share = mean if predictors.trials is None else mean / predictors.trials[predictors.rows]
+    known = None if predictors.known is None else predictors.known[predictors.rows]
+    trials = None if predictors.trials is None else predictors.trials[predictors.rows]
+    given = target = mean if trials is None or mean.ndim > 1 else mean / trials
+    for _ in range(ROUNDS):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            eta = _of_link(given, problem)
+            again = family.mean(eta, phi, known)
+            if np.allclose(again, mean, rtol=CLOSE, atol=0.0, equal_nan=True):
+                return eta
+            given = given * mean / again if target.ndim == 1 else given
+    return None
+
+
+def _of_link(mean: Array, problem: Problem) -> Array:
+    """Return the linear predictors of a mean that the link tells; of levels their log ratios."""
+    model, family = problem.plan.model, problem.natural.family
+    if mean.ndim > 1:
+        _, reference = n_and_reference(model)
+        logs = np.log(mean)
+        return logs if reference is None else np.delete(logs - logs[reference], reference, axis=0)
     eta = np.zeros((len(family.channels), len(mean)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        eta[0] = LINK_FUNCTIONS[problem.plan.model.link_name].eta(share)  # type: ignore[arg-type]
-        again = family.mean(eta, phi, trials)
-    return eta if np.allclose(again, mean, rtol=1e-8, atol=0.0, equal_nan=True) else None
+    eta[0] = LINK_FUNCTIONS[model.link_name].eta(mean)  # type: ignore[arg-type]
+    return eta
 
 
 def beside_constant(predicted: Predicted, constant: Array, events: Array) -> Predicted:

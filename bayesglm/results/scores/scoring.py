@@ -16,7 +16,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.rows.rows import Rows
 from bayesglm.results.scores.pools import Pooled, averaged, per_event, ranked, rooted, totalled
-from bayesglm.results.scores.predicted import Predicted
+from bayesglm.results.scores.predicted import Predicted, has_labels
 from bayesglm.spec.hints import meant, shown
 
 Array = np.ndarray
@@ -66,11 +66,13 @@ def _log_density(predicted: Predicted) -> Array:
 def _deviance(predicted: Predicted) -> Array:
     """Twice what the mean falls short of the response itself; of labels -2 log p."""
     family, rows, eta = predicted.family, predicted.rows, predicted.eta
-    if _has_labels(family):
-        return -2.0 * predicted.log_density
-    if eta is None:  # of draws whose mean is none of the link's
-        fitted = predicted.log_density - family.constant(rows.y, rows.trials)
-        return deviance_of(family, rows, fitted, np.zeros((1, len(rows))), predicted.phi)
+    if predicted.log_chance is not None:
+        return -2.0 * predicted.log_chance
+    if eta is None:
+        raise ModelError(
+            f"scoring='deviance' needs the linear predictor of a mean, and that of {family.name} "
+            "responses averaged over draws has none; take method='map', or scoring='elpd'."
+        )
     fitted = family.kernel(rows.y, eta, predicted.phi, rows.trials, 0).value
     return deviance_of(family, rows, fitted, eta, predicted.phi)
 
@@ -109,10 +111,6 @@ def _deviance_fault(problem: Problem) -> str:
     )
 
 
-def _has_labels(family: Family) -> bool:
-    return family.words.labels is not None and not family.words.labels.counted
-
-
 def _accuracy(predicted: Predicted) -> Array:
     """One where the likeliest label, of several the first, is the response."""
     return (np.argmax(predicted.chances, axis=0) == predicted.rows.y).astype(np.float64)
@@ -127,7 +125,7 @@ def _brier(predicted: Predicted) -> Array:
 
 def _label_fault(problem: Problem) -> str:
     family = problem.natural.family
-    return "" if _has_labels(family) else f"it judges labels, and {family.name} responses are none"
+    return "" if has_labels(family) else f"it judges labels, and {family.name} responses are none"
 
 
 def _auc(predicted: Predicted) -> tuple[float, Array | None]:
@@ -136,7 +134,7 @@ def _auc(predicted: Predicted) -> tuple[float, Array | None]:
 
 def _two_labels_fault(problem: Problem) -> str:
     family = problem.natural.family
-    if _has_labels(family) and not family.n_levels:
+    if has_labels(family) and not family.n_levels:
         return ""
     return f"it judges two labels, and {family.name} responses are none"
 
