@@ -60,17 +60,24 @@ if TYPE_CHECKING:
     from bayesglm.results.triggered import sta, whitened_sta
     from bayesglm.results.triggered_covariance import stc
     from bayesglm.results.tuning import tune_prior
+    from bayesglm.show.calibration import plot_calibration
     from bayesglm.show.check import plot_check
+    from bayesglm.show.compared import plot_compare
     from bayesglm.show.design import plot_design
     from bayesglm.show.kernels import plot_kernels
+    from bayesglm.show.khat import plot_khat
+    from bayesglm.show.loo_pit import plot_loo_pit
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
+    from bayesglm.show.posterior_predictive import plot_predictive
     from bayesglm.show.prior import plot_prior
+    from bayesglm.show.prior_posterior import plot_prior_posterior
     from bayesglm.show.prior_predictive import plot_prior_predictive
     from bayesglm.show.raster import plot_raster
     from bayesglm.show.rate import plot_rate
     from bayesglm.show.report import report
+    from bayesglm.show.residuals import plot_residuals
     from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
     from bayesglm.sklearn import from_sklearn
@@ -234,6 +241,13 @@ _HOME = {
     "plot_shrinkage": "show.shrinkage",
     "plot_prior_predictive": "show.prior_predictive",
     "plot_tuning": "show.tuning",
+    "plot_calibration": "show.calibration",
+    "plot_compare": "show.compared",
+    "plot_khat": "show.khat",
+    "plot_loo_pit": "show.loo_pit",
+    "plot_predictive": "show.posterior_predictive",
+    "plot_prior_posterior": "show.prior_posterior",
+    "plot_residuals": "show.residuals",
     "report": "show.report",
     "datasets": "datasets",
     "testing": "testing",
@@ -334,16 +348,23 @@ __all__ = [
     "nonlinearity",
     "orthogonal_exponential",
     "penalty_to_prior",
+    "plot_calibration",
     "plot_check",
+    "plot_compare",
     "plot_design",
     "plot_kernels",
+    "plot_khat",
+    "plot_loo_pit",
     "plot_path",
     "plot_plane",
     "plot_posterior",
+    "plot_predictive",
     "plot_prior",
+    "plot_prior_posterior",
     "plot_prior_predictive",
     "plot_raster",
     "plot_rate",
+    "plot_residuals",
     "plot_shrinkage",
     "plot_tuning",
     "predict",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from bayesglm.results.check_part import Checked
@@ -12,6 +14,7 @@ BINS = 12  # of the predicted mean: chosen
 # Responses that are drawn for each row, by all draws together: at most, and at least where rows are
 # many; and how many in all: bands need no more. Chosen.
 REPEATS, FEWEST, DRAWN = 200, 25, 2_000_000
+GROUPS = 1_000  # of neighbouring chances, at most: chosen
 
 
 def equal_bins(mean: Array) -> list[Array]:
@@ -41,7 +44,7 @@ def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> C
             numbers[kind, own], sizes[kind, k] = k, len(own)
             predicted[kind, k] = told.expected[kind, own].mean()
             observed[kind, k] = told.observed[kind, own].mean()
-    sums = _drawn_sums(drawn, numbers, seed)
+    sums = _drawn_sums(drawn, numbers, BINS, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums / sizes[..., None]
         lower, upper = np.quantile(means, [0.5 - prob / 2, 0.5 + prob / 2], axis=-1)
@@ -56,7 +59,7 @@ def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> C
     return Checked({name: (dims, one[0]) for name, one in values.items()}, coords)
 
 
-def _drawn_sums(drawn: Drawn, numbers: Array, seed: int) -> Array:
+def _drawn_sums(drawn: Drawn, numbers: Array, n_bins: int, seed: int) -> Array:
     """Return the sums of drawn responses in each bin ``(kinds, bins, draws)``."""
     family, n_draws = drawn.family, drawn.n_draws
     most = max(FEWEST, DRAWN // max(1, drawn.n_rows))
@@ -64,16 +67,81 @@ def _drawn_sums(drawn: Drawn, numbers: Array, seed: int) -> Array:
 
     def work(one: Range) -> Array:
         rng = np.random.default_rng([seed, int(one.at[0])])
-        sums = np.zeros((len(numbers), BINS, repeats * n_draws))
+        sums = np.zeros((len(numbers), repeats * n_draws, n_bins))
         for k in range(repeats):
             y = family.draw(rng, *one.told)
             for kind, of_kind in enumerate(numbers):
                 values = y
                 if family.n_levels:
                     values = y[kind] if family.words.counts_levels else y == kind
-                inside = of_kind[one.at, None] == np.arange(BINS)
-                lines = slice(k * n_draws, (k + 1) * n_draws)
-                sums[kind, :, lines] = (values @ inside.astype(np.float64)).T
-        return sums
+                inside = of_kind[one.at]
+                counted, values = inside >= 0, np.broadcast_to(values, (n_draws, len(inside)))
+                for draw, line in enumerate(values[:, counted]):
+                    own = np.bincount(inside[counted], line, minlength=n_bins)
+                    sums[kind, k * n_draws + draw] = own
+        return sums.swapaxes(1, 2)
 
     return sum(sums for _, sums in drawn.each(work))  # type: ignore[return-value]
+
+
+class Reliability(NamedTuple):
+    """Chances of one kind that were told, in groups ``(groups,)`` of rising chance.
+
+    ``observed`` is the share that rises with the chance and lies nearest to what was observed, with
+    the band of true models; ``n`` are the trials of each group. The Brier score of shares is
+    ``brier``, and ``miscalibration`` what `observed` in place of the chances would take off it.
+    """
+
+    chance: Array
+    observed: Array
+    lower: Array
+    upper: Array
+    n: Array
+    brier: float
+    miscalibration: float
+
+
+def reliability(drawn: Drawn, told: Foretold, seed: int, prob: float) -> list[Reliability]:
+    """Tell, for each kind of response, the share that was observed where each chance was told.
+
+    By isotonic regression (Dimitriadis, Gneiting & Jordan 2021, PNAS 118:e2016191118); the band is
+    that of responses drawn anew. Of many rows neighbouring chances are taken together.
+    """
+    counts = np.flatnonzero(drawn.weights > 0.0)
+    trials = drawn.problem.design.predictors.trials
+    rows = drawn.problem.design.predictors.rows
+    n = np.ones(drawn.n_rows)
+    if drawn.family.words.needs_trials or drawn.family.words.counts_levels:
+        n = told.observed.sum(axis=0) if trials is None else trials[rows].astype(float)
+    counts = counts[n[counts] > 0.0]
+    numbers = np.full((len(told.expected), drawn.n_rows), -1)
+    for kind, expected in enumerate(told.expected):
+        order = counts[np.argsort(expected[counts] / n[counts], kind="stable")]
+        numbers[kind, order] = np.arange(len(order)) * min(GROUPS, len(order)) // len(order)
+    n_groups = min(GROUPS, len(counts))
+    sums = _drawn_sums(drawn, numbers, n_groups, seed)
+    every = []
+    for kind, of_kind in enumerate(numbers):
+        inside = of_kind[counts]
+
+        def summed(values: Array, inside: Array = inside) -> Array:
+            return np.bincount(inside, values, minlength=n_groups)
+
+        size = summed(n[counts])
+        observed, expected = told.observed[kind, counts], told.expected[kind, counts]
+        share, chance = summed(observed) / size, summed(expected) / size
+        rising = _rising(share, size)
+        curves = np.stack([_rising(line / size, size) for line in sums[kind].T])
+        lower, upper = np.quantile(curves, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
+        own = n[counts]
+        brier = float(np.sum(own * np.square((observed - expected) / own)) / own.sum())
+        best = float(np.sum(own * np.square(observed / own - rising[inside])) / own.sum())
+        every.append(Reliability(chance, rising, lower, upper, size, brier, max(brier - best, 0.0)))
+    return every
+
+
+def _rising(share: Array, size: Array) -> Array:
+    """Return the shares that do not fall and are nearest in weighted squares."""
+    from scipy.optimize import isotonic_regression
+
+    return isotonic_regression(share, weights=size).x

@@ -95,25 +95,16 @@ def residuals(
     array([ 0.375, -1.125,  1.475, -0.725])
     """
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
-    record = _kind_of(kind)
     problems = reopen(fit)
+    record = check_kind(kind, problems[0])
     plan, response = problems[0].plan, problems[0].plan.model.response
-    fault = record.fault(problems[0])
-    if fault:
-        known = [repr(name) for name, one in KINDS.items() if not one.fault(problems[0])]
-        raise ModelError(
-            f"kind={kind!r} is not defined for response {response!r}: {fault}. Take "
-            f"kind={' or '.join(known)}."
-            if known
-            else f"response {response!r} has no residuals of any kind: {fault}."
-        )
     levels = _levels_of(problems[0]) if record.of_levels else {}
     shape = (len(problems), plan.dataset.sizes[plan.sample_dim], *map(len, levels.values()))
     values, used = np.full(shape, np.nan), draws
     for k, kept in enumerate(kept_of(fit, problems)):
         drawn = some_draws(kept, draws)
         used = min(used, drawn.n_draws)
-        own = np.where(drawn.weights > 0.0, record.of_rows(drawn, seed), np.nan)
+        own = record.of_unit(drawn, seed)
         values[k, problems[k].design.predictors.rows] = own.T if levels else own[0]
     told = on_samples(values, problems, plan.dataset, plan.sample_dim, {}, levels)
     told[response].attrs |= {"kind": kind, "draws": used}
@@ -140,6 +131,10 @@ class Kind(NamedTuple):
     of_rows: Callable[[Drawn, int], Array]
     fault: Callable[[Problem], str]
     of_levels: bool = False
+
+    def of_unit(self, drawn: Drawn, seed: int) -> Array:
+        """Return the residuals ``(kinds, rows)`` of one unit, NaN of rows that do not count."""
+        return np.where(drawn.weights > 0.0, self.of_rows(drawn, seed), np.nan)
 
 
 def _quantile(drawn: Drawn, seed: int) -> Array:
@@ -236,9 +231,18 @@ KINDS = {
 }
 
 
-def _kind_of(kind: Any) -> Kind:
+def check_kind(kind: Any, problem: Problem) -> Kind:
+    """Return the record of a kind; ModelError where it is none, or none of these responses."""
     if not isinstance(kind, str) or kind not in KINDS:
         also = {"quantile": ("rqr", "pit", "dunn_smyth"), "pearson": ("standardised", "scaled")}
         hint = meant("kind", kind, {name: also.get(name, ()) for name in KINDS})
         raise ModelError(f"unknown kind {shown(kind)}; the kinds are {', '.join(KINDS)}.{hint}")
+    fault = KINDS[kind].fault(problem)
+    if fault:
+        known = [repr(name) for name, one in KINDS.items() if not one.fault(problem)]
+        remedy = f" Take kind={' or '.join(known)}." if known else " No kind is."
+        raise ModelError(
+            f"kind={kind!r} is not defined for response {problem.plan.model.response!r}: "
+            f"{fault}.{remedy}"
+        )
     return KINDS[kind]

@@ -15,6 +15,7 @@ from bayesglm.show.figures import (
     INK,
     MOST_LETTERS,
     hide_beyond,
+    log_axis,
     named_handles,
     new_figure,
     write_note,
@@ -34,9 +35,6 @@ COLUMNS = 2
 MOST_TERMS = 12  # that are drawn, those that move the linear predictor most: chosen
 LONG = 5.0  # seconds, from which on places are told in seconds
 FEWEST_EVENTS = 10  # of which intervals and their like are drawn: chosen
-# The longest place over the shortest from which an axis is one of ratios, and up to which it has
-# labels at 1, 2 and 5 of each power of ten.
-LEAST_RATIO, MOST_RATIO = 3.0, 200.0
 INTERVALS = "interval_density"
 OF_EVENTS = (INTERVALS, "fano_factor")  # which few events say nothing of
 OBSERVED, EXPECTED = COLOURS[0], GREY
@@ -209,26 +207,12 @@ def _of_simulations(ax: Axes, part: xr.Dataset, attrs: Any, name: str) -> None:
     ax.plot(x, part[name].values, color=COLOURS[1], linewidth=1.2)
     ax.plot(x, part[f"{name}_recorded"].values, color=INK, linewidth=1.2, label="recorded")
     if dim in ("interval", "window"):
-        _log_axis(ax, x)
+        log_axis(ax, x)
     response = plain(attrs["response"], MOST_LETTERS)
     words = {"interval": "interval", "window": "window", "lag": "lag", "place": "time in the trial"}
     ax.set_xlabel(f"{words[dim]} ({unit})")
     ax.set_ylabel(ylabel.format(response=response))
     _title(ax, title, "")
-
-
-def _log_axis(ax: Axes, x: Array) -> None:
-    """Make the axis of places one of ratios, with a few labels that do not touch."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    ratio = x[-1] / x[0]
-    if ratio < LEAST_RATIO:
-        return
-    ax.set_xscale("log")
-    steps = (1.0, 2.0, 5.0) if ratio < MOST_RATIO else (1.0,)
-    ax.xaxis.set_major_locator(LogLocator(subs=steps))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _along(part: xr.Dataset, dim: str) -> tuple[Array, str]:

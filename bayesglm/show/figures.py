@@ -14,6 +14,7 @@ from bayesglm.spec.hints import closest, is_among, is_unordered, shown
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 Array = np.ndarray
@@ -23,6 +24,9 @@ GREY, INK = "#9A9A9A", "#222222"
 WIDTH = 9.0  # inches of every figure: that of the report's page
 CHOOSES = "units=[...] chooses"  # of a population's members, which a figure takes by their labels
 MOST_LEFT_OUT = 8  # of what a page does not hold are named
+# The longest place over the shortest from which an axis is one of ratios, and up to which it has
+# labels at 1, 2 and 5 of each power of ten.
+LEAST_RATIO, MOST_RATIO = 3.0, 200.0
 MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
 
 
@@ -39,6 +43,20 @@ def new_figure(rows: int, columns: int, height: float, **keywords: Any) -> tuple
         ax.tick_params(labelsize=10)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     return figure, axes
+
+
+def log_axis(ax: Axes, x: Array) -> None:
+    """Make the axis of places one of ratios, with a few labels that do not touch."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ratio = x[-1] / x[0]
+    if ratio < LEAST_RATIO:
+        return
+    ax.set_xscale("log")
+    steps = (1.0, 2.0, 5.0) if ratio < MOST_RATIO else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=steps))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def hide_beyond(axes: Array, n: int) -> None:

@@ -77,7 +77,7 @@ def plot_prior_predictive(
     drawn, observed = _responses(tree, model)
     means = prior_means(tree)
     figure, axes = new_figure(1, 2, 4.0, gridspec_kw={"width_ratios": [1.25, 1.0]})
-    beyond = _draw_responses(axes[0, 0], model, drawn, observed)
+    beyond = draw_responses(axes[0, 0], model, drawn, observed)
     _draw_means(axes[0, 1], model, means, _observed_mean(model, tree, observed))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False, fontsize=11)
@@ -189,7 +189,7 @@ def _count(value: float) -> str:
     return f"{value / 10**power:.0f}e{power}"
 
 
-def _draw_responses(ax: Axes, model: GLM, drawn: Array, observed: Array) -> float:
+def draw_responses(ax: Axes, model: GLM, drawn: Array, observed: Array) -> float:
     """Draw shares of drawn data sets in bins, and those of the data; return what lies beyond."""
     words = FAMILY_NAMES[model.family]
     bins = _bins(model, drawn, observed)

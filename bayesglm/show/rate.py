@@ -9,17 +9,15 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.asked import whole_number
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.tree.opened import kept_of, model_of, reopen
+from bayesglm.inference.tree.opened import model_of
 from bayesglm.results.foretold import some_draws
+from bayesglm.show.chosen import chosen_units, unit_title
 from bayesglm.show.figures import (
-    CHOOSES,
     COLOURS,
     INK,
     is_event_train,
-    members,
     named_handles,
     new_figure,
-    not_drawn,
     write_note,
 )
 from bayesglm.show.predictive import BAND
@@ -85,22 +83,19 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = N
     labels = FAMILY_NAMES[model.family].labels
     if labels is not None and labels.most is None:
         raise DataError("plot_rate draws a mean response; labels have none.")
-    problems = reopen(fit)
-    plan = problems[0].plan
+    chosen = chosen_units(fit, units, MOST_UNITS)
+    drawn, plan = chosen.kept, chosen.first.plan
     trials = trials_of(plan.dataset, plan.sample_dim, by, "fit keeps")
     has_trials = len(trials.labels) > 1
     if by is not None and not has_trials:
         raise DataError("by= tells conditions of trials; the data have no coordinate 'trial'.")
-    numbers = members(units, plan.labels, plan.population)
-    every = kept_of(fit, problems)
-    drawn = [every[number] for number in numbers[:MOST_UNITS]]
     columns = 2 if has_trials else 1
     figure, axes = new_figure(len(drawn), columns, 0.7 + 2.5 * len(drawn), sharex="col")
     scale, unit = _scale(fit)
     for row, kept in zip(axes, drawn, strict=True):
         observed, predicted = _means(kept, draws, scale)
         _draw_stretch(row[0], observed, predicted, trials, scale)
-        row[0].set_title(_name(kept), loc="left", fontsize=11)
+        row[0].set_title(unit_title(kept.problem), loc="left", fontsize=11)
         row[0].set_ylabel(plain(f"{model.response}{unit}"), fontsize=10)
         if has_trials:
             _draw_averages(row[1], observed, predicted, trials)
@@ -111,9 +106,7 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = N
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper right", ncols=5, frameon=False
     )
-    if plan.labels is not None:
-        left_out = plan.labels[numbers[MOST_UNITS:]]
-        write_note(figure, not_drawn(str(plan.population), left_out, CHOOSES))
+    write_note(figure, chosen.note)
     return figure
 
 
@@ -132,14 +125,6 @@ def _handles(axes: Array, has_trials: bool) -> dict[str, Any]:
     if OBSERVED in drawn:
         told[OBSERVED] = drawn[OBSERVED]
     return conditions | told
-
-
-def _name(kept: Kept) -> str:
-    """Name one member of a population."""
-    plan, neuron = kept.problem.plan, kept.problem.neuron
-    return (
-        "" if plan.labels is None else f"{plain(plan.population)} {plain(plan.labels[neuron], 20)}"
-    )
 
 
 def _scale(fit: xr.DataTree) -> tuple[float, str]:

@@ -1,0 +1,102 @@
+"""A comparison as a picture: what each model foretells worse than the best, with its errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.errors import DataError
+from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, named_handles, new_figure
+from bayesglm.show.text import plain
+from bayesglm.spec.hints import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+COLUMNS = ("elpd", "se", "elpd_diff", "dse", "weight")  # that are drawn
+MOST_MODELS = 40  # in a figure: the best
+ROW = 0.34  # inches
+
+
+def plot_compare(table: pd.DataFrame) -> Figure:
+    """Draw the table of `compare`: differences to the best, scores, and weights.
+
+    Left: how much lower the expected log predictive density of each model is than that of the best,
+    with one (thick) and two (thin) standard errors of the difference, which is what tells models
+    apart. In the middle the densities themselves with their own errors: these are nearly all of
+    what the models have in common, and say nothing of which is better. Right: the stacking weight.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `compare` returns, or ArviZ's ``compare``. Of more than 40 models the best are drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        Something else.
+
+    Examples
+    --------
+    >>> import bayesglm as bg
+    >>> x = [k / 10 for k in range(-20, 20)]
+    >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
+    >>> with_x = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
+    >>> without = bg.GLM("y", [], family="poisson")
+    >>> table = bg.compare({"x": bg.fit(with_x, data), "nothing": bg.fit(without, data)})
+    >>> [one.get_text() for one in bg.plot_compare(table).axes[0].get_yticklabels()]
+    ['x', 'nothing']
+    """
+    if not all(name in getattr(table, "columns", ()) for name in COLUMNS):
+        raise DataError(
+            "plot_compare draws the table that compare({'a': fit, 'b': other}) returns; got "
+            f"{shown(table)}."
+        )
+    best = table.sort_values("elpd", ascending=False, kind="stable").iloc[:MOST_MODELS]
+    y = np.arange(len(best))
+    figure, axes = new_figure(
+        1, 3, 1.5 + ROW * len(best), sharey=True, gridspec_kw={"width_ratios": [2.2, 2.2, 1.0]}
+    )
+    difference, score, weight = axes[0]
+    # Of ArviZ's tables a difference is below zero, or above it in older ones.
+    _intervals(difference, -np.abs(best["elpd_diff"].to_numpy(float)), best["dse"], y)
+    difference.axvline(0, color=INK, linewidth=0.8)
+    _intervals(score, best["elpd"].to_numpy(float), best["se"], y)
+    score.axvline(float(best["elpd"].iloc[0]), color=GREY, linewidth=0.8, linestyle=":")
+    weight.barh(y, best["weight"], height=0.5, color=COLOURS[0], alpha=0.5)
+    weight.set_xlim(0.0, 1.0)
+    weight.set_xticks([0.0, 0.5, 1.0])
+    difference.set_yticks(y, [plain(name, MOST_LETTERS) for name in best.index])
+    difference.set_ylim(len(best) - 0.4, -0.6)
+    difference.set_xlabel("difference to the best (nats)", fontsize=10)
+    score.set_xlabel("elpd (nats)", fontsize=10)
+    weight.set_xlabel("weight", fontsize=10)
+    for ax in axes[0]:
+        ax.tick_params(axis="y", length=0)
+    handles = named_handles(axes[:, :1])
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside upper left", ncols=3, frameon=False
+    )
+    n, more = table.attrs.get("n_data_points"), len(table) - len(best)
+    told = f"{n:,} samples" if n else ""
+    if more:
+        told += f"{', ' if told else ''}{more} worse models not drawn"
+    weight.set_title(told, loc="right", fontsize=9, color=INK)
+    return figure
+
+
+def _intervals(ax: Axes, values: Array, errors: Any, y: Array) -> None:
+    """Draw a row for each model: one and two standard errors, and the value."""
+    error = np.nan_to_num(np.asarray(errors, float))
+    for times, width, label in ((2, 1.5, "2 standard errors"), (1, 4.0, "1 standard error")):
+        look: dict[str, Any] = {"color": COLOURS[0], "linewidth": width, "label": label}
+        ax.hlines(y, values - times * error, values + times * error, **look)
+    ax.plot(values, y, "o", color="white", markeredgecolor=COLOURS[0], markersize=6)
