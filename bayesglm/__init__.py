@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from bayesglm.results.scores.loo import loo
     from bayesglm.results.scores.score import score
     from bayesglm.results.scores.stack import stack
+    from bayesglm.results.sensitivity import sensitivity
     from bayesglm.results.simulate import simulate
     from bayesglm.results.storage import load, save
     from bayesglm.results.to_pynapple import to_pynapple
@@ -200,6 +201,7 @@ _HOME = {
     "decode_position": "results.decode_position",
     "draws": "results.draws",
     "predict": "results.predict",
+    "sensitivity": "results.sensitivity",
     "simulate": "results.simulate",
     "explain": "results.explain",
     "prior_path": "results.path",
@@ -379,6 +381,7 @@ __all__ = [
     "ridge",
     "save",
     "score",
+    "sensitivity",
     "simulate",
     "smooth",
     "sta",

@@ -82,10 +82,11 @@ def check(
         - ``terms``: ``inflation``, how many times the other terms widen the variance of a term's
           coefficients; the largest ``canonical_correlation`` of two terms; ``edf``, how many of
           ``size`` parameters the data decide, and whether they ``contradicted`` the prior, as
-          `explain` tells; ``separated``, whether without priors there is no estimate, since the
-          data are separated; ``sd``, how far a term moves the linear predictor; of events also
-          ``at_events``, what it adds at an event above its average, its mean ``share`` in that, and
-          of how many events it is the ``most``.
+          `explain` tells; ``prior_sensitivity``, how far 50 draws or more move with the prior, as
+          `sensitivity` tells of each coefficient; ``separated``, whether without priors there is no
+          estimate, since the data are separated; ``sd``, how far a term moves the linear predictor;
+          of events also ``at_events``, what it adds at an event above its average, its mean
+          ``share`` in that, and of how many events it is the ``most``.
         - ``events``: for each event (20,000 of a unit at most, evenly spaced) what each term
           ``added`` above its average, and its ``share`` of the sum of sizes.
 

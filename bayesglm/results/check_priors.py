@@ -8,6 +8,7 @@ from bayesglm.results.check_part import Checked
 from bayesglm.results.explain import decided_of
 from bayesglm.results.explain_beliefs import Beliefs
 from bayesglm.results.foretold import Drawn
+from bayesglm.results.power_scaling import FEWEST, log_prior_of_top, power_scaling
 from bayesglm.results.unpenalised import diverging
 
 Array = np.ndarray
@@ -34,6 +35,8 @@ def check_priors(drawn: Drawn) -> Checked:
             "size": (("term",), np.array([one.size for one in told])),
             "contradicted": (("term",), np.array([one.contradicted for one in told])),
         }
+    if drawn.n_draws >= FEWEST and not problem.pooled:
+        variables["prior_sensitivity"] = (("term",), _sensitivities(drawn, names))
     if n * p <= MOST_LAID and p <= MOST_COLUMNS:
         separated = set(diverging(problem, predictors.runs[0]))
         labels = problem.labels()
@@ -42,3 +45,14 @@ def check_priors(drawn: Drawn) -> Checked:
         ]
         variables["separated"] = (("term",), np.array(found))
     return Checked(variables, {"term": np.array(names)})
+
+
+def _sensitivities(drawn: Drawn, names: list[str]) -> Array:
+    """Return how far any coefficient of each term moves with the prior; NaN of redrawn effects."""
+    (problem, theta), scaled = drawn.kept.first(), log_prior_of_top(drawn.kept)
+    found = np.full(len(names), np.nan)
+    for k, name in enumerate(names):
+        moved = power_scaling(scaled, theta[:, problem.places[name]])
+        if name != drawn.kept.redrawn and not np.isnan(moved).all():
+            found[k] = np.nanmax(moved)
+    return found

@@ -85,8 +85,10 @@ def test_log_priors_by_name_add_up(prior):
     np.testing.assert_allclose(
         sum(by_name.values()), problem.natural.log_priors(theta), rtol=1e-10, atol=1e-10
     )
-    above = set(by_name) - {"movie"} if problem.learned else set(by_name)
-    assert set(problem.natural.top) == above
+    flat = {name for name, of in by_name.items() if not of.any()}  # the intercept, and Flat
+    is_below = bool(problem.learned)
+    assert problem.natural.below == ("movie",) * is_below
+    assert set(problem.natural.top) == set(by_name) - flat - set(problem.natural.below)
 
 
 def test_groups_lie_on_the_draws_and_samples_of_the_fit(full):

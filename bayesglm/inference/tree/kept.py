@@ -248,6 +248,14 @@ class Kept:
             return pointwise(self.problem.natural, self.theta)
         return self.each_row(lambda values: (values,))[0]
 
+    def log_likelihood_of_all(self) -> Array:
+        """Return the log likelihoods ``(draws,)`` of all rows, added up block by block."""
+        total = np.zeros(self.n_draws)
+        for _, results in self._rows(lambda values: (values.sum(axis=1),)):
+            for (values,) in results:
+                total += values
+        return total
+
     def _rows(
         self, summary: Callable[[Array], tuple[Array, ...]], only: Array | None = None
     ) -> Iterator:

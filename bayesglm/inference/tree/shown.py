@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 DIGITS = 4  # significant ones of a number
 MOST_DIGITS = 15  # that a float holds
 WHOLE = ("display.max_colwidth", None, "display.max_columns", None)  # no cell is cut short
+SENTENCES = "sentences"  # the attribute of a table that holds what it tells
 CHECKS = ("ess", "khat", "r_hat")  # columns that are in units of their own
 
 
@@ -48,6 +50,26 @@ class Shown(pd.DataFrame):
             for name, column in self.items()
         }
         return pd.DataFrame(columns, index=self.index, dtype=object)
+
+
+class Told(Shown):
+    """A table with sentences beneath it, its attribute ``sentences``; its parts are without.
+
+    >>> table = Told({"mean": [0.7]}, index=["x"])
+    >>> table.attrs["sentences"] = ["x is large."]
+    >>> table
+      mean
+    x  0.7
+    <BLANKLINE>
+    x is large.
+    """
+
+    def __repr__(self) -> str:
+        return "\n".join([super().__repr__(), "", *self.attrs.get(SENTENCES, ())])
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<li>{escape(one)}</li>" for one in self.attrs.get(SENTENCES, ()))
+        return f"{super()._repr_html_()}<ul>{said}</ul>"
 
 
 def cell(value: Any, error: float = np.nan) -> str:

@@ -12,7 +12,7 @@ kept apart: `evaluate` gives the smooth part, `kinks` the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -272,14 +272,21 @@ class Objective:
         return found
 
     @cached_property
+    def below(self) -> tuple[str, ...]:
+        """The coefficients whose priors have scales, or means, that are parameters themselves."""
+        return self._named(part for part in self.coefficients if part.is_below)
+
+    @cached_property
     def top(self) -> tuple[str, ...]:
-        """The parameters whose priors have no parameter above them."""
-        below = [(part.where.start, part.where.stop) for part in self.coefficients if part.is_below]
-        return tuple(
-            one.name
-            for one in self.registry.free
-            if one.prior is not None or (one.place.start, one.place.stop) not in below
-        )
+        """The parameters whose priors say something, and have no parameter above them."""
+        fixed = (part for part in self.coefficients if not (part.is_below or part.is_flat))
+        others = tuple(one.name for one in self.registry.free if one.prior is not None)
+        return (*self._named(fixed), *others)
+
+    def _named(self, parts: Iterable[PriorPart]) -> tuple[str, ...]:
+        """Return the names of coefficients on which some priors are laid."""
+        names = {(run.start, run.stop): name for name, run in self.registry.places.items()}
+        return tuple(names[part.where.start, part.where.stop] for part in parts)
 
     def _own(self, thetas: Array) -> Array:
         """Return what neither the likelihood nor the priors of the coefficients say."""

@@ -191,3 +191,38 @@ def test_walkers_that_are_left_out_change_nothing_for_the_others():
         trees.step()
     np.testing.assert_allclose(part.leaf.z, whole.leaf.z[some])
     assert part.n_steps.tolist() == whole.n_steps[some].tolist()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_energies_are_those_of_places_with_their_momenta(step):
+    """What they exceed minus the log density by is |p|^2 / 2 of standard normal momenta."""
+    m = 4_000
+    rng = np.random.default_rng(5)
+    trees = Trees(bent, draw_bent(rng, m), rng, step)
+    trees.size[:] = 0.2
+    pending = np.ones(m, dtype=bool)
+    kinetic = np.empty(m)
+    while pending.any():
+        ended = trees.step()
+        new = ended[pending[ended]]
+        kinetic[new] = trees.drawn.energy[new] + trees.drawn.value[new]
+        pending[new] = False
+        trees.begin(ended)
+    assert kinetic.min() > 0.0
+    told = stats.kstest(kinetic, stats.gamma(4 / 2).cdf)
+    assert told.pvalue > 1e-3
+
+
+def test_energies_of_walkers_that_stay_are_of_new_momenta():
+    rng = np.random.default_rng(6)
+    trees = Trees(normal, rng.standard_normal((50, 2)), rng, straight)
+    trees.size[:] = 1e6  # every step diverges
+    energies = []
+    for _ in range(2):
+        ended = trees.step()
+        assert len(ended) == 50
+        assert trees.diverged.all()
+        np.testing.assert_array_equal(trees.drawn.energy, trees.start_energy)
+        energies.append(trees.drawn.energy.copy())
+        trees.begin(ended)
+    assert (energies[0] != energies[1]).all()
