@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bayesglm.inference.twin.linear_predictor import linear_predictor
     from bayesglm.inference.twin.model import to_pymc
     from bayesglm.inference.twin.own import register_family, register_link
+    from bayesglm.results.bayes_factors.bayes_factor import bayes_factor
+    from bayesglm.results.bayes_factors.savage_dickey import savage_dickey
     from bayesglm.results.check import check
     from bayesglm.results.decode import decode
     from bayesglm.results.decode_choices import decode_choices
@@ -189,6 +191,8 @@ _HOME = {
     "prior_to_penalty": "spec.bridge.verbs",
     "as_dataset": "design.door",
     "bin_spikes": "design.spikes.binning",
+    "bayes_factor": "results.bayes_factors.bayes_factor",
+    "savage_dickey": "results.bayes_factors.savage_dickey",
     "SpikeTimes": "design.spikes.trains",
     "fit": "inference.fit",
     "fit_map": "inference.map",
@@ -312,6 +316,7 @@ __all__ = [
     "add_groups",
     "add_log_likelihood",
     "as_dataset",
+    "bayes_factor",
     "bin_spikes",
     "bits_per_spike",
     "boxcar",
@@ -379,6 +384,7 @@ __all__ = [
     "report",
     "residuals",
     "ridge",
+    "savage_dickey",
     "save",
     "score",
     "sensitivity",

@@ -46,22 +46,25 @@ class Score(NamedTuple):
 type Criterion = Callable[[Sequence[list[Problem]]], list[Score]]
 
 
-def by_evidence(first: list[Problem], draws: int, seed: int) -> Criterion:
-    """Return the log evidence of all neurons; ``first`` are their problems at some scales."""
-    first[0].refuse_confined(
-        "the evidence", "take method='kfold', or fit it at each scale and compare by kfold"
-    )
+def by_evidence(
+    first: list[Problem], draws: int, seed: int, instead: str = "use method='kfold'"
+) -> Criterion:
+    """Return the log evidence of all neurons; ``first`` are their problems at some scales.
+
+    ``instead`` is the remedy where there is none.
+    """
+    first[0].refuse_confined("the evidence", f"{instead}, or fit it and compare by kfold")
     uncurved = first[0].uncurved()
     if first[0].learned and uncurved:
         raise ModelError(
             f"the evidence with learned scales ({', '.join(first[0].learned)}) beside "
-            f"{', '.join(uncurved)} is not available; tune the learned ones too, or use "
-            "method='kfold'."
+            f"{', '.join(uncurved)} is not available; give those scales numbers, or "
+            f"{instead}."
         )
     if first[0].natural.kinks.groups:
         raise ModelError(
             f"the evidence of {', '.join(uncurved)} is not available: no proposal is known "
-            "under kinks of whole groups; use method='kfold'."
+            f"under kinks of whole groups; {instead}."
         )
     size = first[0].natural.n_coefficients
     if size > MOST_KEPT:

@@ -81,7 +81,7 @@ def sensitivity(fit: xr.DataTree, threshold: float = THRESHOLD) -> pd.DataFrame:
     >>> table.loc["intercept", "diagnosis"]
     'prior-data conflict'
     """
-    from bayesglm.inference.tree.shown import SENTENCES, Told
+    from bayesglm.inference.tree.shown import SENTENCES, Sentenced
 
     threshold = check_between_0_and_1("threshold", threshold, f"{THRESHOLD:g} is usual")
     problems = posterior_problems(fit)
@@ -97,7 +97,7 @@ def sensitivity(fit: xr.DataTree, threshold: float = THRESHOLD) -> pd.DataFrame:
     moved = np.concatenate(rows) if rows else np.zeros((0, 2))
     told = [_diagnosis(prior, likelihood, threshold) for prior, likelihood in moved]
     columns = {"prior": moved[:, 0], "likelihood": moved[:, 1], "diagnosis": told}
-    table = Told(columns, index=words)
+    table = Sentenced(columns, index=words)
     table.index.name = "coefficient"
     redrawn = group_redrawn(fit)
     top = [name for name in problems[0].natural.top if name != redrawn]

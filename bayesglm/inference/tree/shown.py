@@ -52,10 +52,10 @@ class Shown(pd.DataFrame):
         return pd.DataFrame(columns, index=self.index, dtype=object)
 
 
-class Told(Shown):
+class Sentenced(Shown):
     """A table with sentences beneath it, its attribute ``sentences``; its parts are without.
 
-    >>> table = Told({"mean": [0.7]}, index=["x"])
+    >>> table = Sentenced({"mean": [0.7]}, index=["x"])
     >>> table.attrs["sentences"] = ["x is large."]
     >>> table
       mean
@@ -63,6 +63,10 @@ class Told(Shown):
     <BLANKLINE>
     x is large.
     """
+
+    @property
+    def _constructor(self) -> type[Shown]:
+        return Shown
 
     def __repr__(self) -> str:
         return "\n".join([super().__repr__(), "", *self.attrs.get(SENTENCES, ())])

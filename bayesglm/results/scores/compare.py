@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from bayesglm.errors import BayesGLMError, DataError, tell
+from bayesglm.inference.tree.shown import SENTENCES
 from bayesglm.results.scores.alike import EXTERNAL, check_alike, taken
 from bayesglm.results.scores.averaging import pseudo_bma_weights, stacking_weights
-from bayesglm.results.scores.compared import SENTENCES, Compared, selection_told, sentence_of
+from bayesglm.results.scores.compared import Compared, selection_told, sentence_of
 from bayesglm.results.scores.differences import Difference, difference_of, subsampled_difference
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.loo import loo

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bayesglm.inference.tree.shown import WHOLE, Shown, cell
+from bayesglm.inference.tree.shown import Sentenced, cell
 from bayesglm.results.scores.differences import FEW, SURE, TINY, Difference
 
 ERRORS = {"elpd": "se", "se": "se", "elpd_diff": "dse", "dse": "dse"}  # to whose tenth all is shown
 LEAST = 1e-4  # of an error by which digits are chosen: below, four are shown
 FEW_MODELS = 11  # of more, selection may make a difference (McLatchie & Vehtari 2024)
-SENTENCES = "sentences"  # the attribute that holds them
 
 
-class Compared(Shown):
+class Compared(Sentenced):
     """A table of models that says what it tells of them; its parts are tables without words."""
-
-    @property
-    def _constructor(self) -> type[Shown]:
-        return Shown
-
-    def __repr__(self) -> str:
-        return "\n".join([super().__repr__(), "", *self.attrs.get(SENTENCES, ())])
-
-    def _repr_html_(self) -> str:
-        with pd.option_context(*WHOLE):
-            table = str(self.written()._repr_html_())
-        said = "".join(f"<li>{escape(one)}</li>" for one in self.attrs.get(SENTENCES, ()))
-        return f"{table}<ul>{said}</ul>"
 
     def written(self) -> pd.DataFrame:
         """Return the table as text, scores to the digits that their errors leave them."""

@@ -143,14 +143,17 @@ def observed(values: xr.DataArray) -> Array | None:
     return Scored.of("", values).carried(OBSERVED)
 
 
-def check_fits(fits: Mapping[str, xr.DataTree]) -> None:
-    """Raise DataError, as `common_samples` does, unless fits explain responses in common."""
+def check_fits(fits: Mapping[str, xr.DataTree]) -> dict[str, dict[str, Array]]:
+    """Return where in each fit the samples stand that all explain, as `common_samples` does.
+
+    Raises DataError as it does, unless fits explain responses in common.
+    """
     values = {}
     for name, fit in fits.items():
         problems = reopen(fit)
         none = np.zeros((problems[0].design.n_rows, len(problems)))
         values[name] = labelled(problems, none, "none")
-    common_samples(values)
+    return common_samples(values)
 
 
 def _check_measures(every: Sequence[Scored]) -> None:
