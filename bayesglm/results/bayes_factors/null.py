@@ -13,7 +13,7 @@ from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import effective_sizes, pareto_smoothed
-from bayesglm.inference.weights.shifted import Whole, matched
+from bayesglm.inference.weights.shifted import Whole, matched, removed
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.bayes_factors.scaled import has_scale, plan_widened
 from bayesglm.results.bayes_factors.told import Contrast, Factor
@@ -144,8 +144,13 @@ def _mean(log_ratios: Array, whole: Whole) -> Estimated:
     if smoothed.khat < GOOD_KHAT:
         moves = len(log_ratios) * np.exp(smoothed.log_weights) - 1.0
         return Estimated(smoothed.log_mean, moves, smoothed.khat)
-    removal = matched(whole, lambda thetas: np.zeros(len(thetas)), GOOD_KHAT)
+    removal = removed(whole, _nothing, matched(whole, _nothing, GOOD_KHAT))
     return Estimated(-removal.log_density, -removal.moves, removal.khat)
+
+
+def _nothing(thetas: Array) -> Array:
+    """Return the log density of no row at all."""
+    return np.zeros(len(thetas))
 
 
 def _part_widened(problem: Problem, null: Null, factor: float) -> PriorPart:
