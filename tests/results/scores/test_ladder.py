@@ -15,7 +15,7 @@ from bayesglm.inference.tree.opened import kept_of
 from bayesglm.inference.weights.bridge import bridged
 from bayesglm.numerics.density.pointwise import pointwise
 from bayesglm.numerics.families.table import FAMILIES
-from bayesglm.results.scores.kfold import sampling_of
+from bayesglm.results.scores.crossing import as_fit
 from bayesglm.results.scores.ladder import climb as climbing
 from bayesglm.results.scores.ladder.units import row_units
 
@@ -129,7 +129,7 @@ def test_weights_fail_where_the_ladder_stands():
 @pytest.mark.parametrize("rung", ["modes", "moments", "mixture", "refit"])
 def test_every_rung_by_itself(rung):
     _, kept, expected = overdispersed()
-    means = climbing.Means(4, 1.0, sampling_of(1000, 4, 3), 2, 0)
+    means = climbing.Means(4, 1.0, as_fit(1000, 4, 3), 2, 0)
     units = row_units(kept)
     state = climbing.by_weights(units, means)
     which, whole = state.unsteady, units.whole
@@ -232,7 +232,7 @@ def test_rows_of_small_groups_by_weights_that_forget_their_effects():
     assert abs(scored.elpd - of_rows.sum()) < 3.0 * scored.mcse < 0.6
     assert "new='group', by='g'" in scored.doubts[0]
     units = row_units(kept_of(fit, open_problems(model, data))[0])
-    state = climbing.by_weights(units, climbing.Means(4, 1.0, sampling_of(1000, 4, 3), 2, 0))
+    state = climbing.by_weights(units, climbing.Means(4, 1.0, as_fit(1000, 4, 3), 2, 0))
     first = state.error.copy()
     state.khat[:] = np.inf  # as if no weights stood
     climbing.by_integrals(state, units, np.arange(units.n))
