@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from arviz_stats.utils import ELPDDataLOO
 from families import KEYS, OF_NUMBERS, drawn, model_of, phi_of
-from scipy.special import expit, logsumexp
-from scipy.stats import halfnorm, norm, poisson
+from scipy.special import expit, gammaln, logsumexp
+from scipy.stats import halfnorm, norm
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
@@ -165,7 +165,7 @@ def test_a_bridge_of_draws_that_do_not_reach_the_deleted_point():
 
 
 G, PER = 7, 4
-NODES = np.linspace(-8.0, 8.0, 81)
+NODES = np.linspace(-8.0, 8.0, 65)
 
 
 @cache
@@ -190,13 +190,14 @@ def exact_groups():
     """
     _, data, _ = grouped()
     labels, group = np.unique(data["g"], return_inverse=True)
-    intercept, log_scale = np.meshgrid(np.linspace(-4.0, 5.0, 70), np.linspace(-9.0, 3.0, 100))
+    intercept, log_scale = np.meshgrid(np.linspace(-4.0, 5.0, 60), np.linspace(-9.0, 3.0, 80))
     t = np.stack([intercept.ravel(), log_scale.ravel()], axis=-1)
     scale = np.exp(t[:, 1])
     log_prior = norm.logpdf(t[:, 0], 0.0, 2.0) + halfnorm.logpdf(scale) + t[:, 1]
     eta = t[:, 0, None] + scale[:, None] * NODES
     log_weight = norm.logpdf(NODES) + np.log(NODES[1] - NODES[0])
-    each = np.stack([poisson.logpmf(y, np.exp(eta)) for y in data["y"]])  # (row, t, node)
+    rate = np.exp(eta)
+    each = np.stack([y * eta - rate - gammaln(y + 1.0) for y in data["y"]])  # (row, t, node)
 
     def marginal(rows):
         return logsumexp(each[rows].sum(axis=0) + log_weight, axis=-1)
