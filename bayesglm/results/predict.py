@@ -154,7 +154,7 @@ def predict(
     coords: dict[str, Any] = {d: group[d] for d in ("chain", "draw") if d in group.dims}
     if wanted is not None:
         coords = {"quantile": wanted}
-    levels = _levels_of(problems[0], kind)
+    levels = levels_of(problems[0], kind)
     shape = (len(problems), dataset.sizes[dim], *map(len, levels.values()))
     values = _room(tuple(map(len, coords.values())), shape, wanted)
     flat = values.reshape(-1, *shape)
@@ -216,7 +216,7 @@ def _wanted(quantiles: Iterable[float] | None, group: xr.Dataset) -> Array | Non
     return values
 
 
-def _levels_of(problem: Problem, kind: str) -> dict[str, Array]:
+def levels_of(problem: Problem, kind: str) -> dict[str, Array]:
     """Return the dim and labels along which a prediction has a number for each level, if any."""
     plan, channels = problem.plan, problem.design.predictors.levels
     if kind == "linear" and channels is not None:

@@ -41,6 +41,7 @@ from bayesglm.inference.weights.psis import (
 )
 from bayesglm.numerics.density.averages import gaussian_averages, is_of_predictor, row_averages
 from bayesglm.numerics.density.conjugate import is_gaussian_given_sigma
+from bayesglm.numerics.density.near import FEW
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.numerics.solvers.newton import Evaluation
@@ -50,6 +51,9 @@ MOST = 400  # parameters, of more, Gaussians of each fold are too large: chosen
 ALIKE = 0.6  # share of the draws of all rows that a fold's weights leave, above which they serve it
 HEAVY_DF = 5.0  # degrees of freedom of parts with heavier tails: chosen
 FLATTEST = 1e-10  # curvature, relative to that of each coordinate, that a Gaussian needs
+# From draw to draw where rows are many: measured, the sum over 10,000 rows in 10 folds is known so
+# to 0.06 nats, and to 0.04 by all draws.
+STEP = 2
 SMALL = 0.5  # error of a mean density, relative to it, that is taken from it: chosen
 AGAIN = 4  # draws that folds whose weights fail have more, for each that they must be worth
 
@@ -145,22 +149,31 @@ class FoldPool:
 
             mean p  =  mean_g p + sum (W - V) p,
 
-        so that the draws tell no more than how the density differs from g.
+        so that the draws tell no more than how the density differs from g, and every second one
+        tells enough of many rows.
         """
         own, parts = self.folds[fold], [self.gaussians[k] for k in (fold, -1)]
         shares = [np.exp(self.log_weights(k)) for k in (fold, -1)]
         if not is_of_predictor(own.density):
             return own.spread(row_averages(own.density, self.drawn.thetas, np.stack(shares)))
-        known = [one for one in parts if one is not None]
-        shares += [self._shares(one) for one in known]
-        averages = row_averages(own.density, self.drawn.thetas, np.stack(shares))
-        at = 2
+        of_parts = [None if parts[0] is None else self._shares(parts[0]), self._of_all]
+        shares += [one for one in of_parts if one is not None]
+        step = STEP if own.density.source.n_rows * len(self.drawn.thetas) > FEW else 1
+        some = np.stack(shares)[:, ::step]
+        some = some / some.sum(axis=1, keepdims=True)
+        averages = row_averages(own.density, self.drawn.thetas[::step], some)
+        others = iter(averages[2:])
         for k, one in enumerate(parts):
             if one is not None:
                 exact = gaussian_averages(own.density, one.mean, one.root)
-                averages[k] = _controlled(averages[k], averages[at], exact)
-                at += 1
+                averages[k] = _controlled(averages[k], next(others), exact)
         return own.spread(averages[:2])
+
+    @cached_property
+    def _of_all(self) -> Array | None:
+        """The weights of draws of the Gaussian of all rows."""
+        part = self.gaussians[-1]
+        return None if part is None else self._shares(part)
 
     def _shares(self, part: Part) -> Array:
         """Return the weights of draws of a Gaussian."""

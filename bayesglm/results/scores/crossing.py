@@ -296,7 +296,8 @@ def _weigh(
         elpd = _means(one, values[k], weights)
         in_sample = _means(one, values[k], None) if one.new is None else None
         rng = np.random.default_rng([sampling.seed, fold.number, number])
-        drawn = kept[k].some(resample(rng, weights, min(sampling.few, kept[k].n_draws)))
+        some = resample(rng, weights, min(sampling.few, kept[k].n_draws))
+        drawn = one.foretelling(some, rng)
         scores.take(fold, number, Scored(elpd, in_sample, WEIGHTED, drawn))
     return True
 

@@ -92,6 +92,26 @@ class Held:
         """The problem of the rows alone."""
         return problem_of(self.problem, self.test)
 
+    def foretelling(self, draws: Array, rng: np.random.Generator) -> Kept:
+        """Return some of the draws, effects of new levels drawn anew from their population.
+
+        What weights took from the others are the rows of these levels, their effects integrated
+        out.
+        """
+        kept, new = self.kept.some(draws), self.new
+        if new is None:
+            return kept
+        if kept.redrawn == new.name:
+            others = np.isin(kept.problem.design.predictors.rows, self.seen)
+            return replace(kept, problem=kept.problem.restrict(others), held={})
+        problem, theta = kept.problem, np.array(kept.theta)
+        place = problem.places[new.name]
+        part = next(one for one in problem.natural.coefficients if one.where == place)
+        fresh = part.given(theta).draw(rng, len(theta))
+        own = np.resize(new.is_new, fresh.shape[1])  # effect by effect, level by level
+        theta[:, place] = np.where(own, fresh, theta[:, place])
+        return replace(kept, theta=theta)
+
     def _in_sets(self) -> Iterator[Array]:
         kept, test = self.kept, self.test
         sets = np.arange(len(self.rows)) if self.sets is None else self.sets

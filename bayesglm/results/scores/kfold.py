@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.errors import DataError
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs
-from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs, sample_coords
+from bayesglm.inference.tree.kept import Kept, evenly
+from bayesglm.results.predict import levels_of
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
 from bayesglm.results.scores.crossing import CrossScores, Sampling, as_fit, cross_scores
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import Sets, deal_folds, sets_by
 from bayesglm.results.scores.held_out import every_log_density
 from bayesglm.results.scores.pairing import TOGETHER
+from bayesglm.results.scores.predicted import as_scored, by_draws
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 from bayesglm.spec.names import OBSERVED
 
 if TYPE_CHECKING:
     import xarray as xr
-    from arviz_stats.utils import ELPDData
+
+    from bayesglm.results.scores.kfold_data import KFold
 
 Array = np.ndarray
+# Draws that tell what is expected of a row: so many at least, or as many as all rows' expected
+# responses (8 bytes each) are no more than that number: chosen, a twentieth of a score's work.
+LEAST, PREDICTED = 50, 1_000_000
 
 
 @verb_of_models
@@ -40,11 +47,14 @@ def kfold(
     draws: int = 1000,
     chains: int = 4,
     seed: int = 0,
-) -> ELPDData:
+) -> KFold:
     """Estimate the elpd by k-fold cross-validation with a posterior per fold.
 
-    For each fold the model is fitted (as `fit` does) to the rows outside it, and the fold's rows
-    are scored by log mean_draws p(y_i | theta). Rows that are left out by their label are scored
+    The rows of each fold are scored by the posterior of the rows outside it, by log mean_draws
+    p(y_i | theta). That posterior is the one of all rows without what the fold says, so that
+    draws of one pool, near all posteriors at once, or those of a fit to all rows, serve it under
+    Pareto-smoothed importance weights; where these do not stand, it is sampled anew as `fit` does.
+    Rows that are left out by their label are scored
     jointly, log mean_draws p(y_label | theta): the density of a level anew. Effects of levels of a
     `Group` of which no other row is left are integrated out, draw by draw,
 
@@ -70,10 +80,13 @@ def kfold(
 
     Returns
     -------
-    arviz_stats ELPDData
+    arviz_stats ELPDDataLOOKFold
         Kind ``loo_kfold``, with pointwise values ``elpd_i``: one for each sample, or along ``by``
         one for each label, of which standard errors are then made. ``p`` is the in-sample log
-        density minus the elpd.
+        density minus the elpd. ``predictions`` are the expected responses of the samples by the
+        posterior of the other folds, from which any other score follows. Attributes of ``elpd_i``
+        say how many posteriors of folds were ``n_corrected``, ``n_weighted`` and ``n_refitted``,
+        and the largest ``khat`` of weights that were taken.
 
     Raises
     ------
@@ -109,17 +122,21 @@ def folds_scored(
     folds: int,
     sampling: Sampling,
     whole: list[Kept] | None = None,
-) -> ELPDData:
+) -> KFold:
     """Return the scores of folds; ``whole`` are draws of the posterior of all rows, if known."""
     fold_of = deal_folds(problems[0], data, by, folds, sampling.seed)
     sets = sets_by(problems[0], data, by)
     scores = cross_scores(problems, fold_of, sampling, sets, whole)
     scored = labelled_sets(problems, sets, str(by))
-    of_kfold = _kfold_data(scored, scores, _in_sample(scores, problems, sampling, sets), sampling)
+    in_sample = _in_sample(scores, problems, sampling, sets)
+    predictions = _predictions(scores, problems, fold_of, sets, sampling.seed)
+    elpd_i = scored(scores.elpd, "elpd_i").assign_attrs(scores.told())
     rate = partial(Events.rate_of_others, sets=fold_of)
     codes = None if sets is None else sets.codes
-    beside = beside_constant_rate(problems, of_kfold.elpd_i, rate, codes)
-    return replace(of_kfold, elpd_i=beside)
+    elpd_i = beside_constant_rate(problems, elpd_i, rate, codes)
+    gain_i = scored(in_sample - scores.elpd, "p_kfold_i")
+    n_draws = sampling.draws * sampling.chains
+    return _kfold_data(elpd_i, gain_i, predictions, len(scores.ways), n_draws)
 
 
 def held_out(
@@ -143,6 +160,31 @@ def _in_sample(
     every, codes = np.arange(problems[0].design.n_rows), None if sets is None else sets.codes
     known = every_log_density(whole, problems, every, codes)
     return np.where(np.isnan(scores.in_sample), known, scores.in_sample)
+
+
+def _predictions(
+    scores: CrossScores, problems: list[Problem], fold_of: Array, sets: Sets | None, seed: int
+) -> xr.DataArray:
+    """Return the expected responses of every row by the posterior of the other folds."""
+    import xarray as xr
+
+    plan, levels = problems[0].plan, levels_of(problems[0], "mean")
+    values = np.full((len(fold_of), len(problems), *map(len, levels.values())), np.nan)
+    most = max(LEAST, PREDICTED // len(fold_of))
+    for (fold, neuron), kept in scores.drawn.items():
+        held = fold_of == fold
+        some = kept.some(evenly(np.arange(kept.n_draws), most))
+        density = np.full(held.sum(), np.nan) if sets is not None else scores.elpd[held, neuron]
+        with suppress(DataError):  # beyond the floats
+            predicted = by_draws(some, problems[neuron].restrict(held), density, seed)
+            predicted = as_scored(predicted) if sets is None else predicted
+            values[held, neuron] = np.moveaxis(predicted.mean, -1, 0)
+    coords, dims = sample_coords(problems) | levels, [plan.sample_dim]
+    if plan.population is None:
+        values = values[:, 0]
+    else:
+        dims.append(plan.population)
+    return xr.DataArray(values, dims=(*dims, *levels), coords=coords, name=plan.model.response)
 
 
 def labelled_sets(
@@ -178,25 +220,26 @@ def labelled_sets(
 
 
 def _kfold_data(
-    scored: Callable[[Array, str], xr.DataArray],
-    scores: CrossScores,
-    in_sample: Array,
-    sampling: Sampling,
-) -> ELPDData:
-    from arviz_stats.utils import ELPDDataLOOKFold
+    elpd_i: xr.DataArray,
+    gain_i: xr.DataArray,
+    predictions: xr.DataArray,
+    n_folds: int,
+    n_draws: int,
+) -> KFold:
+    from bayesglm.results.scores.kfold_data import KFold
 
-    gain = in_sample - scores.elpd
-    elpd, se, p = summed(scores.elpd, gain)
-    return ELPDDataLOOKFold(
+    elpd, se, p = summed(elpd_i.values, gain_i.values)
+    return KFold(
         elpd=elpd,
         se=se,
         p=p,
-        n_samples=sampling.draws * sampling.chains,
-        n_data_points=scores.elpd.size,
+        n_samples=n_draws,
+        n_data_points=elpd_i.size,
         scale="log",
         warning=False,
         good_k=None,
-        elpd_i=scored(scores.elpd, "elpd_i").assign_attrs(scores.told()),
-        n_folds=len(scores.ways),
-        p_kfold_i=scored(gain, "p_kfold_i"),
+        elpd_i=elpd_i,
+        n_folds=n_folds,
+        p_kfold_i=gain_i,
+        predictions=predictions,
     )

@@ -117,8 +117,6 @@ def by_estimate(problem: Problem, theta: Array, seed: int = 0) -> Predicted:
 
 def by_draws(kept: Kept, problem: Problem, log_density: Array, seed: int = 0) -> Predicted:
     """Return what draws predict of a problem's rows; their log densities are known."""
-    family, n = problem.natural.family, problem.design.n_rows
-    levels = family.n_levels
 
     def parts(kind: str) -> Iterator[tuple[Any, Array]]:
         rng = np.random.default_rng(seed)
@@ -127,7 +125,8 @@ def by_draws(kept: Kept, problem: Problem, log_density: Array, seed: int = 0) ->
             for some, values in predicted_rows(own, part, theta, kind, rng, effects):
                 yield rows[some], values
 
-    mean = np.empty((n, levels) if levels else n)
+    family, n = problem.natural.family, problem.design.n_rows
+    mean = np.empty((n, family.n_levels) if family.n_levels else n)
     for rows, values in parts("mean"):
         mean[rows] = _middle(values, family)
     mean = np.moveaxis(mean, 0, -1)
@@ -153,8 +152,7 @@ def as_scored(predicted: Predicted) -> Predicted:
     That density may be known to more digits than a few draws tell. The other labels keep their
     shares of the rest. Responses that are no labels, and rows with weights, are left as they are.
     """
-    labels = predicted.family.words.labels
-    if labels is None or labels.counted:
+    if predicted.log_chance is None:
         return predicted
     single = np.flatnonzero(predicted.counts == 1.0)
     at, known = predicted.rows.y[single].astype(np.intp), np.exp(predicted.log_density[single])
@@ -162,7 +160,9 @@ def as_scored(predicted: Predicted) -> Predicted:
     rest = np.maximum(1.0 - chances[at, single], np.finfo(float).tiny)
     chances[:, single] *= (1.0 - known) / rest
     chances[at, single] = known
-    return replace(predicted, mean=chances if predicted.family.n_levels else chances[1])
+    log_chance = np.where(predicted.counts == 1.0, predicted.log_density, predicted.log_chance)
+    mean = chances if predicted.family.n_levels else chances[1]
+    return replace(predicted, mean=mean, log_chance=log_chance)
 
 
 def _middle(values: Array, family: Family) -> Array:

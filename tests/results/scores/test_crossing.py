@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arviz_stats.utils import ELPDDataLOOKFold
 from families import model_of
 from scipy.special import logsumexp
 from scipy.stats import nbinom
@@ -131,3 +132,20 @@ def test_neurons_are_corrected_each_by_itself():
     np.testing.assert_allclose(crossed.elpd[:, 0], refitted(problems[:1], fold_of)[:, 0], atol=0.02)
     exact = refitted(problems, fold_of)[:, 1]
     np.testing.assert_allclose(crossed.elpd[:, 1], exact, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("family", ["bernoulli", "categorical", "poisson"])
+def test_predictions_are_means_by_the_other_folds(family):
+    response = "who" if family == "categorical" else family
+    model = bg.GLM(response, "x", family=family, prior=bg.Normal(1.0))
+    found = bg.kfold(model, DATA, by="time", folds=3)
+    assert isinstance(found, ELPDDataLOOKFold)
+    for fold in range(3):
+        held = np.arange(60) * 3 // 60 == fold
+        fit = bg.fit(model, DATA.isel(time=~held))
+        mean = bg.predict(fit, DATA.isel(time=held))[response].mean(("chain", "draw"))
+        own = found.predictions.isel(time=held)
+        np.testing.assert_allclose(own.transpose(*mean.dims), mean, rtol=0.08, atol=0.02)
+    if family == "bernoulli":
+        chance = np.where(DATA[family] == 1, found.predictions, 1 - found.predictions)
+        np.testing.assert_allclose(np.log(chance), found.elpd_i, rtol=1e-12)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from arviz_stats.utils import ELPDDataLOO, ELPDDataLOOKFold
+from arviz_stats.utils import ELPDDataLOO
+
+from bayesglm.results.scores.kfold_data import KFold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +55,7 @@ class Scored(ELPDDataLOO):
 
 
 @dataclass(kw_only=True, repr=False)
-class ScoredFolds(ELPDDataLOOKFold):
+class ScoredFolds(KFold):
     """The elpd of folds that were left out whole; ``why`` and ``doubts`` as in `Scored`."""
 
     why: str
