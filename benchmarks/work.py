@@ -91,9 +91,14 @@ class Drawn(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What leave-one-out cross-validation gave: the elpd of every sample, (n,)."""
+    """What leave-one-out cross-validation gave: the elpd of every sample, (n,), and of all.
+
+    `error`: of `elpd`, where few samples stand for all.
+    """
 
     elpd_i: Array
+    elpd: float
+    error: float = 0.0
     seconds: float | None = None
 
 

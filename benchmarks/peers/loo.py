@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from benchmarks.peers import lags
 from benchmarks.solver import Setting, Solver
 from benchmarks.work import Scored, Work
 
 _DRAWS, _CHAINS = 1000, 4
+SOME = 1000  # samples of a long recording
 
 
 def _prepare_streamed(work: Work) -> Any:
@@ -44,7 +46,21 @@ def _fit_arviz(fitted: Any, setting: Setting) -> Any:
 
 
 def _read(found: Any) -> Scored:
-    return Scored(found.elpd_i.values)
+    return Scored(found.elpd_i.values, float(found.elpd), getattr(found, "subsampling_se", 0.0))
+
+
+def _prepare_lags(work: Work) -> Any:
+    """Draw the posterior of a long recording with lags."""
+    import arviz_stats
+
+    assert arviz_stats
+    return lags.SAMPLER.fit(lags.SAMPLER.prepare(work), {"seed": 0})
+
+
+def _fit_subsampled(fitted: Any, setting: Setting) -> Any:
+    import bayesglm as bg
+
+    return bg.loo(fitted, subsample=SOME)
 
 
 BAYESGLM = Solver("bayesglm", ("bayesglm",), _fit_bayesglm, _read, prepare=_prepare_streamed)
@@ -56,3 +72,5 @@ ARVIZ = Solver(
     prepare=_prepare_stored,
 )
 SOLVERS = (BAYESGLM, ARVIZ)
+LARGE = Solver("bayesglm", ("bayesglm",), _fit_bayesglm, _read, prepare=_prepare_lags)
+SUBSAMPLED = LARGE._replace(name=f"bayesglm, {SOME:,} samples", fit=_fit_subsampled)

@@ -13,7 +13,7 @@ Statistical Computation and Simulation 90:2499).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from bayesglm.errors import BayesGLMError, DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.effects import named_draws
-from bayesglm.inference.tree.kept import Kept, one_row_each
+from bayesglm.inference.tree.kept import TOGETHER, Kept, block_number, one_row_each
 from bayesglm.inference.weights.psis import khat_limit, smoothed_lines
 from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.held_out import Held, log_mean
@@ -184,12 +184,19 @@ def _stretches(origins: Array, horizon: int, n_draws: int) -> Iterator[tuple[int
 def _log_densities(problem: Problem, kept: Kept, moments: Moments, start: int, stop: int) -> Array:
     """Return the log density ``(moment, draw)`` of all rows of each moment."""
     rows, numbers = moments.rows(start, stop)
-    every = problem.design.predictors.rows
-    sets = None if np.array_equal(numbers, np.arange(len(rows))) else numbers
-    # New levels have the effects that their prior makes of each draw, one for all their moments;
-    # those of a single row each are integrated out.
-    seen = every if one_row_each(problem) is None else every[:0]
-    return np.concatenate(Held(kept, problem, rows, sets, seen).each(np.array), axis=1).T
+    alone, predictors = one_row_each(problem), problem.design.predictors
+    if alone is None:
+        # New levels have the effects that their prior makes of each draw, one for all their rows.
+        sets = None if np.array_equal(numbers, np.arange(len(rows))) else numbers
+        held = Held(kept, problem, rows, sets, predictors.rows)
+        return np.concatenate(held.each(np.array), axis=1).T
+    total = np.zeros((stop - start, kept.n_draws))
+    number, step = block_number(problem, alone), max(1, TOGETHER // kept.n_draws)
+    for k in range(0, len(rows), step):
+        test = replace(predictors, rows=predictors.rows[rows[k : k + step]])
+        codes = np.arange(len(test.rows))
+        np.add.at(total, numbers[k : k + step], kept.log_marginals(problem, test, number, codes).T)
+    return total
 
 
 def _summed(values: Array, origins: Array, horizon: int) -> Array:

@@ -58,15 +58,16 @@ def bits_per_spike(scored: Any, draws: int = 200) -> pd.DataFrame:
     (Harris et al. 2003, Nature 424:552; Pillow et al. 2008, Nature 454:995; of Poisson counts it
     estimates the single-spike information, Williamson, Sahani & Pillow 2015, PLoS Comput Biol
     11:e1004141). The constant rate is that of the training rows: of `loo` all rows but the one
-    that is scored, of `kfold` the rows of the other folds, of a fit its own. Counts without a bound
-    are Poisson's at that rate, whatever the family of the model; yes and no, and counts among
-    trials, are binomial, and a spike is then a yes. With an exposure the rate is per unit of it.
+    that is scored, of `kfold` the rows of the other folds, of `lfo` those before, of a fit its
+    own. Counts without a bound are Poisson's at that rate, whatever the family of the model;
+    yes and no, and counts among trials, are binomial, and a spike is then a yes. With an
+    exposure the rate is per unit of it.
 
     Parameters
     ----------
     scored : xarray.DataTree or ELPDData
         A fit gives the bits in sample, which flatter a model: p(y_i | model) is the mean over its
-        draws, or that at the MAP. What `loo` or `kfold` return gives them out of sample. The
+        draws, or that at the MAP. What `loo`, `kfold` or `lfo` return gives them out of sample. The
         difference of two models' bits is the difference of their elpds, per spike.
     draws : int
         Posterior draws of a fit over which densities are averaged, evenly spaced among all; scores

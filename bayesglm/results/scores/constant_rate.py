@@ -50,6 +50,16 @@ class Events(NamedTuple):
         others = np.maximum(events.sum() - events, 0.0)
         return np.divide(others, rest, out=np.full(len(rest), np.nan), where=rest > 0.0)[own]
 
+    def rates_before(self, of_row: Array) -> Array:
+        """Return, for every moment of time, the rate of all rows before it, given each row's."""
+        events, at_risk = (
+            np.cumsum(np.bincount(of_row, values))
+            for values in (self.weighted, self.weights * self.out_of)
+        )
+        before = np.r_[np.nan, at_risk[:-1]]
+        rates = np.full(len(before), np.nan)
+        return np.divide(np.r_[np.nan, events[:-1]], before, out=rates, where=before > 0.0)
+
     def log_density(self, rate: Array | float) -> Array:
         """Return the weighted log densities of every row at a rate, or at one for each.
 
@@ -102,8 +112,38 @@ def beside_constant_rate(
 
     events = np.stack([by_set(one.weighted) for one in known], axis=-1)
     constant = np.stack([by_set(one.log_density(rate(one))) for one in known], axis=-1)
+    return _carrying(scores, events, constant)
+
+
+def beside_rate_before(
+    problems: Sequence[Problem],
+    scores: xr.DataArray,
+    of_row: Array,
+    origins: Array,
+    horizon: int,
+) -> xr.DataArray:
+    """Return scores of so many moments from each origin on, beside the rate of all before it.
+
+    ``of_row`` are the numbers of the rows' moments.
+    """
+    every = [events_of(problem) for problem in problems]
+    known = [one for one in every if one is not None]
+    if not known:
+        return scores
+    events, constant = np.zeros((2, int(of_row.max()) + 1, len(known)))
+    for k, one in enumerate(known):
+        rates = one.rates_before(of_row)
+        for steps in range(horizon):
+            origin = of_row - steps
+            rows = np.flatnonzero(origin >= 0)
+            density = one.log_density(rates[origin])
+            for total, values in ((events, one.weighted), (constant, density)):
+                total[:, k] += np.bincount(origin[rows], values[rows], len(total))
+    return _carrying(scores, events[origins], constant[origins])
+
+
+def _carrying(scores: xr.DataArray, events: Array, constant: Array) -> xr.DataArray:
     carried = {EVENTS: events, CONSTANT: constant}
-    shape = scores.shape
     return scores.assign_coords(
-        {name: (scores.dims, values.reshape(shape)) for name, values in carried.items()}
+        {name: (scores.dims, values.reshape(scores.shape)) for name, values in carried.items()}
     )

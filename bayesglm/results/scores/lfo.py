@@ -21,6 +21,7 @@ from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.scores.ahead import Ahead, Moments, ahead, in_sample
+from bayesglm.results.scores.constant_rate import beside_rate_before
 from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import moments_of_rows
@@ -209,7 +210,9 @@ def _lfo_data(
         scale="log",
         warning=2 * len(refits) > scores.elpd.size,
         good_k=khat_limit(n_draws),
-        elpd_i=named(scores.elpd, "elpd_i"),
+        elpd_i=beside_rate_before(
+            problems, named(scores.elpd, "elpd_i"), moments.of_row, origins, horizon
+        ),
         pareto_k=named(scores.khat, "pareto_k"),
         forecast_horizon=horizon,
         min_observations=start,

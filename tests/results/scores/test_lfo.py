@@ -166,6 +166,19 @@ def test_compare_takes_what_lfo_gives():
     assert table["elpd"]["x"] == with_x.elpd
 
 
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_bits_beyond_the_rate_of_the_past(horizon):
+    data = recording(40)
+    elpd = bg.lfo(MODEL, data, horizon=horizon, start=30, draws=250)
+    y = data["y"].values
+    constant = [
+        poisson.logpmf(y[t : t + horizon], y[:t].mean()).sum() for t in range(30, 41 - horizon)
+    ]
+    events = sum(y[t : t + horizon].sum() for t in range(30, 41 - horizon))
+    bits = (elpd.elpd - sum(constant)) / (events * np.log(2.0))
+    assert bg.bits_per_spike(elpd)["bits_per_spike"].item() == pytest.approx(bits, rel=1e-9)
+
+
 def test_data_without_time_are_taken_in_their_order():
     timeless = {name: recording(40)[name].values for name in ("y", "x")}
     with pytest.warns(bg.BayesGLMWarning, match="have no 'time', so lfo takes the samples in"):
