@@ -14,6 +14,9 @@ DATA = {"y": RNG.poisson(1.0, 40), "x": RNG.normal(size=40)}
 MODEL = bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0))
 FRAME = pd.DataFrame({"a": range(50)})
 TREE = xr.DataTree.from_dict({"mean": FRAME.to_xarray()})
+SCORED = {"predictions": DATA["x"], "observed": DATA["y"], "family": "student_t"}
+SCORED |= {"dispersion": {"sigma": 1.0, "nu": 4.0}}
+EVEN = {"weights": {"a": 0.5, "b": 0.5}}
 NAMED = {"stimulus": "x", "spikes": "y", "lags": 2}
 OTHERS = {
     "frame": FRAME,
@@ -67,6 +70,9 @@ def calls():
         ),
         "cross_validate": lambda **given: bg.cross_validate(MODEL, DATA, **given),
         "decode_choices": lambda **given: bg.decode_choices(MODEL, DATA, **given),
+        "compare": lambda **given: bg.compare(**given),
+        "external": lambda **given: bg.external(**{"name": "it", **SCORED} | given),
+        "stack": lambda **given: bg.stack(**{"fits": {"a": fit, "b": fit}, **EVEN} | given),
     }
 
 
@@ -111,6 +117,12 @@ ARGUMENTS = {
     "decode_position": ("position", "step", "cells", "periods", "draws", "prob"),
     "cross_validate": ("by", "folds", "method", "tune", "seed", "draws"),
     "decode_choices": ("by", "folds", "bins", "draws", "seed"),
+    "compare": ("models",),
+    "external": (
+        *("name", "log_density", "predictions", "observed", "family", "levels", "dispersion"),
+        "trials",
+    ),
+    "stack": ("fits", "weights", "kind", "seed"),
 }
 
 

@@ -38,7 +38,11 @@ VERBS_ELSEWHERE = {
         ("Model", "brm", "glmer", "lmer", "logit", "mixedlm", "ols", "stan_glm", "stan_glmer"),
         "bayesglm.fit(bayesglm.formula('y ~ x + (1 | g)'), data)",
     ),
-    "anova": "bayesglm.compare({'a': fit, 'b': other})",
+    **dict.fromkeys(("anova", "loo_compare"), "bayesglm.compare({'a': fit, 'b': other})"),
+    **dict.fromkeys(
+        ("loo_model_weights", "pp_average", "weight_predictions"),
+        "bayesglm.stack({'a': fit, 'b': other})",
+    ),
     **dict.fromkeys(
         ("coef", "confint", "fixef", "icc", "odds_ratio", "ranef", "VarCorr"),
         "bayesglm.summary(fit)",

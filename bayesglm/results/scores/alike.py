@@ -34,7 +34,7 @@ def check_alike(elpds: Mapping[str, Any]) -> None:
             )
     of = {name: QUESTIONS.get(one.kind, LEFT_OUT) for name, one in elpds.items()}
     _check_one(of, "score all models by the same verb")
-    of = {name: f"{_n_taken(one)} of all samples" for name, one in elpds.items()}
+    of = {name: _n_taken(one) for name, one in elpds.items()}
     _check_one(of, "score all models with the same subsample= (or none)")
     for field, word in SETTINGS.items():
         of = {name: f"{word}={getattr(one, field, None)}" for name, one in elpds.items()}
@@ -52,7 +52,7 @@ def taken(elpd: Any) -> Array | None:
 
 def _n_taken(elpd: Any) -> str:
     places = taken(elpd)
-    return "all" if places is None else f"{len(places):,}"
+    return "all samples" if places is None else f"a subsample of {len(places):,}"
 
 
 def _check_one(words: Mapping[str, str], remedy: str) -> None:

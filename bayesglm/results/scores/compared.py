@@ -55,7 +55,7 @@ def sentence_of(better: object, worse: object, difference: Difference) -> str:
     if d.is_told:
         told = f"{one} predicts better than {other}: by {amount}"
         return f"{told}; {'; '.join(doubts)}." if doubts else f"{told}."
-    if d.elpd <= SURE * d.error:
+    if d.errors <= SURE:
         told = f"{one} and {other} cannot be told apart: they differ by {amount}"
         return f"{told}; {'; '.join(doubts)}." if doubts else f"{told}."
     return (

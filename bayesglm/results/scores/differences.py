@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import chi2, norm, skew
 
 from bayesglm.results.stretches import STRETCHES, error_of
@@ -23,6 +24,7 @@ HEAVY = 0.7
 SURE, IN_DOUBT = 2.0, 4.0  # errors that tell two models apart, and where errors are in doubt
 SAME = 1e-9  # nats, by which the densities of a sample differ where models are the same: rounding
 FEWEST_TOGETHER = 8  # stretches or groups, of fewer of which no error is told: chosen
+SHORTEST = 4  # samples of a stretch: chosen, so that 32 samples may tell that they are a series
 BY_CHANCE = 1e-3  # chance that differences without dependence are called dependent: chosen
 
 
@@ -39,7 +41,7 @@ class Difference:
     elpd: float
     se: float
     n: int
-    skewed: bool = False
+    skewness: float = 0.0
     heavy: bool = False
     wider: float = 0.0
     together: str = ""
@@ -73,6 +75,11 @@ class Difference:
         return ", ".join(word for word, holds in words.items() if holds)
 
     @property
+    def skewed(self) -> bool:
+        """Whether the samples are too few for their skewness, that of their mean to be normal."""
+        return self.n < COCHRAN * self.skewness**2
+
+    @property
     def error(self) -> float:
         """The standard error, that of samples together where it is larger."""
         return float(np.hypot(max(self.se, self.wider), self.subsampling))
@@ -80,9 +87,21 @@ class Difference:
     @property
     def is_told(self) -> bool:
         """Whether the better is told apart from the worse."""
-        in_doubt = self.n < FEW or self.skewed or self.heavy or self.high_khat
-        reach = (IN_DOUBT if in_doubt else SURE) * self.error
-        return self.elpd >= TINY and self.elpd > reach
+        in_doubt = self.n < FEW or self.heavy or self.high_khat
+        return self.elpd >= TINY and self.errors > (IN_DOUBT if in_doubt else SURE)
+
+    @property
+    def errors(self) -> float:
+        """How many errors the difference is, fewer where the samples' skewness makes it uncertain.
+
+        t + g / (6 sqrt(n)) + g t^2 / (3 sqrt(n)), with the skewness g (Johnson 1978, JASA 73:536),
+        where that is less than t.
+        """
+        if self.error == 0.0:
+            return np.inf
+        t = self.elpd / self.error
+        bent = self.skewness / np.sqrt(self.n) * (1.0 / 6.0 + t**2 / 3.0)
+        return float(t + min(bent, 0.0)) if self.skewed else t
 
 
 def difference_of(
@@ -104,7 +123,7 @@ def difference_of(
         elpd=float(flat.sum()),
         se=float(np.sqrt(n) * spread),
         n=n,
-        skewed=n < COCHRAN * bent**2,
+        skewness=bent,
         heavy=n >= FEW and bent != 0.0 and _tail(flat) > HEAVY,
         wider=wider,
         together=together,
@@ -146,7 +165,7 @@ def _wider(
     single, largest, together = n * spread**2, 0.0, ""
     if single == 0.0:
         return 0.0, ""
-    for name, codes in _sets(labels, order, len(rows)).items():
+    for name, codes in _sets(labels, order, len(rows)):
         sums = np.bincount(codes, weights=rows)
         count = len(sums)
         square = float(error_of(np.sum(sums**2, keepdims=True), count)[0]) ** 2
@@ -156,16 +175,17 @@ def _wider(
     return largest, together
 
 
-def _sets(labels: Mapping[str, Array], order: Array | None, n: int) -> dict[str, Array]:
-    """Return the numbers of what each sample belongs to: stretches of neighbours, and labels."""
-    sets = {}
-    count = min(STRETCHES, n // FEWEST_TOGETHER)
-    if count >= FEWEST_TOGETHER:
-        codes = np.empty(n, dtype=np.intp)
-        codes[np.arange(n) if order is None else order] = np.arange(n) * count // n
-        sets["neighbours"] = codes
+def _sets(labels: Mapping[str, Array], order: Array | None, n: int) -> Iterator[tuple[str, Array]]:
+    """Give what each sample belongs to, in numbers: stretches of several lengths, and labels."""
+    place = np.arange(n)
+    if order is not None:
+        place[order] = np.arange(n)
+    count = STRETCHES
+    while count >= FEWEST_TOGETHER:
+        if n >= SHORTEST * count:
+            yield "neighbours", place * count // n
+        count //= 2
     for name, label in labels.items():
-        codes = np.unique(label, return_inverse=True)[1]
+        codes = pd.factorize(label, use_na_sentinel=False)[0]
         if FEWEST_TOGETHER <= codes.max() + 1 <= n // 2:
-            sets[name] = codes
-    return sets
+            yield name, codes

@@ -127,6 +127,7 @@ def external(
         "observed": observed,
         **_parameters(family, dispersion, trials),
     }
+    _check_levels(levels, family)
     try:
         scored = _Given.read(given, levels).scored(family)
     except BayesGLMError as error:
@@ -153,8 +154,12 @@ def _elpd_data(elpd_i: xr.DataArray) -> ELPDData:
 
 def _parameters(family: str | None, dispersion: Any, trials: Any) -> dict[str, Any]:
     """Return dispersions and trials by name; ModelError where they do not go with the family."""
-    words = None if family is None else FAMILY_NAMES[family]
-    names = () if words is None else words.dispersions
+    if family is None:
+        if dispersion is not None or trials is not None:
+            raise ModelError("dispersion= and trials= are of a family; say family= too.")
+        return {}
+    words = FAMILY_NAMES[family]
+    names = words.dispersions
     if dispersion is not None and not isinstance(dispersion, Mapping):
         if len(names) != 1:
             own = f"{', '.join(names)}: name them, {{{names[0]!r}: values}}" if names else "none"
@@ -163,9 +168,19 @@ def _parameters(family: str | None, dispersion: Any, trials: Any) -> dict[str, A
     for one in dispersion or {}:
         if one not in names:
             raise ModelError(f"{family} has no dispersion {one!r}.{closest(one, names)}")
-    if trials is not None and not (words and words.needs_trials):
+    if trials is not None and not words.needs_trials:
         raise ModelError(f"{family} predictions take no trials.")
     return {**(dispersion or {}), "trials": trials}
+
+
+def _check_levels(levels: Any, family: str | None) -> None:
+    """Raise an error unless levels are labels in an order, of responses that have some."""
+    if levels is None:
+        return
+    if family is not None and FAMILY_NAMES[family].labels is None:
+        raise ModelError(f"{family} responses are numbers, which have no levels=.")
+    if isinstance(levels, (str, bytes)) or not isinstance(levels, (Sequence, np.ndarray, pd.Index)):
+        raise DataError(f"levels= are labels in the order of columns; got {shown(levels)}.")
 
 
 class _Given(NamedTuple):

@@ -1,6 +1,7 @@
 """What a comparison says: ArviZ's numbers, and no winner inside the error."""
 
 import pickle
+import warnings
 from dataclasses import fields, replace
 from itertools import pairwise
 
@@ -14,8 +15,8 @@ from scipy.stats import norm
 
 import bayesglm as bg
 from bayesglm.results.scores.averaging import stacking_weights
-from bayesglm.results.scores.compared import sentence_of
-from bayesglm.results.scores.differences import Difference
+from bayesglm.results.scores.compared import selection_told, sentence_of
+from bayesglm.results.scores.differences import Difference, difference_of
 
 RNG = np.random.default_rng(1)
 N = 240
@@ -101,7 +102,8 @@ SAID = {
     "tiny": (Difference(3.0, 0.1, 500), "does not yet show .*: a difference below 4 nats is small"),
     "few": (Difference(11.0, 5.0, 50), "does not yet show .*: of fewer than 100 samples"),
     "few, and far": (Difference(21.0, 5.0, 50), "'a' predicts better .*; of fewer than 100 samp"),
-    "skewed": (Difference(11.0, 5.0, 500, skewed=True), "does not yet .* differences are skewed"),
+    "skewed": (Difference(11.0, 5.0, 500, skewness=-5.0), "cannot be told apart: .* are skewed"),
+    "skewed to the better": (Difference(11.0, 5.0, 500, skewness=5.0), "better .* are skewed"),
     "heavy": (
         Difference(11.0, 5.0, 500, heavy=True),
         "does not .* few samples make most of it",
@@ -167,6 +169,19 @@ def test_neighbours_that_are_alike_are_told_in_any_order_of_the_rows():
     assert "alike" not in bg.compare(scores_of(matrix[order]))["diagnosis"].iloc[1]
 
 
+def test_series_without_a_difference_have_no_winner():
+    """Of differences that are correlated by 0.9, naive errors find a winner in two of three."""
+    from scipy.signal import lfilter
+
+    rng = np.random.default_rng(4)
+    noise = lfilter([1.0], [1.0, -0.9], rng.normal(size=(60, 1100)))[:, 100:]
+    every = [difference_of(np.abs(one.sum()) / one.sum() * one, {}, None, False) for one in noise]
+    assert np.mean([one.elpd > 2 * one.se for one in every]) > 0.5
+    assert np.mean([one.is_told for one in every]) < 0.1
+    alone = [difference_of(one, {}, None, False) for one in rng.normal(size=(60, 1000))]
+    assert np.mean([one.wider > 0 for one in alone]) < 0.02
+
+
 def test_units_that_share_their_noise_are_told():
     shared = np.repeat(RNG.normal(size=(800, 1)), 5, axis=1)
     scores = {"flat": scored(np.zeros((800, 5))), "shared": scored(0.3 * shared)}
@@ -180,6 +195,19 @@ def test_the_best_of_many_may_be_so_by_chance():
     better = densities(16, seed=8)
     better[:, 3] += 1.0
     assert "best of" not in bg.compare(scores_of(better)).attrs["sentences"][-1]
+
+
+def test_the_best_of_many_is_told_where_arviz_tells_it():
+    told = []
+    for seed, gain in enumerate((0.0, 0.05, 0.1, 0.5)):
+        matrix = densities(16, seed=seed)
+        matrix[:, 3] += gain
+        with warnings.catch_warnings(record=True) as theirs:
+            warnings.simplefilter("always")
+            arviz_stats.compare(scores_of(matrix), method="pseudo-bma")
+        told.append(any("due to chance" in str(one.message) for one in theirs))
+        assert bool(selection_told(pd.Series(matrix.sum(axis=0)))) == told[-1]
+    assert set(told) == {True, False}
 
 
 def test_bits_are_those_of_the_scores():
@@ -231,7 +259,7 @@ def test_subsampled_scores_have_the_difference_of_arviz():
         table["weight"], stacking_weights(matrix[places])[np.argsort(-matrix.sum(axis=0))]
     )
     whole = {**scores, "m1": scored(matrix[:, 1])}
-    with pytest.raises(bg.DataError, match="that of 'm0' is of 200 of all samples and that of 'm1"):
+    with pytest.raises(bg.DataError, match="that of 'm0' is of a subsample of 200 and that of 'm1"):
         bg.compare(whole)
     fewer = {**scores, "m1": subsampled(matrix[:, 1], places[1:], matrix[:, 1])}
     with pytest.raises(bg.DataError, match="with the same subsample="):

@@ -203,6 +203,19 @@ HOSTILE = {
     "no trials": ({**OF_RATES, "family": "binomial"}, "out of trials=, which are missing"),
     "trials": ({**OF_RATES, "trials": 3}, "poisson predictions take no trials"),
     "no levels": ({"predictions": CHANCES.to_numpy(), "observed": SIDE}, "name as many levels="),
+    "a word of levels": (
+        {"predictions": CHANCES, "observed": SIDE, "levels": "abc"},
+        "labels in the order of columns",
+    ),
+    "a set of levels": (
+        {"predictions": CHANCES, "observed": SIDE, "levels": set("abc")},
+        "labels in the order of columns",
+    ),
+    "levels of numbers": ({**OF_RATES, "levels": ["a", "b"]}, "numbers, which have no levels="),
+    "an sd without a family": (
+        {"predictions": CHANCES, "observed": SIDE, "dispersion": 1.0},
+        "of a family; say family= too",
+    ),
     "few levels": ({"predictions": CHANCES, "observed": SIDE, "levels": ["a"]}, "name as many lev"),
     "another level": (
         {"predictions": CHANCES.rename(columns={"c": "d"}), "observed": SIDE},
