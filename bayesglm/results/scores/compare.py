@@ -49,7 +49,7 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
         - ``p_worse``, the probability that the model predicts worse than the best, under the normal
           approximation Phi(-elpd_diff / dse), and ``diagnosis``, why that may not hold: N < 100;
           \\|elpd_diff| < 4; skewed or heavy-tailed differences; differences that are alike within
-          neighbours or within a label of the samples, which then have a larger error;
+          stretches of time, a label or the units of a sample, which then have a larger error;
         - ``weight``, of stacking, and ``pseudo_bma_weight``, of pseudo-BMA+;
         - ``p``, the effective number of parameters; ``n_high_khat``, at how many samples k-hat is
           above its limit;

@@ -33,9 +33,9 @@ class Difference:
     """The difference of two elpds, the better less the worse.
 
     ``se`` is its standard error, samples being independent; ``wider`` that where those that belong
-    ``together`` (a label of the samples, or neighbours) count as one, if it is larger by more than
-    chance, else 0. ``high_khat`` says whether a score itself is in doubt. ``subsampling`` is the
-    error that scoring only some of the samples adds.
+    ``together`` (under a label, in a stretch of time, in all units of a sample) count as one, if it
+    is larger by more than chance, else 0. ``high_khat`` says whether a score itself is in doubt.
+    ``subsampling`` is the error that scoring only some of the samples adds.
     """
 
     elpd: float
@@ -109,7 +109,8 @@ def difference_of(
 ) -> Difference:
     """Return the difference that pointwise differences ``(sample[, unit])`` add up to.
 
-    ``labels`` of the samples may tell which belong together, their ``order`` which are neighbours.
+    ``labels`` of the samples may tell which belong together; their ``order`` is that of time, None
+    where they have none: rows may be sorted by a predictor, and are alike for that.
     """
     flat = values.reshape(-1)
     n = len(flat)
@@ -165,7 +166,10 @@ def _wider(
     single, largest, together = n * spread**2, 0.0, ""
     if single == 0.0:
         return 0.0, ""
-    for name, codes in _sets(labels, order, len(rows)):
+    sets = list(_sets(labels, order, len(rows)))
+    if FEWEST_TOGETHER <= len(rows) < n:
+        sets.append(("the units of a sample", np.arange(len(rows))))
+    for name, codes in sets:
         sums = np.bincount(codes, weights=rows)
         count = len(sums)
         square = float(error_of(np.sum(sums**2, keepdims=True), count)[0]) ** 2
@@ -177,14 +181,12 @@ def _wider(
 
 def _sets(labels: Mapping[str, Array], order: Array | None, n: int) -> Iterator[tuple[str, Array]]:
     """Give what each sample belongs to, in numbers: stretches of several lengths, and labels."""
-    place = np.arange(n)
     if order is not None:
-        place[order] = np.arange(n)
-    count = STRETCHES
-    while count >= FEWEST_TOGETHER:
-        if n >= SHORTEST * count:
-            yield "neighbours", place * count // n
-        count //= 2
+        place, count = np.argsort(order), STRETCHES
+        while count >= FEWEST_TOGETHER:
+            if n >= SHORTEST * count:
+                yield "stretches of time", place * count // n
+            count //= 2
     for name, label in labels.items():
         codes = pd.factorize(label, use_na_sentinel=False)[0]
         if FEWEST_TOGETHER <= codes.max() + 1 <= n // 2:
