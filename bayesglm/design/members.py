@@ -41,6 +41,20 @@ def share_columns(designs: Sequence[Design]) -> bool:
     return all(design.predictors is first for design in designs)
 
 
+def take_together(designs: Sequence[Design], keep: Array) -> list[Design]:
+    """Return the designs of some of the kept rows; what members share they still share."""
+    rows: dict[int, Array] = {}
+    shared: dict[int, Predictors] = {}
+    for design in designs:
+        predictors = design.predictors
+        if id(predictors.rows) not in rows:
+            rows[id(predictors.rows)] = predictors.rows[keep]
+        if id(predictors) not in shared:
+            own = rows[id(predictors.rows)]
+            shared[id(predictors)] = replace(predictors, rows=own)
+    return [replace(design, predictors=shared[id(design.predictors)]) for design in designs]
+
+
 def joint_source(designs: Sequence[Design]) -> Source:
     """Return where the rows of members that go side by side come from.
 

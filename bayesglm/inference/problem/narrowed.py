@@ -12,13 +12,14 @@ that are left out, and for any family: only the coefficients are others.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from scipy.linalg import qr
 
 from bayesglm.design.blocks import Block
-from bayesglm.design.design import Design
+from bayesglm.design.design import Design, Predictors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.priors.parts import PriorPart
 
@@ -26,29 +27,54 @@ Array = np.ndarray
 MOST_AT_ONCE = 5e7  # numbers of a block (8 bytes each) that are turned: chosen
 
 
-def narrowed(problem: Problem, known: dict[int, Block]) -> Design:
-    """Return a problem's design with every block turned that may be; ``known`` are those that were.
+def narrowed(problems: Sequence[Problem]) -> list[Design]:
+    """Return the designs of all neurons with every block turned that may be.
 
-    Its mode has the linear predictors of the problem's, and coefficients of its own.
+    Modes on them have the linear predictors of the problems', and coefficients of their own. What
+    members share they still share.
     """
-    design = problem.design
-    predictors = design.predictors
+    known: dict[int, Block] = {}
+    shared: dict[Hashable, Predictors] = {}
+    designs = []
+    for problem in problems:
+        design, turns = problem.design, _that_turn(problem)
+        if not turns:
+            designs.append(design)
+            continue
+        key = id(design.predictors), turns
+        if key not in shared:
+            shared[key] = _narrowed(design.predictors, turns, known)
+        designs.append(replace(design, predictors=shared[key]))
+    return designs
+
+
+def _that_turn(problem: Problem) -> tuple[int, ...]:
+    """Return the numbers of the blocks of a problem that may be turned."""
     parts = {part.where.start: part for part in problem.natural.coefficients}
-    blocks = []
-    for block in predictors.blocks:
-        part = parts.get(problem.places[block.name].start)
-        if part is not None and _may_turn(block, part, design.n_rows):
-            if id(block) not in known:
-                known[id(block)] = _turned(block, predictors.rows)
-            blocks.append(known[id(block)])
-        else:
-            blocks.append(block)
-    if all(one is other for one, other in zip(blocks, predictors.blocks, strict=True)):
-        return design
-    return replace(design, predictors=replace(predictors, blocks=tuple(blocks)))
+    design = problem.design
+    return tuple(
+        k
+        for k, block in enumerate(design.predictors.blocks)
+        if _may_turn(block, parts.get(problem.places[block.name].start), design.n_rows)
+    )
 
 
-def _may_turn(block: Block, part: PriorPart, n_rows: int) -> bool:
+def _narrowed(
+    predictors: Predictors, turns: tuple[int, ...], known: dict[int, Block]
+) -> Predictors:
+    """Return predictors with some blocks turned; ``known`` are those that were."""
+    blocks = list(predictors.blocks)
+    for k in turns:
+        block = blocks[k]
+        if id(block) not in known:
+            known[id(block)] = _turned(block, predictors.rows)
+        blocks[k] = known[id(block)]
+    return replace(predictors, blocks=tuple(blocks))
+
+
+def _may_turn(block: Block, part: PriorPart | None, n_rows: int) -> bool:
+    if part is None:
+        return False
     plain = block.codes is None and block.wave_field is None and not block.steps
     plain = plain and not (block.part_of or block.rank or block.sums)
     same = part.quadratic and part.is_gaussian and part.alike and not part.is_below

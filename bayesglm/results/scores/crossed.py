@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from bayesglm.results.scores.estimates import (
 )
 from bayesglm.results.scores.folds import deal_folds, sets_by
 from bayesglm.results.scores.judged import Judged, judge
+from bayesglm.results.scores.progress import progress
 from bayesglm.results.scores.scoring import Scoring
 from bayesglm.results.searching import problems_of
 from bayesglm.results.tuning import Tuning, checked_tuning, tuned_plan
@@ -153,12 +154,21 @@ def _by_estimates(models: list[GLM], data: Any, asked: Asked) -> list[Folded]:
         order = np.argsort([_strength(plan) for plan in plans], kind="stable")
         settings = [settings[k] for k in order]
         every = by_estimates_of_others(settings, fold_of, asked.seed)
-    judged = judge(every, list(scorings.values()), first, fold_of, len(settings))
+    watched = _watched(every, len(settings) * len(first) * asked.folds)
+    judged = judge(watched, list(scorings.values()), first, fold_of, len(settings))
     folded = [_folded(settings[0], data, asked, fold_of, scorings, one) for one in judged]
     folded = [one._replace(scales=scales.chosen) for one in folded]
     if asked.tuning is not None:
         return folded
     return [folded[int(k)] for k in np.argsort(order, kind="stable")]
+
+
+def _watched(every: Iterable[OfFold], n: int) -> Iterator[OfFold]:
+    """Run through folds, and show how far it is where that takes long."""
+    with progress("cross_validate", n, "folds") as advance:
+        for one in every:
+            advance()
+            yield one
 
 
 def _with_priors(plan: Plan, model: GLM) -> Plan:
@@ -198,7 +208,8 @@ def _by_posteriors(model: GLM, data: Any, asked: Asked) -> Folded:
     few = few_of(problems, fold_of, CHAINS * asked.draws)
     sampling = as_fit(asked.draws, CHAINS, asked.seed, few)
     every = by_posteriors_of_others(problems, fold_of, sampling, sets, tuned)
-    (judged,) = judge(every, list(scorings.values()), problems, fold_of)
+    watched = _watched(every, len(problems) * asked.folds)
+    (judged,) = judge(watched, list(scorings.values()), problems, fold_of)
     folded = _folded(problems, data, asked, fold_of, scorings, judged)
     return folded._replace(scales=scales.chosen)
 

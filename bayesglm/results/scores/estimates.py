@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesglm.design.blocks import Block
+from bayesglm.design.design import Design
+from bayesglm.design.members import take_together
 from bayesglm.errors import BayesGLMError
+from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.modes.path import path_points
 from bayesglm.inference.problem.narrowed import narrowed
 from bayesglm.inference.problem.problem import Problem, make_problem
+from bayesglm.numerics.solvers.newton import Solution
 from bayesglm.results.scores.constant_rate import events_of
 from bayesglm.results.scores.crossing import (
     FEW,
@@ -57,21 +60,36 @@ def by_estimates_of_others(
     Settings differ in the scales of priors, and each is the problems of all neurons. Each fold
     goes through them as one path, so that each estimate starts from the last.
     """
-    n_folds, turned = int(fold_of.max()) + 1, dict[int, Block]()
-    for neuron, first in enumerate(settings[0]):
-        constant, whole = ConstantRate.of(first, fold_of), narrowed(first, turned)
-        for fold in range(n_folds):
-            held = fold_of == fold
-            design = whole.take(~held)
-            others = [make_problem(one[neuron].plan, neuron, design) for one in settings]
-            try:
-                points = path_points(others)
-            except BayesGLMError as error:
-                raise unfitted(fold, n_folds, error) from error
-            tested = make_problem(first.plan, neuron, whole.take(held))
-            for place, point in enumerate(points):
-                predicted = by_estimate(tested, point.solution.x, seed)
-                yield OfFold(place, neuron, fold, held, constant.beside(predicted, held))
+    first, n_folds = settings[0], int(fold_of.max()) + 1
+    constants = [ConstantRate.of(problem, fold_of) for problem in first]
+    whole = narrowed(first)
+    for fold in range(n_folds):
+        held = fold_of == fold
+        designs = take_together(whole, ~held)
+        try:
+            solutions = _modes([_on(problems, designs) for problems in settings])
+        except BayesGLMError as error:
+            raise unfitted(fold, n_folds, error) from error
+        tested = _on(first, take_together(whole, held))
+        for place, neuron in np.ndindex(len(settings), len(first)):
+            predicted = by_estimate(tested[neuron], solutions[place][neuron].x, seed)
+            yield OfFold(place, neuron, fold, held, constants[neuron].beside(predicted, held))
+
+
+def _on(problems: Sequence[Problem], designs: Sequence[Design]) -> list[Problem]:
+    """Return the problems of all neurons on other designs."""
+    return [
+        make_problem(problem.plan, problem.neuron, design)
+        for problem, design in zip(problems, designs, strict=True)
+    ]
+
+
+def _modes(settings: Sequence[list[Problem]]) -> list[list[Solution]]:
+    """Return the modes, setting by setting: of one those of all neurons at once, else as paths."""
+    if len(settings) == 1:
+        return [find_modes(settings[0])]
+    paths = [path_points(of_neuron) for of_neuron in zip(*settings, strict=True)]
+    return [[point.solution for point in points] for points in zip(*paths, strict=True)]
 
 
 class ConstantRate(NamedTuple):
@@ -102,13 +120,13 @@ def by_tuned_estimates(
 
     ``tuned`` chooses priors by the problems of the other folds alone, and returns these with them.
     """
-    n_folds = int(fold_of.max()) + 1
+    n_folds, designs = int(fold_of.max()) + 1, [problem.design for problem in problems]
     constants = [ConstantRate.of(problem, fold_of) for problem in problems]
     for fold in range(n_folds):
         held = fold_of == fold
         try:
-            others = tuned(fold, [problem.restrict(~held) for problem in problems])
-            solutions = [path_points([problem])[0].solution for problem in others]
+            others = tuned(fold, _on(problems, take_together(designs, ~held)))
+            solutions = find_modes(others)
         except BayesGLMError as error:
             raise unfitted(fold, n_folds, error) from error
         for neuron, (problem, solution) in enumerate(zip(problems, solutions, strict=True)):

@@ -95,6 +95,21 @@ def test_a_wide_ridge_predicts_as_scikit_learn_does():
     np.testing.assert_allclose(seen["lags"], seen["ours"], rtol=1e-9)
 
 
+def test_neurons_of_other_priors_share_a_wide_design():
+    rng = np.random.default_rng(4)
+    wide = rng.normal(size=(40, 60))
+    y = wide[:, :2] + rng.normal(size=(40, 2))
+    data = xr.Dataset({"y": (("time", "neuron"), y), "X": (("time", "pixel"), wide)})
+    prior = bg.Normal(0.3, loc=np.array([[0.0], [0.5]]) * np.ones((2, 60)))
+    model = bg.GLM("y", bg.Linear("X", prior=prior), dispersion=1.0)
+    table = bg.cross_validate(model, data, folds=4, scoring="elpd")
+    for neuron, loc in enumerate((0.0, 0.5)):
+        alone = bg.GLM("y", bg.Linear("X", prior=bg.Normal(0.3, loc=loc)), dispersion=1.0)
+        own = bg.cross_validate(alone, data.isel(neuron=neuron), folds=4, scoring="elpd")
+        both = table[table["neuron"] == neuron]["value"]
+        np.testing.assert_allclose(both, own["value"], rtol=1e-8)
+
+
 def test_errors_are_those_of_means_of_rows_and_of_groups():
     table = bg.cross_validate(YES, DATA, scoring="accuracy")
     share = value(table, "accuracy")
