@@ -145,7 +145,8 @@ def cross_validate(
         first = {"model": name} if isinstance(model, Mapping) else {}
         rows += [first | row for row in _rows(scored[name])]
     table = Shown(rows)
-    said = {"method": method, "by": str(by), "folds": asked.folds, "seed": asked.seed}
+    n_folds = int(table["fold"].iloc[-1])
+    said = {"method": method, "by": str(by), "folds": n_folds, "seed": asked.seed}
     table.attrs = said | ({} if method == "map" else {"draws": CHAINS * draws})
     return table
 

@@ -38,6 +38,7 @@ from bayesglm.results.scores.predicted import (
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers (8 bytes each) of draws of all folds that are kept at once: chosen
+FORETOLD = 100_000_000  # predictions of rows by draws, of all folds: chosen, some seconds
 # Of the number of a fold and the problems of the others: these under priors that they choose.
 type Tuner = Callable[[int, list[Problem]], list[Problem]]
 
@@ -162,7 +163,8 @@ def by_posteriors_of_others(
 def few_of(problems: list[Problem], fold_of: Array, n_draws: int) -> int:
     """Return how many of the draws of each fold are kept to foretell its rows from: all of few."""
     numbers = (int(fold_of.max()) + 1) * sum(problem.natural.size for problem in problems)
-    return int(min(n_draws, max(FEW, HELD // max(1, numbers))))
+    affordable = min(HELD // max(1, numbers), FORETOLD // (len(fold_of) * len(problems)))
+    return int(min(n_draws, max(FEW, affordable)))
 
 
 def _tuned_scores(

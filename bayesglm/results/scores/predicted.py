@@ -160,7 +160,8 @@ def as_scored(predicted: Predicted) -> Predicted:
     rest = np.maximum(1.0 - chances[at, single], np.finfo(float).tiny)
     chances[:, single] *= (1.0 - known) / rest
     chances[at, single] = known
-    log_chance = np.where(predicted.counts == 1.0, predicted.log_density, predicted.log_chance)
+    log_chance = np.array(predicted.log_chance)
+    log_chance[single] = predicted.log_density[single]
     mean = chances if predicted.family.n_levels else chances[1]
     return replace(predicted, mean=mean, log_chance=log_chance)
 
