@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.errors import ModelError
+from bayesglm.errors import ModelError, tell
 from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.samples import labels_of
 from bayesglm.results.criteria import CHAINS
@@ -101,7 +101,8 @@ def cross_validate(
     Warns
     -----
     BayesGLMWarning
-        Folds with one label, of which there is no ``"auc"``: it is NaN, and left out of the mean.
+        Models that are scored on different samples; folds with one label, of which there is no
+        ``"auc"``: it is NaN, and left out of the mean.
 
     Notes
     -----
@@ -140,6 +141,7 @@ def cross_validate(
     )
     models = _models(model, data)
     scored = scored_models(models, data, asked)
+    _tell_of_other_samples(scored)
     rows: list[dict[str, Any]] = []
     for name in models:
         first = {"model": name} if isinstance(model, Mapping) else {}
@@ -159,6 +161,22 @@ def _models(model: GLM | Mapping[str, GLM], data: Any) -> dict[str, GLM]:
     for one in models.values():
         check_is_model(one, data)
     return models
+
+
+def _tell_of_other_samples(scored: Mapping[str, Folded]) -> None:
+    """Warn of models that leave out other samples than the first, those without a full past say."""
+    (first, one), *others = scored.items()
+    rows = one.problems[0].design.predictors.rows
+    for name, other in others:
+        own = other.problems[0].design.predictors.rows
+        if not np.array_equal(own, rows):
+            tell(
+                f"models {first!r} and {name!r} are scored on different samples, {len(rows)} and "
+                f"{len(own)} of them (lags reach back to where there are none, or values are "
+                "missing), so that their scores do not compare; give them the same samples, or "
+                "edges='zero'."
+            )
+            return
 
 
 def _rows(one: Folded) -> Iterator[dict[str, Any]]:

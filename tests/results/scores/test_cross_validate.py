@@ -11,6 +11,8 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 import bayesglm as bg
+from bayesglm.inference.problem.problem import open_problems
+from bayesglm.results.scores.scoring import SCORINGS
 
 N, FOLDS = 120, 5
 RNG = np.random.default_rng(5)
@@ -183,14 +185,18 @@ def responses_of(name, words):
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
-def test_every_family_has_its_usual_scores(name):
+def test_every_score_says_something_of_a_family_or_why_not(name):
     data, options = responses_of(name, FAMILY_NAMES[name])
     data = xr.Dataset(
         {key: values if np.ndim(values) == 2 else ("obs", values) for key, values in data.items()}
     ).assign(X=(("obs", "k"), X))
     model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(0.1)), name, **options)
-    table = bg.cross_validate(model, data, folds=2)
-    assert "elpd" in set(table["score"])
+    (problem,) = open_problems(model, data)
+    said = [score for score, record in SCORINGS.items() if not record.fault(problem)]
+    table = bg.cross_validate(model, data, folds=2, scoring=said)
+    assert set(table["score"]) == set(said) >= {"elpd", "log_score"}
+    usual = bg.cross_validate(model, data, folds=2)["score"]
+    assert set(usual) == {score for score in said if SCORINGS[score].usual}
     assert np.isfinite(table[["value", "se"]]).all(axis=None)
     assert (table[table["fold"] == "all"]["n"] == N).all()
 
@@ -232,6 +238,18 @@ def test_rows_of_a_population_and_of_models_are_those_of_each():
             alone = bg.cross_validate(model, data.sel(neuron=cell), folds=3)
             np.testing.assert_allclose(own["value"], alone["value"], rtol=1e-5)
             np.testing.assert_allclose(own["se"], alone["se"], rtol=1e-5)
+
+
+def test_models_of_other_samples_are_told():
+    models = {
+        lags: bg.GLM("count", bg.Lagged("X", lags=lags, prior=bg.ridge(1.0)), "poisson")
+        for lags in (1, 4)
+    }
+    words = "models 1 and 4 are scored on different samples, 120 and 117 of them"
+    with pytest.warns(bg.BayesGLMWarning, match=words) as told:
+        table = bg.cross_validate(models, DATA, by="obs", folds=3, scoring="elpd")
+    assert [one.filename for one in told] == [__file__]
+    assert table[table["fold"] == "all"]["n"].tolist() == [120, 117]
 
 
 @pytest.mark.parametrize("method", ["map", "auto"])
