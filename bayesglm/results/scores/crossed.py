@@ -190,9 +190,14 @@ def _check_estimates(problems: list[Problem]) -> None:
         for problem in problems:
             check_existence(problem)
     except ModelError as error:
+        tuned = (
+            "Give tune=True, by which each fold chooses its scales, or take"
+            if problems[0].learned
+            else "Or take"
+        )
         raise ModelError(
-            f"method='map' predicts by MAP estimates: {error} Give tune=True, by which each fold "
-            "chooses its scales, or take method='auto', which needs no estimate."
+            f"method='map' predicts by MAP estimates: {error} {tuned} method='auto', which needs "
+            "no estimate."
         ) from error
 
 

@@ -97,6 +97,29 @@ def test_a_wide_ridge_predicts_as_scikit_learn_does():
     np.testing.assert_allclose(seen["lags"], seen["ours"], rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["categorical", "ordinal", "negative_binomial"])
+def test_wide_designs_predict_as_estimates_on_all_columns_do(name):
+    rng = np.random.default_rng(6)
+    wide = rng.normal(size=(48, 70))
+    eta = wide[:, :4].sum(axis=1) / 2.0
+    y = {
+        "negative_binomial": rng.poisson(np.exp(eta / 2.0) * rng.gamma(2.0, 0.5, 48)),
+    }.get(name, np.digitize(eta + rng.normal(size=48), [-0.7, 0.7]))
+    options = {"levels": [0, 1, 2]} if name in ("categorical", "ordinal") else {}
+    model = bg.GLM("y", bg.Linear("X", prior=bg.Normal(0.2)), name, **options)
+    data, told = {"y": y, "X": wide, "part": np.arange(48) % 2}, []
+    bg.cross_validate(
+        model, data, by="part", folds=2, scoring=lambda y, p: told.append(p) or float(len(told))
+    )
+    deal = np.random.default_rng(0).permutation(np.arange(2))[data["part"]]
+    settled = bg.GLM.from_json(bg.fit_map(model, data).attrs["model"])
+    for fold, predicted in enumerate(told):
+        held = deal == fold
+        fit = bg.fit_map(settled, {key: values[~held] for key, values in data.items()})
+        mean = bg.predict(fit, {key: values[held] for key, values in data.items()})["y"]
+        np.testing.assert_allclose(predicted, mean.values, rtol=1e-6)
+
+
 def test_neurons_of_other_priors_share_a_wide_design():
     rng = np.random.default_rng(4)
     wide = rng.normal(size=(40, 60))
