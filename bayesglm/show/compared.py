@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, named_handles, new_figure
+from bayesglm.show.figures import (
+    COLOURS,
+    GREY,
+    INK,
+    MOST_LETTERS,
+    named_handles,
+    new_figure,
+    write_note,
+)
 from bayesglm.show.text import plain
 from bayesglm.spec.hints import shown
 
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 COLUMNS = ("elpd", "se", "elpd_diff", "dse", "weight")  # that are drawn
+WORSE, DOUBTS = "p_worse", "diagnosis"  # of tables that have them
 MOST_MODELS = 40  # in a figure: the best
 ROW = 0.34  # inches
 
@@ -28,7 +37,8 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     Left: how much lower the expected log predictive density of each model is than that of the best,
     with one (thick) and two (thin) standard errors of the difference, which is what tells models
     apart. In the middle the densities themselves with their own errors: these are nearly all of
-    what the models have in common, and say nothing of which is better. Right: the stacking weight.
+    what the models have in common, and say nothing of which is better. Right: the stacking weight,
+    and how probably each model is worse than the best.
 
     Parameters
     ----------
@@ -90,7 +100,28 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     if more:
         told += f"{', ' if told else ''}{more} worse models not drawn"
     weight.set_title(told, loc="right", fontsize=9, color=INK)
+    _write_doubts(figure, weight, best, y)
     return figure
+
+
+def _write_doubts(figure: Figure, ax: Axes, table: pd.DataFrame, y: Array) -> None:
+    """Write beside each model how probably it is the worse one, and below what speaks against it.
+
+    Tables of others do not say so.
+    """
+    if WORSE in table:
+        for place, chance in zip(y, table[WORSE], strict=True):
+            if np.isfinite(chance):
+                told = f"worse: {chance:.0%}" if chance < 0.995 else "worse: >99%"
+                look: dict[str, Any] = {"fontsize": 9, "color": INK, "va": "center", "ha": "right"}
+                ax.text(0.98, place, told, transform=ax.get_yaxis_transform(), **look)
+    if DOUBTS in table:
+        named = [
+            f"{plain(name, MOST_LETTERS)} ({doubt})"
+            for name, doubt in table[DOUBTS].astype(str).items()
+            if doubt
+        ]
+        write_note(figure, f"Errors not to be trusted: {'; '.join(named[:4])}." if named else "")
 
 
 def _intervals(ax: Axes, values: Array, errors: Any, y: Array) -> None:

@@ -221,6 +221,8 @@ def _parameters(kept: Kept, seed: int) -> Iterator[_Parameter]:
             for group in (after, prior)
         )
         part, is_proper = _prior_of(problem, entries)
+        if part is not None and not np.array_equal(drawn, before[:, problem.places[entries.name]]):
+            part = None  # the density is one of other coordinates: of a rotation, say
         for words, k in zip(entries.words, entries.places, strict=True):
             if np.ptp(own[:, k]) == 0.0 or not np.isfinite(own[:, k]).all():
                 continue
@@ -254,7 +256,8 @@ def _prior_of(problem: Problem, entries: Entries) -> tuple[PriorPart | None, boo
         return None, own is not None and own.proper
     is_proper = part.prior.proper
     alone = where.stop - where.start == int(np.prod(entries.shape, dtype=int))
-    simple = part.structure.diagonal and not part.structure.groups and part.mean is None
+    structure = part.structure
+    simple = structure.diagonal and not (structure.groups or structure.support or part.mean)
     return (part if alone and simple and is_proper else None), is_proper
 
 
@@ -273,7 +276,7 @@ def _draw(ax: Axes, one: _Parameter, unit: str) -> None:
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_title(plain(one.words, 20), loc="left", fontsize=10)
-    told = f"{one.left:.0%} as wide" if before is not None else "flat prior"
+    told = f"{one.left:.0%} as wide" if before is not None else "improper prior"
     ax.set_title(told, loc="right", fontsize=8, color=INK)
     ax.set_xlabel(unit.replace(" per unit", "\nper unit"), fontsize=8)
     ax.tick_params(labelsize=8)

@@ -248,6 +248,9 @@ def test_a_comparison_is_drawn_as_it_is_told(tmp_path):
     np.testing.assert_allclose(thin, [low, low + 4 * table["dse"].iloc[1]])
     np.testing.assert_allclose(score.get_lines()[0].get_xdata(), table["elpd"])
     np.testing.assert_allclose([bar.get_width() for bar in weight.patches], table["weight"])
+    worse = table["p_worse"].iloc[1]
+    assert [text.get_text() for text in weight.texts] in ([f"worse: {worse:.0%}"], ["worse: >99%"])
+    assert table["diagnosis"].iloc[1] in figure.get_supxlabel()
     with pytest.raises(bg.DataError, match="the table that compare"):
         bg.plot_compare(fits)
 
@@ -259,13 +262,15 @@ def test_priors_and_posteriors_have_their_densities(tmp_path):
     terms = [
         bg.Linear("x", prior=bg.Laplace(0.2)),
         bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0))),
+        bg.Lagged("x", lags=(1, 4), name="past", prior=bg.GaussianProcess(0.5, 2.0)),
     ]
     fit = bg.fit(bg.GLM("y", terms, dispersion=bg.HalfNormal(2.0)), data)
     figure = rendered(bg.plot_prior_posterior(fit), tmp_path)
     assert_inside(figure)
     axes = {ax.get_title(loc="left"): ax for ax in figure.axes}
-    assert list(axes)[:5] == ["intercept", "x", "sigma", "sd of g", "g[0]"]
-    assert axes["intercept"].get_title(loc="right") == "flat prior"
+    assert list(axes)[:3] == ["intercept", "x", "past[lag 1]"]
+    assert {"sigma", "sd of g", "g[0]"} <= set(axes)
+    assert axes["intercept"].get_title(loc="right") == "improper prior"
 
     def prior_of(name):
         path = axes[name].collections[0].get_paths()[0].vertices
@@ -276,6 +281,8 @@ def test_priors_and_posteriors_have_their_densities(tmp_path):
     at, density = prior_of("sigma")
     assert at.min() >= 0.0
     np.testing.assert_allclose(density, 2.0 * norm.pdf(at, scale=2.0), atol=0.04)
+    at, density = prior_of("past[lag 1]")
+    np.testing.assert_allclose(density, norm.pdf(at, scale=0.5), atol=0.08)
     at, density = prior_of("g[0]")
     nodes = (np.arange(20_000) + 0.5) / 20_000
     scales = norm.ppf(0.5 + 0.5 * nodes)
