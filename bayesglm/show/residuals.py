@@ -65,9 +65,10 @@ def plot_residuals(
     ----------
     fit : xarray.DataTree
         Any fit.
-    against : str or DataArray
+    against : str, DataArray or column of a frame
         ``"fitted"``, the mean that is fitted; ``"time"``; the name of a variable or a coordinate of
-        the fit's data, or one along its samples, ``against=data["age"]``; words are levels.
+        the fit's data, or one along its samples, ``against=data["age"]``, paired by their labels;
+        words are levels.
     kind : {"quantile", "pearson", "deviance"}
         As in `residuals`.
     draws, seed : int
@@ -178,10 +179,14 @@ def _variable(
     """Return a variable with a number for each sample of one unit; DataError where it is none."""
     import xarray as xr
 
-    if isinstance(against, xr.DataArray):
-        variable = against
-    elif isinstance(against, str) and against in dataset.variables:
+    if isinstance(against, str) and against in dataset.variables:
         variable = dataset[against]
+    elif hasattr(against, "to_numpy") and getattr(against, "ndim", 0):
+        variable = against
+        if not isinstance(against, xr.DataArray):  # a column of a frame
+            coords = {dim: np.asarray(against.index)}
+            variable = xr.DataArray(against.to_numpy(), coords, [dim], str(against.name))
+        variable = _paired(variable, dataset, dim)
     else:
         names = [str(name) for name in dataset.variables]
         hint = closest(against, names) if isinstance(against, str) else ""
@@ -198,6 +203,21 @@ def _variable(
             f"along {dim!r}."
         )
     return variable
+
+
+def _paired(variable: xr.DataArray, dataset: xr.Dataset, dim: str) -> xr.DataArray:
+    """Return a variable in the order of the fit's samples, where both are labelled."""
+    known = dim in variable.indexes and dim in dataset.indexes
+    if not known or not variable.indexes[dim].is_unique:
+        return variable
+    places = variable.indexes[dim].get_indexer(dataset.indexes[dim])
+    if (places < 0).any():
+        first = dataset[dim].values[int(np.argmax(places < 0))]
+        raise DataError(
+            f"against={plain(variable.name)!r} has no sample at {dim}={shown(first)}, which the "
+            "fit has; give it on all samples of the fit's data."
+        )
+    return variable.isel({dim: places})
 
 
 def _draw_trend(ax: Axes, along: _Along, values: Array) -> None:

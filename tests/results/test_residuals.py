@@ -90,6 +90,28 @@ def test_counts_are_randomised_by_the_seed_between_their_chances():
     assert told[-1] > 10.0
 
 
+def test_intervals_and_zeros_lie_between_the_chances_of_their_ends(many):
+    rng = np.random.default_rng(5)
+    y = rng.poisson(3.0, 300).astype(float)
+    upper = np.where(y > 3.0, y + 2.0, y)
+    data = {"y": y, "upper": upper, "s": np.where(y > 3.0, "interval", "none")}
+    model = bg.GLM("y", [], "poisson", censored=("s", "upper"), intercept=PRIOR)
+    fit = bg.fit_map(model, data)
+    mean = float(np.exp(fit["map"]["intercept"]))
+    told = norm.cdf(bg.residuals(fit)["y"].values)
+    low = np.where(y > 3.0, poisson.cdf(y, mean), poisson.cdf(y - 1, mean))
+    assert (told >= low - 1e-12).all()
+    assert (told <= poisson.cdf(upper, mean) + 1e-12).all()
+
+    fit = fitted("tweedie", many, dispersion={"phi": 0.7, "p": 1.7})
+    zero = many["tweedie"].values == 0.0
+    mu = bg.predict(fit)["tweedie"].values[zero]
+    told = norm.cdf(bg.residuals(fit)["tweedie"].values[zero])
+    none = np.exp(-(mu**0.3) / 0.3 / 0.7)  # the chance of no event at all
+    assert (told < none).all()
+    assert kstest(told / none, "uniform").pvalue > 1e-3
+
+
 def test_levels_have_residuals_of_each(many):
     rng = np.random.default_rng(2)
     x = many["x"].values

@@ -1,6 +1,7 @@
 """Figures of a fit's goodness: what they draw is what closed forms, peers and verbs say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from drawn import assert_inside, legend_of, rendered
 from families import OF_NUMBERS, model_of
@@ -130,6 +131,12 @@ def test_residuals_against_a_predictor_show_what_the_mean_lacks(tmp_path):
         bg.plot_residuals(fit, "age")
     with pytest.raises(bg.DataError, match="one number for each of the 500"):
         bg.plot_residuals(fit, given[:20])
+    frame = pd.DataFrame({"y": data["y"], "x": x, "z": -x}, index=np.arange(500)[::-1] + 7)
+    fit = bg.fit_map(bg.GLM("y", "x", prior=PRIOR), frame)
+    ax = bg.plot_residuals(fit, frame["z"].sort_index()).axes[0]  # paired by the index
+    np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), frame["z"])
+    with pytest.raises(bg.DataError, match="no sample at"):
+        bg.plot_residuals(fit, frame["z"].iloc[3:])
 
 
 def test_members_of_a_population_are_chosen_and_others_named(many_units, tmp_path):
