@@ -30,13 +30,14 @@ def _table(name: str, scored: Any) -> Any:
     import pandas as pd
 
     row = {"elpd": scored.elpd, "se": scored.se, "p": scored.p, "n": scored.n_data_points}
+    notes = {"kind": scored.kind, "why": scored.why, "doubts": list(scored.doubts)}
     if scored.pareto_k is not None:
         khat = scored.pareto_k.values
-        row |= {"khat": float(np.nanmax(khat)), "n_high_khat": int((khat > scored.good_k).sum())}
+        high = int((khat > scored.good_k).sum())
+        row |= {"mcse": scored.mcse, "khat": float(np.nanmax(khat)), "n_high_khat": high}
+        notes["rungs"] = scored.rungs.to_dict("index")
     table = pd.DataFrame([row], index=pd.Index([name], name="model"))
-    table.attrs = {"kind": scored.kind} | {
-        key: value for key, value in scored.elpd_i.attrs.items() if isinstance(value, str)
-    }
+    table.attrs = notes
     return table
 
 

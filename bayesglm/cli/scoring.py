@@ -19,20 +19,17 @@ def add_question(parser: Parser) -> None:
         help="what is foretold: a row among the others, a whole group, or a stretch of time (row)",
     )
     parser.add_argument(
-        "--by", metavar="NAME", help="the coordinate whose values are groups; or time"
+        "--by",
+        metavar="NAME",
+        help="the label, or group of the model, whose levels are left out; or time",
     )
 
 
 def score_of(fit: Any, arguments: argparse.Namespace) -> Any:
     """Return the expected log predictive density of a fit, of what is asked to be foretold."""
-    from bayesglm.inference.tree.opened import model_of, stored_data
-    from bayesglm.results.scores.kfold import kfold
-    from bayesglm.results.scores.loo import loo
+    from bayesglm.results.scores.score import score
 
-    new, by = question(arguments)
-    if new == "row":
-        return loo(fit)
-    return kfold(model_of(fit), stored_data(fit), by=by or "time", seed=int(fit.attrs["seed"]))
+    return score(fit, *question(arguments))
 
 
 def question(arguments: argparse.Namespace) -> tuple[str, str | None]:
@@ -42,6 +39,4 @@ def question(arguments: argparse.Namespace) -> tuple[str, str | None]:
         new = "row" if by is None else "time" if by == "time" else "group"
     if new == "row" and by is not None:
         raise ModelError(f"--new row is of single rows; leave --by {by} out, or say --new group.")
-    if new == "group" and by is None:
-        raise ModelError("--new group needs to know the groups: --by NAME, a coordinate or factor.")
     return new, by

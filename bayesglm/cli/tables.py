@@ -10,7 +10,8 @@ from typing import Any
 
 from bayesglm.cli.command import Parser
 
-TOLD = ("why", "doubts", "sentences", "warnings")  # attributes of words that stand under a table
+# The attributes whose words stand under a table, and how a line of each begins.
+TOLD = {"why": "", "doubts": "Doubt: ", "sentences": ""}
 
 
 def add_forms(parser: Parser) -> None:
@@ -90,13 +91,10 @@ def plain(value: Any) -> Any:
 
 def _words_of(attrs: Mapping[str, Any]) -> list[str]:
     """Return the sentences among a table's attributes."""
-    told = [attrs[name] for name in TOLD if attrs.get(name)]
     return [
-        str(one)
-        for words in told
-        for one in (words.values() if isinstance(words, Mapping) else _several(words))
+        f"{begin}{one}" for name, begin in TOLD.items() for one in _several(attrs.get(name, ()))
     ]
 
 
-def _several(words: Any) -> list[Any]:
-    return list(words) if isinstance(words, (list, tuple)) else [words]
+def _several(words: Any) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
