@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.results.scores.khats import khats_of
+from bayesglm.results.scores.khats import Khats, khats_of
 from bayesglm.show.figures import (
     CHOOSES,
     COLOURS,
@@ -15,6 +15,7 @@ from bayesglm.show.figures import (
     MOST_LETTERS,
     hide_beyond,
     members,
+    named_handles,
     new_figure,
     not_drawn,
     write_note,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 MOST_UNITS = 6  # of a population, each with a panel of its own: chosen
+INFLUENCE = "of a sample's own weights, before others took their place"
 MOST_NAMED = 5  # samples that are named, those of the largest k-hat
 MOST_DOTS = 20_000  # of samples below the limit, evenly spaced; those above are all drawn
 
@@ -38,7 +40,8 @@ def plot_khat(fit_or_elpd: Any, units: Any = None) -> Figure:
 
     k-hat tells how heavy the tail of a sample's importance ratios is. Above the limit (the line),
     min(1 - 1/log10(S), 0.7) of S draws, its leave-one-out density is not to be trusted; most often
-    the sample is one that the model did not expect.
+    the sample is one that the model did not expect. Of what `score` returns, circles are k-hats of
+    influence, and dots those that stand behind the scores, 0 of refits.
 
     Parameters
     ----------
@@ -66,7 +69,8 @@ def plot_khat(fit_or_elpd: Any, units: Any = None) -> Figure:
     >>> bg.plot_khat(bg.loo(fitted)).axes[0].get_ylabel()
     'k-hat'
     """
-    khat, limit = khats_of(fit_or_elpd)
+    khats = khats_of(fit_or_elpd)
+    khat = khats.behind
     population = str(khat.dims[1]) if khat.ndim == 2 else None
     labels = None if population is None else khat[population].values
     numbers = members(units, labels, population)
@@ -77,14 +81,16 @@ def plot_khat(fit_or_elpd: Any, units: Any = None) -> Figure:
     hide_beyond(axes, n)
     x, along = _along(khat)
     for ax, number in zip(axes.flat, numbers[:n], strict=False):
-        own = khat if population is None else khat.isel({population: int(number)})
         name = "" if labels is None else f"{plain(population)} {plain(labels[number], 20)}"
-        _draw(ax, x, own, limit)
+        _draw(ax, x, khats.of_unit(population, int(number)))
         ax.set_title(name, loc="left", fontsize=11)
     for ax in axes[:, 0]:
         ax.set_ylabel("k-hat", fontsize=10)
     for ax in axes.flat[max(0, n - columns) : n]:
         ax.set_xlabel(along, fontsize=10)
+    handles = named_handles(axes)
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside upper left", frameon=False)
     if labels is not None:
         write_note(figure, not_drawn(str(population), labels[numbers[n:]], CHOOSES))
     return figure
@@ -100,33 +106,51 @@ def _along(khat: xr.DataArray) -> tuple[Array, str]:
     return np.arange(len(khat)), f"{plain(dim)}, in its order"
 
 
-def _draw(ax: Axes, x: Array, khat: xr.DataArray, limit: float) -> None:
-    values = khat.values
+def _draw(ax: Axes, x: Array, khats: Khats) -> None:
+    values, limit = khats.behind.values, khats.limit
     is_bad = values > limit
+    told = f"{int(is_bad.sum()):,} of {len(values):,} above {limit:.2f}"
+    look: dict[str, Any] = {"linestyle": "none", "markersize": 4}
+    named = _within(values, limit)
+    if khats.influence is not None:
+        named = _within(khats.influence.values, limit)
+        bent = np.flatnonzero(khats.influence.values > limit)
+        hollow = look | {"color": "white", "markeredgecolor": INK, "markersize": 5}
+        ax.plot(x[bent], named[bent], "o", label=INFLUENCE, **hollow)
+        told = f"{len(bent):,} of {len(values):,} above {limit:.2f}, {int(is_bad.sum()):,} left"
     fine = np.flatnonzero(~is_bad & np.isfinite(values))
     fine = fine[:: -(-len(fine) // MOST_DOTS) or 1]
-    look: dict[str, Any] = {"linestyle": "none", "markersize": 3}
-    ax.plot(x[fine], values[fine], ".", color=COLOURS[0], alpha=0.6, **look)
-    drawn = np.where(np.isposinf(values), np.nanmax(np.append(values[fine], limit)) + 0.5, values)
-    ax.plot(x[is_bad], drawn[is_bad], "o", color=COLOURS[1], **look | {"markersize": 4})
+    ax.plot(x[fine], values[fine], ".", color=COLOURS[0], alpha=0.6, **look | {"markersize": 3})
+    ax.plot(x[is_bad], _within(values, limit)[is_bad], "o", color=COLOURS[1], **look)
     ax.axhline(limit, color=INK, linewidth=0.8)
     ax.axhline(0.0, color=GREY, linewidth=0.6, linestyle=":")
-    dim = str(khat.dims[0])
-    labels = khat[dim].values if dim in khat.coords else np.arange(len(values))
-    worst = np.flatnonzero(is_bad)
-    for k in worst[np.argsort(-drawn[worst], kind="stable")][:MOST_NAMED]:
+    _name_largest(ax, x, named, khats)
+    ax.set_title(told, loc="right", fontsize=9, color=INK)
+
+
+def _within(values: Array, limit: float) -> Array:
+    """Return k-hats, infinite ones a little above all others."""
+    finite = values[np.isfinite(values)]
+    return np.where(np.isposinf(values), finite.max(initial=limit) + 0.5, values)
+
+
+def _name_largest(ax: Axes, x: Array, values: Array, khats: Khats) -> None:
+    """Write the labels of the samples with the largest k-hats beyond the limit."""
+    dim = str(khats.behind.dims[0])
+    labels = khats.behind[dim].values if dim in khats.behind.coords else np.arange(len(values))
+    worst = np.flatnonzero(values > khats.limit)
+    for k in worst[np.argsort(-values[worst], kind="stable")][:MOST_NAMED]:
+        is_left = x[k] < 0.9 * x.max() + 0.1 * x.min()
         ax.annotate(
             plain(_label(labels[k]), MOST_LETTERS),
-            (x[k], drawn[k]),
-            xytext=(5, 0),
+            (x[k], values[k]),
+            xytext=(5 if is_left else -5, 0),
             textcoords="offset points",
             fontsize=9,
             va="center",
-            ha="left" if x[k] < 0.9 * x.max() + 0.1 * x.min() else "right",
+            ha="left" if is_left else "right",
             color=INK,
         )
-    told = f"{int(is_bad.sum()):,} of {len(values):,} above {limit:.2f}"
-    ax.set_title(told, loc="right", fontsize=9, color=INK)
 
 
 def _label(label: Any) -> str:

@@ -181,7 +181,7 @@ def _variable(
 
     if isinstance(against, str) and against in dataset.variables:
         variable = dataset[against]
-    elif hasattr(against, "to_numpy") and np.ndim(against) > 0:
+    elif hasattr(against, "to_numpy"):
         variable = against
         if not isinstance(against, xr.DataArray):  # a column of a frame
             coords = {dim: np.asarray(against.index)}

@@ -232,6 +232,10 @@ def test_khats_are_those_of_loo_and_the_largest_are_named(tmp_path):
     np.testing.assert_allclose(drawn[:, 1], elpd.pareto_k)
     assert [text.get_text() for text in ax.texts] == ["17"]
     assert ax.get_title(loc="right") == f"1 of 60 above {elpd.good_k:.2f}"
+    score = bg.score(fit)
+    circles, dots, _ = rendered(bg.plot_khat(score), tmp_path).axes[0].get_lines()[:3]
+    assert circles.get_xydata().tolist() == [[17.0, float(score.influence_pareto_k[17])]]
+    np.testing.assert_allclose(dots.get_ydata(), score.pareto_k)
     with pytest.raises(bg.DataError, match="what loo returns"):
         bg.plot_khat(bg.residuals(fit))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
@@ -16,8 +16,28 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def khats_of(fit_or_elpd: Any) -> tuple[xr.DataArray, float]:
-    """Return k-hats ``(sample[, neuron])`` and their limit; those of a fit are computed."""
+class Khats(NamedTuple):
+    """k-hats ``(sample[, neuron])`` behind the values of scores, and their limit.
+
+    ``influence`` are those of each sample's weights by themselves, where others stand behind the
+    values, as those of `score` do.
+    """
+
+    behind: xr.DataArray
+    limit: float
+    influence: xr.DataArray | None = None
+
+    def of_unit(self, population: str | None, number: int) -> Khats:
+        """Return those of one unit."""
+        if population is None:
+            return self
+        at = {population: number}
+        influence = None if self.influence is None else self.influence.isel(at)
+        return Khats(self.behind.isel(at), self.limit, influence)
+
+
+def khats_of(fit_or_elpd: Any) -> Khats:
+    """Return the k-hats of scores; those of a fit are computed."""
     from arviz_stats.utils import ELPDData
 
     if "model" in getattr(fit_or_elpd, "attrs", ()):
@@ -33,12 +53,12 @@ def khats_of(fit_or_elpd: Any) -> tuple[xr.DataArray, float]:
             "these scores have no k-hats: they were computed without pointwise values, or not by "
             "importance weights (kfold has none)."
         )
-    return khat, float(elpd.good_k)
+    return Khats(khat, float(elpd.good_k), getattr(elpd, "influence_pareto_k", None))
 
 
-def _of_fit(fit: xr.DataTree) -> tuple[xr.DataArray, float]:
+def _of_fit(fit: xr.DataTree) -> Khats:
     problems = posterior_problems(fit)
     kept, group = kept_of(fit, problems), fit["posterior"].to_dataset()
     _, khat, _ = pointwise_loo(kept, relative_efficiency(group))
     limit = khat_limit(group.sizes["chain"] * group.sizes["draw"])
-    return labelled(problems, khat, "pareto_k"), limit
+    return Khats(labelled(problems, khat, "pareto_k"), limit)
