@@ -79,7 +79,7 @@ def _doubts(d: Difference) -> list[str]:
         "the samples' differences are skewed": d.skewed and not d.heavy,
         f"differences are alike within {d.together}, and of these as wholes the error is "
         f"{_amount(d.wider)}": d.wider > 0.0,
-        "k-hat is too high at some samples, whose scores are not to be trusted": d.high_khat,
+        "k-hat is too high at some samples, whose scores only score() mends": d.high_khat,
     }
     return [doubt for doubt, holds in doubts.items() if holds]
 
