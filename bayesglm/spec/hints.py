@@ -27,7 +27,7 @@ VERBS_ELSEWHERE = {
     "write": "bayesglm.save(fit, path)",
     "maxent": "bayesglm.elicit('x', -1.0, 1.0)",
     **dict.fromkeys(
-        ("cross_val_predict", "cross_val_score", "vfold_cv"),
+        ("cross_val_score", "cv_glm", "vfold_cv"),
         "bayesglm.cross_validate(model, data)",
     ),
     **dict.fromkeys(

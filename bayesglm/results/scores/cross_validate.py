@@ -155,6 +155,8 @@ def cross_validate(
 
 def _models(model: GLM | Mapping[str, GLM], data: Any) -> dict[str, GLM]:
     """Return the models by name, checked to be some; a single one has none."""
+    if isinstance(model, (list, tuple)):
+        raise ModelError("several models need names; write {'name': GLM(...), 'other': GLM(...)}.")
     models = dict(model) if isinstance(model, Mapping) else {"": model}
     if not models:
         raise ModelError("the mapping of models is empty; write {'name': GLM(...), ...}.")

@@ -339,6 +339,7 @@ BAD = [
     (YES, {"tune": {"term": "Z"}}, "no term 'Z'"),
     ({}, {}, "mapping of models is empty"),
     ({"a": "X"}, {}, "the model is the string 'X'"),
+    ([YES], {}, "several models need names; write {'name'"),
     (YES, {"by": "nobody"}, "nobody"),
     (bg.GLM("yes", RIDGE, "bernoulli", weights="w"), {"scoring": lambda y, p: 1.0}, "have weights"),
 ]
