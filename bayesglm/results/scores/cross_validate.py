@@ -46,7 +46,8 @@ def cross_validate(
     estimate, as scikit-learn and glmnet do, at the cost of one MAP for each fold; models that
     differ only in how strong their penalties are go through each fold as one path.
     ``method="auto"`` predicts by their posterior: probabilities and means are averaged over its
-    draws.
+    draws. As in `kfold`, columns and default priors are those of all the data, and priors that
+    ``tune`` chooses those of the other folds.
 
     Parameters
     ----------
