@@ -260,30 +260,3 @@ def worth(log_weights: Array, thetas: Array, n_draws: float = np.inf) -> float:
     squares = (thetas - weights @ thetas) ** 2
     spread = (weights * np.maximum(weights, 1.0 / n_draws)) @ squares
     return float(np.min((weights @ squares) / spread, initial=float(n_draws)))
-
-
-@np.errstate(over="ignore", divide="ignore", invalid="ignore")
-def left_out_weights(
-    log_likelihood: Array, relative_efficiency: float = 1.0
-) -> tuple[Array, Array]:
-    """Return the weights ``(row, draw)`` of draws when each row is left out, and k-hats.
-
-    They are those of `leave_one_out`, and add up to one in each row.
-
-    >>> weights, khat = left_out_weights(np.log([[0.1, 0.2, 0.2, 0.4]]))
-    >>> weights.round(3).tolist()
-    [[0.444, 0.222, 0.222, 0.111]]
-    """
-    n = log_likelihood.shape[1]
-    size = tail_size(n, relative_efficiency)
-    logs = log_likelihood.min(axis=1, keepdims=True) - log_likelihood
-    khat = np.full(len(logs), np.inf)
-    if size:
-        order = np.argpartition(logs, n - size - 1, axis=1)
-        tail, cutoff = order[:, n - size :], np.take_along_axis(logs, order[:, [n - size - 1]], 1)
-        of_tail = np.take_along_axis(logs, tail, 1)
-        inner = np.argsort(of_tail, axis=1)
-        smoothed, khat = _smoothed_tails(np.take_along_axis(of_tail, inner, 1), cutoff[:, 0])
-        np.put_along_axis(logs, np.take_along_axis(tail, inner, 1), smoothed, 1)
-    weights = np.exp(logs)
-    return weights / weights.sum(axis=1, keepdims=True), khat

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesglm.errors import ModelError
 from bayesglm.inference.tree.kept import Kept, evenly, one_row_each
-from bayesglm.inference.weights.psis import left_out_weights
+from bayesglm.inference.weights.psis import smoothed_lines
 from bayesglm.results.chances import Chances, chances_fault, chances_of
 from bayesglm.results.foretold import Drawn, Range
 
@@ -41,8 +41,8 @@ def leave_one_out_chances(kept: Kept, relative_efficiency: float) -> tuple[Chanc
         density = family.log_likelihood(one.rows.y, *one.told)
         density = np.broadcast_to(density, (drawn.n_draws, len(one.rows)))
         weighted = np.ascontiguousarray((density * one.weights).T)
-        weights, own = left_out_weights(weighted, relative_efficiency)
-        return chances_of(family, one.rows.y, one.told, density, weights.T), own
+        log_weights, own = smoothed_lines(-weighted, relative_efficiency)
+        return chances_of(family, one.rows.y, one.told, density, np.exp(log_weights).T), own
 
     for at, (some, own) in drawn.streamed(work):
         chances.put(at, some)
