@@ -14,6 +14,7 @@ from bayesglm.results.check_calibration import Reliability, check_calibration, r
 from bayesglm.results.foretold import foretell, some_draws
 from bayesglm.results.residuals import IN_PART, NO_LINE
 from bayesglm.show.chosen import chosen_units, unit_title
+from bayesglm.show.coefficients import value_label
 from bayesglm.show.figures import (
     COLOURS,
     GREY,
@@ -156,7 +157,9 @@ def _panels(kept: Kept, draws: int, prob: float, seed: int) -> list[_Panel]:
     )
     inside = int(((y >= lower) & (y <= upper)).sum())
     note = f"{inside} of {len(x)} bins inside"
-    return [_Panel(x, y, lower, upper, title, note, f"expected {words.noun} of {response}", None)]
+    unit = kept.problem.plan.dataset[model.response].attrs.get("units")
+    label = f"expected {words.noun} of {value_label(model.response, unit)}"
+    return [_Panel(x, y, lower, upper, title, note, label, None)]
 
 
 def _of_chance(one: Reliability, title: str, label: str) -> _Panel:

@@ -166,7 +166,9 @@ def _fitted(drawn: Drawn) -> _Along:
     mean = np.empty(drawn.n_rows)
     for at, some in drawn.streamed(lambda one: family.expected(*one.told).mean(axis=0)):
         mean[at] = some
-    response = plain(drawn.problem.plan.model.response, MOST_LETTERS)
+    plan = drawn.problem.plan
+    unit = None if family.n_levels else plan.dataset[plan.model.response].attrs.get("units")
+    response = value_label(plan.model.response, unit)
     least = float(mean.min(initial=np.inf))
     is_log = bool(not family.n_levels and least > 0.0 and mean.max() > LEAST_RATIO * least)
     what = "number of the level" if family.n_levels else words.noun

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -283,7 +283,7 @@ def under(own: OwnLink, family: Family) -> Family:
         is_open = np.where(side > 0.0, domain.high == math.inf, domain.low == -math.inf)
         return np.where(is_open, side, 0.0)
 
-    return of_one_channel(
+    record = of_one_channel(
         kernel,
         _moved(h, family.mean, 0),
         name=family.name,
@@ -299,6 +299,10 @@ def under(own: OwnLink, family: Family) -> Family:
         domain=domain,
         push=None if family.push is None else push,
     )
+    if family.variance is None:
+        return record
+    variance = _moved(h, family.variance, 0)
+    return replace(record, variance=lambda eta, phi, trials: variance(eta[0], phi, trials))
 
 
 def _moved(h: Curve, function: Callable[..., Array], place: int) -> Callable[..., Array]:
