@@ -34,8 +34,8 @@ class Spec:
       labels, or an order), "columns" (ridge; 8 in all, those beyond the features categories),
       "coupled" (ridge; a stimulus's past, and that of all neurons),
       "mixed" (effects of levels of one or more groupings), "nested" (each grouping inside the
-      next), "slopes" (of the one grouping, that vary with the one feature) or "decoder" (ridge;
-      more columns than rows).
+      next), "slopes" (of the one grouping, that vary with the one feature), "decoder" (ridge; more
+      columns than rows) or "constant" (no columns, for those that find no coefficients).
     - `n`, `p`: samples and features; for "field" p is the side of the square stimulus, for "lags"
       and "coupled" how many of the stimulus there are.
     - `many`: penalties of a path, neurons of a population, lags of a field or of the history,
@@ -137,6 +137,7 @@ def make(spec: Spec) -> Work:
         "nested": _mixed,
         "slopes": _mixed,
         "decoder": _decoder,
+        "constant": _dense,
         "coupled": _coupled,
     }
     return kinds[spec.kind](spec, rng)
