@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import DataError, ModelError
+from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 NUMBER = 8  # bytes of a float
 LEAD = ("chain", "draw")
+STACKED = "sample"  # the dim on which ArviZ lays all draws
 
 
 def add_groups(
@@ -59,8 +60,9 @@ def add_groups(
           as `prior_predictive` draws them; the two belong together.
     draws : int, optional
         How many draws of each chain the new groups have, evenly spaced among those of the
-        posterior, whose labels they keep; all by default. ArviZ pairs groups by these labels, so
-        ask at once for those that one function reads together.
+        posterior, whose labels they keep; all by default. Where ArviZ reads several groups
+        together, they must have the same draws: ``more.sel(draw=more["log_prior"]["draw"])`` has
+        every group on those of one.
     seed : int
         Of responses, and of draws from priors.
 
@@ -84,7 +86,14 @@ def add_groups(
     Warns
     -----
     BayesGLMWarning
-        As `predict` and `prior_predictive` do.
+        As `predict` and `prior_predictive` do; samples along a dim ``sample``.
+
+    Notes
+    -----
+    ArviZ's functions of responses take numbers, and most of them one response. Labels are drawn as
+    labels: code the two of a bernoulli response by 0 and 1 before it is fitted. Of a population
+    choose a unit, ``fit.sel(neuron=3, drop=True)``. An effect's correlation with itself is one in
+    every draw, of which ArviZ warns: leave it out, ``var_names=["~g_correlation"]``.
 
     Examples
     --------
@@ -109,6 +118,11 @@ def add_groups(
     some = None if draws is None else whole_number("draws", draws, 1)
     source = _source(fit, some, seed)
     wanted = dict.fromkeys(names)
+    if source.problems[0].plan.sample_dim == STACKED:
+        tell(
+            f"ArviZ lays draws along a dim {STACKED!r} of its own, and its plots fail where "
+            f"samples have it; rename that of the data, data.rename({STACKED}='obs'), and fit."
+        )
     for name in wanted:
         _check_room(source, name)
     return fit.assign({name: xr.DataTree(GROUPS[name].make(source)) for name in wanted})
