@@ -42,12 +42,12 @@ def savage_dickey(
     It equals that of `bayes_factor` for the fit and one without the term. The posterior's density
     is no estimate by kernels, which know nothing of tails, but a mean over the draws,
 
-        p(value | y) = E[ g(w) p(value, T psi, y) / p(w, psi, y) ],
+        p(value | y) = E[ g(w) p(value, T psi, y) |det T| / p(w, psi, y) ],
 
-    with g a normal density of the coefficients w, and T psi the other parameters moved as they
-    follow w in the posterior (Chen 1994, JASA 89:818-824, with the shift of a normal posterior, of
-    which every term is the same). It reaches nulls ten nats away; ratios are Pareto-smoothed, their
-    draws matched to the null by moments where k-hat asks for it.
+    with g a normal density of the coefficients w, and T an affine map of the other parameters psi
+    from their peak in the posterior to their peak at the null (Chen 1994, JASA 89:818-824, with a
+    map under which the ratios of a normal posterior are all the same). It reaches nulls thirty nats
+    away as well as near ones; ratios are Pareto-smoothed.
 
     Parameters
     ----------
