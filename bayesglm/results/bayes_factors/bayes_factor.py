@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.errors import DataError, ModelError, tell
+from bayesglm.errors import ConvergenceError, DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import reopen
@@ -126,7 +127,7 @@ def bayes_factor(
     _check_rows(fits, problems)
     check_improper({name: of[0] for name, of in problems.items()})
     varied = varied_terms({name: of[0].plan.model for name, of in problems.items()}, term)
-    evidences = {name: _evidence(of, varied, draws, seed) for name, of in problems.items()}
+    evidences = {name: _evidence(name, of, varied, draws, seed) for name, of in problems.items()}
     others = [name for name in fits if name != held]
     contrasts = [_contrast(name, held, problems, varied, evidences) for name in others]
     table = table_of(contrasts, factors)
@@ -193,22 +194,35 @@ def _check_rows(fits: Mapping[str, xr.DataTree], problems: Mapping[str, Sequence
             )
 
 
-def _evidence(of: list[Problem], varied: Sequence[str], draws: int, seed: int) -> EvidenceAt:
+def _evidence(
+    name: str, of: list[Problem], varied: Sequence[str], draws: int, seed: int
+) -> EvidenceAt:
     """Return the log evidence of a model by the factor of its priors' scale."""
-    _refuse(of[0])
-    criterion = by_evidence(of, draws, seed, INSTEAD)
+    with _said_of(name):
+        _refuse(of[0])
+        criterion = by_evidence(of, draws, seed, INSTEAD)
     own = [one.label for one in of[0].plan.model.every_term if one.label in varied]
     known: dict[float, Factor] = {}
 
     def at(factor: float) -> Factor:
         factor = factor if own else 1.0
         if factor not in known:
-            plan = plan_widened(of[0].plan, own, factor)
-            told = criterion([problems_of(plan)])[0].statistics
+            with _said_of(name):
+                problems = problems_of(plan_widened(of[0].plan, own, factor))
+                told = criterion([problems])[0].statistics
             known[factor] = Factor(told["log_evidence"], told["log_evidence_se"], told["khat"])
         return known[factor]
 
     return at
+
+
+@contextmanager
+def _said_of(name: str) -> Iterator[None]:
+    """Let an error say of which model it is."""
+    try:
+        yield
+    except (ModelError, DataError, ConvergenceError) as error:
+        raise type(error)(f"of {name!r}: {error}") from error
 
 
 def _refuse(problem: Problem) -> None:
