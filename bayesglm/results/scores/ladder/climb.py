@@ -31,7 +31,7 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.bridge import Bridged, bridged
 from bayesglm.inference.weights.leaving import Moves, error_of, moves_of
 from bayesglm.inference.weights.mixture import Mixture
-from bayesglm.inference.weights.pool import FINITE_VARIANCE
+from bayesglm.inference.weights.pool import CERTAIN, FINITE_VARIANCE
 from bayesglm.inference.weights.psis import khat_limit, pareto_smoothed
 from bayesglm.inference.weights.shifted import (
     Peak,
@@ -49,10 +49,11 @@ from bayesglm.results.scores.progress import progress
 Array = np.ndarray
 MANY = 20  # units that fail, from which on one pool may serve them all: chosen ...
 SINGLY = 1 << 31  # ... where each by itself takes more densities of rows: ten seconds' work
+CONTROLLED = 1 << 29  # densities of rows at all draws, up to which scores are asked for: seconds
 MOST_CELLS = 1 << 36  # densities of rows at one map: more is not tried, a few minutes' work
 LEAST_EACH = 100  # draws of the pool for each posterior in the mixture: chosen
 MIXTURE_DF = 10.0  # of its Student t densities: chosen, tails heavier than a posterior's
-CERTAIN = 0.5  # nats: a refit of a larger error is not believed, its estimate no longer normal
+BELIEVED = 0.5  # nats: a refit of a larger error is not believed, its estimate no longer normal
 
 PSIS, INTEGRATED, MIXTURE, MODES, MOMENTS, REFIT = range(6)
 RUNGS = ("psis", "integrated", "mixture", "modes", "moments", "refit")
@@ -83,7 +84,7 @@ class Climbed:
     ``first`` and ``influence`` are log densities and k-hats of the first rung, ``khat`` those of
     the last, 0 of refits, and ``cost`` how much the log density falls when the unit is left out.
     ``moves`` ``(rung, draw)`` are how draws move the sums of rungs that share them, and ``squares``
-    ``(rung,)`` the squared errors of sums of those that do not.
+    ``(rung,)`` the squared errors of sums of those that do not. ``weighing`` is the first rung's.
     """
 
     elpd: Array
@@ -97,6 +98,7 @@ class Climbed:
     squares: Array
     limit: float
     chains: int
+    weighing: Moves
 
     @property
     def failing(self) -> Array:
@@ -107,6 +109,11 @@ class Climbed:
     def unsteady(self) -> Array:
         """The units whose weights may have no variance, and so no error that can be told."""
         return np.flatnonzero(~(self.khat < FINITE_VARIANCE))
+
+    @property
+    def uncertain(self) -> Array:
+        """The units that the next rungs are asked to tell, where that costs little."""
+        return np.flatnonzero(~(self.khat < self.weighing.limit))
 
     def put(self, unit: int, rung: int, removal: Removal) -> None:
         """Take an estimate for one unit if its k-hat is lower than that of the last."""
@@ -128,28 +135,42 @@ class Climbed:
 def climb(units: Units, means: Means) -> Climbed:
     """Climb as far as each unit has to."""
     state = by_weights(units, means)
-    unsteady = state.unsteady
-    removals = by_integrals(state, units, unsteady)
-    can_move = len(state.unsteady) and units.cells < MOST_CELLS
+    removals = by_integrals(state, units, state.unsteady)
+    uncertain = state.uncertain
+    if len(uncertain) * units.cells > SINGLY:
+        uncertain = state.unsteady
+    can_move = len(uncertain) and units.cells < MOST_CELLS
     whole = units.whole if can_move else None
     if whole is not None:
-        top = units.peak(whole.thetas.mean(axis=0), None)
-        peaks = {} if top is None else _peaks(units, top, state.unsteady)
-        if top is not None and len(peaks) >= MANY and len(peaks) * units.cells > SINGLY:
-            by_mixture(state, units, whole, [top, *peaks.values()], list(peaks), means)
-        left = state.unsteady.tolist()
-        with progress("score", len(left), "left out by moved draws") as advance:
-            for unit in left:
-                removals |= by_shift(state, units, whole, top, peaks.get(unit), unit)
-                advance()
+        removals |= _by_moves(state, units, whole, uncertain, means)
     by_refits(state, units, whole, means)
-    for unit in unsteady.tolist():
+    for unit in np.flatnonzero(~(state.influence < state.weighing.limit)).tolist():
         rung = state.rung[unit]
         if rung == PSIS:
-            state.moves[PSIS] += moves_of(units.own(unit))
+            state.moves[PSIS] += state.weighing.of(units.own(unit)[None])[0][0]
         elif rung in SHARED:
             state.moves[rung] += removals[unit].moves
     return state
+
+
+def _by_moves(
+    state: Climbed, units: Units, whole: Whole, which: Array, means: Means
+) -> dict[int, Removal]:
+    """Tell units by draws that are moved to the posteriors without them, or by a mixture of all."""
+    top = units.peak(whole.thetas.mean(axis=0), None)
+    peaks: dict[int, Peak] = {}
+    if top is not None:
+        every = {unit: units.peak(top.mode, unit) for unit in which.tolist()}
+        peaks = {unit: peak for unit, peak in every.items() if peak is not None}
+    if top is not None and len(peaks) >= MANY and len(peaks) * units.cells > SINGLY:
+        by_mixture(state, units, whole, [top, *peaks.values()], list(peaks), means)
+        which = state.unsteady
+    removals: dict[int, Removal] = {}
+    with progress("score", len(which), "left out by moved draws") as advance:
+        for unit in which.tolist():
+            removals |= by_shift(state, units, whole, top, peaks.get(unit), unit)
+            advance()
+    return removals
 
 
 def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Removal]:
@@ -167,15 +188,12 @@ def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Remova
     return removals
 
 
-def _peaks(units: Units, top: Peak, which: Array) -> dict[int, Peak]:
-    """Return the modes without each of some units, where there are any."""
-    every = {unit: units.peak(top.mode, unit) for unit in which.tolist()}
-    return {unit: peak for unit, peak in every.items() if peak is not None}
-
-
 def by_weights(units: Units, means: Means) -> Climbed:
     n_draws = units.n_draws
-    moves = Moves(n_draws, means.relative_efficiency, FINITE_VARIANCE)
+    controls = units.controls() if units.cells < CONTROLLED else None
+    is_cheap = units.safe and units.cells < CONTROLLED
+    limit = CERTAIN if is_cheap else FINITE_VARIANCE
+    moves = Moves(n_draws, means.relative_efficiency, limit, controls)
     first = units.each(moves.add)
     every = np.zeros((len(RUNGS), n_draws))
     every[PSIS] = moves.total
@@ -191,6 +209,7 @@ def by_weights(units: Units, means: Means) -> Climbed:
         np.zeros(len(RUNGS)),
         khat_limit(n_draws),
         means.chains,
+        moves,
     )
 
 
@@ -255,7 +274,7 @@ def by_refits(state: Climbed, units: Units, whole: Whole | None, means: Means) -
         for unit in worst:
             advance()
             ratio = _refitted(units, whole, unit, means, n_whole)
-            if ratio is None or not ratio.error < CERTAIN:
+            if ratio is None or not ratio.error < BELIEVED:
                 continue
             state.cost[unit] += state.elpd[unit] - ratio.log_ratio
             state.elpd[unit], state.khat[unit] = ratio.log_ratio, 0.0

@@ -25,12 +25,13 @@ from bayesglm.inference.tree.kept import (
     one_row_each,
     top_of,
 )
-from bayesglm.inference.weights.leaving import Leaving
+from bayesglm.inference.weights.leaving import Controls, Leaving, controls_of
 from bayesglm.inference.weights.levels import level_integrals, name_of
 from bayesglm.inference.weights.shifted import Peak, Whole, peak_of
 from bayesglm.numerics.density.levels.integrals import LevelIntegrals
 from bayesglm.numerics.density.levels.top import highest
 from bayesglm.numerics.density.pointwise import pointwise
+from bayesglm.numerics.density.sampled import density
 
 Array = np.ndarray
 type Summary = Callable[[Array], Leaving]
@@ -53,6 +54,7 @@ class Units(Protocol):
     def safe(self) -> bool: ...
     @cached_property
     def whole(self) -> Whole | None: ...
+    def controls(self) -> Controls | None: ...
     def each(self, summary: Summary) -> Leaving: ...
     def log_densities(self, thetas: Array, which: Array) -> Array: ...
     def peak(self, start: Array, without: int | None) -> Peak | None: ...
@@ -137,6 +139,14 @@ class RowUnits:
         thetas = self.thetas_of(kept)
         log_density = problem.unconstrained.log_density
         return Whole(thetas, log_density(thetas), log_density)
+
+    def controls(self) -> Controls | None:
+        """Return functions of the draws whose means are known."""
+        whole, objective = self.whole, self.centre.problem.unconstrained
+        if whole is None:
+            return None
+        scores = density(objective, whole.thetas.mean(axis=0)).slopes(whole.thetas)[1]
+        return controls_of(whole.thetas, scores)
 
     def thetas_of(self, kept: Kept) -> Array:
         """Return draws, of all rows or some, on the unconstrained scale."""
@@ -287,6 +297,11 @@ class LevelUnits:
         """The draws of the top, and its density."""
         T = self.thetas_of(self.kept)
         return Whole(T, self.integrals.log_density(T), self.integrals.log_density)
+
+    def controls(self) -> Controls | None:
+        """Return functions of the draws whose means are known."""
+        T = self.thetas_of(self.kept)
+        return controls_of(T, self.integrals.slopes(T)[1])
 
     def thetas_of(self, kept: Kept) -> Array:
         """Return draws of the top, of all rows or some."""

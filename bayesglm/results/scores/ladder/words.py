@@ -50,20 +50,20 @@ def why_of(climbed: Sequence[Climbed], rungs: pd.DataFrame, left_out: str, mcse:
     text = f"Left out, one after the other: {left_out}. "
     others = rungs.drop(index=RUNGS[0], errors="ignore")
     high = int((~(influence < FINITE_VARIANCE)).sum())
-    if not high:
-        text += f"Importance weights of the fit's draws (PSIS) stand for all {n}"
-    else:
+    by_weights = n - int(others["n"].sum())
+    text += f"Importance weights of the fit's draws (PSIS) tell {by_weights or 'none'} of {n}"
+    if high:
         text += (
-            f"Importance weights of the fit's draws (PSIS) stand for {n - high} of {n}; for {high} "
-            f"their k-hat is {FINITE_VARIANCE:g} or more, so that their error cannot be told"
+            f"; k-hat of influence is {FINITE_VARIANCE:g} or more for {high}, where the error of "
+            "weights cannot be told"
         )
-    text += f" (the largest is {largest:.2f}). " if np.isfinite(largest) else ". "
+    text += f" (the largest k-hat is {largest:.2f}). " if np.isfinite(largest) else ". "
     parts = [
         f"{line['n']:.0f} by {DONE[str(name)]} (the sum moved by {line['moved']:+.2f})"
         for name, line in others.iterrows()
     ]
     if parts:
-        text += f"In their place: {'; '.join(parts)}. "
+        text += f"The others: {'; '.join(parts)}. "
     return text + f"Monte-Carlo error of the sum: {mcse:.2g}."
 
 
