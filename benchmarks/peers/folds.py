@@ -73,7 +73,8 @@ def _sklearn_path(work: Work, setting: Setting) -> Any:
 
 
 def _read(found: Any) -> Scored:
-    return Scored(np.ravel(np.asarray(found)))
+    each = np.ravel(np.asarray(found))
+    return Scored(each, float(each.sum()))
 
 
 KFOLD = Solver("bayesglm", ("bayesglm",), _kfold, _read)

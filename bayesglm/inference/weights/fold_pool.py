@@ -41,6 +41,7 @@ from bayesglm.inference.weights.psis import (
 )
 from bayesglm.numerics.density.averages import gaussian_averages, is_of_predictor, row_averages
 from bayesglm.numerics.density.conjugate import is_gaussian_given_sigma
+from bayesglm.numerics.density.joint import smooth_slopes
 from bayesglm.numerics.density.near import FEW
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
@@ -55,6 +56,7 @@ FLATTEST = 1e-10  # curvature, relative to that of each coordinate, that a Gauss
 # to 0.06 nats, and to 0.04 by all draws.
 STEP = 2
 SMALL = 0.5  # error of a mean density, relative to it, that is taken from it: chosen
+NEXT = 0.5  # sds by the curvature: a second Newton step that is shorter leads to a mode, chosen
 AGAIN = 4  # draws that folds whose weights fail have more, for each that they must be worth
 
 
@@ -113,14 +115,15 @@ class FoldRows(NamedTuple):
 class FoldPool:
     """Draws for every fold of one neuron, on the unconstrained scale, centred.
 
-    Of each fold there are weights of the draws, and a Gaussian that is near its posterior; the last
-    are those of all rows.
+    Of each fold there are weights of the draws, a Gaussian that is near its posterior, and whether
+    this is known to be proper; the last are those of all rows.
     """
 
     centre: Centred
     folds: Sequence[FoldRows]
     drawn: _Drawn
     gaussians: Sequence[Part | None]
+    proper: Sequence[bool]
     chains: int
 
     @cached_property
@@ -131,7 +134,7 @@ class FoldPool:
 
     def stands(self, fold: int) -> bool:
         """Say whether the weights of a fold stand, or -1, those of all rows."""
-        return self.drawn.stands(self.drawn.smoothed[fold], self.chains)
+        return self.proper[fold] and self.drawn.stands(self.drawn.smoothed[fold], self.chains)
 
     def log_weights(self, fold: int) -> Array:
         """Return log weights of the draws for a fold, or -1, for all rows."""
@@ -255,14 +258,21 @@ def _pool(
         parts.append(replace(whole, df=HEAVY_DF))
     n = max(wanted, LEAST_PER_CHAIN * chains)
     drawn = _Drawn.of(objective, many, parts, -(-n // len(parts)), rng)
+
+    def others(k: int) -> Objective:
+        return replace(objective, source=design.take(fold_of != k).source)
+
     failed = [k for k, one in enumerate(drawn.smoothed[:-1]) if not drawn.stands(one, chains)]
     for k in failed:
-        others = np.flatnonzero(fold_of != k)
-        near[k] = _again(replace(objective, source=design.take(others).source), near[k])
+        near[k] = _again(others(k), near[k])
     heavier = [replace(one, df=HEAVY_DF) for k in failed if (one := near[k]) is not None]
     if heavier:
         drawn = drawn.enlarged(objective, many, heavier, AGAIN * KISH_PER_CHAIN * chains, rng)
-    return FoldPool(centre, folds, drawn, [*near, whole], chains)
+    is_proper = all(part.prior.proper for part in objective.coefficients)
+    proper = [
+        own is not None and (is_proper or _has_mode(others(k), own)) for k, own in enumerate(near)
+    ]
+    return FoldPool(centre, folds, drawn, [*near, whole], [*proper, True], chains)
 
 
 class _Drawn(NamedTuple):
@@ -333,6 +343,18 @@ def _again(others: Objective, own: Part | None) -> Part | None:
     return _stepped(own.mean, others.evaluate(own.mean))
 
 
+def _has_mode(others: Objective, near: Part) -> bool:
+    """Say whether the rows outside a fold have a mode, where some priors are flat.
+
+    Separated rows, say, have none: there another Newton step goes as far again.
+    """
+    if others.free or len(others.family.channels) > 1 or not others.registry.straight:
+        gradient = others.evaluate(near.mean).gradient
+    else:
+        gradient = smooth_slopes([others], near.mean[None])[1][0]
+    return bool(np.linalg.norm(np.linalg.solve(near.root.T, gradient)) < NEXT)
+
+
 def _gaussians(folds: Sequence[Objective], mode: Array) -> tuple[Part | None, list[Part | None]]:
     """Return the Gaussian of all rows, and those that one Newton step makes of others' rows."""
     each = [one.evaluate(mode) for one in folds]
@@ -380,10 +402,13 @@ def _stepped(at: Array, there: Evaluation) -> Part | None:
 
 
 def _densities(objective: Objective, folds: Sequence[Objective], thetas: Array) -> Array:
-    """Return log densities ``(fold + 1, n)`` without each fold, and at last of all rows."""
-    prior = objective.log_priors(thetas)
-    with np.errstate(invalid="ignore"):
-        each = np.stack([one.log_likelihoods(thetas) for one in folds])
-        whole = each.sum(axis=0) + prior
-        densities = np.concatenate([whole - each, whole[None]])
-    return np.where(np.isfinite(densities), densities, -np.inf)
+    """Return log densities ``(fold + 1, n)`` without each fold, and at last of all rows.
+
+    Where a fold has none, as beyond the domain of its link, the others may have one.
+    """
+    each = np.stack([*(one.log_likelihoods(thetas) for one in folds), np.zeros(len(thetas))])
+    lost = ~np.isfinite(each)
+    each = np.where(lost, 0.0, each)
+    densities = each.sum(axis=0) + objective.log_priors(thetas) - each
+    is_none = lost.sum(axis=0) > lost
+    return np.where(is_none | ~np.isfinite(densities), -np.inf, densities)

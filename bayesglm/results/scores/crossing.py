@@ -279,7 +279,13 @@ def _weigh(
     kept: list[Kept],
     sampling: Sampling,
 ) -> bool:
-    """Score a fold by weighted draws of all rows, and say whether the weights stand."""
+    """Score a fold by weighted draws of all rows, and say whether the weights stand.
+
+    Draws of all rows keep each row inside the domain of its link, and say nothing of what others
+    leave beyond that of a row they have not seen.
+    """
+    if not problems[0].natural.family.domain.is_real_line:
+        return False
     others = np.delete(problems[0].design.predictors.rows, fold.rows)
     every = [
         Held(one, problems[k], fold.rows, fold.sets, others)

@@ -149,3 +149,24 @@ def test_predictions_are_means_by_the_other_folds(family):
     if family == "bernoulli":
         chance = np.where(DATA[family] == 1, found.predictions, 1 - found.predictions)
         np.testing.assert_allclose(np.log(chance), found.elpd_i, rtol=1e-12)
+
+
+def test_a_fold_without_which_the_others_are_separated_is_told():
+    """Under flat priors what is left has no proper posterior, whatever weights look like."""
+    y = np.r_[np.zeros(10), 1.0, np.ones(10), 0.0]
+    model = bg.GLM("y", "x", family="bernoulli", prior=bg.Flat())
+    with pytest.raises(bg.DataError, match="fold 11 of 11 cannot be fitted: the data are separ"):
+        bg.kfold(model, {"y": y, "x": np.arange(22.0)}, by="obs", folds=11)
+
+
+def test_draws_beyond_the_domain_of_a_held_out_row_count_for_the_others():
+    """Under the identity link a row rules out coefficients that the others leave possible."""
+    x = np.r_[RNG.uniform(0.0, 1.0, 38), 2.0, 2.5]
+    data = {"y": np.r_[RNG.poisson(3.0 - 0.5 * x[:38]), 1, 1], "x": x}
+    model = bg.GLM(
+        "y", "x", family="poisson", link="identity", prior=bg.Normal(1.0), intercept=bg.Normal(3.0)
+    )
+    problems = open_problems(model, data)
+    fold_of = np.r_[np.arange(38) % 4, 4, 5]
+    crossed = cross_scores(problems, fold_of, SAMPLING)
+    np.testing.assert_allclose(crossed.elpd, refitted(problems, fold_of), atol=0.1)
