@@ -77,6 +77,10 @@ class Conjugate:
             total[some] -= 0.5 * (misfit + np.log(every).sum(axis=1))
         return total
 
+    def variances(self, at: Array) -> Array:
+        """Return the variances ``(k, p)`` of the directions u given sigma."""
+        return 1.0 / self._precisions(at)[2]
+
     def coefficients(self, at: Array, zeta: Array) -> tuple[Array, Array]:
         """Return w ``(k, p)`` made of standard normal zeta, and their log densities given sigma."""
         _, data, every = self._precisions(at)

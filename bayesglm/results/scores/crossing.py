@@ -24,6 +24,7 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.fold_pool import FoldPool, fold_pool
+from bayesglm.inference.weights.given_sigma import GivenSigma, given_sigma
 from bayesglm.inference.weights.psis import (
     FEWEST_DRAWS,
     KISH_PER_CHAIN,
@@ -42,7 +43,7 @@ Array = np.ndarray
 HELD = 20_000_000
 FEW = 400  # draws of a fold that are kept to foretell its rows from: chosen
 # How the posterior of a fold came about.
-CORRECTED, WEIGHTED, REFITTED = "corrected", "weighted", "refitted"
+EXACT, CORRECTED, WEIGHTED, REFITTED = WAYS = "exact", "corrected", "weighted", "refitted"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class CrossScores:
     - `elpd`: ``(row or set, neuron)``.
     - `in_sample`: the same by the posterior of all rows; NaN where it was not asked for.
     - `khat`: ``(fold, neuron)``, of the weights that were tried; NaN where none were.
-    - `ways`: ``(fold, neuron)``, how the posterior came about: `CORRECTED`, `WEIGHTED`, `REFITTED`.
+    - `ways`: ``(fold, neuron)``, how the posterior came about: one of `WAYS`.
     - `whole`: draws of the posterior of all rows of each neuron, if they were needed.
     - `drawn`: of each fold and neuron a few draws of the posterior without it.
     """
@@ -139,9 +140,9 @@ class CrossScores:
         """Say in numbers how many posteriors of folds came about which way."""
         ways, counts = np.unique(self.ways.astype(str), return_counts=True)
         by_way = dict(zip(ways.tolist(), counts.tolist(), strict=True))
-        kept = self.khat[self.ways != REFITTED]
+        kept = self.khat[np.isin(self.ways.astype(str), (CORRECTED, WEIGHTED))]
         largest = {} if not len(kept) else {"khat": float(kept.max())}
-        return {f"n_{way}": by_way.get(way, 0) for way in (CORRECTED, WEIGHTED, REFITTED)} | largest
+        return {f"n_{way}": by_way.get(way, 0) for way in WAYS} | largest
 
 
 class Scored(NamedTuple):
@@ -183,7 +184,9 @@ def cross_scores(
     folds = list(each_fold(fold_of, sets))
     scores = CrossScores.empty(problems, fold_of, sets, whole)
     left: Asked = [(fold, k) for k in range(len(problems)) for fold in folds]
-    left = _corrected(scores, problems, fold_of, left, sampling, sets)
+    if sets is None:
+        left = _exactly(scores, problems, left, sampling)
+    left = _corrected(scores, problems, fold_of, left, sampling)
     if left and scores.whole is None and not all(is_exact(problems[k]) for _, k in left):
         scores = replace(scores, whole=_drawn(problems, sampling))
     if left and scores.whole is not None:
@@ -209,26 +212,50 @@ def _drawn(problems: list[Problem], sampling: Sampling) -> list[Kept] | None:
         return None
 
 
+def _exactly(
+    scores: CrossScores, problems: list[Problem], asked: Asked, sampling: Sampling
+) -> Asked:
+    """Score rows of folds whose predictive densities have a closed form, and return the others."""
+    left: Asked = []
+    whole: dict[int, GivenSigma | None] = {}
+    for fold, k in asked:
+        problem = problems[k]
+        keep = np.ones(problem.design.n_rows, dtype=bool)
+        keep[fold.rows] = False
+        rng = np.random.default_rng([sampling.seed, fold.number, k])
+        others = problem.design.predictors.rows[keep]
+        held = Held(Kept(problem, np.zeros((0, 0))), problem, fold.rows, None, others)
+        try:
+            if k not in whole:
+                whole[k] = given_sigma(problem, 0, rng)
+            of_all = whole[k]
+            own = None if of_all is None else given_sigma(problem.restrict(keep), sampling.few, rng)
+        except BayesGLMError:  # as sampling will tell
+            own = None
+        if own is None or of_all is None or held.new is not None:
+            left.append((fold, k))
+            continue
+        tested = held.plain
+        drawn = Kept(problem, own.theta)
+        scored = Scored(own.log_densities(tested), of_all.log_densities(tested), EXACT, drawn)
+        scores.take(fold, k, scored)
+    return left
+
+
 def _corrected(
-    scores: CrossScores,
-    problems: list[Problem],
-    fold_of: Array,
-    asked: Asked,
-    sampling: Sampling,
-    sets: Sets | None,
+    scores: CrossScores, problems: list[Problem], fold_of: Array, asked: Asked, sampling: Sampling
 ) -> Asked:
     """Score folds from one pool near all their posteriors, and return those whose weights fail."""
     left: Asked = []
     wanted, chains = sampling.draws * sampling.chains, sampling.chains
     for k, problem in enumerate(problems):
         rng = np.random.default_rng([sampling.seed, problem.neuron])
+        own = [fold for fold, neuron in asked if neuron == k]
         try:
-            pool = fold_pool(problem, fold_of, wanted, chains, rng)
+            pool = fold_pool(problem, fold_of, wanted, chains, rng) if own else None
         except BayesGLMError:  # as the folds will tell, if it is theirs too
             pool = None
-        for fold, neuron in asked:
-            if neuron != k:
-                continue
+        for fold in own:
             if pool is None or not pool.stands(fold.number):
                 left.append((fold, k))
             else:

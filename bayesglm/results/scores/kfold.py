@@ -54,9 +54,11 @@ def kfold(
     p(y_i | theta). That posterior is the one of all rows without what the fold says, so that
     draws of one pool, near all posteriors at once, or those of a fit to all rows, serve it under
     Pareto-smoothed importance weights; where these do not stand, it is sampled anew as `fit` does.
-    Rows that are left out by their label are scored
-    jointly, log mean_draws p(y_label | theta): the density of a level anew. Effects of levels of a
-    `Group` of which no other row is left are integrated out, draw by draw,
+    Of gaussian responses with the identity link and normal priors the densities are exact.
+
+    Rows that are left out by their label are scored jointly, log mean_draws p(y_label | theta): the
+    density of a level anew. Effects of levels of a `Group` of which no other row is left are
+    integrated out, draw by draw,
 
         p(y_label | t) = integral p(y_label | t, b) Normal(b | 0, S(t)) db,
 
@@ -85,8 +87,8 @@ def kfold(
         one for each label, of which standard errors are then made. ``p`` is the in-sample log
         density minus the elpd. ``predictions`` are the expected responses of the samples by the
         posterior of the other folds, from which any other score follows. Attributes of ``elpd_i``
-        say how many posteriors of folds were ``n_corrected``, ``n_weighted`` and ``n_refitted``,
-        and the largest ``khat`` of weights that were taken.
+        say how many posteriors of folds were ``n_exact``, ``n_corrected``, ``n_weighted`` and
+        ``n_refitted``, and the largest ``khat`` of weights that were taken.
 
     Raises
     ------
