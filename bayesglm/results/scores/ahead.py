@@ -92,7 +92,7 @@ def ahead(
                 scores.refits.append(int(origins[at]))
             own = [problems[k] for k in members]
             kept = _before(own, moments, int(origins[at]), sampling)
-            last = at
+            last = 0
             for last, elpd, khat in _onwards(own, kept, moments, origins[at:], horizon, sampling):
                 advance(len(elpd) * len(members), f"{len(scores.refits)} refits")
                 here = slice(at + last - len(elpd), at + last)
@@ -110,8 +110,8 @@ def in_sample(
 ) -> Array:
     """Return the same log densities ``(origin, neuron)`` by the posterior of all."""
     means = np.empty((len(origins), len(problems)))
-    for k, (problem, kept) in enumerate(zip(problems, whole, strict=True)):
-        done = 0
+    for k, (problem, every) in enumerate(zip(problems, whole, strict=True)):
+        kept, done = every.finished[1], 0
         for start, stop in _stretches(origins, horizon, kept.n_draws):
             values = _log_densities(problem, kept, moments, start, stop + horizon - 1)
             own = origins[(origins >= start) & (origins < stop)] - start
@@ -125,12 +125,13 @@ def _before(
 ) -> list[Kept]:
     """Return draws of the posterior of all rows before a moment."""
     try:
-        return sampling([one.restrict(moments.of_row < origin) for one in problems])
+        every = sampling([one.restrict(moments.of_row < origin) for one in problems])
     except BayesGLMError as error:
         raise DataError(
             f"the posterior of the first {origin:,} moments of time cannot be sampled: {error} "
             "Begin later (start=), or give proper priors."
         ) from error
+    return [one.finished[1] for one in every]
 
 
 def _onwards(
@@ -201,9 +202,14 @@ def _log_densities(problem: Problem, kept: Kept, moments: Moments, start: int, s
 
 def _summed(values: Array, origins: Array, horizon: int) -> Array:
     """Return the sums ``(origin, draw)`` of so many lines from each origin on."""
-    return sum(
-        (values[origins + k] for k in range(horizon)), np.zeros((len(origins), values.shape[1]))
+    if horizon == 1:
+        return values[origins]
+    lost = np.isneginf(values)  # of which sums have no difference
+    sums, n_lost = (
+        one[origins + horizon - 1] - np.where(origins[:, None] > 0, one[origins - 1], 0)
+        for one in (np.cumsum(np.where(lost, 0.0, values), axis=0), np.cumsum(lost, axis=0))
     )
+    return np.where(n_lost > 0, -np.inf, sums)
 
 
 def _log_sum(values: Array) -> Array:

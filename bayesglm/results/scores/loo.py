@@ -78,7 +78,8 @@ def loo(fit: xr.DataTree, subsample: int | None = None, seed: int = 0) -> ELPDDa
     BayesGLMWarning
         Samples that depend on one another: with a history term (leaving y_i out drops one
         conditional factor, while y_i stays a covariate of later samples), or with autocorrelated
-        residuals; and k-hat above its limit. `kfold` with ``by="time"`` is the remedy.
+        residuals; and k-hat above its limit. `kfold` with ``by="time"``, or `lfo`, is the remedy of
+        the one, `score` of the other.
 
     Examples
     --------
@@ -155,13 +156,13 @@ def _tell(kept: Sequence[Kept], pareto_k: Array, n_draws: int) -> int:
         tell(
             f"k-hat is above {good_k:.2f} for {n_bad} of {pareto_k.size} samples (the largest is "
             f"{np.nanmax(pareto_k):.2f}), so their leave-one-out densities are not to be trusted; "
-            "use kfold."
+            "use score(fit), which goes on where weights fail, or kfold."
         )
     dependence = describe_dependence(kept)
     if dependence:
         tell(
             f"pointwise leave-one-out is optimistic here: {dependence}. Use "
-            "kfold(model, data, by='time') or by='trial'."
+            "kfold(model, data, by='time') or by='trial', or of the future lfo(model, data)."
         )
     return n_bad
 

@@ -54,3 +54,12 @@ def test_lines_are_smoothed_as_each_alone(n):
         assert khat[k] == pytest.approx(expected.khat, rel=1e-9)
     none, _ = smoothed_lines(lines[:0])
     assert none.shape == (0, n)
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 7])
+def test_sums_over_a_horizon_are_those_of_its_lines(horizon):
+    values = np.random.default_rng(0).normal(size=(30, 5))
+    values[[3, 4, 20], [0, 1, 1]] = -np.inf
+    origins = np.array([0, 2, 4, 5, 17, 23])
+    expected = [values[t : t + horizon].sum(axis=0) for t in origins]
+    np.testing.assert_allclose(ahead._summed(values, origins, horizon), expected, rtol=1e-12)
