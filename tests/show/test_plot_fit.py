@@ -212,6 +212,13 @@ def test_leave_one_out_chances_are_exact_where_the_posterior_is(tmp_path):
     np.testing.assert_allclose(khat, bg.loo(fit).pareto_k, atol=0.1)
     with pytest.raises(bg.DataError, match="only a MAP"):
         bg.plot_loo_pit(bg.fit_map(bg.GLM("y", []), {"y": y}))
+    for counts, side in (
+        (rng.poisson(2.0, 300), "inside"),
+        (rng.negative_binomial(1, 1 / 3, 300), "outside"),
+    ):
+        of_counts = bg.fit(bg.GLM("y", [], "poisson"), {"y": counts}, draws=250)
+        (ax,) = bg.plot_loo_pit(of_counts).axes
+        assert ax.get_title(loc="right") == f"{side} the band"
     own = {"y": rng.poisson(2.0, 40), "row": np.arange(40)}
     each = bg.GLM("y", bg.Group("row", prior=bg.Normal(0.5)), "poisson", intercept=PRIOR)
     with pytest.raises(bg.ModelError, match="a single row"):
