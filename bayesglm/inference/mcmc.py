@@ -101,6 +101,9 @@ def fit_mcmc(
     is 1.01 or more, or draws diverge, a second run with shorter steps and more draws takes the
     first one's place, and ``why`` says so.
 
+    ``energy`` is the Hamiltonian, in the coordinates of the sampler, as ``arviz.bfmi`` and
+    ``plot_energy`` ask for it. Where a second run kept one draw of four, these say less.
+
     Progress is shown in a terminal and in a notebook. Logistic and Poisson likelihoods of more than
     20,000 numbers are summed in single precision, as changes from the centre of the coordinates,
     where that is right to 1e-3; so is ``lp``.

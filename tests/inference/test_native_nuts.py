@@ -80,6 +80,8 @@ def test_it_agrees_with_pymc_under_every_prior(family):
     data = simulate(150, seed=4)
     native = bg.fit_mcmc(model, data, draws=2000, seed=1)
     pymc = bg.fit_mcmc(model, data, draws=2000, seed=2, engine="pymc")
+    for fitted in (native, pymc):
+        assert arviz_stats.bfmi(fitted)["energy"].min() > 0.6
     lead = ("chain", "draw")
     for name, draws in native["posterior"].data_vars.items():
         other = pymc["posterior"][name]
@@ -106,6 +108,10 @@ def test_few_draws_of_warming_up_are_enough(many):
         assert fitted.attrs["max_rhat"] < 1.01
         assert fitted.attrs["min_ess"] > 4000
         assert fitted["sample_stats"]["n_steps"].mean() < 3.5
+        # Half a chi-square of twice as many degrees as parameters, where all is nearly normal.
+        size = sum(draws[0, 0].size for draws in fitted["posterior"].data_vars.values())
+        assert float(fitted["sample_stats"]["energy"].var()) == pytest.approx(size, rel=0.15)
+        assert arviz_stats.bfmi(fitted)["energy"].min() > 0.8
 
 
 def population(n=60, neurons=3):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import simulate
+from kept import both_ways
 from priors import OF_COEFFICIENTS, with_learned_scale
 from pymc.stats import compute_log_prior
 
@@ -137,6 +138,19 @@ def test_populations_have_their_dim():
     assert own["log_prior"]["x"].dims == ("chain", "draw", "unit")
     assert own["posterior_predictive"]["y"].dims == ("chain", "draw", "time", "unit")
     np.testing.assert_array_equal(own["prior"]["unit"], ["u", "v"])
+
+
+def test_effects_that_are_redrawn_have_no_log_prior_and_are_predicted(tmp_path):
+    checks = {"top_size": 5, "levels_of": "g", "level_acceptance": 0.91, "worst_level": 1}
+    whole, kept = both_ways(MODELS["levels"], DATA, "g", draws=DRAWS, checks=checks)
+    one, other = bg.add_groups(whole, *GROUPS), bg.add_groups(kept, *GROUPS)
+    top = one["log_prior"].to_dataset().drop_vars("g")
+    xr.testing.assert_allclose(other["log_prior"].to_dataset(), top)
+    xr.testing.assert_identical(other["prior"].to_dataset(), one["prior"].to_dataset())
+    predicted = other["posterior_predictive"]["r"]
+    assert np.isfinite(predicted).all()
+    back = bg.load(bg.save(other, tmp_path / "kept.nc"))
+    xr.testing.assert_identical(back["prior"].to_dataset(), other["prior"].to_dataset())
 
 
 def test_labels_are_drawn_as_labels():

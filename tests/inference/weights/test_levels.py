@@ -313,4 +313,7 @@ def test_nuts_and_weights_agree_on_the_top():
     np.testing.assert_allclose((one.mean(axis=0) - other.mean(axis=0)) / sd, 0.0, atol=0.15)
     np.testing.assert_allclose(other.std(axis=0) / sd, 1.0, atol=0.12)
     assert walked.method == "nuts by levels"
+    energy = walked.stats["energy"]
+    moved = np.square(np.diff(energy, axis=1)).sum(axis=1)
+    assert (moved / energy.var(axis=1) / energy.shape[1] > 0.6).all()
     assert walked.checks["max_rhat"] < 1.02
