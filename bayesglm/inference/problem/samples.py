@@ -94,11 +94,14 @@ def in_their_kind(model: GLM, values: Array) -> Array:
 
 
 def in_whole_numbers(model: GLM, values: Array) -> Array:
-    """Return counts as integers, by which ArviZ knows them; floats where one is missing or huge."""
+    """Return counts as integers, by which ArviZ knows them; floats where one is none."""
     if not FAMILY_NAMES[model.family].discrete or values.dtype.kind != "f":
         return values
-    is_whole = np.isfinite(values).all() and np.abs(values).max(initial=0.0) < LARGEST
-    return values.astype(np.int64) if is_whole else values
+    ends = values.min(initial=0.0), values.max(initial=0.0)
+    if not all(abs(end) < LARGEST for end in ends):  # NaN is not
+        return values
+    whole = values.astype(np.int64)
+    return whole if np.array_equal(whole, values) else values
 
 
 def _intervals(seen: Any) -> Array:
