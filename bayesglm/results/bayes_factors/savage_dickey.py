@@ -14,7 +14,8 @@ from bayesglm.inference.tree.opened import group_redrawn, kept_of, model_of, par
 from bayesglm.inference.tree.words import entries_of
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.numerics.priors.parts import PriorPart
-from bayesglm.results.bayes_factors.null import Null, contrast_of
+from bayesglm.results.bayes_factors.lines import Null
+from bayesglm.results.bayes_factors.null import contrast_of
 from bayesglm.results.bayes_factors.scaled import FACTORS, checked_factors
 from bayesglm.results.bayes_factors.told import table_of
 from bayesglm.results.scores.log_likelihood import posterior_problems
