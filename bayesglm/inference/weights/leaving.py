@@ -104,10 +104,12 @@ class Moves:
 
         With controls, which stand for the smoothing of ratios that have a variance.
         """
-        moves = moves_of(of_rows)
-        low = of_rows.min(axis=1)
-        with np.errstate(over="ignore"):
-            elpd = low - np.log(np.exp(low[:, None] - of_rows).mean(axis=1))
+        low = of_rows.min(axis=1, keepdims=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratios = np.exp(low - of_rows)
+            mean = ratios.mean(axis=1, keepdims=True)
+            moves = 1.0 - ratios / mean
+            elpd = (low - np.log(mean))[:, 0]
         if self.controls is None:
             return moves, elpd
         rest, more = self.controls.taken_off(moves)
@@ -126,13 +128,6 @@ class Moves:
             return Leaving(*left, error)
         elpd = np.where(stands, unsmoothed, left.elpd)
         return Leaving(elpd, left.khat, left.p + left.elpd - elpd, error)
-
-
-def moves_of(log_likelihood: Array) -> Array:
-    """Return what each draw moves estimates by, of log likelihoods ``(..., draws)``."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        ratios = np.exp(log_likelihood.min(axis=-1, keepdims=True) - log_likelihood)
-        return 1.0 - ratios / ratios.mean(axis=-1, keepdims=True)
 
 
 def error_of(moves: Array, chains: int) -> float:

@@ -29,7 +29,7 @@ from bayesglm.errors import BayesGLMError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.bridge import Bridged, bridged
-from bayesglm.inference.weights.leaving import Moves, error_of, moves_of
+from bayesglm.inference.weights.leaving import Moves, error_of
 from bayesglm.inference.weights.mixture import Mixture
 from bayesglm.inference.weights.pool import CERTAIN, FINITE_VARIANCE
 from bayesglm.inference.weights.psis import khat_limit, pareto_smoothed
@@ -181,7 +181,8 @@ def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Remova
     removals = {}
     for unit, own in zip(which.tolist(), values.T, strict=True):
         smoothed = pareto_smoothed(-own)
-        removal = Removal(-smoothed.log_mean, smoothed.khat, moves_of(own))
+        moves = 1.0 - len(own) * np.exp(smoothed.log_weights)
+        removal = Removal(-smoothed.log_mean, smoothed.khat, moves)
         state.put(unit, INTEGRATED, removal)
         if state.rung[unit] == INTEGRATED:
             removals[unit] = removal
