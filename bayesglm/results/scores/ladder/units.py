@@ -141,9 +141,12 @@ class RowUnits:
         return Whole(thetas, log_density(thetas), log_density)
 
     def controls(self) -> Controls | None:
-        """Return functions of the draws whose means are known."""
+        """Return functions of the draws whose means are known.
+
+        None where a density may end at a wall of the link's domain: means are then not zero.
+        """
         whole, objective = self.whole, self.centre.problem.unconstrained
-        if whole is None:
+        if whole is None or not objective.family.domain.is_real_line:
             return None
         scores = density(objective, whole.thetas.mean(axis=0)).slopes(whole.thetas)[1]
         return controls_of(whole.thetas, scores)
@@ -299,7 +302,9 @@ class LevelUnits:
         return Whole(T, self.integrals.log_density(T), self.integrals.log_density)
 
     def controls(self) -> Controls | None:
-        """Return functions of the draws whose means are known."""
+        """Return functions of the draws whose means are known, as those of rows are."""
+        if not self.kept.problem.unconstrained.family.domain.is_real_line:
+            return None
         T = self.thetas_of(self.kept)
         return controls_of(T, self.integrals.slopes(T)[1])
 
