@@ -37,6 +37,7 @@ from bayesglm.inference.weights.psis import (
 from bayesglm.numerics.density.conjugate import is_gaussian_given_sigma
 from bayesglm.results.scores.folds import Sets
 from bayesglm.results.scores.held_out import Held, log_mean
+from bayesglm.results.scores.progress import progress
 
 Array = np.ndarray
 # Log densities (8 bytes each) of a fold that are held from their sum to their means: chosen.
@@ -106,6 +107,7 @@ class CrossScores:
     - `ways`: ``(fold, neuron)``, how the posterior came about: one of `WAYS`.
     - `whole`: draws of the posterior of all rows of each neuron, if they were needed.
     - `drawn`: of each fold and neuron a few draws of the posterior without it.
+    - `advance`: is told of each that is scored.
     """
 
     elpd: Array
@@ -114,6 +116,7 @@ class CrossScores:
     ways: Array
     whole: Sequence[Kept] | None = None
     drawn: dict[tuple[int, int], Kept] = field(default_factory=dict)
+    advance: Callable[[], None] = lambda: None
 
     @staticmethod
     def empty(
@@ -135,6 +138,7 @@ class CrossScores:
             self.in_sample[fold.places, neuron] = scored.in_sample
         self.ways[fold.number, neuron] = scored.way
         self.drawn[fold.number, neuron] = scored.drawn
+        self.advance()
 
     def told(self) -> dict[str, float | int]:
         """Say in numbers how many posteriors of folds came about which way."""
@@ -181,8 +185,22 @@ def cross_scores(
     DataError
         A fold without which the model cannot be fitted, or to which the others give no chance.
     """
+    with progress("kfold", (int(fold_of.max()) + 1) * len(problems), "folds") as advance:
+        scores = CrossScores.empty(problems, fold_of, sets, whole)
+        scores = _scored(replace(scores, advance=advance), problems, fold_of, sampling, sets)
+    check_possible(scores.elpd, problems[0], sets)
+    return scores
+
+
+def _scored(
+    scores: CrossScores,
+    problems: list[Problem],
+    fold_of: Array,
+    sampling: Sampling,
+    sets: Sets | None,
+) -> CrossScores:
+    """Return the scores with those of all folds written down, each the cheapest way that stands."""
     folds = list(each_fold(fold_of, sets))
-    scores = CrossScores.empty(problems, fold_of, sets, whole)
     left: Asked = [(fold, k) for k in range(len(problems)) for fold in folds]
     if sets is None:
         left = _exactly(scores, problems, left, sampling)
@@ -195,7 +213,6 @@ def cross_scores(
         members = [k for one, k in left if one is fold]
         if members:
             refit(scores, problems, fold, members, sampling, len(folds))
-    check_possible(scores.elpd, problems[0], sets)
     return scores
 
 
