@@ -124,7 +124,7 @@ def test_names_of_files_tell_them_apart():
     assert len(set(names_of(many))) == len(many)
 
 
-@pytest.mark.parametrize("question", [(), ("--by", "time"), ("--new", "group", "--by", "trial")])
+@pytest.mark.parametrize("question", [("--by", "time"), ("--new", "group", "--by", "trial")])
 def test_scores_are_those_of_the_comparison(run, question):
     scores = {
         name: as_json(run("score", f"{name}.nc", *question, "--json")[1])["table"][0]
