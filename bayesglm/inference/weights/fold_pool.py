@@ -57,6 +57,7 @@ FLATTEST = 1e-10  # curvature, relative to that of each coordinate, that a Gauss
 STEP = 2
 SMALL = 0.5  # error of a mean density, relative to it, that is taken from it: chosen
 NEXT = 0.5  # sds by the curvature: a second Newton step that is shorter leads to a mode, chosen
+OF_EACH = 75  # draws per chain of each Gaussian, at least: with others' near, enough; chosen
 AGAIN = 4  # draws that folds whose weights fail have more, for each that they must be worth
 
 
@@ -256,7 +257,7 @@ def _pool(
     parts = [whole, *(one for one in near if one is not None and whole.share(one) < ALIKE)]
     if not inner.log_concave():
         parts.append(replace(whole, df=HEAVY_DF))
-    n = max(wanted, LEAST_PER_CHAIN * chains)
+    n = max(wanted, LEAST_PER_CHAIN * chains, OF_EACH * chains * len(parts))
     drawn = _Drawn.of(objective, many, parts, -(-n // len(parts)), rng)
 
     def others(k: int) -> Objective:
