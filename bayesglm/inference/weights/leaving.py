@@ -130,10 +130,14 @@ class Moves:
         return Leaving(elpd, left.khat, left.p + left.elpd - elpd, error)
 
 
-def error_of(moves: Array, chains: int) -> float:
-    """Return the standard error of an estimate that draws move so, of ``chains`` chains."""
+def error_of(moves: Array, chains: int, worth: float = np.inf) -> float:
+    """Return the standard error of an estimate that draws move so, of ``chains`` chains.
+
+    All draws are ``worth`` no more than so many independent ones.
+    """
     if not moves.any():
         return 0.0
-    effective = float(effective_sizes(moves.reshape(chains, -1, 1))[0])
-    n = min(effective, float(len(moves))) if effective > 0.0 else float(len(moves))
+    whole = chains if len(moves) % chains == 0 else 1  # some are lacking after an interruption
+    effective = float(effective_sizes(moves.reshape(whole, -1, 1))[0])
+    n = float(np.nanmin([effective if effective > 0.0 else np.nan, worth, len(moves)]))
     return float(np.sqrt((moves**2).mean() / n))

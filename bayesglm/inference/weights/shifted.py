@@ -16,6 +16,7 @@ weights (Paananen, Piironen, Buerkner & Vehtari 2021, Statistics and Computing 3
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,9 @@ Array = np.ndarray
 MOST_SHIFTED = 1000  # parameters, whose curvature is factored for each that is left out: chosen
 MOST_MATCHED = 30  # maps that are put one after the other: chosen, as Paananen et al. do
 PER_PARAMETER = 2.0  # weighted draws that a covariance wants of each parameter: chosen
+# Draws of each parameter, of fewer of which a map between two sets of draws follows their chance:
+# measured, of 4,000 draws and 150 parameters errors are 1.7 times, of 300 four times what is told.
+KNOWN = 50.0
 MOST_SPREAD = 0.5  # of a map that spreads draws wider, beyond 1: chosen ...
 SPREAD_COST = 4.0  # ... and so that of a Gaussian's draws one in so many is left: chosen
 AGREED = 2.0  # Monte-Carlo errors between both: chosen, what is refused is looked at again
@@ -45,6 +49,10 @@ class Whole(NamedTuple):
     thetas: Array
     log_p: Array
     log_density: LogDensity
+
+    def some(self, which: Array) -> Whole:
+        """Return the same of some of the draws."""
+        return self._replace(thetas=self.thetas[which], log_p=self.log_p[which])
 
 
 class Removal(NamedTuple):
@@ -67,10 +75,18 @@ class Peak(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """Draws carried elsewhere, and log |det T| of the map that did."""
+    """Draws carried elsewhere, and log |det T| of the map that did, or of each draw's."""
 
     thetas: Array
-    log_det: float
+    log_det: float | Array
+
+    def by(self, carry: Carrying) -> Moved:
+        """Return these carried on by one more map."""
+        there = carry(self.thetas)
+        return Moved(there.thetas, self.log_det + there.log_det)
+
+
+type Carrying = Callable[[Array], Moved]  # an affine map of draws
 
 
 def peak_of(problem: Problem, start: Array) -> Peak | None:
@@ -106,7 +122,7 @@ def between(thetas: Array, whole: Peak, other: Peak) -> Moved:
 
 def removed(whole: Whole, left_out: LogDensity, moved: Moved) -> Removal:
     """Return what one map makes of the draws; ``left_out`` is log p_i at many thetas."""
-    return _of_ratios(_log_ratios(whole, left_out, moved))
+    return of_ratios(_log_ratios(whole, left_out, moved))
 
 
 def confirmed(whole: Whole, left_out: LogDensity, moved: Moved) -> Removal:
@@ -129,29 +145,46 @@ def confirmed(whole: Whole, left_out: LogDensity, moved: Moved) -> Removal:
     return removal._replace(khat=np.inf)
 
 
-def matched(whole: Whole, left_out: LogDensity, limit: float) -> Moved:
-    """Return draws moved by moment matching: maps by weighted moments until k-hat falls.
+def matched(whole: Whole, left_out: LogDensity, limit: float) -> Carrying:
+    """Return the map that moment matching learns of draws: by weighted moments until k-hat falls.
 
     The first of means, means and sds, means and covariances that lowers k-hat is kept, and so on
     until it is below its ``limit`` or none does.
     """
-    moved = Moved(whole.thetas, 0.0)
+    moved, steps = Moved(whole.thetas, 0.0), []
     best = pareto_smoothed(_log_ratios(whole, left_out, moved))
     for _ in range(MOST_MATCHED):
         if best.khat < limit:
             break
         weights = np.exp(best.log_weights)
         for match in (_by_means, _by_sds, _by_covariances):
-            tried = match(moved, weights)
-            if tried is None:
+            step = match(moved.thetas, weights)
+            if step is None:
                 continue
+            tried = moved.by(step)
             smoothed = pareto_smoothed(_log_ratios(whole, left_out, tried))
             if smoothed.khat < best.khat - LOWER:
                 moved, best = tried, smoothed
+                steps.append(step)
                 break
         else:
             break
-    return moved
+    return lambda thetas: reduce(Moved.by, steps, Moved(thetas, 0.0))
+
+
+def matched_by_halves(whole: Whole, left_out: LogDensity, limit: float) -> Moved:
+    """Return draws that are moved so, each half of them by the map that the other one learns.
+
+    A map that the same draws learn follows their chance, and their k-hat does not tell: of Gaussian
+    posteriors of 20 parameters whose k-hat was 0.9 to 1.1, log densities erred by 0.04 to 0.3 nats
+    of 0.02 told, at k-hats of 0.4; by halves k-hat is 0.6 to 0.8.
+    """
+    halves = np.array_split(np.arange(len(whole.thetas)), 2)
+    thetas, log_det = np.empty_like(whole.thetas), np.empty(len(whole.thetas))
+    for one, other in (halves, halves[::-1]):
+        carry = matched(whole.some(one), left_out, limit)
+        thetas[other], log_det[other] = carry(whole.thetas[other])
+    return Moved(thetas, log_det)
 
 
 def onto(whole: Whole, left_out: LogDensity, rest: Array) -> tuple[Array, Array] | None:
@@ -161,23 +194,28 @@ def onto(whole: Whole, left_out: LogDensity, rest: Array) -> tuple[Array, Array]
     these, as with log p_i where T moves nothing, a bridge tells log Z(y) - log Z(y_-i).
     """
     d = whole.thetas.shape[1]
-    if min(len(rest), len(whole.thetas)) < PER_PARAMETER * d:
+    if min(len(rest), len(whole.thetas)) < KNOWN * d:
         return None
     means = [one.mean(axis=0) for one in (whole.thetas, rest)]
     try:
         of, to = (np.linalg.cholesky(np.atleast_2d(np.cov(one.T))) for one in (whole.thetas, rest))
     except np.linalg.LinAlgError:
         return None
-
-    def carried(thetas: Array, a: Array, A: Array, b: Array, B: Array) -> Array:
-        return b + solve_triangular(A, (thetas - a).T, lower=True, check_finite=False).T @ B.T
-
-    log_det = float(np.log(np.diagonal(to)).sum() - np.log(np.diagonal(of)).sum())
-    there = Moved(carried(whole.thetas, means[0], of, means[1], to), log_det)
-    back = carried(rest, means[1], to, means[0], of)
+    there = _by_factors(means[0], of, means[1], to)(whole.thetas)
+    back = _by_factors(means[1], to, means[0], of)(rest).thetas
     here = Whole(back, whole.log_density(back), whole.log_density)
-    every = -_log_ratios(whole, left_out, there), -_log_ratios(here, left_out, Moved(rest, log_det))
+    again = Moved(rest, there.log_det)
+    every = -_log_ratios(whole, left_out, there), -_log_ratios(here, left_out, again)
     return every if all(np.isfinite(one).all() for one in every) else None
+
+
+def of_ratios(log_ratios: Array) -> Removal:
+    """Return minus the log of the mean of ratios 1 / p_i, smoothed."""
+    if not np.isfinite(log_ratios).any() or np.isposinf(log_ratios).any():
+        return Removal(np.nan, np.inf, np.zeros(len(log_ratios)))
+    smoothed = pareto_smoothed(log_ratios)
+    moves = 1.0 - len(log_ratios) * np.exp(smoothed.log_weights)
+    return Removal(-smoothed.log_mean, smoothed.khat, moves)
 
 
 def _log_ratios(whole: Whole, left_out: LogDensity, moved: Moved) -> Array:
@@ -187,41 +225,41 @@ def _log_ratios(whole: Whole, left_out: LogDensity, moved: Moved) -> Array:
     return np.where(np.isneginf(log_p) | np.isnan(ratios), -np.inf, ratios)
 
 
-def _of_ratios(log_ratios: Array) -> Removal:
-    """Return minus the log of the mean of ratios, smoothed."""
-    if not np.isfinite(log_ratios).any() or np.isposinf(log_ratios).any():
-        return Removal(np.nan, np.inf, np.zeros(len(log_ratios)))
-    smoothed = pareto_smoothed(log_ratios)
-    moves = 1.0 - len(log_ratios) * np.exp(smoothed.log_weights)
-    return Removal(-smoothed.log_mean, smoothed.khat, moves)
+def _by_means(thetas: Array, weights: Array) -> Carrying:
+    shift = weights @ thetas - thetas.mean(axis=0)
+    return lambda some: Moved(some + shift, 0.0)
 
 
-def _by_means(moved: Moved, weights: Array) -> Moved:
-    shift = weights @ moved.thetas - moved.thetas.mean(axis=0)
-    return Moved(moved.thetas + shift, moved.log_det)
-
-
-def _by_sds(moved: Moved, weights: Array) -> Moved | None:
-    thetas, mean = moved.thetas, weights @ moved.thetas
+def _by_sds(thetas: Array, weights: Array) -> Carrying | None:
+    centre, mean = thetas.mean(axis=0), weights @ thetas
     variance = weights @ (thetas - mean) ** 2
     own = thetas.var(axis=0)
     if not (variance > 0.0).all() or not (own > 0.0).all():
         return None
     scale = np.sqrt(variance / own)
-    there = mean + scale * (thetas - thetas.mean(axis=0))
-    return Moved(there, moved.log_det + float(np.log(scale).sum()))
+    log_det = float(np.log(scale).sum())
+    return lambda some: Moved(mean + scale * (some - centre), log_det)
 
 
-def _by_covariances(moved: Moved, weights: Array) -> Moved | None:
-    thetas, mean = moved.thetas, weights @ moved.thetas
+def _by_covariances(thetas: Array, weights: Array) -> Carrying | None:
+    centre, mean = thetas.mean(axis=0), weights @ thetas
     if 1.0 / (weights @ weights) < PER_PARAMETER * thetas.shape[1]:
         return None
-    away, own = thetas - mean, thetas - thetas.mean(axis=0)
+    away, own = thetas - mean, thetas - centre
     try:
         to = np.linalg.cholesky((weights[:, None] * away).T @ away)
         of = np.linalg.cholesky(own.T @ own / len(own))
     except np.linalg.LinAlgError:
         return None
-    there = mean + solve_triangular(of, own.T, lower=True, check_finite=False).T @ to.T
-    log_det = np.log(np.diagonal(to)).sum() - np.log(np.diagonal(of)).sum()
-    return Moved(there, moved.log_det + float(log_det))
+    return _by_factors(centre, of, mean, to)
+
+
+def _by_factors(a: Array, A: Array, b: Array, B: Array) -> Carrying:
+    """Return the map from mean a and covariance A A' to b and B B'."""
+    log_det = float(np.log(np.diagonal(B)).sum() - np.log(np.diagonal(A)).sum())
+
+    def carry(thetas: Array) -> Moved:
+        z = solve_triangular(A, (thetas - a).T, lower=True, check_finite=False)
+        return Moved(b + z.T @ B.T, log_det)
+
+    return carry

@@ -11,7 +11,8 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.weights.psis import effective_sizes, pareto_smoothed, tail_size
+from bayesglm.inference.weights.leaving import error_of
+from bayesglm.inference.weights.psis import pareto_smoothed, tail_size
 from bayesglm.inference.weights.shifted import Moved, Whole, between, matched, peak_of
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
@@ -32,18 +33,6 @@ class Estimated(NamedTuple):
     khat: float
 
 
-class Drawn(NamedTuple):
-    """Draws of a posterior, their log densities, and the density, all without bounds."""
-
-    thetas: Array
-    log_p: Array
-    log_density: Callable[[Array], Array]
-
-    def some(self, which: Array) -> Drawn:
-        """Return some of the draws."""
-        return self._replace(thetas=self.thetas[which], log_p=self.log_p[which])
-
-
 class Path(NamedTuple):
     """Where draws are moved, and the log of what is integrated, at moved draws."""
 
@@ -61,7 +50,7 @@ def contrast_of(kept: Kept, null: Null, chains: int, worth: float) -> Contrast:
     kept = kept.finished[1]
     objective = kept.problem.unconstrained
     thetas = objective.registry.inner_coefficients(kept.theta)
-    drawn = Drawn(thetas, objective.log_density(thetas), objective.log_density)
+    drawn = Whole(thetas, objective.log_density(thetas), objective.log_density)
     there = density_at(objective, drawn, null)
     held = np.full((1, len(null.places)), null.value)
     at_null = float(log_prior(null.part, null, held)[0])
@@ -77,7 +66,7 @@ def contrast_of(kept: Kept, null: Null, chains: int, worth: float) -> Contrast:
             wider = _under(kept.problem, drawn, null, factor)
             log_bf, moves = log_bf + wider.log_mean, moves + wider.moves
             khat = max(khat, wider.khat)
-        return Factor(log_bf, _error(moves, chains, worth), khat)
+        return Factor(log_bf, error_of(moves, chains, worth), khat)
 
     against = f"{null.label} = {null.value:g}"
     return Contrast(null.label, against, [null.name] if is_varied else [], at)
@@ -94,7 +83,7 @@ def log_prior(part: PriorPart, null: Null, w: Array) -> Array:
     return part.prior.log_density(w[..., 0], **numbers)
 
 
-def density_at(objective: Objective, drawn: Drawn, null: Null) -> Estimated:
+def density_at(objective: Objective, drawn: Whole, null: Null) -> Estimated:
     """Return the logarithm of the posterior's density where coefficients are held.
 
     E[ g(w) p(value, T psi, y) |det T| / p(w, psi, y) ], T being the map of `Line`.
@@ -115,7 +104,7 @@ def density_at(objective: Objective, drawn: Drawn, null: Null) -> Estimated:
     )
 
 
-def _under(problem: Problem, drawn: Drawn, null: Null, factor: float) -> Estimated:
+def _under(problem: Problem, drawn: Whole, null: Null, factor: float) -> Estimated:
     """Return log E[p_f(w) / p(w)] over the posterior, p_f the prior so many times as wide.
 
     By weights, by draws that are moved from the one posterior's peak to the other's, or by draws
@@ -159,7 +148,7 @@ def _first_good(*ways: Callable[[], Estimated]) -> Estimated:
 
 
 def _by_halves(
-    drawn: Drawn, told_by: Callable[[Array], Path], way: Callable[[Path, Drawn, Drawn], Array]
+    drawn: Whole, told_by: Callable[[Array], Path], way: Callable[[Path, Whole, Whole], Array]
 ) -> Estimated:
     """Return the mean of ratios at draws that are moved as the other half of them tells.
 
@@ -173,24 +162,19 @@ def _by_halves(
     return _estimated(log_ratios)
 
 
-def _applied(path: Path, one: Drawn, other: Drawn) -> Array:
+def _applied(path: Path, one: Whole, other: Whole) -> Array:
     """Return the log ratios of the other draws, moved along the path."""
     there = path.moved(other.thetas)
     return path.log_target(there.thetas) + there.log_det - other.log_p
 
 
-def _matched(path: Path, one: Drawn, other: Drawn) -> Array:
+def _matched(path: Path, one: Whole, other: Whole) -> Array:
     """Return them where the path goes on by the affine map that matches moments of the first."""
     here, start = path.moved(one.thetas), path.moved(other.thetas)
     whole = Whole(here.thetas, one.log_p - here.log_det, path.log_target)
-    there = matched(whole, lambda thetas: np.zeros(len(thetas)), GOOD_KHAT)
-    mapped = np.linalg.lstsq(_with_one(here.thetas), there.thetas, rcond=None)[0]
-    moved = _with_one(start.thetas) @ mapped
-    return path.log_target(moved) + start.log_det + there.log_det - other.log_p
-
-
-def _with_one(thetas: Array) -> Array:
-    return np.column_stack([np.ones(len(thetas)), thetas])
+    carry = matched(whole, lambda thetas: np.zeros(len(thetas)), GOOD_KHAT)
+    there = start.by(carry)
+    return path.log_target(there.thetas) + there.log_det - other.log_p
 
 
 def _estimated(log_ratios: Array) -> Estimated:
@@ -208,11 +192,3 @@ def _estimated(log_ratios: Array) -> Estimated:
     is_tail = weights[n - tail :].sum() > LEAST_TAIL * tail / n
     khat = smoothed.khat if is_tail else min(smoothed.khat, 0.0)
     return Estimated(smoothed.log_mean, n * np.exp(smoothed.log_weights) - 1.0, khat)
-
-
-def _error(moves: Array, chains: int, worth: float) -> float:
-    """Return the standard error of a mean over draws that hang together in their chains."""
-    whole = chains if len(moves) % chains == 0 else 1  # some are lacking after an interruption
-    size = float(effective_sizes(moves.reshape(whole, -1, 1))[0])
-    n = np.nanmin([size, worth, float(len(moves))])
-    return float(np.std(moves) / np.sqrt(n))

@@ -39,7 +39,8 @@ from bayesglm.inference.weights.shifted import (
     Whole,
     between,
     confirmed,
-    matched,
+    matched_by_halves,
+    of_ratios,
     onto,
     removed,
 )
@@ -115,15 +116,16 @@ class Climbed:
         """The units that the next rungs are asked to tell, where that costs little."""
         return np.flatnonzero(~(self.khat < self.weighing.limit))
 
-    def put(self, unit: int, rung: int, removal: Removal) -> None:
-        """Take an estimate for one unit if its k-hat is lower than that of the last."""
+    def put(self, unit: int, rung: int, removal: Removal) -> bool:
+        """Take an estimate for one unit if its k-hat is lower than that of the last, and say so."""
         last = np.inf if np.isnan(self.khat[unit]) else self.khat[unit]
         if not removal.khat < last or not np.isfinite(removal.log_density):
-            return
+            return False
         self.cost[unit] += self.elpd[unit] - removal.log_density
         self.elpd[unit], self.khat[unit] = removal.log_density, removal.khat
         self.rung[unit] = rung
         self.error[unit] = error_of(removal.moves, self.chains)
+        return True
 
     def errors(self) -> tuple[Array, float]:
         """Return the standard errors of the sums of each rung, and of the sum of all."""
@@ -180,11 +182,8 @@ def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Remova
         return {}
     removals = {}
     for unit, own in zip(which.tolist(), values.T, strict=True):
-        smoothed = pareto_smoothed(-own)
-        moves = 1.0 - len(own) * np.exp(smoothed.log_weights)
-        removal = Removal(-smoothed.log_mean, smoothed.khat, moves)
-        state.put(unit, INTEGRATED, removal)
-        if state.rung[unit] == INTEGRATED:
+        removal = of_ratios(-own)
+        if state.put(unit, INTEGRATED, removal):
             removals[unit] = removal
     return removals
 
@@ -235,8 +234,8 @@ def by_mixture(
         khat = max(of_all.khat, rest.khat)
         if khat < FINITE_VARIANCE:
             removal = Removal(of_all.log_mean - rest.log_mean, khat, moves)
-            state.put(unit, MIXTURE, removal)
-            total += moves
+            if state.put(unit, MIXTURE, removal):
+                total += moves
     state.squares[MIXTURE] = (total**2).mean() / n
 
 
@@ -254,13 +253,12 @@ def by_shift(
     taken: dict[int, Removal] = {}
     if top is not None and peak is not None:
         removal = told(whole, left_out, between(whole.thetas, top, peak))
-        state.put(unit, MODES, removal)
-        taken[unit] = removal
+        if state.put(unit, MODES, removal):
+            taken[unit] = removal
     if not state.khat[unit] < FINITE_VARIANCE:
-        moved = matched(whole, left_out, FINITE_VARIANCE)
-        removal, before = told(whole, left_out, moved), state.rung[unit]
-        state.put(unit, MOMENTS, removal)
-        if state.rung[unit] != before:
+        moved = matched_by_halves(whole, left_out, FINITE_VARIANCE)
+        removal = told(whole, left_out, moved)
+        if state.put(unit, MOMENTS, removal):
             taken[unit] = removal
     return taken
 

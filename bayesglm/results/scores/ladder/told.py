@@ -32,8 +32,8 @@ class Scored(ELPDDataLOO):
     mcse_i : DataArray
         The same of ``elpd_i``.
     rung_i : DataArray
-        The rung that told each: ``"psis"``, ``"mixture"``, ``"modes"``, ``"moments"`` or
-        ``"refit"``.
+        The rung that told each: ``"psis"``, ``"integrated"``, ``"mixture"``, ``"modes"``,
+        ``"moments"`` or ``"refit"``.
     rungs : DataFrame
         By rung: how many units it told (``n``), how much it moved the sum (``moved``, beside the
         weights of the first), and the Monte-Carlo error of its part (``mcse``).
