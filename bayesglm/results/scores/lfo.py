@@ -12,17 +12,15 @@ from bayesglm.design.clock import ask_for_time
 from bayesglm.design.door import as_dataset
 from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError, tell
-from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed, whole_number
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
-from bayesglm.inference.tree.effects import kept_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.scores.ahead import Ahead, Moments, ahead, in_sample
 from bayesglm.results.scores.constant_rate import beside_rate_before
-from bayesglm.results.scores.crossing import Sampling
+from bayesglm.results.scores.crossing import Sampling, as_fit
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import moments_of_rows
 from bayesglm.results.scores.progress import progress
@@ -105,12 +103,8 @@ def lfo(
     start = None if start is None else whole_number("start", start, 1)
     problems = open_posteriors(model, data)
     check_room(problems, draws, chains)
-
-    def posterior(of: list[Problem]) -> list[Kept]:
-        return kept_draws(of, sample(of, draws, chains, seed), seed)
-
-    moments = moments_of(problems[0], data)
-    return foretell(problems, moments, Sampling(posterior, draws, chains, seed), horizon, start)
+    moments, sampling = moments_of(problems[0], data), as_fit(draws, chains, seed)
+    return foretell(problems, moments, sampling, horizon, start)
 
 
 def foretell(
