@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
-from bayesglm.inference.tree.opened import kept_of
 from bayesglm.inference.weights.psis import khat_limit
-from bayesglm.results.scores.log_likelihood import posterior_problems
+from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
 from bayesglm.spec.hints import shown
 
@@ -58,7 +57,6 @@ def khats_of(fit_or_elpd: Any) -> Khats:
 
 def _of_fit(fit: xr.DataTree) -> Khats:
     problems = posterior_problems(fit)
-    kept, group = kept_of(fit, problems), fit["posterior"].to_dataset()
-    _, khat, _ = pointwise_loo(kept, relative_efficiency(group))
-    limit = khat_limit(group.sizes["chain"] * group.sizes["draw"])
-    return Khats(labelled(problems, khat, "pareto_k"), limit)
+    kept, reff = finished_draws(fit, problems), relative_efficiency(fit["posterior"].to_dataset())
+    _, khat, _ = pointwise_loo(kept, reff)
+    return Khats(labelled(problems, khat, "pareto_k"), khat_limit(kept[0].n_draws))

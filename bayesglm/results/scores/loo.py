@@ -12,12 +12,11 @@ from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.tree.opened import kept_of
-from bayesglm.inference.weights.psis import LeftOut, khat_limit, leave_one_out
+from bayesglm.inference.weights.psis import FEWEST_DRAWS, LeftOut, khat_limit, leave_one_out
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
 from bayesglm.results.scores.dependence import describe_dependence
 from bayesglm.results.scores.elpd import summed
-from bayesglm.results.scores.log_likelihood import posterior_problems
+from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 from bayesglm.results.scores.progress import progress
 from bayesglm.results.scores.subsample import drawn_samples, surrogate
 
@@ -91,14 +90,12 @@ def loo(fit: xr.DataTree, subsample: int | None = None, seed: int = 0) -> ELPDDa
     40
     """
     problems = posterior_problems(fit)
-    kept = kept_of(fit, problems)
-    group = fit["posterior"].to_dataset()
-    chains, draws = group.sizes["chain"], group.sizes["draw"]
-    reff = relative_efficiency(group)
+    kept = finished_draws(fit, problems)
+    reff = relative_efficiency(fit["posterior"].to_dataset())
     if subsample is not None:
         return _subsampled(problems, kept, reff, subsample, seed)
     elpd_i, pareto_k, p_loo_i = pointwise_loo(kept, reff)
-    return _loo_data(problems, kept, elpd_i, pareto_k, p_loo_i, chains * draws)
+    return _loo_data(problems, kept, elpd_i, pareto_k, p_loo_i)
 
 
 def pointwise_loo(kept: Sequence[Kept], reff: float) -> tuple[Array, Array, Array]:
@@ -126,10 +123,10 @@ def _loo_data(
     elpd_i: Array,
     pareto_k: Array,
     p_loo_i: Array,
-    n_draws: int,
 ) -> ELPDData:
     from arviz_stats.utils import ELPDDataLOO
 
+    n_draws = kept[0].n_draws
     good_k, n_bad = khat_limit(n_draws), _tell(kept, pareto_k, n_draws)
     elpd, se, p = summed(elpd_i, p_loo_i)
     return ELPDDataLOO(
@@ -211,11 +208,23 @@ def _subsampled(
 
 
 def relative_efficiency(group: xr.Dataset) -> float:
-    """Return effective draws per draw, averaged over a posterior's parameters."""
-    import arviz_stats  # noqa: F401  (registers the accessor)
+    """Return effective draws per draw, averaged over a posterior's parameters.
 
+    After an interruption those of the draws that all chains have.
+    """
     if group.sizes["chain"] == 1:
         return 1.0
-    ess = group.azstats.ess(method="mean")
-    values = np.hstack([ess[name].values.ravel() for name in ess.data_vars])
+    values = _effective_sizes(group)
+    if np.isnan(values).any():
+        group = group.dropna("draw")
+        if group.sizes["draw"] < FEWEST_DRAWS:
+            return 1.0
+        values = _effective_sizes(group)
     return float(values.mean() / (group.sizes["chain"] * group.sizes["draw"]))
+
+
+def _effective_sizes(group: xr.Dataset) -> Array:
+    import arviz_stats  # noqa: F401  (registers the accessor)
+
+    ess = group.azstats.ess(method="mean")
+    return np.hstack([ess[name].values.ravel() for name in ess.data_vars])

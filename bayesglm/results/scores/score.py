@@ -12,7 +12,7 @@ from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.tree.opened import kept_of, stored_data
+from bayesglm.inference.tree.opened import stored_data
 from bayesglm.results.scores.constant_rate import beside_constant_rate
 from bayesglm.results.scores.crossing import Sampling, as_fit
 from bayesglm.results.scores.elpd import summed
@@ -22,7 +22,7 @@ from bayesglm.results.scores.ladder.climb import RUNGS, Climbed, Means, climb
 from bayesglm.results.scores.ladder.grouped import Together, group_units, together_by
 from bayesglm.results.scores.ladder.units import row_units
 from bayesglm.results.scores.ladder.words import doubts_of, table_of, why_of
-from bayesglm.results.scores.log_likelihood import posterior_problems
+from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 from bayesglm.results.scores.loo import relative_efficiency
 from bayesglm.spec.hints import shown
 
@@ -127,7 +127,7 @@ def score(
     problems = posterior_problems(fit)
     if new == "time":
         return _by_folds(fit, problems, by or "time", folds, seed, _TIME)
-    kept, means = kept_of(fit, problems), _means(fit, refits, seed)
+    kept, means = finished_draws(fit, problems), _means(fit, refits, seed)
     if new == "row":
         if by is not None:
             raise DataError(
@@ -173,7 +173,7 @@ def _by_folds(
     """Return the scores of folds, each by the posterior of the others."""
     from bayesglm.results.scores.ladder.told import ScoredFolds
 
-    kept, sampling = kept_of(fit, problems), _sampling(fit, seed)
+    kept, sampling = finished_draws(fit, problems), _sampling(fit, seed)
     scores = folds_scored(problems, stored_data(fit), by, folds, sampling, kept)
     own = {one.name: getattr(scores, one.name) for one in fields(scores)}
     own["elpd_i"] = scores.elpd_i.assign_attrs(why=why, doubts="")

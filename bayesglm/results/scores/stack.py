@@ -191,6 +191,8 @@ def _mixed(
         name: one.stack(one_draw=DRAWS).transpose("one_draw", ...).drop_vars(("one_draw", *DRAWS))
         for name, one in parts.items()
     }
+    # Draws that an interruption left out are none.
+    flat = {name: one.dropna("one_draw", how="all") for name, one in flat.items()}
     size = min(one.sizes["one_draw"] for one in flat.values())
     counts = _apportioned(np.array([shares[name] for name in flat]), size)
     taken = [
