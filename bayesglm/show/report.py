@@ -16,7 +16,7 @@ from bayesglm.design.clock import seconds
 from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMWarning, DataError
 from bayesglm.inference.tree.fit import samples_in_words
-from bayesglm.inference.tree.opened import model_of, parameter_group, stored_data
+from bayesglm.inference.tree.opened import are_named, model_of, parameter_group, stored_data
 from bayesglm.results.kernels import kernels
 from bayesglm.results.scores.compare import check_scores, compare
 from bayesglm.results.scores.loo import loo
@@ -140,7 +140,7 @@ class Story:
     @staticmethod
     def open(fits: Mapping[str, xr.DataTree], elpd: Mapping[str, Any] | None) -> Story:
         """Check the fits, and score them by leave-one-out where no scores are given."""
-        if not isinstance(fits, Mapping) or not fits or "model" in getattr(fits, "attrs", ()):
+        if not are_named(fits, 1):
             raise DataError(
                 "report needs a mapping of names to fits, with at least one fit; write "
                 "report({'model': fit}, path)."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,9 +23,19 @@ PARAMETERS = ("posterior", "map", "prior")  # the groups that hold them, of whic
 EFFECTS = "effects"  # the group of the tree with the marginals of effects that are redrawn
 
 
+def is_fit(value: Any) -> bool:
+    """Say whether something is the tree of a fit."""
+    return isinstance(value, xr.DataTree) and "model" in value.attrs
+
+
+def are_named(fits: Any, least: int) -> bool:
+    """Say whether fits, or scores, are given by names, so many at least; a fit itself is none."""
+    return isinstance(fits, Mapping) and len(fits) >= least and not is_fit(fits)
+
+
 def model_of(fit: xr.DataTree) -> GLM:
     """Return the model of a fit, with all that its data decided: default priors, levels."""
-    if not isinstance(fit, xr.DataTree) or "model" not in fit.attrs:
+    if not is_fit(fit):
         remedy = "; write fit(model, data) first" if isinstance(fit, GLM) else ""
         raise DataError(
             f"a fit is needed (the DataTree of fit, fit_map, ...), got {type(fit).__name__!r}"

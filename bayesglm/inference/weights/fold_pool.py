@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
 from bayesglm.design.tally import Tally, counted, tally
 from bayesglm.errors import ConvergenceError
@@ -32,6 +32,7 @@ from bayesglm.inference.problem.centring import Centred, centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
 from bayesglm.inference.weights.pool import FINITE_VARIANCE, LEAST_PER_CHAIN
+from bayesglm.inference.weights.proposals import log_standard
 from bayesglm.inference.weights.psis import (
     KISH_PER_CHAIN,
     Smoothed,
@@ -67,24 +68,20 @@ class Part:
 
     mean: Array
     root: Array
-    df: float = np.inf
+    df: float | None = None
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Return draws ``(n, size)``."""
         z = rng.standard_normal((n, len(self.mean)))
-        if np.isfinite(self.df):
+        if self.df is not None:
             z /= np.sqrt(rng.chisquare(self.df, n) / self.df)[:, None]
         return self.mean + np.linalg.solve(self.root, z.T).T
 
     def log_density(self, thetas: Array) -> Array:
         """Return log densities ``(n,)``."""
         z = (thetas - self.mean) @ self.root.T
-        squares, p, df = np.einsum("ij,ij->i", z, z), len(self.mean), self.df
         log_det = float(np.log(np.abs(np.diagonal(self.root))).sum())
-        if np.isinf(df):
-            return log_det - 0.5 * squares - 0.5 * p * np.log(2.0 * np.pi)
-        constant = gammaln(0.5 * (df + p)) - gammaln(0.5 * df) - 0.5 * p * np.log(df * np.pi)
-        return log_det + constant - 0.5 * (df + p) * np.log1p(squares / df)
+        return log_det + log_standard(np.einsum("ij,ij->i", z, z), len(self.mean), self.df)
 
     def share(self, other: Part) -> float:
         """Return Kish's size of draws of this Gaussian, weighted to be another's, for each draw."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
 from bayesglm.inference.weights.pool import Pool
+from bayesglm.inference.weights.proposals import log_standard
 
 Array = np.ndarray
 PARTS = 6  # of a mixture: chosen
@@ -44,14 +45,11 @@ class Mixture:
 
     def log_density(self, x: Array) -> Array:
         """Return the log densities ``(n,)`` of x ``(n, d)``."""
-        d, df = x.shape[1], self.df
-        constant = gammaln(0.5 * (df + d)) - gammaln(0.5 * df) - 0.5 * d * np.log(df * np.pi)
         logs = []
         for share, mean, factor in zip(self.shares, self.means, self.factors, strict=True):
             squares = _squares(x, mean, factor)
             log_det = np.log(np.diagonal(factor)).sum()
-            value = np.log(share) + constant - log_det
-            logs.append(value - 0.5 * (df + d) * np.log1p(squares / df))
+            logs.append(np.log(share) - log_det + log_standard(squares, x.shape[1], self.df))
         return logsumexp(np.stack(logs), axis=0)
 
     def heavier(self) -> Mixture:

@@ -45,21 +45,22 @@ class SplitNormal:
             above = rng.random(z.shape) * total < self.right
             z = np.abs(z) * np.where(above, self.right, -self.left)
         constant = np.log(2.0 / total).sum() - float(np.linalg.slogdet(self.factor)[1])
-        return self.mode + z @ self.factor.T, constant + self._log_density(squares)
-
-    def _log_density(self, squares: Array) -> Array:
-        """Return that of a standard normal or Student t where z'z is known."""
-        p, df = len(self.mode), self.df
-        if df is None:
-            return -0.5 * squares - 0.5 * p * np.log(2.0 * np.pi)
-        constant = gammaln(0.5 * (df + p)) - gammaln(0.5 * df) - 0.5 * p * np.log(df * np.pi)
-        return constant - 0.5 * (df + p) * np.log1p(squares / df)
+        log_density = constant + log_standard(squares, len(self.mode), self.df)
+        return self.mode + z @ self.factor.T, log_density
 
     def heavier(self) -> SplitNormal:
         """Return a Student t in place of a normal, one of half its df in place of a Student t."""
         if self.df is not None:
             return replace(self, df=0.5 * self.df)
         return replace(self, name=f"{self.name} Student t", df=HEAVY_TAIL_DF)
+
+
+def log_standard(squares: Array, p: int, df: float | None) -> Array:
+    """Return log densities of z of p dimensions, where z'z is known: normal, or Student t's."""
+    if df is None:
+        return -0.5 * squares - 0.5 * p * np.log(2.0 * np.pi)
+    constant = gammaln(0.5 * (df + p)) - gammaln(0.5 * df) - 0.5 * p * np.log(df * np.pi)
+    return constant - 0.5 * (df + p) * np.log1p(squares / df)
 
 
 def gaussian(mode: Array, precision: Array) -> SplitNormal:

@@ -12,7 +12,7 @@ import numpy as np
 from bayesglm.errors import ConvergenceError, DataError, ModelError, tell
 from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.opened import reopen
+from bayesglm.inference.tree.opened import are_named, reopen
 from bayesglm.inference.weights.evidence import MORE
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.bayes_factors.improper import check_improper
@@ -143,8 +143,7 @@ def bayes_factor(
 
 
 def _check_given(fits: Any) -> None:
-    is_fit = "model" in getattr(fits, "attrs", ())
-    if not isinstance(fits, Mapping) or len(fits) < 2 or is_fit:
+    if not are_named(fits, 2):
         raise DataError(
             "bayes_factor needs a mapping of at least two names to fits; write "
             "bayes_factor({'effect': fit, 'nothing': other}). The Bayes factor of one fit's own "

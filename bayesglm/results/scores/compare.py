@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglm.errors import BayesGLMError, DataError, tell
+from bayesglm.inference.tree.opened import are_named
 from bayesglm.inference.tree.shown import SENTENCES
 from bayesglm.results.scores.alike import EXTERNAL, check_alike, taken
 from bayesglm.results.scores.averaging import pseudo_bma_weights, stacking_weights
@@ -124,8 +125,7 @@ def _scored(models: Mapping[str, Any]) -> dict[str, ELPDData]:
     """Return the score of each model; DataError unless there are several, by names."""
     from arviz_stats.utils import ELPDData
 
-    is_fit = "model" in getattr(models, "attrs", ())
-    if not isinstance(models, Mapping) or len(models) < 2 or is_fit:
+    if not are_named(models, 2):
         raise DataError(
             "compare needs a mapping of at least two names to fits or ELPDData; write "
             "compare({'a': fit, 'b': other})."

@@ -28,13 +28,7 @@ from bayesglm.results.scores.crossing import (
     unfitted,
 )
 from bayesglm.results.scores.folds import Sets
-from bayesglm.results.scores.predicted import (
-    Predicted,
-    as_scored,
-    beside_constant,
-    by_draws,
-    by_estimate,
-)
+from bayesglm.results.scores.predicted import Predicted, as_scored, by_draws, by_estimate
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers (8 bytes each) of draws of all folds that are kept at once: chosen
@@ -111,7 +105,7 @@ class ConstantRate(NamedTuple):
         """Return predictions of some rows with these."""
         if self.log_density is None or self.events is None:
             return predicted
-        return beside_constant(predicted, self.log_density[held], self.events[held])
+        return replace(predicted, constant=self.log_density[held], events=self.events[held])
 
 
 def by_tuned_estimates(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
+from bayesglm.inference.tree.opened import is_fit
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
@@ -39,7 +40,7 @@ def khats_of(fit_or_elpd: Any) -> Khats:
     """Return the k-hats of scores; those of a fit are computed."""
     from arviz_stats.utils import ELPDData
 
-    if "model" in getattr(fit_or_elpd, "attrs", ()):
+    if is_fit(fit_or_elpd):
         return _of_fit(fit_or_elpd)
     elpd = fit_or_elpd
     if not isinstance(elpd, ELPDData):

@@ -203,8 +203,3 @@ def _of_link(mean: Array, problem: Problem) -> Array:
     eta = np.zeros((len(family.channels), len(mean)))
     eta[0] = LINK_FUNCTIONS[model.link_name].eta(mean)  # type: ignore[arg-type]
     return eta
-
-
-def beside_constant(predicted: Predicted, constant: Array, events: Array) -> Predicted:
-    """Return the same beside log densities at a constant rate, and events, of its rows."""
-    return replace(predicted, constant=constant, events=events)

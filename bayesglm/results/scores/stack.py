@@ -11,7 +11,7 @@ import pandas as pd
 from bayesglm.errors import BayesGLMError, DataError, ModelError
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.tree.kept import evenly
-from bayesglm.inference.tree.opened import model_of
+from bayesglm.inference.tree.opened import are_named, model_of
 from bayesglm.results.predict import predict
 from bayesglm.results.scores.compare import compare
 from bayesglm.results.scores.pairing import check_fits
@@ -107,8 +107,7 @@ def stack(
 
 def _check_fits(fits: Mapping[str, xr.DataTree], on_own: bool) -> str:
     """Return the response that all fits have; DataError where there is no such, or no draws."""
-    is_fit = "model" in getattr(fits, "attrs", ())
-    if not isinstance(fits, Mapping) or len(fits) < 2 or is_fit:
+    if not are_named(fits, 2):
         raise DataError(
             "stack needs a mapping of at least two names to fits; write "
             "stack({'a': fit, 'b': other})."
