@@ -15,12 +15,12 @@ from bayesglm.inference.tree.effects import kept_draws, named_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
-from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.estimates import by_estimates_of_others
 from bayesglm.results.scores.judged import judge
 from bayesglm.results.scores.kfold import held_out
 from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
 from bayesglm.results.scores.pools import Pooled
+from bayesglm.results.scores.sampling import Sampling
 from bayesglm.results.scores.scoring import SCORINGS
 
 Array = np.ndarray

@@ -16,11 +16,11 @@ from bayesglm.inference.problem.asked import (
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
-from bayesglm.results.scores.crossing import as_fit
 from bayesglm.results.scores.estimates import by_posteriors_of_others, few_of
 from bayesglm.results.scores.folds import deal_folds, sets_by
 from bayesglm.results.scores.judged import judge
 from bayesglm.results.scores.pools import averaged
+from bayesglm.results.scores.sampling import as_fit
 from bayesglm.results.scores.scoring import SCORINGS
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM

@@ -26,8 +26,8 @@ from bayesglm.results.criteria import (
     posterior_of,
 )
 from bayesglm.results.path import checked_scales, with_scales
-from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.folds import deal_folds
+from bayesglm.results.scores.sampling import Sampling
 from bayesglm.results.scores.scoring import LOG_SCORE, check_scored
 from bayesglm.results.tuned_fields import Chosen
 from bayesglm.results.tuning_warnings import (

@@ -10,8 +10,8 @@ from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.choosing import tied
 from bayesglm.results.criteria import Score
-from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.dependence import describe_dependence
+from bayesglm.results.scores.sampling import Sampling
 
 Array = np.ndarray
 CLOSE = 10.0  # nats below the best within which an evidence has to be trusted

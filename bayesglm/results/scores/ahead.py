@@ -23,9 +23,9 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.effects import named_draws
 from bayesglm.inference.tree.kept import TOGETHER, Kept, block_number, one_row_each
 from bayesglm.inference.weights.psis import khat_limit, smoothed_lines
-from bayesglm.results.scores.crossing import Sampling
 from bayesglm.results.scores.held_out import Held, log_mean
 from bayesglm.results.scores.loo import relative_efficiency
+from bayesglm.results.scores.sampling import Sampling
 
 Array = np.ndarray
 FIRST = 16  # moments that are looked at after a posterior was sampled; then twice as many, ...

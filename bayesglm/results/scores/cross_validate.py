@@ -11,9 +11,9 @@ from bayesglm.errors import ModelError, tell
 from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.samples import labels_of
 from bayesglm.results.criteria import CHAINS
-from bayesglm.results.scores.crossed import Asked, Folded, scored_models, tuning_asked
 from bayesglm.results.scores.folds import check_folds
 from bayesglm.results.scores.pools import Pooled
+from bayesglm.results.scores.scored_models import Asked, Folded, scored_models, tuning_asked
 from bayesglm.spec.given import check_is_model, verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM

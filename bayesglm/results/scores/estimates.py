@@ -17,18 +17,12 @@ from bayesglm.inference.problem.narrowed import narrowed
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.numerics.solvers.newton import Solution
 from bayesglm.results.scores.constant_rate import events_of
-from bayesglm.results.scores.crossing import (
-    FEW,
-    CrossScores,
-    Sampling,
-    check_possible,
-    cross_scores,
-    each_fold,
-    refit,
-    unfitted,
-)
+from bayesglm.results.scores.cross_scores import cross_scores, refit
+from bayesglm.results.scores.fold_scores import CrossScores, check_possible, each_fold, unfitted
 from bayesglm.results.scores.folds import Sets
 from bayesglm.results.scores.predicted import Predicted, as_scored, by_draws, by_estimate
+from bayesglm.results.scores.progress import progress
+from bayesglm.results.scores.sampling import FEW, Sampling
 
 Array = np.ndarray
 HELD = 20_000_000  # numbers (8 bytes each) of draws of all folds that are kept at once: chosen
@@ -165,16 +159,18 @@ def _tuned_scores(
     problems: list[Problem], fold_of: Array, sampling: Sampling, sets: Sets | None, tuned: Tuner
 ) -> CrossScores:
     """Return scores of folds by posteriors under priors that the other folds chose."""
-    scores = CrossScores.empty(problems, fold_of, sets)
-    for fold in each_fold(fold_of, sets):
-        keep = fold_of != fold.number
-        try:
-            others = tuned(fold.number, [problem.restrict(keep) for problem in problems])
-        except BayesGLMError as error:
-            raise unfitted(fold.number, int(fold_of.max()) + 1, error) from error
-        plan = replace(others[0].plan, designs=tuple(problem.design for problem in problems))
-        whole = [make_problem(plan, problem.neuron, problem.design) for problem in problems]
-        refit(scores, whole, fold, list(range(len(whole))), sampling, int(fold_of.max()) + 1)
+    n_folds, members = int(fold_of.max()) + 1, list(range(len(problems)))
+    with progress("cross_validate", n_folds * len(problems), "folds") as advance:
+        scores = replace(CrossScores.empty(problems, fold_of, sets), advance=advance)
+        for fold in each_fold(fold_of, sets):
+            keep = fold_of != fold.number
+            try:
+                others = tuned(fold.number, [problem.restrict(keep) for problem in problems])
+            except BayesGLMError as error:
+                raise unfitted(fold.number, n_folds, error) from error
+            plan = replace(others[0].plan, designs=tuple(problem.design for problem in problems))
+            whole = [make_problem(plan, problem.neuron, problem.design) for problem in problems]
+            refit(scores, whole, fold, members, sampling, n_folds)
     check_possible(scores.elpd, problems[0], sets)
     return scores
 

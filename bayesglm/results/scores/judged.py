@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.results.scores.crossing import check_possible
 from bayesglm.results.scores.estimates import OfFold
+from bayesglm.results.scores.fold_scores import check_possible
 from bayesglm.results.scores.pools import Pooled, by_set
 from bayesglm.results.scores.scoring import Scoring, row_scores
 

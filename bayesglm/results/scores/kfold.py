@@ -17,12 +17,14 @@ from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attr
 from bayesglm.inference.tree.kept import Kept, evenly
 from bayesglm.results.predict import levels_of
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
-from bayesglm.results.scores.crossing import CrossScores, Sampling, as_fit, cross_scores
+from bayesglm.results.scores.cross_scores import cross_scores
 from bayesglm.results.scores.elpd import summed
+from bayesglm.results.scores.fold_scores import CrossScores
 from bayesglm.results.scores.folds import Sets, deal_folds, sets_by
 from bayesglm.results.scores.held_out import every_log_density
 from bayesglm.results.scores.pairing import TOGETHER
 from bayesglm.results.scores.predicted import as_scored, by_draws
+from bayesglm.results.scores.sampling import Sampling, as_fit
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 from bayesglm.spec.names import OBSERVED

@@ -20,10 +20,10 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.scores.ahead import Ahead, Moments, ahead, in_sample
 from bayesglm.results.scores.constant_rate import beside_rate_before
-from bayesglm.results.scores.crossing import Sampling, as_fit
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import moments_of_rows
 from bayesglm.results.scores.progress import progress
+from bayesglm.results.scores.sampling import Sampling, as_fit
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.model import GLM
 

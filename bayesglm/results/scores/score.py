@@ -14,7 +14,6 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import stored_data
 from bayesglm.results.scores.constant_rate import beside_constant_rate
-from bayesglm.results.scores.crossing import Sampling, as_fit
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import Sets
 from bayesglm.results.scores.kfold import folds_scored, labelled_sets
@@ -24,6 +23,7 @@ from bayesglm.results.scores.ladder.units import row_units
 from bayesglm.results.scores.ladder.words import doubts_of, table_of, why_of
 from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 from bayesglm.results.scores.loo import relative_efficiency
+from bayesglm.results.scores.sampling import Sampling, as_fit
 from bayesglm.spec.hints import shown
 
 if TYPE_CHECKING:

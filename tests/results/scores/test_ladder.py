@@ -16,9 +16,9 @@ from bayesglm.inference.weights.bridge import bridged
 from bayesglm.inference.weights.shifted import Whole, matched_by_halves, removed
 from bayesglm.numerics.density.pointwise import pointwise
 from bayesglm.numerics.families.table import FAMILIES
-from bayesglm.results.scores.crossing import as_fit
 from bayesglm.results.scores.ladder import climb as climbing
 from bayesglm.results.scores.ladder.units import row_units
+from bayesglm.results.scores.sampling import as_fit
 
 N, TRIALS = 200, 7
 LINE = np.linspace(-5.0, 5.0, 19)  # of a grid that is dense where draws are, and reaches far out

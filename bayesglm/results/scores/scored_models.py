@@ -19,7 +19,6 @@ from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.criteria import CHAINS
 from bayesglm.results.scores.asked_scoring import scorings_asked
-from bayesglm.results.scores.crossing import as_fit
 from bayesglm.results.scores.estimates import (
     OfFold,
     by_estimates_of_others,
@@ -30,6 +29,7 @@ from bayesglm.results.scores.estimates import (
 from bayesglm.results.scores.folds import deal_folds, sets_by
 from bayesglm.results.scores.judged import Judged, judge
 from bayesglm.results.scores.progress import progress
+from bayesglm.results.scores.sampling import as_fit
 from bayesglm.results.scores.scoring import Scoring
 from bayesglm.results.searching import problems_of
 from bayesglm.results.tuning import Tuning, checked_tuning, tuned_plan
@@ -213,8 +213,7 @@ def _by_posteriors(model: GLM, data: Any, asked: Asked) -> Folded:
     few = few_of(problems, fold_of, CHAINS * asked.draws)
     sampling = as_fit(asked.draws, CHAINS, asked.seed, few)
     every = by_posteriors_of_others(problems, fold_of, sampling, sets, tuned)
-    watched = _watched(every, len(problems) * asked.folds)
-    (judged,) = judge(watched, list(scorings.values()), problems, fold_of)
+    (judged,) = judge(every, list(scorings.values()), problems, fold_of)
     folded = _folded(problems, data, asked, fold_of, scorings, judged)
     return folded._replace(scales=scales.chosen)
 

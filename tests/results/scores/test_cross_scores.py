@@ -12,7 +12,8 @@ import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.opened import kept_of
 from bayesglm.results.criteria import posterior_of
-from bayesglm.results.scores.crossing import CORRECTED, EXACT, WEIGHTED, cross_scores
+from bayesglm.results.scores.cross_scores import cross_scores
+from bayesglm.results.scores.fold_scores import CORRECTED, EXACT, WEIGHTED
 from bayesglm.results.scores.folds import Sets
 from bayesglm.results.scores.held_out import every_log_density
 
