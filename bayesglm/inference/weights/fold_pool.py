@@ -31,8 +31,8 @@ from bayesglm.inference.modes.solve import for_many
 from bayesglm.inference.problem.centring import Centred, centred
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.row_space import in_row_space
+from bayesglm.inference.weights.gaussian_parts import Part, gaussians_without, stepped
 from bayesglm.inference.weights.pool import FINITE_VARIANCE, LEAST_PER_CHAIN
-from bayesglm.inference.weights.proposals import log_standard
 from bayesglm.inference.weights.psis import (
     KISH_PER_CHAIN,
     Smoothed,
@@ -46,13 +46,11 @@ from bayesglm.numerics.density.joint import smooth_slopes
 from bayesglm.numerics.density.near import FEW
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.rows.parallel import unthreaded_products
-from bayesglm.numerics.solvers.newton import Evaluation
 
 Array = np.ndarray
 MOST = 400  # parameters, of more, Gaussians of each fold are too large: chosen
 ALIKE = 0.6  # share of the draws of all rows that a fold's weights leave, above which they serve it
 HEAVY_DF = 5.0  # degrees of freedom of parts with heavier tails: chosen
-FLATTEST = 1e-10  # curvature, relative to that of each coordinate, that a Gaussian needs
 # From draw to draw where rows are many: measured, the sum over 10,000 rows in 10 folds is known so
 # to 0.06 nats, and to 0.04 by all draws.
 STEP = 2
@@ -60,41 +58,6 @@ SMALL = 0.5  # error of a mean density, relative to it, that is taken from it: c
 NEXT = 0.5  # sds by the curvature: a second Newton step that is shorter leads to a mode, chosen
 OF_EACH = 75  # draws per chain of each Gaussian, at least: with others' near, enough; chosen
 AGAIN = 4  # draws that folds whose weights fail have more, for each that they must be worth
-
-
-@dataclass(frozen=True)
-class Part:
-    """A Gaussian, or Student t with some ``df``: mean, and the upper root of the precision."""
-
-    mean: Array
-    root: Array
-    df: float | None = None
-
-    def draw(self, rng: np.random.Generator, n: int) -> Array:
-        """Return draws ``(n, size)``."""
-        z = rng.standard_normal((n, len(self.mean)))
-        if self.df is not None:
-            z /= np.sqrt(rng.chisquare(self.df, n) / self.df)[:, None]
-        return self.mean + np.linalg.solve(self.root, z.T).T
-
-    def log_density(self, thetas: Array) -> Array:
-        """Return log densities ``(n,)``."""
-        z = (thetas - self.mean) @ self.root.T
-        log_det = float(np.log(np.abs(np.diagonal(self.root))).sum())
-        return log_det + log_standard(np.einsum("ij,ij->i", z, z), len(self.mean), self.df)
-
-    def share(self, other: Part) -> float:
-        """Return Kish's size of draws of this Gaussian, weighted to be another's, for each draw."""
-        of_all, own = self.root.T @ self.root, other.root.T @ other.root
-        both, d = 2.0 * own - of_all, other.mean - self.mean
-        sign, log_det = np.linalg.slogdet(both)
-        if sign <= 0 or np.linalg.eigvalsh(both)[0] <= 0.0:
-            return 0.0
-        pull = own @ d
-        log_dets = [2.0 * np.log(np.abs(np.diagonal(one.root))).sum() for one in (self, other)]
-        log_mean_square = log_dets[1] - 0.5 * (log_dets[0] + log_det)
-        log_mean_square += 2.0 * pull @ np.linalg.solve(both, pull) - d @ pull
-        return float(np.exp(-log_mean_square))
 
 
 class FoldRows(NamedTuple):
@@ -248,7 +211,7 @@ def _pool(
             each = replace(objective, source=counted(own, alike).source)
         plain.append(each)
         many.append(density if alike is None else for_many(each, mode))
-    whole, near = _gaussians(plain, mode)
+    whole, near = gaussians_without(plain, mode)
     if whole is None:
         return None
     parts = [whole, *(one for one in near if one is not None and whole.share(one) < ALIKE)]
@@ -338,7 +301,7 @@ def _again(others: Objective, own: Part | None) -> Part | None:
     """Return the Gaussian of another Newton step, with the rows outside a fold themselves."""
     if own is None:
         return None
-    return _stepped(own.mean, others.evaluate(own.mean))
+    return stepped(own.mean, others.evaluate(own.mean))
 
 
 def _has_mode(others: Objective, near: Part) -> bool:
@@ -351,52 +314,6 @@ def _has_mode(others: Objective, near: Part) -> bool:
     else:
         gradient = smooth_slopes([others], near.mean[None])[1][0]
     return bool(np.linalg.norm(np.linalg.solve(near.root.T, gradient)) < NEXT)
-
-
-def _gaussians(folds: Sequence[Objective], mode: Array) -> tuple[Part | None, list[Part | None]]:
-    """Return the Gaussian of all rows, and those that one Newton step makes of others' rows."""
-    each = [one.evaluate(mode) for one in folds]
-    total = _added(each)
-    prior = _prior(folds[0], mode)
-    n = len(each)
-    whole = total._replace(
-        gradient=total.gradient - (n - 1) * prior.gradient,
-        hessian=total.hessian - (n - 1) * prior.hessian,
-    )
-    others = [
-        whole._replace(
-            gradient=whole.gradient - one.gradient + prior.gradient,
-            hessian=whole.hessian - one.hessian + prior.hessian,
-        )
-        for one in each
-    ]
-    return _stepped(mode, whole), [_stepped(mode, one) for one in others]
-
-
-def _added(each: Sequence[Evaluation]) -> Evaluation:
-    values, gradients, hessians = zip(*each, strict=True)
-    return Evaluation(sum(values), sum(gradients), sum(hessians))
-
-
-def _prior(objective: Objective, theta: Array) -> Evaluation:
-    """Return value, gradient and Hessian of the log prior."""
-    empty = replace(objective, source=replace(objective.source, n_rows=0))
-    return empty.evaluate(theta)
-
-
-def _stepped(at: Array, there: Evaluation) -> Part | None:
-    """Return the Gaussian to which one Newton step leads; None where the density bends no way."""
-    bends = -there.hessian
-    diagonal = np.diagonal(bends)
-    if not np.isfinite(bends).all() or not (diagonal > 0.0).all():
-        return None
-    scale = 1.0 / np.sqrt(diagonal)
-    scaled = bends * np.outer(scale, scale)
-    if np.linalg.eigvalsh(scaled)[0] < FLATTEST:
-        return None
-    root = np.linalg.cholesky(scaled).T / scale
-    step = scale * np.linalg.solve(scaled, scale * there.gradient)
-    return Part(at + step, root)
 
 
 def _densities(objective: Objective, folds: Sequence[Objective], thetas: Array) -> Array:
