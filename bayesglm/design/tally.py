@@ -39,17 +39,17 @@ def tally(design: Design) -> Tally | None:
     some = np.linspace(0, n - 1, LOOKED_AT).astype(np.intp)
     if len(_distinct(design.take(some)).rows) > LOOKED_AT // 2:
         return None
-    found = _distinct(design)
-    return found if len(found.rows) < n // 2 else None
+    own = _distinct(design)
+    return own if len(own.rows) < n // 2 else None
 
 
-def counted(design: Design, found: Tally) -> Design:
+def counted(design: Design, alike: Tally) -> Design:
     """Return a design of the rows that differ, each of the weight of all that are like it."""
-    rows = design.predictors.rows[found.rows]
+    rows = design.predictors.rows[alike.rows]
     n = len(design.y[-1]) if design.y.ndim > 1 else len(design.y)
     weights = np.ones(n) if design.weights is None else design.weights.astype(np.float64)
-    weights[rows] *= found.counts
-    return replace(design.take(found.rows), weights=weights)
+    weights[rows] *= alike.counts
+    return replace(design.take(alike.rows), weights=weights)
 
 
 def _distinct(design: Design) -> Tally:

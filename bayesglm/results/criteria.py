@@ -15,9 +15,9 @@ from bayesglm.inference.tree.effects import kept_draws, named_draws
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.evidence import evidence_function, importance_draws
 from bayesglm.inference.weights.psis import khat_limit
+from bayesglm.results.scores.cross_scores import cross_scores
 from bayesglm.results.scores.estimates import by_estimates_of_others
 from bayesglm.results.scores.judged import judge
-from bayesglm.results.scores.kfold import held_out
 from bayesglm.results.scores.loo import pointwise_loo, relative_efficiency
 from bayesglm.results.scores.pools import Pooled
 from bayesglm.results.scores.sampling import Sampling
@@ -79,8 +79,8 @@ def by_evidence(
     ]
 
     def score(problems: list[Problem]) -> Score:
-        found = [of(problem) for of, problem in zip(functions, problems, strict=True)]
-        value, error, laplace, khat = (np.array(column) for column in zip(*found, strict=True))
+        each = [of(problem) for of, problem in zip(functions, problems, strict=True)]
+        value, error, laplace, khat = (np.array(column) for column in zip(*each, strict=True))
         total = float(value.sum())
         statistics = {
             "log_evidence": total,
@@ -103,16 +103,16 @@ def posterior_of(draws: int, seed: int) -> Sampling:
 
     def posterior(problems: list[Problem]) -> list[Kept]:
         streams = np.random.SeedSequence(seed).spawn(len(problems))
-        found = [
+        thetas = [
             importance_draws(problem, each, CHAINS, stream)
             for problem, stream in zip(problems, streams, strict=True)
         ]
-        refused = [problem for problem, theta in zip(problems, found, strict=True) if theta is None]
-        made = sample(refused, each, CHAINS, seed) if refused else []
-        again = iter(kept_draws(refused, made, seed))
+        refused = [one for one, theta in zip(problems, thetas, strict=True) if theta is None]
+        sampled = sample(refused, each, CHAINS, seed) if refused else []
+        again = iter(kept_draws(refused, sampled, seed))
         return [
             next(again) if theta is None else Kept(problem, theta.reshape(-1, theta.shape[-1]))
-            for problem, theta in zip(problems, found, strict=True)
+            for problem, theta in zip(problems, thetas, strict=True)
         ]
 
     return Sampling(posterior, each, CHAINS, seed)
@@ -122,7 +122,7 @@ def by_folds(fold_of: Array, posterior: Sampling) -> Criterion:
     """Return the elpd by folds that are left out, one for each row."""
 
     def score(problems: list[Problem]) -> Score:
-        return _elpd(held_out(problems, fold_of, posterior), {})
+        return _elpd(cross_scores(problems, fold_of, posterior).elpd, {})
 
     return _one_by_one(score)
 

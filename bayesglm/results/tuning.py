@@ -16,21 +16,14 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.results.choosing import (
-    TOGETHER,
-)
-from bayesglm.results.criteria import (
-    Score,
-    sum_error,
-)
+from bayesglm.results.choosing import TOGETHER
+from bayesglm.results.criteria import Score, sum_error
 from bayesglm.results.path import scale_coords, terms_with_scale
 from bayesglm.results.scores.folds import check_folds
 from bayesglm.results.scores.scoring import LOG_SCORE, SCORINGS, check_scoring
 from bayesglm.results.searching import METHODS, Asked, plan_at, problems_of, searched
 from bayesglm.results.tuned_fields import Chosen, is_field, tune_fields
-from bayesglm.results.tuning_warnings import (
-    Groups,
-)
+from bayesglm.results.tuning_warnings import Groups
 from bayesglm.spec.given import verb_of_models
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM

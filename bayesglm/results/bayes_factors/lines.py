@@ -85,7 +85,7 @@ def line_of(objective: Objective, thetas: Array, null: Null) -> Line:
 
 
 def _peak(objective: Objective, start: Array, null: Null, others: Array) -> Peak | None:
-    """Return the mode of the others, by Newton's method; None where there is none to be found.
+    """Return the mode of the others, by Newton's method; None where there is none to be there.
 
     A curvature says nothing of kinks among them. Any map is right, one between peaks is best.
     """
@@ -96,13 +96,13 @@ def _peak(objective: Objective, start: Array, null: Null, others: Array) -> Peak
             return None
     at, value = start.copy(), -np.inf
     for _ in range(NEWTON_STEPS):
-        found = objective.evaluate(at)
+        there = objective.evaluate(at)
         try:
-            factor = np.linalg.cholesky(-found.hessian[np.ix_(others, others)])
+            factor = np.linalg.cholesky(-there.hessian[np.ix_(others, others)])
         except np.linalg.LinAlgError:
             return None
-        step = cho_solve((factor, True), found.gradient[others])
-        rise, value = float(found.gradient[others] @ step), found.value
+        step = cho_solve((factor, True), there.gradient[others])
+        rise, value = float(there.gradient[others] @ step), there.value
         if rise < STILL:
             return Peak(at[others], factor)
         size = 1.0

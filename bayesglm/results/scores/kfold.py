@@ -143,17 +143,6 @@ def folds_scored(
     return _kfold_data(elpd_i, gain_i, predictions, len(scores.ways), n_draws)
 
 
-def held_out(
-    problems: list[Problem], fold_of: Array, sampling: Sampling, sets: Sets | None = None
-) -> Array:
-    """Return log densities ``(row, neuron)`` of every row by the posterior of the other folds.
-
-    Where rows are left out in sets, each of which is in one fold, those are of sets
-    ``(set, neuron)``, their rows scored jointly.
-    """
-    return cross_scores(problems, fold_of, sampling, sets).elpd
-
-
 def _in_sample(
     scores: CrossScores, problems: list[Problem], sampling: Sampling, sets: Sets | None
 ) -> Array:

@@ -64,8 +64,9 @@ def score(
 
        so that their errors cancel. T is that of the modes and curvatures with and without y_i, the
        second found by Newton's method from the first (a refit), or of weighted moments (Paananen,
-       Piironen, Buerkner & Vehtari 2021). Where twenty or more fail, one pool of draws of a mixture
-       of all the posteriors without each serves them together (Silva & Zanella 2022);
+       Piironen, Buerkner & Vehtari 2021), which each half of the draws tells for the other. Where
+       twenty or more fail, one pool of draws of a mixture of all the posteriors without each
+       serves them together (Silva & Zanella 2022);
     3. what still fails, k-hat above min(1 - 1/log10(S), 0.7), is told by a posterior of the other
        data, drawn as `fit` does, and a bridge between it and the fit (Meng & Wong 1996).
 

@@ -78,8 +78,8 @@ class TunedFolds:
         assert self.tuning is not None
         designs = tuple(problem.design for problem in problems)
         plan = replace(problems[0].plan, designs=designs)
-        plan, found, _ = tuned_plan(plan, self.data, self.tuning)
-        self.chosen[fold] = {f"{name}_scale": one.chosen for name, one in found.items()}
+        plan, chosen, _ = tuned_plan(plan, self.data, self.tuning)
+        self.chosen[fold] = {f"{name}_scale": one.chosen for name, one in chosen.items()}
         return problems_of(plan)
 
 

@@ -189,6 +189,7 @@ def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Remova
 
 
 def by_weights(units: Units, means: Means) -> Climbed:
+    """Tell the log densities of all units by weights of the fit's draws: the first rung."""
     n_draws = units.n_draws
     controls = units.controls() if units.cells < CONTROLLED else None
     is_cheap = units.safe and units.cells < CONTROLLED
