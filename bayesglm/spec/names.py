@@ -12,9 +12,12 @@ OF_STORES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 OBSERVED, TRIALS = "observed_response", "observed_trials"
 WEIGHTS, POSITION = "frequency_weight", "sample_position"
 INTERVAL = "observed_interval"
+# Of values of samples that are scored jointly: how many these are, and which, as a hash.
+N_JOINT, WHICH_JOINT = "n_joint_samples", "joint_samples"
 # Beside them, of responses that count events: how many, and their log density at a constant rate.
 EVENTS, CONSTANT = "observed_events", "constant_rate_elpd"
-CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION, INTERVAL, EVENTS, CONSTANT)
+JOINT = (N_JOINT, WHICH_JOINT)
+CARRIED = (OBSERVED, TRIALS, WEIGHTS, POSITION, INTERVAL, EVENTS, CONSTANT, *JOINT)
 PARTS_OF_PATHS = "/\\"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -13,7 +13,15 @@ from bayesglm.design.response_levels import as_labels, told_apart
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.model import GLM
-from bayesglm.spec.names import INTERVAL, OBSERVED, POSITION, TRIALS, WEIGHTS
+from bayesglm.spec.names import (
+    INTERVAL,
+    N_JOINT,
+    OBSERVED,
+    POSITION,
+    TRIALS,
+    WEIGHTS,
+    WHICH_JOINT,
+)
 
 Array = np.ndarray
 LARGEST = 2.0**53  # up to which floats hold all whole numbers
@@ -130,3 +138,61 @@ def labelled(problems: list[Problem], values: Array, name: str) -> xr.DataArray:
     values = values if plan.population is not None else values[..., 0]
     coords, attrs = pairing_coords(problems), pairing_attrs(problems)
     return xr.DataArray(values, dims=dims, coords=coords, name=name, attrs=attrs)
+
+
+def beside_joint_samples(
+    problem: Problem, scores: xr.DataArray, codes: Array, first: Array, horizon: int = 1
+) -> xr.DataArray:
+    """Return scores of rows taken together, with how many these are, and which.
+
+    ``codes`` number the rows' sets; each score is of ``horizon`` sets, its ``first`` and those that
+    follow. Which rows they are is a sum of hashes of their labels, so that their order is free.
+    """
+    predictors, dim = problem.design.predictors, str(scores.dims[0])
+    hashes, names = _identities(problem)
+    n_sets = int(codes.max()) + 1
+    counts, sums = np.zeros(n_sets, dtype=np.uint64), np.zeros(n_sets, dtype=np.uint64)
+    np.add.at(counts, codes, np.uint64(1))
+    np.add.at(sums, codes, hashes)
+    windows = first[:, None] + np.arange(horizon)
+    words = np.array([f"{one:016x}" for one in sums[windows].sum(axis=1)])
+    coords = {
+        N_JOINT: (dim, counts[windows].sum(axis=1).astype(np.int64)),
+        WHICH_JOINT: (dim, words),
+    }
+    attrs = {
+        "known_by": ", ".join(names),
+        "n_incomplete": predictors.n_incomplete,
+        "n_missing": predictors.n_missing,
+    }
+    return scores.assign_coords(coords).assign_attrs(attrs)
+
+
+def _identities(problem: Problem) -> tuple[Array, list[str]]:
+    """Return a hash of what tells each row in use apart, and the names of that; none: positions."""
+    plan, predictors = problem.plan, problem.design.predictors
+    coords = coords_over(plan.dataset, plan.sample_dim)
+    every = sorted(coords)
+    for names in (["time"], [plan.sample_dim], every):
+        if names and all(name in coords for name in names):
+            columns = [_hashes(coords[name].values) for name in names]
+            index = columns[0] if len(columns) == 1 else _mixed(columns)
+            if pd.Index(index).is_unique:
+                return index[predictors.rows], names
+    return _hashes(np.arange(predictors.n_samples))[predictors.rows], []
+
+
+def _mixed(columns: list[Array]) -> Array:
+    """Return one hash of several of each row."""
+    total = columns[0]
+    for one in columns[1:]:
+        total = total * np.uint64(1_000_003) ^ one
+    return total
+
+
+def _hashes(values: Array) -> Array:
+    """Return hashes of labels, the same of a number in any type."""
+    if values.dtype.kind in "mM":
+        values = values.astype(f"{values.dtype.kind}8[ns]").view(np.int64)
+    plain = values.astype(np.float64 if values.dtype.kind in "biuf" else object)
+    return pd.util.hash_array(plain)

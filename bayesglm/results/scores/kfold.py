@@ -13,7 +13,13 @@ from bayesglm.errors import DataError
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.samples import labelled, labels_of, pairing_attrs, sample_coords
+from bayesglm.inference.problem.samples import (
+    beside_joint_samples,
+    labelled,
+    labels_of,
+    pairing_attrs,
+    sample_coords,
+)
 from bayesglm.inference.tree.kept import Kept, evenly
 from bayesglm.results.predict import levels_of
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
@@ -185,7 +191,8 @@ def labelled_sets(
 ) -> Callable[[Array, str], xr.DataArray]:
     """Return what labels pointwise values: by their samples, or by their sets along ``by``.
 
-    Sets carry the sums of their responses, by which it is seen that others score the same.
+    Sets carry the sums of their responses, and which samples they hold, by which it is seen that
+    others score the same.
     """
     if sets is None:
         return lambda values, name: labelled(problems, values, name)
@@ -207,7 +214,8 @@ def labelled_sets(
         observed = np.stack(sums, axis=-1)
         own, seen = (values, observed) if population else (values[:, 0], observed[:, 0])
         known = coords | {OBSERVED: (dims, seen)}
-        return xr.DataArray(own, dims=dims, coords=known, name=name, attrs=attrs)
+        scored = xr.DataArray(own, dims=dims, coords=known, name=name, attrs=attrs)
+        return beside_joint_samples(problems[0], scored, sets.codes, np.arange(len(sets.labels)))
 
     return of_sets
 

@@ -13,7 +13,16 @@ from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.opened import reopen
-from bayesglm.spec.names import CARRIED, INTERVAL, OBSERVED, POSITION, TRIALS, WEIGHTS
+from bayesglm.spec.names import (
+    CARRIED,
+    INTERVAL,
+    N_JOINT,
+    OBSERVED,
+    POSITION,
+    TRIALS,
+    WEIGHTS,
+    WHICH_JOINT,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,7 +109,8 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
     ------
     DataError
         Densities among probabilities; no common samples, or labels that cannot tell; paired
-        samples with different responses, numbers of trials, frequency weights or intervals.
+        samples with different responses, numbers of trials, frequency weights or intervals; joint
+        scores of different samples.
     """
     every = [Scored.of(name, one) for name, one in values.items()]
     _check_measures(every)
@@ -116,6 +126,7 @@ def common_samples(values: Mapping[str, xr.DataArray]) -> dict[str, dict[str, Ar
         for one, place, other in zip(every, places, others, strict=True)
     }
     paired = [Scored.of(name, values[name].isel(place)) for name, place in where_in.items()]
+    _check_joint_samples(paired, where)
     _check_equal(paired, OBSERVED, "response", where)
     _check_equal(paired, TRIALS, "trial count", where)
     _check_equal(paired, WEIGHTS, "weight", where)
@@ -288,6 +299,45 @@ def _check_equal(
                 f"against {_written(others[at])}. Scores of different {word}s cannot be compared; "
                 "fit both models to the same data, in the same units."
             )
+
+
+def _check_joint_samples(paired: Sequence[Scored], told: Callable[[int], str]) -> None:
+    """Raise DataError where scores of samples taken together are not of the same samples."""
+    known = [one for one in paired if one.carried(N_JOINT) is not None]
+    for one in known[1:]:
+        first = known[0]
+        counts, others = one.carried(N_JOINT), first.carried(N_JOINT)
+        assert counts is not None
+        assert others is not None
+        wrong = counts != others
+        if one.values.attrs["known_by"] == first.values.attrs["known_by"]:
+            wrong = wrong | (one.carried(WHICH_JOINT) != first.carried(WHICH_JOINT))
+        if wrong.any():
+            k = int(np.argmax(wrong))
+            here = f"{counts[k]:,} samples against {others[k]:,}"
+            if counts[k] == others[k]:
+                here = f"{counts[k]:,} samples each, which are not the same"
+            raise DataError(
+                f"{one.name!r} and {first.name!r} score different samples at {int(wrong.sum())} of "
+                f"{len(wrong)} common places, first at {told(k)}: {here}. Joint log densities of "
+                f"different samples cannot be compared. {_why_different(one, first)}."
+            )
+
+
+def _why_different(one: Scored, other: Scored) -> str:
+    """Say why two fits do not use the same samples, and what helps."""
+    whys = {
+        "n_incomplete": "has no full past for {} samples: give both models edges='zero'",
+        "n_missing": "reads missing values at {} samples: fill them in, or leave these samples out "
+        "of the data of both",
+    }
+    words = []
+    for name, why in whys.items():
+        counts = {each.name: each.values.attrs[name] for each in (one, other)}
+        if len(set(counts.values())) > 1:
+            most = max(counts, key=lambda each: counts[each])
+            words.append(f"{most!r} {why.format(f'{counts[most]:,}')}")
+    return "; ".join(words) or f"{REMEDY[0].upper()}{REMEDY[1:]}, and the same samples in use"
 
 
 def _spread(one: Scored, what: str) -> Array:

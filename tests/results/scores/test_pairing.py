@@ -315,6 +315,40 @@ def test_populations_are_paired_neuron_by_neuron(scores):
         bg.compare({"one": one, "alone": fit(WITHOUT, data.isel(cell=0))})
 
 
+def test_joint_scores_are_of_the_same_samples():
+    """Where the samples that one model leaves out are silent, no sum of responses tells them."""
+    k = np.arange(N)
+    quiet = FRAME.assign(trial=k // 10, y=np.where((k % 10 < 2) | (k % 10 > 7), 0, Y))
+    gaps = quiet.assign(x=np.where(k % 10 == 1, np.nan, X))
+    past, future = (
+        bg.GLM("y", bg.Lagged("x", lags=lags, prior=bg.Normal(1.0)), family="poisson")
+        for lags in ((1, 3), (-2, 0))
+    )
+
+    def folds(model, data=quiet):
+        return bg.kfold(model, data, by="trial", folds=2, draws=100, chains=1)
+
+    none, dropping = folds(WITHOUT), replace(WITH, missing="drop")
+    refused = {
+        "has no full past for 12 samples: give both models edges='zero'": (folds(past), none),
+        "10 samples against 8": (folds(past), none),
+        "8 samples each, which are not the same": (folds(past), folds(future)),
+        "reads missing values at 6 samples: fill them in": (none, folds(dropping, gaps)),
+    }
+    for message, (one, other) in refused.items():
+        with pytest.raises(bg.DataError, match=message):
+            bg.compare({"one": one, "other": other})
+    time = quiet.assign(time=k)
+    paired = bg.compare({"one": folds(WITHOUT, time), "other": folds(WITH, time.iloc[ORDER])})
+    assert compared(paired) == (6, {"one": 0, "other": 0})
+    ahead = {
+        name: bg.lfo(model, data.assign(time=k), horizon=2, start=40, draws=100)
+        for name, model, data in (("all", WITHOUT, quiet), ("fewer", dropping, gaps))
+    }
+    with pytest.raises(bg.DataError, match="score different samples at"):
+        bg.compare(ahead)
+
+
 def test_names_with_spaces(scores, tmp_path):
     frame = FRAME.rename(columns={"y": "a count"})
     frame = frame.set_axis(pd.Index(labels("words"), name="an id"))
