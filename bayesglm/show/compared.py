@@ -95,8 +95,7 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper left", ncols=3, frameon=False
     )
-    n, more = table.attrs.get("n_data_points"), len(table) - len(best)
-    told = f"{n:,} samples" if n else ""
+    told, more = table.attrs.get("compared_on", ""), len(table) - len(best)
     if more:
         told += f"{', ' if told else ''}{more} worse models not drawn"
     weight.set_title(told, loc="right", fontsize=9, color=INK)

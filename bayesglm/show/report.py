@@ -357,9 +357,9 @@ class Story:
             ),
             "Differences to the best model; thick lines are one standard error, thin ones two.",
         )
-        n, left_out = table.attrs["n_data_points"], table.attrs["left_out"]
+        left_out = table.attrs["left_out"]
         cut = ", ".join(f"{number:,} of {name!r}" for name, number in left_out.items() if number)
-        note = f"Compared on the {n:,} samples that all models predict"
+        note = f"Compared on the {table.attrs['compared_on']} that all models predict"
         notes = (f"{note}; left out: {cut}." if cut else f"{note}.",)
         return (Section("The comparison", text, (), (picture,), Table(head, rows), notes),)
 

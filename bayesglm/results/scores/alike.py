@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from bayesglm.errors import DataError, tell
-from bayesglm.results.scores.pairing import place_of
+from bayesglm.results.scores.pairing import TOGETHER, place_of
 
 Array = np.ndarray
 EXTERNAL = "external"  # the attribute of values that another package predicted
 LEFT_OUT = "samples that were left out"
 QUESTIONS = {"lfo_cv": "the future (lfo)"}  # that kinds of scores answer; all others are LEFT_OUT
-SETTINGS = {"forecast_horizon": "horizon", "min_observations": "start"}  # of scores of the future
+HORIZON = "forecast_horizon"  # of scores of the future
 FOLDS = "loo_kfold"  # the kind of scores that have folds
 
 
@@ -36,9 +36,8 @@ def check_alike(elpds: Mapping[str, Any]) -> None:
     _check_one(of, "score all models by the same verb")
     of = {name: _n_taken(one) for name, one in elpds.items()}
     _check_one(of, "score all models with the same subsample= (or none)")
-    for field, word in SETTINGS.items():
-        of = {name: f"{word}={getattr(one, field, None)}" for name, one in elpds.items()}
-        _check_one(of, f"give all the same {word}")
+    of = {name: f"horizon={getattr(one, HORIZON, None)}" for name, one in elpds.items()}
+    _check_one(of, "give all the same horizon")
     for name, one in elpds.items():
         _check_numbers(name, one)
     _tell_folds(elpds)
@@ -48,6 +47,22 @@ def taken(elpd: Any) -> Array | None:
     """Return the places of the samples that a subsampled score has; None where it has all."""
     places = getattr(elpd, "loo_subsample_observations", None)
     return None if places is None else np.asarray(places, dtype=np.intp)
+
+
+def overlap_of(elpd: Any) -> int:
+    """Return in how many values of a score each sample is: those of its blocks that overlap."""
+    return int(getattr(elpd, HORIZON, None) or 1)
+
+
+def scored_in_words(elpd: Any) -> str:
+    """Say of what, and of how many, the pointwise values of a score are."""
+    scores, overlap = elpd.elpd_i, overlap_of(elpd)
+    n, by = len(scores), scores.attrs.get(TOGETHER)
+    noun = "samples" if by is None else f"levels of {by!r}"
+    if elpd.kind in QUESTIONS:
+        noun = "moments" if overlap == 1 else f"overlapping blocks of {overlap} moments"
+    units = f" × {scores.size // n:,} units" if scores.ndim > 1 else ""
+    return f"{n:,} {noun}{units}"
 
 
 def _n_taken(elpd: Any) -> str:

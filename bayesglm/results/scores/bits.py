@@ -10,6 +10,7 @@ from bayesglm.errors import DataError, ModelError, tell
 from bayesglm.inference.problem.asked import whole_number
 from bayesglm.inference.tree.kept import Kept, evenly
 from bayesglm.inference.tree.opened import kept_of, model_of, reopen
+from bayesglm.results.scores.alike import overlap_of
 from bayesglm.results.scores.constant_rate import Events, events_of
 from bayesglm.results.scores.held_out import log_mean
 from bayesglm.spec.families import FAMILY_NAMES
@@ -27,26 +28,32 @@ class Gain(NamedTuple):
     """Log densities of one unit's rows, by the model and at a constant rate, and their events.
 
     ``draws`` is how many a density of the model is the mean over; 0 where it is held out.
+    ``overlap`` is how many of the values hold each row, where they are of blocks that overlap.
     """
 
     model: Array
     constant: Array
     events: Array
     draws: int = 0
+    overlap: int = 1
 
     def row(self) -> dict[str, float]:
         """Return the row of the table."""
-        n = float(self.events.sum())
+        n = float(self.events.sum()) / self.overlap
         with np.errstate(invalid="ignore"):
-            gained = self.model - self.constant
+            gained = (self.model - self.constant) / self.overlap
         per_event = n * np.log(2.0) if n > 0.0 else np.nan
-        spread = np.sqrt(len(gained) * gained.var()) if np.isfinite(gained).all() else np.nan
+        spread = (
+            np.sqrt(self.overlap * len(gained) * gained.var())
+            if np.isfinite(gained).all()
+            else np.nan
+        )
         return {
             "bits_per_spike": float(gained.sum()) / per_event,
             "se": float(spread) / per_event,
             "spikes": n,
-            "log_score": float(self.model.sum()),
-            "constant_log_score": float(self.constant.sum()),
+            "log_score": float(self.model.sum()) / self.overlap,
+            "constant_log_score": float(self.constant.sum()) / self.overlap,
         }
 
 
@@ -82,7 +89,8 @@ def bits_per_spike(scored: Any, draws: int = 200) -> pd.DataFrame:
         error ``se`` over the rows (or sets of rows) that were scored, as `compare` makes it,
         ``spikes``, and the two sums of log densities in nats, ``log_score`` and
         ``constant_log_score``. Negative bits: the constant rate tells more. Of a fit the
-        attribute ``draws`` says how many were averaged.
+        attribute ``draws`` says how many were averaged. Blocks of ``lfo`` that overlap have their
+        sums divided by ``horizon``, so that no moment counts more than once.
 
     Raises
     ------
@@ -169,7 +177,10 @@ def _of_scores(elpd: Any) -> tuple[list[Gain], list[Any], str]:
         values.values.reshape(len(scores), -1).T
         for values in (scores, scores[CONSTANT], scores[EVENTS])
     ]
-    gains = [Gain(*unit) for unit in zip(*columns, strict=True)]
+    gains = [
+        Gain(model, constant, events, overlap=overlap_of(elpd))
+        for model, constant, events in zip(*columns, strict=True)
+    ]
     labels = list(scores[population].values) if dims else [scores.attrs["response"]]
     return gains, labels, population
 

@@ -12,7 +12,13 @@ import pandas as pd
 from bayesglm.errors import BayesGLMError, DataError, tell
 from bayesglm.inference.tree.opened import are_named
 from bayesglm.inference.tree.shown import SENTENCES
-from bayesglm.results.scores.alike import EXTERNAL, check_alike, taken
+from bayesglm.results.scores.alike import (
+    EXTERNAL,
+    check_alike,
+    overlap_of,
+    scored_in_words,
+    taken,
+)
 from bayesglm.results.scores.averaging import pseudo_bma_weights, stacking_weights
 from bayesglm.results.scores.compared import Compared, selection_told, sentence_of
 from bayesglm.results.scores.differences import Difference, difference_of, subsampled_difference
@@ -63,7 +69,8 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
         in ``attrs["sentences"]``. Two models are told apart where they differ by at least 4 nats
         and by 2 standard errors, of dependent samples the larger ones; by 4 of fewer than 100
         samples, of heavy-tailed differences, or where k-hat is high. ``attrs`` also hold
-        ``n_data_points``, the samples compared, and ``left_out``, how many each model had more.
+        ``n_data_points``, how many values were compared, ``compared_on``, what these are of, and
+        ``left_out``, how many each model had more.
 
     Raises
     ------
@@ -112,6 +119,7 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     table = Compared(columns, index=pd.Index(names, dtype=object))
     n_common = ranked[0].elpd_i.size
     table.attrs["n_data_points"] = n_common
+    table.attrs["compared_on"] = scored_in_words(ranked[0])
     table.attrs["left_out"] = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
     table.attrs[SENTENCES] = _sentences(names, ranked, to_best)
     selection = selection_told(table["elpd"])
@@ -148,9 +156,11 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
     places = common_samples(values)
     n_common = next(one.isel(places[name]).size for name, one in values.items())
     cut = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
+    common = {name: _cut(name, one, places[name]) for name, one in elpds.items()}
     if max(cut.values()) > MANY * n_common:
         told = ", ".join(f"{number} of {name!r}" for name, number in cut.items() if number)
-        tell(f"compared on the {n_common} samples that all models predict; left out: {told}.")
+        words = scored_in_words(next(iter(common.values())))
+        tell(f"compared on the {words} that all models predict; left out: {told}.")
     foreign = unchecked(values)
     if foreign:
         tell(
@@ -158,7 +168,7 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
             "nor whether by densities or by probabilities; see to it that they are the same as "
             "those of the others."
         )
-    return {name: _cut(name, one, places[name]) for name, one in elpds.items()}
+    return common
 
 
 def _cut(name: str, one: Any, places: Mapping[str, Array]) -> Any:
@@ -171,7 +181,7 @@ def _cut(name: str, one: Any, places: Mapping[str, Array]) -> Any:
             f"the subsampled score of {name!r} is of other samples than the others, or in another "
             "order; score all models with the same subsample= and seed, of the same data."
         )
-    elpd, se, _ = summed(elpd_i.values, np.zeros(elpd_i.size))
+    elpd, se, _ = summed(elpd_i.values, np.zeros(elpd_i.size), overlap_of(one))
     return replace(
         one,
         elpd=elpd,
@@ -198,7 +208,11 @@ def _difference(better: Any, worse: Any) -> Difference:
     trial = labels.get("trial")
     keys = [np.unique(one, return_inverse=True)[1] for one in (time, trial) if one is not None]
     order = np.lexsort(keys) if time is not None else None
-    return difference_of(values.values - worse.elpd_i.values, labels, order, in_doubt)
+    overlap, words = overlap_of(better), scored_in_words(better)
+    difference = difference_of(
+        values.values - worse.elpd_i.values, labels, order, in_doubt, overlap
+    )
+    return replace(difference, over=words)
 
 
 def _n_high_khat(elpd: Any) -> int:
@@ -222,7 +236,7 @@ def _columns(ranked: Sequence[Any], to_best: Sequence[Difference]) -> dict[str, 
         "p_worse": [one.p_worse for one in none],
         "diagnosis": [one.diagnosis for one in none],
         "weight": stacking_weights(elpd_i),
-        "pseudo_bma_weight": pseudo_bma_weights(elpd_i),
+        "pseudo_bma_weight": pseudo_bma_weights(elpd_i / overlap_of(ranked[0])),
         "p": [float(one.p) for one in ranked],
         "n_high_khat": [_n_high_khat(one) for one in ranked],
         **_per_event(ranked),

@@ -50,7 +50,7 @@ def sentence_of(better: object, worse: object, difference: Difference) -> str:
     one, other, d = repr(better), repr(worse), difference
     if d.elpd == 0.0:
         return f"{one} and {other} cannot be told apart: their scores are the same."
-    amount = f"{_amount(d.elpd)} ± {_amount(d.se)} nats over {d.n:,} samples"
+    amount = f"{_amount(d.elpd)} ± {_amount(d.se)} nats over {d.over or f'{d.n:,} samples'}"
     doubts = _doubts(d)
     if d.is_told:
         told = f"{one} predicts better than {other}: by {amount}"
@@ -71,15 +71,15 @@ def _amount(value: float) -> str:
 def _doubts(d: Difference) -> list[str]:
     """Return why an error is not what it says, or a score."""
     doubts = {
-        f"of fewer than {FEW} samples the error may be twice as large": d.n < FEW,
-        f"a difference below {TINY:g} nats is small, and its error not to be trusted": (
-            d.elpd < TINY
+        f"of fewer than {FEW} the error may be twice as large": d.n < FEW,
+        f"a difference below {TINY * d.overlap:g} nats is small, and its error not to be trusted": (
+            d.tiny
         ),
-        "few samples make most of it": d.heavy,
-        "the samples' differences are skewed": d.skewed and not d.heavy,
+        "few of them make most of it": d.heavy,
+        "the single differences are skewed": d.skewed and not d.heavy,
         f"differences are alike within {d.together}, and of these as wholes the error is "
         f"{_amount(d.wider)}": d.wider > 0.0,
-        "k-hat is too high at some samples, whose scores only score() mends": d.high_khat,
+        "k-hat is too high at some of them, whose scores only score() mends": d.high_khat,
     }
     return [doubt for doubt, holds in doubts.items() if holds]
 

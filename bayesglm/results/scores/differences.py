@@ -35,7 +35,9 @@ class Difference:
     ``se`` is its standard error, samples being independent; ``wider`` that where those that belong
     ``together`` (under a label, in a stretch of time, in all units of a sample) count as one, if it
     is larger by more than chance, else 0. ``high_khat`` says whether a score itself is in doubt.
-    ``subsampling`` is the error that scoring only some of the samples adds.
+    ``subsampling`` is the error that scoring only some of the samples adds. Of blocks that overlap,
+    ``overlap`` is how many hold a sample, and ``n`` how many there are that do not. ``over`` says
+    of what the values are.
     """
 
     elpd: float
@@ -47,6 +49,8 @@ class Difference:
     together: str = ""
     high_khat: bool = False
     subsampling: float = 0.0
+    overlap: int = 1
+    over: str = ""
 
     @property
     def p_worse(self) -> float:
@@ -67,12 +71,17 @@ class Difference:
             return ""
         words = {
             f"N < {FEW}": self.n < FEW,
-            f"|elpd_diff| < {TINY:g}": self.elpd < TINY,
+            f"|elpd_diff| < {TINY * self.overlap:g}": self.tiny,
             "skewed": self.skewed,
             "heavy tail": self.heavy,
             f"alike within {self.together}": self.wider > 0.0,
         }
         return ", ".join(word for word, holds in words.items() if holds)
+
+    @property
+    def tiny(self) -> bool:
+        """Whether the models are so alike that the error is not calibrated."""
+        return self.elpd < TINY * self.overlap
 
     @property
     def skewed(self) -> bool:
@@ -88,7 +97,7 @@ class Difference:
     def is_told(self) -> bool:
         """Whether the better is told apart from the worse."""
         in_doubt = self.n < FEW or self.heavy or self.high_khat
-        return self.elpd >= TINY and self.errors > (IN_DOUBT if in_doubt else SURE)
+        return not self.tiny and self.errors > (IN_DOUBT if in_doubt else SURE)
 
     @property
     def errors(self) -> float:
@@ -105,30 +114,38 @@ class Difference:
 
 
 def difference_of(
-    values: Array, labels: Mapping[str, Array], order: Array | None, high_khat: bool
+    values: Array,
+    labels: Mapping[str, Array],
+    order: Array | None,
+    high_khat: bool,
+    overlap: int = 1,
 ) -> Difference:
     """Return the difference that pointwise differences ``(sample[, unit])`` add up to.
+
+    Of blocks of h samples that ``overlap``, h of them hold each sample: the sum is h times that of
+    n / h blocks that do not, and its error sqrt(h) times that of n independent values.
 
     ``labels`` of the samples may tell which belong together; their ``order`` is that of time, None
     where they have none: rows may be sorted by a predictor, and are alike for that.
     """
     flat = values.reshape(-1)
-    n = len(flat)
+    n, apart = len(flat), max(1, len(flat) // overlap)
     if np.abs(flat).max() < SAME:
-        return Difference(0.0, 0.0, n)
+        return Difference(0.0, 0.0, apart)
     centred = flat - flat.mean()
-    spread = float(centred.std())
+    spread = float(centred.std()) * np.sqrt(overlap)
     bent = float(skew(flat)) if spread > SAME else 0.0
     wider, together = _wider(centred.reshape(len(values), -1).sum(axis=1), labels, order, n, spread)
     return Difference(
         elpd=float(flat.sum()),
         se=float(np.sqrt(n) * spread),
-        n=n,
+        n=apart,
         skewness=bent,
         heavy=n >= FEW and bent != 0.0 and _tail(flat) > HEAVY,
         wider=wider,
         together=together,
         high_khat=high_khat,
+        overlap=overlap,
     )
 
 

@@ -64,8 +64,8 @@ def lfo(
     model, data, draws, chains, seed
         As in `fit`.
     horizon : int
-        How many moments ahead are scored together. Blocks of several overlap, so that standard
-        errors over them are too small.
+        How many moments ahead are scored together. Blocks of several overlap: ``elpd`` and ``p``
+        count a moment up to ``horizon`` times, and ``se`` is that of such a sum.
     start : int, optional
         How many moments come before the first that is foretold; a quarter of all by default.
 
@@ -183,7 +183,7 @@ def _lfo_data(
     gain: Array,
     asked: tuple[int, int, int],
 ) -> ELPDData:
-    from arviz_stats.utils import ELPDDataLFO
+    from bayesglm.results.scores.lfo_data import LFO
 
     first, (start, horizon, n_draws) = moments.first_rows, asked
     n_rows, dim = problems[0].design.n_rows, problems[0].plan.sample_dim
@@ -196,9 +196,9 @@ def _lfo_data(
     elpd_i = beside_rate_before(
         problems, named(scores.elpd, "elpd_i"), moments.of_row, origins, horizon
     )
-    elpd, se, p = summed(scores.elpd, gain)
+    elpd, se, p = summed(scores.elpd, gain, horizon)
     refits = np.array(sorted(scores.refits), dtype=np.intp)
-    return ELPDDataLFO(
+    return LFO(
         elpd=elpd,
         se=se,
         p=p,

@@ -48,13 +48,16 @@ def test_the_numbers_are_arvizs(horizon):
     ours = bg.lfo(MODEL, data, horizon=horizon, start=START, draws=500)
     fitted = bg.fit(MODEL, data, draws=500)
     theirs = lfo_cv(fitted, Refitting(data), START, horizon, k_threshold=ours.good_k)
-    assert type(ours) is type(theirs)
+    assert isinstance(ours, type(theirs))
+    assert (f"count a moment up to {horizon} times" in repr(ours)) == (horizon > 1)
     assert 0 < ours.n_refits < 10
     np.testing.assert_array_equal(ours.refits, theirs.refits)
     for name in ("elpd", "p", "n_data_points", "forecast_horizon", "min_observations", "kind"):
         expected = getattr(theirs, name)
         same = isinstance(expected, str) or pytest.approx(expected, rel=1e-9)
         assert getattr(ours, name) == (expected if same is True else same)
+    n = ours.n_data_points
+    assert ours.se == pytest.approx(np.sqrt(horizon * n * ours.elpd_i.var(ddof=1)))
     for name in ("elpd_i", "p_lfo_i", "pareto_k"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), atol=1e-6)
     np.testing.assert_array_equal(ours.elpd_i["time"], theirs.elpd_i["time"])
@@ -164,6 +167,23 @@ def test_compare_takes_what_lfo_gives():
     assert with_x.min_observations == 10
     table = bg.compare({"x": with_x, "nothing": without})
     assert table["elpd"]["x"] == with_x.elpd
+    assert "nats over 30 moments" in table.attrs["sentences"][0]
+
+
+def test_a_past_that_is_lost_moves_no_moment():
+    """Each trial loses its first moments under a history, and a quarter of the rest is less."""
+    data = recording().assign_coords(trial=("time", np.arange(N) // 10))
+    lagged = bg.GLM("y", bg.Lagged("x", lags=3, prior=bg.Normal(1.0)), "poisson")
+    elpds = {
+        name: bg.lfo(model, data, draws=250, chains=2)
+        for name, model in {"past": lagged, "none": bg.GLM("y", [], "poisson")}.items()
+    }
+    assert [one.min_observations for one in elpds.values()] == [12, 15]
+    with pytest.warns(bg.BayesGLMWarning, match="compared on the 36 moments .* 9 of 'none'"):
+        table = bg.compare(elpds)
+    times = np.intersect1d(*(one.elpd_i["time"] for one in elpds.values()))
+    for name, one in elpds.items():
+        assert table.loc[name, "elpd"] == pytest.approx(float(one.elpd_i.sel(time=times).sum()))
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
@@ -176,7 +196,12 @@ def test_bits_beyond_the_rate_of_the_past(horizon):
     ]
     events = sum(y[t : t + horizon].sum() for t in range(30, 41 - horizon))
     bits = (elpd.elpd - sum(constant)) / (events * np.log(2.0))
-    assert bg.bits_per_spike(elpd)["bits_per_spike"].item() == pytest.approx(bits, rel=1e-9)
+    told = bg.bits_per_spike(elpd).iloc[0]
+    assert told["bits_per_spike"] == pytest.approx(bits, rel=1e-9)
+    assert told["spikes"] == pytest.approx(events / horizon)
+    assert told["log_score"] == pytest.approx(elpd.elpd / horizon)
+    spread = np.std(elpd.elpd_i.values - constant) * np.sqrt(horizon * len(constant))
+    assert told["se"] == pytest.approx(spread / (events * np.log(2.0)), rel=1e-9)
 
 
 def test_data_without_time_are_taken_in_their_order():

@@ -308,6 +308,8 @@ def test_populations_are_paired_neuron_by_neuron(scores):
     turned = taken(straight, obs=ORDER, cell=[1, 0])
     expected = direct(scored.elpd_i, straight.elpd_i)
     np.testing.assert_allclose(numbers(scored, turned), expected, rtol=1e-9)
+    table = bg.compare({"one": scored, "other": turned})
+    assert table.attrs["compared_on"] == f"{N} samples × 2 units"
     swapped = fit(WITHOUT, data.assign_coords(cell=["b", "a"]))
     with pytest.raises(bg.DataError, match="different responses"):
         numbers(one, swapped)
@@ -341,6 +343,7 @@ def test_joint_scores_are_of_the_same_samples():
     time = quiet.assign(time=k)
     paired = bg.compare({"one": folds(WITHOUT, time), "other": folds(WITH, time.iloc[ORDER])})
     assert compared(paired) == (6, {"one": 0, "other": 0})
+    assert "nats over 6 levels of 'trial'" in paired.attrs["sentences"][0]
     ahead = {
         name: bg.lfo(model, data.assign(time=k), horizon=2, start=40, draws=100)
         for name, model, data in (("all", WITHOUT, quiet), ("fewer", dropping, gaps))
