@@ -78,6 +78,18 @@ def _settled_prior(plan: Plan, place: int) -> CoefficientPrior:
     return replace(prior, free=Normal(for_neurons(plan, scales, block.shape)))
 
 
+def has_default_prior(plan: Plan, place: int) -> bool:
+    """Say whether a term of a resolved plan has the prior that it gets where none is given."""
+    terms = list(plan.model.every_term)
+    given = terms[place].prior
+    terms[place] = replace(terms[place], prior=None)
+    try:
+        bare = replace(plan, model=plan.model.with_terms(terms))
+        return bool(_settled_prior(bare, place) == given)
+    except (DataError, ModelError):  # of what has no default
+        return False
+
+
 def _prior_of_mean(plan: Plan, place: int, given: CoefficientPrior | None) -> Normal:
     """Return the prior of the mean of a pooled term: by default of the typical neuron's scale."""
     term, population = plan.model.every_term[place], plan.population

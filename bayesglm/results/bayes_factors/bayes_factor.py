@@ -19,10 +19,11 @@ from bayesglm.results.bayes_factors.improper import check_improper
 from bayesglm.results.bayes_factors.scaled import (
     FACTORS,
     checked_factors,
+    defaults_among,
     plan_widened,
     varied_terms,
 )
-from bayesglm.results.bayes_factors.told import Contrast, Factor, table_of
+from bayesglm.results.bayes_factors.told import Contrast, Factor, of_defaults, table_of
 from bayesglm.results.criteria import by_evidence
 from bayesglm.results.scores.pairing import check_fits
 from bayesglm.results.searching import problems_of
@@ -86,8 +87,9 @@ def bayes_factor(
         A row for each model but the one held against, and each factor: ``log_bf`` in nats, its
         Monte-Carlo standard error ``se``, the largest ``khat`` of both evidences, and with
         ``prior_odds`` the model's posterior ``probability`` among all. It is shown with sentences:
-        the verdict, in the words of Kass & Raftery, and the factor of the scale at which it turns;
-        they are in ``attrs["sentences"]``, beside ``against``, ``varied`` (the terms whose priors
+        the verdict, in the words of Kass & Raftery, and the factor of the scale at which it turns,
+        or how strong it is along it; whether the priors are no more than the package's defaults.
+        They are in ``attrs["sentences"]``, beside ``against``, ``varied`` (the terms whose priors
         are widened) and ``log_evidence``. Evidences of a population are those of all its neurons.
 
     Raises
@@ -116,7 +118,7 @@ def bayes_factor(
     >>> bool(table.loc[("effect", 1.0), "log_bf"] > 5)
     True
     >>> print(table.attrs["sentences"][1])
-    The verdict is the same with the prior of x from 0.1 to 10 times as wide: ...
+    The verdict is the same with the prior of x from 0.1 to 10 times as wide, very strong ...
     """
     _check_given(fits)
     draws, _ = check_counts(draws, 1)
@@ -131,6 +133,9 @@ def bayes_factor(
     others = [name for name in fits if name != held]
     contrasts = [_contrast(name, held, problems, varied, evidences) for name in others]
     table = table_of(contrasts, factors)
+    defaults = defaults_among([of[0].plan for of in problems.values()], varied)
+    if defaults:
+        table.attrs["sentences"].append(of_defaults(defaults))
     _warn_of_khat(evidences, factors, khat_limit(MORE * draws))
     table.attrs |= {
         "against": held,

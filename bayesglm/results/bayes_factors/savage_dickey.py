@@ -16,8 +16,8 @@ from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.bayes_factors.lines import Null
 from bayesglm.results.bayes_factors.null import contrast_of
-from bayesglm.results.bayes_factors.scaled import FACTORS, checked_factors
-from bayesglm.results.bayes_factors.told import table_of
+from bayesglm.results.bayes_factors.scaled import FACTORS, checked_factors, defaults_among
+from bayesglm.results.bayes_factors.told import of_defaults, table_of
 from bayesglm.results.scores.log_likelihood import posterior_problems
 from bayesglm.spec.hints import closest, is_among, shown
 
@@ -114,6 +114,9 @@ def savage_dickey(
         for kept, null in zip(kept_of(fit, problems), nulls, strict=True)
     ]
     table = table_of(contrasts, factors)
+    defaults = defaults_among([problems[0].plan], contrasts[0].varied)
+    if defaults:
+        table.attrs["sentences"].append(of_defaults(defaults))
     limit = khat_limit(fit["posterior"].sizes["draw"] * chains)
     bad = [one for one in contrasts if not one.at(1.0).khat < limit]
     for one in bad:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.design import Plan
+from bayesglm.design.resolve import has_default_prior
 from bayesglm.errors import ModelError
 from bayesglm.results.path import checked_scales
 from bayesglm.spec.hints import closest, is_among, shown
@@ -85,6 +86,18 @@ def varied_terms(models: Mapping[str, GLM], term: str | Sequence[str] | None) ->
                 "prior=bg.Normal(1.0)."
             )
     return [label for label in scaled if label in named]
+
+
+def defaults_among(plans: Iterable[Plan], labels: Collection[str]) -> list[str]:
+    """Return which of some terms have the prior that a term gets where none is given."""
+    return list(
+        dict.fromkeys(
+            term.label
+            for plan in plans
+            for place, term in enumerate(plan.model.every_term)
+            if term.label in labels and has_default_prior(plan, place)
+        )
+    )
 
 
 def _in_all(models: Mapping[str, GLM], term: Any) -> bool:

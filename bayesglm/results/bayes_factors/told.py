@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from bayesglm.inference.tree.shown import Shown
 
 NAMED = (1.0, 3.0, 5.0)  # nats, from which evidence is positive, strong, very strong ...
-WORDS = ("not worth more than a bare mention", "positive", "strong", "very strong")  # K&R 1995
+WORDS = (  # Kass & Raftery 1995
+    "a bare mention",
+    "positive evidence",
+    "strong evidence",
+    "very strong evidence",
+)
 CLOSE = 0.01  # of the logarithm of a factor at which a verdict turns
 SURE = 2.0  # Monte-Carlo errors that a log Bayes factor is from zero, to be told from it
 MOST_TIMES = 1e4  # a ratio that is written as a power beyond
@@ -71,16 +76,26 @@ def verdict(contrast: Contrast, factor: Factor) -> str:
         return f"The Bayes factor of {better!r} and {worse!r} cannot be told from these draws."
     if size <= SURE * factor.se or size == 0.0:
         return f"{better!r} and {worse!r} are as probable, within the error: {amount}."
-    strength = WORDS[int(np.searchsorted(NAMED, size, side="right"))]
-    evidence = strength if size < NAMED[0] else f"{strength} evidence"
+    evidence = strength(size)
+    worth = evidence if evidence != WORDS[0] else f"not worth more than {evidence}"
     return (
         f"{better!r} is favoured over {worse!r}: the data are {_times(size)} times as probable "
-        f"under it ({amount}), which is {evidence}."
+        f"under it ({amount}), which is {worth}."
     )
 
 
+def strength(size: float) -> str:
+    """Return the words for a log Bayes factor of some size, whichever model it favours."""
+    return WORDS[int(np.searchsorted(NAMED, size, side="right"))]
+
+
 def dependence(contrast: Contrast, curve: Mapping[float, Factor]) -> str:
-    """Say how the verdict depends on the scale of the priors: where it turns, if it does."""
+    """Say how the verdict depends on the scale of the priors: where it turns, and how strong it is.
+
+    >>> curve = {0.1: Factor(-0.06, 0.0, 0.1), 10.0: Factor(-3.56, 0.0, 0.1)}
+    >>> print(dependence(Contrast("x", "nothing", ["x"], curve.__getitem__), curve))
+    'nothing' is favoured with the prior of x from 0.1 to 10 times as wide, by a bare mention ...
+    """
     if not contrast.varied:
         return (
             f"No prior of {contrast.model!r} or {contrast.against!r} has a scale to vary, so how "
@@ -95,16 +110,30 @@ def dependence(contrast: Contrast, curve: Mapping[float, Factor]) -> str:
         if one * other < 0.0
     ]
     reach = f"from {factors[0]:g} to {factors[-1]:g} times as wide"
+    if np.isnan(values).any():
+        return f"How the verdict depends on {what} cannot be told from these draws."
     if not turns:
-        return (
-            f"The verdict is the same with {what} {reach}: the log Bayes factor goes from "
-            f"{values[0]:.2f} to {values[-1]:.2f}."
-        )
+        least, most = (strength(end(np.abs(values))) for end in (np.min, np.max))
+        course = f"the log Bayes factor goes from {values[0]:.2f} to {values[-1]:.2f}."
+        if least == most:
+            return f"The verdict is the same with {what} {reach}, {most}: {course}"
+        better = contrast.model if max(values, key=abs) > 0.0 else contrast.against
+        return f"{better!r} is favoured with {what} {reach}, by {least} to {most}: {course}"
     places = " and ".join(f"{turn:.2g}" for turn in turns)
     last = contrast.model if values[-1] > 0.0 else contrast.against
     return (
         f"The verdict turns with {what} {places} times as wide; beyond that {last!r} is favoured "
         f"({reach}, the log Bayes factor goes from {values[0]:.2f} to {values[-1]:.2f})."
+    )
+
+
+def of_defaults(labels: Sequence[str]) -> str:
+    """Say that the widths of some priors are nobody's belief."""
+    several = len(labels) > 1
+    return (
+        f"The prior{'s' * several} of {', '.join(labels)} {'are' if several else 'is'} the default "
+        "of bayesglm, whose width is taken from the spread of the data and is nobody's belief; a "
+        "Bayes factor wants a prior that says how large an effect is expected."
     )
 
 

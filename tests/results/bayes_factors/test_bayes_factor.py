@@ -259,6 +259,19 @@ def test_the_verdict_is_said_and_where_it_turns():
     assert here.iloc[0] * here.loc[("effect", 1.1 * factor)] < 0.0
     assert "probability" not in bg.bayes_factor(made)
     assert "x = 0" not in repr(table)
+    _, steady = bg.bayes_factor(made, factors=[0.9]).attrs["sentences"]
+    assert "is the same" in steady
+    none = fits("gaussian", EFFECT, {"y": rest, "x": X}, dispersion=1.0)
+    _, fading = bg.bayes_factor(none, against="effect").attrs["sentences"]
+    assert "'nothing' is favoured with the prior of x" in fading
+    assert "by a bare mention to strong evidence" in fading
+
+
+def test_a_default_prior_is_said_to_be_nobodys_belief():
+    of = {"effect": ["x", bg.Linear("z", prior=bg.Normal(1.0))], "nothing": []}
+    table = bg.bayes_factor(fits("gaussian", of, dispersion=1.0), factors=[1.0])
+    *_, said = table.attrs["sentences"]
+    assert said.startswith("The prior of x is the default")
 
 
 def test_an_evidence_that_cannot_be_trusted_is_told():
