@@ -177,6 +177,7 @@ FAULTS = {
     "a model of brackets": ["fit", "DATA", "--model", "FOLDER/deep.json"],
     "a model of objects": ["fit", "DATA", "--model", "FOLDER/nested.json"],
     "a model that is a folder": ["fit", "DATA", "--model", "FOLDER"],
+    "unknown coords": ["fit", "DATA", "--response", "y", "--coords", "garage"],
     "unknown encoding": ["fit", "DATA", "--response", "y", "--encoding", "utf-99"],
     "wrong separator": ["fit", "DATA", "--response", "y", "--sep", ";"],
     "lone surrogate": ["fit", "DATA", "--response", "y\udce9"],
@@ -233,11 +234,12 @@ def test_what_csv_is_made_of_is_said_by_options(tmp_path, capsys):
     path, out = tmp_path / "data.csv.gz", tmp_path / "fit.nc"
     frame.to_csv(path, sep=";", decimal=",", encoding="cp1252", index=False)
     model = ["--response", "y", "--linear", "x", "--exposure", "km", "--family", "poisson"]
-    dialect = ["--sep", ";", "--decimal", ",", "--encoding", "cp1252"]
+    dialect = ["--sep", ";", "--decimal", ",", "--encoding", "cp1252", "--coords", "straße"]
     assert main(["fit", str(path), *model, *dialect, "--map", "--out", str(out)]) == 0
     assert "log(km)" in capsys.readouterr().out
     expected = bg.fit_map(bg.GLM("y", "x", family="poisson", exposure="km"), frame)
     np.testing.assert_array_equal(bg.load(out)["map"]["x"], expected["map"]["x"])
+    assert bg.load(out)["constant_data"]["straße"].values.tolist() == frame["straße"].tolist()
 
 
 def test_a_cell_that_is_no_number_is_named(tmp_path, capsys):

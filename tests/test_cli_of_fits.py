@@ -191,7 +191,10 @@ FAULTS = {
     "a foreign file": (["compare", "a.nc", "foreign.nc"], "'foreign.nc' cannot be read as a fit"),
     "data": (["summary", "data.nc"], "'data.nc' cannot be read as a fit"),
     "other data": (["compare", "a.nc", "other.nc"], "different responses"),
-    "row by": (["score", "a.nc", "--new", "row", "--by", "trial"], "--new row is of single rows"),
+    "row by": (
+        ["score", "a.nc", "--new", "row", "--by", "trial"],
+        "new='row' leaves out each alone",
+    ),
     "no group": (["score", "a.nc", "--new", "group"], "by="),
     "an unknown group": (["compare", "a.nc", "c.nc", "--by", "tral"], "a: .*'tral'"),
     "an unknown question": (["score", "a.nc", "--new", "rows"], "invalid choice: 'rows'"),

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bayesglm.cli.command import Parser
+from bayesglm.cli.command import Parser, parts
 from bayesglm.errors import DataError
+from bayesglm.spec.hints import closest
 from bayesglm.spec.terms.term import FACTOR
 
 
@@ -20,6 +21,11 @@ def add_data_options(parser: Parser) -> None:
     )
     parser.add_argument("--sep", help="sign between cells of CSV (',', ';', tab)")
     parser.add_argument("--decimal", help="decimal sign of CSV ('.')")
+    parser.add_argument(
+        "--coords",
+        metavar="A,B",
+        help="variables that label the samples, saved with the fit: score --by A",
+    )
     parser.add_argument("--encoding", help="encoding of CSV (utf-8)")
 
 
@@ -47,6 +53,20 @@ def read_data(path: Path, model: Any, arguments: argparse.Namespace) -> Any:
     if path.suffix.lower() in (".nc", ".nc4", ".h5"):
         return _read_netcdf(path)
     raise DataError(f"{str(path)!r} is neither CSV (.csv, .tsv, also .gz) nor netCDF (.nc).")
+
+
+def with_coords(data: Any, names: str | None) -> Any:
+    """Return data of which some variables are labels of the samples; DataError of unknown ones."""
+    from bayesglm.design.door import as_dataset
+
+    if names is None:
+        return data
+    dataset = as_dataset(data)
+    for name in parts(names):
+        if name not in dataset.variables:
+            known = list(map(str, dataset.variables))
+            raise DataError(f"--coords: the data have no {name!r}.{closest(name, known)}")
+    return dataset.set_coords(parts(names))
 
 
 def _read_netcdf(path: Path) -> Any:

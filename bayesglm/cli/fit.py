@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesglm.cli.command import Command, Parser
-from bayesglm.cli.data_files import add_data_options, read_data
+from bayesglm.cli.data_files import add_data_options, read_data, with_coords
 from bayesglm.cli.models import add_model_options, model_said
 from bayesglm.cli.saying import INTERRUPTED
 from bayesglm.cli.summary import tell_fit
@@ -32,7 +32,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         check_target(arguments.out)
     model = model_said(arguments)
-    data = read_data(Path(arguments.data), model, arguments)
+    data = with_coords(read_data(Path(arguments.data), model, arguments), arguments.coords)
     if arguments.map:
         fitted = fit_map(model, data)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.design.labels import coords_over
 from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem
@@ -18,7 +19,12 @@ from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import Sets
 from bayesglm.results.scores.kfold import folds_scored, labelled_sets
 from bayesglm.results.scores.ladder.climb import RUNGS, Climbed, Means, climb
-from bayesglm.results.scores.ladder.grouped import Together, group_units, together_by
+from bayesglm.results.scores.ladder.grouped import (
+    Together,
+    doubts_of_levels,
+    group_units,
+    together_by,
+)
 from bayesglm.results.scores.ladder.units import row_units
 from bayesglm.results.scores.ladder.words import doubts_of, table_of, why_of
 from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
@@ -38,7 +44,7 @@ NEWS = ("row", "group", "time")
 
 def score(
     fit: xr.DataTree,
-    new: str = "row",
+    new: str | None = None,
     by: str | None = None,
     folds: int = 10,
     refits: int = 20,
@@ -74,13 +80,15 @@ def score(
     ----------
     fit : xarray.DataTree
         A posterior fit.
-    new : str
+    new : {"row", "group", "time"}, optional
         ``"row"``: a new sample beside those of the fit. ``"group"``: a new level of ``by``, its
         rows jointly; if they are levels of a `Group`, their effects are integrated out. ``"time"``:
-        blocks of time, left out whole (`kfold`).
+        blocks of time, left out whole (`kfold`). By default what ``by`` says: a row without it,
+        ``"time"`` of time, else a group.
     by : str, optional
-        Of a group: a `Group` of the model, or a label of the samples that the fit holds; without it
-        the model's own group, if there is one. Of time: as in `kfold`, ``"time"`` by default.
+        Of a group: a `Group` of the model, or a label of the samples that the fit holds (one of
+        the data's coordinates, or a variable of the model); without it the model's own group, if
+        there is one. Of time: as in `kfold`, ``"time"`` by default.
     folds : int
         Of time, and of groups whose samples hold whole levels of others, whose effects only refits
         can forget.
@@ -110,7 +118,8 @@ def score(
     -----
     BayesGLMWarning
         Of rows or groups whose k-hat is too high after the last rung. All other doubts are in
-        ``doubts``: dependent samples, history, grouped samples that are asked by row.
+        ``doubts``: dependent samples, history, grouped samples that are asked by row, levels whose
+        fixed coefficients no other level tells.
 
     Examples
     --------
@@ -122,18 +131,20 @@ def score(
     >>> scored.n_data_points, scored.doubts
     (40, ())
     """
-    if new not in NEWS:
+    if new is not None and new not in NEWS:
         raise DataError(f"new must be 'row', 'group' or 'time', got {shown(new)}.")
+    new = _said_by(by) if new is None else new
     seed, refits = check_seed(seed), whole_number("refits", refits, 0)
     problems = posterior_problems(fit)
     if new == "time":
-        return _by_folds(fit, problems, by or "time", folds, seed, _TIME)
+        by = by or "time"
+        return _by_folds(fit, problems, by, folds, seed, _why_of_folds(problems[0], by))
     kept, means = finished_draws(fit, problems), _means(fit, refits, seed)
     if new == "row":
         if by is not None:
             raise DataError(
                 f"by={by!r} says which samples belong together, and new='row' leaves out each "
-                "alone; write new='group'."
+                f"alone; write new={_said_by(by)!r}."
             )
         climbed = [climb(row_units(one), means) for one in kept]
         return _told(fit, problems, kept, climbed, None)
@@ -141,8 +152,32 @@ def score(
     of_groups = [group_units(one, together) for one in kept]
     known = [one for one in of_groups if one is not None]
     if len(known) < len(kept):
-        return _by_folds(fit, problems, together.by, folds, seed, _WHOLE_LEVELS)
+        doubts = doubts_of_levels(problems[0], together)
+        return _by_folds(fit, problems, together.by, folds, seed, _WHOLE_LEVELS, doubts)
     return _told(fit, problems, kept, [climb(one, means) for one in known], together)
+
+
+def _said_by(by: str | None) -> str:
+    """Return what is new where ``by`` alone says it."""
+    if by is None:
+        return "row"
+    return "time" if by == "time" else "group"
+
+
+def _why_of_folds(problem: Problem, by: str) -> str:
+    """Say what a fold of ``by`` is, and by which samples it is told."""
+    plan = problem.plan
+    if by not in ("time", plan.sample_dim):
+        return (
+            f"The samples of each {by!r} are left out together, in folds that are dealt at random, "
+            "and told by posteriors of the others."
+        )
+    if by == "time" and "time" in coords_over(plan.dataset, plan.sample_dim):
+        return _TIME
+    return (
+        "Blocks of samples in their order are left out whole, and told by posteriors of those "
+        "before and after."
+    )
 
 
 _TIME = (
@@ -169,7 +204,13 @@ def _sampling(fit: xr.DataTree, seed: int) -> Sampling:
 
 
 def _by_folds(
-    fit: xr.DataTree, problems: list[Problem], by: str, folds: int, seed: int, why: str
+    fit: xr.DataTree,
+    problems: list[Problem],
+    by: str,
+    folds: int,
+    seed: int,
+    why: str,
+    doubts: tuple[str, ...] = (),
 ) -> ScoredFolds:
     """Return the scores of folds, each by the posterior of the others."""
     from bayesglm.results.scores.ladder.told import ScoredFolds
@@ -177,8 +218,8 @@ def _by_folds(
     kept, sampling = finished_draws(fit, problems), _sampling(fit, seed)
     scores = folds_scored(problems, stored_data(fit), by, folds, sampling, kept)
     own = {one.name: getattr(scores, one.name) for one in fields(scores)}
-    own["elpd_i"] = scores.elpd_i.assign_attrs(why=why, doubts="")
-    return ScoredFolds(**own, why=why, doubts=())
+    own["elpd_i"] = scores.elpd_i.assign_attrs(why=why, doubts=" ".join(doubts))
+    return ScoredFolds(**own, why=why, doubts=doubts)
 
 
 def _told(
@@ -202,6 +243,8 @@ def _told(
         what += "" if together.group is None else ", its effects integrated out"
     why = why_of(climbed, rungs, what, mcse)
     doubts = doubts_of(dict(fit.attrs), kept, climbed, together is None)
+    if together is not None:
+        doubts += doubts_of_levels(problems[0], together)
     failing = sum(len(one.failing) for one in climbed)
     if failing:
         tell(doubts[0])

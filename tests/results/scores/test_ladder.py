@@ -288,6 +288,21 @@ def test_time_is_left_out_in_blocks():
     assert abs(scored.elpd - bg.kfold(model, data, by="time", folds=3).elpd) < 0.5
     assert "Blocks of time" in scored.why
     assert scored.why[:20] in str(scored)
+    by_trial = data.assign_coords(trial=("time", np.arange(90) // 30))
+    fit = bg.fit(model, by_trial)
+    assert "each 'trial' are left out together" in bg.score(fit, "time", "trial", folds=3).why
+    assert bg.score(fit, by="time", folds=3).elpd == bg.score(fit, "time", folds=3).elpd
+    with pytest.raises(bg.DataError, match="Give by='trial'"):
+        bg.score(fit, "group")
+
+
+def test_levels_that_no_other_tells_are_doubted():
+    region = np.array(list("abc"))[np.arange(40) % 3]
+    terms = [bg.Category("region", prior=bg.Normal(1.0)), "x"]
+    fit = bg.fit(bg.GLM("y", terms, "poisson", prior=bg.Normal(1.0)), FRAME | {"region": region})
+    alone, few = bg.score(fit, by="region").doubts
+    assert "(1 | region)" in alone
+    assert "3 levels" in few
 
 
 FRAME = {
@@ -308,8 +323,11 @@ def plain(*groups):
     ("groups", "asked", "words"),
     [
         ((), {"new": "subject"}, "new must be 'row', 'group' or 'time'"),
-        ((), {"by": "x"}, "write new='group'"),
-        ((), {"new": "group"}, "the model has no Group"),
+        ((), {"new": "row", "by": "x"}, "write new='group'"),
+        ((), {"new": "row", "by": "time"}, "write new='time'"),
+        ((), {"new": "group", "by": "time"}, r"write score\(fit, new='time', by='time'\)"),
+        ((), {"by": "garage"}, r"set_coords\('garage'\), in the shell fit --coords garage"),
+        ((), {"new": "group"}, "the model has no Group, and the fit holds no label.*set_coords"),
         (("a", "b"), {"new": "group"}, "the groups a, b.*by='a'"),
         (("a",), {"new": "group", "by": "b"}, "'b' is neither .* there are a"),
         ((), {"refits": -1}, "refits"),

@@ -13,9 +13,11 @@ from bayesglm.inference.tree.kept import Kept, block_number
 from bayesglm.inference.weights.levels import level_integrals
 from bayesglm.results.scores.folds import Sets, sets_by
 from bayesglm.results.scores.ladder.units import LevelUnits, RowUnits, Units, codes_of
-from bayesglm.results.scores.ladder.words import groupings
+from bayesglm.results.scores.ladder.words import TRIAL, groupings
+from bayesglm.spec.terms.term import FACTOR
 
 Array = np.ndarray
+FEW = 8  # levels, of fewer of which a standard error says little: chosen
 
 
 class Together(NamedTuple):
@@ -31,17 +33,18 @@ def together_by(problem: Problem, by: str | None) -> Together:
     names, plan = groupings(problem), problem.plan
     if by is None:
         by = _only(problem, names)
+    if by in ("time", plan.sample_dim):
+        raise DataError(f"by={by!r} makes no groups; write score(fit, new='time', by={by!r}).")
     if by in plan.dataset.variables or by not in names:
-        labels = [*names, *map(str, coords_over(plan.dataset, plan.sample_dim))]
         if by not in plan.dataset.variables:
             raise DataError(
-                f"by={by!r} is neither a group of the model nor among the data that the fit holds, "
-                f"which are those that its model names; there are {', '.join(labels) or 'none'}. "
-                "Give the data that coordinate before the fit, or write kfold(model, data, by=...)."
+                f"by={by!r} is neither a group of the model nor among the labels that the fit "
+                f"holds; there are {', '.join([*names, *_labels(problem)]) or 'none'}. Fit anew to "
+                f"data with that coordinate, bg.as_dataset(frame).set_coords({by!r}), in the shell "
+                f"fit --coords {by}; or write kfold(model, data, by={by!r})."
             )
         sets = sets_by(problem, plan.dataset, by)
-        if sets is None:
-            raise DataError(f"by={by!r} makes no groups; write score(fit, new='time').")
+        assert sets is not None
     else:
         sets = _of_levels(problem, by)
     group = next((name for name in names if _is_same(sets.codes, codes_of(problem, name))), None)
@@ -51,12 +54,23 @@ def together_by(problem: Problem, by: str | None) -> Together:
 def _only(problem: Problem, names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
-    plan = problem.plan
-    others = [str(name) for name in coords_over(plan.dataset, plan.sample_dim)]
     which = f"has the groups {', '.join(names)}" if names else "has no Group"
-    candidates = names or others
-    say = f"by={candidates[0]!r}, say" if candidates else "by=, the name of a coordinate"
-    raise DataError(f"new='group' asks which: the model {which}. Give {say}.")
+    candidates = names or _labels(problem)
+    if not candidates:
+        raise DataError(
+            f"new='group' asks which: the model {which}, and the fit holds no label of its samples "
+            "either. Fit anew to data with a coordinate that says which belong together, "
+            "bg.as_dataset(frame).set_coords('name'), in the shell fit --coords name; and give by=."
+        )
+    raise DataError(f"new='group' asks which: the model {which}. Give by={candidates[0]!r}, say.")
+
+
+def _labels(problem: Problem) -> list[str]:
+    """Name the coordinates whose values samples may share: trials first, and no times."""
+    plan = problem.plan
+    every = list(map(str, coords_over(plan.dataset, plan.sample_dim)))
+    every = [name for name in every if name not in ("time", plan.sample_dim)]
+    return sorted(every, key=lambda name: name != TRIAL)
 
 
 def _of_levels(problem: Problem, name: str) -> Sets:
@@ -69,6 +83,27 @@ def _is_same(sets: Array, levels: Array) -> bool:
     """Say whether two numberings of the rows tell the same rows apart."""
     pairs = len(np.unique(np.stack([sets, levels]), axis=1).T)
     return pairs == len(np.unique(sets)) == len(np.unique(levels)) and levels.min() >= 0
+
+
+def doubts_of_levels(problem: Problem, together: Together) -> tuple[str, ...]:
+    """Say where samples that are left out hold the only ones that tell a fixed coefficient."""
+    doubts, plan, rows = list[str](), problem.plan, problem.design.predictors.rows
+    for term in plan.model.every_term:
+        for name, role in () if term.facts.of_levels else term.roles.items():
+            values = plan.dataset[name]
+            if role != FACTOR or values.dims != (plan.sample_dim,):
+                continue
+            levels = np.unique(values.values[rows], return_inverse=True)[1]
+            if _holds_level(together.sets.codes, levels):
+                doubts.append(
+                    f"a {name!r} whose samples are all left out has a coefficient that its prior "
+                    f"alone tells; the model of new ones is a Group, (1 | {name}), whose scale is "
+                    "learned from the others."
+                )
+    n = len(together.sets.labels)
+    if n < FEW:
+        doubts.append(f"the standard error is of {n} levels of {together.by!r}, and says little.")
+    return tuple(doubts)
 
 
 def group_units(kept: Kept, together: Together) -> Units | None:
