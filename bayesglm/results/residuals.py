@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.opened import kept_of, reopen
 from bayesglm.numerics.families.intervals import variance_of
+from bayesglm.numerics.families.record import Family
+from bayesglm.numerics.rows.rows import Rows
 from bayesglm.results.chances import Chances, chances_fault, chances_of
 from bayesglm.results.foretold import Drawn, Range, observed_of, some_draws
 from bayesglm.results.predict import on_samples
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
+# Responses that are drawn for each row, whose deviance residuals tell what a true model has: so
+# many, fewer of very many rows, at least; and how many in all. Chosen.
+REPEATS, FEWEST, DRAWN = 100, 10, 2_000_000
 STREAM = 1  # of those that a seed has, the one from which residuals are randomised
 
 
@@ -125,11 +131,14 @@ class Kind(NamedTuple):
     - `of_rows(drawn, seed)`: the residuals ``(kinds, rows)`` of one unit, of several levels for
       each.
     - `fault(problem)`: why responses have none; empty where they do.
+    - `moments(drawn, seed)`: the mean and the variance ``(rows,)`` that they have in a true model;
+      None where nobody knows.
     - `of_levels`: whether a response with levels has one for each.
     """
 
     of_rows: Callable[[Drawn, int], Array]
     fault: Callable[[Problem], str]
+    moments: Callable[[Drawn, int], tuple[Array, Array] | None]
     of_levels: bool = False
 
     def of_unit(self, drawn: Drawn, seed: int) -> Array:
@@ -178,21 +187,54 @@ def _deviance(drawn: Drawn, seed: int) -> Array:
     family = drawn.family
 
     def work(one: Range) -> Array:
-        rows, told = one.rows, _at_means(one)
-        eta, phi, trials = told
-        fitted = family.kernel(rows.y, eta, phi, trials, 0).value
-        deviance = np.ravel(deviance_of(family, rows, fitted, eta, phi))
-        away = np.ravel(
-            family.numbers(rows.y, eta, phi, trials) - family.expected(eta, phi, trials)
-        )
-        if family.words.circular:
-            away = np.sin(away)
-        return np.sign(away) * np.sqrt(np.maximum(deviance, 0.0))
+        return _deviance_residuals(family, one.rows, _at_means(one))
 
     values = np.empty((1, drawn.n_rows))
     for at, some in drawn.streamed(work):
         values[0, at] = some
     return values
+
+
+def _deviance_residuals(family: Family, rows: Rows, told: tuple[Array, list[Array], Any]) -> Array:
+    eta, phi, trials = told
+    fitted = family.kernel(rows.y, eta, phi, trials, 0).value
+    deviance = np.ravel(deviance_of(family, rows, fitted, eta, phi))
+    away = np.ravel(family.numbers(rows.y, eta, phi, trials) - family.expected(eta, phi, trials))
+    if family.words.circular:
+        away = np.sin(away)
+    return np.sign(away) * np.sqrt(np.maximum(deviance, 0.0))
+
+
+def _standard(drawn: Drawn, seed: int) -> tuple[Array, Array]:
+    return np.zeros(drawn.n_rows), np.ones(drawn.n_rows)
+
+
+def _deviance_moments(drawn: Drawn, seed: int) -> tuple[Array, Array] | None:
+    """Tell them of responses drawn anew: their mean is not zero, nor their variance one.
+
+    The variance is that of a residual less the mean of those drawn. Of censored responses nothing
+    says where drawn ones would be.
+    """
+    family, problem, n = drawn.family, drawn.problem, drawn.n_rows
+    if problem.plan.model.censored is not None:
+        return None
+    repeats = int(np.clip(DRAWN // max(1, n), FEWEST, REPEATS))
+
+    def work(one: Range) -> Array:
+        rng, told = np.random.default_rng([seed, problem.neuron, int(one.at[0])]), _at_means(one)
+        sums = np.zeros((2, len(one.rows)))
+        for _ in range(repeats):
+            y = np.ravel(family.draw(rng, *told))
+            own = _deviance_residuals(family, replace(one.rows, responses=y, lines=None), told)
+            sums += own, np.square(own)
+        mean = sums[0] / repeats
+        variance = (sums[1] - repeats * np.square(mean)) / (repeats - 1)
+        return np.stack([mean, variance * (1.0 + 1.0 / repeats)])
+
+    moments = np.empty((2, n))
+    for at, some in drawn.streamed(work):
+        moments[:, at] = some
+    return moments[0], moments[1]
 
 
 def _at_means(one: Range) -> tuple[Array, list[Array], Any]:
@@ -225,9 +267,9 @@ def _levels_of(problem: Problem) -> dict[str, Array]:
 NO_LINE = "angles have no mean on a line"
 IN_PART = "responses are seen in part (censored)"
 KINDS = {
-    "quantile": Kind(_quantile, chances_fault),
-    "pearson": Kind(_pearson, _pearson_fault, of_levels=True),
-    "deviance": Kind(_deviance, _deviance_fault),
+    "quantile": Kind(_quantile, chances_fault, _standard),
+    "pearson": Kind(_pearson, _pearson_fault, _standard, of_levels=True),
+    "deviance": Kind(_deviance, _deviance_fault, _deviance_moments),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
+type Moments = tuple[Array, Array] | None
 FITTED, TIME = "fitted", "time"
 PROB = 0.94  # of bands
 MOST_UNITS = 4  # of a population, each with a row of its own: chosen
@@ -57,9 +59,11 @@ def plot_residuals(
     """Draw residuals against what is fitted, time or a predictor, and beside normal ones.
 
     Left: each sample's residual; the line is their mean in bins of equally many samples, over the
-    band in which means of residuals without a trend stay, each by itself. A mean that wanders says
-    what the model lacks: a bent curve, a predictor, a drift. Right, of quantile residuals: how far
-    their quantiles are from those of a standard normal, with the band of each place.
+    band in which the means of a true model's residuals stay, each by itself: quantile and Pearson
+    residuals have mean 0 and variance 1 there, those of deviance what responses drawn anew have. A
+    mean that wanders says what the model lacks: a bent curve, a predictor, a drift. Right, of
+    quantile residuals: how far their quantiles are from those of a standard normal, with the band
+    of each place.
 
     Parameters
     ----------
@@ -111,7 +115,7 @@ def plot_residuals(
         drawn = some_draws(kept, draws)
         values = record.of_unit(drawn, seed)[0]
         along = _along(fit, drawn, against)
-        _draw_trend(row[0], along, values)
+        _draw_trend(row[0], along, values, record.moments(drawn, seed))
         row[0].set_title(unit_title(kept.problem), loc="left", fontsize=11)
         row[0].set_ylabel(f"{kind} residual", fontsize=10)
         row[0].set_xlabel(along.label, fontsize=10)
@@ -222,8 +226,8 @@ def _paired(variable: xr.DataArray, dataset: xr.Dataset, dim: str) -> xr.DataArr
     return variable.isel({dim: places})
 
 
-def _draw_trend(ax: Axes, along: _Along, values: Array) -> None:
-    """Draw residuals as dots, and their means over the band of those without a trend."""
+def _draw_trend(ax: Axes, along: _Along, values: Array, moments: Moments) -> None:
+    """Draw residuals as dots, and their means over the band of those of a true model."""
     known = np.isfinite(values) & np.isfinite(along.x)
     x, y = along.x[known], values[known]
     ax.axhline(0, color=INK, linewidth=0.8)
@@ -235,13 +239,15 @@ def _draw_trend(ax: Axes, along: _Along, values: Array) -> None:
     bins = _bins(along, x)
     if not bins:
         return
-    centre, mean, size = (np.array(one) for one in zip(*_means(x, y, bins), strict=True))
-    half = float(ndtri(0.5 + PROB / 2)) * y.std() / np.sqrt(size)
-    if along.levels is None:
-        ax.fill_between(centre, -half, half, color=GREY, alpha=0.35, lw=0, label=BAND)
-    else:
-        look: dict[str, Any] = {"color": GREY, "alpha": 0.35, "lw": 0, "label": BAND}
-        ax.bar(centre, 2 * half, 0.6, bottom=-half, **look)
+    centre, mean = (np.array([of[one].mean() for one in bins]) for of in (x, y))
+    if moments is not None:
+        lower, upper = _band([one[known] for one in moments], bins)
+        if along.levels is None:
+            ax.fill_between(centre, lower, upper, color=GREY, alpha=0.35, lw=0, label=BAND)
+        else:
+            look: dict[str, Any] = {"color": GREY, "alpha": 0.35, "lw": 0, "label": BAND}
+            ax.bar(centre, upper - lower, 0.6, bottom=lower, **look)
+    if along.levels is not None:
         ax.set_xticks(centre, [plain(along.levels[int(k)], MOST_LETTERS) for k in centre])
     style = "o-" if along.levels is None else "o"
     ax.plot(centre, mean, style, color=COLOURS[0], markersize=3.5, linewidth=1.4, label=MEAN)
@@ -257,8 +263,11 @@ def _bins(along: _Along, x: Array) -> list[Array]:
     return np.array_split(np.argsort(x, kind="stable"), n) if n > 1 else []
 
 
-def _means(x: Array, y: Array, bins: list[Array]) -> list[tuple[float, float, int]]:
-    return [(float(x[one].mean()), float(y[one].mean()), len(one)) for one in bins]
+def _band(moments: Sequence[Array], bins: list[Array]) -> tuple[Array, Array]:
+    """Return where the mean of each bin stays, of residuals with these means and variances."""
+    mean, variance = (np.array([of[one].mean() for one in bins]) for of in moments)
+    half = float(ndtri(0.5 + PROB / 2)) * np.sqrt(variance / [len(one) for one in bins])
+    return mean - half, mean + half
 
 
 def _draw_normal(ax: Axes, values: Array) -> None:

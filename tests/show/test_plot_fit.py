@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from drawn import assert_inside, legend_of, rendered
 from families import OF_NUMBERS, model_of
-from scipy.stats import norm
+from scipy.stats import norm, poisson
 from sklearn.isotonic import IsotonicRegression
 
 import bayesglm as bg
@@ -114,7 +114,7 @@ def test_residuals_against_a_predictor_show_what_the_mean_lacks(tmp_path):
     centre, mean = line_of(figure.axes[0], "mean in bins").get_data()
     first = np.argsort(x)[:25]
     assert (centre[0], mean[0]) == pytest.approx((x[first].mean(), values[first].mean()))
-    half = norm.ppf(0.97) * values.std() / 5.0
+    half = norm.ppf(0.97) / 5.0
     vertices = figure.axes[0].collections[0].get_paths()[0].vertices
     assert vertices[:, 1].max() == pytest.approx(half)
     assert np.mean(np.abs(mean) > half) > 0.4
@@ -137,6 +137,36 @@ def test_residuals_against_a_predictor_show_what_the_mean_lacks(tmp_path):
     np.testing.assert_array_equal(ax.get_lines()[1].get_xdata(), frame["z"])
     with pytest.raises(bg.DataError, match="no sample at"):
         bg.plot_residuals(fit, frame["z"].iloc[3:])
+
+
+def test_bands_of_mean_residuals_are_those_of_a_true_model_not_of_the_data():
+    """Counts that spread more than the model says widen no band of theirs."""
+    rng = np.random.default_rng(10)
+    x = np.sort(rng.normal(size=250))
+    y = rng.negative_binomial(0.4, 0.4 / (0.4 + np.exp(0.3 * x)))
+    fit = bg.fit_map(bg.GLM("y", "x", "poisson", prior=PRIOR), {"y": y, "x": x})
+    mu = bg.predict(fit)["y"].values
+    counts = np.arange(60)[:, None]
+    away = counts - mu
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio = np.where(counts > 0, counts * np.log(counts / mu), 0.0)
+    of_each = np.sign(away) * np.sqrt(2.0 * (log_ratio - away))
+    mean = (poisson.pmf(counts, mu) * of_each).sum(axis=0)
+    variance = (poisson.pmf(counts, mu) * np.square(of_each - mean)).sum(axis=0)
+    exact = {
+        "quantile": (0.0 * x, 0.0 * x + 1.0, 1e-9),
+        "pearson": (0.0 * x, 0.0 * x + 1.0, 1e-9),
+        "deviance": (mean, variance, 0.06),
+    }
+    for kind, (mean, variance, error) in exact.items():
+        ax = bg.plot_residuals(fit, "x", kind).axes[0]
+        edge = ax.collections[0].get_paths()[0].vertices
+        lower, upper = edge[1:11, 1], edge[12:22, 1][::-1]
+        half = norm.ppf(0.97) * np.sqrt(variance.reshape(10, 25).mean(axis=1)) / 5.0
+        np.testing.assert_allclose(0.5 * (upper - lower), half, atol=error)
+        np.testing.assert_allclose(0.5 * (upper + lower), mean.reshape(10, 25).mean(1), atol=error)
+        drawn = line_of(ax, "mean in bins").get_ydata()
+        assert drawn[0] == pytest.approx(bg.residuals(fit, kind)["y"].values[:25].mean())
 
 
 def test_members_of_a_population_are_chosen_and_others_named(many_units, tmp_path):
