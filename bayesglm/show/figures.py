@@ -90,6 +90,15 @@ def not_drawn(dim: str, labels: Sequence[Any] | Array, remedy: str) -> str:
     return f"Not drawn of {plain(dim)}: {named}{more}; {remedy}."
 
 
+def by_position(dim: str) -> str:
+    """Label an axis of samples, or of levels, one beside the other.
+
+    >>> by_position("obs")
+    'obs (by position)'
+    """
+    return f"{plain(dim)} (by position)"
+
+
 def members(units: Any, labels: Array | None, population: str | None) -> Array:
     """Return the numbers of those of a population that are asked for by label; None: of all.
 

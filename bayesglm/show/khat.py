@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesglm.inference.weights.pool import FINITE_VARIANCE
 from bayesglm.results.scores.khats import Khats, khats_of
 from bayesglm.show.figures import (
     CHOOSES,
@@ -13,6 +14,7 @@ from bayesglm.show.figures import (
     GREY,
     INK,
     MOST_LETTERS,
+    by_position,
     hide_beyond,
     members,
     named_handles,
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 MOST_UNITS = 6  # of a population, each with a panel of its own: chosen
-INFLUENCE = "of a sample's own weights, before others took their place"
+WEIGHTS = "k-hat of importance weights"
+BEHIND, REPLACED = "k-hat behind the score", "k-hat of first weights, replaced"
+NO_VARIANCE = f"{FINITE_VARIANCE:.2f}, above which weights have no variance"
 MOST_NAMED = 5  # samples that are named, those of the largest k-hat
 MOST_DOTS = 20_000  # of samples below the limit, evenly spaced; those above are all drawn
 
@@ -40,8 +44,9 @@ def plot_khat(fit_or_elpd: Any, units: Any = None) -> Figure:
 
     k-hat tells how heavy the tail of a sample's importance ratios is. Above the limit (the line),
     min(1 - 1/log10(S), 0.7) of S draws, its leave-one-out density is not to be trusted; most often
-    the sample is one that the model did not expect. Of what `score` returns, circles are k-hats of
-    influence, and dots those that stand behind the scores, 0 of refits.
+    the sample is one that the model did not expect. Of what `score` returns, dots are k-hats that
+    stand behind the scores, 0 of refits, and circles those of the weights that were replaced:
+    k-hats of influence, most often above the dashed line, from which on weights have no variance.
 
     Parameters
     ----------
@@ -89,8 +94,9 @@ def plot_khat(fit_or_elpd: Any, units: Any = None) -> Figure:
     for ax in axes.flat[max(0, n - columns) : n]:
         ax.set_xlabel(along, fontsize=10)
     handles = named_handles(axes)
-    if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside upper left", frameon=False)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside upper left", ncols=3, frameon=False
+    )
     if labels is not None:
         write_note(figure, not_drawn(str(population), labels[numbers[n:]], CHOOSES))
     return figure
@@ -103,26 +109,30 @@ def _along(khat: xr.DataArray) -> tuple[Array, str]:
     if dim == "time" and values.dtype.kind == "f":
         unit, size = unit_of_times(values)
         return values / size, f"time ({unit})"
-    return np.arange(len(khat)), f"{plain(dim)}, in its order"
+    return np.arange(len(khat)), by_position(dim)
 
 
 def _draw(ax: Axes, x: Array, khats: Khats) -> None:
-    values, limit = khats.behind.values, khats.limit
-    is_bad = values > limit
-    told = f"{int(is_bad.sum()):,} of {len(values):,} above {limit:.2f}"
+    values, limit, replaced = khats.behind.values, khats.limit, khats.replaced
+    is_bad, heights = values > limit, _within(values, limit)
     look: dict[str, Any] = {"linestyle": "none", "markersize": 4}
-    named = _within(values, limit)
+    told, label, named = "", WEIGHTS, heights
     if khats.influence is not None:
-        named = _within(khats.influence.values, limit)
-        bent = np.flatnonzero(khats.influence.values > limit)
+        told, label = f"{int(replaced.sum()):,} of {len(values):,} replaced, ", BEHIND
+        named = np.where(replaced, _within(khats.influence.values, limit), heights)
+        ax.axhline(FINITE_VARIANCE, color=INK, linewidth=0.8, linestyle="--", label=NO_VARIANCE)
+    told += f"{int(is_bad.sum()):,} of {len(values):,} above {limit:.2f}"
+    if replaced.any():
         hollow = look | {"color": "white", "markeredgecolor": INK, "markersize": 5}
-        ax.plot(x[bent], named[bent], "o", label=INFLUENCE, **hollow)
-        told = f"{len(bent):,} of {len(values):,} above {limit:.2f}, {int(is_bad.sum()):,} left"
+        ax.plot(x[replaced], named[replaced], "o", label=REPLACED, **hollow)
     fine = np.flatnonzero(~is_bad & np.isfinite(values))
     fine = fine[:: -(-len(fine) // MOST_DOTS) or 1]
-    ax.plot(x[fine], values[fine], ".", color=COLOURS[0], alpha=0.6, **look | {"markersize": 3})
-    ax.plot(x[is_bad], _within(values, limit)[is_bad], "o", color=COLOURS[1], **look)
-    ax.axhline(limit, color=INK, linewidth=0.8)
+    dots = look | {"color": COLOURS[0], "alpha": 0.6, "markersize": 5, "label": label}
+    ax.plot(x[fine], values[fine], ".", **dots)
+    if is_bad.any():
+        above = f"the same, above {limit:.2f}"
+        ax.plot(x[is_bad], heights[is_bad], "o", color=COLOURS[1], label=above, **look)
+    ax.axhline(limit, color=INK, linewidth=0.8, label=f"{limit:.2f}, the limit of trust")
     ax.axhline(0.0, color=GREY, linewidth=0.6, linestyle=":")
     _name_largest(ax, x, named, khats)
     ax.set_title(told, loc="right", fontsize=9, color=INK)
@@ -135,10 +145,10 @@ def _within(values: Array, limit: float) -> Array:
 
 
 def _name_largest(ax: Axes, x: Array, values: Array, khats: Khats) -> None:
-    """Write the labels of the samples with the largest k-hats beyond the limit."""
+    """Write the labels of the samples with the largest k-hats: beyond the limit, or replaced."""
     dim = str(khats.behind.dims[0])
     labels = khats.behind[dim].values if dim in khats.behind.coords else np.arange(len(values))
-    worst = np.flatnonzero(values > khats.limit)
+    worst = np.flatnonzero((values > khats.limit) | khats.replaced)
     for k in worst[np.argsort(-values[worst], kind="stable")][:MOST_NAMED]:
         is_left = x[k] < 0.9 * x.max() + 0.1 * x.min()
         ax.annotate(

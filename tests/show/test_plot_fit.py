@@ -270,9 +270,19 @@ def test_khats_are_those_of_loo_and_the_largest_are_named(tmp_path):
     assert [text.get_text() for text in ax.texts] == ["17"]
     assert ax.get_title(loc="right") == f"1 of 60 above {elpd.good_k:.2f}"
     score = bg.score(fit)
-    circles, dots, _ = rendered(bg.plot_khat(score), tmp_path).axes[0].get_lines()[:3]
-    assert circles.get_xydata().tolist() == [[17.0, float(score.influence_pareto_k[17])]]
-    np.testing.assert_allclose(dots.get_ydata(), score.pareto_k)
+    figure = rendered(bg.plot_khat(score), tmp_path)
+    assert_inside(figure)
+    ax = figure.axes[0]
+    moved = np.flatnonzero(score.rung_i != "psis")
+    circles = line_of(ax, "k-hat of first weights, replaced").get_xydata()
+    np.testing.assert_array_equal(circles, np.stack([moved, score.influence_pareto_k[moved]], 1))
+    dots = line_of(ax, "k-hat behind the score").get_ydata()
+    np.testing.assert_allclose(dots, score.pareto_k)
+    assert 17 in moved
+    assert ax.get_title(loc="right").startswith(f"{len(moved)} of 60 replaced, 0 of 60 above")
+    calm = bg.score(bg.fit(bg.GLM("y", [], "poisson"), {"y": rng.poisson(2.0, 60)}))
+    assert (calm.rung_i == "psis").all()
+    assert not any("replaced" in one for one in legend_of(bg.plot_khat(calm))[1])
     with pytest.raises(bg.DataError, match="what loo returns"):
         bg.plot_khat(bg.residuals(fit))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.opened import is_fit
@@ -26,6 +28,14 @@ class Khats(NamedTuple):
     behind: xr.DataArray
     limit: float
     influence: xr.DataArray | None = None
+
+    @property
+    def replaced(self) -> np.ndarray:
+        """Say of which samples other weights, or a refit, stand behind the values."""
+        if self.influence is None:
+            return np.zeros(self.behind.shape, dtype=bool)
+        behind, first = self.behind.values, self.influence.values
+        return (behind != first) & ~(np.isnan(behind) & np.isnan(first))
 
     def of_unit(self, population: str | None, number: int) -> Khats:
         """Return those of one unit."""
