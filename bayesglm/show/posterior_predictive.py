@@ -26,6 +26,7 @@ Array = np.ndarray
 MOST_UNITS = 4  # of a population, each with a row of its own: chosen
 MOST_ROWS = 100_000  # whose responses are drawn, evenly spaced: chosen
 PLACES = 200  # at which distribution functions are drawn: chosen
+MOST_ENDS = 50  # of the smallest and the largest responses each is a place: chosen
 EDGE = 0.005  # of what was observed or drawn, that may lie beyond either end of the axis
 
 
@@ -35,8 +36,8 @@ def plot_predictive(fit: xr.DataTree, draws: int = 200, units: Any = None, seed:
     Left: how often responses fall into each bin, in 94% (thin) and 50% (thick) of the data sets
     that are drawn, and in the data (dots). Of counts it is a rootogram: heights are square roots,
     so that rare ones are seen; zeros above their interval say that there are too many. Labels have
-    a bin each. Right, of numbers: how far the share of responses up to each value is above the mean
-    of drawn data sets, with the bands of these.
+    a bin each. Right, of numbers, Δ ECDF: how far the share of responses up to each value is above
+    the mean of drawn data sets, with the bands of these, as far as the data reach.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def plot_predictive(fit: xr.DataTree, draws: int = 200, units: Any = None, seed:
     >>> data = {"y": [2, 0, 3, 1, 4, 1], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2]}
     >>> fit = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
     >>> [ax.get_ylabel() for ax in bg.plot_predictive(fit).axes]
-    ['share of samples', 'share up to it, less drawn']
+    ['share of samples', 'Δ ECDF']
     """
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
     chosen = chosen_units(fit, units, MOST_UNITS)
@@ -85,6 +86,7 @@ def plot_predictive(fit: xr.DataTree, draws: int = 200, units: Any = None, seed:
         row[0].set_title(unit_title(kept.problem), loc="left", fontsize=11)
         if numbers:
             _draw_distribution(row[1], simulated, observed, words.discrete)
+            row[1].set_xscale("linear" if words.discrete else row[0].get_xscale())
         for ax in row:
             ax.set_xlabel(label, fontsize=11)
     handles = named_handles(axes[:, :1])
@@ -127,7 +129,9 @@ def _draw_distribution(ax: Axes, simulated: Array, observed: Array, steps: bool)
     """Draw the distribution function of the data less the mean one of data sets, with bands."""
     both = np.concatenate([observed, simulated[0]])
     chances = np.linspace(EDGE, 1.0 - EDGE, PLACES)
-    places = np.unique(np.quantile(both, chances, method="nearest"))
+    inside = np.quantile(both, chances, method="nearest")
+    ordered = np.sort(observed)
+    places = np.unique(np.concatenate([inside, ordered[:MOST_ENDS], ordered[-MOST_ENDS:]]))
     curves = np.stack([distribution_at(one, places) for one in simulated])
     mean = curves.mean(axis=0)
     ax.axhline(0, color=INK, linewidth=0.8)
@@ -138,4 +142,4 @@ def _draw_distribution(ax: Axes, simulated: Array, observed: Array, steps: bool)
     look: dict[str, Any] = {"color": COLOURS[1], "linewidth": 1.5, "label": "data"}
     look["drawstyle"] = "steps-post" if steps else "default"
     ax.plot(places, distribution_at(observed, places) - mean, **look)
-    ax.set_ylabel("share up to it, less drawn", fontsize=11)
+    ax.set_ylabel("Δ ECDF", fontsize=11)
