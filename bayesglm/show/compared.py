@@ -86,6 +86,8 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     weight.set_xticks([0.0, 0.5, 1.0])
     difference.set_yticks(y, [plain(name, MOST_LETTERS) for name in best.index])
     difference.set_ylim(len(best) - 0.4, -0.6)
+    for ax, most in ((difference, 5), (score, 4)):
+        ax.locator_params(axis="x", nbins=most)
     difference.set_xlabel("difference to the best (nats)", fontsize=10)
     score.set_xlabel("elpd (nats)", fontsize=10)
     weight.set_xlabel("weight", fontsize=10)
