@@ -28,6 +28,7 @@ from bayesglm.show.figures import (
     write_note,
 )
 from bayesglm.show.text import plain
+from bayesglm.show.units import mean_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,7 +49,7 @@ def plot_calibration(
     Of yes and no, of counts among trials and of labels (a panel for each level): the share that was
     observed where each chance was told, as the rising curve nearest to the data (isotonic
     regression); below it how often each chance was told, and the Brier score with what of it is
-    miscalibration. Of all other responses: their mean in bins of the mean that is expected. Bands
+    miscalibration. Of all other responses: their mean in bins of the mean that is predicted. Bands
     hold each place by itself, for responses drawn anew from the posterior.
 
     Parameters
@@ -82,7 +83,7 @@ def plot_calibration(
     >>> data = {"hit": [v + 0.7 * (-1) ** k > 0 for k, v in enumerate(x)], "x": x}
     >>> fit = bg.fit_map(bg.GLM("hit", "x", family="bernoulli", prior=bg.Normal(1.0)), data)
     >>> bg.plot_calibration(fit).axes[0].get_xlabel()
-    'chance of hit'
+    'predicted probability of hit'
     """
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
     prob = check_between_0_and_1("prob", prob, "0.94")
@@ -102,7 +103,9 @@ def plot_calibration(
     hide_beyond(axes, len(panels))
     for ax, panel in zip(axes.flat, panels, strict=False):
         _draw(ax, panel, f"a true model, {prob:.0%}")
-        ax.set_ylabel("observed share" if panel.of_chance else "observed in the bin", fontsize=10)
+        ax.set_ylabel(
+            "observed share" if panel.of_chance else "observed mean in the bin", fontsize=10
+        )
     handles = named_handles(axes)
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper left", ncols=3, frameon=False
@@ -145,9 +148,9 @@ def _panels(kept: Kept, draws: int, prob: float, seed: int) -> list[_Panel]:
         every = reliability(drawn, told, own, prob)
         names = [plain(one, MOST_LETTERS) for one in model.levels or ()]
         if len(every) == 1:
-            return [_of_chance(every[0], title, f"chance of {response}")]
+            return [_of_chance(every[0], title, f"predicted probability of {response}")]
         return [
-            _of_chance(one, name, f"chance of {name}")
+            _of_chance(one, name, f"predicted probability of {name}")
             for one, name in zip(every, names, strict=True)
         ]
     bins = check_calibration(drawn, told, own, prob).variables
@@ -158,7 +161,7 @@ def _panels(kept: Kept, draws: int, prob: float, seed: int) -> list[_Panel]:
     inside = int(((y >= lower) & (y <= upper)).sum())
     note = f"{inside} of {len(x)} bins inside"
     unit = kept.problem.plan.dataset[model.response].attrs.get("units")
-    label = f"expected {words.noun} of {value_label(model.response, unit)}"
+    label = f"predicted {mean_of(value_label(model.response, unit), words)}"
     return [_Panel(x, y, lower, upper, title, note, label, None)]
 
 

@@ -11,9 +11,11 @@ import numpy as np
 from bayesglm.errors import DataError
 from bayesglm.show.figures import (
     COLOURS,
+    DEVIATION,
     GREY,
     INK,
     MOST_LETTERS,
+    NORMAL_QUANTILE,
     hide_beyond,
     log_axis,
     named_handles,
@@ -134,7 +136,7 @@ def _rescaling(ax: Axes, part: xr.Dataset, attrs: Any) -> None:
         ax.fill_between(x, *edges, color=OBSERVED, alpha=0.3, lw=0, label=_posterior(attrs))
     ax.plot(x, part["observed"].values - x, color=OBSERVED, linewidth=1.6, label="observed")
     ax.set_xlabel("rescaled interval (uniform in a true model)")
-    ax.set_ylabel("share up to it, less uniform")
+    ax.set_ylabel("Δ ECDF")
     _title(ax, "Time rescaling", _p(part))
 
 
@@ -143,8 +145,8 @@ def _quantiles(ax: Axes, part: xr.Dataset, attrs: Any) -> None:
     x = part["normal"].values
     _true_band(ax, x, part, attrs, x)
     ax.plot(x, part["observed"].values - x, color=OBSERVED, linewidth=1.6, label="observed")
-    ax.set_xlabel("quantile of a standard normal")
-    ax.set_ylabel("quantile of residuals, less that")
+    ax.set_xlabel(NORMAL_QUANTILE)
+    ax.set_ylabel(DEVIATION)
     _title(ax, "Quantile residuals", _p(part))
 
 
@@ -171,8 +173,8 @@ def _calibration(ax: Axes, part: xr.Dataset, attrs: Any) -> None:
     ax.axline((x[0], x[0]), slope=1, color=INK, linewidth=0.8)
     ax.plot(x, y, "o", color=OBSERVED, markersize=4, label="observed")
     response = plain(attrs["response"], MOST_LETTERS)
-    ax.set_xlabel(f"predicted mean {response}")
-    ax.set_ylabel("observed in the bin")
+    ax.set_xlabel(f"predicted mean of {response}")
+    ax.set_ylabel("observed mean in the bin")
     inside = (y >= lower) & (y <= upper)
     _title(ax, "Calibration", f"{int(inside.sum())} of {len(x)} bins inside")
 

@@ -27,6 +27,7 @@ MOST_LEFT_OUT = 8  # of what a page does not hold are named
 # The longest place over the shortest from which an axis is one of ratios, and up to which it has
 # labels at 1, 2 and 5 of each power of ten.
 LEAST_RATIO, MOST_RATIO = 3.0, 200.0
+NORMAL_QUANTILE, DEVIATION = "standard normal quantile", "residual − normal quantile"
 MOST_LETTERS = 25  # of a label, or of labels side by side, in a narrow panel
 
 
@@ -243,7 +244,7 @@ def predictive_figure(
     ax.set_ylim(-0.03 * edge, 1.06 * edge)
     ax.axline((0, 0), slope=1, color=INK, linewidth=0.8)
     ax.set_xlabel(f"predicted {plain(binned)}", fontsize=10)
-    ax.set_ylabel("observed in the bin", fontsize=10)
+    ax.set_ylabel("observed mean in the bin", fontsize=10)
     if not stretch and len(bins) > 1:
         ax.legend(frameon=False, fontsize=10)
     return figure

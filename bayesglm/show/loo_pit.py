@@ -1,4 +1,4 @@
-"""Leave-one-out chances as a picture: how their distribution differs from the uniform one."""
+"""LOO-PIT as a picture: how the distribution of leave-one-out chances differs from uniform."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ MOST_UNITS = 6  # of a population, each with a panel of its own: chosen
 def plot_loo_pit(fit: xr.DataTree, prob: float = 0.94, units: Any = None, seed: int = 0) -> Figure:
     """Draw whether responses lie where the posterior without them expects them.
 
-    Of each response u = P(Y <= y_i | all others), by the weights of `loo` (of counts uniform
-    between P(Y < y_i) and that); the u are uniform if the model is true. What is drawn is how far
-    the share of them up to each chance is above that chance, over the band in which the whole curve
-    of uniform numbers stays with the probability. Too many u near 0 and 1 (rising on the left, and
-    on the right) say that responses spread more than the model expects; too many in the middle that
-    they spread less; a curve on one side of zero that they lie lower (above), or higher (below).
+    Of each response u = P(Y <= y_i | all others), its LOO-PIT, by the weights of `loo` (of counts
+    uniform between P(Y < y_i) and that); the u are uniform if the model is true. What is drawn, Δ
+    ECDF, is how far the share of them up to each u is above u, over the band in which the whole
+    curve of uniform numbers stays with the probability. Too many u near 0 and 1 (rising on the
+    left, and on the right) say that responses spread more than the model expects; too many in the
+    middle that they spread less; a curve on one side of zero that they lie lower (above), or higher
+    (below).
 
     Nothing has to be stored: rows are gone through in blocks.
 
@@ -76,7 +77,7 @@ def plot_loo_pit(fit: xr.DataTree, prob: float = 0.94, units: Any = None, seed: 
     >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
     >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
     >>> bg.plot_loo_pit(fitted).axes[0].get_xlabel()
-    'chance of less, without the sample itself'
+    'LOO-PIT'
     """
     posterior_problems(fit)
     prob, seed = check_between_0_and_1("prob", prob, "0.94"), check_seed(seed)
@@ -92,14 +93,14 @@ def plot_loo_pit(fit: xr.DataTree, prob: float = 0.94, units: Any = None, seed: 
     for ax, kept in zip(axes.flat, chosen.kept, strict=False):
         bad += _draw(ax, kept, efficiency, limit, prob, seed)
     for ax in axes[:, 0]:
-        ax.set_ylabel("share up to it, less that", fontsize=10)
+        ax.set_ylabel("Δ ECDF", fontsize=10)
     for ax in axes.flat[max(0, n - columns) : n]:
-        ax.set_xlabel("chance of less, without the sample itself", fontsize=10)
+        ax.set_xlabel("LOO-PIT", fontsize=10)
     handles = named_handles(axes)
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper left", ncols=3, frameon=False
     )
-    told = f"Not to be trusted, for k-hat is above {limit:.2f}: the chances of {bad:,}."
+    told = f"LOO-PIT not to be trusted: {bad:,} of k-hat above {limit:.2f}."
     write_note(figure, " ".join(filter(None, [chosen.note, told if bad else ""])))
     return figure
 

@@ -13,7 +13,7 @@ from bayesglm.inference.tree.opened import EFFECTS, model_of, parameter_group, r
 from bayesglm.results.check_calibration import equal_bins
 from bayesglm.results.predict import predict
 from bayesglm.show.figures import is_event_train
-from bayesglm.show.units import ONE_OF, unit_of_step
+from bayesglm.show.units import ONE_OF, mean_of, unit_of_step
 from bayesglm.spec.families import FAMILY_NAMES
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def predictive(fit: xr.DataTree, seed: int = 0) -> Predictive:
     plain = step is not None and "trial" not in observed.coords and len(y) > 50 and not has_levels
     middle = max(0, (len(y) - STRETCH) // 2)
     part = slice(middle, middle + STRETCH)
-    binned = f"share of each {response}" if has_levels else f"mean {response}"
+    binned = (
+        f"share of each {response}" if has_levels else mean_of(response, FAMILY_NAMES[model.family])
+    )
     scale, unit = 1.0, binned
     if step is not None and plain and FAMILY_NAMES[model_of(fit).family].counts:
         name, size = unit_of_step(step)

@@ -13,6 +13,7 @@ from bayesglm.inference.tree.opened import model_of
 from bayesglm.results.prior_predictive import prior_means, prior_predictive
 from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, new_figure
 from bayesglm.show.text import plain
+from bayesglm.show.units import mean_of
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
 from bayesglm.spec.model import GLM
@@ -39,8 +40,8 @@ def plot_prior_predictive(
     Left: how often responses fall into each bin, in 94% (thin) and 50% (thick) of the drawn data
     sets, and in the data (dots). Counts have bins that grow, positive responses a logarithmic axis,
     labels a bin each. Right: the means of all samples in all draws, and what was observed of them:
-    rates and positive means on a logarithmic axis, probabilities from 0 to 1. A prior that is wider
-    than anything believable shows as means at the ends.
+    those of counts and positive numbers on a logarithmic axis, probabilities from 0 to 1. A prior
+    that is wider than anything believable shows as means at the ends.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def plot_prior_predictive(
     >>> model = bg.GLM("y", "x", family="poisson", prior=bg.Normal(0.5))
     >>> figure = bg.plot_prior_predictive(model, data, draws=200)
     >>> [ax.get_xlabel() for ax in figure.axes]
-    ['y', 'rate of y']
+    ['y', 'mean of y']
     """
     tree = _opened(tree_or_model, data, draws, seed)
     model = model_of(tree)
@@ -262,7 +263,7 @@ def _draw_means(ax: Axes, model: GLM, means: Array, observed: Array) -> None:
         ax.axvline(1e6, color=GREY, linewidth=1.0, linestyle=":")
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"{words.noun} of {plain(model.response)}", fontsize=11, color=INK)
+    ax.set_xlabel(mean_of(plain(model.response), words), fontsize=11, color=INK)
 
 
 def _note(tree: xr.DataTree, beyond: float, model: GLM) -> str:

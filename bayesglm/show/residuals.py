@@ -19,16 +19,19 @@ from bayesglm.show.chosen import chosen_units, unit_title
 from bayesglm.show.coefficients import value_label
 from bayesglm.show.figures import (
     COLOURS,
+    DEVIATION,
     GREY,
     INK,
     MOST_LETTERS,
+    NORMAL_QUANTILE,
+    by_position,
     log_axis,
     named_handles,
     new_figure,
     write_note,
 )
 from bayesglm.show.text import plain
-from bayesglm.show.units import unit_of_times
+from bayesglm.show.units import mean_of, unit_of_times
 from bayesglm.spec.hints import closest, shown
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ BINS = 20  # of samples, whose mean residual is drawn: at most
 FEWEST = 25  # samples in a bin, at least: chosen
 MOST_DOTS = 5_000  # samples that are dots, evenly spaced; means and quantiles are of all
 LEAST_RATIO = 20.0  # of the largest positive mean to the smallest, from which an axis is of ratios
+MOST_BESIDE = 45  # letters of labels of levels beside one another
 MEAN, BAND = "mean in bins", f"a true model, {PROB:.0%}"
 
 
@@ -70,9 +74,9 @@ def plot_residuals(
     fit : xarray.DataTree
         Any fit.
     against : str, DataArray or column of a frame
-        ``"fitted"``, the mean that is fitted; ``"time"``; the name of a variable or a coordinate of
-        the fit's data, or one along its samples, ``against=data["age"]``, paired by their labels;
-        words are levels.
+        ``"fitted"``, the mean that is predicted; ``"time"``; the name of a variable or a coordinate
+        that the fit keeps; or any other along its samples, ``against=data["age"]``, paired by their
+        labels; words are levels.
     kind : {"quantile", "pearson", "deviance"}
         As in `residuals`.
     draws, seed : int
@@ -98,7 +102,7 @@ def plot_residuals(
     >>> data = {"y": [round(2 + 1.5 * v) if v > -1 else 0 for v in x], "x": x}
     >>> fit = bg.fit_map(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
     >>> [ax.get_xlabel() for ax in bg.plot_residuals(fit, against="x").axes]
-    ['x', 'quantile of a standard normal']
+    ['x', 'standard normal quantile']
     """
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
     chosen = chosen_units(fit, units, MOST_UNITS)
@@ -148,7 +152,7 @@ def _along(fit: xr.DataTree, drawn: Drawn, against: Any) -> _Along:
     if isinstance(against, str) and against == TIME:
         times = seconds(plan.dataset["time"]) if "time" in plan.dataset.variables else None
         if times is None:
-            return _Along(rows.astype(float), f"{plain(plan.sample_dim)}, in its order")
+            return _Along(rows.astype(float), by_position(plan.sample_dim))
         unit, size = unit_of_times(times)
         return _Along(times[rows] / size, f"time ({unit})")
     variable = _variable(plan.dataset, plan.sample_dim, plan.population, problem.neuron, against)
@@ -170,13 +174,16 @@ def _fitted(drawn: Drawn) -> _Along:
     mean = np.empty(drawn.n_rows)
     for at, some in drawn.streamed(lambda one: family.expected(*one.told).mean(axis=0)):
         mean[at] = some
+    predictors = drawn.problem.design.predictors
+    if words.needs_trials and predictors.trials is not None:
+        mean /= predictors.trials[predictors.rows]
     plan = drawn.problem.plan
     unit = None if family.n_levels else plan.dataset[plan.model.response].attrs.get("units")
     response = value_label(plan.model.response, unit)
     least = float(mean.min(initial=np.inf))
     is_log = bool(not family.n_levels and least > 0.0 and mean.max() > LEAST_RATIO * least)
-    what = "number of the level" if family.n_levels else words.noun
-    return _Along(mean, f"fitted {what} of {response}", is_log=is_log and words.labels is None)
+    what = f"mean level of {response}" if family.n_levels else mean_of(response, words)
+    return _Along(mean, f"predicted {what}", is_log=is_log and words.labels is None)
 
 
 def _variable(
@@ -193,12 +200,18 @@ def _variable(
             coords = {dim: np.asarray(against.index)}
             variable = xr.DataArray(against.to_numpy(), coords, [dim], str(against.name))
         variable = _paired(variable, dataset, dim)
+    elif not isinstance(against, str):
+        raise DataError(
+            f"against is 'fitted', 'time', the name of a variable, or one along {dim!r} as a "
+            f"DataArray or a column of a frame; got {shown(against)}."
+        )
     else:
         names = [str(name) for name in dataset.variables]
-        hint = closest(against, names) if isinstance(against, str) else ""
+        hint = closest(against, names)
         raise DataError(
-            f"against={shown(against)} is 'fitted', 'time', a variable along {dim!r}, or the name "
-            f"of one that the fit keeps: {', '.join(names)}.{hint}"
+            f"the fit keeps no variable {shown(against)}. Of the data it was fitted to, give the "
+            f"column itself, against=data[{shown(against)}]; by name it takes 'fitted', 'time' and "
+            f"what the fit keeps: {', '.join(names)}.{hint}"
         )
     if population is not None and population in variable.dims:
         variable = variable.isel({population: neuron})
@@ -248,7 +261,9 @@ def _draw_trend(ax: Axes, along: _Along, values: Array, moments: Moments) -> Non
             look: dict[str, Any] = {"color": GREY, "alpha": 0.35, "lw": 0, "label": BAND}
             ax.bar(centre, upper - lower, 0.6, bottom=lower, **look)
     if along.levels is not None:
-        ax.set_xticks(centre, [plain(along.levels[int(k)], MOST_LETTERS) for k in centre])
+        labels = [plain(along.levels[int(k)], MOST_LETTERS) for k in centre]
+        is_long = sum(map(len, labels)) > MOST_BESIDE
+        ax.set_xticks(centre, labels, rotation=90 if is_long else 0)
     style = "o-" if along.levels is None else "o"
     ax.plot(centre, mean, style, color=COLOURS[0], markersize=3.5, linewidth=1.4, label=MEAN)
     if along.is_log:
@@ -281,5 +296,5 @@ def _draw_normal(ax: Axes, values: Array) -> None:
     p = float(told["p_value"][1])
     note = "p < 0.001 (KS)" if p < 0.001 else f"p = {p:.2g} (KS)"
     ax.set_title(note, loc="right", fontsize=9, color=INK)
-    ax.set_xlabel("quantile of a standard normal", fontsize=10)
-    ax.set_ylabel("quantile of residuals, less that", fontsize=10)
+    ax.set_xlabel(NORMAL_QUANTILE, fontsize=10)
+    ax.set_ylabel(DEVIATION, fontsize=10)

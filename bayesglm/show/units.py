@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES
+from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES, FamilyName
 from bayesglm.spec.terms.event import EVENTS, TRIALS, TYPES
 
 if TYPE_CHECKING:
@@ -67,6 +67,15 @@ def unit_of_coefficients(model: GLM, name: str) -> str:
     past = term.reads_response and not roles and FAMILY_NAMES[model.family].counts_events
     per = "event" if around or past else "unit of predictor"
     return unit if term.facts.of_levels else f"{unit} per {per}"
+
+
+def mean_of(response: str, words: FamilyName) -> str:
+    """Name the mean of a response: of counts a mean, of yes and no, or of a trial, a probability.
+
+    >>> mean_of("claims", FAMILY_NAMES["poisson"]), mean_of("hit", FAMILY_NAMES["bernoulli"])
+    ('mean of claims', 'probability of hit')
+    """
+    return f"{'mean' if words.counts else words.noun} of {response}"
 
 
 def is_around_events(model: GLM, name: str) -> bool:

@@ -1,5 +1,7 @@
 """Figures of a fit's goodness: what they draw is what closed forms, peers and verbs say."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 
 import bayesglm as bg
 from bayesglm.results.uniformity import distribution_at, uniform_band
+from bayesglm.show.units import mean_of
 
 PRIOR = bg.Normal(1.0)
 FIGURES = (bg.plot_residuals, bg.plot_calibration, bg.plot_predictive)
@@ -44,12 +47,17 @@ def many_units():
 def test_every_family_is_drawn_or_refused_by_a_sentence(family, data):
     key = (family, OF_NUMBERS[family].links[0])
     fit = bg.fit_map(model_of(key, "x", prior=PRIOR), data)
+    labels = set()
     for plot in FIGURES:
         if plot is bg.plot_calibration and OF_NUMBERS[family].circular:
             with pytest.raises(bg.ModelError, match="no mean on a line"):
                 plot(fit)
         else:
-            assert plot(fit, draws=20).axes[0].get_ylabel()
+            ax = plot(fit, draws=20).axes[0]
+            assert ax.get_ylabel()
+            labels.add(ax.get_xlabel())
+    means = {f"predicted {mean_of(family, OF_NUMBERS[family])}", family}
+    assert labels == means  # one word for the mean in all of them
 
 
 def test_levels_counts_of_them_and_shares_are_drawn(many):
@@ -64,6 +72,7 @@ def test_levels_counts_of_them_and_shares_are_drawn(many):
     ):
         fit = bg.fit_map(model, many)
         axes = bg.plot_calibration(fit).axes
+        assert axes[0].get_xlabel() == f"predicted probability of {levels[0]}"
         assert [ax.get_title(loc="left") for ax in axes] == list(levels)
         (ax,) = bg.plot_predictive(fit).axes
         assert [text.get_text() for text in ax.get_xticklabels()] == list(levels)
@@ -127,8 +136,10 @@ def test_residuals_against_a_predictor_show_what_the_mean_lacks(tmp_path):
     fitted = bg.plot_residuals(fit, kind="deviance").axes
     assert len(fitted) == 1
     np.testing.assert_allclose(fitted[0].get_lines()[1].get_xdata(), bg.predict(fit)["y"])
-    with pytest.raises(bg.DataError, match="a variable along 'obs'"):
+    with pytest.raises(bg.DataError, match=r"give the column itself, against=data\['age'\]"):
         bg.plot_residuals(fit, "age")
+    with pytest.raises(bg.DataError, match="a column of a frame; got 5"):
+        bg.plot_residuals(fit, 5)
     with pytest.raises(bg.DataError, match="one number for each of the 500"):
         bg.plot_residuals(fit, given[:20])
     frame = pd.DataFrame({"y": data["y"], "x": x, "z": -x}, index=np.arange(500)[::-1] + 7)
@@ -202,9 +213,13 @@ def test_drawn_data_sets_hold_the_data_of_a_true_model_and_not_of_a_wrong_one(tm
         np.testing.assert_allclose(seen[:5], [np.mean(y == k) for k in range(5)])
         ends = np.array([one[:, 1] for one in figure.axes[0].collections[0].get_segments()])
         outside.append(np.mean((seen < ends[:, 0]) | (seen > ends[:, 1])))
-        away = line_of(figure.axes[1], "data").get_ydata()
-        expected = np.mean(y <= 0) - np.exp(-y.mean())
-        assert away[0] == pytest.approx(expected, abs=0.01)
+        places, away = line_of(figure.axes[1], "data").get_data()
+        assert (places[0], places[-1]) == (0, y.max())  # the tail as well
+        assert figure.axes[1].get_xlim()[1] > y.max()
+        exact = distribution_at(y, places) - poisson.cdf(places, y.mean())
+        np.testing.assert_allclose(away, exact, atol=0.01)
+        for ax, words in zip(figure.axes, ("share of samples", "Δ ECDF"), strict=True):
+            assert ax.get_ylabel() == words
     assert outside[0] < 0.2
     assert outside[1] > 0.5
     status = {"y": y + 1.0, "s": np.where(y > 3, "right", "none")}
@@ -269,6 +284,7 @@ def test_khats_are_those_of_loo_and_the_largest_are_named(tmp_path):
     np.testing.assert_allclose(drawn[:, 1], elpd.pareto_k)
     assert [text.get_text() for text in ax.texts] == ["17"]
     assert ax.get_title(loc="right") == f"1 of 60 above {elpd.good_k:.2f}"
+    assert ax.get_xlabel() == "obs (by position)"
     score = bg.score(fit)
     figure = rendered(bg.plot_khat(score), tmp_path)
     assert_inside(figure)
@@ -299,6 +315,11 @@ def test_a_comparison_is_drawn_as_it_is_told(tmp_path):
     figure = rendered(bg.plot_compare(table), tmp_path)
     assert_inside(figure)
     difference, score, weight = figure.axes
+    for ax in (difference, score):
+        ticks = [tick.label1.get_window_extent() for tick in ax.xaxis.get_major_ticks()]
+        shown = [box for box in ticks if box.x1 > ax.bbox.x0 and box.x0 < ax.bbox.x1]
+        for one, other in itertools.pairwise(shown):
+            assert other.x0 - one.x1 > 0.4 * one.height
     assert [text.get_text() for text in difference.get_yticklabels()] == ["x", r"\$constant"]
     np.testing.assert_allclose(difference.get_lines()[0].get_xdata(), table["elpd_diff"])
     thin = np.array(difference.collections[0].get_segments())[1, :, 0]

@@ -7,6 +7,7 @@ from drawn import assert_inside, legend_of, rendered
 from families import model_of
 
 import bayesglm as bg
+from bayesglm.show.units import mean_of
 from bayesglm.spec.families import FAMILY_NAMES
 
 N = bg.Normal
@@ -35,7 +36,7 @@ def test_every_family_is_drawn(name, tmp_path):
     assert_inside(figure)
     left, right = figure.axes
     assert left.get_xlabel() == model.response
-    assert right.get_xlabel() == f"{words.noun} of {model.response}"
+    assert right.get_xlabel() == mean_of(model.response, words)
     ends, dots = parts_of(left)
     assert dots.sum() == pytest.approx(1.0)
     assert np.all(ends[:, 0] <= ends[:, 1])
