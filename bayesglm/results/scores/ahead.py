@@ -158,6 +158,8 @@ def _onwards(
         own = origins[(origins >= start) & (origins < stop)] - start
         ratios = since + np.where(own[:, None] > 0, total[own - 1], 0.0)
         since = since + total[-1]
+        if not len(own):  # trials that are shorter than the horizon
+            continue
         log_weights, khat = smoothed_lines(ratios, reff)
         if not done:  # the draws are of the first
             log_weights[0], khat[0] = -np.log(n_draws), np.nan
@@ -173,7 +175,7 @@ def _onwards(
 
 
 def _stretches(origins: Array, horizon: int, n_draws: int) -> Iterator[tuple[int, int]]:
-    """Yield the first moment of a stretch with origins in it, and where the next begins."""
+    """Yield the first moment of a stretch between origins, and where the next begins."""
     most = max(FIRST, horizon, HELD // n_draws)
     start, size, end = int(origins[0]), max(FIRST, horizon), int(origins[-1]) + 1
     while start < end:

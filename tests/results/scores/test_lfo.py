@@ -123,6 +123,19 @@ def test_time_and_trials_set_the_order():
     assert shuffled.elpd == pytest.approx(first.elpd, abs=1e-6)
 
 
+def test_many_trials_shorter_than_the_horizon():
+    lengths = [12, *[2] * 25, 12]
+    short = recording(sum(lengths), jump=0.0)
+    short = short.assign_coords(trial=("time", np.repeat(np.arange(len(lengths)), lengths)))
+    scores = bg.lfo(MODEL, short, horizon=4, start=6)
+    assert scores.elpd_i["trial"].values.tolist() == [0] * 3 + [26] * 9
+    last = bg.fit(MODEL, short.isel(time=slice(0, -4)))["posterior"]
+    eta = (last["intercept"] + last["x"] * short["x"][-4:]).stack(one=("chain", "draw"))
+    values = poisson.logpmf(short["y"][-4:].values[:, None], np.exp(eta.transpose("time", "one")))
+    expected = logsumexp(values.sum(axis=0)) - np.log(values.shape[1])
+    assert scores.elpd_i.values[-1] == pytest.approx(expected, abs=0.02)
+
+
 def test_samples_of_one_moment_are_foretold_together():
     data = recording(40).assign_coords(time=np.repeat(np.arange(20.0), 2))
     one = bg.lfo(MODEL, data, start=8, draws=250)
