@@ -71,15 +71,13 @@ PRIORS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "family", ["gaussian", "bernoulli", "binomial", "poisson", "negative_binomial", "gamma"]
-)
+@pytest.mark.parametrize("family", ["binomial", "poisson", "negative_binomial"])
 def test_it_agrees_with_pymc_under_every_prior(family):
     options = {"trials": "trials"} if FAMILY_NAMES[family].needs_trials else {}
     model = bg.GLM(family, [make() for make in PRIORS.values()], family=family, **options)
     data = simulate(150, seed=4)
-    native = bg.fit_mcmc(model, data, draws=2000, seed=1)
-    pymc = bg.fit_mcmc(model, data, draws=2000, seed=2, engine="pymc")
+    native = bg.fit_mcmc(model, data, draws=1000, seed=1)
+    pymc = bg.fit_mcmc(model, data, draws=1000, tune=500, seed=2, engine="pymc")
     for fitted in (native, pymc):
         assert arviz_stats.bfmi(fitted)["energy"].min() > 0.6
     lead = ("chain", "draw")
