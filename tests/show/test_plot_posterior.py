@@ -102,7 +102,7 @@ def test_without_a_term_every_term_has_a_panel(tmp_path):
     )
     terms = [bg.Lagged("stimulus", lags=4), "x", "z", bg.Group("g", slopes="x")]
     model = bg.GLM("spikes", terms, "poisson")
-    fit = bg.fit(model, data)
+    fit = bg.fit(model, data, draws=100)
     figure = rendered(bg.plot_posterior(fit), tmp_path)
     drawn = {ax.get_title(loc="left"): ax for ax in figure.axes if ax.get_visible()}
     largest = f": the {MOST_BESIDE} largest of 30"
