@@ -34,8 +34,18 @@ class Step(NamedTuple):
             said = re.search(pattern, self.words)
             if said:
                 named = said.groupdict()
-                return put(root / named.pop("path"), self.code, **named)
+                path = root / named.pop("path")
+                unlink_from_others(path)
+                return put(path, self.code, **named)
         raise AssertionError(f"no place is said for the code block after {self.words!r}")
+
+
+def unlink_from_others(path):
+    """Give a file of several copies of the repository, if it is one, a text of its own."""
+    if path.exists():
+        text = path.read_bytes()
+        path.unlink()
+        path.write_bytes(text)
 
 
 def new_file(path, code):
@@ -112,11 +122,16 @@ def steps():
 STEPS = steps()
 
 
-def copy_without(missing, root):
-    """Copy the repository and follow all steps but one."""
+def copy_repository(root, original=ROOT, copy=shutil.copy2):
+    root.mkdir(exist_ok=True)
     for name in COPIED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, root / name)
+        if (original / name).is_dir():
+            shutil.copytree(original / name, root / name, copy_function=copy)
+        else:
+            copy(original / name, root / name)
+
+
+def follow_all_but(missing, root):
     for step in STEPS:
         if step is not missing:
             step.follow(root)
@@ -137,7 +152,8 @@ def run_tests(root, *arguments):
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
     root = tmp_path_factory.mktemp("followed")
-    copy_without(None, root)
+    copy_repository(root)
+    follow_all_but(None, root)
     return root
 
 
@@ -225,10 +241,12 @@ for root in sys.argv[1:]:
 
 @pytest.mark.slow
 def test_a_missing_step_is_noticed(tmp_path):
+    original = tmp_path / "original"
+    copy_repository(original)
     roots = [tmp_path / str(k) for k in range(len(STEPS))]
     for root, missing in zip(roots, STEPS, strict=True):
-        root.mkdir()
-        copy_without(missing, root)
+        copy_repository(root, original, os.link)
+        follow_all_but(missing, root)
     done = python(tmp_path, "-c", TABLES, *map(str, roots))
     assert done.returncode == 0, done.stderr
     for root, missing in zip(roots, STEPS, strict=True):
