@@ -22,7 +22,8 @@ def draw(records: list[Record], path: Path) -> None:
     width, height = 2.6 * ACROSS, 1.7 * rows + 0.6
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    # Margins in inches: a layout that is solved for takes seconds for so many panels.
+    # Margins in inches: a layout that is solved for takes seconds for so many panels, and so do
+    # axes that are shared.
     margins = {
         "left": 0.7 / width,
         "right": 1 - 0.1 / width,
@@ -31,8 +32,7 @@ def draw(records: list[Record], path: Path) -> None:
         "hspace": 0.3,
         "wspace": 0.1,
     }
-    grid = figure.subplots(rows, ACROSS, sharex=True, sharey=True, gridspec_kw=margins)
-    axes = grid.ravel()
+    axes = figure.subplots(rows, ACROSS, gridspec_kw=margins).ravel()
     run = {record["cell"]: record for record in records}
     for axis in axes[len(CELLS) :]:
         axis.set_visible(False)
@@ -41,6 +41,11 @@ def draw(records: list[Record], path: Path) -> None:
         axis.tick_params(labelsize=7)
         if name in run and run[name]["ranks"]:
             _panel(axis, run[name], len(records))
+    drawn = [axis.get_ylim() for axis in axes if axis.has_data()] or [(0.0, 1.0)]
+    lowest, highest = min(low for low, _ in drawn), max(high for _, high in drawn)
+    for axis in axes:
+        axis.set(xlim=(-0.05, 1.05), ylim=(lowest, highest))
+        axis.label_outer()
     figure.supxlabel("rank of the truth, as a fraction", fontsize=8)
     figure.supylabel("empirical minus uniform distribution of ranks", fontsize=8)
     figure.savefig(path, dpi=110)
