@@ -10,7 +10,7 @@ import pytest
 import bayesglm as bg
 
 TOLD = json.loads((Path(__file__).parents[1] / "references" / "mixed.json").read_text())
-DRAWS = 3_000  # of each of four chains
+DRAWS = 1_500  # of each of four chains
 
 
 def agree(name, case):
