@@ -71,7 +71,7 @@ def test_groups_beside_a_wall():
     rng = np.random.default_rng(2)
     y = rng.poisson(2.0 + X + 0.3 * rng.normal(size=5)[G]) * 1.0
     model = model_of(("poisson", "identity"), bg.Group("g"))
-    fitted = bg.fit(model, {"y": y, "x": X, "g": G})
+    fitted = bg.fit(model, {"y": y, "x": X, "g": G}, draws=250)
     assert fitted.attrs["method"] in ("laplace by levels", "nuts by levels")
     assert abs(float(fitted["posterior"]["x"].mean()) - 1.0) < 0.6
 

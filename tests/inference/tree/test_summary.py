@@ -21,7 +21,7 @@ GROUPED = bg.Group("g", slopes="x")
 
 @pytest.fixture(scope="module")
 def grouped():
-    return bg.fit(bg.GLM("counts", ["x", GROUPED], family="poisson"), FRAME)
+    return bg.fit(bg.GLM("counts", ["x", GROUPED], family="poisson"), FRAME, draws=250)
 
 
 def test_rows_stand_in_the_order_in_which_they_are_read(grouped):
@@ -105,7 +105,8 @@ def test_predictors_of_sigma_stand_behind_their_intercept():
 @pytest.mark.parametrize("link", [None, "probit", "cloglog"])
 def test_shares_of_variance_are_those_of_the_latent_response(link):
     residual = {None: np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}[link]
-    fitted = bg.fit(bg.GLM("hit", ["x", bg.Group("g")], "bernoulli", link=link), FRAME)
+    model = bg.GLM("hit", ["x", bg.Group("g")], "bernoulli", link=link)
+    fitted = bg.fit(model, FRAME, draws=250)
     square = fitted["posterior"]["g_scale"] ** 2
     share = float((square / (square + residual)).mean())
     assert bg.summary(fitted)["mean"]["variance share of g"] == pytest.approx(share)

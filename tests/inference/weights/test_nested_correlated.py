@@ -98,7 +98,7 @@ def test_weights_stand(family):
     data = grouped(12, 20, seed=2, family="gaussian" if family == "gaussian" else "poisson")
     if family == "bernoulli":
         data["y"] = np.minimum(data["y"], 1)
-    fit = bg.fit(model_of(family=family), data)
+    fit = bg.fit(model_of(family=family), data, draws=250)
     method = "nested laplace" if family == "gaussian" else "laplace by levels"
     assert fit.attrs["method"] == method
     assert fit.attrs["khat"] < 0.7
