@@ -87,9 +87,10 @@ def test_wrong_posteriors_leave_the_bands(wrong):
         assert p_of(normal_ranks(seed, **wrong)) < 0.05 / (24 * 6)
 
 
-def small(cell, n=50):
-    """Return the record of a small calibration."""
-    return judge(cell.name, [simulate(cell, index, draws=250) for index in range(n)])
+def small(cell, n=50, first=0):
+    """Return the record of a small calibration, of n simulations from one number on."""
+    numbers = range(first, first + n)
+    return judge(cell.name, [simulate(cell, index, draws=250) for index in numbers])
 
 
 # A cell of every family, of so few simulations that only what is plainly wrong is seen.
@@ -120,9 +121,11 @@ OF_LEVELS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OF_LEVELS)
 def test_no_posterior_of_levels_is_plainly_wrong(name):
-    record = small(CELLS[name], 12)
+    record = small(CELLS[name], 12, first=7)
     assert not record["failures"]
     assert record["p"] > RARELY
+    # NUTS by levels, which is slow, is held against the approximations where its own tests are.
+    assert "nuts" not in record["methods"]
 
 
 @pytest.mark.slow
