@@ -715,13 +715,13 @@ def test_anything_gives_finite_numbers_or_a_clear_error(case):
     answers(*case)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(cases(lambda n: hnp.arrays(float, n, elements=st.integers(0, 2).map(float))))
 def test_small_whole_numbers_give_finite_numbers_or_a_clear_error(case):
     answers(*case)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     y=st.lists(st.integers(0, 1), min_size=5, max_size=12).map(np.array),
     scale=st.sampled_from([1e-150, 1e-20, 1e-6, 1.0, 1e6, 1e20, 1e39]),
