@@ -120,7 +120,7 @@ ARGUMENTS = {
     "compare": ("models",),
     "external": (
         *("name", "log_density", "predictions", "observed", "family", "levels", "dispersion"),
-        "trials",
+        *("trials", "by"),
     ),
     "stack": ("fits", "weights", "kind", "seed"),
 }

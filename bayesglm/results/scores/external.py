@@ -10,8 +10,10 @@ import pandas as pd
 
 from bayesglm.errors import BayesGLMError, DataError, ModelError
 from bayesglm.results.scores.alike import EXTERNAL
+from bayesglm.results.scores.by_labels import by_labels
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.external_given import Given
+from bayesglm.results.scores.folds import check_by
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import closest, shown
 from bayesglm.spec.likelihood import check_family
@@ -32,6 +34,7 @@ def external(
     levels: Sequence[Any] | None = None,
     dispersion: Any = None,
     trials: Any = None,
+    by: str | None = None,
 ) -> ELPDData:
     """Score held-out predictions of any other method, for `compare`: a baseline for everything.
 
@@ -61,6 +64,10 @@ def external(
         The family's other parameters: ``sigma``, the predictive sd, of gaussian.
     trials : number or array, optional
         Of binomial counts.
+    by : str, optional
+        What was left out whole, as of `kfold` and `score`: a coordinate or the index, by the labels
+        of which log densities are added up. One joint ``log_density`` of each label may be given,
+        ``pd.Series(values, index=pd.Index(labels, name="site"))``.
 
     Returns
     -------
@@ -99,6 +106,7 @@ def external(
     """
     if not isinstance(name, str):
         raise DataError(f"the name of external predictions comes first; got {shown(name)}.")
+    check_by(by)
     if family is not None:
         check_family(family)
     if (log_density is None) == (predictions is None):
@@ -114,6 +122,7 @@ def external(
     _check_levels(levels, family)
     try:
         scored = Given.read(given, levels).scored(family)
+        scored = scored if by is None else by_labels(scored, by)
     except BayesGLMError as error:
         raise type(error)(f"external {name!r}: {error}") from error
     return _elpd_data(scored.assign_attrs({"model": name, EXTERNAL: 1}))

@@ -37,12 +37,17 @@ class _Folding:
 def check_folds(by: Any, folds: Any) -> int:
     """Return the number of folds; DataError unless they can be, by something that has a name."""
     folds = whole_number("folds", folds, 2)
+    check_by(by)
+    return folds
+
+
+def check_by(by: Any) -> None:
+    """Raise DataError unless what is left out has a name, if anything is."""
     if by is not None and not isinstance(by, str):
         raise DataError(
             "by must be 'time', or the name of a coordinate or variable ('trial', say), got "
             f"{shown(by)}."
         )
-    return folds
 
 
 class Sets(NamedTuple):

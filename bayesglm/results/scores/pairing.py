@@ -176,8 +176,10 @@ def _check_measures(every: Sequence[Scored]) -> None:
             else f"those of {name!r} are of samples by themselves"
             for by, name in sets.items()
         )
+        same = f"by={next(filter(None, sets))!r}"
         raise DataError(
-            f"the scores cannot be compared: {told}; score all by the same kfold(..., by=...)."
+            f"the scores cannot be compared: {told}; give all the same by=: kfold(model, data, "
+            f"{same}), score(fit, new='group', {same}), external(..., {same})."
         )
     first: dict[str, str] = {}
     for one in every:
@@ -310,7 +312,8 @@ def _check_joint_samples(paired: Sequence[Scored], told: Callable[[int], str]) -
         assert counts is not None
         assert others is not None
         wrong = counts != others
-        if one.values.attrs["known_by"] == first.values.attrs["known_by"]:
+        known_by = one.values.attrs.get("known_by")
+        if known_by is not None and known_by == first.values.attrs.get("known_by"):
             wrong = wrong | (one.carried(WHICH_JOINT) != first.carried(WHICH_JOINT))
         if wrong.any():
             k = int(np.argmax(wrong))
@@ -333,7 +336,7 @@ def _why_different(one: Scored, other: Scored) -> str:
     }
     words = []
     for name, why in whys.items():
-        counts = {each.name: each.values.attrs[name] for each in (one, other)}
+        counts = {each.name: each.values.attrs.get(name, 0) for each in (one, other)}
         if len(set(counts.values())) > 1:
             most = max(counts, key=lambda each: counts[each])
             words.append(f"{most!r} {why.format(f'{counts[most]:,}')}")

@@ -1,5 +1,6 @@
 """Predictions of other methods, scored by their own distributions and paired by their samples."""
 
+import warnings
 from dataclasses import replace
 
 import arviz_stats
@@ -18,6 +19,7 @@ from families import (
     responses_of,
     trials_of,
 )
+from scipy.stats import poisson
 
 import bayesglm as bg
 
@@ -116,6 +118,54 @@ def test_scores_stand_beside_those_of_fits_sample_by_sample(response, family, gi
     if "predictions" in given:
         with pytest.raises(bg.DataError, match="different responses"):
             bg.compare({"fit": score, "it": bg.external("it", observed=turned, **given)})
+
+
+def test_whole_labels_stand_beside_folds_and_groups():
+    """What a method says of whole labels is compared with what the verbs say of them."""
+    frame = FRAME.assign(site=[f"s{k}" for k in RNG.integers(0, 9, N)])
+    model = bg.GLM("count", "x", family="poisson")
+    with pytest.raises(bg.DataError, match=r"set_coords\('site'\)"):
+        bg.score(bg.fit(model, frame, draws=50), new="group", by="site")
+    sites = bg.as_dataset(frame).set_coords("site")
+    folds = bg.kfold(model, sites, by="site", folds=3, draws=100)
+    left_out = {"fold": folds, "fit": bg.score(bg.fit(model, sites, draws=250), "group", "site")}
+    rows = frame.set_index("site").assign(rate=RATES.to_numpy())
+    density = pd.Series(poisson.logpmf(rows["count"], rows["rate"]), rows.index)
+    each = density.groupby("site").sum()
+    of_rates = {"predictions": rows["rate"], "observed": rows["count"], "family": "poisson"}
+    given = {
+        "rates": of_rates,
+        "log densities": {"log_density": density, "family": "poisson"},
+        "joint": {"log_density": each[::-1], "family": "poisson"},
+        "of a nameless index": {"log_density": each.rename_axis(None), "family": "poisson"},
+        "of a dim": {"log_density": each.to_xarray(), "family": "poisson"},
+    }
+    for one in given.values():
+        scored = bg.external("it", **one, by="site")
+        found = scored.elpd_i.to_series().sort_index()
+        np.testing.assert_allclose(found, each)
+        assert found.index.tolist() == each.index.tolist()
+        for name, other in left_out.items():
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "the scores of 'it' do not say which responses")
+                table = bg.compare({"it": scored, name: other})
+            assert table.attrs["compared_on"] == "9 levels of 'site'"
+            assert table.loc["it", "elpd"] == pytest.approx(each.sum())
+    refused = {
+        "by='site' is no label .* which has none": {"log_density": each.to_numpy(), "by": "site"},
+        "by='region' is no label .* which has obs, site": {"log_density": each, "by": "region"},
+        "by must be 'time', or the name": {"log_density": each, "by": ["site"]},
+    }
+    for message, one in refused.items():
+        with pytest.raises(bg.DataError, match=message):
+            bg.external("it", **one)
+    fewer = bg.external(
+        "it", **{k: v if k == "family" else v[1:] for k, v in of_rates.items()}, by="site"
+    )
+    with pytest.raises(bg.DataError, match="score different samples at 1 of 9 common places"):
+        bg.compare({"it": fewer, "fold": folds})
+    with pytest.raises(bg.DataError, match=r"give all the same by=: .* external\(..., by='site'\)"):
+        bg.compare({"it": bg.external("it", **of_rates), "fold": folds})
 
 
 def test_bits_beside_a_fit_are_beyond_its_constant_rate():
