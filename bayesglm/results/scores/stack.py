@@ -46,7 +46,8 @@ def stack(
     data : Dataset, DataFrame or mapping, optional
         New data, as of `predict`; by default each fit's own, on the samples that all have.
     weights : mapping of names to numbers, or DataFrame, optional
-        Weights that add up to one; or the table of `compare`, whose column ``weight`` they are. By
+        Weights that add up to one; or the table of `compare`, whose column ``weight`` they are, of
+        these fits and of others without any weight (those of `external` cannot be mixed). By
         default those of ``compare(fits)``, by leave-one-out.
     kind : {"mean", "response"}
         As of `predict`: means, or new responses.
@@ -112,6 +113,7 @@ def _check_fits(fits: Mapping[str, xr.DataTree], on_own: bool) -> str:
             "stack needs a mapping of at least two names to fits; write "
             "stack({'a': fit, 'b': other})."
         )
+    _check_predict(fits)
     responses: dict[str, str] = {}
     for name, fit in fits.items():
         try:
@@ -138,19 +140,40 @@ def _check_fits(fits: Mapping[str, xr.DataTree], on_own: bool) -> str:
     return next(iter(responses))
 
 
+def _check_predict(fits: Mapping[str, Any]) -> None:
+    """Raise DataError where a score is given, which tells how well something predicts, not what."""
+    from arviz_stats.utils import ELPDData
+
+    scores = [name for name, one in fits.items() if isinstance(one, ELPDData)]
+    if scores:
+        raise DataError(
+            f"{scores[0]!r} is a score, which holds no predictions to mix; give the fit that it is "
+            "of. What another method predicts can be compared, by external, but not stacked: leave "
+            "it out."
+        )
+
+
 def _weights(given: Any, fits: Mapping[str, xr.DataTree]) -> dict[str, float]:
     """Return the weight of each fit; DataError where they are no weights of these fits."""
     table = compare(fits) if given is None else given
+    from_table = isinstance(table, pd.DataFrame)
     if isinstance(table, pd.DataFrame):
         if "weight" not in table.columns:
             raise DataError("weights= takes the table of compare, and this one has no 'weight'.")
         table = table["weight"].to_dict()
+        table = {name: one for name, one in table.items() if name in fits or abs(one) > WHOLE}
     if not isinstance(table, Mapping):
         raise DataError(f"weights= maps names of fits to numbers; got {shown(given)}.")
     for name in [*table, *fits]:
         if name not in fits or name not in table:
             where = "no fit" if name not in fits else "without a weight"
-            raise DataError(f"{name!r} is {where}; give each fit one weight.{closest(name, fits)}")
+            remedy = "give each fit one weight"
+            if from_table and name not in fits:
+                remedy = (
+                    f"weights of a table with other models are not those of {shown(list(fits))} "
+                    "alone: compare these by themselves"
+                )
+            raise DataError(f"{name!r} is {where}; {remedy}.{closest(name, fits)}")
     try:
         weights = {name: float(table[name]) for name in fits}
     except (TypeError, ValueError) as error:

@@ -56,6 +56,16 @@ def test_weights_are_those_of_the_table(fits):
     xr.testing.assert_identical(by_default, by_name)
     assert by_default["obs"].values.tolist() == FRAME.index.tolist()
     even = bg.stack(fits, weights=pd.DataFrame({"weight": 1 / 3}, index=list(fits)))
+    density = pd.Series(bg.loo(fits["x"]).elpd_i.values, FRAME.index)
+    worse, better = (
+        bg.external("it", density + gain, observed=FRAME["y"], family="poisson")
+        for gain in (-1.0, 1.0)
+    )
+    beside = bg.compare({**fits, "worse": worse})
+    assert beside.loc["worse", "weight"] == 0.0
+    xr.testing.assert_allclose(bg.stack(fits, weights=beside), by_default)
+    with pytest.raises(bg.DataError, match=r"'better' is no fit; .* compare these by themselves"):
+        bg.stack(fits, weights=bg.compare({**fits, "better": better}))
     mean = np.mean([bg.predict(fit)["y"].mean(("chain", "draw")) for fit in fits.values()], axis=0)
     np.testing.assert_allclose(even["y_mean"], mean)
 
@@ -92,6 +102,10 @@ HOSTILE = {
     "one": (lambda fits: {"fits": {"x": fits["x"]}}, "at least two names"),
     "a fit": (lambda fits: {"fits": fits["x"]}, "at least two names"),
     "no fit": (lambda fits: {"fits": {**fits, "x": 3.0}}, "model 'x': a fit is needed"),
+    "a score": (
+        lambda fits: {"fits": {**fits, "trees": bg.external("trees", [-1.0, -2.0])}},
+        "'trees' is a score, which holds no predictions to mix; .* by external, but not stacked",
+    ),
     "a mode": (
         lambda fits: {"fits": {**fits, "x": bg.fit_map(bg.GLM("y", "x", family="poisson"), FRAME)}},
         "model 'x' has no draws",
