@@ -60,7 +60,7 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
         - ``weight``, of stacking, and ``pseudo_bma_weight``, of pseudo-BMA+;
         - ``p``, the effective number of parameters; ``n_high_khat``, at how many samples k-hat is
           above its limit;
-        - ``bits_per_spike`` beyond a constant rate, where responses count events (as of
+        - ``bits_per_event`` beyond a constant rate, where responses count events (as of
           `bits_per_spike`; one rate for all models), and ``mean_log_score``, elpd per sample,
           elsewhere;
         - ``subsampling_dse``, of subsampled scores, what the subsample adds to ``dse``.
@@ -255,7 +255,7 @@ def _per_event(ranked: Sequence[Any]) -> dict[str, list[float]]:
         events = float(known[0][EVENTS].values.sum())
         if events > 0.0 and np.isfinite(constant):
             scale = np.log(2.0) * events
-            return {"bits_per_spike": [float(one.elpd - constant) / scale for one in ranked]}
+            return {"bits_per_event": [float(one.elpd - constant) / scale for one in ranked]}
     return {"mean_log_score": [float(one.elpd / one.n_data_points) for one in ranked]}
 
 

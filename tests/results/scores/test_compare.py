@@ -231,7 +231,7 @@ def test_bits_are_those_of_the_scores():
     table = bg.compare(scores)
     for name, score in scores.items():
         bits = bg.bits_per_spike(score)["bits_per_spike"].item()
-        assert table.loc[name, "bits_per_spike"] == pytest.approx(bits)
+        assert table.loc[name, "bits_per_event"] == pytest.approx(bits)
     assert "mean_log_score" not in table
     assert table["n_high_khat"].tolist() == [0, 0]
     high = replace(scores["x"], pareto_k=xr.full_like(scores["x"].pareto_k, 0.9))

@@ -172,7 +172,7 @@ def test_bits_beside_a_fit_are_beyond_its_constant_rate():
     score = bg.loo(fit("count", "poisson"))
     trees = bg.external("it", predictions=RATES, observed=FRAME["count"], family="poisson")
     table = bg.compare({"trees": trees, "fit": score})
-    bits = table["bits_per_spike"]
+    bits = table["bits_per_event"]
     per_spike = np.log(2) * FRAME["count"].sum()
     assert bits.iloc[1] - bits.iloc[0] == pytest.approx(table["elpd_diff"].iloc[1] / per_spike)
     assert bg.bits_per_spike(trees)["bits_per_spike"].item() == pytest.approx(bits["trees"])
