@@ -29,7 +29,7 @@ def csv(tmp_path):
 
 def shell(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "bayesglm.cli", *arguments], capture_output=True, text=True
+        [sys.executable, "-m", "bayesglm", *arguments], capture_output=True, text=True
     )
 
 
@@ -261,7 +261,7 @@ def test_warnings_are_one_line(csv, capsys):
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_with_130(tmp_path):
-    command = [sys.executable, "-u", "-m", "bayesglm.cli", "demo", "--out", tmp_path / "page.html"]
+    command = [sys.executable, "-u", "-m", "bayesglm", "demo", "--out", tmp_path / "page.html"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert "posterior" in running.stdout.readline()
     running.send_signal(signal.SIGINT)
@@ -294,7 +294,7 @@ HARD_SHELLS = {
 @pytest.mark.parametrize(("end", "status"), HARD_SHELLS.values(), ids=HARD_SHELLS.keys())
 def test_shells_that_take_no_output(csv, tmp_path, end, status):
     out = tmp_path / "fit.nc"
-    command = f'"$1" -m bayesglm.cli fit "$2" --response y --linear x --map --out "$3" {end}'
+    command = f'"$1" -m bayesglm fit "$2" --response y --linear x --map --out "$3" {end}'
     done = subprocess.run(
         ["bash", "-c", command, "bash", sys.executable, str(csv), str(out)],
         capture_output=True,

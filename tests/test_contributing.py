@@ -210,7 +210,7 @@ def test_report_json_and_twin_know_the_examples(followed):
 def test_the_shell_takes_the_examples(followed):
     (followed / "data.csv").write_text("x,y\n" + "".join(f"{k / 9},{k % 4}\n" for k in range(30)))
     options = ("--response", "y", "--squared", "x", "--family", "geometric", "--map")
-    done = python(followed, "-m", "bayesglm.cli", "fit", "data.csv", *options)
+    done = python(followed, "-m", "bayesglm", "fit", "data.csv", *options)
     assert done.returncode == 0, done.stderr
     assert "y[i] ~ Geometric(exp(eta[i]))" in done.stdout
 

@@ -1,4 +1,4 @@
-"""The same as the command `bayesglm`: ``python -m bayesglm.cli``."""
+"""The same as the command `bayesglm`: ``python -m bayesglm``."""
 
 import sys
 
