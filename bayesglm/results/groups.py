@@ -55,7 +55,8 @@ def add_groups(
           levels of a single row each integrated out. Fits store it up to 2e7 values.
         - ``"log_prior"``: the log density of each parameter's prior at every draw, given the
           parameters above it, of its natural values (sigma, not log sigma), without Jacobian, as
-          ``psense`` asks for it; effects that the fit keeps as marginals are left out.
+          ``psense`` asks for it; effects that the fit keeps as marginals are left out. Where a
+          scale is learned, tell ``psense`` which priors to scale (see the notes).
         - ``"prior"``, ``"prior_predictive"``: parameters and responses drawn before the data speak,
           as `prior_predictive` draws them; the two belong together.
     draws : int, optional
@@ -95,6 +96,11 @@ def add_groups(
     choose a unit, ``fit.sel(neuron=3, drop=True)``. An effect's correlation with itself is one in
     every draw, of which ArviZ warns: leave it out, ``var_names=["~g_correlation"]``.
 
+    ``psense_summary`` and its like scale all priors that they find, those too that are given a
+    learned scale and are a part of the model rather than what is believed of it: they then find
+    conflicts where `sensitivity` finds none. ``prior_var_names=`` the attribute ``scaled`` of its
+    table makes them agree (Kallioinen et al. 2024).
+
     Examples
     --------
     >>> import bayesglm as bg
@@ -103,6 +109,19 @@ def add_groups(
     >>> more = bg.add_groups(fitted, "posterior_predictive", "log_prior", draws=250)
     >>> dict(more["posterior_predictive"]["y"].sizes), list(more["log_prior"])
     ({'chain': 4, 'draw': 250, 'obs': 6}, ['intercept', 'x'])
+
+    The sensitivity to priors of a model that learns a scale:
+
+    >>> from arviz_stats import psense
+    >>> prior = bg.Normal(bg.HalfNormal(1.0))
+    >>> learned = bg.fit(bg.GLM("y", "x", family="poisson", prior=prior), data)
+    >>> table = bg.sensitivity(learned)
+    >>> more = bg.add_groups(learned, "log_prior")
+    >>> own = psense(more, var_names=["x"], group_var_names=table.attrs["scaled"])
+    >>> bool(abs(own["x"] - table.loc["x", "prior"]) < 1e-9)
+    True
+    >>> bool(abs(psense(more, var_names=["x"])["x"] - table.loc["x", "prior"]) < 0.05)
+    False
     """
     import xarray as xr
 
