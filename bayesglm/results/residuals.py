@@ -65,7 +65,8 @@ def residuals(
         One variable under the response's name, ``(sample[, neuron][, level])``, on all samples of
         the data with their labels; NaN where a full past is missing, in rows that are left out, and
         in those of weight zero. A row of a frequency weight stands for so many equal responses, of
-        which it has the residual of one. The attributes ``kind`` and ``draws`` say what it is.
+        which it has the residual of one. The variable's attributes ``kind`` and ``draws`` say what
+        it is.
 
     Raises
     ------
@@ -99,6 +100,8 @@ def residuals(
     array([ 0.75, -2.25,  2.95, -1.45])
     >>> bg.residuals(fit, "deviance")["y"].round(3).values
     array([ 0.375, -1.125,  1.475, -0.725])
+    >>> bg.residuals(fit)["y"].attrs
+    {'kind': 'quantile', 'draws': 1}
     """
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
     problems = reopen(fit)
