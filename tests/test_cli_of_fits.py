@@ -103,6 +103,16 @@ def test_json_and_csv_hold_the_table_in_full(run, folder, arguments, table_of):
     assert max(map(len, written.splitlines())) > 40
 
 
+def test_a_table_is_no_wider_than_the_terminal(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    _, written, _ = run("compare", "a.nc", "c.nc")
+    table = written[: written.index("\n'a' ")].splitlines()
+    assert max(map(len, table)) <= 70
+    assert [sum(f" {word} " in line for line in table) for word in ("elpd", "a")] == [1, 3]
+    monkeypatch.setenv("COLUMNS", "5")
+    assert len(run("compare", "a.nc", "c.nc")[1]) > len(written)
+
+
 def test_names_come_from_files_or_are_given(run):
     models = [
         sorted(row["model"] for row in as_json(run(*words, "--json")[1])["table"])
@@ -151,6 +161,11 @@ def test_check_tells_the_numbers_of_check(run, folder):
     outside = (bins["observed"] < bins["lower"]) | (bins["observed"] > bins["upper"])
     assert rows["calibration", "share_outside", ""]["value"] == float(outside.mean())
     assert document["notes"]["draws"] == 50
+    in_words = run("check", "a.nc", "--draws", "50")[1]
+    for _, quantity, _ in rows:
+        assert f"\n{quantity}: " in in_words
+    assert rows["terms", "separated", "x"]["value"] == 0.0
+    assert re.search(r"separated +x +no *\n", in_words)
     of_map = run("check", "m.nc")[1]
     assert "deviance_explained" in of_map
     assert "nan" not in of_map

@@ -13,6 +13,33 @@ from bayesglm.cli.tables import add_forms, is_text, write_table
 ENDS = ("_lower", "_upper")  # of the names of a band's ends
 CURVE = ("observed", "lower", "upper")  # what a node holds that is looked at place by place
 ABSENT = "absent_"  # begins the name of an attribute that says why a check says nothing
+# What each quantity of the table is; the docstring of `check` has more.
+MEANINGS = {
+    "log_likelihood": "of the whole data, in nats",
+    "deviance_explained": "1 - D/D0, the explained share of the deviance of a constant mean",
+    "mcfadden_r2": "1 - L/L0, the same of log likelihoods",
+    "bits_per_spike": "what an event is told better than by a constant rate; by the mean density "
+    "of all draws, its band by each draw alone, so that it may lie above that",
+    "events": "how many there are",
+    "ks_distance": "the largest distance between shares that are observed and expected",
+    "ks_critical": "what a true model stays below",
+    "p_value": "the chance of a distance as large under a true model",
+    "serial_correlation": "of rescaled intervals with the next",
+    "serial_critical": "what that of a true model stays below, in size",
+    "n_intervals": "how many intervals there are between events",
+    "share_outside": "the share of places outside the band of a true model",
+    "mean": "of quantile residuals, 0 of a true model",
+    "sd": "of quantile residuals 1 of a true model; of a term, how far it moves the predictor",
+    "inflation": "how many times the other terms widen the variance of the term's coefficients",
+    "edf": "how many of the term's parameters the data decide",
+    "size": "how many it has",
+    "contradicted": "whether data and prior contradict each other",
+    "prior_sensitivity": "how far the posterior moves with the prior; above 0.05 it does",
+    "separated": "whether without priors there is no estimate",
+    "at_events": "what the term adds to the predictor at an event, above its average",
+    "share": "its mean share in what all terms add there",
+    "most": "the share of events at which it adds the most",
+}
 
 
 def _add_options(parser: Parser) -> None:
@@ -28,8 +55,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
     fit = read_fit(arguments.fit)
     told = check(fit, draws=arguments.draws, prob=arguments.prob, seed=arguments.seed)
-    write_table(arguments, table_of(told, fit.attrs.get("population")))
+    table = table_of(told, fit.attrs.get("population"))
+    write_table(arguments, table if is_text(arguments) else table.astype({"value": float}))
     if is_text(arguments):
+        for quantity in [name for name in MEANINGS if name in set(table["quantity"])]:
+            print(f"{quantity}: {MEANINGS[quantity]}")
         for name, reason in told.attrs.items():
             if str(name).startswith(ABSENT):
                 print(f"no {str(name).removeprefix(ABSENT).replace('_', ' ')}: {reason}")
@@ -40,6 +70,7 @@ def table_of(told: Any, population: str | None) -> Any:
     """Return a check as a table: a row for each number of the whole, of a unit and of a term.
 
     What is looked at place by place (quantiles, bins) is told by the share outside its band.
+    Values are numbers, and True or False of what is so or not.
     """
     import pandas as pd
 
@@ -69,7 +100,7 @@ def _rows(node: Any, whole: set[str | None]) -> Iterator[dict[str, Any]]:
             yield {
                 "quantity": str(name),
                 "of": ", ".join(str(variable[dim].values[k]) for dim, k in place.items()),
-                "value": float(variable.isel(place)),
+                "value": variable.isel(place).item(),
                 "lower": float("nan") if ends[0] is None else float(ends[0].isel(place)),
                 "upper": float("nan") if ends[1] is None else float(ends[1].isel(place)),
             }

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayesglm.cli.command import Parser
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 # The attributes whose words stand under a table, and how a line of each begins.
 TOLD = {"why": "", "doubts": "Doubt: ", "sentences": ""}
@@ -46,28 +51,64 @@ def write_table(arguments: argparse.Namespace, table: Any) -> None:
 
 
 def print_table(table: Any) -> None:
-    """Print a DataFrame as a table, as wide as it is, numbers to four digits; NaN is nothing."""
-    from rich import box
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
+    """Print a DataFrame as a table, numbers to four digits; NaN is nothing.
 
-    from bayesglm.inference.tree.shown import cell
+    Columns that the terminal has no room for follow below, beside the same labels; where there is
+    no terminal, the table is as wide as it is.
+    """
+    from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    drawn = Table(box=box.SIMPLE)
+    if not (console.is_terminal or "COLUMNS" in os.environ):
+        console.width = sys.maxsize
+    heads = list(table.columns)
+    while heads:
+        n = _fitting(table[heads], console)
+        drawn = _drawn(table[heads[:n]])
+        console.width = max(console.width, _width(drawn, console))
+        console.print(drawn)
+        heads = heads[n:]
+
+
+def _fitting(table: Any, console: Console) -> int:
+    """Return how many of the first columns there is room for; one at least."""
+    n = table.shape[1]
+    while n > 1 and _width(_drawn(table.iloc[:, :n]), console) > console.width:
+        n -= 1
+    return n
+
+
+def _width(drawn: Table, console: Console) -> int:
+    from rich.measure import Measurement
+
+    unbounded = console.options.update(max_width=sys.maxsize)
+    return Measurement.get(console, unbounded, drawn).maximum
+
+
+def _drawn(table: Any) -> Table:
+    """Return a DataFrame as rich draws it."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE, collapse_padding=True)
     drawn.add_column(str(table.index.name or ""), no_wrap=True)
     columns = [column for _, column in table.items()]
     for head, column in table.items():
-        is_words = column.dtype.kind not in "iufb"
+        is_words = all(isinstance(value, str) for value in column)
         drawn.add_column(str(head), justify="left" if is_words else "right", no_wrap=True)
     missing = table.isna().to_numpy()
     for label, row, gaps in zip(table.index, zip(*columns, strict=True), missing, strict=True):
-        words = ("" if gap else cell(value) for value, gap in zip(row, gaps, strict=True))
+        words = ("" if gap else _cell(value) for value, gap in zip(row, gaps, strict=True))
         drawn.add_row(str(label), *words)
-    unbounded = console.options.update(max_width=sys.maxsize)
-    console.width = max(console.width, Measurement.get(console, unbounded, drawn).maximum)
-    console.print(drawn)
+    return drawn
+
+
+def _cell(value: Any) -> str:
+    from bayesglm.inference.tree.shown import cell
+
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return cell(value)
 
 
 def plain(value: Any) -> Any:
