@@ -104,7 +104,7 @@ def external(
     >>> rates.elpd_i.round(3).values
     array([-1.529, -0.4  ])
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name:
         raise DataError(f"the name of external predictions comes first; got {shown(name)}.")
     check_by(by)
     if family is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.results.scores.constant_rate import Events
 from bayesglm.spec.families import FAMILY_NAMES
 from bayesglm.spec.hints import shown
-from bayesglm.spec.names import CONSTANT, EVENTS, OBSERVED, POSITION, TRIALS
+from bayesglm.spec.names import CONSTANT, EVENTS, OBSERVED, POSITION, TRIALS, first_repeat
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,12 +64,14 @@ class Given(NamedTuple):
         elif own is None and "predictions" in dataset:
             lasts = dataset["predictions"].dims[1:]
             own = dataset[lasts[0]].values.tolist() if lasts and lasts[0] in dataset else None
+        _check_distinct(own or ())
         return Given(dataset, str(dim), own, single)
 
     def scored(self, family: str | None) -> xr.DataArray:
         """Return the log density of each sample, with all that pairs it."""
         if "log_density" in self.dataset:
-            return self._labelled(self._log_density(), family, self._responses(family))
+            responses = self._responses(family)
+            return self._labelled(self._log_density(family, responses), family, responses)
         if family is None:
             labels = self._labels()
             return self._labelled(np.log(self._chances(labels)), None, labels)
@@ -78,18 +80,29 @@ class Given(NamedTuple):
     def _numbers(self, name: str) -> Array:
         return numbers(self.dataset[name], self.dim, "given", self.dataset)
 
-    def _log_density(self) -> Array:
+    def _log_density(self, family: str | None, responses: Array | None) -> Array:
+        """Return log densities; of counts and labels they are of probabilities, at most one."""
         given = self.dataset["log_density"]
+        if given.dtype.kind == "b":
+            raise DataError("log_density holds true and false; give logarithms of densities.")
         if given.dtype.kind == "f":
             self._refuse(np.isneginf(given.values), given.dims, "log_density", NO_CHANCE)
-        return self._numbers("log_density")
+        values = self._numbers("log_density")
+        of_labels = responses is not None and responses.dtype.kind not in "iuf"
+        if of_labels or (family is not None and FAMILY_NAMES[family].discrete):
+            words = "are above 0, and no logarithms of probabilities, which those of counts and "
+            self._refuse(values > SUMS, given.dims, "log_density", words + "labels are")
+        return values
 
     def _responses(self, family: str | None) -> Array | None:
         """Return the responses, of labels as they are, else numbers; None where none are given."""
         if "observed" not in self.dataset:
             return None
         if holds_labels(self.dataset["observed"].variable):
-            return self._labels()
+            labels = self._labels()
+            if self.levels is not None:
+                self._codes(labels)
+            return labels
         values = self._numbers("observed")
         words = None if family is None else FAMILY_NAMES[family]
         amounts = words is None or words.labels is None or words.labels.most == 2
@@ -97,6 +110,14 @@ class Given(NamedTuple):
 
     def _labels(self) -> Array:
         return labels_in(self.dataset["observed"], "given", self.dataset)
+
+    def _codes(self, labels: Array, so: str = "") -> Array:
+        """Return the place of each label among the levels; DataError where it is none of them."""
+        levels = pd.Index(self.levels, dtype=object)
+        codes = levels.get_indexer(pd.Index(labels.ravel(), dtype=object)).reshape(labels.shape)
+        dims, words = self.dataset["observed"].dims, f"are none of the levels {shown(self.levels)}"
+        self._refuse(codes < 0, dims, "observed", words + so)
+        return codes
 
     def _chances(self, labels: Array) -> Array:
         """Return the probability of each observed label."""
@@ -115,13 +136,7 @@ class Given(NamedTuple):
         self._refuse(off, dims, "predictions", "are no probabilities: they lie outside [0, 1]")
         off = np.abs(chances.sum(axis=1) - 1.0) > SUMS
         self._refuse(off, dims[:1], "predictions", "are no probabilities: they do not add up to 1")
-        codes = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(labels, dtype=object))
-        self._refuse(
-            codes < 0,
-            dims[:1],
-            "observed",
-            f"are none of the levels {shown(self.levels)}, and get no chance; predict every level",
-        )
+        codes = self._codes(labels, ", and get no chance; predict every level")
         chosen = chances[np.arange(len(codes)), codes]
         self._refuse(chosen <= 0.0, dims[:1], "predictions", NO_CHANCE)
         return chosen
@@ -170,25 +185,22 @@ class Given(NamedTuple):
             return responses
         if self.levels is None or len(self.levels) != 2:
             raise DataError("observed holds labels; name them in levels=: no and yes.")
-        codes = pd.Index(self.levels, dtype=object).get_indexer(
-            pd.Index(responses.ravel(), dtype=object)
-        )
-        self._refuse(
-            (codes < 0).reshape(responses.shape),
-            self.dataset["observed"].dims,
-            "observed",
-            f"are none of the levels {shown(self.levels)}",
-        )
-        return codes.reshape(responses.shape).astype(np.float64)
+        return self._codes(responses).astype(np.float64)
 
     def _trials(self, family: str) -> Array | None:
         if not FAMILY_NAMES[family].needs_trials:
             return None
         if "trials" in self.single:
-            return np.full(self.dataset["predictions"].shape, self.single["trials"])
+            one = self.single["trials"]
+            if not (one >= 0.0 and one.is_integer()):
+                raise DataError(f"trials must be a whole number of at least 0, got {one:g}.")
+            return np.full(self.dataset["predictions"].shape, one)
         if "trials" not in self.dataset:
             raise ModelError(f"{family} counts are out of trials=, which are missing.")
         trials = self._numbers("trials")
+        wrong = (trials < 0.0) | (trials != np.floor(trials))
+        words = "are no whole numbers of at least 0"
+        self._refuse(wrong, self.dataset["trials"].dims, "trials", words)
         return trials.reshape(len(trials), *(1,) * (self.dataset["predictions"].ndim - 1))
 
     def _phi(self, record: Family) -> tuple[Array, ...]:
@@ -246,6 +258,16 @@ class Given(NamedTuple):
         if trials is not None:
             known[TRIALS] = (dims, np.broadcast_to(trials, values.shape))
         return xr.DataArray(values, dims=dims, coords=known, name="elpd_i", attrs=attrs)
+
+
+def _check_distinct(levels: Sequence[Any]) -> None:
+    """Raise DataError unless every level has a name of its own."""
+    collection = next((one for one in levels if not isinstance(one, Hashable)), None)
+    if collection is not None:
+        raise DataError(f"levels= are labels, one of each column; got {shown(collection)}.")
+    twice = first_repeat(levels)
+    if twice is not None:
+        raise DataError(f"two levels are called {twice!r}; name each column by a label of its own.")
 
 
 def _with_events(scores: xr.DataArray, y: Array, trials: Any, family: str) -> xr.DataArray:

@@ -231,8 +231,9 @@ def _paired(every: Sequence[Scored]) -> tuple[list[Array], Callable[[int], str]]
         places = _matched(keys)
         return places, lambda k: _told(shared, keys[0][places[0][k]])
     owns = [pd.Index(one.own) for one in every]
-    mixed = any(one.by_position for one in every) and not all(one.by_position for one in every)
-    if (mixed or not keys) and _comparable(every) and all(own.is_unique for own in owns):
+    positions = sum(one.by_position for one in every)
+    by_label = positions < len(every) and (positions or not keys) and not _lone_labels(every)
+    if by_label and _comparable(every) and all(own.is_unique for own in owns):
         places = _matched(owns)
     else:
         places = _by_position(every, shared)
@@ -264,17 +265,28 @@ def _comparable(every: Sequence[Scored]) -> bool:
     return len(kinds) == 1 and len({one.dim == "time" for one in every}) == 1
 
 
+def _lone_labels(every: Sequence[Scored]) -> bool:
+    """Say whether positions have labels that tell them apart, and of which others have none."""
+    if set.intersection(*(set(one.labels) for one in every)):
+        return False
+    labels = [list(one.labels.values()) for one in every if one.by_position and one.labels]
+    return any(_index(each).is_unique for each in labels)
+
+
 def _by_position(every: Sequence[Scored], shared: Sequence[str]) -> list[Array]:
     """Pair by the samples' positions in the data, which have to be the same data for that."""
     positions = [one.positions for one in every]
     lengths = {one.n_samples for one in every if one.n_samples is not None}
     unknown = any(position is None for position in positions)
-    if unknown or (shared and len(lengths) > 1):
+    if unknown or _lone_labels(every) or len(lengths) > 1:
         told = "; ".join(one.told() for one in every)
+        why = "Labels that are not the same for each sample do not tell which belong together"
+        if len(lengths) > 1:
+            several = " and ".join(f"{one.n_samples} samples of {one.name!r}" for one in every)
+            why = f"Positions do not tell which of {several} belong together"
         raise DataError(
-            f"the samples of the models cannot be paired: {told}. Labels that are not the same "
-            f"for each sample do not tell which belong together; {REMEDY}, different for each "
-            "sample."
+            f"the samples of the models cannot be paired: {told}. {why}; {REMEDY}, different for "
+            "each sample."
         )
     return _matched([pd.Index(position) for position in positions])
 

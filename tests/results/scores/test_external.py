@@ -198,6 +198,13 @@ def test_units_and_times_are_paired_by_their_labels():
 def test_what_is_not_said_is_told():
     score = bg.loo(fit("amount", "gaussian"))
     bare = bg.external("it", log_density=-1.0 - P)
+    arrays = bg.external("a", log_density=P.to_numpy() - 3.0)
+    fewer = bg.external("b", log_density=P.to_numpy()[1:] - 3.0)
+    with pytest.raises(bg.DataError, match="which of 80 samples of 'a' and 79 samples of 'b'"):
+        bg.compare({"a": arrays, "b": fewer})
+    several = pd.MultiIndex.from_product([range(8), range(10)], names=["g", "k"])
+    with pytest.raises(bg.DataError, match="cannot be paired: those of 'a' by their positions"):
+        bg.compare({"a": arrays, "g": bg.external("g", P.set_axis(several).iloc[::-1] - 3.0)})
     with pytest.warns(bg.BayesGLMWarning, match="scores of 'it' do not say which responses"):
         bg.compare({"fit": score, "it": bare})
     counts = bg.external("it", predictions=P, observed=FRAME["yes"], family="bernoulli")
@@ -289,6 +296,34 @@ HOSTILE = {
         r"give predictions \(sample, level\) without family=",
     ),
     "shapes": ({**OF_RATES, "predictions": CHANCES}, "one mean for each response"),
+    "no name": ({"name": "", "log_density": -P}, "the name of external predictions comes first"),
+    "above one in logs": ({"log_density": P, "family": "poisson"}, "80 log_density are above 0"),
+    "of labels": ({"log_density": P, "observed": SIDE}, r"the first stands at obs=\d+ \(label 'p"),
+    "no level": (
+        {"log_density": -P - 2, "observed": SIDE, "levels": ["a", "b"]},
+        r"observed are none of the levels \['a', 'b'\]; the first",
+    ),
+    "truth values": ({"log_density": P > 0, "family": "gaussian"}, "holds true and false"),
+    "half a trial": (
+        {**OF_RATES, "family": "binomial", "trials": 2.5},
+        "trials must be a whole number of at least 0, got 2.5",
+    ),
+    "half trials": (
+        {**OF_RATES, "family": "binomial", "trials": COUNT + 0.5},
+        "80 trials are no whole numbers of at least 0; the first stands at obs=0",
+    ),
+    "a level twice": (
+        {"predictions": CHANCES, "observed": SIDE, "levels": list("aab")},
+        "two levels are called 'a'",
+    ),
+    "a column twice": (
+        {"predictions": CHANCES.rename(columns={"c": "a"}), "observed": SIDE},
+        "two levels are called 'a'",
+    ),
+    "a level of several": (
+        {"predictions": CHANCES, "observed": SIDE, "levels": [["a"], ["b"], ["c"]]},
+        "labels, one of each column",
+    ),
     "minus infinity": ({"log_density": -P.where(X < 1, np.inf)}, "log_density give no chance"),
 }
 
@@ -296,7 +331,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("given", "message"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_what_cannot_be_scored_is_refused(given, message):
     with pytest.raises((bg.DataError, bg.ModelError), match=message):
-        bg.external("it", **given)
+        bg.external(**{"name": "it"} | given)
 
 
 def test_the_name_comes_first():
