@@ -111,9 +111,9 @@ def scale_coords(model: GLM, chosen: list[str], scales: Array) -> dict[str, Arra
     return coords
 
 
-def checked_scales(scales: Iterable[float]) -> Array:
+def checked_scales(scales: Iterable[float], name: str = "scales") -> Array:
     """Return scales as an array; raises DataError unless they are positive numbers."""
-    wrong = f"scales must be a sequence of positive numbers, got {shown(scales)}."
+    wrong = f"{name} must be a sequence of positive numbers, got {shown(scales)}."
     if isinstance(scales, (str, bytes, Mapping)):
         raise DataError(wrong)
     try:
@@ -122,7 +122,7 @@ def checked_scales(scales: Iterable[float]) -> Array:
         raise DataError(wrong) from error
     if given.ndim != 1 or not given.size:
         raise DataError(
-            "scales must be a one-dimensional sequence of at least one positive number, got one "
+            f"{name} must be a one-dimensional sequence of at least one positive number, got one "
             f"of shape {given.shape}."
         )
     if given.dtype.kind not in "iuf":
@@ -131,7 +131,7 @@ def checked_scales(scales: Iterable[float]) -> Array:
     bad = ~((values > 0) & np.isfinite(values))
     if bad.any():
         raise DataError(
-            f"scales must be positive, finite numbers; {int(bad.sum())} are not, the first at "
+            f"{name} must be positive, finite numbers; {int(bad.sum())} are not, the first at "
             f"position {int(np.argmax(bad))} ({values[bad][0]:g})."
         )
     far = (values < SMALLEST) | (values > 1.0 / SMALLEST)

@@ -18,7 +18,7 @@ from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.results.choosing import TOGETHER
 from bayesglm.results.criteria import Score, sum_error
-from bayesglm.results.path import scale_coords, terms_with_scale
+from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale
 from bayesglm.results.scores.folds import check_folds
 from bayesglm.results.scores.scoring import LOG_SCORE, SCORINGS, check_scoring
 from bayesglm.results.searching import METHODS, Asked, plan_at, problems_of, searched
@@ -216,6 +216,14 @@ def checked_tuning(tuning: Tuning) -> Tuning:
     draws, _ = check_counts(tuning.draws, 1)
     seed = check_seed(tuning.seed)
     return tuning._replace(folds=folds, scoring=scoring, draws=draws, seed=seed)
+
+
+def check_tunable(plan: Plan, tuning: Tuning) -> None:
+    """Raise an error where tuning asks for what the model of a plan has not, before any fold."""
+    if tuning.scales is not None:
+        checked_scales(tuning.scales)
+    labels = terms_with_scale(plan.model, tuning.term)
+    _check_within(tuning.within, tuning.method, _groups(plan.model, labels, tuning.together))
 
 
 def tuned_plan(plan: Plan, data: Any, tuning: Tuning) -> tuple[Plan, dict[str, Chosen], Groups]:

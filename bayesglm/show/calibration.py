@@ -86,7 +86,7 @@ def plot_calibration(
     'predicted probability of hit'
     """
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
-    prob = check_between_0_and_1("prob", prob, "0.94")
+    prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
     chosen = chosen_units(fit, units, MOST_PANELS)
     model = chosen.first.plan.model
     fault = _fault(chosen.first)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 COLUMNS = ("elpd", "se", "elpd_diff", "dse", "weight")  # that are drawn
+SCORES = ("elpd", "elpd_diff", "weight")  # of these, what no model may lack
 WORSE, DOUBTS = "p_worse", "diagnosis"  # of tables that have them
 MOST_MODELS = 40  # in a figure: the best
 ROW = 0.34  # inches
@@ -52,7 +53,7 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     Raises
     ------
     DataError
-        Something else.
+        Something else, or a table without models, or whose scores are no numbers.
 
     Examples
     --------
@@ -70,6 +71,7 @@ def plot_compare(table: pd.DataFrame) -> Figure:
             "plot_compare draws the table that compare({'a': fit, 'b': other}) returns; got "
             f"{shown(table)}."
         )
+    _check_numbers(table)
     best = table.sort_values("elpd", ascending=False, kind="stable").iloc[:MOST_MODELS]
     y = np.arange(len(best))
     figure, axes = new_figure(
@@ -103,6 +105,28 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     weight.set_title(told, loc="right", fontsize=9, color=INK)
     _write_doubts(figure, weight, best, y)
     return figure
+
+
+def _check_numbers(table: pd.DataFrame) -> None:
+    """Raise DataError unless the table has models, and numbers that can be drawn."""
+    if not len(table):
+        raise DataError("the table has no models to draw; give that which compare returns whole.")
+    for name in COLUMNS:
+        try:
+            values = table[name].to_numpy(float)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"column {name!r} of the table holds {shown(table[name].iloc[0])} of model "
+                f"{shown(table.index[0])}, and plot_compare draws numbers; give what compare "
+                "returns."
+            ) from error
+        lost = ~np.isfinite(values)
+        if name in SCORES and lost.any():
+            raise DataError(
+                f"column {name!r} of the table is {values[lost][0]} for {int(lost.sum())} models, "
+                f"the first {shown(table.index[int(np.argmax(lost))])}; score that model again, or "
+                "leave it out."
+            )
 
 
 def _write_doubts(figure: Figure, ax: Axes, table: pd.DataFrame, y: Array) -> None:

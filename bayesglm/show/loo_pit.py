@@ -80,7 +80,10 @@ def plot_loo_pit(fit: xr.DataTree, prob: float = 0.94, units: Any = None, seed: 
     'LOO-PIT'
     """
     posterior_problems(fit)
-    prob, seed = check_between_0_and_1("prob", prob, "0.94"), check_seed(seed)
+    prob, seed = (
+        check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%"),
+        check_seed(seed),
+    )
     chosen = chosen_units(fit, units, MOST_UNITS)
     group = fit["posterior"].to_dataset()
     efficiency, limit = relative_efficiency(group), khat_limit(chosen.kept[0].n_draws)

@@ -96,7 +96,9 @@ def plot_prior_posterior(
         check_term(term, list(dict.fromkeys(one.name for one in every)), "fit")
         every = [one for one in every if one.name == term]
     if not every:
-        raise DataError("the model of this fit has no parameter to draw.")
+        raise DataError(
+            "no parameter of this fit has draws that differ, which a density needs; draw more."
+        )
     kept = np.sort(np.argsort([one.left for one in every], kind="stable")[:MOST_PANELS])
     columns = min(COLUMNS, len(kept))
     rows = -(-len(kept) // columns)

@@ -332,6 +332,13 @@ def test_a_comparison_is_drawn_as_it_is_told(tmp_path):
     assert table["diagnosis"].iloc[1] in figure.get_supxlabel()
     with pytest.raises(bg.DataError, match="the table that compare"):
         bg.plot_compare(fits)
+    for wrong, words in (
+        (table.iloc[:0], "no models to draw"),
+        (table.assign(elpd="a"), "column 'elpd' of the table holds 'a' of model 'x'"),
+        (table.assign(elpd=[np.nan, 1.0]), "column 'elpd' .* nan for 1 models, the first 'x'"),
+    ):
+        with pytest.raises(bg.DataError, match=words):
+            bg.plot_compare(wrong)
 
 
 def test_priors_and_posteriors_have_their_densities(tmp_path):

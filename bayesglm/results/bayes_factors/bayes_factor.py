@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import log
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ def bayes_factor(
     draws, _ = check_counts(draws, 1)
     seed, factors = check_seed(seed), checked_factors(factors)
     held = _named(against, fits, "against") if against is not None else list(fits)[-1]
-    odds = None if prior_odds is None else _weights(prior_odds, fits)
+    odds = None if prior_odds is None else _log_weights(prior_odds, fits)
     problems = {name: reopen(fit) for name, fit in fits.items()}
     _check_rows(fits, problems)
     check_improper({name: of[0] for name, of in problems.items()})
@@ -165,8 +166,8 @@ def _named(name: Any, fits: Mapping[str, Any], what: str) -> str:
     return str(name)
 
 
-def _weights(prior_odds: Any, fits: Mapping[str, Any]) -> dict[str, float]:
-    """Return the prior probabilities of the models."""
+def _log_weights(prior_odds: Any, fits: Mapping[str, Any]) -> dict[str, float]:
+    """Return the logarithms of the models' prior probabilities."""
     wanted = "prior_odds is a mapping of the name of every fit to a positive number"
     if not isinstance(prior_odds, Mapping):
         raise DataError(f"{wanted}, got {shown(prior_odds)}.")
@@ -176,10 +177,10 @@ def _weights(prior_odds: Any, fits: Mapping[str, Any]) -> dict[str, float]:
     if lacking:
         raise DataError(f"{wanted}, and lacks {lacking[0]!r}.")
     for name, one in prior_odds.items():
-        if not isinstance(one, Real) or isinstance(one, bool) or not 0.0 < float(one) < np.inf:
+        if not isinstance(one, Real) or isinstance(one, bool) or not 0 < one < np.inf:
             raise DataError(f"{wanted}, got {shown(one)} for {name!r}.")
-    total = sum(float(one) for one in prior_odds.values())
-    return {name: float(prior_odds[name]) / total for name in fits}
+    logs = np.array([log(prior_odds[name]) for name in fits])
+    return dict(zip(fits, map(float, logs - np.logaddexp.reduce(logs)), strict=True))
 
 
 def _check_rows(fits: Mapping[str, xr.DataTree], problems: Mapping[str, Sequence[Problem]]) -> None:
@@ -190,7 +191,13 @@ def _check_rows(fits: Mapping[str, xr.DataTree], problems: Mapping[str, Sequence
         n_rows = len(problems[name][0].design.predictors.rows)
         n_common = {len(place) for key, place in places.items() if key == dim}
         n_shared = {len(place) for key, place in places.items() if key != dim}
-        if n_common != {n_rows} or not n_shared <= {n_units}:
+        if not n_shared <= {n_units}:
+            raise DataError(
+                f"{name!r} explains {n_units} units, of which the others explain {min(n_shared)}; "
+                "evidences of different units have no ratio. Fit all to the same units; a unit "
+                "without any events, say, has to be left out of all."
+            )
+        if n_common != {n_rows}:
             raise DataError(
                 f"{name!r} explains {n_rows} samples, of which the others explain "
                 f"{min(n_common | {n_rows})}; evidences of different samples have no ratio. Fit "
@@ -287,7 +294,7 @@ def _add_probabilities(
     posterior = [_posterior(prior, evidences, factor)[model] for model, factor in table.index]
     table["probability"] = posterior
     here = _posterior(prior, evidences, 1.0)
-    before = ", ".join(f"{prior[name]:.3g} of {name!r}" for name in prior)
+    before = ", ".join(f"{np.exp(prior[name]):.3g} of {name!r}" for name in prior)
     after = ", ".join(f"{here[name]:.3g} of {name!r}" for name in prior)
     table.attrs["sentences"].append(
         f"With prior probabilities {before}, the posterior ones are {after}."
@@ -297,6 +304,6 @@ def _add_probabilities(
 def _posterior(
     prior: Mapping[str, float], evidences: Mapping[str, EvidenceAt], factor: float
 ) -> dict[str, float]:
-    logs = np.array([np.log(prior[name]) + evidences[name](factor).log_bf for name in prior])
+    logs = np.array([prior[name] + evidences[name](factor).log_bf for name in prior])
     shares = np.exp(logs - np.logaddexp.reduce(logs))
     return dict(zip(prior, map(float, shares), strict=True))

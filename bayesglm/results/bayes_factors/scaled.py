@@ -22,7 +22,7 @@ FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of a prior's scale: a decade t
 
 def checked_factors(factors: Iterable[float]) -> list[float]:
     """Return factors in order, 1 among them; DataError unless they are positive numbers."""
-    return sorted({1.0, *checked_scales(factors).tolist()})
+    return sorted({1.0, *checked_scales(factors, "factors").tolist()})
 
 
 def widened(prior: Any, factor: float) -> Any:

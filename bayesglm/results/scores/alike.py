@@ -28,6 +28,11 @@ def check_alike(elpds: Mapping[str, Any]) -> None:
             raise DataError(
                 f"model {name!r} has no pointwise values; compute it with pointwise=True."
             )
+        if not hasattr(one.elpd_i, "coords"):
+            raise DataError(
+                f"the pointwise values of model {name!r} are no DataArray, and have no "
+                "labels; give what loo, kfold or external return."
+            )
         if one.scale != "log":
             raise DataError(
                 f"the score of {name!r} is on the {one.scale} scale; compute it on the log scale."
@@ -63,6 +68,18 @@ def scored_in_words(elpd: Any) -> str:
         noun = "moments" if overlap == 1 else f"overlapping blocks of {overlap} moments"
     units = f" × {scores.size // n:,} units" if scores.ndim > 1 else ""
     return f"{n:,} {noun}{units}"
+
+
+def check_same_places(elpds: Mapping[str, Any]) -> None:
+    """Raise DataError unless subsampled scores are of the same samples."""
+    places = {name: np.unique(np.asarray(taken(one))) for name, one in elpds.items()}
+    first = next(iter(places))
+    for name, own in places.items():
+        if not np.array_equal(own, places[first]):
+            raise DataError(
+                f"the subsampled scores of {first!r} and {name!r} are of different samples; score "
+                "both with the same subsample= and the same seed=."
+            )
 
 
 def _n_taken(elpd: Any) -> str:

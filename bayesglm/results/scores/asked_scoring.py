@@ -109,10 +109,11 @@ def _numbers(name: str, score: Any, n: int) -> Array:
         values = values.reshape(())
     elif values.shape != (n,):
         raise ModelError(f"scoring {name!r} returned the shape {values.shape}; {wanted}.")
-    lost = np.flatnonzero(np.isnan(np.atleast_1d(values)))
+    lost = np.flatnonzero(~np.isfinite(np.atleast_1d(values)))
     if len(lost):
         where = "" if values.ndim == 0 else f", the first at position {lost[0]} of the fold"
         raise DataError(
-            f"scoring {name!r} returned {len(lost)} values that are NaN{where}; {wanted}."
+            f"scoring {name!r} returned {len(lost)} values that are NaN or infinite{where}; "
+            f"{wanted}."
         )
     return values

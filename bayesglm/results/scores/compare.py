@@ -15,6 +15,7 @@ from bayesglm.inference.tree.shown import SENTENCES
 from bayesglm.results.scores.alike import (
     EXTERNAL,
     check_alike,
+    check_same_places,
     overlap_of,
     scored_in_words,
     taken,
@@ -168,6 +169,8 @@ def _on_common_samples(elpds: dict[str, Any]) -> dict[str, Any]:
             "nor whether by densities or by probabilities; see to it that they are the same as "
             "those of the others."
         )
+    if all(taken(one) is not None for one in common.values()):
+        check_same_places(common)
     return common
 
 

@@ -50,7 +50,9 @@ def sentence_of(better: object, worse: object, difference: Difference) -> str:
     one, other, d = repr(better), repr(worse), difference
     if d.elpd == 0.0:
         return f"{one} and {other} cannot be told apart: their scores are the same."
-    amount = f"{_amount(d.elpd)} ± {_amount(d.se)} nats over {d.over or f'{d.n:,} samples'}"
+    over = d.over or f"{d.n:,} sample{'s' if d.n > 1 else ''}"
+    error = f" ± {_amount(d.se)}" if d.has_error else ""
+    amount = f"{_amount(d.elpd)}{error} nats over {over}"
     doubts = _doubts(d)
     if d.is_told:
         told = f"{one} predicts better than {other}: by {amount}"
@@ -71,7 +73,9 @@ def _amount(value: float) -> str:
 def _doubts(d: Difference) -> list[str]:
     """Return why an error is not what it says, or a score."""
     doubts = {
-        f"of fewer than {FEW} the error may be twice as large": d.n < FEW,
+        "differences that are all the same tell no error": not d.has_error and d.n > 1,
+        "a single difference tells no error": d.n == 1,
+        f"of fewer than {FEW} the error may be twice as large": d.has_error and d.n < FEW,
         f"a difference below {TINY * d.overlap:g} nats is small, and its error not to be trusted": (
             d.tiny
         ),

@@ -161,8 +161,14 @@ def _models(model: GLM | Mapping[str, GLM], data: Any) -> dict[str, GLM]:
     models = dict(model) if isinstance(model, Mapping) else {"": model}
     if not models:
         raise ModelError("the mapping of models is empty; write {'name': GLM(...), ...}.")
-    for one in models.values():
+    for name, one in models.items():
         check_is_model(one, data)
+        if name is None or name != name:
+            raise ModelError(f"a model is called {name}; give it a name in words.")
+    responses = {one.response: name for name, one in reversed(models.items())}
+    if len(responses) > 1:
+        told = " and ".join(f"{name!r} predicts {one!r}" for one, name in responses.items())
+        raise ModelError(f"{told}; scores of different responses do not compare. Score each alone.")
     return models
 
 

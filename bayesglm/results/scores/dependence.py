@@ -39,13 +39,16 @@ def describe_dependence(kept: Sequence[Kept]) -> str:
 
 def _residual_autocorrelation(problem: Problem, mean_theta: Array) -> tuple[float, int]:
     objective, predictors = problem.natural, problem.design.predictors
-    residuals = []
+    residuals, responses = [], []
     for rows in problem.design.source.ranges(ROWS):
         eta = predictors_of(rows, objective.w(mean_theta[None]))[:, 0]
         rest = eta, objective.phi(mean_theta), rows.trials
         family = objective.family
-        residuals.append(family.numbers(rows.y, *rest) - family.expected(*rest))
+        responses.append(family.numbers(rows.y, *rest))
+        residuals.append(responses[-1] - family.expected(*rest))
     residual = np.concatenate(residuals)
+    if np.ptp(np.concatenate(responses)) == 0.0:
+        return 0.0, len(residual)  # of a silent unit, whose residuals are the mean's own course
     residual = residual - residual.mean()
     adjacent = np.diff(predictors.rows) == 1
     products = (residual[1:] * residual[:-1])[adjacent]

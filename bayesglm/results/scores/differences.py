@@ -59,7 +59,7 @@ class Difference:
         >>> round(Difference(2.0, 1.0, 200).p_worse, 4)
         0.9772
         """
-        if self.elpd == 0.0:
+        if self.elpd == 0.0 or not self.has_error:
             return np.nan
         error = np.hypot(self.se, self.subsampling)
         return float(norm.cdf(self.elpd / error)) if error > 0.0 else 1.0
@@ -94,8 +94,15 @@ class Difference:
         return float(np.hypot(max(self.se, self.wider), self.subsampling))
 
     @property
+    def has_error(self) -> bool:
+        """Whether the samples tell an error: one does not, nor do a few that differ alike."""
+        return self.n > 1 and (self.error > 0.0 or self.n >= FEW)
+
+    @property
     def is_told(self) -> bool:
         """Whether the better is told apart from the worse."""
+        if not self.has_error:
+            return False
         in_doubt = self.n < FEW or self.heavy or self.high_khat
         return not self.tiny and self.errors > (IN_DOUBT if in_doubt else SURE)
 
@@ -106,7 +113,7 @@ class Difference:
         t + g / (6 sqrt(n)) + g t^2 / (3 sqrt(n)), with the skewness g (Johnson 1978, JASA 73:536),
         where that is less than t.
         """
-        if self.error == 0.0:
+        if not self.error > 0.0:
             return np.inf
         t = self.elpd / self.error
         bent = self.skewness / np.sqrt(self.n) * (1.0 / 6.0 + t**2 / 3.0)
@@ -134,11 +141,12 @@ def difference_of(
         return Difference(0.0, 0.0, apart)
     centred = flat - flat.mean()
     spread = float(centred.std()) * np.sqrt(overlap)
-    bent = float(skew(flat)) if spread > SAME else 0.0
+    spread = spread if spread > SAME else 0.0
+    bent = float(skew(flat)) if spread else 0.0
     wider, together = _wider(centred.reshape(len(values), -1).sum(axis=1), labels, order, n, spread)
     return Difference(
         elpd=float(flat.sum()),
-        se=float(np.sqrt(n) * spread),
+        se=float(np.sqrt(n) * spread) if n > 1 else np.nan,
         n=apart,
         skewness=bent,
         heavy=n >= FEW and bent != 0.0 and _tail(flat) > HEAVY,

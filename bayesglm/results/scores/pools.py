@@ -62,10 +62,10 @@ def totalled(values: Array, counts: Array, codes: Array) -> Pooled:
 def per_event(values: Array, counts: Array, codes: Array) -> Pooled:
     """Return sum s over the number of events that ``counts`` are, which is taken as given."""
     n, sums = float(counts.sum()), by_set(values, codes)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Pooled(
-            float(np.float64(sums.sum()) / n), (sums - sums.mean()) / n if n else sums * np.nan
-        )
+    if not n:
+        return Pooled(np.nan, np.full(len(sums), np.nan))
+    with np.errstate(invalid="ignore"):
+        return Pooled(float(sums.sum()) / n, (sums - sums.mean()) / n)
 
 
 def by_set(values: Array, codes: Array) -> Array:

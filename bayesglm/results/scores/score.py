@@ -16,7 +16,7 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import stored_data
 from bayesglm.results.scores.constant_rate import beside_constant_rate
 from bayesglm.results.scores.elpd import summed
-from bayesglm.results.scores.folds import Sets
+from bayesglm.results.scores.folds import Sets, check_folds
 from bayesglm.results.scores.kfold import folds_scored, labelled_sets
 from bayesglm.results.scores.ladder.climb import RUNGS, Climbed, Means, climb
 from bayesglm.results.scores.ladder.grouped import (
@@ -135,6 +135,7 @@ def score(
         raise DataError(f"new must be 'row', 'group' or 'time', got {shown(new)}.")
     new = _said_by(by) if new is None else new
     seed, refits = check_seed(seed), whole_number("refits", refits, 0)
+    folds = check_folds(by, folds)
     problems = posterior_problems(fit)
     if new == "time":
         by = by or "time"

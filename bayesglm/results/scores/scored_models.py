@@ -32,7 +32,7 @@ from bayesglm.results.scores.progress import progress
 from bayesglm.results.scores.sampling import as_fit
 from bayesglm.results.scores.scoring import Scoring
 from bayesglm.results.searching import problems_of
-from bayesglm.results.tuning import Tuning, checked_tuning, tuned_plan
+from bayesglm.results.tuning import Tuning, check_tunable, checked_tuning, tuned_plan
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 
@@ -147,6 +147,7 @@ def _by_estimates(models: list[GLM], data: Any, asked: Asked) -> list[Folded]:
     fold_of = deal_folds(first[0], data, asked.by, asked.folds, asked.seed)
     every: Iterable[OfFold]
     if asked.tuning is not None:
+        check_tunable(plans[0], asked.tuning)
         every = by_tuned_estimates(first, fold_of, scales, asked.seed)
     else:
         _check_estimates(first)
@@ -210,6 +211,8 @@ def _by_posteriors(model: GLM, data: Any, asked: Asked) -> Folded:
     sets = sets_by(problems[0], data, asked.by)
     scales = TunedFolds(data, asked.tuning)
     tuned = None if asked.tuning is None else scales
+    if asked.tuning is not None:
+        check_tunable(problems[0].plan, asked.tuning)
     few = few_of(problems, fold_of, CHAINS * asked.draws)
     sampling = as_fit(asked.draws, CHAINS, asked.seed, few)
     every = by_posteriors_of_others(problems, fold_of, sampling, sets, tuned)
@@ -230,7 +233,24 @@ def _folded(
     codes = np.arange(len(fold_of)) if sets is None else sets.codes
     for name, one in zip(scorings, judged, strict=True):
         _tell_of_unscored(name, one)
+        _tell_of_no_events(name, one, problems)
     return Folded(problems, fold_of, codes, dict(zip(scorings, judged, strict=True)), {})
+
+
+def _tell_of_no_events(name: str, one: Judged, problems: list[Problem]) -> None:
+    """Warn of responses whose score is over events, and that have none, or endless ones."""
+    faults = {
+        "count no events, of which it is a mean: it is NaN": one.counts.sum(axis=0) == 0.0,
+        "have events where those that they were foretold from have none: a constant rate of zero "
+        "is beaten by infinitely many bits; take fewer folds": np.isinf(one.values).any(axis=0),
+    }
+    for fault, units in faults.items():
+        if units.any():
+            first = problems[int(np.argmax(units))]
+            tell(
+                f"{name!r} says nothing of {int(units.sum())} of {len(units)} responses"
+                f"{first.where}: they {fault}."
+            )
 
 
 def _tell_of_unscored(name: str, one: Judged) -> None:

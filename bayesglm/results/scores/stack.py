@@ -24,6 +24,7 @@ Array = np.ndarray
 KINDS = ("mean", "response")
 WHOLE = 1e-6  # by which weights may fall short of one: chosen, so that written ones pass
 DRAWS = ("chain", "draw")
+MODEL = "model"  # the coordinate of each draw of a mixture
 
 
 def stack(
@@ -127,6 +128,11 @@ def _check_fits(fits: Mapping[str, xr.DataTree], on_own: bool) -> str:
     if len(responses) > 1:
         told = " and ".join(f"{name!r} predicts {one!r}" for one, name in responses.items())
         raise DataError(f"{told}; stack models of one response.")
+    if MODEL in responses:
+        raise ModelError(
+            f"a response called {MODEL!r} has the name of the coordinate that says which model a "
+            "draw is of; rename it in the data and the formulas."
+        )
     if on_own:
         check_fits(fits)
     levels = {name: model_of(fit).levels for name, fit in fits.items()}
@@ -166,14 +172,15 @@ def _weights(given: Any, fits: Mapping[str, xr.DataTree]) -> dict[str, float]:
         raise DataError(f"weights= maps names of fits to numbers; got {shown(given)}.")
     for name in [*table, *fits]:
         if name not in fits or name not in table:
-            where = "no fit" if name not in fits else "without a weight"
+            where = "without a weight" if name in fits else "no fit"
+            hint = "" if name in fits else closest(name, fits)
             remedy = "give each fit one weight"
             if from_table and name not in fits:
                 remedy = (
                     f"weights of a table with other models are not those of {shown(list(fits))} "
                     "alone: compare these by themselves"
                 )
-            raise DataError(f"{name!r} is {where}; {remedy}.{closest(name, fits)}")
+            raise DataError(f"{name!r} is {where}; {remedy}.{hint}")
     try:
         weights = {name: float(table[name]) for name in fits}
     except (TypeError, ValueError) as error:
@@ -225,7 +232,7 @@ def _mixed(
     draws = draws.rename(one_draw="draw").expand_dims(chain=[0])
     known = {
         "draw": np.arange(size),
-        "model": ("draw", np.repeat([str(name) for name in flat], counts)),
+        MODEL: ("draw", np.repeat([str(name) for name in flat], counts)),
     }
     stacked = draws.assign_coords(known).to_dataset(name=response)
     if draws.dtype.kind in "fiu":

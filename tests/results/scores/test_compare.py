@@ -85,6 +85,9 @@ def test_what_moves_no_difference():
     matrix = densities(3, seed=2)
     table = bg.compare(scores_of(matrix))
     moving = ["elpd_diff", "dse", "p_worse", "weight"]
+    one = bg.compare(scores_of([[-9.0, -1.0, 0.0]]))
+    assert one[["dse", "p_worse"]].iloc[1].isna().all()
+    assert "tells no error" in one.attrs["sentences"][0]
     order = RNG.permutation(N)
     for other in (matrix[order], matrix + RNG.normal(size=(N, 1))):
         again = bg.compare(scores_of(other))
@@ -113,6 +116,9 @@ SAID = {
         Difference(11.0, 5.0, 500, wider=9.0, together="trial"),
         "cannot be told apart: .* alike within trial, and of these as wholes the error is 9.0",
     ),
+    "one": (Difference(8.0, np.nan, 1), "does not yet .*: a single difference tells no error"),
+    "alike": (Difference(8.0, 0.0, 5), "does not yet .*: differences that are all the same tell"),
+    "alike, and many": (Difference(8.0, 0.0, 500), "'a' predicts better than 'b': by 8.0"),
     "a subsample": (Difference(11.0, 5.0, 500, subsampling=9.0), "cannot be told apart"),
 }
 
@@ -313,6 +319,20 @@ BAD = {
     "no samples": (
         lambda: {"a": scored(GOOD[:, 0]), "b": replace(scored(GOOD[:, 1]), elpd_i=None)},
         "model 'b' has no pointwise values",
+    ),
+    "an array": (
+        lambda: {
+            "a": scored(GOOD[:, 0]),
+            "b": replace(scored(GOOD[:, 1]), elpd_i=GOOD[:, 1]),
+        },
+        "pointwise values of model 'b' are no DataArray",
+    ),
+    "other samples": (
+        lambda: {
+            name: subsampled(GOOD[:, 0], np.arange(k, 100 + k), GOOD[:, 0])
+            for k, name in enumerate("ab")
+        },
+        "of 'a' and 'b' are of different samples; score both with .* same seed=",
     ),
     "another scale": (
         lambda: {"a": scored(GOOD[:, 0]), "b": replace(scored(GOOD[:, 1]), scale="deviance")},

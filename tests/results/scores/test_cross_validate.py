@@ -261,6 +261,11 @@ def test_rows_of_a_population_and_of_models_are_those_of_each():
             alone = bg.cross_validate(model, data.sel(neuron=cell), folds=3)
             np.testing.assert_allclose(own["value"], alone["value"], rtol=1e-5)
             np.testing.assert_allclose(own["se"], alone["se"], rtol=1e-5)
+    silent = data.assign(y=data["y"] * xr.DataArray([1, 0], dims="neuron"))
+    model = bg.GLM("y", "X", "poisson", prior=bg.Normal(1.0), intercept=bg.Normal(2.0))
+    with pytest.warns(bg.BayesGLMWarning, match="'bits_per_spike' says nothing of 1 of 2.*'q'"):
+        table = bg.cross_validate(model, silent, folds=3, scoring="bits_per_spike")
+    assert table["value"].isna().tolist() == [False] * 4 + [True] * 4
 
 
 def test_models_of_other_samples_are_told():
@@ -331,7 +336,12 @@ BAD = [
     (YES, {"scoring": 3}, r"must be a name, a function f\(observed, predicted\)"),
     (YES, {"scoring": lambda y, p: "good"}, "returned 'good'; it must be a number, or 12 of"),
     (YES, {"scoring": lambda y, p: p[1:]}, r"returned the shape \(11,\); it must be"),
-    (YES, {"scoring": lambda y, p: p * np.nan}, "12 values that are NaN, the first at position 0"),
+    (YES, {"scoring": lambda y, p: p * np.nan}, "12 values that are NaN or infinite, the first at"),
+    (YES, {"scoring": lambda y, p: -np.inf}, "1 values that are NaN or infinite; it must be"),
+    ({"a": YES, None: COUNT}, {}, "a model is called None; give it a name in words"),
+    ({"a": YES, "b": COUNT}, {}, "'a' predicts 'yes' and 'b' predicts .* do not compare"),
+    (YES, {"tune": {"scales": [0]}}, "^scales must be positive, finite numbers"),
+    (YES, {"tune": {"term": "q"}}, "^(?!fold).*'q'"),
     (YES, {"scoring": lambda y, p: p[99]}, "failed on 12 held-out samples .* IndexError"),
     (YES, {"method": "mcmc"}, "unknown method 'mcmc'; the methods are map, auto"),
     (YES, {"tune": "X"}, "tune must be True, or a mapping"),

@@ -331,6 +331,8 @@ def plain(*groups):
         (("a", "b"), {"new": "group"}, "the groups a, b.*by='a'"),
         (("a",), {"new": "group", "by": "b"}, "'b' is neither .* there are a"),
         ((), {"refits": -1}, "refits"),
+        ((), {"folds": 2.5}, "folds"),
+        (("a",), {"new": "group", "by": ["a"]}, "by must be 'time', or the name of a coord"),
     ],
 )
 def test_what_cannot_be_asked(groups, asked, words):

@@ -13,6 +13,7 @@ FRAME = pd.DataFrame({"x": RNG.normal(size=N), "z": RNG.normal(size=N)})
 FRAME["y"] = RNG.poisson(np.exp(1.0 + 0.3 * FRAME["x"]))
 FRAME["side"] = np.where(RNG.random(N) < 0.5, "left", "right")
 FRAME = FRAME.set_axis([f"p{k}" for k in range(N)])
+NAMED = FRAME.rename(columns={"y": "model"})
 NEW = {"x": [0.0, 1.0, -0.5], "z": [0.5, 0.0, 2.0]}
 
 
@@ -126,7 +127,14 @@ HOSTILE = {
         lambda fits: {"weights": {"x": 0.5, "z": 0.5, "nothing": 0, "nothin": 0}},
         "'nothin' is no fit.*Did you mean 'nothing'",
     ),
-    "a lack": (lambda fits: {"weights": {"x": 0.5, "z": 0.5}}, "'nothing' is without a weight"),
+    "a lack": (
+        lambda fits: {"weights": {"x": 0.5, "z": 0.5}},
+        "without a weight; give each fit one weight.$",
+    ),
+    "a response called model": (
+        lambda fits: {"fits": dict.fromkeys("ab", fitted("x", NAMED, "model"))},
+        "a response called 'model' has the name of the coordinate",
+    ),
     "words": (lambda fits: {"weights": dict.fromkeys(fits, "a")}, "maps names of fits to numbers"),
     "a number": (lambda fits: {"weights": 0.5}, "maps names of fits to numbers"),
     "another table": (lambda fits: {"weights": FRAME}, "this one has no 'weight'"),
