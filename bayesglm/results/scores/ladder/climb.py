@@ -269,11 +269,10 @@ def by_refits(state: Climbed, units: Units, whole: Whole | None, means: Means) -
     left = state.unsteady
     order = np.argsort(-np.nan_to_num(state.khat[left], nan=np.inf), kind="stable")
     worst = left[order][: means.refits].tolist()
-    n_whole = units.n_draws * min(1.0, means.relative_efficiency)
     with progress("score", len(worst), "refits") as advance:
         for unit in worst:
             advance()
-            ratio = _refitted(units, whole, unit, means, n_whole)
+            ratio = _refitted(units, whole, unit, means)
             if ratio is None or not ratio.error < BELIEVED:
                 continue
             state.cost[unit] += state.elpd[unit] - ratio.log_ratio
@@ -282,10 +281,11 @@ def by_refits(state: Climbed, units: Units, whole: Whole | None, means: Means) -
             state.squares[REFIT] += ratio.error**2
 
 
-def _refitted(
-    units: Units, whole: Whole | None, unit: int, means: Means, n_whole: float
-) -> Bridged | None:
-    """Return the better of two bridges to a refit: from draws as they are, and from moved ones."""
+def _refitted(units: Units, whole: Whole | None, unit: int, means: Means) -> Bridged | None:
+    """Return the better of two bridges to a refit: from draws as they are, and from moved ones.
+
+    Draws of the refit, which come about as the fit's do, are worth as much each.
+    """
     try:
         (kept,) = means.posterior([units.rest(unit)])
     except BayesGLMError:
@@ -293,13 +293,15 @@ def _refitted(
     of_rest = units.of_rest(kept, unit)
     if of_rest is None:
         return None
-    plain = bridged(units.own(unit), of_rest, n_whole, len(of_rest))
+    efficiency = min(1.0, means.relative_efficiency)
+    sizes = units.n_draws * efficiency, len(of_rest) * efficiency
+    plain = bridged(units.own(unit), of_rest, *sizes)
     if whole is None:
         return plain
     moved = onto(whole, _left_out(units, unit), units.thetas_of(kept))
     if moved is None:
         return plain
-    return min(plain, bridged(*moved, n_whole, len(of_rest)), key=lambda one: one.error)
+    return min(plain, bridged(*moved, *sizes), key=lambda one: one.error)
 
 
 def _left_out(units: Units, unit: int) -> Callable[[Array], Array]:
