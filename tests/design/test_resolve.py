@@ -33,37 +33,35 @@ def glm(terms, family="gaussian", **options):
 
 
 TERMS = {
-    "linear": (bg.Linear("x"), lambda d: d["x"][ROWS].std().item()),
-    "image": (bg.Linear("movie"), lambda d: d["movie"][ROWS].std().item()),
-    "columns": (
+    "x": (bg.Linear("x"), lambda d: d["x"][ROWS].std().item()),
+    "movie": (bg.Linear("movie"), lambda d: d["movie"][ROWS].std().item()),
+    "both": (
         bg.Linear(("x", "movie_mean"), name="both"),
         lambda d: (d["x"][ROWS].std().item(), d["movie_mean"][ROWS].std().item()),
     ),
-    "lagged": (bg.Lagged("z", lags=(-1, 5)), lambda d: d["z"].std().item()),
-    "lagged image": (bg.Lagged("movie", lags=3), lambda d: d["movie"].std().item()),
+    "z": (bg.Lagged("z", lags=(-1, 5)), lambda d: d["z"].std().item()),
+    "lagged": (bg.Lagged("movie", lags=3, name="lagged"), lambda d: d["movie"].std().item()),
     "history": (bg.History(lags=4), None),
 }
 
 
-@pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize(("family", "link"), LIKELIHOODS, ids=lambda name: name)
-def test_the_rule_by_hand(family, link, term):
+def test_the_rule_by_hand(family, link):
     data = DATA.assign(movie_mean=7 * DATA["movie"].mean(["height", "width"]))
-    noun, by_hand = TERMS[term]
     reach = bg.Lagged("x", lags=(-1, 5), name="reach", prior=bg.Flat())  # fixes the kept rows
-    sd_x = np.array(by_hand(data) if by_hand else data[family].std().item())
     sd_y, mean_y = (data[family][ROWS].std().item(), data[family][ROWS].mean().item())
     of_eta = {"identity": sd_y, "softplus": sd_y, "sqrt": 0.5 * max(mean_y, sd_y) ** -0.5 * sd_y}
     of_eta["inverse"] = max(mean_y, sd_y) ** -2.0 * sd_y
     is_count = FAMILY_NAMES[family].counts and link in ("identity", "sqrt")
     in_units = (family in MEASURED or is_count) and link in of_eta
-    made = resolved(glm([noun, reach], family, link=link), data)
-    prior = made.terms[0].prior
-    assert isinstance(prior, bg.Normal)
-    assert prior.loc == 0.0
-    np.testing.assert_allclose(
-        prior.scale, 2.5 * (of_eta[link] if in_units else 1.0) / sd_x, rtol=1e-12
-    )
+    unit = 2.5 * (of_eta[link] if in_units else 1.0)
+    nouns = [noun for noun, _ in TERMS.values()]
+    made = resolved(glm([*nouns, reach], family, link=link), data)
+    for (name, (_, by_hand)), term in zip(TERMS.items(), made.terms, strict=False):
+        assert isinstance(term.prior, bg.Normal), name
+        assert term.prior.loc == 0.0, name
+        sd_x = np.array(by_hand(data) if by_hand else data[family].std().item())
+        np.testing.assert_allclose(term.prior.scale, unit / sd_x, rtol=1e-12, err_msg=name)
     if family == "gaussian":
         assert made.dispersion.df == 4.0
         assert made.dispersion.scale == pytest.approx(sd_y, rel=1e-12)

@@ -106,16 +106,15 @@ def test_a_group_does_not_take_the_models_prior():
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
-@pytest.mark.parametrize("link", LINKS)
-def test_every_family_and_link(family, link):
+def test_every_family_and_link(family):
     options = {"trials": "n"} if FAMILY_NAMES[family].needs_trials else {}
-    if link in FAMILY_NAMES[family].links:
+    links = FAMILY_NAMES[family].links
+    for link in links:
         assert glm(family=family, link=link, **options).link_name == link
-        return
-    allowed = ", ".join(FAMILY_NAMES[family].links)
-    message = f"family '{family}' does not go with link '{link}'; it allows {allowed}"
-    with pytest.raises(bg.ModelError, match=message):
-        glm(family=family, link=link, **options)
+    for link in (link for link in LINKS if link not in links):
+        message = f"family '{family}' does not go with link '{link}'; it allows {', '.join(links)}"
+        with pytest.raises(bg.ModelError, match=message):
+            glm(family=family, link=link, **options)
 
 
 @pytest.mark.parametrize(
