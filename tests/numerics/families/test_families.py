@@ -31,7 +31,6 @@ from scipy import special, stats
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.spec.families import FAMILY_NAMES
 
-CASES = [(key, y) for key in EVERY_EXACT_KEY for y in responses_of(key)]
 # Around every place where a formula changes, and where exp() over- or underflows.
 ETAS = [
     *(-1e5, -745.2, -700.1, -699.9, -300.0, -41.0, -39.0, -37.1, -36.9, -26.0, -21.0, -5.2, -4.01),
@@ -119,9 +118,13 @@ def check_against_many_digits(key, y, etas):
     )
 
 
-@pytest.mark.parametrize(("key", "y"), CASES, ids=str)
-def test_values_and_derivatives_at_extreme_eta(key, y):
-    check_against_many_digits(key, y, exact_etas(key, ETAS))
+@pytest.mark.parametrize("key", EVERY_EXACT_KEY, ids="-".join)
+def test_values_and_derivatives_at_extreme_eta(key):
+    """Responses take turns with every other one of the places."""
+    responses = responses_of(key)
+    turns = min(2, len(responses))
+    for k, y in enumerate(responses):
+        check_against_many_digits(key, y, exact_etas(key, ETAS[k % turns :: turns]))
 
 
 @pytest.mark.parametrize("key", EVERY_EXACT_KEY, ids="-".join)
@@ -131,7 +134,7 @@ def test_values_and_derivatives_at_any_eta(key):
         check_against_many_digits(key, y, exact_etas(key, ANY_ETAS[k :: len(responses)]))
 
 
-PLACES = 48
+PLACES = 32
 # Linear predictors, dispersions of any size between 0.001 and 1000, and places among responses.
 SOME_ETAS = RNG.uniform(-20.0, 4.0, PLACES)
 SIZES = np.exp(RNG.uniform(np.log(1e-3), np.log(1e3), (PLACES, 2)))
