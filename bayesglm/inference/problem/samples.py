@@ -140,32 +140,30 @@ def labelled(problems: list[Problem], values: Array, name: str) -> xr.DataArray:
     return xr.DataArray(values, dims=dims, coords=coords, name=name, attrs=attrs)
 
 
-def beside_joint_samples(
-    problem: Problem, scores: xr.DataArray, codes: Array, first: Array, horizon: int = 1
-) -> xr.DataArray:
-    """Return scores of rows taken together, with how many these are, and which.
+def joint_samples(
+    problem: Problem, codes: Array, first: Array, horizon: int = 1
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return how many rows each joint score is of, and which; and, as attributes, what tells these.
 
     ``codes`` number the rows' sets; each score is of ``horizon`` sets, its ``first`` and those that
     follow. Which rows they are is a sum of hashes of their labels, so that their order is free.
     """
-    predictors, dim = problem.design.predictors, str(scores.dims[0])
+    predictors = problem.design.predictors
     hashes, names = _identities(problem)
-    n_sets = int(codes.max()) + 1
-    counts, sums = np.zeros(n_sets, dtype=np.uint64), np.zeros(n_sets, dtype=np.uint64)
+    counts, sums = np.zeros((2, int(codes.max()) + 1), dtype=np.uint64)
     np.add.at(counts, codes, np.uint64(1))
     np.add.at(sums, codes, hashes)
     windows = first[:, None] + np.arange(horizon)
-    words = np.array([f"{one:016x}" for one in sums[windows].sum(axis=1)])
-    coords = {
-        N_JOINT: (dim, counts[windows].sum(axis=1).astype(np.int64)),
-        WHICH_JOINT: (dim, words),
+    carried = {
+        N_JOINT: counts[windows].sum(axis=1).astype(np.int64),
+        WHICH_JOINT: np.array([f"{one:016x}" for one in sums[windows].sum(axis=1)]),
     }
     attrs = {
         "known_by": ", ".join(names),
         "n_incomplete": predictors.n_incomplete,
         "n_missing": predictors.n_missing,
     }
-    return scores.assign_coords(coords).assign_attrs(attrs)
+    return carried, attrs
 
 
 def _identities(problem: Problem) -> tuple[Array, list[str]]:

@@ -14,7 +14,7 @@ from bayesglm.inference.problem.asked import check_counts, check_room, check_see
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import (
-    beside_joint_samples,
+    joint_samples,
     labelled,
     labels_of,
     pairing_attrs,
@@ -205,7 +205,9 @@ def labelled_sets(
     coords: dict[str, Any] = {by: sets.labels}
     if population:
         coords[population[0]] = labels_of(problems)
-    attrs = {**pairing_attrs(problems), "labelled": 1, TOGETHER: by}
+    carried, told = joint_samples(problems[0], sets.codes, np.arange(len(sets.labels)))
+    coords |= {name: (by, values) for name, values in carried.items()}
+    attrs = {**pairing_attrs(problems), "labelled": 1, TOGETHER: by, **told}
 
     def of_sets(values: Array, name: str) -> xr.DataArray:
         import xarray as xr
@@ -214,8 +216,7 @@ def labelled_sets(
         observed = np.stack(sums, axis=-1)
         own, seen = (values, observed) if population else (values[:, 0], observed[:, 0])
         known = coords | {OBSERVED: (dims, seen)}
-        scored = xr.DataArray(own, dims=dims, coords=known, name=name, attrs=attrs)
-        return beside_joint_samples(problems[0], scored, sets.codes, np.arange(len(sets.labels)))
+        return xr.DataArray(own, dims=dims, coords=known, name=name, attrs=attrs)
 
     return of_sets
 

@@ -15,7 +15,7 @@ from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_counts, check_room, check_seed, whole_number
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.problem.samples import beside_joint_samples, labelled
+from bayesglm.inference.problem.samples import joint_samples, labelled
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import khat_limit
 from bayesglm.results.scores.ahead import Ahead, Moments, ahead, in_sample
@@ -196,6 +196,8 @@ def _lfo_data(
     elpd_i = beside_rate_before(
         problems, named(scores.elpd, "elpd_i"), moments.of_row, origins, horizon
     )
+    every, told = joint_samples(problems[0], moments.of_row, origins, horizon)
+    carried = {name: (dim, values) for name, values in every.items()}
     elpd, se, p = summed(scores.elpd, gain, horizon)
     refits = np.array(sorted(scores.refits), dtype=np.intp)
     return LFO(
@@ -207,7 +209,7 @@ def _lfo_data(
         scale="log",
         warning=2 * len(refits) > scores.elpd.size,
         good_k=khat_limit(n_draws),
-        elpd_i=beside_joint_samples(problems[0], elpd_i, moments.of_row, origins, horizon),
+        elpd_i=elpd_i.assign_coords(carried).assign_attrs(told),
         pareto_k=named(scores.khat, "pareto_k"),
         forecast_horizon=horizon,
         min_observations=start,
