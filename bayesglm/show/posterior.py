@@ -45,8 +45,8 @@ def plot_posterior(
     map : xarray.DataTree, optional
         What `fit_map` gives for the same model and data.
     term : str, optional
-        The term to draw alone. Of more than 80 coefficients (24 beside others) those of the largest
-        posterior means (in absolute value) are drawn; the note counts all.
+        The term to draw alone. Of many more than 80 coefficients (24 beside others) those of the
+        largest posterior means (in absolute value) are drawn; the title counts all.
 
     Returns
     -------

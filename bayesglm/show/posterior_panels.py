@@ -12,7 +12,7 @@ import numpy as np
 from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.words import INTERCEPT, effect_name, entries_of, is_curve
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.show.coefficients import CURVE, are_of_levels, draw_surface, value_label
+from bayesglm.show.coefficients import are_of_levels, draw_surface, value_label
 from bayesglm.show.figures import (
     COLOURS,
     INK,
@@ -20,9 +20,9 @@ from bayesglm.show.figures import (
     named_handles,
     new_figure,
 )
-from bayesglm.show.largest import N_LEVELS
+from bayesglm.show.largest import N_LEVELS, how_many
 from bayesglm.show.text import plain
-from bayesglm.show.units import unit_of_coefficients, unit_of_lags
+from bayesglm.show.units import link_unit, unit_of_coefficients, unit_of_lags
 from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Panel:
     rows: Array
     along: Array | None = None
     across: Array | None = None
-    xlabel: str = "coefficient (link units per unit of predictor)"
+    xlabel: str = ""
     ylabel: str = ""
     beside: str | None = None
 
@@ -78,7 +78,7 @@ def one_panel(
     draws = fit["posterior"][name].transpose("chain", "draw", ...)
     values = draws.values.reshape(draws.sizes["chain"] * draws.sizes["draw"], -1)
     mode = None if modes is None else modes[name].transpose(*draws.dims[2:]).values.ravel()
-    rows = _largest(values, most)
+    rows = _rows(values, most)
     labels = coefficient_labels(draws.isel(chain=0, draw=0))
     title = _title(draws, len(rows))
     xlabel = f"coefficient ({unit_of_coefficients(model, name)})"
@@ -101,7 +101,8 @@ def every_panel(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None) -> list[
     scales = [name for one in groups if (name := f"{one}_scale") in posterior]
     if scales:
         panel = _together(model, posterior, None, scales, "scales")
-        drawn.append(replace(panel, xlabel="sd of effects (link units)"))
+        unit = _common_unit([link_unit(model, one) for one in groups])
+        drawn.append(replace(panel, xlabel=f"sd of effects ({unit})"))
     correlations = [name for one in groups if (name := f"{one}_correlation") in posterior]
     if correlations:
         panel = _together(model, posterior, None, correlations, "correlations")
@@ -141,7 +142,16 @@ def _together(
     kinked = any(_kinked_at_zero(model, one.name) for one in kept if one.own)
     words = [plain(words) for one in kept for words in one.words]
     title = words[0] if len(words) == 1 else title
-    return Panel(title, values, words, mode, kinked, _largest(values, MOST_ROWS))
+    terms = [one.name for one in kept if one.own]
+    units = list(dict.fromkeys(unit_of_coefficients(model, one) for one in terms))
+    unit = _common_unit([link_unit(model, one) for one in terms]) if len(units) > 1 else units[:1]
+    rows, xlabel = _rows(values, MOST_ROWS), f"coefficient ({''.join(unit)})"
+    return Panel(title, values, words, mode, kinked, rows, xlabel=xlabel)
+
+
+def _common_unit(units: Sequence[str]) -> str:
+    """Return the unit that all have."""
+    return units[0] if len(set(units)) == 1 else "link units"
 
 
 def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: str) -> list[Panel]:
@@ -150,7 +160,7 @@ def _effects(model: GLM, posterior: xr.Dataset, modes: xr.Dataset | None, name: 
     for k, effect in enumerate(posterior[dim].values):
         own = posterior[name].isel({dim: k}).transpose("chain", "draw", ...)
         values = own.values.reshape(own.sizes["chain"] * own.sizes["draw"], -1)
-        rows = _largest(values, MOST_BESIDE)
+        rows = _rows(values, MOST_BESIDE)
         mode = None if modes is None else modes[name].isel({dim: k}).values.ravel()
         title = plain(effect_name(name, str(effect)))
         title += _of_how_many(len(rows), own.attrs.get(N_LEVELS, values.shape[1]))
@@ -196,7 +206,7 @@ def curve_panels(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: s
     across = None
     if block.curve is not None:
         along, xlabel = block.curve.x, value_label(block.curve.variable, block.curve.unit)
-        ylabel, second = CURVE, block.curve.across
+        ylabel, second = f"curve ({link_unit(model, name)})", block.curve.across
         if second is not None:
             across, ylabel = second.x, value_label(second.variable, second.unit)
     else:
@@ -241,6 +251,11 @@ def curve_panels(model: GLM, fit: xr.DataTree, modes: xr.Dataset | None, name: s
     ]
 
 
+def _rows(values: Array, most: int) -> Array:
+    """Return which coefficients are rows of a panel that has room for about so many."""
+    return _largest(values, how_many(values.shape[1], most))
+
+
 def _largest(values: Array, most: int) -> Array:
     """Return which coefficients are drawn: those of the largest means, in their order."""
     return np.sort(np.argsort(-np.abs(values.mean(axis=0)), kind="stable")[:most])
@@ -252,15 +267,10 @@ def _kinked_at_zero(model: GLM, name: str) -> bool:
 
 
 def draw_panels(panels: Sequence[Panel]) -> Figure:
-    """Draw panels in two columns, low ones before tall ones, one alone over the whole width."""
+    """Draw panels in two columns, low ones before tall ones, rows alone over the whole width."""
     columns = min(2, len(panels))
     low, tall = ([one for one in panels if (one.height > TALL) == is_tall] for is_tall in (0, 1))
-    halves = [own[k : k + columns] for own in (low, tall) for k in range(0, len(own), columns)]
-    lines = (
-        halves
-        if len(tall) > 1
-        else [[*low, *tall][k : k + columns] for k in range(0, len(panels), columns)]
-    )
+    lines = [own[k : k + columns] for own in (low, tall) for k in range(0, len(own), columns)]
     rows = len(lines)
     heights = [max(one.height for one in line) for line in lines]
     figure, axes = new_figure(
@@ -270,10 +280,12 @@ def draw_panels(panels: Sequence[Panel]) -> Figure:
         gridspec_kw={"height_ratios": [one + 0.8 for one in heights]},
     )
     beside: dict[str, list[Axes]] = {}
-    for own, line, height in zip(axes, lines, heights, strict=True):
+    for k, (own, line, height) in enumerate(zip(axes, lines, heights, strict=True)):
+        if len(line) < columns and line[0].along is None:
+            own[0].set_subplotspec(own[0].get_gridspec()[k, :])
         for ax, panel in itertools.zip_longest(own, line):
             if panel is None:
-                ax.set_visible(False)
+                ax.remove()
             else:
                 _draw(ax, panel, height)
             if panel is not None and panel.beside is not None:

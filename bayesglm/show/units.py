@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES, FamilyName
 from bayesglm.spec.terms.event import EVENTS, TRIALS, TYPES
+from bayesglm.spec.terms.term import LEVELS
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -51,22 +52,41 @@ def unit_of_coefficients(model: GLM, name: str) -> str:
     What a term reads are events, where it is around them, or reads a count's own past.
 
     >>> from bayesglm.spec.model import GLM
+    >>> from bayesglm.spec.terms.category import Category
     >>> from bayesglm.spec.terms.history import History
     >>> unit_of_coefficients(GLM("hit", ["x", History(lags=2)], family="bernoulli"), "x")
     'log odds per unit of predictor'
     >>> unit_of_coefficients(GLM("hit", ["x", History(lags=2)], family="bernoulli"), "history")
     'log odds per event'
     >>> unit_of_coefficients(GLM("y", "x", dispersion={"sigma": ["z"]}), "sigma_z")
-    'link units per unit of predictor'
+    'log sigma per unit of predictor'
+    >>> unit_of_coefficients(GLM("y", Category("region")), "region")
+    'response units'
     """
     term = next(one for one in model.every_term if one.label == name)
-    is_of_mean = any(one.label == name for one in model.terms)
-    unit = LINK_NAMES[model.link_name].unit if is_of_mean else "link units"
+    unit = link_unit(model, name)
     roles = set(term.roles.values())
     around = EVENTS in roles and roles <= {EVENTS, TYPES, TRIALS}
     past = term.reads_response and not roles and FAMILY_NAMES[model.family].counts_events
     per = "event" if around or past else "unit of predictor"
-    return unit if term.facts.of_levels else f"{unit} per {per}"
+    is_of_levels = term.facts.of_levels or term.facts.part == LEVELS
+    return unit if is_of_levels else f"{unit} per {per}"
+
+
+def link_unit(model: GLM, name: str) -> str:
+    """Return the unit of the linear predictor that a term, or an intercept, is a part of.
+
+    >>> from bayesglm.spec.model import GLM
+    >>> model = GLM("y", "x", "gamma", dispersion={"alpha": ["z"]})
+    >>> link_unit(model, "intercept"), link_unit(model, "alpha_z")
+    ('log response', 'log alpha')
+    """
+    for dispersion, one in model.predicted.items():
+        labels = [term.label for term in one.terms]
+        if name in (f"{dispersion}_intercept", *labels):
+            link = LINK_NAMES[FAMILY_NAMES[model.family].link_of(dispersion)]
+            return f"log {dispersion}" if link.is_log else f"{link.unit} of {dispersion}"
+    return LINK_NAMES[model.link_name].unit
 
 
 def mean_of(response: str, words: FamilyName) -> str:

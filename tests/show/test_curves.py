@@ -69,7 +69,7 @@ def test_a_posterior_shows_the_curve_first_and_its_coefficients_when_asked(fit):
     kernel = bg.kernels(fit)["age"]
     np.testing.assert_allclose(curve.get_xydata().T, [kernel["value"], kernel["link"]], rtol=1e-9)
     np.testing.assert_allclose(dashed.get_ydata(), bg.kernels(mode)["age"]["link"], rtol=1e-9)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("age (years)", "curve (link units)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("age (years)", "curve (log response)")
     (ax,) = bg.plot_posterior(fit, term="age").axes
     assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["line", "bend 1"]
 

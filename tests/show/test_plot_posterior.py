@@ -89,7 +89,7 @@ def test_any_term_can_be_drawn_with_or_without_a_map(many, tmp_path):
 
 def test_without_a_term_every_term_has_a_panel(tmp_path):
     rng = np.random.default_rng(0)
-    groups = rng.integers(0, 30, 240)
+    groups = rng.permutation(np.arange(240) % 40)
     data = bg.as_dataset(
         {
             "stimulus": rng.normal(size=240),
@@ -105,13 +105,17 @@ def test_without_a_term_every_term_has_a_panel(tmp_path):
     fit = bg.fit(model, data, draws=100)
     figure = rendered(bg.plot_posterior(fit), tmp_path)
     drawn = {ax.get_title(loc="left"): ax for ax in figure.axes if ax.get_visible()}
-    largest = f": the {MOST_BESIDE} largest of 30"
+    largest = f": the {MOST_BESIDE} largest of 40"
     expected = ["single coefficients", "scales", "stimulus", f"g{largest}", f"g.x{largest}"]
     assert list(drawn) == expected
     labels = [
         [text.get_text() for text in drawn[title].get_yticklabels()] for title in expected[:2]
     ]
     assert labels == [["x", "z"], ["sd of g", "sd of x by g"]]
+    assert [drawn[title].get_xlabel() for title in expected[:2]] == [
+        "coefficient (log response per unit of predictor)",
+        "sd of effects (log response)",
+    ]
     assert drawn["stimulus"].get_xlabel() == "lag (ms before the response)"
     assert drawn["stimulus"].get_ylabel() == "coefficient (log response\nper unit of predictor)"
     units = [drawn[title].get_xlabel() for title in expected[3:]]
@@ -157,8 +161,8 @@ def test_a_kernel_is_a_line_though_it_is_the_only_term(tmp_path):
 def test_of_many_coefficients_the_largest_are_drawn(tmp_path):
     rng = np.random.default_rng(0)
     wide = xr.Dataset(
-        {"y": ("obs", rng.normal(size=50)), "x": (("obs", "column"), rng.normal(size=(50, 90)))},
-        coords={"column": [f"c{k}" for k in range(90)]},
+        {"y": ("obs", rng.normal(size=50)), "x": (("obs", "column"), rng.normal(size=(50, 120)))},
+        coords={"column": [f"c{k}" for k in range(120)]},
     )
     model = bg.GLM("y", bg.Linear("x", prior=bg.Normal(0.5)), dispersion=1.0)
     fit = bg.fit(model, wide)
@@ -166,7 +170,7 @@ def test_of_many_coefficients_the_largest_are_drawn(tmp_path):
     means = np.abs(fit["posterior"]["x"].mean(("chain", "draw")).values)
     largest = np.sort(np.argsort(-means)[:MOST_ROWS])
     assert rows_of(figure)[0] == [f"c{k}" for k in largest]
-    assert figure.axes[0].get_title(loc="left") == "x (column): the 80 largest of 90"
+    assert figure.axes[0].get_title(loc="left") == "x (column): the 80 largest of 120"
 
 
 @pytest.mark.slow
@@ -265,6 +269,17 @@ def test_low_panels_stand_beside_low_ones():
             top = ax.get_subplotspec().rowspan.start
             rows.setdefault(top, []).append(ax.get_title("left"))
     assert list(rows.values()) == [["x", "scales"], ["h"], ["school", "school.x"]]
+    data["school"] = np.arange(n) % 25
+    figure = bg.plot_posterior(bg.fit(bg.GLM("y", ["x", "h", bg.Group("school")]), data, draws=100))
+    figure.draw_without_rendering()
+    axes = {ax.get_title("left"): ax for ax in figure.axes}
+    assert len(axes["school"].get_yticks()) == 25  # though 24 have room beside others
+    assert axes["h"].bbox.height < 0.4 * axes["school"].bbox.height
+    assert axes["school"].bbox.width > 0.8 * figure.bbox.width
+    units = ["response units per unit of predictor", "response units", "response units"]
+    assert [axes[name].get_xlabel() for name in ("x", "h", "school")] == [
+        f"coefficient ({unit})" for unit in units
+    ]
 
 
 def test_scales_and_correlations_stand_beside_the_effects_of_one_group():
