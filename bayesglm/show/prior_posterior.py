@@ -13,7 +13,6 @@ from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.named import parameters
-from bayesglm.inference.tree.opened import model_of
 from bayesglm.inference.tree.words import Entries, entries_of
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.results.prior_draws import draw_thetas
@@ -30,7 +29,9 @@ from bayesglm.show.figures import (
     write_note,
 )
 from bayesglm.show.text import plain
-from bayesglm.show.units import unit_of_coefficients
+from bayesglm.show.units import link_unit, unit_of_coefficients
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.model import GLM
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,6 +45,7 @@ DRAWS = 4_000  # from the priors, and of the posterior at most
 PLACES = 241  # of each density: chosen
 CENTRAL = (0.03, 0.97)  # of a prior, that is shown where that is not too wide: 94%
 WIDEST = 10.0  # times as wide as the posterior an axis is, at most: chosen
+MOST_LETTERS = 18  # of a name, beside what else stands above a panel
 PRIOR, POSTERIOR = "prior", "posterior"
 
 
@@ -89,7 +91,7 @@ def plot_prior_posterior(
     ['intercept', 'x']
     """
     posterior_problems(fit)
-    seed, model = check_seed(seed), model_of(fit)
+    seed = check_seed(seed)
     chosen = chosen_units(fit, units, 1)
     every = list(_parameters(chosen.kept[0], seed))
     if term is not None:
@@ -104,10 +106,8 @@ def plot_prior_posterior(
     rows = -(-len(kept) // columns)
     figure, axes = new_figure(rows, columns, 0.8 + HEIGHT * rows)
     hide_beyond(axes, len(kept))
-    labels = {one.label for one in model.every_term}
     for ax, k in zip(axes.flat, kept, strict=False):
-        unit = unit_of_coefficients(model, every[k].name) if every[k].name in labels else ""
-        _draw(ax, every[k], unit)
+        _draw(ax, every[k])
     handles = named_handles(axes)
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper left", ncols=2, frameon=False
@@ -125,6 +125,7 @@ class _Parameter:
 
     name: str
     words: str
+    unit: str
     posterior: Array
     prior: Array | None  # draws
     part: PriorPart | None  # whose density is known, given what is learned above
@@ -225,6 +226,7 @@ def _parameters(kept: Kept, seed: int) -> Iterator[_Parameter]:
         part, is_proper = _prior_of(problem, entries)
         if part is not None and not np.array_equal(drawn, before[:, problem.places[entries.name]]):
             part = None  # the density is one of other coordinates: of a rotation, say
+        unit = _unit(problem.plan.model, entries)
         for words, k in zip(entries.words, entries.places, strict=True):
             if np.ptp(own[:, k]) == 0.0 or not np.isfinite(own[:, k]).all():
                 continue
@@ -232,6 +234,7 @@ def _parameters(kept: Kept, seed: int) -> Iterator[_Parameter]:
             yield _Parameter(
                 entries.name,
                 words,
+                unit,
                 own[:, k],
                 drawn[:, k] if is_proper else None,
                 part,
@@ -263,7 +266,19 @@ def _prior_of(problem: Problem, entries: Entries) -> tuple[PriorPart | None, boo
     return (part if alone and simple and is_proper else None), is_proper
 
 
-def _draw(ax: Axes, one: _Parameter, unit: str) -> None:
+def _unit(model: GLM, entries: Entries) -> str:
+    """Return what the axis of a variable says: units, or what kind of number it is."""
+    words, term = FAMILY_NAMES[model.family], entries.term
+    if term is not None:
+        if entries.of_eta or entries.name in (f"{term.label}_scale", f"{term.label}_mean"):
+            return unit_of_coefficients(model, term.label)
+        return entries.name.removeprefix(f"{term.label}_")
+    if entries.name in words.dispersions and entries.name not in words.increasing:
+        return "dispersion"
+    return link_unit(model, entries.name)
+
+
+def _draw(ax: Axes, one: _Parameter) -> None:
     x = one.axis
     before = one.prior_density(x)
     after = density(one.posterior, x, one.is_positive)
@@ -277,9 +292,10 @@ def _draw(ax: Axes, one: _Parameter, unit: str) -> None:
     ax.set_ylim(0.0, 1.08 * float(after.max()))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    ax.set_title(plain(one.words, 20), loc="left", fontsize=10)
-    told = f"{one.left:.0%} as wide" if before is not None else "improper prior"
+    ax.set_title(plain(one.words, MOST_LETTERS), loc="left", fontsize=9)
+    share = "<1%" if one.left < 0.005 else f"{one.left:.0%}"
+    told = f"{share} as wide" if before is not None else "improper prior"
     ax.set_title(told, loc="right", fontsize=8, color=INK)
-    ax.set_xlabel(unit.replace(" per unit", "\nper unit"), fontsize=8)
+    ax.set_xlabel(one.unit.replace(" per unit", "\nper unit"), fontsize=8)
     ax.tick_params(labelsize=8)
     ax.locator_params(axis="x", nbins=5)

@@ -345,10 +345,12 @@ def test_priors_and_posteriors_have_their_densities(tmp_path):
     rng = np.random.default_rng(9)
     x, g = rng.normal(size=120), rng.integers(0, 3, 120)
     data = {"y": 0.3 * x + 0.5 * rng.normal(size=3)[g] + rng.normal(size=120), "x": x, "g": g}
+    data["z"] = rng.normal(size=120)
     terms = [
         bg.Linear("x", prior=bg.Normal(0.2)),
         bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0))),
         bg.Lagged("x", lags=(1, 3), name="past", prior=bg.GaussianProcess(0.5, 2.0)),
+        bg.Linear("z", prior=bg.Normal(500.0)),
     ]
     fit = bg.fit(bg.GLM("y", terms, dispersion=bg.HalfNormal(2.0)), data, draws=400)
     figure = rendered(bg.plot_prior_posterior(fit), tmp_path)
@@ -357,6 +359,14 @@ def test_priors_and_posteriors_have_their_densities(tmp_path):
     assert list(axes)[:3] == ["intercept", "x", "past[lag 1]"]
     assert {"sigma", "sd of g", "g[0]"} <= set(axes)
     assert axes["intercept"].get_title(loc="right") == "improper prior"
+    assert axes["z"].get_title(loc="right") == "<1% as wide"
+    labels = [axes[name].get_xlabel() for name in ("intercept", "sigma", "sd of g", "z")]
+    per = "response units\nper unit of predictor"
+    assert labels == ["response units", "dispersion", "response units", per]
+    for ax in figure.axes:
+        if ax.get_visible():
+            name, width = ax._left_title, ax._right_title
+            assert name.get_window_extent().x1 < width.get_window_extent().x0
 
     def prior_of(name):
         path = axes[name].collections[0].get_paths()[0].vertices
