@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import log_expit, logsumexp
 
 Array = np.ndarray
 STEPS = 200  # of the fixed point: a bound
@@ -37,19 +37,25 @@ def bridged(of_whole: Array, of_rest: Array, n_whole: float, n_rest: float) -> B
     log_odds = float(np.log(n_whole / n_rest))
     log_r = 0.5 * float(np.median(of_whole) + np.median(of_rest))
     for _ in range(STEPS):
-        # p_i / (s_a p_i + s_b r), and r / (s_a p_i + s_b r), but for s_a and s_b.
-        above = expit(log_odds + of_rest - log_r).mean()
-        below = expit(log_r - log_odds - of_whole).mean()
-        step = float(np.log(above / below)) - log_odds
+        # p_i / (s_a p_i + s_b r), and r / (s_a p_i + s_b r), but for s_a and s_b, in logs: where
+        # posteriors are far apart all of either are beyond the floats.
+        above = _log_mean(log_expit(log_odds + of_rest - log_r))
+        below = _log_mean(log_expit(log_r - log_odds - of_whole))
+        step = above - below - log_odds
         log_r += step
         if abs(step) < STILL:
             break
     squares = (
-        _relative_variance(expit(log_odds + of_rest - log_r)) / n_rest
-        + _relative_variance(expit(log_r - log_odds - of_whole)) / n_whole
+        _relative_variance(log_expit(log_odds + of_rest - log_r)) / n_rest
+        + _relative_variance(log_expit(log_r - log_odds - of_whole)) / n_whole
     )
     return Bridged(log_r, float(np.sqrt(squares)))
 
 
-def _relative_variance(values: Array) -> float:
+def _log_mean(logs: Array) -> float:
+    return float(logsumexp(logs)) - float(np.log(len(logs)))
+
+
+def _relative_variance(logs: Array) -> float:
+    values = np.exp(logs - logs.max())
     return float(values.var() / values.mean() ** 2)

@@ -185,6 +185,10 @@ def test_a_bridge_of_draws_that_do_not_reach_the_deleted_point():
     of_whole, of_rest = (3.0 * rng.normal(at, 1.0, n) - 4.5 for at in (3.0, 0.0))
     found = bridged(of_whole, of_rest, n, n)
     assert abs(found.log_ratio) < 4.0 * found.error < 0.4
+    apart = (60.0 * rng.normal(at, 1.0, n) - 1800.0 for at in (60.0, 0.0))
+    far = bridged(*apart, n, n)
+    assert np.isfinite(far.log_ratio)
+    assert far.error > climbing.BELIEVED
 
 
 G, PER = 7, 4
