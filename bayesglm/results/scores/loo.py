@@ -153,7 +153,7 @@ def _tell(kept: Sequence[Kept], pareto_k: Array, n_draws: int) -> int:
         tell(
             f"k-hat is above {good_k:.2f} for {n_bad} of {pareto_k.size} samples (the largest is "
             f"{np.nanmax(pareto_k):.2f}), so their leave-one-out densities are not to be trusted; "
-            "use score(fit), which goes on where weights fail, or kfold."
+            "use score(fit), which goes on where weights fail."
         )
     dependence = describe_dependence(kept)
     if dependence:

@@ -85,7 +85,7 @@ def _of_failing(climbed: Sequence[Climbed]) -> str:
     return (
         f"k-hat is still {climbed[0].limit:.2f} or more for {n} of them after every rung that "
         f"could be climbed (the largest is {largest:.2f}), so that their log densities are not to "
-        "be trusted; allow more refits, or ask kfold."
+        "be trusted; allow more refits."
     )
 
 
