@@ -213,6 +213,14 @@ def effective_sizes(draws: Array) -> Array:
         return np.array([float(array_stats.ess(one)) for one in np.moveaxis(draws, -1, 0)])
 
 
+def efficiency(values: Array, chains: int) -> float:
+    """Return how many independent draws one of a chain is worth, 1 at most, as values tell."""
+    if len(values) % chains or len(values) < FEWEST_DRAWS * chains:
+        return 1.0
+    (size,) = effective_sizes(values.reshape(chains, -1, 1))
+    return min(1.0, float(size) / len(values)) if np.isfinite(size) else 1.0
+
+
 def rank_rhats(draws: Array) -> Array:
     """Return the rank-normalised r-hats of draws ``(chain, draw, size)``.
 

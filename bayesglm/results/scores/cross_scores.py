@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -42,9 +43,11 @@ from bayesglm.results.scores.fold_weights import by_weights, mean_densities
 from bayesglm.results.scores.folds import Sets
 from bayesglm.results.scores.held_out import Held
 from bayesglm.results.scores.progress import progress
+from bayesglm.results.scores.reached import reached_densities
 from bayesglm.results.scores.sampling import Sampling
 
 Array = np.ndarray
+BRIDGES = 20  # posteriors that means on few draws cost, of all folds, or one of each: chosen
 
 
 def cross_scores(
@@ -78,6 +81,7 @@ def cross_scores(
         scores = CrossScores.empty(problems, fold_of, sets, whole)
         scores = _scored(replace(scores, advance=advance), problems, fold_of, sampling, sets)
     check_possible(scores.elpd, problems[0], sets)
+    scores.tell_of_hanging()
     return scores
 
 
@@ -203,6 +207,18 @@ def refit(
         seen = kept.problem.design.predictors.rows
         held = Held(kept, problems[k], fold.rows, fold.sets, seen)
         some = np.linspace(0, kept.n_draws - 1, min(sampling.few, kept.n_draws)).astype(np.intp)
-        scores.take(
-            fold, k, FoldScore(mean_densities(held, None, None), None, REFITTED, kept.some(some))
-        )
+        sampled = partial(_whole_or_sampled, scores, sampling, (k, len(keep)))
+        elpd, hanging = reached_densities(held, sampled, sampling.chains, BRIDGES // n_folds)
+        scores.take(fold, k, FoldScore(elpd, None, REFITTED, kept.some(some), hanging))
+
+
+def _whole_or_sampled(
+    scores: CrossScores, sampling: Sampling, of: tuple[int, int], problem: Problem
+) -> Kept:
+    """Return draws of the posterior of some rows of a neuron, those known where all are asked.
+
+    ``of`` is the number of the neuron, and how many rows all are.
+    """
+    if problem.design.n_rows == of[1] and scores.whole is not None:
+        return scores.whole[of[0]].finished[1]
+    return sampling([problem])[0]

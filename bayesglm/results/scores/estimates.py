@@ -172,6 +172,7 @@ def _tuned_scores(
             whole = [make_problem(plan, problem.neuron, problem.design) for problem in problems]
             refit(scores, whole, fold, members, sampling, n_folds)
     check_possible(scores.elpd, problems[0], sets)
+    scores.tell_of_hanging()
     return scores
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import BayesGLMError, DataError
+from bayesglm.errors import BayesGLMError, DataError, tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.results.scores.folds import Sets
@@ -50,6 +50,7 @@ class CrossScores:
     - `khat`: ``(fold, neuron)``, of the weights that were tried; NaN where none were.
     - `ways`: ``(fold, neuron)``, how the posterior came about: one of `WAYS`.
     - `whole`: draws of the posterior of all rows of each neuron, if they were needed.
+    - `hanging`: which of them hang on few draws, and no ratio of evidences told them.
     - `drawn`: of each fold and neuron a few draws of the posterior without it.
     - `advance`: is told of each that is scored.
     """
@@ -58,6 +59,7 @@ class CrossScores:
     in_sample: Array
     khat: Array
     ways: Array
+    hanging: Array
     whole: Sequence[Kept] | None = None
     drawn: dict[tuple[int, int], Kept] = field(default_factory=dict)
     advance: Callable[[], None] = lambda: None
@@ -73,7 +75,8 @@ class CrossScores:
         shape = (len(fold_of) if sets is None else len(sets.labels), len(problems))
         by_fold = (int(fold_of.max()) + 1, len(problems))
         khat, ways = np.full(by_fold, np.nan), np.full(by_fold, REFITTED, dtype=object)
-        return CrossScores(np.empty(shape), np.full(shape, np.nan), khat, ways, whole)
+        hanging = np.zeros(shape, dtype=bool)
+        return CrossScores(np.empty(shape), np.full(shape, np.nan), khat, ways, hanging, whole)
 
     def take(self, fold: Fold, neuron: int, scored: FoldScore) -> None:
         """Write down the scores of a fold."""
@@ -82,7 +85,19 @@ class CrossScores:
             self.in_sample[fold.places, neuron] = scored.in_sample
         self.ways[fold.number, neuron] = scored.way
         self.drawn[fold.number, neuron] = scored.drawn
+        self.hanging[fold.places, neuron] = scored.hanging
         self.advance()
+
+    def tell_of_hanging(self) -> None:
+        """Warn of log densities that hang on few draws."""
+        n = int(self.hanging.sum())
+        if n:
+            tell(
+                f"{n} of {self.hanging.size} held-out log densities hang on so few draws of the "
+                "posterior of the other folds, which expects something else, that they err by "
+                "tenths of a nat, or by many nats. score(fit) leaves out rows one by one and tells "
+                "such densities by ratios of evidences; or give more draws."
+            )
 
     def told(self) -> dict[str, float | int]:
         """Say in numbers how many posteriors of folds came about which way."""
@@ -94,12 +109,16 @@ class CrossScores:
 
 
 class FoldScore(NamedTuple):
-    """Scores of one fold of one neuron, and a few draws of the posterior without it."""
+    """Scores of one fold of one neuron, and a few draws of the posterior without it.
+
+    ``hanging`` are those that hang on few draws.
+    """
 
     elpd: Array
     in_sample: Array | None
     way: str
     drawn: Kept
+    hanging: Array | bool = False
 
 
 def unfitted(fold: int, n_folds: int, error: BayesGLMError) -> DataError:

@@ -12,9 +12,8 @@ import numpy as np
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.psis import (
-    FEWEST_DRAWS,
     KISH_PER_CHAIN,
-    effective_sizes,
+    efficiency,
     khat_limit,
     pareto_smoothed,
     resample,
@@ -114,13 +113,5 @@ def _weights(total: Array, kept: list[Kept], chains: int) -> tuple[Array | None,
         return None, smoothed.khat
     log_weights = smoothed.log_weights
     size = min(smoothed.kish, *(worth(log_weights, one.theta) for one in kept))
-    is_enough = size * _efficiency(total, chains) >= KISH_PER_CHAIN * chains
+    is_enough = size * efficiency(total, chains) >= KISH_PER_CHAIN * chains
     return (log_weights if is_enough else None), smoothed.khat
-
-
-def _efficiency(values: Array, chains: int) -> float:
-    """Return how many independent draws one of a chain is worth, 1 at most, as values tell."""
-    if len(values) % chains or len(values) < FEWEST_DRAWS * chains:
-        return 1.0
-    (size,) = effective_sizes(values.reshape(chains, -1, 1))
-    return min(1.0, float(size) / len(values)) if np.isfinite(size) else 1.0

@@ -62,6 +62,8 @@ def kfold(
     p(y_i | theta). That posterior is the one of all rows without what the fold says, so that
     draws of one pool, near all posteriors at once, or those of a fit to all rows, serve it under
     Pareto-smoothed importance weights; where these do not stand, it is sampled anew as `fit` does.
+    A mean that hangs on few of these draws, of a row that the others do not expect, is told by the
+    ratio of evidences with and without the row, a bridge between two posteriors (Meng & Wong 1996).
     Of gaussian responses with the identity link and normal priors the densities are exact.
 
     Rows that are left out by their label are scored jointly, log mean_draws p(y_label | theta): the
@@ -107,7 +109,8 @@ def kfold(
     Warns
     -----
     BayesGLMWarning
-        ``by="time"`` of data without time: blocks are of rows in their order; as in `fit`.
+        ``by="time"`` of data without time: blocks are of rows in their order; rows or labels whose
+        log density hangs on few draws, and that no bridge told; as in `fit`.
 
     Examples
     --------

@@ -282,7 +282,7 @@ def by_refits(state: Climbed, units: Units, whole: Whole | None, means: Means) -
 
 
 def _refitted(units: Units, whole: Whole | None, unit: int, means: Means) -> Bridged | None:
-    """Return the better of two bridges to a refit: from draws as they are, and from moved ones.
+    """Return the ratio of evidences by a refit, None without one.
 
     Draws of the refit, which come about as the fit's do, are worth as much each.
     """
@@ -290,10 +290,20 @@ def _refitted(units: Units, whole: Whole | None, unit: int, means: Means) -> Bri
         (kept,) = means.posterior([units.rest(unit)])
     except BayesGLMError:
         return None
+    return evidence_ratio(units, whole, unit, kept, means.relative_efficiency)
+
+
+def evidence_ratio(
+    units: Units, whole: Whole | None, unit: int, kept: Kept, relative_efficiency: float
+) -> Bridged | None:
+    """Return the better of two bridges to draws without a unit: from draws as they are, and moved.
+
+    None where effects are redrawn.
+    """
     of_rest = units.of_rest(kept, unit)
     if of_rest is None:
         return None
-    efficiency = min(1.0, means.relative_efficiency)
+    efficiency = min(1.0, relative_efficiency)
     sizes = units.n_draws * efficiency, len(of_rest) * efficiency
     plain = bridged(units.own(unit), of_rest, *sizes)
     if whole is None:
