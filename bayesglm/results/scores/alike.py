@@ -65,7 +65,8 @@ def scored_in_words(elpd: Any) -> str:
     n, by = len(scores), scores.attrs.get(TOGETHER)
     noun = "samples" if by is None else f"levels of {by!r}"
     if elpd.kind in QUESTIONS:
-        noun = "moments" if overlap == 1 else f"overlapping blocks of {overlap} moments"
+        blocks = f"blocks of {overlap} moments ({n // overlap:,} that do not overlap)"
+        noun = "moments" if overlap == 1 else blocks
     units = f" × {scores.size // n:,} units" if scores.ndim > 1 else ""
     return f"{n:,} {noun}{units}"
 

@@ -294,6 +294,9 @@ def test_the_future_is_compared_with_the_future_alone():
     assert bg.compare(futures).attrs["n_data_points"] == N
     with pytest.raises(bg.DataError, match=r"is of the future \(lfo\) and that of 'b' is of samp"):
         bg.compare({**futures, "b": scored(matrix[:, 1])})
+    blocks = {name: replace(one, forecast_horizon=4) for name, one in futures.items()}
+    said, *_ = bg.compare(blocks).attrs["sentences"]
+    assert f"over {N} blocks of 4 moments ({N // 4} that do not overlap)" in said
     with pytest.raises(bg.DataError, match="horizon=1 and that of 'b' is of horizon=4; give all"):
         bg.compare({**futures, "b": of_future(matrix[:, 1], horizon=4)})
 
