@@ -41,8 +41,9 @@ def residuals(
       draws: u is that chance itself where responses are measured, uniform in between where they are
       counted or seen as intervals (Dunn & Smyth 1996, J Comput Graph Stat 5:236). Independent and
       standard normal if the model is true, whatever the family.
-    - ``"pearson"``: (y - E[y]) / sd[y]; of a response with levels one for each level along
-      ``<response>_level``, of whether, or how often, it occurred.
+    - ``"pearson"``: (y - E[y]) / sd[y], both where linear predictors and dispersions have their
+      posterior means (sd[y] of a gaussian response is that of sigma); of a response with levels one
+      for each level along ``<response>_level``, of whether, or how often, it occurred.
     - ``"deviance"``: sign(y - E[y]) sqrt(d), d being twice the log density that the fit falls short
       of the largest that any mean gives, dispersions that are a factor of it divided out (McCullagh
       & Nelder 1989, 2.4), so that the squares add up to the deviance.

@@ -202,7 +202,7 @@ def _variable(
         variable = _paired(variable, dataset, dim)
     elif not isinstance(against, str):
         raise DataError(
-            f"against is 'fitted', 'time', the name of a variable, or one along {dim!r} as a "
+            f"against must be 'fitted', 'time', the name of a variable, or one along {dim!r} as a "
             f"DataArray or a column of a frame; got {shown(against)}."
         )
     else:

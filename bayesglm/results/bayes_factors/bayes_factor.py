@@ -177,7 +177,8 @@ def _log_weights(prior_odds: Any, fits: Mapping[str, Any]) -> dict[str, float]:
     if lacking:
         raise DataError(f"{wanted}, and lacks {lacking[0]!r}.")
     for name, one in prior_odds.items():
-        if not isinstance(one, Real) or isinstance(one, bool) or not 0.0 < float(one) < np.inf:
+        is_number = isinstance(one, Real) and not isinstance(one, bool)
+        if not is_number or not 0 < one < np.inf:
             raise DataError(f"{wanted}, got {shown(one)} for {name!r}.")
     logs = np.array([log(prior_odds[name]) for name in fits])
     return dict(zip(fits, map(float, logs - np.logaddexp.reduce(logs)), strict=True))

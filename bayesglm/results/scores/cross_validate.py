@@ -165,7 +165,9 @@ def _models(model: GLM | Mapping[str, GLM], data: Any) -> dict[str, GLM]:
         check_is_model(one, data)
         if name is None or name != name:
             raise ModelError(f"a model is called {name}; give it a name in words.")
-    responses = {one.response: name for name, one in reversed(models.items())}
+    responses: dict[str, Any] = {}
+    for name, one in models.items():
+        responses.setdefault(one.response, name)
     if len(responses) > 1:
         told = " and ".join(f"{name!r} predicts {one!r}" for one, name in responses.items())
         raise ModelError(f"{told}; scores of different responses do not compare. Score each alone.")
