@@ -51,9 +51,9 @@ def _add_options(parser: Parser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    fit = read_fit(arguments.fit)
     from bayesglm.results.check import check
 
-    fit = read_fit(arguments.fit)
     told = check(fit, draws=arguments.draws, prob=arguments.prob, seed=arguments.seed)
     table = table_of(told, fit.attrs.get("population"))
     write_table(arguments, table if is_text(arguments) else table.astype({"value": float}))

@@ -23,11 +23,11 @@ def _add_options(parser: Parser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bayesglm.results.scores.compare import compare
-
     if len(arguments.fits) < 2:
         raise DataError("compare needs two fits or more; name another file.")
     fits = read_fits(arguments.fits, arguments.names)
+    from bayesglm.results.scores.compare import compare
+
     scores = {}
     for name, fit in fits.items():
         with said_of(name):

@@ -33,10 +33,6 @@ def read_data(path: Path, model: Any, arguments: argparse.Namespace) -> Any:
     """Return the data of a file as the verbs take them; raises DataError where it holds none."""
     from bayesglm.design.delimited import is_delimited, read_delimited
 
-    if path.is_dir():
-        raise DataError(f"{str(path)!r} is a folder; name a file in it.")
-    if not path.is_file():
-        raise DataError(f"{str(path)!r} does not exist.")
     if is_delimited(path):
         roles = {name: role for term in model.terms for name, role in term.roles.items()}
         whole = [] if model.missing == "drop" else model.variables

@@ -9,6 +9,7 @@ from typing import Any
 from bayesglm.cli.command import Command, Parser
 from bayesglm.cli.data_files import add_data_options, read_data, with_coords
 from bayesglm.cli.models import add_model_options, model_said
+from bayesglm.cli.reading import check_is_there
 from bayesglm.cli.saying import INTERRUPTED
 from bayesglm.cli.summary import tell_fit
 
@@ -24,6 +25,8 @@ def _add_options(parser: Parser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    check_is_there(arguments.data, stores=())
+    model = model_said(arguments)
     from bayesglm.inference.fit import fit
     from bayesglm.inference.map import fit_map
     from bayesglm.inference.tree.summary import summary
@@ -31,7 +34,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if arguments.out is not None:
         check_target(arguments.out)
-    model = model_said(arguments)
     data = with_coords(read_data(Path(arguments.data), model, arguments), arguments.coords)
     if arguments.map:
         fitted = fit_map(model, data)

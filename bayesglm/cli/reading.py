@@ -15,12 +15,22 @@ from bayesglm.errors import BayesGLMError, DataError
 
 def read_fit(path: str) -> Any:
     """Read a saved fit; DataError where the file holds none."""
+    check_is_there(path)
     from bayesglm.results.storage import load
 
+    return load(path)
+
+
+def check_is_there(path: str, stores: Sequence[str] = (".zarr",)) -> None:
+    """Raise DataError unless there is a file, before anything heavy is imported.
+
+    Folders hold something where they end in one of ``stores``.
+    """
     given = Path(path)
-    if given.is_dir() and given.suffix.lower() != ".zarr":
+    if given.is_dir() and given.suffix.lower() not in stores:
         raise DataError(f"{path!r} is a folder; name a file in it.")
-    return load(given)
+    if not given.exists():
+        raise DataError(f"{path!r} does not exist.")
 
 
 def read_fits(paths: Sequence[str], names: str | None) -> dict[str, Any]:
@@ -30,6 +40,7 @@ def read_fits(paths: Sequence[str], names: str | None) -> dict[str, Any]:
         earlier = seen.setdefault(os.path.realpath(path), path)
         if earlier is not path:
             raise DataError(f"{earlier!r} and {path!r} are one file; give each fit once.")
+        check_is_there(path)
     own = names_of(paths) if names is None else _given(names, len(paths))
     return {name: read_fit(path) for name, path in zip(own, paths, strict=True)}
 

@@ -22,9 +22,9 @@ def _add_options(parser: Parser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    fit = read_fit(arguments.fit)
     from bayesglm.inference.tree.summary import summary
 
-    fit = read_fit(arguments.fit)
     table = summary(fit, arguments.exponentiate, arguments.level)
     if is_text(arguments):
         tell_fit(fit, table)

@@ -14,7 +14,6 @@ type At = tuple[float, ...]
 type ScoreAll = Callable[[Sequence[At]], list[Score]]  # of several settings of all scales
 type Along = Callable[[Iterable[float]], list[Score]]  # of several values of one scale
 
-TOGETHER = "together"  # the name of a curve of several terms that have one scale
 DECADES = (-3.0, 1.0)  # of an automatic range, around the default prior's scale
 PER_DECADE = 4  # scales of an automatic range
 FURTHER = np.linspace(0.25, 2.0, 8)  # decades by which it grows, once, where its end is best

@@ -19,7 +19,6 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import responses_of, sample_coords
 from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.tree.opened import EFFECTS, model_of, reopen
-from bayesglm.results.choosing import TOGETHER
 from bayesglm.results.scores.scoring import SCORINGS
 
 Array = np.ndarray
@@ -39,6 +38,7 @@ BESIDE = {
 LIKE_PARAMETERS = {"proposal": "posterior", "sd": "path"}  # groups with the same variables
 DATA = ("observed_data", "constant_data")
 WHOLE, WORD = (int, np.integer), (str,)
+TOGETHER = "together"  # the name of a tuning's curve of several terms that have one scale
 ATTRIBUTES = {
     "n_samples": WHOLE,
     "n_dropped": WHOLE,

@@ -16,9 +16,9 @@ from bayesglm.design.resolve import resolve
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.asked import check_counts, check_seed
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.results.choosing import TOGETHER
 from bayesglm.results.criteria import Score, sum_error
 from bayesglm.results.path import checked_scales, scale_coords, terms_with_scale
+from bayesglm.results.schema import TOGETHER
 from bayesglm.results.scores.folds import check_folds
 from bayesglm.results.scores.scoring import LOG_SCORE, SCORINGS, check_scoring
 from bayesglm.results.searching import METHODS, Asked, plan_at, problems_of, searched

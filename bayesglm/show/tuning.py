@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.results.choosing import TOGETHER
+from bayesglm.results.schema import TOGETHER
 from bayesglm.results.scores.scoring import LOG_SCORE, SCORINGS
 from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, named_handles, new_figure
 from bayesglm.show.path import SCALE, add_penalty_axis, ends, make_logarithmic, penalty_power

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from bayesglm.errors import ConvergenceError
 from bayesglm.inference.weights.mixture import Mixture, fitted
@@ -190,7 +190,7 @@ def one_by_one(around: Around, rng: np.random.Generator) -> OneByOne:
     values = around.values - around.top.value
     through = Interpolated(z, values, around.slopes @ factor)
     turned = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    sphere = np.sqrt(chi2.isf(BEYOND, d)) * np.vstack([turned, -turned])
+    sphere = np.sqrt(chdtri(d, BEYOND)) * np.vstack([turned, -turned])
     through, error = _through_more(around, through, around.top.x + sphere @ factor.T)
     for k in range(ROUNDS):
         density = _density(around, through)

@@ -14,7 +14,7 @@ from itertools import combinations_with_replacement
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 Array = np.ndarray
 type Terms = list[tuple[int, ...]]
@@ -108,7 +108,7 @@ def _fitted(
     of: Density, mode: Array, factor: Array, terms: Terms, rng: np.random.Generator
 ) -> Surrogate | None:
     d = len(mode)
-    radius = float(np.sqrt(chi2.isf(BEYOND, d)))
+    radius = float(np.sqrt(chdtri(d, BEYOND)))
     z = _in_ball(rng, max(FEWEST, math.ceil(EQUATIONS * len(terms) / (d + 1))), d, radius, WIDER)
     values, gradients = of.slopes(mode + z @ factor.T)
     if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
