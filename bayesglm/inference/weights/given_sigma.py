@@ -29,9 +29,11 @@ from bayesglm.numerics.rows.parallel import unthreaded_products
 from bayesglm.numerics.rows.rows import Rows
 
 Array = np.ndarray
-# From point to point of the grid of sigma: some 40 nodes, about 0.4 of its sds apart, for which the
-# rule is exact to rounding where it is near a normal.
-EVERY = 100
+# From point to point of the grid of sigma. Of the first there are some 40 nodes, about 0.4 of its
+# sds apart, for which the rule is exact to rounding where it is near a normal. As many coefficients
+# as rows leave a long tail towards zero, and a top that is narrow beside it.
+EVERY = 100, 50, 25, 10, 5
+EXACT = 1e-10  # share of the sum over all points by which that over some of them may err: chosen
 MOST = 1000  # coefficients, of more, the covariance is too large for each fold: chosen
 
 
@@ -78,12 +80,16 @@ def _log_normal(away: Array, sigma: Array, of_mean: Array, weights: Array | None
     return np.where(weights > 0.0, values, 0.0)
 
 
+def has_form(problem: Problem) -> bool:
+    """Say whether all but sigma is normal, and nothing else is learned."""
+    is_known = not problem.learned and not problem.pooled
+    return is_known and is_gaussian_given_sigma(problem.unconstrained)
+
+
 def given_sigma(problem: Problem, draws: int, rng: np.random.Generator) -> GivenSigma | None:
     """Return the posterior of a problem; None where it has no such form. Raises as `find_mode`."""
     objective = problem.unconstrained
-    if problem.learned or problem.pooled or not is_gaussian_given_sigma(objective):
-        return None
-    if objective.n_coefficients > MOST:
+    if not has_form(problem) or objective.n_coefficients > MOST:
         return None
     centre = centred(problem)
     if in_row_space(centre.problem).spans:
@@ -91,14 +97,19 @@ def given_sigma(problem: Problem, draws: int, rng: np.random.Generator) -> Given
     with unthreaded_products(objective.size):
         if has_sigma_first(problem):
             return _learned(centre, draws, rng)
-        return _fixed(centre, draws, rng)
+        return with_sigma(centre, draws, rng)
 
 
 def _learned(centre: Centred, draws: int, rng: np.random.Generator) -> GivenSigma:
     inner = centre.problem
     first = sigma_first(inner)
-    at, logs = first.grid[::EVERY], first.log_density[::EVERY]
-    shares = np.exp(logs - logs.max())
+    at = first.grid[:: _every(first.log_density)]
+    # As far again, where sigma is what rows far out would have it.
+    at = np.concatenate([at, at[-1] + (at[1:] - at[0])])
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        logs = first.given.log_marginal(at)
+        logs = np.where(np.isfinite(logs), logs, -np.inf)
+        shares = np.exp(logs - logs.max())
     p, given = inner.unconstrained.n_coefficients, first.given
     means = given.coefficients(at, np.zeros((len(at), p)))[0]
     whole = centre.raw_unconstrained(np.column_stack([means, at]))
@@ -114,7 +125,17 @@ def _learned(centre: Centred, draws: int, rng: np.random.Generator) -> GivenSigm
     )
 
 
-def _fixed(centre: Centred, draws: int, rng: np.random.Generator) -> GivenSigma:
+def _every(log_density: Array) -> int:
+    """Return the longest way from point to point, by which a rule tells all of a density."""
+    density = np.exp(log_density)
+    total = density.sum()
+    return next(
+        (k for k in EVERY if abs(k * density[::k].sum() - total) < EXACT * total), EVERY[-1]
+    )
+
+
+def with_sigma(centre: Centred, draws: int, rng: np.random.Generator) -> GivenSigma:
+    """Return the posterior where sigma is not learned, at its only node."""
     inner = centre.problem
     objective = inner.unconstrained
     mode = np.array(find_mode(inner, objective).x)
