@@ -14,6 +14,7 @@ from bayesglm.inference.problem.problem import open_problems
 from bayesglm.inference.tree.opened import kept_of
 from bayesglm.inference.weights.bridge import bridged
 from bayesglm.inference.weights.shifted import Whole, matched_by_halves, removed
+from bayesglm.numerics.density.conjugate import LOG_2_PI
 from bayesglm.numerics.density.pointwise import pointwise
 from bayesglm.numerics.families.table import FAMILIES
 from bayesglm.results.scores.ladder import climb as climbing
@@ -23,6 +24,7 @@ from bayesglm.results.scores.sampling import as_fit
 N, TRIALS = 200, 7
 LINE = np.linspace(-5.0, 5.0, 19)  # of a grid that is dense where draws are, and reaches far out
 OWN = [key for key in KEYS if key[0] in OF_NUMBERS and key[1] == OF_NUMBERS[key[0]].links[0]]
+OWN.remove(("gaussian", "identity"))  # of a closed form, which has a grid of its own below
 
 
 def predictor():
@@ -279,6 +281,60 @@ def test_effects_of_a_row_each_are_integrated_out():
     away = np.abs(scored.elpd_i.values - weighted.elpd_i.values)[steady]
     assert away.max() < 0.02
     assert scored.doubts == ()
+
+
+# Of samples, one of them far out: how many, how many columns, what else is said, and groups.
+GAUSSIANS = {
+    "few columns": (30, 2, {}, ()),
+    "weights": (30, 2, {"weights": "w", "offset": "o"}, ()),
+    "known sigma": (30, 2, {"dispersion": 0.7, "weights": "w"}, ()),
+    "more columns than rows": (20, 32, {}, ()),
+    "as many columns as rows": (20, 21, {}, ()),
+    "a group of known scale": (30, 2, {}, ("g",)),
+}
+
+
+@pytest.mark.parametrize("new", ["row", "group"])
+@pytest.mark.parametrize(("n", "p", "options", "groups"), GAUSSIANS.values(), ids=GAUSSIANS)
+def test_gaussian_responses_in_closed_form(n, p, options, groups, new):
+    """Against log p(y) - log p(y_-i) of y that are normal given sigma, on a grid of sigma."""
+    rng = np.random.default_rng(4)
+    x, g = rng.normal(0.0, 1.0, (n, p)), rng.permutation(np.arange(n) % 5)
+    w, o = rng.integers(1, 3, n), rng.standard_normal(n)
+    y = 0.5 * x[:, 0] + 0.3 * rng.standard_normal(n) + ("offset" in options) * o
+    y[3] += 4.0
+    data = bg.as_dataset({"y": y, "x": x, "w": w, "o": o}).assign_coords(g=("obs", g))
+    terms = ["x", *(bg.Group(name, prior=bg.Normal(0.8)) for name in groups)]
+    options = {"dispersion": bg.HalfNormal(2.0)} | options
+    model = bg.GLM("y", terms, prior=bg.Normal(0.6), intercept=bg.Normal(2.0), **options)
+    scored = bg.score(bg.fit(model, data, draws=50), new=new, by="g" if new == "group" else None)
+    learned = options["dispersion"] != 0.7
+    log_sigma = np.linspace(-60.0, 3.0, 6301) if learned else np.log([0.7])
+    log_p = (halfnorm.logpdf(np.exp(log_sigma), 0.0, 2.0) + log_sigma) * learned
+    K = 0.36 * x @ x.T + 4.0 + 0.64 * (g[:, None] == g) * len(groups)
+    count, away = w if "weights" in options else np.ones(n), y - ("offset" in options) * o
+
+    def log_evidence(keep):
+        """Return log p(y) of some rows, along the eigenvectors of K in units of their noise."""
+        root = np.sqrt(count[keep])
+        values, vectors = np.linalg.eigh(root[:, None] * K[np.ix_(keep, keep)] * root)
+        every = np.exp(2.0 * log_sigma)[:, None] + np.maximum(values, 0.0)
+        squares = np.square(vectors.T @ (root * away[keep]))
+        of_y = -0.5 * (np.log(every) + squares / every).sum(axis=1)
+        of_y += log_sigma * (len(root) - count[keep].sum()) - 0.5 * count[keep].sum() * LOG_2_PI
+        return logsumexp(log_p + of_y)
+
+    units = np.arange(n) if new == "row" else g
+    every = log_evidence(np.full(n, True))
+    expected = [every - log_evidence(units != unit) for unit in np.unique(units)]
+    np.testing.assert_allclose(scored.elpd_i, expected, atol=1e-6)
+    if new == "row" and p <= n + 1:
+        folds = bg.kfold(model, data, by="obs", folds=n, draws=50)
+        np.testing.assert_allclose(folds.elpd_i, expected, atol=1e-6)
+        assert folds.elpd_i.attrs["n_exact"] == n
+    assert scored.rungs["n"].to_dict() == {"exact": len(expected)}
+    assert scored.mcse < 1e-5
+    assert f"They are told: {len(expected)} by the closed form" in scored.why
 
 
 def test_time_is_left_out_in_blocks():

@@ -2,17 +2,19 @@
 
 1. Pareto-smoothed importance weights of all draws (Vehtari, Gelman & Gabry 2017, Statistics and
    Computing 27, 1413-1432).
-2. Where a row's level has an effect of its own: the same weights, the level's effects integrated
+2. Where all but a gaussian response's sigma is normal: the closed form, sigma by a rule
+   (`bayesglm.inference.weights.leaving_exactly`), of every unit, for it takes less than weights.
+3. Where a row's level has an effect of its own: the same weights, the level's effects integrated
    out of what is left of it (Vehtari, Mononen, Tolvanen, Sivula & Winther 2016, JMLR 17(103);
    Merkle, Furr & Rabe-Hesketh 2019, Psychometrika 84, 802-829).
-3. Where many fail: one pool of draws from a mixture of the posteriors without each of them,
+4. Where many fail: one pool of draws from a mixture of the posteriors without each of them,
    weighted for each (Silva & Zanella 2022, Robust leave-one-out cross-validation for
    high-dimensional Bayesian models; what they sample from is such a mixture. Here Student t
    densities around the modes stand for its parts).
-4. Draws moved to the mode without the unit, a refit begun at the mode of all data; where modes do
+5. Draws moved to the mode without the unit, a refit begun at the mode of all data; where modes do
    not tell the posterior, moved by weighted moments until they are there
    (`bayesglm.inference.weights.shifted`).
-5. A posterior of the other data, drawn as `fit` does, and a bridge between its draws and these.
+6. A posterior of the other data, drawn as `fit` does, and a bridge between its draws and these.
 
 Every rung beyond these weights tells log p(y_i | y_-i) as a difference of evidences.
 """
@@ -56,8 +58,8 @@ LEAST_EACH = 100  # draws of the pool for each posterior in the mixture: chosen
 MIXTURE_DF = 10.0  # of its Student t densities: chosen, tails heavier than a posterior's
 BELIEVED = 0.5  # nats: a refit of a larger error is not believed, its estimate no longer normal
 
-PSIS, INTEGRATED, MIXTURE, MODES, MOMENTS, REFIT = range(6)
-RUNGS = ("psis", "integrated", "mixture", "modes", "moments", "refit")
+PSIS, EXACT, INTEGRATED, MIXTURE, MODES, MOMENTS, REFIT = range(7)
+RUNGS = ("psis", "exact", "integrated", "mixture", "modes", "moments", "refit")
 SHARED = (INTEGRATED, MODES, MOMENTS)  # rungs whose estimates are of the fit's own draws
 
 type Posterior = Callable[[list[Problem]], list[Kept]]
@@ -83,7 +85,8 @@ class Climbed:
     """Of each unit of one neuron: its log density, the rung that told it, k-hats and errors.
 
     ``first`` and ``influence`` are log densities and k-hats of the first rung, ``khat`` those of
-    the last, 0 of refits, and ``cost`` how much the log density falls when the unit is left out.
+    the last, 0 of refits and closed forms, and ``cost`` how much the log density falls when the
+    unit is left out.
     ``moves`` ``(rung, draw)`` are how draws move the sums of rungs that share them, and ``squares``
     ``(rung,)`` the squared errors of sums of those that do not. ``weighing`` is the first rung's.
     """
@@ -137,6 +140,7 @@ class Climbed:
 def climb(units: Units, means: Means) -> Climbed:
     """Climb as far as each unit has to."""
     state = by_weights(units, means)
+    by_closed_form(state, units)
     removals = by_integrals(state, units, state.unsteady)
     uncertain = state.uncertain
     if len(uncertain) * units.cells > SINGLY:
@@ -146,7 +150,12 @@ def climb(units: Units, means: Means) -> Climbed:
     if whole is not None:
         removals |= _by_moves(state, units, whole, uncertain, means)
     by_refits(state, units, whole, means)
-    for unit in np.flatnonzero(~(state.influence < state.weighing.limit)).tolist():
+    if EXACT in state.rung:
+        state.moves[PSIS] = 0.0
+        added = np.zeros(units.n, dtype=bool)
+    else:
+        added = state.influence < state.weighing.limit
+    for unit in np.flatnonzero(~added).tolist():
         rung = state.rung[unit]
         if rung == PSIS:
             state.moves[PSIS] += state.weighing.of(units.own(unit)[None])[0][0]
@@ -173,6 +182,18 @@ def _by_moves(
             removals |= by_shift(state, units, whole, top, peaks.get(unit), unit)
             advance()
     return removals
+
+
+def by_closed_form(state: Climbed, units: Units) -> None:
+    """Tell the log densities of units whose density has a closed form, but for a rule."""
+    exact = units.exact()
+    if exact is None:
+        return
+    told = np.isfinite(exact.error)
+    state.cost[told] += (state.elpd - exact.elpd)[told]
+    state.elpd[told], state.error[told] = exact.elpd[told], exact.error[told]
+    state.khat[told], state.rung[told] = 0.0, EXACT
+    state.squares[EXACT] = exact.error[told].sum() ** 2
 
 
 def by_integrals(state: Climbed, units: Units, which: Array) -> dict[int, Removal]:

@@ -28,19 +28,19 @@ class Scored(ELPDDataLOO):
     doubts : tuple of str
         What speaks against the number, or against the question.
     mcse : float
-        Monte-Carlo standard error of ``elpd``.
+        Monte-Carlo standard error of ``elpd``; of closed forms that of the rule over sigma.
     mcse_i : DataArray
         The same of ``elpd_i``.
     rung_i : DataArray
-        The rung that told each: ``"psis"``, ``"integrated"``, ``"mixture"``, ``"modes"``,
-        ``"moments"`` or ``"refit"``.
+        The rung that told each: ``"psis"``, ``"exact"``, ``"integrated"``, ``"mixture"``,
+        ``"modes"``, ``"moments"`` or ``"refit"``.
     rungs : DataFrame
         By rung: how many units it told (``n``), how much it moved the sum (``moved``, beside the
         weights of the first), and the Monte-Carlo error of its part (``mcse``).
     influence_pareto_k : DataArray
         k-hat of each unit's influence on the posterior: of the weights of the first rung. Those
-        that stand behind ``elpd_i`` are in ``pareto_k``, 0 of refits; how well the fit's own
-        algorithm did is the attribute ``khat`` of the fit.
+        that stand behind ``elpd_i`` are in ``pareto_k``, 0 of refits and closed forms; how well the
+        fit's own algorithm did is the attribute ``khat`` of the fit.
     """
 
     why: str

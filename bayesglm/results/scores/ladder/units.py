@@ -26,6 +26,7 @@ from bayesglm.inference.tree.kept import (
     top_of,
 )
 from bayesglm.inference.weights.leaving import Controls, Leaving, controls_of
+from bayesglm.inference.weights.leaving_exactly import LeftOutExactly, left_out_exactly
 from bayesglm.inference.weights.levels import level_integrals, name_of
 from bayesglm.inference.weights.shifted import Peak, Whole, peak_of
 from bayesglm.numerics.density.levels.integrals import LevelIntegrals
@@ -60,6 +61,7 @@ class Units(Protocol):
     def peak(self, start: Array, without: int | None) -> Peak | None: ...
     def thetas_of(self, kept: Kept) -> Array: ...
     def rest(self, which: int) -> Problem: ...
+    def exact(self) -> LeftOutExactly | None: ...
     def integrated(self, which: Array) -> Array | None: ...
     def own(self, which: int) -> Array: ...
     def of_rest(self, kept: Kept, which: int) -> Array | None: ...
@@ -188,6 +190,10 @@ class RowUnits:
             each = pointwise(problem_of(problem, predictors).natural, theta)
             np.add.at(values, sets[part], each.T)
         return values.T
+
+    def exact(self) -> LeftOutExactly | None:
+        """Return the log densities of all units without themselves; None without a closed form."""
+        return left_out_exactly(self.centre, self.codes)
 
     def integrated(self, which: Array) -> Array | None:
         """Return log p(y_i | rest of its level, top) ``(draws, some)``; None without such a group.
@@ -343,6 +349,11 @@ class LevelUnits:
     def rest(self, which: int) -> Problem:
         """Return the problem of all other rows."""
         return self.kept.problem.restrict(self.codes != self.levels[which])
+
+    def exact(self) -> LeftOutExactly | None:
+        """Return the log densities of all levels without themselves, if effects are normal."""
+        numbers = np.argsort(self.levels)[np.searchsorted(np.sort(self.levels), self.codes)]
+        return left_out_exactly(centred(self.kept.problem), numbers)
 
     def integrated(self, which: Array) -> Array | None:
         """Return None: whole levels are left out, and their effects are integrated out as it is."""

@@ -13,12 +13,13 @@ from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.weights.pool import FINITE_VARIANCE
 from bayesglm.results.scores.dependence import describe_dependence
-from bayesglm.results.scores.ladder.climb import RUNGS, Climbed
+from bayesglm.results.scores.ladder.climb import EXACT, RUNGS, Climbed
 from bayesglm.results.scores.ladder.units import codes_of
 
 Array = np.ndarray
 # What each rung did, said of the units that it told.
 DONE = {
+    "exact": "the closed form, coefficients integrated out and sigma by a rule",
     "integrated": "weights with the effects of their levels integrated out",
     "mixture": "the evidence ratio in one pool from a mixture of the posteriors without each",
     "modes": "the evidence ratio under draws moved to the mode without each",
@@ -63,7 +64,9 @@ def why_of(climbed: Sequence[Climbed], rungs: pd.DataFrame, left_out: str, mcse:
         for name, line in others.iterrows()
     ]
     if parts:
-        text += f"The others: {'; '.join(parts)}. "
+        text += f"{'The others' if by_weights else 'They are told'}: {'; '.join(parts)}. "
+    if all(map(_is_exact, climbed)):
+        return text + f"Error of the rule, of the sum: {mcse:.2g}."
     return text + f"Monte-Carlo error of the sum: {mcse:.2g}."
 
 
@@ -71,10 +74,17 @@ def doubts_of(
     fit_attrs: dict[Any, Any], kept: Sequence[Kept], climbed: Sequence[Climbed], by_row: bool
 ) -> tuple[str, ...]:
     """Say what speaks against the number, or against asking for it by row."""
-    doubts = [_of_failing(climbed), _of_algorithm(fit_attrs)]
+    doubts = [_of_failing(climbed)]
+    if not all(map(_is_exact, climbed)):
+        doubts.append(_of_algorithm(fit_attrs))
     if by_row:
         doubts += [_of_dependence(kept), *_of_groups(kept[0].problem)]
     return tuple(one for one in doubts if one)
+
+
+def _is_exact(climbed: Climbed) -> bool:
+    """Say whether no draw tells any unit."""
+    return bool((climbed.rung == EXACT).all())
 
 
 def _of_failing(climbed: Sequence[Climbed]) -> str:
