@@ -206,7 +206,7 @@ def test_predictions_between_bounds_stay_there():
 
 
 def test_effects_of_groups_and_dispersions_with_predictors_take_censored_responses():
-    data = times() | {"g": np.arange(120) % 5}
+    data = times(60) | {"g": np.arange(60) % 5}
     model = bg.GLM(
         "y",
         ["x", bg.Group("g")],
