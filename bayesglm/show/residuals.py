@@ -181,9 +181,10 @@ def _fitted(drawn: Drawn) -> _Along:
     unit = None if family.n_levels else plan.dataset[plan.model.response].attrs.get("units")
     response = value_label(plan.model.response, unit)
     least = float(mean.min(initial=np.inf))
-    is_log = bool(not family.n_levels and least > 0.0 and mean.max() > LEAST_RATIO * least)
+    of_chances = words.discrete and not words.counts
+    is_log = bool(not of_chances and least > 0.0 and mean.max() > LEAST_RATIO * least)
     what = f"mean level of {response}" if family.n_levels else mean_of(response, words)
-    return _Along(mean, f"predicted {what}", is_log=is_log and words.labels is None)
+    return _Along(mean, f"predicted {what}", is_log=is_log)
 
 
 def _variable(

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesglm.spec.families import FAMILY_NAMES, LINK_NAMES, FamilyName
 from bayesglm.spec.terms.event import EVENTS, TRIALS, TYPES
-from bayesglm.spec.terms.term import LEVELS
+from bayesglm.spec.terms.term import CURVE, LEVELS
 
 if TYPE_CHECKING:
     from bayesglm.spec.model import GLM
@@ -49,6 +49,8 @@ def unit_of_lags(times: Array) -> tuple[str, float]:
 def unit_of_coefficients(model: GLM, name: str) -> str:
     """Return the unit of a term's coefficients: that of the link, for each of the predictor's.
 
+    Levels, and functions of which curves are made, are in that of the link.
+
     What a term reads are events, where it is around them, or reads a count's own past.
 
     >>> from bayesglm.spec.model import GLM
@@ -69,8 +71,8 @@ def unit_of_coefficients(model: GLM, name: str) -> str:
     around = EVENTS in roles and roles <= {EVENTS, TYPES, TRIALS}
     past = term.reads_response and not roles and FAMILY_NAMES[model.family].counts_events
     per = "event" if around or past else "unit of predictor"
-    is_of_levels = term.facts.of_levels or term.facts.part == LEVELS
-    return unit if is_of_levels else f"{unit} per {per}"
+    is_alone = term.facts.of_levels or term.facts.part in (LEVELS, CURVE)
+    return unit if is_alone else f"{unit} per {per}"
 
 
 def link_unit(model: GLM, name: str) -> str:

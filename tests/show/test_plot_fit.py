@@ -178,6 +178,11 @@ def test_bands_of_mean_residuals_are_those_of_a_true_model_not_of_the_data():
         np.testing.assert_allclose(0.5 * (upper + lower), mean.reshape(10, 25).mean(1), atol=error)
         drawn = line_of(ax, "mean in bins").get_ydata()
         assert drawn[0] == pytest.approx(bg.residuals(fit, kind)["y"].values[:25].mean())
+    hits = {"hit": rng.binomial(9, 1 / (1 + np.exp(-4.0 * x))), "n": np.full(250, 9), "x": x}
+    of_trials = bg.GLM("hit", "x", "binomial", trials="n", prior=PRIOR)
+    ax = bg.plot_residuals(bg.fit_map(of_trials, hits)).axes[0]
+    assert (ax.get_xlabel(), ax.get_xscale()) == ("predicted probability of hit", "linear")
+    assert ax.get_lines()[1].get_xdata().max() <= 1.0
 
 
 def test_members_of_a_population_are_chosen_and_others_named(many_units, tmp_path):
