@@ -271,6 +271,18 @@ def test_rows_of_small_groups_by_weights_that_forget_their_effects():
     assert state.error.sum() < 0.7 * first.sum()
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rows_where_scales_are_learned_err_by_what_is_told(seed):
+    """The exact sum is of a grid over intercept, slope and log scale, effects by quadrature."""
+    x = [0.346, 0.822, 0.33, 3.0, 0.905, 0.446, -0.537, 0.581, 0.365, 0.294, 0.028, 0.547]
+    y = [2, 2, 3, 0, 2, 2, 0, 3, 1, 2, 2, 1, 3, 1]
+    data = {"y": y, "x": [*x, -0.736, -0.163], "g": list("aaabbbccddddde")}
+    group = bg.Group("g", prior=bg.Normal(bg.HalfNormal(1.0)))
+    model = bg.GLM("y", ["x", group], family="poisson", prior=bg.Normal(1.0))
+    scored = bg.score(bg.fit(model, data, seed=seed))
+    assert abs(scored.elpd + 23.4425) < 3.0 * scored.mcse < 0.2
+
+
 def test_effects_of_a_row_each_are_integrated_out():
     _, data, _ = grouped()
     data = data | {"row": np.random.default_rng(3).permutation(len(data["y"]))}

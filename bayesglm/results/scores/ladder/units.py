@@ -53,6 +53,8 @@ class Units(Protocol):
     def cells(self) -> int: ...
     @property
     def safe(self) -> bool: ...
+    @property
+    def learned(self) -> bool: ...
     @cached_property
     def whole(self) -> Whole | None: ...
     def controls(self) -> Controls | None: ...
@@ -122,6 +124,11 @@ class RowUnits:
     def safe(self) -> bool:
         """Whether no tail can be longer without some rows: log-concave, nothing else to learn."""
         return self.kept.problem.log_concave()
+
+    @property
+    def learned(self) -> bool:
+        """Whether scales of priors are learned, whose tails no k-hat near its limit tells."""
+        return bool(self.kept.problem.learned)
 
     def rows(self, which: int) -> Array:
         """Return the rows of one unit."""
@@ -290,6 +297,11 @@ class LevelUnits:
     def safe(self) -> bool:
         """Whether no tail can be longer without some rows; of scales one may be."""
         return False
+
+    @property
+    def learned(self) -> bool:
+        """Whether scales are learned: those of the levels' effects."""
+        return bool(self.kept.problem.learned)
 
     @cached_property
     def integrals(self) -> LevelIntegrals:
