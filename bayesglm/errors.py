@@ -3,6 +3,9 @@
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 PACKAGE = str(Path(__file__).parent) + os.sep
@@ -40,6 +43,19 @@ class BayesGLMWarning(UserWarning):
     """A result stands, but something about it must be known before it is used."""
 
 
+_of: ContextVar[str] = ContextVar("of what warnings are", default="")
+
+
+@contextmanager
+def telling_of(what: str) -> Iterator[None]:
+    """Let warnings say of what they are: of a posterior that the caller did not ask for, say."""
+    before = _of.set(f"of {what}: ")
+    try:
+        yield
+    finally:
+        _of.reset(before)
+
+
 def tell(message: str) -> None:
     """Warn, at the line of the caller who is outside the package; every warning goes this way.
 
@@ -47,4 +63,4 @@ def tell(message: str) -> None:
     """
     loaded = (getattr(sys.modules.get(name), "__file__", None) for name in APPLIERS)
     others = (str(Path(file).parent) + os.sep for file in loaded if file)
-    warnings.warn(message, BayesGLMWarning, skip_file_prefixes=(PACKAGE, *others))
+    warnings.warn(_of.get() + message, BayesGLMWarning, skip_file_prefixes=(PACKAGE, *others))

@@ -71,11 +71,15 @@ def test_warnings_point_at_the_callers_line(provoke):
 def test_a_folder_that_starts_with_the_packages_name_is_the_callers():
     script = Path(f"{PACKAGE}_of_mine.py")
     code = compile("tell('hear')", str(script), "exec")
-    from bayesglm.errors import tell
+    from bayesglm.errors import tell, telling_of
 
     with pytest.warns(bg.BayesGLMWarning, match="hear") as caught:
         exec(code, {"tell": tell})
     assert caught[0].filename == str(script)
+    with pytest.warns(bg.BayesGLMWarning, match="^of a fold: hear"), telling_of("a fold"):
+        tell("hear")
+    with pytest.warns(bg.BayesGLMWarning, match="^hear"):
+        tell("hear")
 
 
 def test_the_line_that_asks_pandas_to_call_is_the_callers():

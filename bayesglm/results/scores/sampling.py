@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bayesglm.errors import telling_of
 from bayesglm.inference.fit import sample
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.effects import kept_draws
@@ -35,6 +36,7 @@ def as_fit(draws: int, chains: int, seed: int, few: int = FEW) -> Sampling:
     """Return what draws from posteriors as `fit` does, so many draws in each of the chains."""
 
     def posterior(problems: list[Problem]) -> list[Kept]:
-        return kept_draws(problems, sample(problems, draws, chains, seed), seed)
+        with telling_of("a posterior that the score draws itself"):
+            return kept_draws(problems, sample(problems, draws, chains, seed), seed)
 
     return Sampling(posterior, draws, chains, seed, few)
