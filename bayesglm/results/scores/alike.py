@@ -63,7 +63,7 @@ def scored_in_words(elpd: Any) -> str:
     """Say of what, and of how many, the pointwise values of a score are."""
     scores, overlap = elpd.elpd_i, overlap_of(elpd)
     n, by = len(scores), scores.attrs.get(TOGETHER)
-    noun = "samples" if by is None else f"levels of {by!r}"
+    noun = f"sample{'s' if n > 1 else ''}" if by is None else f"levels of {by!r}"
     if elpd.kind in QUESTIONS:
         blocks = f"blocks of {overlap} moments ({n // overlap:,} that do not overlap)"
         noun = "moments" if overlap == 1 else blocks
