@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
+from bayesglm.errors import DataError
 from bayesglm.inference.weights.shifted import Moved, Peak, between
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
@@ -79,6 +80,13 @@ def line_of(objective: Objective, thetas: Array, null: Null) -> Line:
     held = mean.copy()
     held[own] = null.value
     held[others] += (null.value - mean[own]) @ slopes
+    with np.errstate(over="ignore", invalid="ignore"):
+        there = objective.evaluate(held)
+    if not (np.isfinite(there.value) and np.isfinite(there.gradient).all()):
+        raise DataError(
+            f"value={null.value:g} is so far from what the posterior holds of {null.label!r} (mean "
+            f"{mean[own][0]:.4g}) that no number holds the density there; the data rule it out."
+        )
     peaks = _peak(objective, mean, null, others), _peak(objective, held, null, others)
     both = None if peaks[0] is None or peaks[1] is None else (peaks[0], peaks[1])
     return Line(null, others, slopes, mean[own], factor, both)

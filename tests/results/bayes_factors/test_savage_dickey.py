@@ -275,6 +275,13 @@ def test_what_is_refused(plain, given, words):
         bg.savage_dickey(plain, *given)
 
 
+def test_a_value_that_no_number_reaches_is_refused():
+    whole = fitted("poisson", "x", data_of("poisson", 0.4))
+    for value in (1e3, 1e10):
+        with pytest.raises(bg.DataError, match="no number holds the density there"):
+            bg.savage_dickey(whole, "x", value)
+
+
 def test_fits_without_draws_are_refused(plain):
     found = fitted("gaussian", "X", data_of("gaussian", 0.4), bg.fit_map)
     with pytest.raises(bg.DataError, match="only a MAP"):
