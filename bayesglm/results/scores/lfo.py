@@ -22,6 +22,7 @@ from bayesglm.results.scores.ahead import Ahead, Moments, ahead, in_sample
 from bayesglm.results.scores.constant_rate import beside_rate_before
 from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.folds import moments_of_rows
+from bayesglm.results.scores.log_likelihood import check_enough
 from bayesglm.results.scores.progress import progress
 from bayesglm.results.scores.sampling import Sampling, as_fit
 from bayesglm.spec.given import verb_of_models
@@ -99,6 +100,7 @@ def lfo(
     10
     """
     draws, chains = check_counts(draws, chains)
+    check_enough(draws * chains)
     seed, horizon = check_seed(seed), whole_number("horizon", horizon, 1)
     start = None if start is None else whole_number("start", start, 1)
     problems = open_posteriors(model, data)

@@ -8,6 +8,7 @@ from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of, reopen
+from bayesglm.inference.weights.psis import FEWEST
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,5 +25,20 @@ def posterior_problems(fit: xr.DataTree) -> list[Problem]:
 
 
 def finished_draws(fit: xr.DataTree, problems: list[Problem]) -> list[Kept]:
-    """Return the draws of each neuron, without those that an interruption left out."""
-    return [one.finished[1] for one in kept_of(fit, problems)]
+    """Return the draws of each neuron, without those that an interruption left out.
+
+    DataError of so few that their weights have no tail, of which no k-hat can be told.
+    """
+    kept = [one.finished[1] for one in kept_of(fit, problems)]
+    fewest = min(one.n_draws for one in kept)
+    check_enough(fewest)
+    return kept
+
+
+def check_enough(n_draws: int) -> None:
+    """Raise DataError of so few draws that weights of them have no tail."""
+    if n_draws < FEWEST:
+        raise DataError(
+            f"too few draws to be weighted ({n_draws}): no k-hat tells whether their weights "
+            f"stand. Take {FEWEST} at least."
+        )

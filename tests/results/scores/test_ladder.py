@@ -445,3 +445,10 @@ def test_draws_that_an_interruption_left_out_score_nothing():
     assert scored.elpd == pytest.approx(bg.score(fit).elpd, abs=5.0 * scored.mcse)
     mixed = bg.stack({"short": short, "fit": fit}, weights={"short": 0.5, "fit": 0.5})
     assert not mixed["y_mean"].isnull().any()
+
+
+@pytest.mark.parametrize("verb", [bg.loo, bg.score, bg.plot_khat])
+def test_draws_without_a_tail_are_refused(verb):
+    fit, _, _ = overdispersed()
+    with pytest.raises(bg.DataError, match=r"too few draws to be weighted \(5\)"):
+        verb(fit.isel(chain=[0], draw=slice(0, 5)))

@@ -238,6 +238,7 @@ def test_data_without_time_are_taken_in_their_order():
         ({"start": np.nan}, "start must be a whole number"),
         ({"start": True}, "start must be a whole number"),
         ({"start": "2020-01-01"}, "start must be a whole number"),
+        ({"draws": 3, "chains": 1}, r"too few draws to be weighted \(3\)"),
     ],
 )
 def test_bad_horizons_and_starts(asked, message):
