@@ -134,7 +134,7 @@ def kept_of(fit: xr.DataTree, problems: list[Problem]) -> list[Kept]:
     group, redrawn = parameter_group(fit), group_redrawn(fit)
     if redrawn is None:
         pairs = zip(problems, thetas_from(group, problems), strict=True)
-        return [Kept(problem, theta) for problem, theta in pairs]
+        return [Kept(problem, _checked(theta, problem, group)) for problem, theta in pairs]
     named = [Kept(problem, np.zeros((0, 0)), redrawn).one_level() for problem in problems]
     block = named[0].design.predictors.named[block_number(named[0], redrawn)]
     lead = {dim: group.sizes[dim] for dim in ("chain", "draw")}
@@ -146,9 +146,32 @@ def kept_of(fit: xr.DataTree, problems: list[Problem]) -> list[Kept]:
     kept = []
     for k, (problem, one, theta) in enumerate(zip(problems, named, thetas, strict=True)):
         own = means if population is None else means.isel({population: k})
-        top = np.delete(theta, one.places[redrawn], axis=1)
+        top = np.delete(_checked(theta, one, group), one.places[redrawn], axis=1)
         mean = own.transpose(*block.dims).values.ravel()
         seed = (int(fit.attrs.get("seed", 0)), problem.neuron)
         acceptance = float(fit.attrs.get("level_acceptance", 0.0))
         kept.append(Kept(problem, top, redrawn, mean, seed, acceptance))
     return kept
+
+
+def _checked(theta: Array, problem: Problem, group: xr.Dataset) -> Array:
+    """Return draws ``(draws, size)``; DataError where one lacks a part of its parameters.
+
+    Those that an interruption left out lack all.
+    """
+    lost = np.isnan(theta)
+    torn = lost.any(axis=1) & ~lost.all(axis=1)
+    if torn.any():
+        first = int(np.argmax(torn))
+        free = problem.natural.registry.free
+        name = next(one.name for one in free if lost[first, one.place].any())
+        where = ""
+        if "draw" in group.sizes:
+            chain, draw = divmod(first, group.sizes["draw"])
+            where = f" at chain {chain}, draw {draw}"
+        raise DataError(
+            f"{name!r} is NaN{where}, where other parameters are not (draws like this: "
+            f"{int(torn.sum())}): the tree was changed, or damaged. Fit again, or keep the other "
+            "draws, as fit.isel(draw=[...]) does."
+        )
+    return theta

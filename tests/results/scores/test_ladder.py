@@ -452,3 +452,12 @@ def test_draws_without_a_tail_are_refused(verb):
     fit, _, _ = overdispersed()
     with pytest.raises(bg.DataError, match=r"too few draws to be weighted \(5\)"):
         verb(fit.isel(chain=[0], draw=slice(0, 5)))
+
+
+@pytest.mark.parametrize("verb", [bg.loo, bg.score, bg.residuals, bg.plot_khat])
+def test_a_draw_that_lacks_a_part_is_told_of(verb):
+    fit, _, _ = overdispersed()
+    torn = fit.copy(deep=True)
+    torn["posterior"]["x"].values[1, 3] = np.nan
+    with pytest.raises(bg.DataError, match="'x' is NaN at chain 1, draw 3"):
+        verb(torn)
