@@ -62,14 +62,16 @@ def loo(fit: xr.DataTree, subsample: int | None = None, seed: int = 0) -> ELPDDa
     arviz_stats ELPDData
         With pointwise values ``elpd_i`` and ``pareto_k``. Of a ``subsample`` ArviZ's subsampled
         kind: ``se`` is the standard error over samples, as without one, ``subsampling_se`` what
-        the drawing of few of them adds; ``elpd_i`` and ``pareto_k`` of others are NaN,
+        the drawing of few of them adds, too little where a_i fails some samples by far and few of
+        these are drawn; ``elpd_i`` and ``pareto_k`` of others are NaN,
         ``elpd_loo_approx`` are the a_i, and ``loo_subsample_observations`` the places of those
         that were drawn.
 
     Raises
     ------
     DataError
-        A fit without a posterior; a ``subsample`` of fewer than two samples, or of more than there
+        A fit without a posterior, or of fewer than 30 draws; a ``subsample`` of fewer than two
+        samples, or of more than there
         are.
 
     Warns
