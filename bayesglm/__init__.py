@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from bayesglm.show.prior_predictive import plot_prior_predictive
     from bayesglm.show.raster import plot_raster
     from bayesglm.show.rate import plot_rate
-    from bayesglm.show.report import report
+    from bayesglm.show.report.report import report
     from bayesglm.show.residuals import plot_residuals
     from bayesglm.show.shrinkage import plot_shrinkage
     from bayesglm.show.tuning import plot_tuning
@@ -254,7 +254,7 @@ _HOME = {
     "plot_predictive": "show.posterior_predictive",
     "plot_prior_posterior": "show.prior_posterior",
     "plot_residuals": "show.residuals",
-    "report": "show.report",
+    "report": "show.report.report",
     "datasets": "datasets",
     "testing": "testing",
     "BayesGLMError": "errors",

@@ -21,9 +21,16 @@ from bayesglm.results.scores.elpd import summed
 from bayesglm.results.scores.kfold import kfold
 from bayesglm.show import figures
 from bayesglm.show.coefficients import axis_of
-from bayesglm.show.page import Picture, Section, write_page
 from bayesglm.show.predictive import PREDICTIVE_DRAWS, thin
-from bayesglm.show.report import Story
+from bayesglm.show.report.comparison import comparison
+from bayesglm.show.report.data import data as data_section
+from bayesglm.show.report.diagnostics import diagnostics
+from bayesglm.show.report.estimates import coefficients, prior_and_posterior
+from bayesglm.show.report.goodness import predictions
+from bayesglm.show.report.models import models as models_section
+from bayesglm.show.report.parts import Notes, Page, Picture, Section
+from bayesglm.show.report.story import Story
+from bayesglm.show.report.writing import write_page
 from bayesglm.spec.model import GLM
 from bayesglm.spec.priors import Flat, Normal
 from bayesglm.spec.terms.history import History
@@ -103,24 +110,28 @@ def run(
         shown = replace(story, fits={k: fits[k] for k in (WITH_HISTORY, STIMULUS_ONLY)})
         sections = [
             _question(),
-            story.models(),
-            shown.data(),
-            *shown.kernels(),
+            *models_section(story),
+            *data_section(shown),
+            *coefficients(shown),
             map_and_maximum_likelihood(
                 every[STIMULUS_ONLY], data, fits[STIMULUS_ONLY], scores[STIMULUS_ONLY], flat_score
             ),
             diverging_history(every[WITH_HISTORY], data),
-            *shown.prior_and_posterior(),
-            replace(shown.predictions(), text=(adaptation(data, fits[WITH_HISTORY]),)),
-            *story.comparison(gains(scores, float(data["spikes"].sum()))),
-            story.diagnostics(),
+            *prior_and_posterior(shown),
+            *_with_text(predictions(shown), adaptation(data, fits[WITH_HISTORY])),
+            *comparison(story, gains(scores, float(data["spikes"].sum()))),
+            *diagnostics(story),
         ]
         say("writing the page")
     told = tuple(dict.fromkeys(str(one.message) for one in caught))
-    sections[-1] = replace(sections[-1], notes=(*sections[-1].notes, *told))
-    path = write_page(out, "What does a grasshopper's ear tell?", sections)
+    sections[-1] = replace(sections[-1], blocks=(*sections[-1].blocks, Notes(told)))
+    path = write_page(out, Page("What does a grasshopper's ear tell?", tuple(sections)))
     say(f"done in {time.perf_counter() - began:.0f} s: open {path}")
     return path
+
+
+def _with_text(sections: tuple[Section, ...], text: str) -> tuple[Section, ...]:
+    return tuple(replace(one, blocks=(text, *one.blocks)) for one in sections)
 
 
 def _question() -> Section:
@@ -176,7 +187,7 @@ def map_and_maximum_likelihood(
         "the log rate by more than 0.4; as a penalty it is 25/2 times the sum of squares."
     )
     title = "MAP against maximum likelihood: the stimulus"
-    return Section(title, text, pictures=(Picture(figure, caption),))
+    return Section(title, (*text, Picture(figure, caption)))
 
 
 def diverging_history(model: GLM, data: Any) -> Section:
@@ -211,7 +222,7 @@ def diverging_history(model: GLM, data: Any) -> Section:
         "settle; the first two keep falling."
     )
     title = "The history: what the data cannot say"
-    return Section(title, text, pictures=(Picture(figure, caption),))
+    return Section(title, (*text, Picture(figure, caption)))
 
 
 def adaptation(data: Any, fitted: xr.DataTree) -> str:

@@ -17,8 +17,8 @@ from bayesglm.demo import run
 from bayesglm.show import coefficients, figures
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.predictive import predictive
+from bayesglm.show.report.told import numbers, of_many
 from bayesglm.show.text import plain
-from bayesglm.show.told import numbers, of_many
 from bayesglm.spec.names import is_storable
 
 
@@ -403,7 +403,7 @@ def test_a_report_tells_coefficients_and_ratios_in_numbers(analysed, tmp_path):
     fits, _ = analysed
     page = text_of(bg.report({"products": fits["products"]}, tmp_path / "r.html"))
     ratio = bg.summary(fits["products"], exponentiate=True).written().loc["g:h[b, q]"]
-    assert "<th>odds ratio [3%, 97%]</th>" in page
+    assert '<th scope="col">odds ratio [3%, 97%]</th>' in page
     assert f"<td>{ratio['median']} [{ratio['3%']}, {ratio['97%']}]</td>" in page
     assert "One coefficient among many" in page
     assert "Colours are" not in page

@@ -9,7 +9,7 @@ from scipy.special import expit
 import bayesglm as bg
 from bayesglm.inference.problem.posteriors import open_posteriors
 from bayesglm.inference.weights.indicators import has_indicators
-from bayesglm.show.told import in_words
+from bayesglm.show.report.told import in_words
 
 SAMPLE = ("chain", "draw")
 SLAB, SPIKE, SHARE = 1.0, 0.05, 0.2

@@ -10,7 +10,7 @@ from bayesglm.inference.tree.opened import EFFECTS, group_redrawn, model_of, par
 from bayesglm.inference.tree.summary import summary
 from bayesglm.results.explain import explain
 from bayesglm.show.coefficients import are_of_levels
-from bayesglm.show.page import Table
+from bayesglm.show.report.parts import Entry, Notes, Table
 from bayesglm.spec.families import LINK_NAMES
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ def numbers(fit: xr.DataTree) -> tuple[Table, tuple[str, ...]]:
 
 def priors_told(
     fit: xr.DataTree,
-) -> tuple[tuple[tuple[str, tuple[tuple[str, str], ...]], ...], tuple[str, ...]]:
+) -> tuple[tuple[Entry, ...], tuple[Notes, ...]]:
     """Return what is said of each prior of a fit, part by part, and what is to be said beside."""
     told = explain(fit)
-    entries = tuple((name, tuple(parts)) for name, parts in told.entries())[:MOST_EXPLAINED]
+    entries = tuple(Entry(name, tuple(parts)) for name, parts in told.entries())[:MOST_EXPLAINED]
     more = len(told.terms) - MOST_EXPLAINED
     notes = (f"And {more:,} more of its priors: bayesglm.explain(fit).",) if more > 0 else ()
-    return entries, (*told.notes, *notes)
+    said = (*told.notes, *notes)
+    return entries, (Notes(said),) if said else ()
 
 
 def of_many(fit: xr.DataTree) -> str:

@@ -1,0 +1,95 @@
+"""The report: what the models say, what the data say of them, and how far to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bayesglm.errors import DataError
+from bayesglm.show.report.answer import answer
+from bayesglm.show.report.comparison import comparison
+from bayesglm.show.report.data import data
+from bayesglm.show.report.diagnostics import diagnostics
+from bayesglm.show.report.estimates import coefficients, prior_and_posterior, tables
+from bayesglm.show.report.goodness import predictions
+from bayesglm.show.report.models import beliefs, models
+from bayesglm.show.report.parts import Page, Section
+from bayesglm.show.report.story import Story
+from bayesglm.show.report.writing import check_page, write_page
+from bayesglm.spec.hints import shown
+
+if TYPE_CHECKING:
+    import os
+
+    import xarray as xr
+
+# A section is a function of the story, in a file of its own; one that has nothing to say is none.
+SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
+    answer,
+    data,
+    models,
+    coefficients,
+    tables,
+    prior_and_posterior,
+    beliefs,
+    predictions,
+    comparison,
+    diagnostics,
+)
+
+
+def report(
+    fits: Mapping[str, xr.DataTree],
+    path: str | os.PathLike[str],
+    *,
+    elpd: Mapping[str, Any] | None = None,
+    title: str | None = None,
+    question: str | None = None,
+) -> Path:
+    """Write one self-contained HTML page about fits of the same response.
+
+    Sections: the question; the models with their priors as penalties; the data; kernels with 94%
+    bands; tables of coefficients, with odds and rate ratios; prior and posterior; what the priors
+    say, and what they decided; predictions against observations; the comparison, in elpd and (for
+    counts) bits per event; diagnostics in words.
+
+    Parameters
+    ----------
+    fits : mapping of names to fits
+        MAP fits take no part in the comparison.
+    path : path
+        The HTML file to write.
+    elpd : mapping of names to ELPDData, optional
+        Results of `kfold` or `loo` to compare; by default `loo` of every posterior fit.
+    title, question : str, optional
+        What stands on top.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    DataError
+        No fits, fits of different responses or without common samples (see `compare`), scores
+        that are none, a path that cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import bayesglm as bg
+    >>> data = {"y": [2, 0, 3, 1, 4, 1, 0, 2], "x": [0.1, -0.9, 1.2, -0.3, 0.8, 0.2, -1.0, 0.5]}
+    >>> fitted = bg.fit(bg.GLM("y", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bg.report({"x": fitted}, pathlib.Path(folder) / "report.html").name
+    'report.html'
+    """
+    check_page(path)
+    for name, words in {"title": title, "question": question}.items():
+        if words is not None and not isinstance(words, str):
+            raise DataError(f"{name} is what stands on top, a string; got {shown(words)}.")
+    story = Story.open(fits, elpd, question)
+    sections = tuple(section for write in SECTIONS for section in write(story))
+    return write_page(path, Page(title or f"Models of {story.response}", sections))

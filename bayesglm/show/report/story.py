@@ -1,0 +1,104 @@
+"""Fits of one response, opened once for a report, and what several of its sections read."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bayesglm.design.response_levels import as_numbers
+from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.inference.tree.opened import are_named, model_of, parameter_group
+from bayesglm.results.scores.compare import check_scores
+from bayesglm.results.scores.loo import loo
+from bayesglm.results.scores.pairing import check_fits
+from bayesglm.spec.families import FAMILY_NAMES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesglm.spec.model import GLM
+
+
+@dataclass(frozen=True)
+class Story:
+    """Fits of one response, their scores, the question, and what was said while scoring."""
+
+    fits: Mapping[str, xr.DataTree]
+    elpd: Mapping[str, Any]
+    response: str
+    said: tuple[str, ...]
+    question: str
+
+    @staticmethod
+    def open(
+        fits: Mapping[str, xr.DataTree],
+        elpd: Mapping[str, Any] | None = None,
+        question: str | None = None,
+    ) -> Story:
+        """Check the fits, and score them by leave-one-out where no scores are given."""
+        if not are_named(fits, 1):
+            raise DataError(
+                "report needs a mapping of names to fits, with at least one fit; write "
+                "report({'model': fit}, path)."
+            )
+        for name in fits:
+            if re.search("[\ud800-\udfff]", str(name)):
+                raise DataError(
+                    f"the name {name!r} of a fit holds half a character (a lone surrogate), which "
+                    "no page can hold; give the fit another name."
+                )
+        responses = {name: model_of(fit).response for name, fit in fits.items()}
+        for name, fit in fits.items():
+            parameter_group(fit)
+            if "observed_data" not in fit.children:
+                raise DataError(f"fit {name!r} lacks its observed_data; give the fit whole.")
+        if len(set(responses.values())) > 1:
+            raise DataError(f"the fits explain different responses: {responses}; report each.")
+        if len(fits) > 1:
+            check_fits(fits)
+        if elpd is not None:
+            check_scores(elpd, fits)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if elpd is None:
+                elpd = {name: loo(f) for name, f in fits.items() if "posterior" in f.children}
+        said = tuple(str(w.message) for w in caught if issubclass(w.category, BayesGLMWarning))
+        response = next(iter(responses.values()))
+        asked = question or f"What explains {response!r}, and how sure can one be of it?"
+        return Story(dict(fits), dict(elpd), response, said, asked)
+
+    @cached_property
+    def posteriors(self) -> dict[str, xr.DataTree]:
+        """The fits with a posterior; all fits where there is none."""
+        drawn = {name: fit for name, fit in self.fits.items() if "posterior" in fit.children}
+        return drawn or dict(self.fits)
+
+    @property
+    def first(self) -> xr.DataTree:
+        """The first fit: what all share, the response and its samples, is read of it."""
+        return next(iter(self.fits.values()))
+
+    @property
+    def model(self) -> GLM:
+        """The model of the first fit."""
+        return model_of(self.first)
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether `posteriors` are such, and not MAPs."""
+        return any("posterior" in fit.children for fit in self.fits.values())
+
+    @cached_property
+    def events(self) -> float | None:
+        """The number of events, for responses whose information is told per event."""
+        model = self.model
+        family = FAMILY_NAMES[model.family]
+        if not family.discrete or (family.labels and family.labels.most != 2):
+            return None
+        seen = self.first["observed_data"].to_dataset()[self.response]
+        counts = as_numbers(model, seen.values)
+        return float(counts.sum())
