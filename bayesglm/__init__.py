@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from bayesglm.results.decode_position import decode_position
     from bayesglm.results.draws import draws
     from bayesglm.results.edges import edges
+    from bayesglm.results.effects.comparisons import comparisons
+    from bayesglm.results.effects.datagrid import datagrid
+    from bayesglm.results.effects.predictions import predictions
+    from bayesglm.results.effects.slopes import slopes
     from bayesglm.results.elicit import elicit
     from bayesglm.results.explain import explain
     from bayesglm.results.groups import add_groups, add_log_likelihood
@@ -212,6 +216,10 @@ _HOME = {
     "prior_predictive": "results.prior_predictive",
     "summary": "inference.tree.summary",
     "tune_prior": "results.tuning",
+    "comparisons": "results.effects.comparisons",
+    "datagrid": "results.effects.datagrid",
+    "predictions": "results.effects.predictions",
+    "slopes": "results.effects.slopes",
     "edges": "results.edges",
     "elicit": "results.elicit",
     "kernels": "results.kernels",
@@ -323,8 +331,10 @@ __all__ = [
     "bspline",
     "check",
     "compare",
+    "comparisons",
     "cross_validate",
     "cyclic_bspline",
+    "datagrid",
     "datasets",
     "decode",
     "decode_choices",
@@ -375,6 +385,7 @@ __all__ = [
     "plot_shrinkage",
     "plot_tuning",
     "predict",
+    "predictions",
     "prior_path",
     "prior_predictive",
     "prior_to_penalty",
@@ -389,6 +400,7 @@ __all__ = [
     "score",
     "sensitivity",
     "simulate",
+    "slopes",
     "smooth",
     "sta",
     "stack",

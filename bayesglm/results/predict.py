@@ -141,7 +141,7 @@ def predict(
         raise ModelError(
             f"unknown kind {shown(kind)}; predict knows {', '.join(kinds)}.{closest(kind, kinds)}"
         )
-    seed, of_groups = check_seed(seed), _of_groups(groups, new_levels)
+    seed, of_groups = check_seed(seed), asked_of_groups(groups, new_levels)
     problems = reopen(fit)
     plan = problems[0].plan
     given = stored_data(fit) if data is None else data
@@ -179,7 +179,7 @@ def predict(
     return on_samples(values, problems, dataset, dim, coords, levels)
 
 
-def _of_groups(groups: Any, new_levels: Any) -> OfGroups:
+def asked_of_groups(groups: Any, new_levels: Any) -> OfGroups:
     """Return what is asked of the effects of groups; ModelError where it is none of the words."""
     for name, value, known in (
         ("groups", groups, GROUPS),
@@ -187,7 +187,7 @@ def _of_groups(groups: Any, new_levels: Any) -> OfGroups:
     ):
         if not is_among(value, known):
             raise ModelError(
-                f"unknown {name}={shown(value)}; predict knows {', '.join(known)}."
+                f"unknown {name}={shown(value)}; known are {', '.join(known)}."
                 f"{closest(value, known)}"
             )
     return OfGroups(groups, new_levels)

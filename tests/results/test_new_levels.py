@@ -188,7 +188,7 @@ def test_levels_that_are_not_normal_are_drawn_and_not_averaged():
 def test_words_that_are_none(learned):
     with pytest.raises(bg.ModelError, match=r"unknown groups='averaged'.* mean 'average'"):
         bg.predict(learned, groups="averaged")
-    with pytest.raises(bg.ModelError, match="unknown new_levels=True; predict knows raise, sample"):
+    with pytest.raises(bg.ModelError, match="unknown new_levels=True; known are raise, sample"):
         bg.predict(learned, new_levels=True)
     with pytest.raises(bg.DataError, match=r"not seen.*new_levels='sample' draws its effects"):
         bg.predict(learned, {"x": [0.0], "g": ["other"], "h": [0]})

@@ -1,0 +1,91 @@
+"""Effects row by row, and averaged over rows: draws of some rows at a time, never of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesglm.results.effects.fitted import Laid, State, Unit
+from bayesglm.results.effects.grids import Grid
+
+Array = np.ndarray
+TOGETHER = 1_000_000  # predictions (8 bytes each) of a state that are held at a time: chosen
+
+
+class Quantity(NamedTuple):
+    """What is told of rows: a function of what is predicted of them in some states.
+
+    - `names`: what it is called: its term and contrast; nothing of predictions themselves.
+    - `states`: lays the data of each state, which are those of the grid but for what changes.
+    - `of`: the number that is told, of predictions ``(draws, rows[, levels])`` in each state, and
+      of the value of the variable in each row.
+    - `x`: that value in each row in use, where it is read.
+    - `of_averages`: whether an average is that number of averaged predictions, or else the average
+      of the numbers of rows.
+    """
+
+    names: dict[str, str]
+    states: Callable[[], tuple[Laid, ...]]
+    of: Callable[[list[Array], Array | float], Array]
+    x: Array | None = None
+    of_averages: bool = True
+
+
+def parts_of(unit: Unit, n_rows: int) -> Iterator[slice]:
+    """Cut rows into parts of which so many draws are held at a time."""
+    size = max(16, TOGETHER // max(1, unit.n_draws * max(1, unit.family.n_levels)))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def row_by_row(
+    unit: Unit, quantity: Quantity, states: list[State], grid: Grid
+) -> Iterator[tuple[slice, Array]]:
+    """Run through the rows of a grid: which they are, and the draws of each, rows second."""
+    for part in parts_of(unit, len(grid.rows)):
+        rows = grid.rows[part]
+        each = [unit.predicted(state, rows) for state in states]
+        yield part, quantity.of(each, _values(quantity.x, rows, each[0]))
+
+
+def averaged(unit: Unit, quantity: Quantity, states: list[State], grid: Grid) -> Array:
+    """Return averages ``(draws, groups[, levels])`` of what rows of a grid have, of each draw."""
+    if quantity.of_averages:
+        each = [_average(unit, grid, [state], lambda own, _: own[0], None) for state in states]
+        return quantity.of(each, 0.0)
+    return _average(unit, grid, states, quantity.of, quantity.x)
+
+
+def _average(
+    unit: Unit,
+    grid: Grid,
+    states: list[State],
+    of: Callable[[list[Array], Array | float], Array],
+    x: Array | None,
+) -> Array:
+    """Return the mean over the rows of each group, of angles the direction of the mean."""
+    groups = grid.groups
+    assert groups is not None
+    totals = np.bincount(groups.codes, grid.weights, minlength=len(groups))
+    sums: Array | None = None
+    for part in parts_of(unit, len(grid.rows)):
+        rows = grid.rows[part]
+        each = [unit.predicted(state, rows) for state in states]
+        values = of(each, _values(x, rows, each[0]))
+        values = np.exp(1j * values) if unit.is_angle else values
+        present, local = np.unique(groups.codes[part], return_inverse=True)
+        shares = np.zeros((len(rows), len(present)))
+        shares[np.arange(len(rows)), local] = grid.weights[part] / totals[groups.codes[part]]
+        if sums is None:
+            sums = np.zeros((len(values), len(groups), *values.shape[2:]), dtype=values.dtype)
+        own = np.tensordot(values, shares, axes=(1, 0))  # (draws[, levels], groups)
+        sums[:, present] += np.moveaxis(own, -1, 1)
+    assert sums is not None
+    return np.angle(sums) if unit.is_angle else sums
+
+
+def _values(x: Array | None, rows: Array, like: Array) -> Array | float:
+    """Return the value of a variable in some rows, beside predictions of these."""
+    return 0.0 if x is None else x[rows].reshape(-1, *(like.ndim - 2) * [1])
