@@ -1,0 +1,57 @@
+"""The reference of a projection: draws of a posterior, and the rows on which they are projected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.kept import evenly
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Draws of the whole model, and the rows on which they are projected onto parts of it.
+
+    ``problems`` has one entry for each neuron, whose design holds these rows; ``thetas`` are the
+    natural thetas ``(draws, size)`` of each, draw by draw of the same posterior, and ``weights``
+    what each draw counts ``(draws,)``; they sum to one.
+    """
+
+    problems: tuple[Problem, ...]
+    thetas: tuple[Array, ...]
+    weights: Array
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return len(self.weights)
+
+    def on(self, keep: Array) -> Reference:
+        """Return the same draws on some of the rows, by a mask or by their numbers."""
+        return replace(self, problems=tuple(one.restrict(keep) for one in self.problems))
+
+    def weighted(self, weights: Array) -> Reference:
+        """Return the same draws with other weights ``(draws,)``, which need not sum to one."""
+        return replace(self, weights=weights / weights.sum())
+
+    def some(self, draws: Array) -> Reference:
+        """Return some of the draws, by their numbers, each as often as it is named."""
+        thetas = tuple(theta[draws] for theta in self.thetas)
+        return replace(self, thetas=thetas, weights=np.full(len(draws), 1.0 / len(draws)))
+
+    def thinned(self, most: int) -> Reference:
+        """Return so many draws at most, of equal weight.
+
+        Draws of equal weight are evenly spaced; of others each is taken in proportion to its
+        weight, by systematic sampling at the middle of each step.
+        """
+        if np.ptp(self.weights) == 0.0:
+            return self.some(evenly(np.arange(self.n_draws), most))
+        n = min(most, self.n_draws)
+        steps = (np.arange(n) + 0.5) / n
+        found = np.searchsorted(np.cumsum(self.weights), steps)
+        return self.some(np.minimum(found, self.n_draws - 1))
