@@ -76,6 +76,13 @@ def _logit_fused(y: Array, eta: Array, trials: Array | None, weights: Array | No
     return found
 
 
+def _averaged(
+    mean: Array, eta: Array, phi: Sequence, trials: Array | None, order: int, *, link: BinaryLink
+) -> Derivatives:
+    """Return the kernel at a mean count, which of one trial is none of 0 and 1."""
+    return _kernel(mean, eta, phi, np.ones(1) if trials is None else trials, order, link=link)
+
+
 def _large_sides(y: Array, failures: Array) -> tuple[Mask, Array, Array]:
     """Where both counts are large; the smaller of them there, and the larger; elsewhere ones."""
     large = np.minimum(y, failures) > LARGE_COUNT
@@ -154,6 +161,7 @@ def _family(name: str, link: str) -> Family:
         push=up_to_the_ends(pushed_to_the_ends, functions.domain),
         fused=_logit_fused if link == "logit" else None,
         changes=LOGIT if link == "logit" else None,
+        averaged=partial(_averaged, link=functions),
         panjer=None if FAMILY_NAMES[name].needs_trials else lambda phi: -1.0,
     )
 

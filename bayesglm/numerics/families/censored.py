@@ -60,6 +60,8 @@ def censored(family: Family) -> Family:
         exponential_rate=None,
         fused=None,
         changes=None,
+        averaged=None,
+        absorbed=None,
         filled=seen.filled,
     )
 

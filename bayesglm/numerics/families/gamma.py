@@ -86,6 +86,31 @@ def _cdf(
     return (gammaincc if above else gammainc)(phi[0], phi[0] * t)
 
 
+_STEPS = 50  # of Newton's method at most; from its start it needs a few
+
+
+def _absorbed(
+    mean: Array, mu: Array, phi: Sequence, shares: Array
+) -> tuple[tuple[Array, ...], Array]:
+    """log a - psi(a) = log alpha - psi(alpha) + d, with d the mean unit deviance of the means.
+
+    Their divergence is (alpha - a) psi(alpha) - log Gamma(alpha) / Gamma(a) + a log(alpha / a)
+    + a d + a - alpha; log a - psi(a) is close to 1 / (2 a), of which the steps are.
+    """
+    alpha = phi[0][:, 0]
+    away = exp_excess(np.log(mean) - np.log(mu)) @ shares
+    goal = log_less_digamma(alpha) + away
+    a = alpha.copy()
+    for _ in range(_STEPS):
+        value = log_less_digamma(a)
+        step = (1.0 / goal - 1.0 / value) * np.square(value) / -inverse_less_trigamma(a)
+        a = np.maximum(a + step, 0.1 * a)
+        if np.all(np.abs(step) <= 1e-14 * a):
+            break
+    kl = _normaliser(alpha) - _normaliser(a) + (a - alpha) * log_less_digamma(alpha) + a * away
+    return (a[:, None],), np.maximum(kl, 0.0)
+
+
 ALPHA = Dispersion(
     default=lambda spread: ("InverseGamma", {"shape": 0.5, "scale": 0.5}),
     start=lambda y: 1.0,
@@ -107,6 +132,7 @@ def _family(link: str) -> Family:
         log_concave=link in CONCAVE,
         exponential_rate=-1.0 if link == "log" else None,
         concave_mass=link == "log",
+        absorbed=_absorbed,
     )
 
 

@@ -95,6 +95,14 @@ def _tails(
     return by_place(normal_tail(r, above), places, order)
 
 
+def _absorbed(
+    mean: Array, mu: Array, phi: Sequence, shares: Array
+) -> tuple[tuple[Array, ...], Array]:
+    """sigma'^2 = sigma^2 + the mean of (mean - mu)^2: the divergence is log(sigma' / sigma)."""
+    away = (np.square(mean - mu) @ shares)[:, None] / np.square(phi[0])
+    return (phi[0] * np.sqrt(1.0 + away),), 0.5 * np.log1p(away[:, 0])
+
+
 # Of a response that is constant the start is next to its rounding error.
 SIGMA = Dispersion(
     default=lambda spread: ("HalfStudentT", {"scale": spread.sd, "df": 4.0}),
@@ -125,6 +133,8 @@ def _family(link: str) -> Family:
         push=None if is_linear else pushed_up if link == "inverse" else pushed_down,
         tails=partial(_tails, mean=mean),
         concave_mass=is_linear,
+        averaged=partial(_kernel, mean=mean),
+        absorbed=_absorbed,
     )
 
 

@@ -91,6 +91,14 @@ LAM = Dispersion(
 )
 
 
+def _absorbed(
+    mean: Array, mu: Array, phi: Sequence, shares: Array
+) -> tuple[tuple[Array, ...], Array]:
+    """1 / lam' = 1 / lam + the mean of (mean - mu)^2 / (mu^2 mean): log(lam / lam') / 2 apart."""
+    away = phi[0] * (np.square(mean / mu - 1.0) / mean @ shares)[:, None]
+    return (phi[0] / (1.0 + away),), 0.5 * np.log1p(away[:, 0])
+
+
 def _plateau(y: Array, weights: Array) -> float:
     """n/2 log(lam / lam_0): at an infinite mean they are Lévy, with 1/lam_0 the mean of 1/y.
 
@@ -114,6 +122,7 @@ def _family(link: str) -> Family:
         saturated=_saturated,
         dispersions=(LAM,),
         log_concave=link == "inverse",
+        absorbed=_absorbed,
         plateau=None if link == "inverse" else _plateau,  # there an infinite mean is at 0
     )
 

@@ -172,6 +172,7 @@ ALPHA = Dispersion(
 
 def _family(link: str) -> Family:
     mean, log_mean = MEANS[link], LOG_MEANS[link]
+    kernel = partial(_kernel, mean=mean, log_mean=log_mean, is_log=link == "log")
 
     def draw(rng: np.random.Generator, eta: Array, phi: Sequence, trials: None) -> Array:
         return draw_mixed(rng, mean.value(eta), phi[0])
@@ -180,7 +181,7 @@ def _family(link: str) -> Family:
         return share_below(y, mean.value(eta), phi[0], above)
 
     return of_one_channel(
-        partial(_kernel, mean=mean, log_mean=log_mean, is_log=link == "log"),
+        kernel,
         lambda eta, phi, trials: mean.value(eta),
         name="negative_binomial",
         link=link,
@@ -196,6 +197,7 @@ def _family(link: str) -> Family:
         log_concave=link == "log",
         push=up_to_the_ends(pushed_down, log_mean.domain),
         panjer=lambda phi: phi[0],
+        averaged=kernel,
     )
 
 

@@ -104,6 +104,7 @@ def _family(link: str) -> Family:
         fused=_log_fused if link == "log" else None,
         changes=LOG if link == "log" else None,
         panjer=lambda phi: np.inf,
+        averaged=partial(_kernel, mean=mean, log_mean=log_mean),
     )
 
 

@@ -56,11 +56,13 @@ def positive_family(
     kernel: Callable[..., Any],
     draw: Callable[..., Array],
     share: Callable[..., Array],
+    is_linear: bool = True,
     **facts: Any,
 ) -> Family:
     """Make the record of a family of positive responses, whose functions take ``log_mean``.
 
     ``share`` is P(Y <= y), or with ``above`` P(Y > y); ``facts`` are further fields of the record.
+    With ``is_linear`` the log density is linear in y, but for what no eta moves.
     """
     log_mean = LOG_MEANS[link]
     return of_one_channel(
@@ -73,5 +75,6 @@ def positive_family(
         **both_sides(partial(share, log_mean=log_mean)),
         valid=is_positive,
         support="positive numbers",
+        averaged=partial(kernel, log_mean=log_mean) if is_linear else None,
         **facts,
     )

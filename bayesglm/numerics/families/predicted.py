@@ -60,6 +60,8 @@ def predicted(family: Family, names: tuple[str, ...]) -> Family:
         tails=None,
         concave_mass=False,
         panjer=None,
+        averaged=None,
+        absorbed=None,
         split=split.all_phi,
     )
 

@@ -156,6 +156,12 @@ class Family:
     - `filled(y, eta, phi, trials)`: of responses seen as intervals (`censored`) E[y] given these;
       None where y are numbers.
     - `split(eta, phi)`: where channels stand for dispersions (`predicted`), all of these.
+    - `averaged(mean, eta, phi, trials, order)`: where log p is linear in y, phi being known, but
+      for what no eta moves: the kernel averaged over responses of that `mean`; None elsewhere.
+    - `absorbed(mean, mu, phi, shares)`: the dispersions ``(draws, 1)`` with which responses about
+      mu ``(draws, rows)`` are nearest, in Kullback and Leibler's divergence, to those about `mean`
+      with phi, and that divergence ``(draws,)`` for each row; rows count by their ``shares``, which
+      sum to one. None where it has no closed form.
 
     >>> from bayesglm.numerics.families.table import FAMILIES
     >>> family = FAMILIES["poisson", "log"]
@@ -195,6 +201,8 @@ class Family:
     survival_rounds: bool = False
     panjer: Callable[[Sequence], Any] | None = None
     variance: Callable[..., Array] | None = None
+    averaged: Callable[..., Derivatives] | None = None
+    absorbed: Callable[..., tuple[tuple[Array, ...], Array]] | None = None
 
     @property
     def words(self) -> FamilyName:
@@ -289,8 +297,9 @@ def of_one_channel(
 
     draw, cdf, survival = (others.pop(name) for name in ("draw", "cdf", "survival"))
     fused = others.pop("fused", None)
-    if "tails" in others:
-        others["tails"] = within(_over_channels(others["tails"]), domain)
+    for name in ("tails", "averaged"):
+        if others.get(name) is not None:
+            others[name] = within(_over_channels(others[name]), domain)
     return Family(
         kernel=within(_over_channels(kernel), domain),
         mean=of_mean,

@@ -70,6 +70,8 @@ def truncated(family: Family, seen: Family) -> Family:
         tails=None,
         concave_mass=False,
         panjer=None,
+        averaged=None,
+        absorbed=None,
         filled=None if seen.filled is None else between.filled,
     )
 

@@ -213,6 +213,7 @@ def _family(link: str) -> Family:
         support="non-negative numbers",
         dispersions=(PHI, P),
         log_concave=link == "log",
+        averaged=partial(_kernel, log_mean=log_mean),
         push=up_to_the_ends(pushed_up if link == "inverse" else pushed_down, log_mean.domain),
     )
 

@@ -136,6 +136,7 @@ def _family(link: str) -> Family:
         log_concave=link == "log",
         tails=partial(_tails, log_mean=LOG_MEANS[link]),
         concave_mass=link == "log",
+        is_linear=False,
     )
 
 

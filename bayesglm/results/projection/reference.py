@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import evenly
+from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = np.ndarray
 
@@ -55,3 +61,22 @@ class Reference:
         steps = (np.arange(n) + 0.5) / n
         found = np.searchsorted(np.cumsum(self.weights), steps)
         return self.some(np.minimum(found, self.n_draws - 1))
+
+
+def open_reference(fit: xr.DataTree) -> Reference:
+    """Return the draws of a posterior fit, all of equal weight.
+
+    DataError of a fit without a posterior, of too few draws, and of effects of so many levels that
+    they are redrawn where they are read.
+    """
+    problems = posterior_problems(fit)
+    every = finished_draws(fit, problems)
+    for kept in every:
+        if kept.redrawn is not None:
+            raise DataError(
+                f"the effects of {kept.redrawn!r} are of so many levels that the fit keeps no draws "
+                "of them, and a projection needs these; fit with fewer draws, draws=100 say."
+            )
+    n = every[0].n_draws
+    thetas = tuple(kept.theta for kept in every)
+    return Reference(tuple(problems), thetas, np.full(n, 1.0 / n))

@@ -85,7 +85,7 @@ class Group:
 
     pooled: ClassVar[bool] = False
     own_dims: ClassVar[tuple[str, ...]] = ("level", "effect", "effect_other")
-    facts: ClassVar = Facts(of_levels=True)
+    facts: ClassVar = Facts(of_levels=True, is_product=True)
     is_lagged: ClassVar = False
     reads_response: ClassVar = False
     takes_model_prior: ClassVar = False

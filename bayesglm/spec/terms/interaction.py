@@ -82,7 +82,7 @@ class Interaction:
         "level",
         *(f"level_{k}" for k in range(2, MOST_CATEGORIES + 1)),
     )
-    facts: ClassVar = Facts()
+    facts: ClassVar = Facts(is_product=True)
     symbol = bare_symbol
     option: ClassVar = Option("X:Z", "a product of predictors, with colons between their names")
 

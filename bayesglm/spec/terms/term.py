@@ -35,12 +35,15 @@ class Facts(NamedTuple):
     - `part`: what it is as a part of a product: numbers, a curve or levels; None where it is none.
     - `of_levels`: whether its coefficients are effects of levels that share a scale.
     - `of_steps`: whether they are steps of one change, ``<label>_mean`` times ``<label>_share``.
+    - `is_product`: whether it changes what terms of fewer of its variables say, as an interaction
+      does, or slopes that vary between groups.
     - `common_dims`: dims of its coefficients that bear these names whatever the term's own.
     """
 
     part: str | None = None
     of_levels: bool = False
     of_steps: bool = False
+    is_product: bool = False
     common_dims: tuple[str, ...] = ()
 
 
