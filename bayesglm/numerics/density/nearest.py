@@ -4,10 +4,10 @@ Of a family whose log density is linear in y once its dispersions phi are known,
 density under a distribution of mean m is that at y = m (Goutis & Robert 1998, Biometrika 85:29).
 So the member nearest to it in Kullback and Leibler's divergence, with eta = X w + offset, has
 
-    w = argmax sum_i weight_i * averaged(m_i | eta_i, phi) - (w - w_0)' P (w - w_0) / 2
+    w = argmax sum_i weight_i * averaged(m_i | eta_i, phi) - (w - c)' P (w - c) / 2
 
 which is a fit to the means in place of responses. Many draws of (m, phi) share X and are fitted at
-once, by Newton's steps from w_0; what the data leave free stays there.
+once, by Newton's steps; what rows leave free stays where the steps start.
 """
 
 from __future__ import annotations
@@ -79,6 +79,17 @@ class Aim(NamedTuple):
             return self.family.averaged(self.mean, eta[None], self.phi, self.trials, order)
 
 
+class Held(NamedTuple):
+    """Where coefficients are held, and how strongly: ``centre`` and ``precision (draws, p)``."""
+
+    centre: Array
+    precision: Array
+
+    def some(self, draws: Any) -> Held:
+        """Return that of some draws."""
+        return Held(self.centre[draws], self.precision[draws])
+
+
 class Nearest(NamedTuple):
     """Coefficients ``(draws, p)`` and how far what they say is away ``(draws,)``, in nats."""
 
@@ -86,20 +97,20 @@ class Nearest(NamedTuple):
     kl: Array
 
 
-def nearest(X: Array, aim: Aim, start: Array, precision: Array | None = None) -> Nearest:
+def nearest(X: Array, aim: Aim, start: Array, held: Held | None = None) -> Nearest:
     """Return the coefficients nearest to an aim, all draws of it, from ``start (draws, p)``.
 
-    ``precision (draws, p)`` is the diagonal of P, none by default. ConvergenceError where a fit
-    does not come to an end.
+    They may be ``held``: by c, and the diagonal of P. ConvergenceError where a fit does not come to
+    an end.
     """
-    if precision is None and aim.has_one_gram:
+    if held is None and aim.has_one_gram:
         return _least_squares(X, aim, start)
     w, kl = np.empty_like(start), np.empty(len(start))
     step = max(1, TOGETHER // max(1, len(X)))
     columns = Columns(X)
     for first in range(0, len(start), step):
         part = slice(first, first + step)
-        own = None if precision is None else precision[part]
+        own = None if held is None else held.some(part)
         w[part], kl[part] = _ascent(columns, aim.some(part), start[part], own)
     return Nearest(w, kl)
 
@@ -142,15 +153,15 @@ class Columns:
         return product
 
 
-def _ascent(columns: Columns, aim: Aim, start: Array, precision: Array | None) -> Nearest:
+def _ascent(columns: Columns, aim: Aim, start: Array, held: Held | None) -> Nearest:
     """Return the same of draws that are fitted together."""
     w, kl, best = start.copy(), np.empty(len(start)), aim.best
     left = np.arange(len(start))
-    state = _at(columns, aim, w, start, precision)
+    state = _at(columns, aim, w, held)
     if not np.isfinite(state.value).all():
         raise ConvergenceError("a projection starts where the link is not defined")
     for _ in range(MOST_STEPS):
-        step, promised = _newton_step(columns, state, precision)
+        step, promised = _newton_step(columns, state, held)
         going = promised > NATS * (1.0 + np.abs(state.value))
         done = ~going
         w[left[done]] = state.w[done]
@@ -158,9 +169,8 @@ def _ascent(columns: Columns, aim: Aim, start: Array, precision: Array | None) -
         if not going.any():
             return Nearest(w, np.maximum(kl, 0.0))
         left, aim, state = left[going], aim.some(going), state.some(going)
-        start = start[going]
-        precision = None if precision is None else precision[going]
-        state = _climbed(columns, aim, state, (step[going], promised[going]), start, precision)
+        held = None if held is None else held.some(going)
+        state = _climbed(columns, aim, state, (step[going], promised[going]), held)
     raise ConvergenceError(f"{len(left)} of {len(best)} projections are not done")
 
 
@@ -177,24 +187,25 @@ class _State(NamedTuple):
         return _State(*(one[draws] for one in self))
 
 
-def _at(columns: Columns, aim: Aim, w: Array, centre: Array, precision: Array | None) -> _State:
+def _at(columns: Columns, aim: Aim, w: Array, held: Held | None) -> _State:
     fitted, slope, curvature = aim.expanded(w @ columns.X.T + aim.offset)
     gradient, value = slope @ columns.X, fitted
-    if precision is not None:
-        away = precision * (w - centre)
-        gradient, value = gradient - away, value - 0.5 * np.sum(away * (w - centre), axis=1)
+    if held is not None:
+        away = w - held.centre
+        pull = held.precision * away
+        gradient, value = gradient - pull, value - 0.5 * np.sum(pull * away, axis=1)
     return _State(w, value, fitted, gradient, curvature)
 
 
-def _newton_step(columns: Columns, state: _State, precision: Array | None) -> tuple[Array, Array]:
+def _newton_step(columns: Columns, state: _State, held: Held | None) -> tuple[Array, Array]:
     """Return Newton's steps ``(draws, p)`` and the rise that each promises, in nats.
 
     Directions without curvature are left alone.
     """
     hessian = columns.gram(state.curvature)
-    if precision is not None:
+    if held is not None:
         places = np.arange(hessian.shape[1])
-        hessian[:, places, places] += precision
+        hessian[:, places, places] += held.precision
     step = solved(hessian, state.gradient[..., None])[..., 0]
     return step, 0.5 * np.einsum("kp,kp->k", step, state.gradient)
 
@@ -205,7 +216,7 @@ def solved(gram: Array, right: Array) -> Array:
     >>> solved(np.array([[[4.0, 0.0], [0.0, 0.0]]]), np.array([[[2.0], [0.0]]])).tolist()
     [[[0.5], [0.0]]]
     """
-    length = np.sqrt(np.einsum("kpp->kp", gram))
+    length = np.sqrt(np.maximum(np.einsum("kpp->kp", gram), 0.0))
     unit = 1.0 / np.where(length > 0.0, length, 1.0)
     scaled = gram * unit[:, :, None] * unit[:, None, :]
     try:
@@ -228,15 +239,14 @@ def _climbed(
     aim: Aim,
     state: _State,
     towards: tuple[Array, Array],
-    centre: Array,
-    precision: Array | None,
+    held: Held | None,
 ) -> _State:
     """Return where steps lead, each halved until the value rises as it promises."""
     step, promised = towards
     share = np.ones(len(step))
     slack = 1e-12 * (1.0 + np.abs(state.value))  # of rounding in the value
     for _ in range(MOST_HALVINGS):
-        after = _at(columns, aim, state.w + share[:, None] * step, centre, precision)
+        after = _at(columns, aim, state.w + share[:, None] * step, held)
         with np.errstate(invalid="ignore"):
             rises = after.value >= state.value + SLOPE * 2.0 * share * promised - slack
         if rises.all():

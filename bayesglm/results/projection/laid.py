@@ -17,7 +17,7 @@ from bayesglm.design.design import plain_family_of
 from bayesglm.errors import ModelError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.channels import predictors as linear_predictors
-from bayesglm.numerics.density.nearest import Aim
+from bayesglm.numerics.density.nearest import Aim, Held
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.families.table import FAMILIES
 
@@ -119,15 +119,14 @@ class Laid:
         mean = self.family.mean(eta[:1], phi, trials)
         return Aim(self.family, mean, phi, trials, self.weights, self.offset)
 
-    def precision(self, theta: Array) -> Array | None:
-        """Return the precision ``(lines, columns)`` that holds effects of levels where they are.
+    def held(self, theta: Array) -> Held | None:
+        """Return what holds effects of levels where they are; None where no term has any.
 
-        One over the squares of their own scales, and nothing for other coefficients; None where
-        no term has effects of levels.
+        By one over the squares of their own scales; other coefficients are free.
         """
-        problem, predictors = self.problem, self.problem.design.predictors
+        problem = self.problem
         parts = {part.where.start: part for part in problem.natural.coefficients}
-        held = np.zeros((len(theta), problem.natural.n_coefficients))
+        precision = np.zeros((len(theta), problem.natural.n_coefficients))
         for term in problem.plan.model.terms:
             place = problem.places[term.label]
             if term.facts.of_levels:
@@ -136,10 +135,10 @@ class Laid:
                     log_scale = np.log(np.asarray(part.parameters["scale"], dtype=float))
                 else:
                     log_scale = part.learned.log_scale(theta)
-                held[:, place] = np.exp(-2.0 * log_scale)
-        if not held.any():
+                precision[:, place] = np.exp(-2.0 * log_scale)
+        if not precision.any():
             return None
-        return self.lines(held)
+        return Held(self.lines(theta), self.lines(precision))
 
     @property
     def absorbs(self) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesglm.errors import ModelError
-from bayesglm.numerics.density.nearest import TOGETHER, Aim, nearest
+from bayesglm.numerics.density.nearest import TOGETHER, Aim, Held, nearest
 from bayesglm.results.projection.laid import Laid, lay
 from bayesglm.results.projection.path import Projected
 from bayesglm.results.projection.reference import Reference
@@ -48,11 +48,9 @@ def project_onto(reference: Reference, terms: Sequence[str]) -> Projected:
 def _projected(laid: Laid, theta: Array, terms: Sequence[str]) -> tuple[Array, Array]:
     """Return thetas of some draws, projected, and their divergences."""
     columns, whole = laid.columns_of(terms), laid.lines(theta)
-    precision = laid.precision(theta)
-    held = None if precision is None else precision[:, columns]
     if len(columns) == whole.shape[1]:  # all terms: the draws themselves
         return theta.copy(), np.zeros(len(theta))
-    start = start_of(laid, columns, whole)
+    start, held = start_of(laid, columns, whole), held_of(laid.held(theta), columns)
     found = lines_nearest(laid, columns, laid.aim(theta), start, held)
     lines = np.zeros_like(whole)
     lines[:, columns] = found.w
@@ -63,15 +61,13 @@ def _projected(laid: Laid, theta: Array, terms: Sequence[str]) -> tuple[Array, A
     return moved, found.kl.reshape(len(theta), -1).sum(axis=1)
 
 
-def lines_nearest(
-    laid: Laid, columns: Array, aim: Aim, start: Array, precision: Array | None
-) -> Lines:
+def lines_nearest(laid: Laid, columns: Array, aim: Aim, start: Array, held: Held | None) -> Lines:
     """Return the coefficients of some columns that are nearest to an aim, from a start.
 
     With the dispersion that takes up what they leave out.
     """
     X = laid.X[:, columns]
-    found = nearest(X, aim, start, precision)
+    found = nearest(X, aim, start, held)
     if not laid.absorbs:
         return Lines(found.w, aim.phi, found.kl)
     total, family = float(aim.weights.sum()), aim.family
@@ -80,6 +76,13 @@ def lines_nearest(
     mu = family.mean(eta[None], aim.phi, aim.trials)
     phi, kl = family.absorbed(aim.mean, mu, aim.phi, aim.weights / total)
     return Lines(found.w, phi, total * kl)
+
+
+def held_of(held: Held | None, columns: Array) -> Held | None:
+    """Return what holds some of the columns."""
+    if held is None or not held.precision[:, columns].any():
+        return None
+    return Held(held.centre[:, columns], held.precision[:, columns])
 
 
 def start_of(laid: Laid, columns: Array, whole: Array) -> Array:

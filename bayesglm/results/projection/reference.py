@@ -74,8 +74,8 @@ def open_reference(fit: xr.DataTree) -> Reference:
     for kept in every:
         if kept.redrawn is not None:
             raise DataError(
-                f"the effects of {kept.redrawn!r} are of so many levels that the fit keeps no draws "
-                "of them, and a projection needs these; fit with fewer draws, draws=100 say."
+                f"the effects of {kept.redrawn!r} are of so many levels that the fit keeps no "
+                "draws of them, and a projection needs these; fit with fewer draws, draws=100 say."
             )
     n = every[0].n_draws
     thetas = tuple(kept.theta for kept in every)
