@@ -64,7 +64,7 @@ def _turned(clusters: Clusters) -> _Turned:
         if term != "intercept":
             if "intercept" in laid.places:
                 own = own - laid.weights @ own / total
-            U, length, Vt = np.linalg.svd(root * own, full_matrices=False)
+            _, length, Vt = np.linalg.svd(root * own, full_matrices=False)
             kept = length > FLAT * max(length.max(initial=0.0), 1e-300)
             own = own @ (Vt[kept].T / length[kept]) * np.sqrt(total)
         columns.append(own)

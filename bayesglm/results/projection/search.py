@@ -58,10 +58,8 @@ def _walked(
     standing: list[Standing] = [swept(one) if can_be_swept(one) else fitted(one) for one in every]
     chosen, kl = list[str](), [sum(one.kl for one in standing)]
     while len(chosen) < size:
-        if order is None:
-            term = _nearest_of(standing, units.next_of(chosen))
-        else:
-            term = order[len(chosen)]
+        free = units.next_of(chosen) if order is None else [order[len(chosen)]]
+        term = _nearest_of(standing, free)
         standing = [one.with_term(term) for one in standing]
         chosen.append(term)
         kl.append(sum(one.kl for one in standing))
