@@ -162,8 +162,8 @@ class Beliefs:
         if block.drawn is not None:  # a kernel, over the lags
             low, high = interval_of(block.read(self.values(named.name)))
         told = []
-        for of, step, members in _changes(problem, k):
-            every = _across(members, named, block)
+        for of, step, members in changes_of(problem, k):
+            every = across(members, named, block)
             one = _widest(low[every] * step, high[every] * step)
             told.append(self.effect(of, step, one, channel))
         return _joined(told)
@@ -239,7 +239,7 @@ def reading_of(model: GLM, dispersion: str | None) -> Reading:
     return Reading(multiplied if link.multiplied else "", noun, link.unit)
 
 
-def _changes(problem: Problem, k: int) -> list[tuple[str, float, Array]]:
+def changes_of(problem: Problem, k: int) -> list[tuple[str, float, Array]]:
     """Return changes of what a term reads: in words, their sizes, and the coefficients of each."""
     design, term = problem.design, problem.plan.model.every_term[k]
     block = design.predictors.blocks[k]
@@ -305,7 +305,7 @@ def _one_sd(name: str, sd: float) -> str:
     return f"one sd of {name} ({sd:.3g})"
 
 
-def _across(members: Array, named: Block, block: Block) -> Array:
+def across(members: Array, named: Block, block: Block) -> Array:
     """Return the same coefficients of each of several channels."""
     n = int(np.prod(named.shape, dtype=int)) // max(1, int(np.prod(block.shape, dtype=int)))
     size = int(np.prod(block.drawn_shape, dtype=int))

@@ -10,14 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.design.response_levels import as_numbers
-from bayesglm.errors import BayesGLMWarning, DataError
+from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.tree.opened import are_named, model_of, parameter_group
-from bayesglm.results.scores.compare import check_scores
+from bayesglm.results.check import check
+from bayesglm.results.scores.compare import check_scores, compare
 from bayesglm.results.scores.loo import loo
 from bayesglm.results.scores.pairing import check_fits
 from bayesglm.spec.families import FAMILY_NAMES
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
     from bayesglm.spec.model import GLM
@@ -102,3 +104,39 @@ class Story:
         seen = self.first["observed_data"].to_dataset()[self.response]
         counts = as_numbers(model, seen.values)
         return float(counts.sum())
+
+    @cached_property
+    def compared(self) -> pd.DataFrame | None:
+        """The table of the scored models, the best first; None where fewer than two are scored."""
+        return compare(self.elpd) if len(self.elpd) > 1 else None
+
+    @property
+    def best(self) -> str:
+        """The fit that is told first: the best scored, else the first with a posterior, if any."""
+        if self.compared is not None:
+            return self.compared.index[0]
+        return next(iter(self.posteriors))
+
+    @cached_property
+    def _checked(self) -> dict[str, xr.DataTree | str]:
+        return {name: _checked(fit) for name, fit in self.fits.items()}
+
+    @property
+    def checks(self) -> dict[str, xr.DataTree]:
+        """What `check` tells of each fit that it can check."""
+        return {name: one for name, one in self._checked.items() if not isinstance(one, str)}
+
+    @property
+    def unchecked(self) -> dict[str, str]:
+        """Why `check` tells nothing of the others."""
+        return {name: one for name, one in self._checked.items() if isinstance(one, str)}
+
+
+def _checked(fit: xr.DataTree) -> xr.DataTree | str:
+    """Return what `check` tells of a fit, without its warnings, or why it tells nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BayesGLMWarning)
+            return check(fit)
+    except BayesGLMError as error:
+        return str(error)

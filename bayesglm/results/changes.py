@@ -1,0 +1,238 @@
+"""What single changes of predictors do, as a fit tells it: the strongest change of each term."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesglm.design.blocks import Block
+from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
+from bayesglm.numerics.summaries import quantiles_of
+from bayesglm.results.explain_beliefs import COLUMNS, Beliefs, across, changes_of
+from bayesglm.results.explain_facts import Reading
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesglm.spec.terms.term import Term
+
+Array = np.ndarray
+DRAWS = 1000  # of a posterior, evenly spaced, that tell of it: chosen
+PLACES = np.array([0.5, 0.03, 0.97])  # the median, and 94% equal-tailed, as everywhere
+ROWS = 1000  # evenly spaced, that tell how far a term moves a linear predictor: chosen
+STEP, LEVEL, DRIVE, SPREAD, RANGE = "step", "level", "drive", "spread", "range"
+
+
+@dataclass(frozen=True)
+class Change:
+    """The strongest change that a term makes to a linear predictor, of one unit of a population.
+
+    ``kind`` says what changes: a ``STEP`` of a predictor, or the ``LEVEL`` of a factor; a curve
+    between two places of its ``RANGE``; or it is an sd, of what a term of many columns adds from
+    sample to sample (``DRIVE``), or of the effects of many levels (``SPREAD``). ``of`` are the
+    words of that, ``at`` those of where it is strongest. ``median``, ``lower`` and ``upper`` (94%,
+    equal-tailed; NaN of a MAP) are of the linear predictor; ``value`` is where these three take
+    what the ``reading`` speaks of, from its base. ``strength`` is the sd of what the term adds from
+    sample to sample, in the units of the linear predictor.
+    """
+
+    term: str
+    unit: str
+    kind: str
+    of: str
+    at: str
+    median: float
+    lower: float
+    upper: float
+    reading: Reading
+    value: tuple[float, ...] | None
+    strength: float
+
+    @property
+    def is_sd(self) -> bool:
+        """Whether it is a size without a direction."""
+        return self.kind in (DRIVE, SPREAD)
+
+    @property
+    def leaves_out_zero(self) -> bool:
+        """Whether the interval of a change with a direction tells which it is."""
+        return not self.is_sd and (self.lower > 0.0 or self.upper < 0.0)
+
+
+def strongest_changes(fit: xr.DataTree) -> list[Change]:
+    """Return the strongest change of each term, term by term, of a population unit by unit.
+
+    Of a term of several coefficients it is the one whose posterior median (or MAP) is furthest
+    from zero, in sds of its predictor: looked for, and so larger than one that was named before.
+    Effects that are redrawn level by level are left out.
+    """
+    has_draws = "draw" in parameter_group(fit).dims
+    told = []
+    for kept in kept_of(fit, reopen(fit)):
+        whole = kept.finished[1]
+        problem, theta = whole.first() if whole.redrawn else (whole.problem, whole.theta)
+        if not len(theta):
+            continue
+        some = theta[:: -(-len(theta) // DRAWS)]
+        beliefs = Beliefs(problem)
+        for k, named in enumerate(problem.design.predictors.named):
+            if named.name != whole.redrawn:
+                told.append(_strongest(beliefs, k, some, has_draws))
+    return told
+
+
+def _strongest(beliefs: Beliefs, k: int, theta: Array, has_draws: bool) -> Change:
+    problem = beliefs.problem
+    predictors, term = problem.design.predictors, problem.plan.model.every_term[k]
+    block, named = predictors.blocks[k], predictors.named[k]
+    w = problem.natural.registry.named(named.name).natural(theta)
+    drive = _drive(problem, k, theta)
+    if block.curve is not None:
+        kind, (of, at, moved) = RANGE, _of_curve(block, block.read(w))
+    elif term.facts.of_levels:
+        kind, of, at, moved = SPREAD, term.label, "", _sds_of_levels(block, w)
+    elif block.steps:
+        levels = [str(one) for one in getattr(term, "levels", None) or ()]
+        kind, of, at = LEVEL, term.label, f"{levels[-1]} against {levels[0]}"
+        moved = w.sum(axis=1)
+    else:
+        kind, of, at, moved = _of_coefficients(problem, k, block.read(w))
+        if drive is not None and _is_drive(block, term):
+            kind, of, moved = DRIVE, ", ".join(term.variables) or term.label, drive
+    median, lower, upper = (float(one) for one in quantiles_of(moved, PLACES))
+    strength = abs(median) if drive is None else float(np.median(drive))
+    if not has_draws:
+        lower = upper = np.nan
+    channel, labels = predictors.line_of(k), problem.plan.labels
+    reading = beliefs.reading(channel)
+    ends = [beliefs.effect(of, 1.0, (one, one), channel).value for one in (median, lower, upper)]
+    value = tuple(one[0] for one in ends if one is not None)
+    return Change(
+        term=term.label,
+        unit="" if labels is None else str(labels[problem.neuron]),
+        kind=kind,
+        of=of,
+        at=at,
+        median=median,
+        lower=lower,
+        upper=upper,
+        reading=reading,
+        value=value if len(value) == len(ends) else None,
+        strength=strength,
+    )
+
+
+def _is_drive(block: Block, term: Term) -> bool:
+    """Say whether no single coefficient tells of a term: lags of a signal, many columns."""
+    apart = term.reads_response or block.unit is not None or block.codes is not None
+    return not apart and int(np.prod(block.drawn_shape, dtype=int)) > COLUMNS
+
+
+def _drive(problem: Problem, k: int, theta: Array) -> Array | None:
+    """Return, draw by draw, the sd over samples of what a term adds; None where levels share it."""
+    predictors = problem.design.predictors
+    if predictors.sharing is not None or predictors.levels is not None:
+        return None
+    block, rows = predictors.blocks[k], predictors.rows
+    own = problem.natural.w(theta)[:, predictors.places[predictors.named[k].name]]
+    added = block.on(rows[:: -(-len(rows) // ROWS)]).times(own)
+    return np.broadcast_to(np.asarray(added).std(axis=1), len(theta))
+
+
+def _of_curve(block: Block, drawn: Array) -> tuple[str, str, Array]:
+    """Return the change between the places of a curve (or surface) that lie furthest apart."""
+    assert block.curve is not None
+    low, high = (int(one) for one in _ends(drawn.mean(axis=0)))
+    axes = block.curve.axes
+    size = int(np.prod(block.curve.shape, dtype=int))
+    low_at, high_at = (np.unravel_index(one % size, block.curve.shape) for one in (low, high))
+    first, last = (
+        " and ".join(f"{axis.x[j]:.3g}" for axis, j in zip(axes, at, strict=True))
+        for at in (low_at, high_at)
+    )
+    of = " and ".join(axis.variable for axis in axes)
+    return of, f"from {first} to {last}", drawn[:, high] - drawn[:, low]
+
+
+def _ends(mean: Array) -> tuple[int, int]:
+    """Return the places of a curve that lie furthest apart, the earlier one first."""
+    low, high = sorted((int(np.argmin(mean)), int(np.argmax(mean))))
+    return low, high
+
+
+def _sds_of_levels(block: Block, w: Array) -> Array:
+    """Return, draw by draw, the sd of the effects of levels; of several effects the largest."""
+    effects = w.reshape(len(w), -1, block.shape[-1])
+    sds = effects.std(axis=2)
+    return np.asarray(sds[:, int(np.argmax(sds.mean(axis=0)))])
+
+
+def _of_coefficients(problem: Problem, k: int, w: Array) -> tuple[str, str, str, Array]:
+    """Return the kind, the words and the draws of a term's strongest coefficient, times its step.
+
+    Coefficients that are no parameter (of one of a population with itself) are left aside.
+    """
+    predictors, term = problem.design.predictors, problem.plan.model.every_term[k]
+    block, named = predictors.blocks[k], predictors.named[k]
+    best: tuple[float, Any] = (-1.0, None)
+    for of, step, members in changes_of(problem, k):
+        every = across(members, named, block)
+        sizes = np.nan_to_num(np.abs(np.median(w[:, every], axis=0)) * step, nan=-1.0)
+        j = int(np.argmax(sizes))
+        if sizes[j] > best[0]:
+            best = float(sizes[j]), (of, step, int(every[j]))
+    of, step, j = best[1]
+    shape = (*named.shape[: len(named.shape) - len(block.shape)], *block.drawn_shape)
+    at, moved = _at(named, shape, j), w[:, j] * step
+    if block.codes is not None and not block.per_column:
+        against = _reference_of(term, block)
+        return LEVEL, term.label, f"{at} against {against}" if against else at, moved
+    return STEP, _step_in_words(problem, k, of, step), at, moved
+
+
+def _step_in_words(problem: Problem, k: int, of: str, step: float) -> str:
+    """Return what changes, without the place where it does."""
+    block, term = problem.design.predictors.blocks[k], problem.plan.model.every_term[k]
+    what = ", ".join(term.variables) or term.label
+    if term.reads_response:
+        return f"one more of {problem.plan.model.response}"
+    if block.unit is not None:
+        return f"an event of {what}"
+    return f"one sd of {what} ({step:.3g})" if block.of_lags is not None else of
+
+
+def _reference_of(term: Term, block: Block) -> str:
+    """Return what the level of a factor is held against; empty where each has its own mean."""
+    if block.sums or not block.has_silent:
+        return "the average" if block.sums else ""
+    levels = getattr(term, "levels", None) or ("the reference",)
+    reference = getattr(term, "reference", None)
+    return str(levels[0] if reference is None else reference)
+
+
+def _at(named: Block, shape: tuple[int, ...], j: int) -> str:
+    """Return the place of a coefficient in words: its lag, its level, its pixel."""
+    if len(shape) != len(named.dims) or int(np.prod(shape)) == 1:
+        return ""
+    words = []
+    for dim, place, n in zip(named.dims, np.unravel_index(j, shape), shape, strict=True):
+        if n == 1 and not dim.endswith("_level"):
+            continue
+        if dim == f"{named.name}_lag" and named.lags is not None:
+            words.append(_lag_in_words(float(named.lags[place]), named.step))
+        else:
+            labels = named.coords.get(dim)
+            label = str(place if labels is None else labels[place])
+            words.append(label if dim.endswith("_level") else f"{dim} {label}")
+    return ", ".join(words)
+
+
+def _lag_in_words(lag: float, step: float | None) -> str:
+    """Return a lag in milliseconds or seconds, or in samples where these have no time."""
+    if step is None:
+        return f"lag {lag:g}"
+    seconds = lag * step
+    return f"lag {1000 * seconds:.3g} ms" if abs(seconds) < 1.0 else f"lag {seconds:.3g} s"
