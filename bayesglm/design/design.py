@@ -353,7 +353,10 @@ class Design:
 
 @dataclass(frozen=True)
 class Plan:
-    """A model on its data: one design per neuron (one in all without a population)."""
+    """A model on its data: one design per neuron (one in all without a population).
+
+    ``silent`` are the neurons that never vary, which were left out.
+    """
 
     model: GLM
     dataset: xr.Dataset
@@ -362,6 +365,7 @@ class Plan:
     labels: Array | None
     designs: tuple[Design, ...]
     step: float | None
+    silent: tuple[str, ...] = ()
 
     @property
     def n_dropped(self) -> int:

@@ -92,7 +92,8 @@ def lay(model: GLM, data: object) -> Plan:
     if silent:
         assert population is not None
         assert labels is not None
-        return lay(given, _without(whole, given.response, population, labels, silent))
+        others = _without(whole, given.response, population, labels, silent)
+        return replace(lay(given, others), silent=tuple(str(labels[k]) for k in silent))
     plan = Plan(model, stored, dim, population, labels, designs, clock.step)
     for neuron, design in enumerate(designs):
         check_response(plan, neuron, design)

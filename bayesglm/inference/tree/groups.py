@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.named import lead_coords, named_dataset
 
 Array = np.ndarray
+SILENT = "silent_units"  # the attribute that lists, as JSON, units that were left out: never vary
 COPIED = 1_000_000  # numbers of a variable; a larger one is referred to, not copied into the tree
 
 
@@ -47,6 +49,8 @@ def tree_of(
     }
     if plan.step is not None:
         tree.attrs["sample_step_s"] = plan.step
+    if plan.silent:
+        tree.attrs[SILENT] = json.dumps(plan.silent)
     return tree
 
 

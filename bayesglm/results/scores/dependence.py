@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,22 +19,33 @@ TOLD, LEAST_TOLD = 4.0, 0.02
 
 def describe_dependence(kept: Sequence[Kept]) -> str:
     """Say why samples are not exchangeable, or return an empty string."""
-    plan = kept[0].problem.plan
-    if plan.model.has_history:
+    if kept[0].problem.plan.model.has_history:
         return (
             "with a history term each response is also a covariate of later samples, so leaving "
             "it out leaves its trace in"
         )
-    if plan.step is None:
-        return ""
-    for one in kept:
-        correlation, n = _residual_autocorrelation(one.problem, one.mean_theta)
-        if abs(correlation) > max(TOLD / np.sqrt(n), LEAST_TOLD):
+    for one, (correlation, n) in zip(kept, correlations(kept), strict=False):
+        if abs(correlation) > told_from(n):
             return (
                 f"residuals of neighbouring samples{one.problem.where} are correlated "
                 f"({correlation:.2f} at lag 1)"
             )
     return ""
+
+
+def correlations(kept: Sequence[Kept]) -> Iterator[tuple[float, int]]:
+    """Give the lag-1 correlation of the residuals of each unit, and of how many pairs it is.
+
+    Of samples that are in no order of time there is none.
+    """
+    if kept[0].problem.plan.step is not None:
+        for one in kept:
+            yield _residual_autocorrelation(one.problem, one.mean_theta)
+
+
+def told_from(n: int) -> float:
+    """Return the size from which a lag-1 correlation of n pairs is told."""
+    return max(TOLD / float(np.sqrt(n)), LEAST_TOLD)
 
 
 def _residual_autocorrelation(problem: Problem, mean_theta: Array) -> tuple[float, int]:
