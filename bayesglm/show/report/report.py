@@ -13,6 +13,8 @@ from bayesglm.show.report.data import data
 from bayesglm.show.report.diagnostics import diagnostics
 from bayesglm.show.report.estimates import coefficients, prior_and_posterior, tables
 from bayesglm.show.report.goodness import predictions
+from bayesglm.show.report.limits import limits
+from bayesglm.show.report.made import made
 from bayesglm.show.report.models import beliefs, models
 from bayesglm.show.report.parts import Page, Section
 from bayesglm.show.report.story import Story
@@ -36,6 +38,8 @@ SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
     predictions,
     comparison,
     diagnostics,
+    limits,
+    made,
 )
 
 

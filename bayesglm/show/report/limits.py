@@ -1,0 +1,167 @@
+"""What the report cannot tell: causes, inputs that were not observed, and what lies beyond."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesglm.inference.tree.fit import samples_in_words
+from bayesglm.inference.tree.opened import model_of, stored_data
+from bayesglm.show.report.parts import Cell, Notes, Number, Section, Table
+from bayesglm.show.report.story import Story
+from bayesglm.spec.terms.coupling import SOURCE
+from bayesglm.spec.terms.term import FACTOR
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesglm.spec.model import GLM
+
+Array = np.ndarray
+MOST_LEVELS = 8  # of a factor that a row names: chosen
+
+
+def limits(story: Story) -> tuple[Section, ...]:
+    """Return what the fits cannot tell, and the ranges beyond which they extrapolate."""
+    models = {name: model_of(fit) for name, fit in story.fits.items()}
+    sentences = (
+        *_of_causes(story, models),
+        *_of_time(models),
+        *_of_groups(models),
+        *_of_uncertainty(story),
+        *_of_samples(story),
+    )
+    table = observed_ranges(story, models)
+    beyond = (
+        "Outside the ranges below no model has seen anything: predictions there are extrapolation, "
+        "and rest on the form of the model alone. Inside, they may be so too where predictors are "
+        "seldom seen together."
+    )
+    blocks = (Notes(sentences), beyond, table) if table.rows else (Notes(sentences),)
+    return (Section("What this cannot tell", blocks),)
+
+
+def _of_causes(story: Story, models: dict[str, GLM]) -> list[str]:
+    """Say what kinds of predictors do not say of causes."""
+    said = [
+        "Causes. Coefficients are associations among what was observed, with the other terms of "
+        f"the same model held fixed. Whether {story.response} would change if a predictor were "
+        "changed depends on how the predictors came about, which the data do not say; where they "
+        "were set at random by an experiment, such a reading is open."
+    ]
+    terms = [term for model in models.values() for term in model.every_term]
+    if any(term.is_lagged and not term.reads_response for term in terms):
+        said.append(
+            "Before and after. That a predictor comes first does not make it a cause: what drives "
+            "both may come earlier still."
+        )
+    if any(model.has_history for model in models.values()):
+        said.append(
+            "History. A term that reads the response's own past stands for all that makes the past "
+            "predict the present: refractoriness, but slow drifts and unobserved inputs as well. "
+            "What the other terms do is told given that past: a predictor that acts through it "
+            "looks weaker than it is."
+        )
+    if any(SOURCE in term.facts.common_dims for term in terms):
+        said.append(
+            "Coupling. That one unit's past foretells another is no synapse: input that both share "
+            "and nobody recorded, or a unit between them, makes the same trace."
+        )
+    return said
+
+
+def _of_time(models: dict[str, GLM]) -> list[str]:
+    if not any(term.is_lagged for model in models.values() for term in model.every_term):
+        return []
+    return [
+        "Change. Each kernel is one for the whole recording: an effect that comes, goes or adapts "
+        "is told as its average."
+    ]
+
+
+def _of_groups(models: dict[str, GLM]) -> list[str]:
+    labels = [
+        term.label for model in models.values() for term in model.every_term if term.facts.of_levels
+    ]
+    if not labels:
+        return []
+    named = ", ".join(dict.fromkeys(labels))
+    return [
+        f"Levels. Of {named} only the levels in the data have estimates, drawn towards their "
+        "common mean; of a new level no more is known than how much levels differ."
+    ]
+
+
+def _of_uncertainty(story: Story) -> list[str]:
+    maps = [name for name, fit in story.fits.items() if "map" in fit.children]
+    said = []
+    if maps:
+        named = ", ".join(maps)
+        said.append(
+            f"Uncertainty. {named}: MAP estimates, single points without intervals. That a "
+            "coefficient is exactly zero in one says what the penalty prefers, not that there is "
+            "no effect."
+        )
+    if story.has_posterior:
+        said.append(
+            "Intervals hold the uncertainty about the coefficients of a model, given that it is "
+            "true; that the model may be wrong they do not hold. Each holds 94% by itself: of many "
+            "coefficients without effect about 6 in 100 stand outside zero by chance."
+        )
+    if len(story.elpd) > 1:
+        said.append(
+            "Comparison. The best of these models need not be good, nor its terms the true ones: "
+            "better forecasts are all that is compared."
+        )
+    return said
+
+
+def _of_samples(story: Story) -> list[str]:
+    """Say which samples, and which weights, the fits are of."""
+    counts = {name: samples_in_words(fit.attrs) for name, fit in story.fits.items()}
+    if len(set(counts.values())) == 1:
+        told = f"{next(iter(counts.values()))}"
+    else:
+        told = "; ".join(f"{name}: {words}" for name, words in counts.items())
+    return [
+        f"Samples. The fits are of {told}. What they say holds for samples that come about as "
+        "these did."
+    ]
+
+
+def observed_ranges(story: Story, models: dict[str, GLM]) -> Table:
+    """Return what was seen of each variable that some model reads, with its units."""
+    rows: dict[str, tuple[Cell, ...]] = {}
+    for name, model in models.items():
+        dataset = stored_data(story.fits[name])
+        factors = {
+            variable
+            for term in model.every_term
+            for variable, role in term.roles.items()
+            if role == FACTOR
+        }
+        for variable in model.variables:
+            if variable not in rows and variable in dataset:
+                rows[variable] = _row(variable, dataset[variable], variable in factors)
+    head = ("variable", "lowest", "highest", "units", "levels", "missing")
+    return Table(head, tuple(rows.values()), "What was observed of each variable.")
+
+
+def _row(name: str, variable: xr.DataArray, is_factor: bool) -> tuple[Cell, ...]:
+    values = variable.values
+    units = str(variable.attrs.get("units", ""))
+    is_number = values.dtype.kind in "biuf"
+    missing = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+    if is_number and not is_factor:
+        known = values[~np.isnan(values)] if missing else values
+        ends = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+        low, high = (Number(one, f"{one:.4g}") for one in ends)
+        return (name, low, high, units, "", _count(missing))
+    levels = list(dict.fromkeys(map(str, np.sort(values.astype(str).ravel()))))
+    more = f" and {len(levels) - MOST_LEVELS:,} more" if len(levels) > MOST_LEVELS else ""
+    return (name, "", "", units, f"{', '.join(levels[:MOST_LEVELS])}{more}", _count(missing))
+
+
+def _count(n: int) -> Number:
+    return Number(float(n), f"{n:,}")
