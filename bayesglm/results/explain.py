@@ -12,7 +12,7 @@ import numpy as np
 from bayesglm.errors import BayesGLMError, DataError, ModelError
 from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.problem.problem import Problem, open_again, open_problems
-from bayesglm.inference.tree.opened import kept_of, model_of, parameter_group, reopen
+from bayesglm.inference.tree.opened import is_fit, kept_of, model_of, parameter_group, reopen
 from bayesglm.results.explain_beliefs import Beliefs, reading_of
 from bayesglm.results.explain_decided import (
     decided,
@@ -154,16 +154,24 @@ def explain(model_or_fit: Any, data: Any = None) -> Explanation:
         if data is None:
             return _of_model(model_or_fit)
         return _of_problems(open_problems(model_or_fit, data), "", None)
-    model = model_of(model_or_fit)
-    if data is not None:
+    if is_fit(model_or_fit) and data is not None:
         raise DataError(
             "a fit holds its data; leave data out, or explain its model on others: "
             "explain(GLM.from_json(fit.attrs['model']), data)."
         )
-    group = parameter_group(model_or_fit)
-    problems = reopen(model_or_fit)
+    return explain_fit(model_or_fit, regions=True)
+
+
+def explain_fit(fit: Any, regions: bool) -> Explanation:
+    """Return what `explain` tells of a fit; the regions of MAPs, which it takes to find, on demand.
+
+    A MAP that there is not is then no note.
+    """
+    model = model_of(fit)
+    group = parameter_group(fit)
+    problems = reopen(fit)
     assert problems[0].plan.model == model
-    kept = [one.finished[1] for one in kept_of(model_or_fit, problems)]
+    kept = [one.finished[1] for one in kept_of(fit, problems)]
     thetas, notes = [one.theta for one in kept], []
     redrawn = kept[0].redrawn
     if redrawn is not None:
@@ -175,8 +183,8 @@ def explain(model_or_fit: Any, data: Any = None) -> Explanation:
                 f"The first {n:,} of the {every:,} levels of {redrawn!r}, and their rows, tell "
                 "this."
             ]
-    method = str(model_or_fit.attrs.get("method", "")) or "posterior"
-    explained = _of_problems(problems, method, (thetas, "draw" in group.dims))
+    method = str(fit.attrs.get("method", "")) or "posterior"
+    explained = _of_problems(problems, method, (thetas, "draw" in group.dims), regions)
     return replace(explained, notes=(*explained.notes, *notes))
 
 
@@ -258,7 +266,10 @@ def _says_nothing(prior: Any) -> bool:
 
 
 def _of_problems(
-    problems: list[Problem], method: str, fitted: tuple[list[Array], bool] | None
+    problems: list[Problem],
+    method: str,
+    fitted: tuple[list[Array], bool] | None,
+    regions: bool = True,
 ) -> Explanation:
     """Explain a model on its data, and what a fit of it says."""
     plan = problems[0].plan
@@ -267,6 +278,8 @@ def _of_problems(
     notes: list[str] = []
     if thetas is not None and not drawn:
         modes = [theta[0] for theta in thetas]
+    elif not regions:
+        modes = [None] * len(problems)
     else:
         modes, notes = _modes(problems)
     told: list[Told] = []

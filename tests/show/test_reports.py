@@ -47,15 +47,16 @@ def test_a_report_of_any_family(family, tmp_path):
     page = text_of(bg.report(fits, tmp_path / "r.html", question="Is x enough?"))
     assert_self_contained(page)
     for title in (
-        "The question",
+        "The question and the answer",
         "The models",
         "The coefficients",
         "In numbers: one",
         "Prior and posterior",
-        "What the priors say, and what they decided: one",
         "Predictions against observations",
         "The comparison",
         "How far to believe it",
+        "What this cannot tell",
+        "How it was made",
     ):
         assert f"<h2>{title}</h2>" in page
     assert "Is x enough?" in page

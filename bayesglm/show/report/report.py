@@ -15,7 +15,7 @@ from bayesglm.show.report.estimates import coefficients, prior_and_posterior, ta
 from bayesglm.show.report.goodness import predictions
 from bayesglm.show.report.limits import limits
 from bayesglm.show.report.made import made
-from bayesglm.show.report.models import beliefs, models
+from bayesglm.show.report.models import models
 from bayesglm.show.report.parts import Page, Section
 from bayesglm.show.report.story import Story
 from bayesglm.show.report.writing import check_page, write_page
@@ -34,7 +34,6 @@ SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
     coefficients,
     tables,
     prior_and_posterior,
-    beliefs,
     predictions,
     comparison,
     diagnostics,

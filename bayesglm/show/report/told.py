@@ -8,15 +8,13 @@ from bayesglm.inference.tree.certificate import certificate
 from bayesglm.inference.tree.fit import MOST_ROWS
 from bayesglm.inference.tree.opened import EFFECTS, group_redrawn, model_of, parameter_group
 from bayesglm.inference.tree.summary import summary
-from bayesglm.results.explain import explain
 from bayesglm.show.coefficients import are_of_levels
-from bayesglm.show.report.parts import Entry, Notes, Table
+from bayesglm.show.report.parts import Table
 from bayesglm.spec.families import LINK_NAMES
 
 if TYPE_CHECKING:
     import xarray as xr
 
-MOST_EXPLAINED = 12  # parameters of a fit whose priors are told: chosen
 BESIDE = ("ess", "khat", "r_hat", "prior")  # columns of a summary that a report tells elsewhere
 
 
@@ -37,18 +35,6 @@ def numbers(fit: xr.DataTree) -> tuple[Table, tuple[str, ...]]:
     more = len(written) - len(rows)
     notes = (f"And {more:,} more of its rows: bayesglm.summary(fit).",) if more else ()
     return Table((str(words), *map(str, written.columns)), rows), notes
-
-
-def priors_told(
-    fit: xr.DataTree,
-) -> tuple[tuple[Entry, ...], tuple[Notes, ...]]:
-    """Return what is said of each prior of a fit, part by part, and what is to be said beside."""
-    told = explain(fit)
-    entries = tuple(Entry(name, tuple(parts)) for name, parts in told.entries())[:MOST_EXPLAINED]
-    more = len(told.terms) - MOST_EXPLAINED
-    notes = (f"And {more:,} more of its priors: bayesglm.explain(fit).",) if more > 0 else ()
-    said = (*told.notes, *notes)
-    return entries, (Notes(said),) if said else ()
 
 
 def of_many(fit: xr.DataTree) -> str:
