@@ -264,22 +264,18 @@ def comparison_figure(names: list[str], difference: Array, error: Array, unit: s
     return figure
 
 
-def estimates_figure(
-    x: Array, curves: Mapping[str, Array], band: tuple[Array, Array] | None, labels: tuple[str, str]
-) -> Figure:
-    """Draw several estimates of one kernel over each other, with one band."""
-    figure, axes = new_figure(1, 1, 3.4)
-    ax = axes[0, 0]
-    ax.axhline(0, color=INK, linewidth=0.8)
-    if band is not None:
-        ax.fill_between(x, *band, color=COLOURS[0], alpha=0.2, lw=0, label="94% posterior band")
-    styles = ("-", "--", ":")
-    for k, (name, values) in enumerate(curves.items()):
-        colour = COLOURS[k % len(COLOURS)]
-        ax.plot(x, values, styles[k % 3], color=colour, linewidth=1.8, label=plain(name))
-    ax.set_xlabel(labels[0], fontsize=10)
-    ax.set_ylabel(labels[1], fontsize=10)
-    ax.legend(frameon=False, fontsize=10)
+def estimates_figure(x: Array, estimates: Mapping[str, Array], labels: tuple[str, str]) -> Figure:
+    """Draw several estimates of one kernel side by side, on one scale."""
+    figure, axes = new_figure(1, len(estimates), 3.0)
+    for k, (name, values) in enumerate(estimates.items()):
+        ax = axes[0, k]
+        if k:
+            ax.sharey(axes[0, 0])
+        ax.axhline(0, color=INK, linewidth=0.8)
+        ax.plot(x, values, color=COLOURS[k % len(COLOURS)], linewidth=1.8)
+        ax.set_title(plain(name), loc="left", fontsize=10)
+        ax.set_xlabel(labels[0], fontsize=10)
+    axes[0, 0].set_ylabel(labels[1], fontsize=10)
     return figure
 
 

@@ -94,5 +94,13 @@ def report(
         if words is not None and not isinstance(words, str):
             raise DataError(f"{name} is what stands on top, a string; got {shown(words)}.")
     story = Story.open(fits, elpd, question)
-    sections = tuple(section for write in SECTIONS for section in write(story))
-    return write_page(path, Page(title or f"Models of {story.response}", sections))
+    return write_page(path, page_of(story, title or f"Models of {story.response}"))
+
+
+def page_of(story: Story, title: str, further: tuple[Section, ...] = ()) -> Page:
+    """Return the whole report; ``further`` sections stand before the diagnostics."""
+    sections: list[Section] = []
+    for write in SECTIONS:
+        sections += further if write is diagnostics else ()
+        sections += write(story)
+    return Page(title, tuple(sections))
