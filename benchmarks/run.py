@@ -26,6 +26,7 @@ from benchmarks.cases import (
     posterior,
     receptive_field,
     recording,
+    report,
     scale,
 )
 from benchmarks.facts import facts
@@ -53,6 +54,7 @@ CASES = {
     "formula": formula,
     "import": import_time,
     "scale": scale,
+    "report": report,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -1,0 +1,1 @@
+"""Jobs of the case report: each prepared and timed in a process of its own."""
