@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from bayesglm.design.clock import Clock, read_clock
 from bayesglm.inference.problem.asked import check_between_0_and_1, check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
+from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import kept_of, reopen
 from bayesglm.results.chances import chances_fault
 from bayesglm.results.check_calibration import check_calibration
@@ -20,7 +22,7 @@ from bayesglm.results.check_residuals import check_autocorrelation, check_quanti
 from bayesglm.results.check_scores import check_scores
 from bayesglm.results.check_simulations import check_simulations, read_simulations
 from bayesglm.results.check_terms import check_collinearity, check_drive
-from bayesglm.results.foretold import Drawn, foretell, some_draws
+from bayesglm.results.foretold import Drawn, Foretold, foretell, some_draws
 from bayesglm.results.residuals import IN_PART, NO_LINE, quantile_residuals
 from bayesglm.spec.families import LINK_NAMES
 
@@ -126,41 +128,74 @@ def check(
     >>> told.attrs["absent_time_rescaling"]
     'the samples are not in time: neither a coordinate time nor a term of lags says so'
     """
-    import xarray as xr
-
     draws, seed = whole_number("draws", draws, 1), check_seed(seed)
     prob = check_between_0_and_1("prob", prob, "0.94 gives bands from 3% to 97%")
+    return check_beside(fit, lambda one: None, simulations, draws, prob, seed)[0]
+
+
+def check_beside[Result](
+    fit: xr.DataTree,
+    beside: Callable[[CheckedUnit], Result],
+    simulations: xr.Dataset | None = None,
+    draws: int = 200,
+    prob: float = 0.94,
+    seed: int = 0,
+) -> tuple[xr.DataTree, list[Result]]:
+    """Return what `check` does, and what is made of each unit while its draws are at hand."""
     problems = reopen(fit)
     applies = _applies(problems[0], fit)
     plan = problems[0].plan
     clock = read_clock(plan.dataset, plan.sample_dim, None)
+    asked = Asked(prob, seed, clock, len(problems))
     every: list[dict[str, Checked]] = []
     used: list[int] = []
+    results: list[Result] = []
     for kept in kept_of(fit, problems):
         drawn = some_draws(kept, draws)
+        told = foretell(drawn)
         used.append(drawn.n_draws)
-        every.append(_of_unit(drawn, applies, _Asked(prob, seed, clock, len(problems))))
+        every.append(_of_unit(drawn, told, applies, asked))
+        results.append(beside(CheckedUnit(kept, drawn, told, every[-1], asked)))
     if simulations is not None and not applies["simulations"]:
         compared = read_simulations(problems, simulations)
         for k, (problem, parts) in enumerate(zip(problems, every, strict=True)):
             parts["simulations"] = check_simulations(problem, compared, k, clock, prob)
-    nodes: dict[str, Any] = {}
+    tree = _tree(every, problems[0])
+    tree.attrs = {"response": plan.model.response, "family": plan.model.family, "prob": prob}
+    tree.attrs |= {"draws": min(used), "seed": seed, "eta": LINK_NAMES[plan.model.link_name].unit}
+    tree.attrs |= {f"absent_{name}": reason for name, reason in applies.items() if reason}
+    return tree, results
+
+
+def _tree(every: list[dict[str, Checked]], problem: Problem) -> xr.DataTree:
+    """Return the parts of all units, a node for each."""
+    import xarray as xr
+
+    plan, nodes = problem.plan, dict[str, Any]()
     for name in every[0]:
         ragged = "event" if name == "events" else None
         of_units = [one[name] for one in every]
         nodes[f"/{name}"] = put_together(of_units, plan.population, plan.labels, ragged)
-    tree = xr.DataTree.from_dict(nodes)
-    tree.attrs = {"response": plan.model.response, "family": plan.model.family, "prob": prob}
-    tree.attrs |= {"draws": min(used), "seed": seed, "eta": LINK_NAMES[plan.model.link_name].unit}
-    tree.attrs |= {f"absent_{name}": reason for name, reason in applies.items() if reason}
-    return tree
+    return xr.DataTree.from_dict(nodes)
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
+    """What is asked of a check: the probability of bands, the seed, the time, how many units."""
+
     prob: float
     seed: int
     clock: Clock
     n_units: int
+
+
+class CheckedUnit(NamedTuple):
+    """One unit: all its draws, those that are looked at, what these foretell, and the checks."""
+
+    kept: Kept
+    drawn: Drawn
+    told: Foretold
+    parts: Mapping[str, Checked]
+    asked: Asked
 
 
 def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
@@ -208,11 +243,13 @@ def _weights(problem: Problem) -> Array:
     return np.ones(1) if weights is None else weights[problem.design.predictors.rows]
 
 
-def _of_unit(drawn: Drawn, applies: dict[str, str], asked: _Asked) -> dict[str, Checked]:
+def _of_unit(
+    drawn: Drawn, told: Foretold, applies: dict[str, str], asked: Asked
+) -> dict[str, Checked]:
     """Return what each check says of one unit."""
     seeds = np.random.SeedSequence([asked.seed, drawn.problem.neuron]).spawn(3)
     of_bins = np.random.default_rng(seeds[0])  # the second stream is that of residuals
-    told, prob = foretell(drawn), asked.prob
+    prob = asked.prob
     parts = {"scores": check_scores(drawn, told, prob)}
     if not applies["time_rescaling"]:
         parts["time_rescaling"] = check_rescaling(drawn, of_bins, prob)

@@ -15,6 +15,7 @@ BINS = 12  # of the predicted mean: chosen
 # many; and how many in all: bands need no more. Chosen.
 REPEATS, FEWEST, DRAWN = 200, 25, 2_000_000
 GROUPS = 1_000  # of neighbouring chances, at most: chosen
+ALIKE = 1e-9  # by which chances differ that are the same: rounding
 
 
 def equal_bins(mean: Array) -> list[Array]:
@@ -44,7 +45,7 @@ def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> C
             numbers[kind, own], sizes[kind, k] = k, len(own)
             predicted[kind, k] = told.expected[kind, own].mean()
             observed[kind, k] = told.observed[kind, own].mean()
-    sums = _drawn_sums(drawn, numbers, BINS, seed)
+    sums = drawn_sums(drawn, numbers, BINS, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = sums / sizes[..., None]
         lower, upper = np.quantile(means, [0.5 - prob / 2, 0.5 + prob / 2], axis=-1)
@@ -59,7 +60,7 @@ def check_calibration(drawn: Drawn, told: Foretold, seed: int, prob: float) -> C
     return Checked({name: (dims, one[0]) for name, one in values.items()}, coords)
 
 
-def _drawn_sums(drawn: Drawn, numbers: Array, n_bins: int, seed: int) -> Array:
+def drawn_sums(drawn: Drawn, numbers: Array, n_bins: int, seed: int) -> Array:
     """Return the sums of drawn responses in each bin ``(kinds, bins, draws)``."""
     family, n_draws = drawn.family, drawn.n_draws
     most = max(FEWEST, DRAWN // max(1, drawn.n_rows))
@@ -116,28 +117,42 @@ def reliability(drawn: Drawn, told: Foretold, seed: int, prob: float) -> list[Re
     counts = counts[n[counts] > 0.0]
     numbers = np.full((len(told.expected), drawn.n_rows), -1)
     for kind, expected in enumerate(told.expected):
-        order = counts[np.argsort(expected[counts] / n[counts], kind="stable")]
-        numbers[kind, order] = np.arange(len(order)) * min(GROUPS, len(order)) // len(order)
-    n_groups = min(GROUPS, len(counts))
-    sums = _drawn_sums(drawn, numbers, n_groups, seed)
+        numbers[kind, counts] = _groups(expected[counts] / n[counts])
+    n_most = int(numbers.max(initial=-1)) + 1
+    sums = drawn_sums(drawn, numbers, n_most, seed)
     every = []
     for kind, of_kind in enumerate(numbers):
-        inside = of_kind[counts]
+        inside, n_groups = of_kind[counts], int(of_kind.max(initial=-1)) + 1
 
-        def summed(values: Array, inside: Array = inside) -> Array:
+        def summed(values: Array, inside: Array = inside, n_groups: int = n_groups) -> Array:
             return np.bincount(inside, values, minlength=n_groups)
 
         size = summed(n[counts])
         observed, expected = told.observed[kind, counts], told.expected[kind, counts]
         share, chance = summed(observed) / size, summed(expected) / size
         rising = _rising(share, size)
-        curves = np.stack([_rising(line / size, size) for line in sums[kind].T])
+        own_sums = sums[kind, :n_groups].T
+        curves = np.stack([_rising(line / size, size) for line in own_sums])
         lower, upper = np.quantile(curves, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
         own = n[counts]
         brier = float(np.sum(own * np.square((observed - expected) / own)) / own.sum())
         best = float(np.sum(own * np.square(observed / own - rising[inside])) / own.sum())
         every.append(Reliability(chance, rising, lower, upper, size, brier, max(brier - best, 0.0)))
     return every
+
+
+def _groups(chances: Array) -> Array:
+    """Return the number of each chance's group, in their order; chances that are alike share one.
+
+    >>> _groups(np.array([0.4, 0.1, 0.4 + 1e-15])).tolist()
+    [1, 0, 1]
+    """
+    order = np.argsort(chances, kind="stable")
+    differ = np.diff(chances[order], prepend=-1.0) > ALIKE
+    ranks = np.empty(len(chances), dtype=np.intp)
+    ranks[order] = np.cumsum(differ) - 1
+    n = int(differ.sum())
+    return ranks * min(GROUPS, n) // max(n, 1)
 
 
 def _rising(share: Array, size: Array) -> Array:

@@ -81,7 +81,7 @@ def plot_predictive(fit: xr.DataTree, draws: int = 200, units: Any = None, seed:
     beyond = 0.0
     for row, kept in zip(axes, chosen.kept, strict=True):
         drawn = some_draws(kept, draws)
-        simulated, observed = _data_sets(drawn, draws, seed)
+        simulated, observed = data_sets(drawn, draws, seed)
         beyond = max(beyond, draw_responses(row[0], model, simulated, observed))
         row[0].set_title(unit_title(kept.problem), loc="left", fontsize=11)
         if numbers:
@@ -98,7 +98,7 @@ def plot_predictive(fit: xr.DataTree, draws: int = 200, units: Any = None, seed:
     return figure
 
 
-def _data_sets(drawn: Drawn, draws: int, seed: int) -> tuple[Array, Array]:
+def data_sets(drawn: Drawn, draws: int, seed: int) -> tuple[Array, Array]:
     """Return drawn responses ``(data sets, rows[, levels])`` as numbers, and those observed.
 
     Rows of weight zero are left out, and of very many others some.

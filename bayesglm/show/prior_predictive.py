@@ -129,7 +129,7 @@ def _responses(tree: xr.DataTree, model: GLM) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class _Bins:
+class Bins:
     """Bins of responses: what falls into each, where they stand, and how they are called.
 
     ``edges`` has one more entry than bins; ``ticks`` are labels of positions, of words None where
@@ -151,12 +151,12 @@ class _Bins:
         )
 
 
-def _bins(model: GLM, drawn: Array, observed: Array) -> _Bins:
+def bins_of(model: GLM, drawn: Array, observed: Array) -> Bins:
     """Choose bins by what responses there are: counts, labels, positive numbers, any."""
     words = FAMILY_NAMES[model.family]
     if words.labels is not None:
         labels = [plain(one, MOST_LETTERS) for one in model.levels or (0, 1)]
-        return _Bins(np.arange(len(labels) + 1.0), np.arange(len(labels)) + 0.5, labels)
+        return Bins(np.arange(len(labels) + 1.0), np.arange(len(labels)) + 0.5, labels)
     finite = drawn[np.isfinite(drawn)]
     low, high = np.quantile(finite, [EDGE, 1.0 - EDGE]) if finite.size else (0.0, 1.0)
     low, high = min(low, observed.min()), max(high, observed.max())
@@ -166,12 +166,12 @@ def _bins(model: GLM, drawn: Array, observed: Array) -> _Bins:
         return _count_bins(high)
     if observed.min() > 0.0 and low > 0.0 and high > 20.0 * low:
         edges = np.geomspace(low, high * (1.0 + 1e-9), BINS + 1)
-        return _Bins(edges, np.sqrt(edges[1:] * edges[:-1]), is_log=True)
+        return Bins(edges, np.sqrt(edges[1:] * edges[:-1]), is_log=True)
     edges = np.linspace(low, high + 1e-9 * max(high - low, 1e-300), BINS + 1)
-    return _Bins(edges, 0.5 * (edges[1:] + edges[:-1]))
+    return Bins(edges, 0.5 * (edges[1:] + edges[:-1]))
 
 
-def _count_bins(high: float) -> _Bins:
+def _count_bins(high: float) -> Bins:
     """Return a bin for each small count, and bins that grow up to those of ``high`` and beyond."""
     edges = np.arange(min(high, COUNTED) + 1.0)
     if high > COUNTED:
@@ -180,7 +180,7 @@ def _count_bins(high: float) -> _Bins:
     names = [_count(one) for one in edges]
     names[-1] += "+" if high > COUNTED else ""
     edges = np.append(edges, np.inf)
-    return _Bins(edges, np.arange(len(edges) - 1) + 0.5, names)
+    return Bins(edges, np.arange(len(edges) - 1) + 0.5, names)
 
 
 def _count(value: float) -> str:
@@ -193,7 +193,7 @@ def _count(value: float) -> str:
 def draw_responses(ax: Axes, model: GLM, drawn: Array, observed: Array) -> float:
     """Draw shares of drawn data sets in bins, and those of the data; return what lies beyond."""
     words = FAMILY_NAMES[model.family]
-    bins = _bins(model, drawn, observed)
+    bins = bins_of(model, drawn, observed)
     if words.counts_levels:
         totals = drawn.sum(axis=1)
         shares = totals / totals.sum(axis=1, keepdims=True)
@@ -212,14 +212,14 @@ def draw_responses(ax: Axes, model: GLM, drawn: Array, observed: Array) -> float
         ax.set_xticks(x[::step], bins.ticks[::step])
         ax.set_xlim(-0.6, len(x) - 0.4)
     if words.counts:
-        ax.set_yscale("function", functions=(_root, np.square))
+        ax.set_yscale("function", functions=(root, np.square))
     ax.set_ylim(bottom=0.0)
     ax.set_xlabel(plain(model.response), fontsize=11)
     ax.set_ylabel("share of samples", fontsize=11)
     return float(1.0 - shares.sum(axis=-1).mean())
 
 
-def _root(share: Array) -> Array:
+def root(share: Array) -> Array:
     return np.sqrt(np.maximum(share, 0.0))
 
 

@@ -23,7 +23,7 @@ from bayesglm.show.figures import (
 from bayesglm.show.predictive import BAND
 from bayesglm.show.text import plain
 from bayesglm.show.trials import Trials, trials_of
-from bayesglm.show.units import ONE_OF, unit_of_step
+from bayesglm.show.units import rate_unit
 from bayesglm.spec.families import FAMILY_NAMES
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def plot_rate(fit: xr.DataTree, by: Any = None, draws: int = 200, units: Any = N
         raise DataError("by= tells conditions of trials; the data have no coordinate 'trial'.")
     columns = 2 if has_trials else 1
     figure, axes = new_figure(len(drawn), columns, 0.7 + 2.5 * len(drawn), sharex="col")
-    scale, unit = _scale(fit)
+    scale, unit = rate_unit(FAMILY_NAMES[model.family], fit.attrs.get("sample_step_s"))
     for row, kept in zip(axes, drawn, strict=True):
         observed, predicted = _means(kept, draws, scale)
         _draw_stretch(row[0], observed, predicted, trials, scale)
@@ -125,15 +125,6 @@ def _handles(axes: Array, has_trials: bool) -> dict[str, Any]:
     if OBSERVED in drawn:
         told[OBSERVED] = drawn[OBSERVED]
     return conditions | told
-
-
-def _scale(fit: xr.DataTree) -> tuple[float, str]:
-    """Return what makes a mean count of a bin a rate, and its unit."""
-    step = fit.attrs.get("sample_step_s")
-    if step is None or not FAMILY_NAMES[model_of(fit).family].counts_events:
-        return 1.0, ""
-    name, size = unit_of_step(step)
-    return size / step, f" per {ONE_OF.get(name, name)}"
 
 
 def _means(kept: Kept, draws: int, scale: float) -> tuple[Array, Array]:

@@ -91,6 +91,18 @@ def link_unit(model: GLM, name: str) -> str:
     return LINK_NAMES[model.link_name].unit
 
 
+def rate_unit(words: FamilyName, step: float | None) -> tuple[float, str]:
+    """Return what makes a mean count of a sample a rate, and its unit; 1 of what is no count.
+
+    >>> rate_unit(FAMILY_NAMES["poisson"], 0.001), rate_unit(FAMILY_NAMES["gaussian"], 0.001)
+    ((1000.0, ' per s'), (1.0, ''))
+    """
+    if step is None or not words.counts_events:
+        return 1.0, ""
+    name, size = unit_of_step(step)
+    return size / step, f" per {ONE_OF.get(name, name)}"
+
+
 def mean_of(response: str, words: FamilyName) -> str:
     """Name the mean of a response: of counts a mean, of yes and no, or of a trial, a probability.
 

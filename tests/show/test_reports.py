@@ -52,7 +52,7 @@ def test_a_report_of_any_family(family, tmp_path):
         "The coefficients",
         "In numbers: one",
         "Prior and posterior",
-        "Predictions against observations",
+        "Goodness of fit",
         "The comparison",
         "How far to believe it",
         "What this cannot tell",
@@ -299,7 +299,7 @@ def test_the_demo_on_a_short_recording(tmp_path):
         "MAP against maximum likelihood",
         "The history: what the data cannot say",
         "Prior and posterior",
-        "Predictions against observations",
+        "Goodness of fit",
         "The comparison",
         "How far to believe it",
     ):

@@ -1,43 +1,146 @@
-"""Goodness of fit: what the models predict of their own data, against what was observed."""
+"""Goodness of fit: what each model foretells of its own data, against what was observed."""
 
 from __future__ import annotations
 
 from bayesglm.inference.tree.opened import model_of
-from bayesglm.show import figures
-from bayesglm.show.predictive import predictive
-from bayesglm.show.report.parts import Picture, Section
+from bayesglm.show.figures import not_drawn
+from bayesglm.show.report.cells import number, share
+from bayesglm.show.report.goodness_figures import MOST_PANELS, Panels, panels_figure
+from bayesglm.show.report.goodness_views import VIEWS, View
+from bayesglm.show.report.goodness_words import sentences
+from bayesglm.show.report.parts import Block, Cell, Part, Picture, Section, Table
+from bayesglm.show.report.seen import Seen
 from bayesglm.show.report.story import Story
+from bayesglm.show.report.traces import TIME_RESCALING
 
-LEFT_PANEL = {
-    True: "Left: the predicted mean with its 94% band, and what was observed. Right: ",
-    False: "Left: the predicted mean, and what was observed. Right: ",
-}
 OF_CENSORED = (
-    "Of censored responses no more is known than an interval, and those seen exactly are not like "
-    "the others: means of either say nothing of the means that are predicted, so none are drawn."
+    "Censored responses are seen in part: of each no more is known than an interval. So neither "
+    "their means nor their distribution can be held against drawn ones; residuals, uniform inside "
+    "the interval, can."
 )
 
 
-def predictions(story: Story) -> tuple[Section, ...]:
-    """Return the predicted means against what was observed."""
-    if any(model_of(fit).censored for fit in story.posteriors.values()):
-        return (Section("Predictions against observations", (OF_CENSORED,)),)
-    compared = {name: predictive(fit) for name, fit in story.posteriors.items()}
-    first = next(iter(compared.values()))
-    models = {
-        name: (one.time, *one.stretch) for name, one in compared.items() if one.time is not None
-    }
-    stretch = None if first.time is None else (first.time, first.observed, models)
-    picture = Picture(
-        figures.predictive_figure(
-            stretch, {name: one.bins for name, one in compared.items()}, first.unit, first.binned
-        ),
-        (LEFT_PANEL[story.has_posterior] if stretch else "")
-        + ("samples" if stretch else "Samples")
-        + " sorted by their predicted mean into bins that expect equally much (or "
-        "hold equally many samples): the observed means (dots) should fall into the 94% "
-        "predictive intervals (bars"
-        + (")" if story.has_posterior else ", given the MAP: its own uncertainty is left out)")
-        + ". The data are those of the fit, so this shows misfit, not forecasting skill.",
+def goodness(story: Story) -> tuple[Section, ...]:
+    """Return how each model's predictions of its own data agree with these."""
+    seen = {story.called(name): one for name, one in story.seen.items()}
+    notes = tuple(f"{name}: {why}" for name, why in story.unchecked.items())
+    if not seen:
+        return (Section("Goodness of fit", notes),) if notes else ()
+    blocks: list[Block] = [_introduction(story, seen)]
+    if any(model_of(fit).censored is not None for fit in story.fits.values()):
+        blocks.append(OF_CENSORED)
+    blocks.append(_scores(story, seen))
+    units = _units(story)
+    for name, view in VIEWS.items():
+        panels = _panels(name, seen, units)
+        if panels:
+            blocks += _told(story, view, panels, next(iter(seen.values())).step)
+    return (Section("Goodness of fit", (*blocks, *notes)),)
+
+
+def _introduction(story: Story, seen: dict[str, Seen]) -> str:
+    draws = {one.draws for one in seen.values() if one.draws > 1}
+    by = f" by {min(draws)} of its posterior draws, evenly spaced," if draws else ""
+    maps = [name for name, fit in story.fits.items() if "posterior" not in fit.children]
+    without = (
+        f" Of a MAP ({', '.join(maps)}) the band leaves out the uncertainty of its own estimates."
+        if maps
+        else ""
     )
-    return (Section("Predictions against observations", (picture,)),)
+    return (
+        f"Each model is held{by} against the data that it was fitted to: this shows misfit, and "
+        "not how well it foretells others. Grey and pale bands hold 94% of what a true model would "
+        f"make of the data.{without}"
+    )
+
+
+def _units(story: Story) -> list[str]:
+    """Return the names of the units of a population; of one response an empty one."""
+    dim = story.first.attrs["population"]
+    if not dim:
+        return [""]
+    observed = story.first["observed_data"].to_dataset()
+    return [f"{dim} {label}" for label in observed[dim].values]
+
+
+def _panels(name: str, seen: dict[str, Seen], units: list[str]) -> Panels:
+    """Return the traces of one view: by unit or level, then by model."""
+    panels: dict[str, dict[str, object]] = {}
+    for model, one in seen.items():
+        for unit, made in zip(units, one.units, strict=True):
+            for level, trace in made[name].items():
+                title = ", ".join(part for part in (unit, level) if part)
+                panels.setdefault(title, {})[model] = trace
+    return panels  # type: ignore[return-value]
+
+
+def _told(story: Story, view: View, panels: Panels, step: float | None) -> tuple[Block, ...]:
+    """Return a view as a heading, what is seen in words, and the picture."""
+    look = view.look(story.model, step)
+    said = sentences(panels, view)
+    left_out = list(panels)[MOST_PANELS:]
+    note = not_drawn("panels", left_out, "their numbers are in the data of the figure")
+    figure = panels_figure(panels, look, note)
+    picture = Picture(figure, view.caption, f"{view.title}. {said}", _numbers(panels, view, look.x))
+    return Part(view.title), said, picture
+
+
+def _numbers(panels: Panels, view: View, x: str) -> Table:
+    """Return the numbers of a picture, a row for each place."""
+    rows: list[tuple[Cell, ...]] = []
+    several = list(panels) != [""]
+    has_expected = any(
+        one.expected is not None for traces in panels.values() for one in traces.values()
+    )
+    for panel, traces in panels.items():
+        for model, trace in traces.items():
+            for k, place in enumerate(trace.x):
+                where: Cell = trace.labels[k] if trace.labels else number(place)
+                values = [trace.observed[k], trace.lower[k], trace.upper[k]]
+                if has_expected:
+                    values.append(float("nan") if trace.expected is None else trace.expected[k])
+                first = (panel,) if several else ()
+                rows.append((*first, model, where, *(number(one) for one in values)))
+    head = (*(("of",) if several else ()), "model", x, "observed", "lower", "upper")
+    return Table((*head, *(("expected",) if has_expected else ())), tuple(rows))
+
+
+COLUMNS = {
+    ("scores", "deviance_explained"): "deviance explained",
+    ("scores", "mcfadden_r2"): "McFadden's R²",
+    ("scores", "bits_per_spike"): "bits per event, in sample",
+    ("quantile_residuals", "mean"): "mean of residuals",
+    ("quantile_residuals", "sd"): "sd of residuals",
+    ("quantile_residuals", "p_value"): "p of residuals (KS)",
+    (TIME_RESCALING, "p_value"): "p of time rescaling (KS)",
+    ("autocorrelation", "share_outside"): "lags outside 94%",
+}
+SHARES = ("deviance_explained", "mcfadden_r2", "share_outside")
+
+
+def _scores(story: Story, seen: dict[str, Seen]) -> Table:
+    """Return what the checks say in numbers, a row for each model and unit."""
+    units = _units(story)
+    known = [
+        (part, name)
+        for part, name in COLUMNS
+        if any(part in one.check.children and name in one.check[part] for one in seen.values())
+    ]
+    rows: list[tuple[Cell, ...]] = []
+    for model, one in seen.items():
+        for k, unit in enumerate(units):
+            cells: list[Cell] = [model, unit] if units != [""] else [model]
+            for part, name in known:
+                value = float("nan")
+                if part in one.check.children and name in one.check[part]:
+                    node = one.check[part].to_dataset()
+                    value = float(node[name].values.ravel()[k])
+                cells.append(share(value) if name in SHARES else number(value))
+            rows.append(tuple(cells))
+    dim = str(story.first.attrs["population"])
+    head = ("model", *((dim,) if units != [""] else ()), *(COLUMNS[one] for one in known))
+    caption = (
+        "In sample. Residuals are normal quantiles: mean 0 and sd 1 in a true model; a small p "
+        "says that their distribution is another."
+    )
+    return Table(head, tuple(rows), caption)

@@ -12,7 +12,7 @@ from bayesglm.show.report.comparison import comparison
 from bayesglm.show.report.data import data
 from bayesglm.show.report.diagnostics import diagnostics
 from bayesglm.show.report.estimates import coefficients, prior_and_posterior, tables
-from bayesglm.show.report.goodness import predictions
+from bayesglm.show.report.goodness import goodness
 from bayesglm.show.report.limits import limits
 from bayesglm.show.report.made import made
 from bayesglm.show.report.models import models
@@ -34,7 +34,7 @@ SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
     coefficients,
     tables,
     prior_and_posterior,
-    predictions,
+    goodness,
     comparison,
     diagnostics,
     limits,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.tree.opened import are_named, model_of, parameter_group
-from bayesglm.results.check import check
 from bayesglm.results.scores.compare import check_scores, compare
 from bayesglm.results.scores.loo import loo
 from bayesglm.results.scores.pairing import check_fits
+from bayesglm.show.prior_predictive import Bins
+from bayesglm.show.report.seen import Seen, look
 from bayesglm.spec.families import FAMILY_NAMES
 
 if TYPE_CHECKING:
@@ -117,26 +118,35 @@ class Story:
             return self.compared.index[0]
         return next(iter(self.posteriors))
 
+    def called(self, name: str) -> str:
+        """Name a fit where others stand beside it; a MAP is told apart."""
+        return name if "posterior" in self.fits[name].children else f"{name} (MAP)"
+
     @cached_property
-    def _checked(self) -> dict[str, xr.DataTree | str]:
-        return {name: _checked(fit) for name, fit in self.fits.items()}
+    def _looked(self) -> dict[str, Seen | str]:
+        """What is seen of each fit, without warnings, or why nothing is."""
+        looked: dict[str, Seen | str] = {}
+        bins: dict[int, Bins] = {}
+        for name, fit in self.fits.items():
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", BayesGLMWarning)
+                    looked[name] = look(fit, bins)
+            except BayesGLMError as error:
+                looked[name] = str(error)
+        return looked
+
+    @property
+    def seen(self) -> dict[str, Seen]:
+        """What is seen of each fit that can be checked: its check, and traces of all units."""
+        return {name: one for name, one in self._looked.items() if not isinstance(one, str)}
 
     @property
     def checks(self) -> dict[str, xr.DataTree]:
         """What `check` tells of each fit that it can check."""
-        return {name: one for name, one in self._checked.items() if not isinstance(one, str)}
+        return {name: one.check for name, one in self.seen.items()}
 
     @property
     def unchecked(self) -> dict[str, str]:
         """Why `check` tells nothing of the others."""
-        return {name: one for name, one in self._checked.items() if isinstance(one, str)}
-
-
-def _checked(fit: xr.DataTree) -> xr.DataTree | str:
-    """Return what `check` tells of a fit, without its warnings, or why it tells nothing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BayesGLMWarning)
-            return check(fit)
-    except BayesGLMError as error:
-        return str(error)
+        return {name: one for name, one in self._looked.items() if isinstance(one, str)}
