@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from bayesglm.show.check import plot_check
     from bayesglm.show.compared import plot_compare
     from bayesglm.show.design import plot_design
+    from bayesglm.show.effects import plot_effects
     from bayesglm.show.kernels import plot_kernels
     from bayesglm.show.khat import plot_khat
     from bayesglm.show.loo_pit import plot_loo_pit
@@ -245,6 +246,7 @@ _HOME = {
     "whitened_sta": "results.triggered",
     "plot_check": "show.check",
     "plot_design": "show.design",
+    "plot_effects": "show.effects",
     "plot_kernels": "show.kernels",
     "plot_path": "show.path",
     "plot_plane": "show.plane",
@@ -369,6 +371,7 @@ __all__ = [
     "plot_check",
     "plot_compare",
     "plot_design",
+    "plot_effects",
     "plot_kernels",
     "plot_khat",
     "plot_loo_pit",
