@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from bayesglm.show.prior import plot_prior
     from bayesglm.show.prior_posterior import plot_prior_posterior
     from bayesglm.show.prior_predictive import plot_prior_predictive
+    from bayesglm.show.project import plot_project
     from bayesglm.show.raster import plot_raster
     from bayesglm.show.rate import plot_rate
     from bayesglm.show.report.report import report
@@ -252,6 +253,7 @@ _HOME = {
     "plot_plane": "show.plane",
     "plot_posterior": "show.posterior",
     "plot_prior": "show.prior",
+    "plot_project": "show.project",
     "plot_raster": "show.raster",
     "plot_rate": "show.rate",
     "plot_shrinkage": "show.shrinkage",
@@ -382,6 +384,7 @@ __all__ = [
     "plot_prior",
     "plot_prior_posterior",
     "plot_prior_predictive",
+    "plot_project",
     "plot_raster",
     "plot_rate",
     "plot_residuals",
