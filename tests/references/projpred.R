@@ -3,6 +3,9 @@
 # (what projpred makes of them) beside this file. The draws of a reference are those of the normal
 # approximation at the estimate of `glm`; what projpred does with draws does not hang on it.
 suppressMessages(library(projpred))
+# Submodels are fitted by `glm` itself, without projpred's ridge, until it stands.
+options(projpred.glm_fitter = "fit_glm_callback")
+exactly <- glm.control(epsilon = 1e-13, maxit = 200)
 argument <- grep("^--file=", commandArgs(FALSE), value = TRUE)
 folder <- dirname(sub("^--file=", "", argument))
 set.seed(20240229)
@@ -54,24 +57,21 @@ selected <- function(family, draws) {
     },
     dis = if (family == "gaussian") draws[, "sigma"]
   )
-  # The ridge that projpred adds is left out, and Newton goes on until it stands.
-  # So few draws make high k-hats, of which it warns: what is compared are the same weights.
+  # Warnings are of shares as responses, and of high k-hats, since there are few draws.
   found <- suppressWarnings(cv_varsel(
     reference,
     method = "forward", cv_method = "LOO", validate_search = FALSE, ndraws = S, ndraws_pred = S,
-    nclusters = NULL, regul = 0, thresh_conv = 1e-14, qa_updates_max = 100, seed = 1,
-    verbose = FALSE
+    nclusters = NULL, seed = 1, verbose = FALSE, control = exactly
   ))
   steps <- summary(found, stats = "elpd", type = c("mean", "se"), deltas = FALSE)$selection
   against <- summary(
     found,
     stats = "elpd", type = c("mean", "se", "upper"), alpha = 0.32, deltas = TRUE
   )$selection
-  projected <- project(
+  projected <- suppressWarnings(project(
     reference,
-    solution_terms = solution_terms(found)[1:2], ndraws = S, regul = 0, thresh_conv = 1e-14,
-    qa_updates_max = 100
-  )
+    solution_terms = solution_terms(found)[1:2], ndraws = S, control = exactly
+  ))
   list(
     order = solution_terms(found),
     ce = found$ce,

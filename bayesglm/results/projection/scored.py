@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
@@ -25,7 +26,6 @@ from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference
-from bayesglm.results.scores.held_out import log_mean
 
 Array = np.ndarray
 DRAWS = 400  # of the reference that are projected onto each model of a path: projpred's number
@@ -142,8 +142,8 @@ def _above_reference(problem: Problem, thetas: Sequence[Array]) -> Array:
     def above(values: Array) -> Array:
         of_models = values.reshape(len(thetas), n, -1)
         log_weights = smoothed_lines(-of_models[0].T)[0].T
-        of_reference = log_mean(of_models[0], log_weights)
-        return np.stack([log_mean(one, log_weights) - of_reference for one in of_models[1:]])
+        densities = logsumexp(of_models + log_weights, axis=1)
+        return densities[1:] - densities[0]
 
     return np.concatenate(each_pointwise(problem.natural, np.concatenate(thetas), above), axis=-1)
 
