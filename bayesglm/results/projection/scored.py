@@ -92,9 +92,11 @@ def _sums(values: Array) -> Array:
 
 
 def _errors(values: Array) -> Array:
-    """Return the standard errors of sums, as ArviZ has them."""
+    """Return the standard errors of sums, as ArviZ has them; NaN of a single value."""
     each = values.reshape(len(values), -1)
-    return np.sqrt(each.shape[1]) * each.std(axis=1)
+    if each.shape[1] < 2:
+        return np.full(len(each), np.nan)
+    return np.sqrt(each.shape[1]) * each.std(axis=1, ddof=1)
 
 
 def score_path(
@@ -114,7 +116,8 @@ def score_path(
     reference_i, khat = (np.stack([one[k] for one in whole], axis=-1) for k in range(2))
     elpd_i = np.empty((len(path.terms) + 1, *reference_i.shape))
     size = max(1, max(one.size for one in some.thetas))
-    for sizes in np.array_split(np.arange(len(elpd_i)), -(-len(elpd_i) * size // HELD)):
+    n_parts = min(-(-len(elpd_i) * size // HELD), len(elpd_i))
+    for sizes in np.array_split(np.arange(len(elpd_i)), n_parts):
         every = [project_onto(some, path.at(k)).thetas for k in sizes]
         for k, problem in enumerate(some.problems):
             thetas = [some.thetas[k], *(one[k] for one in every)]
