@@ -44,7 +44,7 @@ def test_contracts_hold(copy):
         ("results/kernels.py", "import matplotlib"),
         ("design/door.py", "import arviz_stats"),
         ("inference/map.py", "import bayesglm"),
-        ("show/report/page.py", "import rich"),
+        ("show/report/page/html.py", "import rich"),
         ("design/door.py", "import pynwb"),
     ],
 )

@@ -1,9 +1,5 @@
 """The report and the demo: self-contained pages whose numbers are those of the verbs."""
 
-import base64
-import re
-from xml.etree import ElementTree
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +7,7 @@ import xarray as xr
 from conftest import simulate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pages import assert_self_contained, assert_well_formed, parsed, text_of, titles
 
 import bayesglm as bg
 from bayesglm.demo import run
@@ -20,18 +17,6 @@ from bayesglm.show.predictive import predictive
 from bayesglm.show.report.told import numbers, of_many
 from bayesglm.show.text import plain
 from bayesglm.spec.names import is_storable
-
-
-def text_of(path):
-    return path.read_text(encoding="utf-8")
-
-
-def assert_self_contained(page):
-    """No script, and nothing that a browser would fetch."""
-    assert "<script" not in page
-    assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:)", page)
-    assert "url(" not in page
-    assert "@import" not in page
 
 
 @pytest.mark.slow
@@ -58,7 +43,7 @@ def test_a_report_of_any_family(family, tmp_path):
         "What this cannot tell",
         "How it was made",
     ):
-        assert f"<h2>{title}</h2>" in page
+        assert title in titles(page)
     assert "Is x enough?" in page
     table = bg.compare(fits)
     for name in table.index:
@@ -110,19 +95,6 @@ def test_names_are_escaped(tmp_path):
     assert_self_contained(page)
     assert "<i>" not in page
     assert "&lt;i&gt;" in page
-
-
-def drawings(page):
-    """The figures of a page, as trees of their elements; what is no XML raises."""
-    found = re.findall(r"data:image/svg\+xml;base64,([^\"]*)", page)
-    return [ElementTree.fromstring(base64.b64decode(one)) for one in found]
-
-
-def assert_well_formed(page):
-    """Raise unless the page, its tags that stand alone closed, is XML, and so are its figures."""
-    body = re.sub(r"<(meta|img)\b([^>]*)>", r"<\1\2/>", page.removeprefix("<!doctype html>"))
-    ElementTree.fromstring(body)
-    assert drawings(page)
 
 
 ODD = [
@@ -404,8 +376,9 @@ def test_a_report_tells_coefficients_and_ratios_in_numbers(analysed, tmp_path):
     fits, _ = analysed
     page = text_of(bg.report({"products": fits["products"]}, tmp_path / "r.html"))
     ratio = bg.summary(fits["products"], exponentiate=True).written().loc["g:h[b, q]"]
-    assert '<th scope="col">odds ratio [3%, 97%]</th>' in page
-    assert f"<td>{ratio['median']} [{ratio['3%']}, {ratio['97%']}]</td>" in page
+    cells = [one.words for one in parsed(page).every() if one.tag in ("th", "td")]
+    assert "odds ratio [3%, 97%]" in cells
+    assert f"{ratio['median']} [{ratio['3%']}, {ratio['97%']}]" in cells
     assert "One coefficient among many" in page
     assert "Colours are" not in page
     assert "first row" not in page
@@ -423,13 +396,3 @@ def test_responses_that_are_labels_are_drawn_at_their_names(analysed):
     assert ticks(figure.axes[-1].yaxis) == ["bad", "fair", "good"]
     assert {line.get_linestyle() for ax in figure.axes for line in ax.lines} == {"None"}
     assert predictive(labels).binned == "share of each mood"
-
-
-def test_pages_are_read_on_a_phone(analysed, tmp_path):
-    """Tables and figures keep their size on a narrow screen, inside what can be moved sideways."""
-    page = text_of(bg.report(analysed[0], tmp_path / "r.html"))
-    assert page.count('<div class="wide"><img') == page.count("<img")
-    assert page.count('<div class="wide"><table') == page.count("<table")
-    assert ".wide { overflow-x: auto; }" in page
-    assert "@media (max-width: 40rem) { figure img { min-width: 40rem; } }" in page
-    assert "<dt>belief</dt><dd>one sd of" in page or "<dt>belief</dt><dd>a level of" in page

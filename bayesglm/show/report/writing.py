@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bayesglm.errors import DataError
 from bayesglm.results.replacing import as_path, replace_file
-from bayesglm.show.report.page import html
+from bayesglm.show.report.page.html import html
 from bayesglm.show.report.parts import Page
 
 
@@ -24,5 +24,5 @@ def check_page(path: str | os.PathLike[str]) -> Path:
 def write_page(path: str | os.PathLike[str], page: Page) -> Path:
     """Write the report whole or not at all; raises DataError where it cannot be written."""
     path = check_page(path)
-    replace_file(Path(os.path.realpath(path)), memoryview(html(page).encode("utf-8")))
+    replace_file(Path(os.path.realpath(path)), memoryview(html(page)))
     return path

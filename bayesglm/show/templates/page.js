@@ -1,0 +1,120 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const kept = (() => { try { return localStorage; } catch { return {}; } })();
+  const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  if (/^(dark|light)$/.test(kept.bayesglm)) root.dataset.theme = kept.bayesglm;
+  root.classList.add("alive");
+
+  function switchTheme(button) {
+    const name = () => { button.textContent = theme() === "dark" ? "Light theme" : "Dark theme"; };
+    button.addEventListener("click", () => {
+      root.dataset.theme = theme() === "dark" ? "light" : "dark";
+      try { kept.bayesglm = root.dataset.theme; } catch { /* nothing is kept */ }
+      name();
+    });
+    dark.addEventListener("change", name);
+    name();
+  }
+
+  function download(name, text) {
+    const link = document.createElement("a");
+    const mark = /[^\x00-\x7f]/.test(text) ? "\ufeff" : "";
+    link.href = URL.createObjectURL(new Blob([mark + text], { type: "text/csv" }));
+    link.download = name + ".csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  function enlarge(image, dialog) {
+    const place = dialog.querySelector("div");
+    place.replaceChildren(image.cloneNode());
+    dialog.showModal();
+  }
+
+  function rowOf(cells, heads) {
+    const row = document.createElement("tr");
+    cells.forEach((cell, k) => {
+      const made = document.createElement(k ? "td" : "th");
+      if (!k) made.scope = "row";
+      if (Array.isArray(cell)) [made.textContent, made.dataset.v] = cell;
+      else made.textContent = cell;
+      made.className = heads[k].className || (made.textContent.length > 40 ? "long" : "");
+      row.append(made);
+    });
+    return row;
+  }
+
+  // Numbers come before words, by their values; what is no number comes last.
+  function order(a, b, k, sign) {
+    const [x, y] = [a, b].map((row) => row.cells[k]);
+    const [p, q] = [x, y].map((cell) => (cell.dataset.v ? Number(cell.dataset.v) : NaN));
+    const [s, t] = [x, y].map((cell) => (cell.dataset.v === "" || !cell.textContent ? 2 : 1));
+    if (p === p && q === q) return sign * (p < q ? -1 : p > q ? 1 : 0);
+    if (p === p || q === q) return p === p ? -1 : 1;
+    return s - t || sign * x.textContent.localeCompare(y.textContent, undefined, { numeric: true });
+  }
+
+  function sortable(place, data) {
+    const body = place.querySelector("tbody");
+    const heads = [...place.querySelectorAll("thead th")];
+    const all = place.querySelector("[data-all]");
+    let rows = null;
+    let shown = data.most;
+    const every = () => {
+      rows ||= [...body.rows, ...data.more.map((cells) => rowOf(cells, heads))];
+      return rows;
+    };
+    const show = () => body.replaceChildren(...every().slice(0, shown));
+    if (all) all.addEventListener("click", () => {
+      shown = Infinity;
+      show();
+      place.querySelector(".cut").remove();
+      all.remove();
+    });
+    heads.forEach((head, k) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      head.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        const up = head.getAttribute("aria-sort") !== "ascending";
+        heads.forEach((one) => one.setAttribute("aria-sort", "none"));
+        head.setAttribute("aria-sort", up ? "ascending" : "descending");
+        every().sort((a, b) => order(a, b, k, up ? 1 : -1));
+        show();
+      });
+    });
+  }
+
+  // Only what can be moved sideways takes part in the keyboard's round; it fades where it goes on.
+  function sideways(place) {
+    const rest = place.scrollWidth - place.clientWidth;
+    place.tabIndex = rest > 1 ? 0 : -1;
+    place.classList.toggle("more", place.scrollLeft < rest - 1);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const data = JSON.parse(document.getElementById("data").textContent);
+    const dialog = document.querySelector("dialog");
+    switchTheme(document.getElementById("theme"));
+    dialog.querySelector("button").addEventListener("click", () => dialog.close());
+    for (const button of document.querySelectorAll("[data-csv]")) {
+      const name = button.dataset.csv;
+      button.addEventListener("click", () => download(name, data[name].csv));
+    }
+    for (const button of document.querySelectorAll("[data-large]")) {
+      const image = document.getElementById(button.dataset.large).querySelector("img");
+      button.addEventListener("click", () => enlarge(image, dialog));
+    }
+    for (const place of document.querySelectorAll(".table")) sortable(place, data[place.id]);
+    if (matchMedia("(max-width: 44rem)").matches) document.querySelector("details").open = false;
+    const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => sideways(target)));
+    for (const place of document.querySelectorAll("main .scroll")) {
+      watch.observe(place);
+      place.addEventListener("scroll", () => sideways(place), { passive: true });
+    }
+  });
+})();
