@@ -50,7 +50,7 @@ def report(
     title: str | None = None,
     question: str | None = None,
 ) -> Path:
-    """Write one self-contained HTML page about fits of the same response.
+    """Write a report about fits of the same response: one HTML page, Markdown or JSON.
 
     Sections: the question; the models with their priors as penalties; the data; kernels with 94%
     bands; tables of coefficients, with odds and rate ratios; prior and posterior; what the priors
@@ -62,7 +62,9 @@ def report(
     fits : mapping of names to fits
         MAP fits take no part in the comparison.
     path : path
-        The HTML file to write.
+        The file to write, by its ending: ``.html``, one page that needs nothing else; ``.md``,
+        Markdown with its pictures and tables in the folder ``<stem>_files`` beside it; ``.json``,
+        every sentence, table and number for machines.
     elpd : mapping of names to ELPDData, optional
         Results of `kfold` or `loo` to compare; by default `loo` of every posterior fit.
     title, question : str, optional

@@ -6,16 +6,19 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesglm.show.report.page.csv import csv_of
 from bayesglm.show.report.page.drawing import svg
 from bayesglm.show.report.page.places import Placed, PlacedSection, placed
+from bayesglm.show.report.page.tables import csv_of, numeric
+from bayesglm.show.report.page.written import Written
 from bayesglm.show.report.parts import Cell, Number, Page, Picture, Table
 from bayesglm.show.text import printable
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from matplotlib.figure import Figure
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -27,8 +30,35 @@ IN_ADDRESSES = str.maketrans(
 LIGHTS = {"green": "fine", "amber": "take care", "red": "problem"}  # the same in words
 
 
-def html(page: Page) -> bytes:
-    """Return the page as one text that needs no other file and no network."""
+def html(page: Page, folder: str) -> Written:
+    """Return the page as one text that needs no other file and no network.
+
+    ``folder`` is not asked for: nothing stands beside.
+    """
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    )
+    sections = placed(page)
+    text = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=page.title,
+            sections=sections,
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+            data=_inert_json(_data(sections)),
+            lights=LIGHTS,
+            numeric=numeric,
+        )
+    )
+    return Written(text.encode("utf-8"))
+
+
+@cache
+def _environment() -> Environment:
+    """Return what fills templates in; in it, the text of users is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -41,21 +71,7 @@ def html(page: Page) -> bytes:
     )
     environment.tests["number"] = lambda cell: isinstance(cell, Number)
     environment.filters |= {"source": _source, "size": _size, "value": _value, "alt": _alt}
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
-    )
-    sections = placed(page)
-    text = environment.get_template("page.html").render(
-        title=page.title,
-        sections=sections,
-        style=style,
-        script=script,
-        policy=_policy(style, script),
-        data=_inert_json(_data(sections)),
-        lights=LIGHTS,
-        numeric=_numeric,
-    )
-    return text.encode("utf-8")
+    return environment
 
 
 def _policy(style: str, script: str) -> str:
@@ -106,12 +122,6 @@ def _inert_json(data: Mapping[str, Any]) -> Any:
 
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _numeric(table: Table) -> tuple[bool, ...]:
-    """Say of each column whether numbers stand in it."""
-    columns = range(len(table.head))
-    return tuple(any(isinstance(row[k], Number) for row in table.rows) for k in columns)
 
 
 def _source(figure: Figure) -> Any:

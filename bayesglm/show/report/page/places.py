@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bayesglm.show.report.parts import Block, Page, Part
 
-PAGE, SECTION, PART = 1, 2, 3  # levels of headings
+SECTION, PART = 2, 3  # levels of headings; the title of the page is of the first
 
 
 @dataclass(frozen=True)

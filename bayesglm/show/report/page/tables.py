@@ -1,4 +1,4 @@
-"""Tables as CSV, which spreadsheets and pandas read, and in which no name is a formula."""
+"""Tables: which columns are of numbers, and CSV in which no name is a formula."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ DIGITS = 10  # of numbers that are no integers: chosen
 MOST_INTEGER = 2**53  # up to which every integer is a float
 # With these a spreadsheet begins what it computes; the wide ones are read alike in East Asia.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def numeric(table: Table) -> tuple[bool, ...]:
+    """Say of each column whether numbers stand in it."""
+    columns = range(len(table.head))
+    return tuple(any(isinstance(row[k], Number) for row in table.rows) for k in columns)
 
 
 def csv_of(table: Table) -> str:
