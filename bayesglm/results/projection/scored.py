@@ -118,7 +118,7 @@ def score_path(
     size = max(1, max(one.size for one in some.thetas))
     n_parts = min(-(-len(elpd_i) * size // HELD), len(elpd_i))
     for sizes in np.array_split(np.arange(len(elpd_i)), n_parts):
-        every = [project_onto(some, path.at(k)).thetas for k in sizes]
+        every = [project_onto(some, path.at(int(k))).thetas for k in sizes]
         for k, problem in enumerate(some.problems):
             thetas = [some.thetas[k], *(one[k] for one in every)]
             elpd_i[sizes, :, k] = reference_i[:, k] + _above_reference(problem, thetas)
