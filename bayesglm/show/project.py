@@ -82,9 +82,9 @@ def plot_project(fit: xr.DataTree) -> Figure:
         _draw_shares(figure, axes[0, -1], drawn)
     first.set_yticks(sizes, _names(drawn))
     first.set_ylim(len(sizes) - 0.4, -0.6)
-    layout = figure.get_layout_engine()
-    if layout is not None:
-        layout.set(wspace=0.04)  # type: ignore[call-arg]
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(wspace=0.04)  # type: ignore[call-arg]
     handles, labels = first.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=10)
     write_note(figure, _note(path, len(sizes)))
