@@ -78,18 +78,24 @@ def comparisons(
 def compared(
     fitted: Fitted, grid: Grid, changes: list[Contrast], comparison: Comparison
 ) -> Iterator[Quantity]:
-    """Run through changes as quantities of rows."""
+    """Run through changes as quantities of rows; what a variable's share is laid once."""
+    laid: dict[tuple[str, Any], Laid] = {}
     for change in changes:
+        laid = {key: one for key, one in laid.items() if key[0] == change.variable}
         words = change.label or comparison.words.format(*change.words)
         yield Quantity(
             {"term": change.variable, "contrast": words},
-            partial(states_of, fitted, grid.laid, change),
+            partial(states_of, fitted, grid.laid, change, laid),
             lambda each, _: comparison.of(each[1], each[0]),
         )
 
 
-def states_of(fitted: Fitted, laid: Laid, change: Contrast) -> tuple[Laid, Laid]:
-    """Return the rows in the low and the high state."""
+def states_of(
+    fitted: Fitted, laid: Laid, change: Contrast, known: dict[tuple[str, Any], Laid]
+) -> tuple[Laid, Laid]:
+    """Return the rows in the low and the high state, of those known as they are."""
     put = moved if change.moves else with_value
-    low, high = (put(fitted, laid, change.variable, value) for value in (change.low, change.high))
-    return low, high
+    for value in (change.low, change.high):
+        if (change.variable, value) not in known:
+            known[change.variable, value] = put(fitted, laid, change.variable, value)
+    return known[change.variable, change.low], known[change.variable, change.high]

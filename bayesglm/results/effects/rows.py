@@ -14,6 +14,19 @@ Array = np.ndarray
 TOGETHER = 1_000_000  # predictions (8 bytes each) of a state that are held at a time: chosen
 
 
+type Number = Callable[[list[Array], Array | float], Array]
+
+
+class Rate(NamedTuple):
+    """A quantity that is a derivative: a function of dy/dx, y and x, linear in the first.
+
+    The two states of the quantity lie ``half`` to each side of x.
+    """
+
+    of: Callable[[Array, Array, Array | float], Array]
+    half: float
+
+
 class Quantity(NamedTuple):
     """What is told of rows: a function of what is predicted of them in some states.
 
@@ -24,13 +37,15 @@ class Quantity(NamedTuple):
     - `x`: that value in each row in use, where it is read.
     - `of_averages`: whether an average is that number of averaged predictions, or else the average
       of the numbers of rows.
+    - `rate`: what it is where it is a derivative.
     """
 
     names: dict[str, str]
     states: Callable[[], tuple[Laid, ...]]
-    of: Callable[[list[Array], Array | float], Array]
+    of: Number
     x: Array | None = None
     of_averages: bool = True
+    rate: Rate | None = None
 
 
 def parts_of(unit: Unit, n_rows: int) -> Iterator[slice]:
@@ -50,22 +65,13 @@ def row_by_row(
         yield part, quantity.of(each, _values(quantity.x, rows, each[0]))
 
 
-def averaged(unit: Unit, quantity: Quantity, states: list[State], grid: Grid) -> Array:
-    """Return averages ``(draws, groups[, levels])`` of what rows of a grid have, of each draw."""
-    if quantity.of_averages:
-        each = [_average(unit, grid, [state], lambda own, _: own[0], None) for state in states]
-        return quantity.of(each, 0.0)
-    return _average(unit, grid, states, quantity.of, quantity.x)
-
-
-def _average(
-    unit: Unit,
-    grid: Grid,
-    states: list[State],
-    of: Callable[[list[Array], Array | float], Array],
-    x: Array | None,
+def mean_over_rows(
+    unit: Unit, grid: Grid, states: list[State], of: Number, x: Array | None = None
 ) -> Array:
-    """Return the mean over the rows of each group, of angles the direction of the mean."""
+    """Return means ``(draws, groups[, levels])`` over the rows of each group.
+
+    Of angles it is the direction of the mean on the circle.
+    """
     groups = grid.groups
     assert groups is not None
     totals = np.bincount(groups.codes, grid.weights, minlength=len(groups))

@@ -16,7 +16,7 @@ from bayesglm.results.effects.comparisons import COMPARISONS, compared
 from bayesglm.results.effects.contrasts import contrasts_of, named_of
 from bayesglm.results.effects.fitted import Fitted, Laid, opened
 from bayesglm.results.effects.grids import Grid, grid_of
-from bayesglm.results.effects.rows import Quantity
+from bayesglm.results.effects.rows import Quantity, Rate
 from bayesglm.results.effects.tables import table_of, told_of
 from bayesglm.spec.hints import closest, is_among, shown
 
@@ -108,7 +108,8 @@ def sloped(fitted: Fitted, grid: Grid, column: Column, slope: Slope) -> Iterator
             f"{name!r} has several values for each sample, and an elasticity in it is none; take "
             "slope='dydx'."
         )
-    yield Quantity({"term": name, "contrast": slope.words}, states, of, x, slope.of_averages)
+    names, rate = {"term": name, "contrast": slope.words}, Rate(slope.of, half)
+    yield Quantity(names, states, of, x, slope.of_averages, rate)
 
 
 def half_step(column: Column) -> float:

@@ -15,10 +15,11 @@ from bayesglm.inference.tree.shown import Shown
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import quantiles_of
 from bayesglm.results.effects.asked import Asked
-from bayesglm.results.effects.fitted import Fitted, Laid, State, Unit
+from bayesglm.results.effects.averages import Averages, averaged, forgetting
+from bayesglm.results.effects.fitted import Fitted, Laid, Unit
 from bayesglm.results.effects.grids import Grid
 from bayesglm.results.effects.hypotheses import tested
-from bayesglm.results.effects.rows import Quantity, averaged, row_by_row
+from bayesglm.results.effects.rows import Quantity, row_by_row
 
 Array = np.ndarray
 ESTIMATE, LOW, HIGH = "estimate", "conf_low", "conf_high"
@@ -44,25 +45,31 @@ class Told:
 
 def told_of(fitted: Fitted, grid: Grid, quantities: Iterable[Quantity]) -> Iterator[Told]:
     """Run through quantities, of every unit, on the rows of a grid."""
+    held = [Averages(unit, grid) for unit in fitted.units]
+    term = None
     for quantity in quantities:
+        if quantity.names.get("term") != term:
+            term = quantity.names.get("term")
+            for averages in held:
+                forgetting(averages, grid.laid)
         every = quantity.states()
-        for unit in fitted.units:
-            states = [unit.state(laid) for laid in every]
-            numbers = _numbers(fitted, unit, quantity, states, grid)
-            labels, beside = _labels(fitted, unit, quantity, grid)
-            yield Told(unit, labels, beside, numbers)
+        for averages in held:
+            numbers = _numbers(fitted, averages, quantity, every)
+            labels, beside = _labels(fitted, averages.unit, quantity, grid)
+            yield Told(averages.unit, labels, beside, numbers)
 
 
 def _numbers(
-    fitted: Fitted, unit: Unit, quantity: Quantity, states: list[State], grid: Grid
+    fitted: Fitted, averages: Averages, quantity: Quantity, every: tuple[Laid, ...]
 ) -> Array:
     """Return the draws of estimates, or the estimates with their intervals, levels last."""
     asked, levels = fitted.asked, len(fitted.levels or [0])
+    unit, grid = averages.unit, averages.grid
     if grid.groups is not None:
-        draws = averaged(unit, quantity, states, grid).reshape(unit.n_draws, -1)
+        draws = averaged(averages, quantity, every).reshape(unit.n_draws, -1)
         return draws if asked.holds_draws else estimates_of(draws, asked.level, fitted.is_map)
     n = unit.n_draws if asked.holds_draws else len(NUMBERS)
-    numbers = room(n, len(grid.rows) * levels)
+    numbers, states = room(n, len(grid.rows) * levels), [unit.state(laid) for laid in every]
     for part, draws in row_by_row(unit, quantity, states, grid):
         flat = draws.reshape(unit.n_draws, -1)
         place = slice(part.start * levels, part.stop * levels)
