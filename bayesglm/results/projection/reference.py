@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.kept import evenly
+from bayesglm.inference.tree.kept import Kept, evenly
 from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class Reference:
     def n_draws(self) -> int:
         """Number of draws."""
         return len(self.weights)
+
+    @property
+    def kept(self) -> list[Kept]:
+        """The draws of each neuron, as scores of fits read them."""
+        return [Kept(*pair) for pair in zip(self.problems, self.thetas, strict=True)]
 
     def on(self, keep: Array) -> Reference:
         """Return the same draws on some of the rows, by a mask or by their numbers."""

@@ -19,13 +19,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesglm.errors import tell
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.weights.psis import leave_one_out, smoothed_lines
+from bayesglm.inference.weights.psis import khat_limit, leave_one_out, smoothed_lines
 from bayesglm.numerics.density.pointwise import each_pointwise
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference
+from bayesglm.results.scores.dependence import describe_dependence
 
 Array = np.ndarray
 DRAWS = 400  # of the reference that are projected onto each model of a path: projpred's number
@@ -109,10 +111,7 @@ def score_path(
     by the same weights.
     """
     some = reference.thinned(draws)
-    whole = [
-        Kept(problem, theta).each_row(_leaving_out(relative_efficiency))
-        for problem, theta in zip(reference.problems, reference.thetas, strict=True)
-    ]
+    whole = [one.each_row(_leaving_out(relative_efficiency)) for one in reference.kept]
     reference_i, khat = (np.stack([one[k] for one in whole], axis=-1) for k in range(2))
     elpd_i = np.empty((len(path.terms) + 1, *reference_i.shape))
     size = max(1, max(one.size for one in some.thetas))
@@ -123,6 +122,30 @@ def score_path(
             thetas = [some.thetas[k], *(one[k] for one in every)]
             elpd_i[sizes, :, k] = reference_i[:, k] + _above_reference(problem, thetas)
     return Scores(elpd_i, reference_i, khat)
+
+
+def tell_of_dependence(kept: Sequence[Kept]) -> None:
+    """Warn of samples that depend on one another, and are left out one by one, or at random."""
+    dependence = describe_dependence(kept)
+    if dependence:
+        tell(
+            "scores of samples that are left out one by one, or at random, flatter models here: "
+            f"{dependence}. validate_search='time' leaves out blocks of time, and 'trial' trials."
+        )
+
+
+def tell_of_weights(scores: Scores, reference: Reference) -> None:
+    """Warn of what speaks against scores by the reference's weights."""
+    tell_of_dependence(reference.kept)
+    khat, good = scores.khat, khat_limit(reference.n_draws)
+    n_bad = int((khat > good).sum())
+    if n_bad:
+        tell(
+            f"k-hat is above {good:.2f} for {n_bad} of {khat.size} samples (the largest is "
+            f"{np.nanmax(khat):.2f}), so scores along the path are not to be trusted there; "
+            "validate_search=10 leaves out folds, and draws the posterior of the others anew where "
+            "weights do not stand."
+        )
 
 
 def _leaving_out(relative_efficiency: float) -> Callable[[Array], tuple[Array, Array]]:

@@ -15,13 +15,12 @@ import numpy as np
 
 from bayesglm.inference.problem.asked import whole_number
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.kept import Kept
 from bayesglm.inference.tree.opened import stored_data
 from bayesglm.numerics.density.pointwise import each_pointwise, pointwise
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference
-from bayesglm.results.projection.scored import DRAWS, Scores
+from bayesglm.results.projection.scored import DRAWS, Scores, tell_of_dependence
 from bayesglm.results.projection.search import search_path
 from bayesglm.results.projection.units import Units
 from bayesglm.results.scores.cross_scores import cross_scores
@@ -88,7 +87,9 @@ def validated_search(
     sets = sets_by(problems[0], data, by)
     sizes = fit["posterior"].sizes
     sampling = as_fit(sizes["draw"], sizes["chain"], search.seed, DRAWS)
-    whole = [Kept(*pair) for pair in zip(problems, reference.thetas, strict=True)]
+    whole = reference.kept
+    if by is None:
+        tell_of_dependence(whole)
     of_folds = cross_scores(problems, fold_of, sampling, sets, whole)
     every = list(each_fold(fold_of, sets))
     paths, above = [], []

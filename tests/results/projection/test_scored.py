@@ -7,6 +7,7 @@ from pathlib import Path as File
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayesglm as bg
 from bayesglm.inference.problem.problem import open_problems
@@ -14,7 +15,7 @@ from bayesglm.results.projection import scored
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference, open_reference
-from bayesglm.results.projection.scored import Scores, score_path, suggested
+from bayesglm.results.projection.scored import Scores, score_path, suggested, tell_of_weights
 from bayesglm.results.scores.loo import relative_efficiency
 
 REFERENCES = File(__file__).parents[2] / "references"
@@ -129,3 +130,23 @@ def test_no_model_within_one_standard_error():
 def test_rounding_does_not_hide_the_reference():
     found = suggested(scores_of([[-9.0, -9.0], [-1e-12, -1e-12]]))
     assert (found.size, found.within) == (1, True)
+
+
+def test_high_khats_are_told():
+    """Of a hundred draws they are told above 0.5."""
+    reference = reference_of("gaussian")
+    scores = score_path(reference, path_of("gaussian"))
+    n = int((scores.khat > 0.5).sum())
+    with pytest.warns(bg.BayesGLMWarning, match=f"k-hat is above 0.50 for {n} of 120 samples"):
+        tell_of_weights(scores, reference)
+
+
+def test_dependent_samples_are_told():
+    rng = np.random.default_rng(4)
+    walk = np.cumsum(rng.normal(size=200))
+    data = xr.Dataset({"y": ("time", walk), "x": ("time", rng.normal(size=200))})
+    data = data.assign_coords(time=np.arange(200.0))
+    reference = open_reference(bg.fit(bg.GLM("y", "x"), data, draws=100))
+    scores = score_path(reference, Path(("x",), 0, np.zeros(2)))
+    with pytest.warns(bg.BayesGLMWarning, match="neighbouring samples are correlated"):
+        tell_of_weights(scores, reference)
