@@ -24,7 +24,7 @@ ROW = 0.27  # inches
 # How many times as far as the models near the reference the others reach, beyond which the near
 # ones have a panel of their own.
 FAR = 4.0
-NEAR = 3.0  # standard errors from the reference, within which a model is near
+NEAR = 2.0  # standard errors from the reference, within which a model is near
 
 
 def plot_project(fit: xr.DataTree) -> Figure:
@@ -33,7 +33,7 @@ def plot_project(fit: xr.DataTree) -> Figure:
     A row for each size, from the model without terms downwards, named by the term that it adds. To
     the right lies what the model foretells better: the difference of its expected log predictive
     density to the reference's, with one (thick) and two (thin) standard errors. The row of the
-    suggested size is shaded. Where most models lie far from the reference, those near it are drawn
+    model that was taken is shaded. Where most models lie far from the reference, those near it are drawn
     again beside them, on a scale of their own. Where the search was validated, shades say in which
     share of the folds the model of each size has the row's term: dark ones beyond the steps, and
     white ones before, are an order that hangs little on the rows.
@@ -128,10 +128,10 @@ def _draw_differences(ax: Axes, path: xr.Dataset) -> None:
     difference, error = (path[name].values for name in PATH[1:])
     y = np.arange(len(difference))
     ax.axvline(0, color=INK, linewidth=0.8, label="reference")
-    suggested = int(path.attrs["suggested_size"])
-    if suggested in y:
+    taken = int(path.attrs["taken_size"])
+    if taken in y:
         look: dict[str, Any] = {"color": COLOURS[4], "alpha": 0.25, "linewidth": 0}
-        ax.axhspan(suggested - 0.5, suggested + 0.5, label="suggested size", **look)
+        ax.axhspan(taken - 0.5, taken + 0.5, label="model taken", **look)
     for times, width in ((2, 1.5), (1, 4.0)):
         label = f"{times} standard error{'s' if times > 1 else ''}"
         look = {"color": COLOURS[0], "linewidth": width, "label": label}
@@ -168,7 +168,7 @@ def _note(path: xr.Dataset, n_drawn: int) -> str:
     """Say why the size is suggested, how it was validated, and what is not drawn."""
     why = str(path.attrs["why"])
     said = [why[:1].upper() + why[1:]]
-    if not path.attrs["validated"]:
+    if path.attrs["search"] and not path.attrs["validated"]:
         said.append(
             "The search has seen the rows by which it is scored: validate_search=10 searches in "
             "folds."

@@ -182,23 +182,42 @@ def suggested(scores: Scores, n_forced: int = 0) -> Suggestion:
     """
     diff, se = scores.elpd_diff, scores.diff_se
     sizes = np.arange(n_forced, len(diff))
-    is_within = diff[sizes] + se[sizes] >= -SAME * scores.reference_i.size
+    is_within = _is_within(scores)[sizes]
     if is_within.any():
         size = int(sizes[np.argmax(is_within)])
         return Suggestion(
             size,
             True,
             f"{_model_of(size)} is the smallest whose elpd is within one standard error of the "
-            f"reference's: {_amount(diff[size], se[size])}.",
+            f"reference's: {_amount(diff[size], se[size])} it.",
         )
     size = int(sizes[-1])
     return Suggestion(
         size,
         False,
         f"no model of up to {size} terms comes within one standard error of the reference's elpd; "
-        f"that of {size} is {_amount(diff[size], se[size])}. Search further, by most=, or keep the "
-        "reference.",
+        f"that of {size} is {_amount(diff[size], se[size])} it. Search further, by most=, or keep "
+        "the reference.",
     )
+
+
+def named(scores: Scores) -> Suggestion:
+    """Return the size of a path whose terms were named, and what its model tells.
+
+    It is within one standard error, or not, as those that are suggested.
+    """
+    diff, se = float(scores.elpd_diff[-1]), float(scores.diff_se[-1])
+    size = len(scores.elpd_i) - 1
+    why = (
+        f"the terms were named, and searched among no others; the elpd of {_model_of(size)} is "
+        f"{_amount(diff, se)} the reference's."
+    )
+    return Suggestion(size, bool(_is_within(scores)[-1]), why)
+
+
+def _is_within(scores: Scores) -> Array:
+    """Say of which sizes the elpd is within one standard error of the reference's, or above."""
+    return scores.elpd_diff + scores.diff_se >= -SAME * scores.reference_i.size
 
 
 def _model_of(size: int) -> str:
@@ -211,7 +230,7 @@ def _amount(difference: float, error: float) -> str:
     """Say how far an elpd lies from the reference's.
 
     >>> _amount(-3.21, 2.4)
-    '3.2 ± 2.4 nats below it'
+    '3.2 ± 2.4 nats below'
     """
     side = "below" if difference < 0.0 else "above"
-    return f"{abs(difference):.1f} ± {error:.1f} nats {side} it"
+    return f"{abs(difference):.1f} ± {error:.1f} nats {side}"

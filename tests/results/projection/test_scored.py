@@ -15,7 +15,7 @@ from bayesglm.results.projection import scored
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference, open_reference
-from bayesglm.results.projection.scored import Scores, score_path, suggested, tell_of_weights
+from bayesglm.results.projection.scored import Scores, named, score_path, suggested, tell_of_weights
 from bayesglm.results.scores.loo import relative_efficiency
 
 REFERENCES = File(__file__).parents[2] / "references"
@@ -150,3 +150,10 @@ def test_dependent_samples_are_told():
     scores = score_path(reference, Path(("x",), 0, np.zeros(2)))
     with pytest.warns(bg.BayesGLMWarning, match="neighbouring samples are correlated"):
         tell_of_weights(scores, reference)
+
+
+def test_named_terms_are_told_without_advice_on_searches():
+    found = named(scores_of([[-9.0, -9.0], [-3.0, -3.5]]))
+    assert found == (1, False, found.why)
+    assert found.why.endswith("the model of 1 term is 6.5 ± 0.5 nats below the reference's.")
+    assert named(scores_of([[0.0, 1.0]]))[:2] == (0, True)
