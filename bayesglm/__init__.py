@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bayesglm.results.path import prior_path
     from bayesglm.results.predict import predict
     from bayesglm.results.prior_predictive import prior_predictive
+    from bayesglm.results.projection.project import project
     from bayesglm.results.residuals import residuals
     from bayesglm.results.scores.bits import bits_per_spike
     from bayesglm.results.scores.compare import compare
@@ -216,6 +217,7 @@ _HOME = {
     "explain": "results.explain",
     "prior_path": "results.path",
     "prior_predictive": "results.prior_predictive",
+    "project": "results.projection.project",
     "summary": "inference.tree.summary",
     "tune_prior": "results.tuning",
     "comparisons": "results.effects.comparisons",
@@ -395,6 +397,7 @@ __all__ = [
     "prior_path",
     "prior_predictive",
     "prior_to_penalty",
+    "project",
     "raised_cosine",
     "register_family",
     "register_link",

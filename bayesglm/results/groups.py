@@ -26,7 +26,7 @@ from bayesglm.inference.tree.opened import group_redrawn, kept_of, parameter_gro
 from bayesglm.numerics.memory import free_memory
 from bayesglm.results.predict import predict
 from bayesglm.results.prior_predictive import draw_before, draw_thetas_before
-from bayesglm.results.scores.log_likelihood import posterior_problems
+from bayesglm.results.scores.log_likelihood import drawn_problems, refuse_projected
 from bayesglm.spec.hints import closest, is_among, shown
 
 if TYPE_CHECKING:
@@ -135,8 +135,10 @@ def add_groups(
             )
     seed = check_seed(seed)
     some = None if draws is None else whole_number("draws", draws, 1)
-    source = _source(fit, some, seed)
     wanted = dict.fromkeys(names)
+    source = _source(fit, some, seed)
+    if any(GROUPS[name].is_of_model for name in wanted):
+        refuse_projected(fit)
     if source.problems[0].plan.sample_dim == STACKED:
         tell(
             f"ArviZ lays draws along a dim {STACKED!r} of its own, and its plots fail where "
@@ -220,17 +222,21 @@ class Source:
 
 
 class Made(NamedTuple):
-    """How a group is made, and how many numbers it holds of each draw."""
+    """How a group is made, and how many numbers it holds of each draw.
+
+    ``is_of_model`` says whether it tells of priors, or weighs draws, of the fit's own model.
+    """
 
     make: Callable[[Source], xr.Dataset]
     numbers: Callable[[Sequence[Problem]], int]
+    is_of_model: bool = True
 
 
 def _source(fit: xr.DataTree, draws: int | None, seed: int) -> Source:
     """Open a fit, with some draws of each chain."""
     import xarray as xr
 
-    problems = posterior_problems(fit)
+    problems = drawn_problems(fit)
     group = parameter_group(fit)
     n = group.sizes["draw"]
     if draws is not None and draws < n:
@@ -327,7 +333,7 @@ def _of_parameters(problems: Sequence[Problem]) -> int:
 
 
 GROUPS = {
-    "posterior_predictive": Made(_posterior_predictive, _of_responses),
+    "posterior_predictive": Made(_posterior_predictive, _of_responses, False),
     "log_likelihood": Made(_log_likelihood, _of_rows),
     "log_prior": Made(_log_prior, _of_parameters),
     "prior": Made(_prior, _of_parameters),

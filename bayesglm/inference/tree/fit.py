@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesglm.errors import BayesGLMError
 from bayesglm.inference.tree.certificate import certificate
-from bayesglm.inference.tree.opened import model_of
+from bayesglm.inference.tree.opened import is_projected, model_of
 from bayesglm.inference.tree.summary import summary
 from bayesglm.spec.cards import card, formula_part, table_part, words_part
 from bayesglm.spec.hints import fit_hint
@@ -38,7 +38,7 @@ class Fit(xr.DataTree):
             parts = _parts(self)
         except BayesGLMError:  # of a tree from which something was taken
             return str(super()._repr_html_())
-        return card(TITLES[kind], parts)
+        return card("Projected posterior" if is_projected(self) else TITLES[kind], parts)
 
 
 def _parts(fit: xr.DataTree) -> list[str]:

@@ -20,12 +20,18 @@ from bayesglm.spec.terms.coupling import SOURCE
 
 Array = np.ndarray
 PARAMETERS = ("posterior", "map", "prior")  # the groups that hold them, of which a tree has one
+PROJECTION = "projection"  # the group of the path along which draws were projected
 EFFECTS = "effects"  # the group of the tree with the marginals of effects that are redrawn
 
 
 def is_fit(value: Any) -> bool:
     """Say whether something is the tree of a fit."""
     return isinstance(value, xr.DataTree) and "model" in value.attrs
+
+
+def is_projected(fit: xr.DataTree) -> bool:
+    """Say whether the draws of a fit are projections, and no posterior of its own priors."""
+    return PROJECTION in fit.children
 
 
 def are_named(fits: Any, least: int) -> bool:

@@ -51,6 +51,12 @@ def search_path(
     return _walked(clusters_of(reference, seed), units, size, order)
 
 
+def path_along(reference: Reference, terms: Sequence[str], seed: int) -> Path:
+    """Return the path of terms in a given order."""
+    units = Units(tuple(terms), (), {})
+    return _walked(clusters_of(reference, seed), units, len(terms), terms)
+
+
 def _walked(
     every: Sequence[Clusters], units: Units, size: int, order: Sequence[str] | None
 ) -> Path:

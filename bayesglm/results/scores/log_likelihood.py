@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.tree.opened import kept_of, reopen
+from bayesglm.inference.tree.opened import is_projected, kept_of, reopen
 from bayesglm.inference.weights.psis import FEWEST
 
 if TYPE_CHECKING:
@@ -15,7 +15,27 @@ if TYPE_CHECKING:
 
 
 def posterior_problems(fit: xr.DataTree) -> list[Problem]:
-    """Return the problems of a posterior fit; DataError of one that has only a MAP."""
+    """Return the problems of a posterior fit; DataError of one that has only a MAP.
+
+    And of projected draws, which say nothing of the priors and weights of their own model.
+    """
+    problems = drawn_problems(fit)
+    refuse_projected(fit)
+    return problems
+
+
+def refuse_projected(fit: xr.DataTree) -> None:
+    """Raise DataError of projected draws."""
+    if is_projected(fit):
+        raise DataError(
+            "the draws of this fit are projected from those of a larger model, and are no "
+            "posterior of its own priors, which is asked for here. Ask the reference, or fit this "
+            "model anew; loo(fit), predict and summary take projected draws."
+        )
+
+
+def drawn_problems(fit: xr.DataTree) -> list[Problem]:
+    """Return the problems of a fit with draws; DataError of one that has only a MAP."""
     problems = reopen(fit)
     if "posterior" not in fit.children:
         raise DataError(

@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesglm.errors import tell
+from bayesglm.errors import DataError, tell
 from bayesglm.inference.problem.asked import check_seed
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import labelled
 from bayesglm.inference.tree.kept import Kept
+from bayesglm.inference.tree.opened import PROJECTION, is_projected
+from bayesglm.inference.tree.projected import ELPD, KHAT, ROW
 from bayesglm.inference.weights.psis import FEWEST_DRAWS, LeftOut, khat_limit, leave_one_out
 from bayesglm.results.scores.constant_rate import Events, beside_constant_rate
 from bayesglm.results.scores.dependence import describe_dependence
 from bayesglm.results.scores.elpd import summed
-from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
+from bayesglm.results.scores.held_out import log_mean
+from bayesglm.results.scores.log_likelihood import (
+    drawn_problems,
+    finished_draws,
+    posterior_problems,
+)
 from bayesglm.results.scores.progress import progress
 from bayesglm.results.scores.subsample import drawn_samples, surrogate
 
@@ -46,6 +53,9 @@ def loo(fit: xr.DataTree, subsample: int | None = None, seed: int = 0) -> ELPDDa
     approximation, exact where the posterior is Gaussian and the log likelihood quadratic in what a
     sample reads of it; where effects are integrated out, or redrawn, the log density at the
     posterior mean. Fits of the same data have the same samples drawn, as far as they have them.
+
+    Projected draws (of `project`) have the scores of their path: each row left out by the weights
+    of the reference.
 
     Parameters
     ----------
@@ -91,6 +101,8 @@ def loo(fit: xr.DataTree, subsample: int | None = None, seed: int = 0) -> ELPDDa
     >>> bg.loo(fitted).n_data_points
     40
     """
+    if is_projected(fit):
+        return _of_projection(fit, subsample)
     problems = posterior_problems(fit)
     kept = finished_draws(fit, problems)
     reff = relative_efficiency(fit["posterior"].to_dataset())
@@ -98,6 +110,21 @@ def loo(fit: xr.DataTree, subsample: int | None = None, seed: int = 0) -> ELPDDa
         return _subsampled(problems, kept, reff, subsample, seed)
     elpd_i, pareto_k, p_loo_i = pointwise_loo(kept, reff)
     return _loo_data(problems, kept, elpd_i, pareto_k, p_loo_i)
+
+
+def _of_projection(fit: xr.DataTree, subsample: int | None) -> ELPDData:
+    """Return the scores of projected draws, by the weights of their reference, as `project` did."""
+    if subsample is not None:
+        raise DataError("a projection holds the scores of all its samples; leave subsample= out.")
+    problems = drawn_problems(fit)
+    path = fit[PROJECTION].to_dataset()
+    rows, n = path[ROW].values, len(problems)
+    some = [one.restrict(np.isin(one.design.predictors.rows, rows)) for one in problems]
+    elpd_i, khat = (path[name].values.reshape(len(rows), n) for name in (ELPD, KHAT))
+    draws = finished_draws(fit, problems)
+    kept = [Kept(one, own.theta) for one, own in zip(some, draws, strict=True)]
+    every = [one.each_row(lambda values: (log_mean(values),))[0] for one in kept]
+    return _loo_data(some, kept, elpd_i, khat, np.stack(every, axis=-1) - elpd_i)
 
 
 def pointwise_loo(kept: Sequence[Kept], reff: float) -> tuple[Array, Array, Array]:
