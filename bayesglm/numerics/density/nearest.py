@@ -164,7 +164,7 @@ def _ascent(columns: Columns, aim: Aim, start: Array, held: Held | None) -> Near
         step, promised = _newton_step(columns, state, held)
         going = promised > NATS * (1.0 + np.abs(state.value))
         done = ~going
-        w[left[done]] = state.w[done]
+        w[left[done]] = state.w[done] + step[done]
         kl[left[done]] = best[left[done]] - state.fitted[done]
         if not going.any():
             return Nearest(w, np.maximum(kl, 0.0))

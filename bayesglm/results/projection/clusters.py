@@ -109,10 +109,14 @@ def _averaged(laid: Laid, theta: Array, numbers: Array) -> Clusters:
     every = _by_channel(shares, laid.n_channels)
     held = laid.held(theta)
     if held is not None:
-        with np.errstate(divide="ignore"):  # of what is free
-            precision = 1.0 / (every @ (1.0 / held.precision))
-        held = Held(every @ held.centre, precision)
+        variance = every @ _one_over(held.precision)
+        held = Held(every @ held.centre, _one_over(variance))
     return Clusters(laid, every @ laid.lines(theta), total, held, weights)
+
+
+def _one_over(values: Array) -> Array:
+    """Return one over numbers, and nothing where they are nothing: of what is free."""
+    return np.where(values > 0.0, 1.0 / np.where(values > 0.0, values, 1.0), 0.0)
 
 
 def _by_channel(shares: Array, n_channels: int) -> Array:

@@ -20,7 +20,7 @@ from bayesglm.inference.tree.projected import ELPD, KHAT, path_dataset, projecte
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference, open_reference
-from bayesglm.results.projection.scored import Scores, score_path, suggested
+from bayesglm.results.projection.scored import Scores, named, score_path, suggested, tell_of_weights
 from bayesglm.results.projection.search import SEARCHES, path_along
 from bayesglm.results.projection.units import named_terms, units_of
 from bayesglm.results.projection.validated import Search, Validated, folds_asked, validated_search
@@ -147,11 +147,13 @@ def project(
     efficiency = relative_efficiency(fit["posterior"].to_dataset())
     scores = score_path(reference, path, relative_efficiency=efficiency)
     validated = None
-    if validate_search is not None:
-        validated = validated_search(
-            fit, reference, Search(units, search, len(path.terms), seed), validate_search
-        )
-    found = suggested(scores if validated is None else validated.scores, path.n_forced)
+    if validate_search is None:
+        tell_of_weights(scores, reference)
+    else:
+        again = Search(units, search, len(path.terms), seed)
+        validated = validated_search(fit, reference, again, validate_search)
+    told = scores if validated is None else validated.scores
+    found = suggested(told, path.n_forced) if terms is None else named(scores)
     if terms is None and not found.within:
         tell(found.why)
     taken = found.size if terms is None else len(path.terms)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.inference.problem.problem import Problem
-from bayesglm.inference.tree.kept import Kept, evenly
+from bayesglm.inference.tree.kept import Kept, evenly, one_row_each
 from bayesglm.results.scores.log_likelihood import finished_draws, posterior_problems
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ def open_reference(fit: xr.DataTree) -> Reference:
             raise DataError(
                 f"the effects of {kept.redrawn!r} are of so many levels that the fit keeps no "
                 "draws of them, and a projection needs these; fit with fewer draws, draws=100 say."
+            )
+        alone = one_row_each(kept.problem)
+        if alone is not None:
+            raise DataError(
+                f"each level of {alone!r} has a row of its own, whose effect loo integrates out "
+                "and a projection would read; project a model without that group."
             )
     n = every[0].n_draws
     thetas = tuple(kept.theta for kept in every)
