@@ -106,8 +106,7 @@ def plot_effects(
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
     ('x', 'mean of y')
     """
-    lines = lines_of(fit, variable, by, at, kind, groups)
-    return effects_figure(lines, observed, units)
+    return effects_figure({"": lines_of(fit, variable, by, at, kind, groups)}, observed, units)
 
 
 class Observed(NamedTuple):
@@ -155,36 +154,44 @@ def _bins(x: Array, weights: Array) -> Array:
 
 
 class Panel(NamedTuple):
-    """A part of the lines: one unit, at one value of each split that has no colour."""
+    """A part of the lines of one fit: one unit, at one value of each split that has no colour."""
 
     title: str
+    of: str
+    lines: Lines
     unit: int
     at: dict[str, int]
 
 
-def effects_figure(lines: Lines, observed: bool = True, units: Any = None) -> Figure:
-    """Draw lines of predictions over the data."""
-    panels, notes = _panels(lines, units)
+def effects_figure(fits: Mapping[str, Lines], observed: bool = True, units: Any = None) -> Figure:
+    """Draw the same lines of one fit or several, side by side on one scale, over the data.
+
+    The fits' names stand above their panels.
+    """
+    panels, notes = _panels(fits, units)
+    lines = panels[0].lines
     columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     height = 1.0 + (HEIGHT if rows > 1 else HIGHER) * rows + legend_height(len(_colours(lines)))
     figure, axes = new_figure(rows, columns, height, sharex=True, sharey=True)
     hide_beyond(axes, len(panels))
-    seen = observed_of(lines) if observed else None
+    seen = {name: observed_of(one) if observed else None for name, one in fits.items()}
     dots = []
     for k, (ax, panel) in enumerate(zip(axes.flat, panels, strict=False)):
-        if seen is not None:
-            dots += [_draw_observed(ax, lines, panel, seen)]
-        _draw(ax, lines, panel)
+        data = seen[panel.of]
+        if data is not None:
+            dots += [_draw_observed(ax, panel, data)]
+        _draw(ax, panel)
         ax.set_title(panel.title, loc="left", fontsize=10)
         if k + columns >= len(panels):
             ax.set_xlabel(lines.x.label, fontsize=10)
             ax.tick_params(labelbottom=True)
     for ax in axes[:, 0]:
         ax.set_ylabel(value_of(lines), fontsize=10)
-    _set_limits(axes[0, 0], lines, np.concatenate([*dots, np.empty(0)]))
-    _add_legend(figure, axes, lines, seen)
-    write_note(figure, " ".join(filter(None, [lines.held, *notes, *lines.notes])))
+    _set_limits(axes[0, 0], fits, np.concatenate([*dots, np.empty(0)]))
+    _add_legend(figure, axes, lines, next(iter(seen.values())))
+    told = dict.fromkeys(note for one in fits.values() for note in (one.held, *one.notes))
+    write_note(figure, " ".join(filter(None, [*told, *notes])))
     return figure
 
 
@@ -240,24 +247,25 @@ def value_of(lines: Lines) -> str:
     return f"{named} ({plain(unit)})" if unit else named
 
 
-def _panels(lines: Lines, units: Any) -> tuple[list[Panel], list[str]]:
-    """Return the panels that are drawn, and a note on those left out."""
-    plan = lines.fitted.plan
+def _panels(fits: Mapping[str, Lines], units: Any) -> tuple[list[Panel], list[str]]:
+    """Return the panels that are drawn, and notes on those left out."""
+    plan = next(iter(fits.values())).fitted.plan
     chosen = members(units, plan.labels, plan.population)
-    apart = lines.splits if lines.levels else lines.splits[1:]
     panels = []
-    for unit in chosen[:MOST_UNITS]:
-        name = [] if plan.labels is None else [f"{plan.population} {plan.labels[unit]}"]
-        for at in product(*(range(len(one.values)) for one in apart)):
-            own = dict(zip((one.name for one in apart), at, strict=True))
-            titles = [f"{one.name} {one.words[k]}" for one, k in zip(apart, at, strict=True)]
-            title = ", ".join(plain(part, MOST_LETTERS) for part in name + titles)
-            panels.append(Panel(title, int(unit), own))
+    for fit, lines in fits.items():
+        apart = lines.splits if lines.levels else lines.splits[1:]
+        for unit in chosen[:MOST_UNITS]:
+            name = [] if plan.labels is None else [f"{plan.population} {plan.labels[unit]}"]
+            for at in product(*(range(len(one.values)) for one in apart)):
+                own = dict(zip((one.name for one in apart), at, strict=True))
+                titles = [f"{one.name} {one.words[k]}" for one, k in zip(apart, at, strict=True)]
+                parts = filter(None, [fit, *name, *titles])
+                title = ", ".join(plain(part, MOST_LETTERS) for part in parts)
+                panels.append(Panel(title, fit, lines, int(unit), own))
     labels = () if plan.labels is None else plan.labels[chosen[MOST_UNITS:]]
     notes = [not_drawn(str(plan.population), labels, CHOOSES_UNITS)]
     if len(panels) > MOST_PANELS:
-        more = len(panels) - MOST_PANELS
-        notes.append(f"Not drawn: {more} more panels; {CHOOSES}.")
+        notes.append(f"Not drawn: {len(panels) - MOST_PANELS} more panels; {CHOOSES}.")
     return panels[:MOST_PANELS], notes
 
 
@@ -268,9 +276,9 @@ def _colours(lines: Lines) -> list[str]:
     return [plain(one, MOST_LETTERS) for one in lines.splits[0].words] if lines.splits else [""]
 
 
-def _draw(ax: Axes, lines: Lines, panel: Panel) -> None:
+def _draw(ax: Axes, panel: Panel) -> None:
     """Draw the lines, or the dots, of one panel."""
-    table = lines.table
+    lines, table = panel.lines, panel.lines.table
     inside = table["within"] & (table["unit"] == panel.unit)
     for name, place in panel.at.items():
         inside &= table[name] == place
@@ -303,8 +311,9 @@ def _positions(lines: Lines, places: Array, k: int, n: int) -> Array:
     return places + SIDE * ((k + 0.5) / n - 0.5)
 
 
-def _draw_observed(ax: Axes, lines: Lines, panel: Panel, seen: Observed) -> Array:
+def _draw_observed(ax: Axes, panel: Panel, seen: Observed) -> Array:
     """Draw the data of one panel, by colour where samples have one; return their heights."""
+    lines = panel.lines
     inside = np.ones(len(seen.weights), dtype=bool)
     for name, place in panel.at.items():
         inside &= (seen.places[name] == place) | seen.is_apart[name]
@@ -325,10 +334,12 @@ def _draw_observed(ax: Axes, lines: Lines, panel: Panel, seen: Observed) -> Arra
     return np.concatenate(heights)
 
 
-def _set_limits(ax: Axes, lines: Lines, dots: Array) -> None:
+def _set_limits(ax: Axes, fits: Mapping[str, Lines], dots: Array) -> None:
     """Let the axes hold all lines with their intervals, and most of the data."""
-    shown = lines.table[lines.table["within"]]
-    ends = shown[["estimate", "conf_low", "conf_high"]].to_numpy().ravel()
+    lines, *_ = fits.values()
+    shown = [one.table[one.table["within"]] for one in fits.values()]
+    columns = ["estimate", "conf_low", "conf_high"]
+    ends = np.concatenate([one[columns].to_numpy().ravel() for one in shown])
     ends = ends[np.isfinite(ends)]
     if dots.size:
         ends = np.concatenate([ends, np.quantile(dots, INSIDE)])

@@ -11,6 +11,7 @@ from bayesglm.show.report.answer import answer
 from bayesglm.show.report.comparison import comparison
 from bayesglm.show.report.data import data
 from bayesglm.show.report.diagnostics import diagnostics
+from bayesglm.show.report.effects import effects
 from bayesglm.show.report.estimates import coefficients, prior_and_posterior, tables
 from bayesglm.show.report.goodness import goodness
 from bayesglm.show.report.limits import limits
@@ -34,6 +35,7 @@ SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
     coefficients,
     tables,
     prior_and_posterior,
+    effects,
     goodness,
     comparison,
     diagnostics,
