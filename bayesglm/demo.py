@@ -143,9 +143,9 @@ def three_estimates(data: Any, draws: int, smooth_score: Any) -> Section:
         "the same, and the likelihood alone cannot say which of them matters: the maximum "
         f"likelihood kernel swings up and down {turns[0] / turns[2]:.1f} times as much (total "
         f"variation) as the smooth one, and that of ridge still {turns[1] / turns[2]:.1f} times. "
-        "On held-out blocks of time they foretell about as well as each other: against the smooth "
-        f"prior {' and '.join(gaps)} (± one standard error). What the prior decides is which of "
-        "these kernels one reads.",
+        f"On held-out blocks of time, with {int(data['spikes'].sum()):,} spikes, the scores differ "
+        f"from that of the smooth prior by {' and '.join(gaps)} (± one standard error): which of "
+        "these kernels one reads is decided by the prior far more than by how well it foretells.",
     )
     names = list(PRIORS)
     peaks = [f"{name} {one.max():.2f} at {x[one.argmax()]:g}" for name, one in estimates.items()]
@@ -197,7 +197,12 @@ def diverging_history(model: GLM, data: Any) -> Section:
     )
     ends = "; ".join(f"{name} from {one[0]:.1f} to {one[-1]:.1f}" for name, one in curves.items())
     picture = Picture(
-        figures.divergence_figure(scales, curves),
+        figures.lines_figure(
+            scales,
+            curves,
+            ("sd of the Normal prior (wider: weaker penalty)", "MAP weight (log rate per spike)"),
+            log_x=True,
+        ),
         "MAP weights of the spike history as the prior widens. Lags at which spikes do occur "
         f"settle; those below {shortest} ms keep falling.",
         alt=(
@@ -228,6 +233,19 @@ def adaptation(data: Any, fitted: xr.DataTree) -> Section:
         "millisecond, which no neuron fires (the rightmost points of the calibration above); a "
         "softplus link would saturate less steeply.",
     )
-    columns = [np.arange(1.0, 11.0), seen, told]
-    table = _table(("tenth of the recording", "spikes", "predicted"), columns)
-    return Section("What the models miss: the cell tires", (*text, replace(table, most=10)))
+    tenths = np.arange(1.0, 11.0)
+    picture = Picture(
+        figures.lines_figure(
+            tenths,
+            {"observed": seen, "predicted": told},
+            ("tenth of the recording", "number of spikes"),
+        ),
+        f"Spikes in each tenth of the recording, and what “{WITH_HISTORY}” expects of its sound "
+        "and of the past that was recorded.",
+        alt=(
+            f"Two lines over the tenths of the recording: observed spikes fall from {seen[0]:.0f} "
+            f"to {seen[-1]:.0f}, predicted ones go from {told[0]:.0f} to {told[-1]:.0f}."
+        ),
+        data=_table(("tenth", "spikes", "predicted"), [tenths, seen, told]),
+    )
+    return Section("What the models miss: the cell tires", (*text, picture))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 DRAWS = 1000  # of a posterior, evenly spaced, that tell of it: chosen
 PLACES = np.array([0.5, 0.03, 0.97])  # the median, and 94% equal-tailed, as everywhere
-ROWS = 1000  # evenly spaced, that tell how far a term moves a linear predictor: chosen
+# Draws and rows, evenly spaced, that tell how far a term moves a linear predictor: chosen.
+FEW_DRAWS, ROWS = 400, 500
 STEP, LEVEL, DRIVE, SPREAD, RANGE = "step", "level", "drive", "spread", "range"
 
 
@@ -132,14 +133,19 @@ def _is_drive(block: Block, term: Term) -> bool:
 
 
 def _drive(problem: Problem, k: int, theta: Array) -> Array | None:
-    """Return, draw by draw, the sd over samples of what a term adds; None where levels share it."""
+    """Return, draw by draw, the sd over samples of what a term adds.
+
+    None of a single column, and where several levels share it.
+    """
     predictors = problem.design.predictors
-    if predictors.sharing is not None or predictors.levels is not None:
-        return None
     block, rows = predictors.blocks[k], predictors.rows
-    own = problem.natural.w(theta)[:, predictors.places[predictors.named[k].name]]
+    is_single = block.size == 1 and block.codes is None  # its step, one sd, tells the same
+    if is_single or predictors.sharing is not None or predictors.levels is not None:
+        return None
+    few = theta[:: -(-len(theta) // FEW_DRAWS)]
+    own = problem.natural.w(few)[:, predictors.places[predictors.named[k].name]]
     added = block.on(rows[:: -(-len(rows) // ROWS)]).times(own)
-    return np.broadcast_to(np.asarray(added).std(axis=1), len(theta))
+    return np.broadcast_to(np.asarray(added).std(axis=1), len(few))
 
 
 def _of_curve(block: Block, drawn: Array) -> tuple[str, str, Array]:
@@ -198,7 +204,8 @@ def _step_in_words(problem: Problem, k: int, of: str, step: float) -> str:
     block, term = problem.design.predictors.blocks[k], problem.plan.model.every_term[k]
     what = ", ".join(term.variables) or term.label
     if term.reads_response:
-        return f"one more of {problem.plan.model.response}"
+        is_event = problem.natural.family.words.counts_events
+        return f"one more {'event in' if is_event else 'of'} {problem.plan.model.response}"
     if block.unit is not None:
         return f"an event of {what}"
     return f"one sd of {what} ({step:.3g})" if block.of_lags is not None else of

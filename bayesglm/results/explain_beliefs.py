@@ -89,13 +89,22 @@ class Beliefs:
             known[name] = float(family.dispersion_named(name).transform.natural(u)[0])
         return [known[name] for name in family.dispersion_names]
 
+    @cached_property
+    def _family(self) -> Any:
+        """The family of whole responses, whatever is seen of them."""
+        return family_of(replace(self.problem.plan.model, censored=None, truncated=None))
+
+    @cached_property
+    def _phi(self) -> list[Any]:
+        """The dispersions at the start."""
+        phi = self.problem.natural.phi(self._start)
+        return [np.float64(v) if np.ndim(v) == 0 else v for v in phi]
+
     def _value(self, channel: int) -> Callable[[Array], Array] | None:
         """Return the parameter that a linear predictor is of, as a function of it alone."""
-        problem = self.problem
-        family = family_of(replace(problem.plan.model, censored=None, truncated=None))
+        family, phi = self._family, self._phi
         if family.n_levels:
             return None
-        phi = [np.float64(v) if np.ndim(v) == 0 else v for v in problem.natural.phi(self._start)]
 
         def value(eta: Array) -> Array:
             every = np.repeat(self._bases[:, None], len(eta), axis=1)
@@ -104,7 +113,7 @@ class Beliefs:
                 if channel:
                     place = family.words.dispersions.index(family.channels[channel])
                     return np.asarray(family.every_phi(every, phi)[place], dtype=float)
-                return family.mean(every, phi, None)
+                return np.asarray(family.mean(every, phi, None))
 
         return value
 

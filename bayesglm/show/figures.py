@@ -279,19 +279,22 @@ def estimates_figure(x: Array, estimates: Mapping[str, Array], labels: tuple[str
     return figure
 
 
-def divergence_figure(scales: Array, weights: Mapping[str, Array]) -> Figure:
-    """Draw MAP weights against the sd of their prior: those that diverge keep falling."""
+def lines_figure(
+    x: Array, lines: Mapping[str, Array], labels: tuple[str, str], log_x: bool = False
+) -> Figure:
+    """Draw lines through dots over one axis, each in a colour of its own."""
     figure, axes = new_figure(1, 1, 3.4)
     ax = axes[0, 0]
-    for k, (name, values) in enumerate(weights.items()):
+    ax.axhline(0, color=INK, linewidth=0.8)
+    for k, (name, values) in enumerate(lines.items()):
         look: dict[str, Any] = {
             "color": COLOURS[k % len(COLOURS)],
             "label": plain(name, MOST_LETTERS),
         }
-        ax.plot(scales, values, "o-", markersize=4, linewidth=1.6, **look)
-    ax.set_xscale("log")
-    ax.set_xlabel("sd of the Normal prior (wider: weaker penalty)", fontsize=10)
-    ax.set_ylabel("MAP weight (log rate per spike)", fontsize=10)
-    ax.axhline(0, color=INK, linewidth=0.8)
+        ax.plot(x, values, "o-", markersize=4, linewidth=1.6, **look)
+    if log_x:
+        ax.set_xscale("log")
+    ax.set_xlabel(labels[0], fontsize=10)
+    ax.set_ylabel(labels[1], fontsize=10)
     ax.legend(frameon=False, fontsize=10)
     return figure

@@ -43,7 +43,7 @@ def light_of(finding: Finding, units: Sequence[str]) -> Light | None:
 
     >>> one = Finding("r-hat", np.array([1.0, 1.3]), 1.01, 1.05, "r-hat {}".format, "draw more")
     >>> light_of(one, ["a", "b"]).said
-    '1 of 2 units green, 1 red (b). Worst is b: r-hat 1'
+    '1 of 2 units green, 1 red (b). Worst is b: r-hat 1.'
     """
     if np.isnan(finding.values).all():
         return None
@@ -55,7 +55,7 @@ def light_of(finding: Finding, units: Sequence[str]) -> Light | None:
         said = (
             f"{_counted(grades, units)}. {f'Worst is {units[worst]}' if differ else 'All'}: {said}"
         )
-    return Light(COLOURS[grade], finding.name, said, finding.remedy if grade else "")
+    return Light(COLOURS[grade], finding.name, f"{said}.", finding.remedy if grade else "")
 
 
 def _counted(grades: Array, units: Sequence[str]) -> str:
