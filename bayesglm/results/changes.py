@@ -13,10 +13,13 @@ from bayesglm.inference.tree.opened import kept_of, parameter_group, reopen
 from bayesglm.numerics.summaries import quantiles_of
 from bayesglm.results.explain_beliefs import COLUMNS, Beliefs, across, changes_of
 from bayesglm.results.explain_facts import Reading
+from bayesglm.spec.families import FAMILY_NAMES
+from bayesglm.spec.response_levels import n_and_reference
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayesglm.spec.model import GLM
     from bayesglm.spec.terms.term import Term
 
 Array = np.ndarray
@@ -37,7 +40,8 @@ class Change:
     words of that, ``at`` those of where it is strongest. ``median``, ``lower`` and ``upper`` (94%,
     equal-tailed; NaN of a MAP) are of the linear predictor; ``value`` is where these three take
     what the ``reading`` speaks of, from its base. ``strength`` is the sd of what the term adds from
-    sample to sample, in the units of the linear predictor.
+    sample to sample, in the units of the linear predictor. ``outcome`` is what the mean is that of,
+    or what the odds are for: the response, or one of its levels against the reference.
     """
 
     term: str
@@ -51,6 +55,7 @@ class Change:
     reading: Reading
     value: tuple[float, ...] | None
     strength: float
+    outcome: str
 
     @property
     def is_sd(self) -> bool:
@@ -90,7 +95,7 @@ def _strongest(beliefs: Beliefs, k: int, theta: Array, has_draws: bool) -> Chang
     predictors, term = problem.design.predictors, problem.plan.model.every_term[k]
     block, named = predictors.blocks[k], predictors.named[k]
     w = problem.natural.registry.named(named.name).natural(theta)
-    drive = _drive(problem, k, theta)
+    drive, level = _drive(problem, k, theta), ""
     if block.curve is not None:
         kind, (of, at, moved) = RANGE, _of_curve(block, block.read(w))
     elif term.facts.of_levels:
@@ -100,7 +105,7 @@ def _strongest(beliefs: Beliefs, k: int, theta: Array, has_draws: bool) -> Chang
         kind, of, at = LEVEL, term.label, f"{levels[-1]} against {levels[0]}"
         moved = w.sum(axis=1)
     else:
-        kind, of, at, moved = _of_coefficients(problem, k, block.read(w))
+        kind, of, at, level, moved = _of_coefficients(problem, k, block.read(w))
         if drive is not None and _is_drive(block, term):
             kind, of, moved = DRIVE, ", ".join(term.variables) or term.label, drive
     median, lower, upper = (float(one) for one in quantiles_of(moved, PLACES))
@@ -123,7 +128,31 @@ def _strongest(beliefs: Beliefs, k: int, theta: Array, has_draws: bool) -> Chang
         reading=reading,
         value=value if len(value) == len(ends) else None,
         strength=strength,
+        outcome=outcome_of(problem.plan.model, level),
     )
+
+
+def outcome_of(model: GLM, level: str = "") -> str:
+    """Say what coefficients speak of: the response, a level of it, or a higher one.
+
+    >>> from bayesglm.spec.model import GLM
+    >>> outcome_of(GLM("y", "x"))
+    'y'
+    >>> outcome_of(GLM("won", "x", family="bernoulli", levels=("no", "yes")))
+    'won = yes'
+    >>> outcome_of(GLM("mood", "x", family="categorical", levels=("bad", "fair", "good")), "good")
+    'mood = good against bad'
+    """
+    labels = FAMILY_NAMES[model.family].labels
+    if labels is None or not model.levels:
+        return model.response
+    if labels.most == 2:
+        return f"{model.response} = {model.levels[1]}"
+    if labels.ordered:
+        return f"a higher {model.response}"
+    _, reference = n_and_reference(model)
+    against = "the average" if reference is None else model.levels[reference]
+    return f"{model.response} = {level} against {against}" if level else model.response
 
 
 def _is_drive(block: Block, term: Term) -> bool:
@@ -156,9 +185,11 @@ def _of_curve(block: Block, drawn: Array) -> tuple[str, str, Array]:
     size = int(np.prod(block.curve.shape, dtype=int))
     low_at, high_at = (np.unravel_index(one % size, block.curve.shape) for one in (low, high))
     first, last = (
-        " and ".join(f"{axis.x[j]:.3g}" for axis, j in zip(axes, at, strict=True))
+        ", ".join(f"{axis.x[j]:.3g}" for axis, j in zip(axes, at, strict=True))
         for at in (low_at, high_at)
     )
+    if len(axes) > 1:
+        first, last = f"({first})", f"({last})"
     of = " and ".join(axis.variable for axis in axes)
     return of, f"from {first} to {last}", drawn[:, high] - drawn[:, low]
 
@@ -176,10 +207,11 @@ def _sds_of_levels(block: Block, w: Array) -> Array:
     return np.asarray(sds[:, int(np.argmax(sds.mean(axis=0)))])
 
 
-def _of_coefficients(problem: Problem, k: int, w: Array) -> tuple[str, str, str, Array]:
+def _of_coefficients(problem: Problem, k: int, w: Array) -> tuple[str, str, str, str, Array]:
     """Return the kind, the words and the draws of a term's strongest coefficient, times its step.
 
-    Coefficients that are no parameter (of one of a population with itself) are left aside.
+    The words are of what changes, where, and for which level of the response. Coefficients that are
+    no parameter (of one of a population with itself) are left aside.
     """
     predictors, term = problem.design.predictors, problem.plan.model.every_term[k]
     block, named = predictors.blocks[k], predictors.named[k]
@@ -192,11 +224,14 @@ def _of_coefficients(problem: Problem, k: int, w: Array) -> tuple[str, str, str,
             best = float(sizes[j]), (of, step, int(every[j]))
     of, step, j = best[1]
     shape = (*named.shape[: len(named.shape) - len(block.shape)], *block.drawn_shape)
-    at, moved = _at(named, shape, j), w[:, j] * step
+    words, moved = _at(named, shape, j), w[:, j] * step
+    level = " ".join(words.pop(dim, "") for dim in named.across)
+    at = ", ".join(words.values())
     if block.codes is not None and not block.per_column:
         against = _reference_of(term, block)
-        return LEVEL, term.label, f"{at} against {against}" if against else at, moved
-    return STEP, _step_in_words(problem, k, of, step), at, moved
+        what = term.label if step == 1.0 else f"{term.label}, for one sd ({step:.3g}) of its number"
+        return LEVEL, what, f"{at} against {against}" if against else at, level, moved
+    return STEP, _step_in_words(problem, k, of, step), at, level, moved
 
 
 def _step_in_words(problem: Problem, k: int, of: str, step: float) -> str:
@@ -220,21 +255,21 @@ def _reference_of(term: Term, block: Block) -> str:
     return str(levels[0] if reference is None else reference)
 
 
-def _at(named: Block, shape: tuple[int, ...], j: int) -> str:
-    """Return the place of a coefficient in words: its lag, its level, its pixel."""
-    if len(shape) != len(named.dims) or int(np.prod(shape)) == 1:
-        return ""
-    words = []
+def _at(named: Block, shape: tuple[int, ...], j: int) -> dict[str, str]:
+    """Return the place of a coefficient in words, dim by dim: its lag, its level, its pixel."""
+    words: dict[str, str] = {}
+    if len(shape) != len(named.dims):
+        return words
     for dim, place, n in zip(named.dims, np.unravel_index(j, shape), shape, strict=True):
-        if n == 1 and not dim.endswith("_level"):
+        if (n == 1 and not dim.endswith("_level")) or dim == f"{named.name}_column":
             continue
         if dim == f"{named.name}_lag" and named.lags is not None:
-            words.append(_lag_in_words(float(named.lags[place]), named.step))
+            words[dim] = _lag_in_words(float(named.lags[place]), named.step)
         else:
             labels = named.coords.get(dim)
             label = str(place if labels is None else labels[place])
-            words.append(label if dim.endswith("_level") else f"{dim} {label}")
-    return ", ".join(words)
+            words[dim] = label if dim.endswith("_level") else f"{dim} {label}"
+    return words
 
 
 def _lag_in_words(lag: float, step: float | None) -> str:

@@ -139,7 +139,7 @@ def effects_told(story: Story, changes: list[Change]) -> str:
         return "The model that is told has no predictors whose effects could be told."
     by_term = _by_term(changes)
     ranked = sorted(by_term, key=lambda term: -_strength(by_term[term]))
-    told = [_term_told(by_term[term], story.response) for term in ranked[:MOST_TOLD]]
+    told = [_term_told(by_term[term]) for term in ranked[:MOST_TOLD]]
     more = len(ranked) - len(told)
     also = (
         f" {more} weaker term{'s' if more > 1 else ''} stand among the estimates." if more else ""
@@ -159,13 +159,13 @@ def _strength(changes: list[Change]) -> float:
     return float(np.median([one.strength for one in changes]))
 
 
-def _term_told(changes: list[Change], response: str) -> str:
+def _term_told(changes: list[Change]) -> str:
     """Say what one term does; of a population in the unit of median strength, and in how many."""
     if len(changes) == 1:
-        return change_told(changes[0], response)
+        return change_told(changes[0])
     ordered = sorted(changes, key=lambda one: one.strength)
     middle, last = ordered[(len(ordered) - 1) // 2], ordered[-1]
-    told = change_told(middle, response)
+    told = change_told(middle)
     directed = [one for one in changes if not one.is_sd]
     sure = sum(one.leaves_out_zero for one in directed)
     has_draws = np.isfinite(middle.lower)
