@@ -18,7 +18,7 @@ SURE = ", with 94% prior probability"
 def said(told: Told) -> list[tuple[str, str]]:
     """Return what is said of one prior, each part with its heading."""
     penalty = f"; {told.penalty}" if told.penalty else ""
-    parts = [(PRIOR, f"{told.prior}{penalty}"), (BELIEF, _belief(told))]
+    parts = [(PRIOR, f"{told.prior}{penalty}"), (BELIEF, belief_told(told))]
     if told.region is not None:
         parts.append((REGION, _region(told.region)))
     if told.decided is not None:
@@ -27,12 +27,13 @@ def said(told: Told) -> list[tuple[str, str]]:
     return [(heading, text) for heading, text in parts if text]
 
 
-def _belief(told: Told) -> str:
-    sentences = [_effect(one, SURE if k == 0 else "") for k, one in enumerate(told.effects)]
+def belief_told(told: Told, sure: str = SURE) -> str:
+    """Say what a prior believes; ``sure`` are the words that say how probable that is."""
+    sentences = [_effect(one, sure if k == 0 else "") for k, one in enumerate(told.effects)]
     if told.swing is not None:
         sentences += _swing(told.swing)
     if told.interval is not None:
-        sentences.append(f"{told.about} lies {_between(told.interval)}{SURE}")
+        sentences.append(f"{told.about} lies {_between(told.interval)}{sure}")
     if told.spread is not None:
         sentences.append(f"that is an sd of responses about their mean {_between(told.spread)}")
     if told.unsaid:

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesglm.inference.tree.opened import model_of
 from bayesglm.results.explain import Explanation, explain_fit
 from bayesglm.results.explain_facts import Told
-from bayesglm.results.explain_words import BELIEF, DATA, PRIOR, SHARE, said
-from bayesglm.show.report.parts import Block, Code, Entry, Notes, Part, Section, Table
+from bayesglm.results.explain_words import DATA, belief_told, said
+from bayesglm.show.report.parts import Cell, Code, Notes, Number, Section, Table
 from bayesglm.show.report.story import Story
 
-MOST_EXPLAINED = 12  # parameters whose beliefs are written out: chosen
+MOST_TOLD = 12  # parameters whose priors stand on the page: chosen
+MOST_NAMED = 3  # units of a population that a sentence names: chosen
 OF_MODELS = (
     "Each prior is a penalty on the sum of log-likelihoods: a Normal prior is ridge, a Laplace "
     "prior the lasso. The MAP estimate is the penalised optimum; the posterior says what else the "
-    "data allow. Below each equation: its priors as beliefs in units of the data, and how much of "
-    "the estimates these decided."
+    "data allow."
 )
-SHARED = "Priors that several models share"
+OF_PRIORS = (
+    "What each prior says, in units of the data, and what share of the estimate it decided: 0% is "
+    "the data's alone, 100% the prior's."
+)
+HEAD = ("parameter", "prior", "penalty", "belief (94%)", "the prior decides")
 
 
 @dataclass(frozen=True)
-class _Saying:
-    """What is said of one parameter of one model: to all units alike, and what the data made."""
+class _Row:
+    """What is said of one parameter of one model, or of several that say the same of it.
+
+    ``shares`` are those that the prior decides, of each model, unit by unit. ``against`` are
+    sentences on what the data contradict.
+    """
 
     name: str
+    models: tuple[str, ...]
     prior: str
+    penalty: str
     belief: str
-    decided: str
+    shares: tuple[tuple[float, ...], ...]
+    against: tuple[str, ...]
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -39,97 +50,91 @@ class _Saying:
 
 
 def models(story: Story) -> tuple[Section, ...]:
-    """Return every model as it is written, and what its priors say."""
+    """Return every model as it is written, and what its priors say, what models share once."""
     explained = {name: explain_fit(fit, regions=False) for name, fit in story.fits.items()}
-    sayings = {name: _sayings(one) for name, one in explained.items()}
-    holders: dict[tuple[str, str, str], list[str]] = {}
-    for name, own in sayings.items():
-        for one in own:
-            holders.setdefault(one.key, []).append(name)
-    blocks: list[Block] = [OF_MODELS]
-    left = MOST_EXPLAINED
-    shared = {key: names for key, names in holders.items() if len(names) > 1}
-    told_of_shared, rest = _shared(sayings, shared, left)
-    left -= len(told_of_shared)
-    for name, fit in story.fits.items():
-        own = [one for one in sayings[name] if one.key not in shared]
-        blocks += [Part(name), Code("Equation and priors", str(model_of(fit)))]
-        blocks += [_entry(one) for one in own[:left]]
-        rest += own[max(left, 0) :]
-        left = max(0, left - len(own))
-        if explained[name].notes:
-            blocks.append(Notes(explained[name].notes))
-    if told_of_shared:
-        blocks += [Part(SHARED), *told_of_shared]
-    if rest:
-        blocks += [Part("Priors of the others"), _table(rest)]
-    return (Section("The models", tuple(blocks)),)
+    rows: dict[tuple[str, str, str], _Row] = {}
+    for name, one in explained.items():
+        for row in _rows(name, one):
+            known = rows.get(row.key)
+            rows[row.key] = row if known is None else _joined(known, row)
+    every = list(rows.values())
+    written = (Code(name, str(model_of(fit))) for name, fit in story.fits.items())
+    said_beside = [f"{name}: {note}" for name, one in explained.items() for note in one.notes]
+    notes = (*(sentence for row in every for sentence in row.against), *said_beside)
+    table = _table(every, list(story.fits))
+    blocks = (OF_MODELS, *written, OF_PRIORS, table, *((Notes(notes),) if notes else ()))
+    return (Section("The models", blocks),)
 
 
-def _shared(
-    sayings: dict[str, list[_Saying]],
-    shared: dict[tuple[str, str, str], list[str]],
-    most: int,
-) -> tuple[list[Entry], list[_Saying]]:
-    """Return entries of what models share, and the sayings for which there is no place."""
-    entries: list[Entry] = []
-    rest: list[_Saying] = []
-    for key, names in shared.items():
-        of = {name: next(one for one in sayings[name] if one.key == key) for name in names}
-        first = of[names[0]]
-        if len(entries) == most:
-            rest.append(first)
+def _joined(one: _Row, other: _Row) -> _Row:
+    """Return a row of several models that say the same of a parameter."""
+    return replace(
+        one,
+        models=(*one.models, *other.models),
+        shares=(*one.shares, *other.shares),
+        against=(*one.against, *other.against),
+    )
+
+
+def _table(rows: list[_Row], names: list[str]) -> Table:
+    several = len(names) > 1
+    head = (HEAD[0], "in", *HEAD[1:]) if several else HEAD
+    return Table(head, tuple(_cells(row, names) for row in rows), most=MOST_TOLD)
+
+
+def _cells(row: _Row, names: list[str]) -> tuple[Cell, ...]:
+    where = "all models" if len(row.models) == len(names) else ", ".join(row.models)
+    own: tuple[Cell, ...] = (row.name, where) if len(names) > 1 else (row.name,)
+    return (*own, row.prior, row.penalty, row.belief, _share(row))
+
+
+def _share(row: _Row) -> Cell:
+    """Write what share a prior decides: that of each model, of a population with its range."""
+    written = []
+    for name, shares in zip(row.models, row.shares, strict=True):
+        known = np.array([one for one in shares if np.isfinite(one)])
+        if not len(known):
             continue
-        decided = "; ".join(f"{name}: {one.decided}" for name, one in of.items() if one.decided)
-        everywhere = len(names) == len(sayings)
-        where = "all models" if everywhere else ", ".join(names)
-        entries.append(_entry(first, f"{first.name} ({where})", decided))
-    return entries, rest
+        text = f"{np.median(known):.0%}"
+        ends = f"{known.min():.0%}", f"{known.max():.0%}"
+        if ends[0] != ends[1]:
+            text += f" ({ends[0]} to {ends[1]} over units)"
+        written.append((text, name, float(np.median(known))))
+    texts = list(dict.fromkeys(text for text, _, _ in written))
+    if len(texts) == 1:
+        return Number(written[0][2], texts[0])
+    return "; ".join(f"{text} in {name}" for text, name, _ in written)
 
 
-def _entry(one: _Saying, name: str = "", decided: str = "") -> Entry:
-    parts = ((PRIOR, one.prior), (BELIEF, one.belief), (SHARE, decided or one.decided))
-    return Entry(name or one.name, tuple((head, text) for head, text in parts if text))
-
-
-def _table(rest: list[_Saying]) -> Table:
-    rows = tuple((one.name, one.prior, one.belief) for one in rest)
-    return Table(("parameter", PRIOR, BELIEF), rows)
-
-
-def _sayings(explained: Explanation) -> list[_Saying]:
+def _rows(model: str, explained: Explanation) -> list[_Row]:
     """Return what is said of each parameter, of a population once where units are alike."""
     by_name: dict[str, list[Told]] = {}
     for told in explained.terms:
         by_name.setdefault(told.name, []).append(told)
-    return [_saying(own) for own in by_name.values()]
+    return [_row(model, own) for own in by_name.values()]
 
 
-def _saying(own: list[Told]) -> _Saying:
+def _row(model: str, own: list[Told]) -> _Row:
     """Return what is said of one parameter, in all units of a population."""
-    every = [dict(said(told)) for told in own]
-    first, n = every[0], len(own)
-    prior, belief = first[PRIOR], first.get(BELIEF, "")
-    if any(one.get(BELIEF, "") != belief or one[PRIOR] != prior for one in every):
-        belief = f"of {own[0].neuron}, others being scaled by their own data: {belief}"
-    contradicted = [told for told in own if told.decided and told.decided.contradicted]
-    decided = _decided_of_units(own) if n > 1 else first.get(SHARE, "")
-    if contradicted and n == 1:
-        decided = f"{decided}; {first[DATA]}" if decided else first[DATA]
-    elif contradicted:
-        named = ", ".join(told.neuron for told in contradicted[:3])
-        more = f" and {len(contradicted) - 3} more" if len(contradicted) > 3 else ""
-        decided += f"; the data contradict it in {len(contradicted)} of {n} units ({named}{more})"
-    return _Saying(own[0].name, prior, belief, decided)
-
-
-def _decided_of_units(own: list[Told]) -> str:
-    """Say how much data decide of a parameter in the units of a population."""
-    edf = np.array([np.nan if told.decided is None else told.decided.edf for told in own])
-    edf = edf[np.isfinite(edf)]
-    if not len(edf) or own[0].decided is None:
-        return ""
-    return (
-        f"effective parameters: {np.median(edf):.2g} of {own[0].decided.size} in the median unit, "
-        f"from {edf.min():.2g} to {edf.max():.2g}"
+    first, beliefs = own[0], [belief_told(told, sure="") for told in own]
+    belief = beliefs[0]
+    if len(set(beliefs)) > 1:
+        belief = f"of {first.neuron}, others being scaled by their own data: {belief}"
+    shares = tuple(
+        np.nan if told.decided is None else 1.0 - told.decided.edf / max(told.decided.size, 1)
+        for told in own
     )
+    against = [k for k, told in enumerate(own) if told.decided and told.decided.contradicted]
+    said_against: tuple[str, ...] = ()
+    if against and len(own) == 1:
+        said_against = (
+            f"{model}, the data on the prior of {first.name}: {dict(said(first))[DATA]}.",
+        )
+    elif against:
+        named = ", ".join(own[k].neuron for k in against[:MOST_NAMED])
+        more = f" and {len(against) - MOST_NAMED} more" if len(against) > MOST_NAMED else ""
+        said_against = (
+            f"{model}: the data contradict the prior of {first.name} in {len(against)} of "
+            f"{len(own)} units ({named}{more}).",
+        )
+    return _Row(first.name, (model,), first.prior, first.penalty, belief, (shares,), said_against)
