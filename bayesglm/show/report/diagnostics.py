@@ -11,27 +11,47 @@ from bayesglm.inference.tree.opened import parameter_group
 from bayesglm.show.report.checked import findings_of_data, findings_of_fitting, findings_of_score
 from bayesglm.show.report.convergence import findings_of_fit
 from bayesglm.show.report.lights import COLOURS, light_of
-from bayesglm.show.report.parts import Light, Lights, Notes, Section
+from bayesglm.show.report.parts import Light, Lights, Notes, Section, Table
 from bayesglm.show.report.story import Story
 
 if TYPE_CHECKING:
     import xarray as xr
 
 OF_LIGHTS = (
-    "Green: nothing stands against it. Amber: read the results with this in mind. Red: do not use "
-    "the numbers that it touches before it is mended. A check that says nothing of these responses "
+    "Green: nothing stands against it. Amber: read the results with this in mind. Red: what it "
+    "touches is not to be used before it is mended. A check that says nothing of these responses "
     "is not listed."
 )
+FINE = "All else"
+MOST_ROWS = 10  # of the table of all checks that stand on the page: chosen
 
 
 def diagnostics(story: Story) -> tuple[Section, ...]:
-    """Return the checks of each fit as lights, and what was said while scoring."""
+    """Return the checks of each fit as lights, all of them in a table, and what was said."""
     every = {name: lights_of(story, name) for name in story.fits}
-    lights = [Lights(f"{name}: {_counted(own)}", own) for name, own in every.items()]
+    lights = [Lights(f"{name}: {_counted(own)}", _short(own)) for name, own in every.items()]
     unchecked = [f"{name} could not be checked: {why}" for name, why in story.unchecked.items()]
     said = (*unchecked, *story.said)
     notes = (Notes(said),) if said else ()
-    return (Section("How far to believe it", (OF_LIGHTS, *lights, *notes)),)
+    blocks = (OF_LIGHTS, *lights, *notes, _table(every))
+    return (Section("How far to believe it", blocks),)
+
+
+def _short(lights: tuple[Light, ...]) -> tuple[Light, ...]:
+    """Return the lights that are not green, the red ones first, and one for all others."""
+    green, amber, red = ([one for one in lights if one.colour == colour] for colour in COLOURS)
+    names = ", ".join(one.name.lower() for one in green)
+    fine = (Light("green", FINE, f"nothing stands against these: {names}."),) if green else ()
+    return (*red, *amber, *fine)
+
+
+def _table(every: dict[str, tuple[Light, ...]]) -> Table:
+    """Return a row for each check of each fit, the worst first."""
+    found = [(name, one) for name, lights in every.items() for one in lights]
+    found.sort(key=lambda pair: -COLOURS.index(pair[1].colour))
+    rows = tuple((one.name, name, one.colour, one.said) for name, one in found)
+    head = ("check", "model", "light", "found")
+    return Table(head, rows, "All checks, with their numbers.", MOST_ROWS)
 
 
 def lights_of(story: Story, name: str) -> tuple[Light, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -36,7 +37,7 @@ def made(story: Story) -> tuple[Section, ...]:
                 *models,
                 *left_out,
                 Part("Versions"),
-                versions(),
+                ", ".join(f"{name} {own}" for name, own in versions().items()) + ".",
                 Part("To cite"),
                 Notes(references(story)),
                 Code("BibTeX of ArviZ, and of what it computed here", entries(story)),
@@ -80,11 +81,10 @@ def lines_again(story: Story) -> str:
     reads = list(dict.fromkeys(v for fit in story.fits.values() for v in model_of(fit).variables))
     lines = ["import bayesglm as bg", "from pathlib import Path", ""]
     lines.append(f"data = ...  # with {', '.join(map(repr, reads))}")
-    lines.append("fits = {")
-    for k, (name, fit) in enumerate(story.fits.items(), 1):
-        read = f"bg.GLM.from_json(Path('model_{k}.json').read_text())"
-        lines.append(f"    {name!r}: {_call(fit, read)},")
-    lines += ["}"]
+    names = [f"model_{k}" for k in range(1, len(story.fits) + 1)]
+    lines += [f"{one} = bg.GLM.from_json(Path('{one}.json').read_text())" for one in names]
+    calls = zip(story.fits.items(), names, strict=True)
+    lines += ["fits = {", *(f"    {name!r}: {_call(fit, one)}," for (name, fit), one in calls), "}"]
     scored = {name: one.kind for name, one in story.elpd.items()}
     others = {name: kind for name, kind in scored.items() if kind != "loo"}
     elpd = ", elpd=elpd" if others else ""
@@ -110,7 +110,7 @@ def _models(story: Story) -> tuple[list[Code], list[str]]:
     """Return the models as JSON, and a sentence on each that is too long for a page."""
     codes, left_out = [], []
     for k, (name, fit) in enumerate(story.fits.items(), 1):
-        text = model_of(fit).to_json()
+        text = json.dumps(json.loads(model_of(fit).to_json()), ensure_ascii=False)  # on one line
         if len(text) > MOST_JSON:
             left_out.append(
                 f"The model of {name} is too long to stand here ({len(text):,} letters of JSON): "
@@ -121,18 +121,18 @@ def _models(story: Story) -> tuple[list[Code], list[str]]:
     return codes, left_out
 
 
-def versions() -> Table:
+def versions() -> dict[str, str]:
     """Return the versions of Python, of the package, and of what it needs."""
-    rows: list[tuple[Cell, ...]] = [
-        ("Python", f"{platform.python_version()} ({platform.system()})"),
-        ("bayesglm", version("bayesglm")),
-    ]
+    own = {
+        "Python": f"{platform.python_version()} ({platform.system()})",
+        "bayesglm": version("bayesglm"),
+    }
     for line in requires("bayesglm") or ():
-        name = re.split(r"[\s<>=!~;\[(]", line, maxsplit=1)[0]
         if "extra ==" in line:
             continue
+        name = re.split(r"[\s<>=!~;\[(]", line, maxsplit=1)[0]
         try:
-            rows.append((name, version(name)))
+            own[name] = version(name)
         except PackageNotFoundError:  # of a part that this machine goes without
-            rows.append((name, "not installed"))
-    return Table(("library", "version"), tuple(rows))
+            own[name] = "(not installed)"
+    return own

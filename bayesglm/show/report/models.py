@@ -21,10 +21,10 @@ OF_MODELS = (
     "data allow."
 )
 OF_PRIORS = (
-    "What each prior says, in units of the data, and what share of the estimate it decided: 0% is "
-    "the data's alone, 100% the prior's."
+    "What each prior believes, in units of the data, and what share of the estimate it decides: 0% "
+    "is the data's alone, 100% the prior's."
 )
-HEAD = ("parameter", "prior", "penalty", "belief (94%)", "the prior decides")
+HEAD = ("parameter", "prior", "decides", "belief, with 94% probability")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class _Row:
     name: str
     models: tuple[str, ...]
     prior: str
-    penalty: str
     belief: str
     shares: tuple[tuple[float, ...], ...]
     against: tuple[str, ...]
@@ -85,7 +84,7 @@ def _table(rows: list[_Row], names: list[str]) -> Table:
 def _cells(row: _Row, names: list[str]) -> tuple[Cell, ...]:
     where = "all models" if len(row.models) == len(names) else ", ".join(row.models)
     own: tuple[Cell, ...] = (row.name, where) if len(names) > 1 else (row.name,)
-    return (*own, row.prior, row.penalty, row.belief, _share(row))
+    return (*own, row.prior, _share(row), row.belief)
 
 
 def _share(row: _Row) -> Cell:
@@ -137,4 +136,4 @@ def _row(model: str, own: list[Told]) -> _Row:
             f"{model}: the data contradict the prior of {first.name} in {len(against)} of "
             f"{len(own)} units ({named}{more}).",
         )
-    return _Row(first.name, (model,), first.prior, first.penalty, belief, (shares,), said_against)
+    return _Row(first.name, (model,), first.prior, belief, (shares,), said_against)
