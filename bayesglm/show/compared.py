@@ -37,9 +37,10 @@ def plot_compare(table: pd.DataFrame) -> Figure:
 
     Left: how much lower the expected log predictive density of each model is than that of the best,
     with one (thick) and two (thin) standard errors of the difference, which is what tells models
-    apart. In the middle the densities themselves with their own errors: these are nearly all of
-    what the models have in common, and say nothing of which is better. Right: the stacking weight,
-    and how probably each model is worse than the best.
+    apart; of events along the upper side in bits per event. In the middle the densities themselves
+    with their own errors: these are nearly all of what the models have in common, and say nothing
+    of which is better. Right: the stacking weight, and how probably each model is worse than the
+    best.
 
     Parameters
     ----------
@@ -91,6 +92,8 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     for ax, most in ((difference, 5), (score, 4)):
         ax.locator_params(axis="x", nbins=most)
     difference.set_xlabel("difference to the best (nats)", fontsize=10)
+    if table.attrs.get("events"):
+        _add_bits(difference, float(table.attrs["events"]))
     score.set_xlabel("elpd (nats)", fontsize=10)
     weight.set_xlabel("weight", fontsize=10)
     for ax in axes[0]:
@@ -105,6 +108,15 @@ def plot_compare(table: pd.DataFrame) -> Figure:
     weight.set_title(told, loc="right", fontsize=9, color=INK)
     _write_doubts(figure, weight, best, y)
     return figure
+
+
+def _add_bits(ax: Axes, events: float) -> None:
+    """Write the same differences as bits per event along the upper side."""
+    nats = np.log(2.0) * events
+    upper = ax.secondary_xaxis("top", functions=(lambda x: x / nats, lambda x: x * nats))
+    upper.set_xlabel("bits per event", fontsize=9)
+    upper.tick_params(labelsize=9)
+    upper.locator_params(axis="x", nbins=5)
 
 
 def _check_numbers(table: pd.DataFrame) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from arviz_stats.utils import ELPDData
 
 Array = np.ndarray
+BITS = "bits_per_event"  # the column of what a model tells of each event
 MANY = 0.05  # of the common samples: leaving out more is worth a warning; chosen
 
 
@@ -71,8 +72,8 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
         and by 2 standard errors, of dependent samples the larger ones; by 4 of fewer than 100
         samples, of heavy-tailed differences, or where k-hat is high. ``attrs`` also hold
         ``told_apart``, whether each model is from the best; ``n_data_points``, how many values were
-        compared, ``compared_on``, what these are of, and ``left_out``, how many each model had
-        more.
+        compared, ``compared_on``, what these are of, ``left_out``, how many each model had more,
+        and ``events``, how many they count in all, where there are bits per event.
 
     Raises
     ------
@@ -125,6 +126,8 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     table.attrs["n_data_points"] = n_common
     table.attrs["compared_on"] = scored_in_words(ranked[0])
     table.attrs["left_out"] = {name: one.elpd_i.size - n_common for name, one in elpds.items()}
+    if BITS in table:
+        table.attrs["events"] = float(_knowing(ranked)[0][EVENTS].values.sum())
     table.attrs[SENTENCES] = _sentences(names, ranked, to_best)
     selection = selection_told(table["elpd"])
     if selection:
@@ -254,15 +257,20 @@ def _columns(ranked: Sequence[Any], to_best: Sequence[Difference]) -> dict[str, 
 
 def _per_event(ranked: Sequence[Any]) -> dict[str, list[float]]:
     """Return bits for each event beyond one constant rate, or what a sample scores."""
-    known = [one.elpd_i for one in ranked if CONSTANT in one.elpd_i.coords]
-    known.sort(key=lambda scores: bool(scores.attrs.get(EXTERNAL)))
+    known = _knowing(ranked)
     if known:
         constant = float(known[0][CONSTANT].values.sum())
         events = float(known[0][EVENTS].values.sum())
         if events > 0.0 and np.isfinite(constant):
             scale = np.log(2.0) * events
-            return {"bits_per_event": [float(one.elpd - constant) / scale for one in ranked]}
+            return {BITS: [float(one.elpd - constant) / scale for one in ranked]}
     return {"mean_log_score": [float(one.elpd / one.n_data_points) for one in ranked]}
+
+
+def _knowing(ranked: Sequence[Any]) -> list[Any]:
+    """Return the pointwise values that know events and a constant rate, our own before others'."""
+    known = [one.elpd_i for one in ranked if CONSTANT in one.elpd_i.coords]
+    return sorted(known, key=lambda scores: bool(scores.attrs.get(EXTERNAL)))
 
 
 def _sentences(

@@ -22,15 +22,15 @@ class Compared(Sentenced):
         table = super().written()
         for name, error in ERRORS.items():
             table[name] = [
-                _to_a_tenth(value, sd) for value, sd in zip(self[name], self[error], strict=True)
+                to_a_tenth(value, sd) for value, sd in zip(self[name], self[error], strict=True)
             ]
         return table
 
 
-def _to_a_tenth(value: float, error: float) -> str:
+def to_a_tenth(value: float, error: float) -> str:
     """Write a number to a tenth of its error.
 
-    >>> _to_a_tenth(-12345.678, 80.2), _to_a_tenth(1.234, 0.5), _to_a_tenth(0.0, 0.0)
+    >>> to_a_tenth(-12345.678, 80.2), to_a_tenth(1.234, 0.5), to_a_tenth(0.0, 0.0)
     ('-12346', '1.23', '0')
     """
     if not LEAST < error < np.inf:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from bayesglm.inference.tree.shown import cell
-from bayesglm.show.report.parts import Number
+from bayesglm.show.report.parts import Cell, Number
 
 
-def number(value: float, error: float = np.nan) -> Number:
-    """Return a number to four digits, or to a tenth of its error; one that is none is blank.
+def number(value: float, error: float = np.nan) -> Cell:
+    """Return a number to four digits, or to a tenth of its error; blank where there is none.
 
-    >>> number(0.123456), number(float("nan")).text
+    >>> number(0.123456), number(float("nan"))
     (Number(value=0.123456, text='0.1235'), '')
     """
     value = float(value)
-    return Number(value, "" if np.isnan(value) else cell(value, error))
+    return "" if np.isnan(value) else Number(value, cell(value, error))
 
 
 def whole(value: float) -> Number:
@@ -27,10 +27,13 @@ def whole(value: float) -> Number:
     return Number(int(value), f"{int(value):,}")
 
 
-def share(value: float) -> Number:
-    """Return a share as percent; one that is none is blank.
+def share(value: float) -> Cell:
+    """Return a share as percent; blank where there is none.
 
     >>> share(0.123)
     Number(value=0.123, text='12%')
     """
-    return Number(float(value), "" if np.isnan(value) else f"{value:.0%}".replace("-0%", "0%"))
+    if np.isnan(value):
+        return ""
+    text = f"{value:.0%}"
+    return Number(float(value), "0%" if text == "-0%" else text)

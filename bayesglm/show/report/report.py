@@ -18,6 +18,7 @@ from bayesglm.show.report.limits import limits
 from bayesglm.show.report.made import made
 from bayesglm.show.report.models import models
 from bayesglm.show.report.parts import Page, Section
+from bayesglm.show.report.sensitivity import prior_sensitivity
 from bayesglm.show.report.story import Story
 from bayesglm.show.report.writing import check_page, write_page
 from bayesglm.spec.hints import shown
@@ -38,6 +39,7 @@ SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
     effects,
     goodness,
     comparison,
+    prior_sensitivity,
     diagnostics,
     limits,
     made,
