@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.special import bdtr, bdtrik
 
@@ -19,6 +21,7 @@ def distribution_at(u: Array, places: Array) -> Array:
     return np.searchsorted(np.sort(u), places, side="right") / max(len(u), 1)
 
 
+@lru_cache(maxsize=32)  # units of a population have the same number of responses
 def uniform_band(n: int, prob: float, seed: int = 0) -> tuple[Array, Array, Array]:
     """Return places in (0, 1), and where the distribution function of n uniform numbers stays.
 
@@ -35,4 +38,7 @@ def uniform_band(n: int, prob: float, seed: int = 0) -> tuple[Array, Array, Arra
     )
     tail = float(np.quantile(np.minimum(below, above), 1.0 - prob))
     lower, upper = (np.ceil(bdtrik(one, n, places)) / n for one in (tail, 1.0 - tail))
-    return places, np.nan_to_num(lower), upper
+    band = places, np.nan_to_num(lower), upper
+    for one in band:
+        one.setflags(write=False)  # all who ask share it
+    return band

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesglm.errors import BayesGLMError
-from bayesglm.inference.tree.opened import reopen
 from bayesglm.inference.tree.shown import SENTENCES
 from bayesglm.results.power_scaling import THRESHOLD
 from bayesglm.results.sensitivity import CONFLICT, STRONG, sensitivity
@@ -20,19 +19,17 @@ from bayesglm.show.figures import (
     new_figure,
     write_note,
 )
-from bayesglm.show.predictive import thin
 from bayesglm.show.report.cells import number
 from bayesglm.show.report.parts import Block, Part, Picture, Section, Table
+from bayesglm.show.report.scoring import n_rows, some_draws
 from bayesglm.show.report.story import Story
 from bayesglm.show.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FEWEST_DRAWS = 400  # of which tails of weights are smoothed: chosen
 MOST_DENSITIES = 400_000_000  # rows times draws of a fit that are computed: chosen, some seconds
 MOST_DRAWN = 10  # parameters in a panel, those that move most with their prior: chosen
 ROW = 0.24  # inches of one
@@ -52,10 +49,10 @@ def prior_sensitivity(story: Story) -> tuple[Section, ...]:
     for name, fit in story.fits.items():
         if "posterior" not in fit.children:
             continue
-        few, note = _some_draws(name, fit)
+        few, note = some_draws(fit, n_rows(fit), MOST_DENSITIES)
         try:
             tables[name] = sensitivity(few)
-            notes += note
+            notes += [f"{name}: {note}."] if note else []
         except BayesGLMError as error:
             notes.append(f"{name}: {error}")
     if not tables:
@@ -64,19 +61,6 @@ def prior_sensitivity(story: Story) -> tuple[Section, ...]:
     for name, table in tables.items():
         blocks += [Part(name), *table.attrs[SENTENCES], _numbers(table)]
     return (Section("Prior sensitivity", (*blocks, *notes)),)
-
-
-def _some_draws(name: str, fit: xr.DataTree) -> tuple[xr.DataTree, list[str]]:
-    """Return a fit of so many draws as can be weighted in some seconds, and what is to be said."""
-    posterior = fit["posterior"].to_dataset()
-    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    rows = sum(one.design.n_rows for one in reopen(fit))
-    most = max(FEWEST_DRAWS, MOST_DENSITIES // max(1, rows))
-    if draws <= most:
-        return fit, []
-    few = thin(fit, most)
-    kept = few["posterior"].sizes["chain"] * few["posterior"].sizes["draw"]
-    return few, [f"{name}: by {kept:,} of {draws:,} draws, evenly spaced."]
 
 
 def _picture(tables: dict[str, pd.DataFrame]) -> Picture:

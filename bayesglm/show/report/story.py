@@ -13,9 +13,9 @@ from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.tree.opened import are_named, model_of, parameter_group
 from bayesglm.results.scores.compare import check_scores, compare
-from bayesglm.results.scores.loo import loo
 from bayesglm.results.scores.pairing import check_fits
 from bayesglm.show.prior_predictive import Bins
+from bayesglm.show.report.scoring import scored
 from bayesglm.show.report.seen import Seen, look
 from bayesglm.spec.families import FAMILY_NAMES
 
@@ -67,9 +67,11 @@ class Story:
             check_scores(elpd, fits)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            thinned: list[str] = []
             if elpd is None:
-                elpd = {name: loo(f) for name, f in fits.items() if "posterior" in f.children}
-        said = tuple(str(w.message) for w in caught if issubclass(w.category, BayesGLMWarning))
+                elpd, thinned = scored(fits)
+        warned = [str(w.message) for w in caught if issubclass(w.category, BayesGLMWarning)]
+        said = (*warned, *thinned)
         response = next(iter(responses.values()))
         asked = question or f"What explains {response!r}, and how sure can one be of it?"
         return Story(dict(fits), dict(elpd), response, said, asked)

@@ -1,0 +1,54 @@
+"""Leave-one-out scores for a report: by so many draws, or samples, as seconds allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bayesglm.inference.tree.opened import reopen
+from bayesglm.results.scores.loo import loo
+from bayesglm.show.predictive import thin
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MOST_DENSITIES = (
+    400_000_000  # rows times draws of a fit that are computed: chosen, some ten seconds
+)
+FEWEST_DRAWS = 400  # whatever the rows: tails of weights need some; chosen
+SUBSAMPLE = 100_000  # samples that are left out, where even by few draws all are too many: chosen
+
+
+def scored(fits: Mapping[str, xr.DataTree]) -> tuple[dict[str, Any], list[str]]:
+    """Return the scores of fits with a posterior, and what is to be said of how they were made."""
+    drawn = {name: fit for name, fit in fits.items() if "posterior" in fit.children}
+    rows = {name: n_rows(fit) for name, fit in drawn.items()}
+    # Samples are drawn alike where models leave out the same ones.
+    few = max(rows.values(), default=0) * FEWEST_DRAWS > 2 * MOST_DENSITIES
+    subsample = SUBSAMPLE if few and len(set(rows.values())) == 1 else None
+    elpd, said = {}, []
+    for name, fit in drawn.items():
+        some, note = some_draws(fit, min(rows[name], subsample or rows[name]), MOST_DENSITIES)
+        elpd[name] = loo(some, subsample)
+        said += [f"{name} is scored {note}."] if note else []
+    return elpd, said
+
+
+def n_rows(fit: xr.DataTree) -> int:
+    """Return how many responses a fit has, of all its units."""
+    return sum(one.design.n_rows for one in reopen(fit))
+
+
+def some_draws(fit: xr.DataTree, rows: int, most: int) -> tuple[xr.DataTree, str]:
+    """Return a fit of so many draws that these times rows are no more than ``most``.
+
+    There are some at least; and of how many of all, in words, where they are not all.
+    """
+    posterior = fit["posterior"].to_dataset()
+    draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    asked = max(FEWEST_DRAWS, most // max(1, rows))
+    if draws <= asked:
+        return fit, ""
+    few = thin(fit, asked)
+    kept = few["posterior"].sizes["chain"] * few["posterior"].sizes["draw"]
+    return few, f"by {kept:,} of {draws:,} draws, evenly spaced"
