@@ -107,7 +107,8 @@ def _draw_panel(
     if look.line == "zero":
         ax.axhline(0, color=INK, linewidth=0.8)
     elif look.line == "diagonal":
-        low, high = first.x[0], first.x[-1] if len(first.x) > 1 else 1.01 * first.x[0] + 0.01
+        low = first.x.min()  # of a constant, that all predictions are, the line goes on from it
+        high = max(first.x.max(), low + 0.1 * (abs(low) or 1.0))
         ax.axline((low, low), (high, high), color=INK, linewidth=0.8)
     names = list(colours) or list(traces)
     alike = len(traces) > 1 and all(_are_alike(first, one) for one in traces.values())
