@@ -128,16 +128,18 @@ def _numbers(table: pd.DataFrame) -> Table:
     """Return the table of `compare`: scores with their errors, weights, and what to mind."""
     per_event = np.log(2.0) * table.attrs["events"] if "bits_per_event" in table else None
     columns: dict[str, list[Cell]] = {
-        "elpd (nats)": _with_errors(table["elpd"], table["se"]),
-        "difference": _with_errors(table["elpd_diff"], table["dse"], "best"),
+        "elpd": _to_tenths(table["elpd"], table["se"]),
+        "se": _to_tenths(table["se"], table["se"]),
+        "difference": _to_tenths(table["elpd_diff"], table["dse"]),
+        "se of it": _to_tenths(table["dse"], table["dse"]),
     }
     if "subsampling_dse" in table:
-        columns["± of the subsample"] = [number(one) for one in table["subsampling_dse"]]
+        columns["se of the subsample"] = [number(one) for one in table["subsampling_dse"]]
     if per_event:
+        difference, error = table["elpd_diff"] / per_event, table["dse"] / per_event
         columns["bits per event"] = [number(one) for one in table["bits_per_event"]]
-        columns["difference, bits per event"] = _with_errors(
-            table["elpd_diff"] / per_event, table["dse"] / per_event, "best"
-        )
+        columns["difference in bits"] = _to_tenths(difference, error)
+        columns["se in bits"] = _to_tenths(error, error)
     columns |= {
         "worse with probability": [_chance(one) for one in table["p_worse"]],
         "weight": [share(one) for one in table["weight"]],
@@ -147,21 +149,20 @@ def _numbers(table: pd.DataFrame) -> Table:
     }
     names = [str(name) for name in table.index]
     rows = tuple(zip(names, *columns.values(), strict=True))
-    event = " Bits per event are beyond one constant rate." if per_event else ""
+    event = " Bits are per event, beyond one constant rate." if per_event else ""
     caption = (
-        "Best first; ± one standard error. elpd: expected log predictive density, higher is "
-        f"better.{event} Weight: of stacking."
+        "Best first. elpd: expected log predictive density in nats, higher is better; se: standard "
+        f"error; difference: to the best.{event} Weight: of stacking."
     )
     return Table(("model", *columns), rows, caption)
 
 
-def _with_errors(values: Any, errors: Any, zero: str = "") -> list[Cell]:
-    """Return numbers with their standard errors, both to a tenth of these."""
-    cells: list[Cell] = []
-    for value, error in zip(values, errors, strict=True):
-        text = f"{to_a_tenth(value, error)} ± {to_a_tenth(error, error)}"
-        cells.append(Number(float(value), zero if zero and value == 0.0 else text))
-    return cells
+def _to_tenths(values: Any, errors: Any) -> list[Cell]:
+    """Return numbers to a tenth of their standard errors."""
+    return [
+        Number(float(value), to_a_tenth(value, error))
+        for value, error in zip(values, errors, strict=True)
+    ]
 
 
 def _chance(value: float) -> Cell:

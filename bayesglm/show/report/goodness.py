@@ -49,8 +49,8 @@ def _introduction(story: Story, seen: dict[str, Seen]) -> str:
     )
     return (
         f"Each model is held{by} against the data that it was fitted to: this shows misfit, and "
-        "not how well it foretells others. Grey and pale bands hold 94% of what a true model would "
-        f"make of the data.{without}"
+        "not how well it foretells others. Bands hold 94% of what a true model would make of the "
+        f"data.{without}"
     )
 
 

@@ -80,7 +80,7 @@ def panels_figure(panels: Panels, look: Look, note: str = "") -> Figure:
         _draw_panel(ax, traces, look, {} if alone else colours)
         ax.set_title(plain(title, MOST_LETTERS), loc="left", fontsize=11)
         if len(traces) == 1 and columns < 4:
-            ax.set_title(plain(next(iter(traces.values())).note), loc="right", fontsize=9)
+            ax.set_title(plain(next(iter(traces.values())).note), loc="right", fontsize=10)
         ax.tick_params(labelbottom=place + columns >= n)
         if place + columns >= n and (columns < 3 or place % columns == 1 or n == 1):
             ax.set_xlabel(look.x, fontsize=10)

@@ -112,7 +112,7 @@ VIEWS = {
     ),
     "along_time": View(
         "Along time",
-        "Means in stretches of time: observed (black), expected (coloured), and between what they "
+        "Means in stretches of time: what was observed, what is expected, and between what they "
         "lie in 94% of data sets drawn from the posterior. What leaves the band slowly is a drift "
         "of which the model knows nothing.",
         _along_time,
