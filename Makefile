@@ -6,7 +6,7 @@ SETUP := setup.cfg pyproject.toml
 # The rooms whose tests answer at once.
 QUICK := tests/spec tests/design tests/numerics tests/test_architecture.py tests/test_import.py
 
-.PHONY: help demo test quick lint fuzz bench calibrate clean
+.PHONY: help demo test quick lint fuzz bench browser calibrate clean
 
 help:
 	@echo "make demo       fit the bundled recording and write report.html"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint       the static checks alone"
 	@echo "make fuzz       random models and mutated files: a right answer, or an error of our own"
 	@echo "make bench      time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
+	@echo "make browser    open reports in a headless Chromium; one of them: make browser REPORT=demo"
 	@echo "make calibrate  check posteriors by simulation; one cell: make calibrate CELL=poisson-group-fit"
 	@echo "make clean      remove the virtual environment and caches"
 
@@ -43,6 +44,9 @@ bench: $(VENV)/.installed-bench
 fuzz: $(VENV)/.installed-test
 	@$(BIN)/python -m fuzz.run
 
+browser: $(VENV)/.installed-browser
+	@OMP_NUM_THREADS=1 $(BIN)/python -m browser.run $(REPORT)
+
 calibrate: $(VENV)/.installed
 	@$(BIN)/python -m calibration.run $(CELL)
 
@@ -58,6 +62,10 @@ $(VENV)/.installed-test: $(SETUP)
 
 $(VENV)/.installed-bench: $(SETUP)
 	@$(call install,.[bench])
+	@touch $(VENV)/.installed
+
+$(VENV)/.installed-browser: $(SETUP)
+	@$(call install,.[browser])
 	@touch $(VENV)/.installed
 
 # Tries each interpreter by running it: a shim may exist and not work.

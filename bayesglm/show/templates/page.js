@@ -40,20 +40,24 @@
       if (!k) made.scope = "row";
       if (Array.isArray(cell)) [made.textContent, made.dataset.v] = cell;
       else made.textContent = cell;
-      made.className = heads[k].className || (made.textContent.length > 40 ? "long" : "");
+      made.classList.toggle("n", heads[k].classList.contains("n"));
+      made.classList.toggle("long", made.textContent.length > 40);
       row.append(made);
     });
     return row;
   }
 
-  // Numbers come before words, by their values; what is no number comes last.
+  // Numbers come before words, by their values; what is neither comes last.
+  const words = (cell) => cell.textContent.trim();
+  const value = (cell) => Number((cell.dataset.v ?? words(cell).replace("\u2212", "-")) || NaN);
+  const rank = (cell) => (value(cell) === value(cell) ? 0 : words(cell) && cell.dataset.v !== "" ? 1 : 2);
   function order(a, b, k, sign) {
-    const [x, y] = [a, b].map((row) => row.cells[k]);
-    const [p, q] = [x, y].map((cell) => (cell.dataset.v ? Number(cell.dataset.v) : NaN));
-    const [s, t] = [x, y].map((cell) => (cell.dataset.v === "" || !cell.textContent ? 2 : 1));
-    if (p === p && q === q) return sign * (p < q ? -1 : p > q ? 1 : 0);
-    if (p === p || q === q) return p === p ? -1 : 1;
-    return s - t || sign * x.textContent.localeCompare(y.textContent, undefined, { numeric: true });
+    const [x, y] = [a.cells[k], b.cells[k]];
+    if (rank(x) || rank(y)) {
+      return rank(x) - rank(y) ||
+        sign * words(x).localeCompare(words(y), undefined, { numeric: true });
+    }
+    return sign * (value(x) < value(y) ? -1 : value(x) > value(y) ? 1 : 0);
   }
 
   function sortable(place, data) {
@@ -110,7 +114,9 @@
       button.addEventListener("click", () => enlarge(image, dialog));
     }
     for (const place of document.querySelectorAll(".table")) sortable(place, data[place.id]);
-    if (matchMedia("(max-width: 44rem)").matches) document.querySelector("details").open = false;
+    const contents = document.querySelector("nav details");
+    if (matchMedia("(max-width: 44rem)").matches) contents.open = false;
+    addEventListener("beforeprint", () => { contents.open = true; });
     const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => sideways(target)));
     for (const place of document.querySelectorAll("main .scroll")) {
       watch.observe(place);
