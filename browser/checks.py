@@ -10,6 +10,7 @@ from typing import Any
 WIDTHS = (390, 800, 1400)  # pixels: a phone, a small window, a desk
 PAPER = 673  # pixels: A4 between margins of 16 mm
 THEMES = ("light", "dark")
+PAUSE = 120  # milliseconds: Chromium refuses more than ten downloads in a second
 LEAST_SCALE = 0.7  # of a figure, whose smallest letters are ten points: nine pixels
 READ = (Path(__file__).parent / "read.js").read_text(encoding="utf-8")
 
@@ -74,6 +75,7 @@ def downloads(page: Any) -> Iterator[str]:
         name = button.get_attribute("data-csv")
         with page.expect_download() as caught:
             button.click()
+        page.wait_for_timeout(PAUSE)
         got = Path(caught.value.path()).read_text(encoding="utf-8-sig", newline="")
         held = page.evaluate("(name) => JSON.parse(data.textContent)[name].csv", name)
         if got != held or caught.value.suggested_filename != f"{name}.csv":
@@ -91,6 +93,19 @@ def downloads(page: Any) -> Iterator[str]:
         if left != sorted(map(_row, shown)):
             other = next(one for one in sorted(map(_row, shown)) if one not in left)
             yield f"{name}: {other} is shown, and not in the download"
+
+
+def copies(page: Any) -> Iterator[str]:
+    """Text in letters of one width can be taken along."""
+    for summary in page.query_selector_all("main summary"):
+        summary.click()
+    for button in page.query_selector_all("[data-copy]"):
+        button.click()
+        name = button.get_attribute("data-copy")
+        taken = page.evaluate("getSelection().toString()").rstrip("\n")
+        text = page.evaluate("(name) => document.querySelector(`#${name} pre`).innerText", name)
+        if taken != text.rstrip("\n") or button.inner_text() != "Copied":
+            yield f"{name} is not copied"
 
 
 def switches_theme(page: Any) -> Iterator[str]:
@@ -180,6 +195,7 @@ OF_A_PAGE: tuple[Callable[[Any], Iterator[str]], ...] = (
     switches_theme,
     sorts_by_value,
     downloads,
+    copies,
 )
 
 

@@ -19,7 +19,7 @@ from bayesglm.show.figures import new_figure
 from bayesglm.show.report.page.drawing import png, svg
 from bayesglm.show.report.page.html import html
 from bayesglm.show.report.page.tables import FORMULAS, csv_file, csv_of
-from bayesglm.show.report.parts import Number, Page, Picture, Section, Table
+from bayesglm.show.report.parts import Code, Number, Page, Picture, Section, Table
 from bayesglm.show.text import printable
 
 HOSTILE = [
@@ -167,6 +167,16 @@ def test_pages_are_moved_sideways_inside_on_a_phone(drawn):
     )
     assert held == len([*tree.every("table"), *tree.every("img")])
     assert "width=device-width" in drawn
+
+
+def test_long_code_is_folded_and_whole():
+    short, long = Code("short", "a\n" * 20), Code("long", "a\n" * 21)
+    tree = parsed(page_text(Page("p", (Section("s", (short, long)),))))
+    (folded,) = (one for one in next(tree.every("main")).every("details"))
+    assert next(folded.every("summary")).words == "long (21 lines)"
+    assert next(folded.every("pre")).words == "a\n" * 21
+    assert "open" not in folded.attributes
+    assert [one.words for one in tree.every("pre")] == ["a\n" * 20, "a\n" * 21]
 
 
 def dense_figure(n):

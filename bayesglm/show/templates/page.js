@@ -33,6 +33,12 @@
     dialog.showModal();
   }
 
+  // The old command, since the new one is refused to pages that no safe server sent.
+  function copy(text, button) {
+    getSelection().selectAllChildren(text);
+    if (document.execCommand("copy")) button.textContent = "Copied";
+  }
+
   function rowOf(cells, heads) {
     const row = document.createElement("tr");
     cells.forEach((cell, k) => {
@@ -112,11 +118,18 @@
     for (const button of document.querySelectorAll("[data-large]")) {
       const image = document.getElementById(button.dataset.large).querySelector("img");
       button.addEventListener("click", () => enlarge(image, dialog));
+      image.addEventListener("click", () => enlarge(image, dialog));
+    }
+    for (const button of document.querySelectorAll("[data-copy]")) {
+      const text = document.getElementById(button.dataset.copy).querySelector("pre");
+      button.addEventListener("click", () => copy(text, button));
     }
     for (const place of document.querySelectorAll(".table")) sortable(place, data[place.id]);
     const contents = document.querySelector("nav details");
     if (matchMedia("(max-width: 44rem)").matches) contents.open = false;
-    addEventListener("beforeprint", () => { contents.open = true; });
+    addEventListener("beforeprint", () => {
+      for (const one of document.querySelectorAll("details")) one.open = true;
+    });
     const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => sideways(target)));
     for (const place of document.querySelectorAll("main .scroll")) {
       watch.observe(place);

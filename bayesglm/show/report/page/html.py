@@ -112,7 +112,7 @@ def _told(cell: Cell) -> str | list[str]:
 
 def _value(number: Number) -> str:
     """Return the value of a number as the script reads it; empty where it is none."""
-    value = float(number.value)
+    value = float(number.value) + 0.0  # minus zero is zero
     return "" if value != value else repr(value).replace("inf", "Infinity")
 
 
