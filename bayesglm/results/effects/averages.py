@@ -70,9 +70,11 @@ def averaged(averages: Averages, quantity: Quantity, every: tuple[Laid, ...]) ->
     each = []
     for laid, state in zip(every, states, strict=True):
         if id(laid) not in averages.held:
-            value = mean_over_rows(unit, grid, [state], lambda own, _: own[0])
+            value = mean_over_rows(unit, grid, [state])
             averages.held[id(laid)] = laid, value
         each.append(averages.held[id(laid)][1])
+    if quantity.look_at is not None:
+        quantity.look_at(each)
     return quantity.of(each, 0.0)
 
 
@@ -121,7 +123,7 @@ def _by_polynomials(
         most = 0.5 * MOST_ERROR * float(some.std())
         made = _rate(averages, quantity, states, pilot, most)
         return None if made is None else _if_right(made.sums, made.error)
-    each = [mean_over_rows(unit, pilot, [state], lambda own, _: own[0]) for state in states]
+    each = [mean_over_rows(unit, pilot, [state]) for state in states]
     value = quantity.of(each, 0.0)
     small = [SMALL * float(np.abs(one).max()) for one in each]
     moved = float(_moved_by(quantity, each, value, small).max())
@@ -135,6 +137,8 @@ def _by_polynomials(
             return None
         expansions.append(expansion)
     sums = [one.sums for one in expansions]
+    if quantity.look_at is not None:
+        quantity.look_at(sums)
     final = quantity.of(sums, 0.0)
     return _if_right(final, _moved_by(quantity, sums, final, [one.error for one in expansions]))
 

@@ -52,8 +52,9 @@ class Column(NamedTuple):
     def sd(self) -> float:
         """Return the standard deviation of numbers, as of rows that stand so often as they count.
 
-        >>> Column("x", np.array([1.0, 3.0]), np.array([2.0, 1.0]), None, False).sd() ** 2
-        1.3333333333333335
+        >>> column = Column("x", np.array([1.0, 3.0]), np.array([2.0, 1.0]), None, False)
+        >>> round(column.sd(), 6)
+        1.154701
         """
         counts = self._counts
         squares = np.average((self._flat - self.mean()) ** 2, weights=counts)
@@ -71,7 +72,7 @@ class Column(NamedTuple):
         below = int(np.searchsorted(upto, np.floor(place), side="right"))
         above = int(np.searchsorted(upto, np.ceil(place), side="right"))
         low, high = (float(self._flat[order[min(k, len(order) - 1)]]) for k in (below, above))
-        return low + (place - np.floor(place)) * (high - low)
+        return low + float(place - np.floor(place)) * (high - low)
 
     @property
     def _flat(self) -> Array:

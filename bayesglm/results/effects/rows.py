@@ -38,6 +38,7 @@ class Quantity(NamedTuple):
     - `of_averages`: whether an average is that number of averaged predictions, or else the average
       of the numbers of rows.
     - `rate`: what it is where it is a derivative.
+    - `look_at`: is shown the predictions of which a number is told, and tells what is odd in them.
     """
 
     names: dict[str, str]
@@ -46,6 +47,7 @@ class Quantity(NamedTuple):
     x: Array | None = None
     of_averages: bool = True
     rate: Rate | None = None
+    look_at: Callable[[list[Array]], None] | None = None
 
 
 def parts_of(unit: Unit, n_rows: int) -> Iterator[slice]:
@@ -62,25 +64,29 @@ def row_by_row(
     for part in parts_of(unit, len(grid.rows)):
         rows = grid.rows[part]
         each = [unit.predicted(state, rows) for state in states]
+        if quantity.look_at is not None:
+            quantity.look_at(each)
         yield part, quantity.of(each, _values(quantity.x, rows, each[0]))
 
 
 def mean_over_rows(
-    unit: Unit, grid: Grid, states: list[State], of: Number, x: Array | None = None
+    unit: Unit, grid: Grid, states: list[State], of: Number | None = None, x: Array | None = None
 ) -> Array:
     """Return means ``(draws, groups[, levels])`` over the rows of each group.
 
-    Of angles it is the direction of the mean on the circle.
+    Without ``of`` they are those of predictions in one state: of angles the direction of the mean
+    on the circle.
     """
     groups = grid.groups
     assert groups is not None
     totals = np.bincount(groups.codes, grid.weights, minlength=len(groups))
     sums: Array | None = None
+    is_angle = of is None and unit.is_angle
     for part in parts_of(unit, len(grid.rows)):
         rows = grid.rows[part]
         each = [unit.predicted(state, rows) for state in states]
-        values = of(each, _values(x, rows, each[0]))
-        values = np.exp(1j * values) if unit.is_angle else values
+        values = each[0] if of is None else of(each, _values(x, rows, each[0]))
+        values = np.exp(1j * values) if is_angle else values
         present, local = np.unique(groups.codes[part], return_inverse=True)
         shares = np.zeros((len(rows), len(present)))
         shares[np.arange(len(rows)), local] = grid.weights[part] / totals[groups.codes[part]]
@@ -89,7 +95,7 @@ def mean_over_rows(
         own = np.tensordot(values, shares, axes=(1, 0))  # (draws[, levels], groups)
         sums[:, present] += np.moveaxis(own, -1, 1)
     assert sums is not None
-    return np.angle(sums) if unit.is_angle else sums
+    return np.angle(sums) if is_angle else sums
 
 
 def _values(x: Array | None, rows: Array, like: Array) -> Array | float:
