@@ -29,7 +29,7 @@ from bayesglm.results.populations import Effects
 
 Array = np.ndarray
 MOST_ERROR = 1e-3  # of averages, in posterior sds: chosen, 4,000 draws tell a mean to 16e-3
-WORTH = 20_000_000  # rows times draws, from which on polynomials are tried: chosen, 0.2 s
+WORTH = 4_000_000  # rows times draws, from which on polynomials are tried: chosen, 0.05 s
 MOST_COLUMNS = 60  # of a design: chosen, of more there are too many products even of degree two
 PILOT = 64  # rows that tell how large errors may be: chosen
 ROWS_OF_GROUP = 500  # on average, that polynomials of each group's own are worth: chosen

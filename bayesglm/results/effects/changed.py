@@ -40,9 +40,9 @@ def _with(fitted: Fitted, laid: Laid, name: str, values: Array) -> Laid:
     is_coordinate = name in laid.dataset.coords
     dataset = laid.dataset.assign_coords(new) if is_coordinate else laid.dataset.assign(new)
     changed = fitted.lay(dataset)
-    if not np.array_equal(changed.rows, laid.rows):
+    if not np.isin(laid.rows, changed.rows).all():
         raise DataError(
-            f"rows that read {name!r} are in use before the change and not after it, or the other "
-            "way round; give a grid without missing values."
+            f"rows that read {name!r} are in use before it changes, and not after; give a grid "
+            "without missing values."
         )
-    return changed
+    return changed.only(laid.rows)

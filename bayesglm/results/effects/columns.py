@@ -100,7 +100,8 @@ def changeable(fitted: Fitted) -> tuple[str, ...]:
     """Return the variables whose effects are told where none is named.
 
     Those of terms with a value for each sample, but factors of groups, which are the levels of a
-    population of effects rather than causes.
+    population of effects rather than causes, and series of events that are read at lags: an event
+    at every sample is none that there could be.
     """
     model, dataset = fitted.plan.model, fitted.observed.dataset
     names = []
@@ -108,7 +109,9 @@ def changeable(fitted: Fitted) -> tuple[str, ...]:
         for name in term.variables:
             of_group = term.facts.of_levels and term.roles[name] == FACTOR
             dims = dataset.variables[name].dims
-            if not of_group and set(dims) <= {fitted.observed.dim, fitted.plan.population}:
+            if of_group or not set(dims) <= {fitted.observed.dim, fitted.plan.population}:
+                continue
+            if not (term.is_lagged and column_of(fitted, name).is_binary):
                 names.append(name)
     return tuple(dict.fromkeys(names))
 

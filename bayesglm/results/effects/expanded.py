@@ -9,9 +9,10 @@ which all draws lie,
 
 and (x'd)^k = (x'd)^a (x'd)^b, a + b = k, where (x'd)^a is the sum over |alpha| = a of
 a!/alpha! x^alpha d^alpha, in which rows and draws stand apart. So matrix products of powers take
-the place of an exponential for each row and draw. The error is no more than the weighted mean of
-that of each row, which is measured where it is largest, at the extrema of the next Chebyshev
-polynomial (Trefethen 2013, Approximation Theory and Approximation Practice, chapters 3 and 8).
+the place of an exponential for each row and draw. The error is at most the weighted mean of those
+of the rows' polynomials, which are measured where that of a smooth function is largest, at the
+extrema of the next Chebyshev polynomial (Trefethen 2013, Approximation Theory and Approximation
+Practice, chapters 3 and 8); as signs differ, and few draws lie at the ends, it is smaller by far.
 """
 
 from __future__ import annotations

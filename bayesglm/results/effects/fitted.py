@@ -41,6 +41,10 @@ class Laid(NamedTuple):
         """The numbers of the samples that are in use."""
         return self.every[0].rows
 
+    def only(self, rows: Array) -> Laid:
+        """Return the same with some of the samples in use, by their numbers."""
+        return self._replace(every=tuple(replace(one, rows=rows) for one in self.every))
+
     def column(self, name: str) -> Array | None:
         """Return the values of a variable or coordinate in the rows in use; None of others."""
         if name not in self.dataset.variables:
@@ -145,8 +149,8 @@ class Fitted:
 
     @cached_property
     def observed(self) -> Laid:
-        """The model on the data of the fit."""
-        return self.lay(self.stored)
+        """The model on the data of the fit, in the rows that it used."""
+        return self.lay(self.stored).only(self.problems[0].design.predictors.rows)
 
     def lay(self, dataset: xr.Dataset) -> Laid:
         """Lay the model on data; where these do not say numbers of trials there is one of each."""

@@ -41,7 +41,7 @@ ABOVE = (">", ">=", "=")
 FORMULA = re.compile(r"\s*(?:(difference|ratio)\s*~\s*)?(\w+)\s*")
 
 
-class Tested(NamedTuple):
+class Hypothesis(NamedTuple):
     """A hypothesis: its words, the draws of its estimate, and where it holds among them.
 
     The estimate is the left side less the right one, so that an equality asks whether it is zero;
@@ -54,16 +54,16 @@ class Tested(NamedTuple):
     holds: Array
 
 
-def tested(hypothesis: Any, draws: Array, names: Sequence[str | None]) -> list[Tested]:
+def hypotheses_of(hypothesis: Any, draws: Array, names: Sequence[str | None]) -> list[Hypothesis]:
     """Return hypotheses about estimates, of which there are draws ``(draws, rows)``.
 
     ``names`` are those of rows, where a row has one that no other has; each is also ``b0``, ``b1``
     and so on, by its place, as Python counts and marginaleffects for Python does.
 
     >>> draws = np.array([[1.0, 3.0], [2.0, 3.5]])
-    >>> [one.draws.tolist() for one in tested("b1 = 2 * b0", draws, [None, None])]
+    >>> [one.draws.tolist() for one in hypotheses_of("b1 = 2 * b0", draws, [None, None])]
     [[1.0, -0.5]]
-    >>> [one.words for one in tested("pairwise", draws, ["north", "south"])]
+    >>> [one.words for one in hypotheses_of("pairwise", draws, ["north", "south"])]
     ['south - north']
     """
     every = [hypothesis] if isinstance(hypothesis, str) else hypothesis
@@ -76,14 +76,14 @@ def tested(hypothesis: Any, draws: Array, names: Sequence[str | None]) -> list[T
     rows = {f"b{k}": draws[:, k] for k in range(draws.shape[1])}
     named = {name: draws[:, k] for k, name in enumerate(names) if name is not None}
     known = rows | named
-    made: list[Tested] = []
+    made: list[Hypothesis] = []
     for one in every:
         pairs = _by_word(one, draws, names)
         made += [_by_arithmetic(one, known)] if pairs is None else pairs
     return made
 
 
-def _by_word(words: str, draws: Array, names: Sequence[str | None]) -> list[Tested] | None:
+def _by_word(words: str, draws: Array, names: Sequence[str | None]) -> list[Hypothesis] | None:
     """Return the hypotheses that a word means; None where it is no such word."""
     matched = FORMULA.fullmatch(words)
     if matched is None or matched[2] not in OF_LEVELS:
@@ -105,11 +105,11 @@ def _by_word(words: str, draws: Array, names: Sequence[str | None]) -> list[Test
             one, other = draws[:, first], draws[:, second]
             values = one / other if is_ratio else one - other
         holds = values > (1.0 if is_ratio else 0.0)
-        made.append(Tested(f" {'/' if is_ratio else '-'} ".join(told), values, holds))
+        made.append(Hypothesis(f" {'/' if is_ratio else '-'} ".join(told), values, holds))
     return made
 
 
-def _by_arithmetic(words: str, known: Mapping[str, Array]) -> Tested:
+def _by_arithmetic(words: str, known: Mapping[str, Array]) -> Hypothesis:
     """Return the hypothesis that an equation, an inequality or a term of arithmetic says."""
     if len(words) > LONGEST:
         raise DataError(f"a hypothesis of {len(words):,} letters is too long; say it in several.")
@@ -135,7 +135,7 @@ def _by_arithmetic(words: str, known: Mapping[str, Array]) -> Tested:
         values = np.broadcast_to(np.asarray(_of(tree, known, words), dtype=np.float64), n_draws)
     above = values > 0.0 if order != ">=" else values >= 0.0
     below = values < 0.0 if order == "<" else values <= 0.0
-    return Tested(words.strip(), values, above if order in ABOVE else below)
+    return Hypothesis(words.strip(), values, above if order in ABOVE else below)
 
 
 def _of(node: ast.AST, known: Mapping[str, Array], words: str, depth: int = 0) -> Any:

@@ -88,7 +88,7 @@ def predictions(
     -----
     An average counts each row by its frequency weight, and by its number of trials: rows that stand
     twice, or trials that have a row each, give the same. It is taken within each draw, and the
-    interval is that of averages. Where rows times draws are more than 2e7, averages of means
+    interval is that of averages. Where rows times draws are 4e6 or more, averages of means
     without further parameters are made by polynomials in the draws, which are within a thousandth
     of a posterior sd (measured at 1e-4), or else row by row. Names and defaults are those of
     marginaleffects (Arel-Bundock, Greifer & Heiss 2024, Journal of Statistical Software 111:9).

@@ -18,7 +18,7 @@ from bayesglm.results.effects.asked import Asked
 from bayesglm.results.effects.averages import Averages, averaged, forgetting
 from bayesglm.results.effects.fitted import Fitted, Laid, Unit
 from bayesglm.results.effects.grids import Grid
-from bayesglm.results.effects.hypotheses import tested
+from bayesglm.results.effects.hypotheses import hypotheses_of
 from bayesglm.results.effects.rows import Quantity, row_by_row
 
 Array = np.ndarray
@@ -171,7 +171,7 @@ def _of_hypotheses(fitted: Fitted, told: list[Told]) -> tuple[list[Told], Array]
     labels = pd.concat(
         [pd.concat([one.labels, one.beside], axis=1) for one in told], ignore_index=True
     )
-    every = tested(fitted.asked.hypothesis, draws, names_of(labels))
+    every = hypotheses_of(fitted.asked.hypothesis, draws, names_of(labels))
     values = np.stack([one.draws for one in every], axis=1)
     shares = np.array([np.nan if fitted.is_map else float(one.holds.mean()) for one in every])
     words = pd.DataFrame({"term": [one.words for one in every]})
