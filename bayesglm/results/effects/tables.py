@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesglm.errors import DataError
+from bayesglm.errors import DataError, tell
 from bayesglm.inference.tree.shown import Shown
 from bayesglm.numerics.memory import free_memory
 from bayesglm.numerics.summaries import quantiles_of
@@ -66,6 +66,7 @@ def _numbers(
     asked, levels = fitted.asked, len(fitted.levels or [0])
     unit, grid = averages.unit, averages.grid
     if grid.groups is not None:
+        room(unit.n_draws, len(grid.groups) * levels)
         draws = averaged(averages, quantity, every).reshape(unit.n_draws, -1)
         return draws if asked.holds_draws else estimates_of(draws, asked.level, fitted.is_map)
     n = unit.n_draws if asked.holds_draws else len(NUMBERS)
@@ -80,7 +81,7 @@ def _numbers(
 
 
 def room(n_draws: int, n_estimates: int) -> Array:
-    """Return the array of numbers not yet made; DataError where it is more than the memory."""
+    """Return an array for numbers not yet made; DataError where they are more than the memory."""
     if 8.0 * 3 * n_draws * n_estimates > free_memory():
         raise DataError(
             f"{n_estimates:,} estimates with {n_draws:,} numbers each are more than the memory "
@@ -148,16 +149,24 @@ def table_of(fitted: Fitted, told: list[Told]) -> Shown:
         told, probabilities = _of_hypotheses(fitted, told)
     if asked.draws:
         return _shown(pd.concat([_drawn(fitted, one) for one in told], ignore_index=True), fitted)
-    tables = []
+    tables, lost = [], 0
     for one in told:
         numbers = one.numbers
         if len(numbers) != len(NUMBERS) or asked.holds_draws:
             numbers = estimates_of(numbers, asked.level, fitted.is_map)
+        lost += int(np.isnan(numbers[0]).sum())
         columns = pd.DataFrame(dict(zip(NUMBERS, numbers, strict=True)))
         if probabilities is not None:
             columns[PROBABILITY] = probabilities
         tables.append(pd.concat([one.labels, columns, one.beside], axis=1))
-    return _shown(pd.concat(tables, ignore_index=True), fitted)
+    table = pd.concat(tables, ignore_index=True)
+    if lost:
+        tell(
+            f"{lost} of {len(table)} estimates of {fitted.plan.model.response!r} are NaN: linear "
+            "predictors leave the domain of the link in some draws, or what is computed of them is "
+            "no number. Stay nearer to the data of the fit, or take kind='linear'."
+        )
+    return _shown(table, fitted)
 
 
 def _of_hypotheses(fitted: Fitted, told: list[Told]) -> tuple[list[Told], Array]:
