@@ -62,16 +62,14 @@ class Aim(NamedTuple):
         return self._averaged(eta, 0).value @ self.weights
 
     def expanded(self, eta: Array) -> tuple[Array, Array, Array]:
-        """Return that, its slopes, and minus a second derivative ``(draws, rows)`` never negative.
-
-        Where the density is not log-concave, the latter is that expected at eta itself.
-        """
+        """Return that, its slopes, and minus its second derivatives ``(draws, rows)``."""
         d = self._averaged(eta, 2)
-        bend = d.eta_eta[0, 0]
-        if not self.family.log_concave:
-            own = self.family.mean(eta[None], self.phi, self.trials)
-            bend = self._replace(mean=own)._averaged(eta, 2).eta_eta[0, 0]
-        return d.value @ self.weights, self.weights * d.eta[0], self.weights * -bend
+        return d.value @ self.weights, self.weights * d.eta[0], self.weights * -d.eta_eta[0, 0]
+
+    def information(self, eta: Array) -> Array:
+        """Return minus the second derivatives expected at eta itself, which are not negative."""
+        own = self._replace(mean=self.family.mean(eta[None], self.phi, self.trials))
+        return own.expanded(eta)[2]
 
     def _averaged(self, eta: Array, order: int) -> Any:
         assert self.family.averaged is not None
@@ -161,11 +159,11 @@ def _ascent(columns: Columns, aim: Aim, start: Array, held: Held | None) -> Near
     if not np.isfinite(state.value).all():
         raise ConvergenceError("a projection starts where the link is not defined")
     for _ in range(MOST_STEPS):
-        step, promised = _newton_step(columns, state, held)
+        step, promised = _newton_step(columns, aim, state, held)
         going = promised > NATS * (1.0 + np.abs(state.value))
         done = ~going
-        w[left[done]] = state.w[done] + step[done]
-        kl[left[done]] = best[left[done]] - state.fitted[done]
+        w[left[done]] = last = state.w[done] + step[done]
+        kl[left[done]] = best[left[done]] - aim.some(done).value(last @ columns.X.T + aim.offset)
         if not going.any():
             return Nearest(w, np.maximum(kl, 0.0))
         left, aim, state = left[going], aim.some(going), state.some(going)
@@ -175,11 +173,10 @@ def _ascent(columns: Columns, aim: Aim, start: Array, held: Held | None) -> Near
 
 
 class _State(NamedTuple):
-    """Where draws stand: coefficients, penalised and plain values, slopes and curvatures."""
+    """Where draws stand: coefficients, penalised values, slopes and curvatures."""
 
     w: Array
     value: Array
-    fitted: Array
     gradient: Array
     curvature: Array  # of each row
 
@@ -188,21 +185,29 @@ class _State(NamedTuple):
 
 
 def _at(columns: Columns, aim: Aim, w: Array, held: Held | None) -> _State:
-    fitted, slope, curvature = aim.expanded(w @ columns.X.T + aim.offset)
-    gradient, value = slope @ columns.X, fitted
+    value, slope, curvature = aim.expanded(w @ columns.X.T + aim.offset)
+    gradient = slope @ columns.X
     if held is not None:
         away = w - held.centre
         pull = held.precision * away
         gradient, value = gradient - pull, value - 0.5 * np.sum(pull * away, axis=1)
-    return _State(w, value, fitted, gradient, curvature)
+    return _State(w, value, gradient, curvature)
 
 
-def _newton_step(columns: Columns, state: _State, held: Held | None) -> tuple[Array, Array]:
+def _newton_step(
+    columns: Columns, aim: Aim, state: _State, held: Held | None
+) -> tuple[Array, Array]:
     """Return Newton's steps ``(draws, p)`` and the rise that each promises, in nats.
 
-    Directions without curvature are left alone.
+    Directions without curvature are left alone. Where the value is not concave, the curvature is
+    that expected (Fisher's scoring).
     """
     hessian = columns.gram(state.curvature)
+    if not aim.family.log_concave:
+        bent = np.linalg.eigvalsh(hessian).min(axis=1, initial=np.inf) <= 0.0
+        if bent.any():
+            eta = state.w[bent] @ columns.X.T + aim.offset
+            hessian[bent] = columns.gram(aim.some(bent).information(eta))
     if held is not None:
         places = np.arange(hessian.shape[1])
         hessian[:, places, places] += held.precision

@@ -157,7 +157,8 @@ class Family:
       None where y are numbers.
     - `split(eta, phi)`: where channels stand for dispersions (`predicted`), all of these.
     - `averaged(mean, eta, phi, trials, order)`: where log p is linear in y, phi being known, but
-      for what no eta moves: the kernel averaged over responses of that `mean`; None elsewhere.
+      for what no eta moves: the kernel averaged over responses of that `mean (draws, rows)`; None
+      elsewhere.
     - `absorbed(mean, mu, phi, shares)`: the dispersions ``(draws, 1)`` with which responses about
       mu ``(draws, rows)`` are nearest, in Kullback and Leibler's divergence, to those about `mean`
       with phi, and that divergence ``(draws,)`` for each row; rows count by their ``shares``, which

@@ -138,6 +138,8 @@ def _inflated(base: Family) -> Family:
         fused=None,
         changes=None,
         panjer=None,
+        averaged=None,
+        absorbed=None,
     )
 
 
