@@ -173,30 +173,6 @@ def test_lags_and_populations_are_projected(tmp_path):
     assert bg.load(bg.save(found, tmp_path / "p.nc"))["projection"].sizes == path.sizes
 
 
-@pytest.mark.parametrize("response", ["y", "n", "yes"])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_true_terms_come_first(response, seed):
-    rng = np.random.default_rng([20, seed])
-    n, p = 400, 12
-    X = rng.normal(size=(n, p))
-    true = rng.choice(p, 3, replace=False)
-    eta = X[:, true] @ [0.7, -0.7, 0.7]
-    responses = {
-        "y": ("gaussian", eta + rng.normal(size=n)),
-        "n": ("poisson", rng.poisson(np.exp(eta)).astype(float)),
-        "yes": ("bernoulli", (eta + rng.logistic(size=n) > 0).astype(float)),
-    }
-    family, own = responses[response]
-    names = [f"x{k}" for k in range(p)]
-    fit = bg.fit(
-        bg.GLM("z", names, family=family),
-        dict(zip(names, X.T, strict=True)) | {"z": own},
-        draws=100,
-    )
-    path = bg.project(fit, most=4, draws=1)["projection"].to_dataset()
-    assert set(path["term"].values[1:4]) == {f"x{k}" for k in true}
-
-
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [

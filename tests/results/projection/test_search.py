@@ -82,6 +82,28 @@ def test_terms_that_matter_come_first(name, search, request):
     assert set(path.terms) == {"x0", "x3", "f"}
 
 
+@pytest.mark.parametrize("response", ["y", "n", "yes"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_true_terms_come_first(response, seed):
+    rng = np.random.default_rng([20, seed])
+    n, p = 400, 12
+    X = rng.normal(size=(n, p))
+    true = rng.choice(p, 3, replace=False)
+    eta = X[:, true] @ [0.7, -0.7, 0.7]
+    responses = {
+        "y": ("gaussian", eta + rng.normal(size=n)),
+        "n": ("poisson", rng.poisson(np.exp(eta)).astype(float)),
+        "yes": ("bernoulli", (eta + rng.logistic(size=n) > 0).astype(float)),
+    }
+    family, own = responses[response]
+    names = [f"x{k}" for k in range(p)]
+    given = dict(zip(names, X.T, strict=True)) | {"z": own}
+    reference = open_reference(bg.fit(bg.GLM("z", names, family=family), given, draws=100))
+    for search in ("forward", "group_lasso"):
+        path = search_path(reference, units(reference), search, 4, seed=0)
+        assert set(path.at(3)) == {f"x{k}" for k in true}
+
+
 def test_few_clusters_stand_for_all_draws(gaussian):
     path = path_along(gaussian, ("x0", "f"), seed=0)
     every = [project_onto(gaussian, path.at(size)).kl.mean() for size in range(3)]
