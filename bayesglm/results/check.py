@@ -12,7 +12,7 @@ from bayesglm.inference.problem.asked import check_between_0_and_1, check_seed, 
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.inference.problem.samples import sample_coords
 from bayesglm.inference.tree.kept import Kept
-from bayesglm.inference.tree.opened import kept_of, reopen
+from bayesglm.inference.tree.opened import is_projected, kept_of, reopen
 from bayesglm.results.chances import chances_fault
 from bayesglm.results.check_calibration import check_calibration
 from bayesglm.results.check_part import Checked, put_together
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = np.ndarray
+PROJECTED = "the draws are projected from those of a larger model, and no posterior of these priors"
 MOST_RESIDUALS = 20_000_000  # values (8 bytes each) that are kept, as of log likelihoods
 
 
@@ -233,6 +234,7 @@ def _applies(problem: Problem, fit: xr.DataTree) -> dict[str, str]:
         "autocorrelation": chances or unordered,
         "calibration": no_mean,
         "terms": no_terms,
+        "priors": no_terms or (PROJECTED if is_projected(fit) else ""),
         "events": no_events or in_part or no_terms,
         "simulations": in_part or counted,
     }
@@ -270,7 +272,7 @@ def _of_unit(
         seed = int(seeds[2].generate_state(1)[0])
         parts["calibration"] = check_calibration(drawn, told, seed, prob)
     if not applies["terms"]:
-        parts |= _of_terms(drawn, prob, not applies["events"])
+        parts |= _of_terms(drawn, prob, not applies["events"], not applies["priors"])
     return parts
 
 
@@ -283,10 +285,10 @@ def _with_residuals(part: Checked, drawn: Drawn, residuals: Array) -> Checked:
     return part._replace(variables=variables, coords={**part.coords, **coords})
 
 
-def _of_terms(drawn: Drawn, prob: float, of_events: bool) -> dict[str, Checked]:
+def _of_terms(drawn: Drawn, prob: float, of_events: bool, of_priors: bool) -> dict[str, Checked]:
     """Return what is said of terms, together and at each event."""
     terms, events = check_drive(drawn, prob, of_events)
-    others = [check_collinearity(drawn), check_priors(drawn)]
+    others = [check_collinearity(drawn), check_priors(drawn) if of_priors else None]
     parts = [one for one in others if one is not None] + [terms]
     variables = {name: one for part in parts for name, one in part.variables.items()}
     coords = {name: one for part in parts for name, one in part.coords.items()}

@@ -12,7 +12,14 @@ import numpy as np
 from bayesglm.errors import BayesGLMError, DataError, ModelError
 from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.problem.problem import Problem, open_again, open_problems
-from bayesglm.inference.tree.opened import is_fit, kept_of, model_of, parameter_group, reopen
+from bayesglm.inference.tree.opened import (
+    is_fit,
+    is_projected,
+    kept_of,
+    model_of,
+    parameter_group,
+    reopen,
+)
 from bayesglm.results.explain_beliefs import Beliefs, reading_of
 from bayesglm.results.explain_decided import (
     decided,
@@ -183,6 +190,12 @@ def explain_fit(fit: Any, regions: bool) -> Explanation:
                 f"The first {n:,} of the {every:,} levels of {redrawn!r}, and their rows, tell "
                 "this."
             ]
+    if is_projected(fit):
+        thetas = [theta[:0] for theta in thetas]
+        notes.append(
+            "The draws are projected from those of a larger model, under whose priors these were "
+            "drawn: what a prior decided is told of that fit, and not of this one."
+        )
     method = str(fit.attrs.get("method", "")) or "posterior"
     explained = _of_problems(problems, method, (thetas, "draw" in group.dims), regions)
     return replace(explained, notes=(*explained.notes, *notes))

@@ -204,3 +204,18 @@ def test_levels_of_one_row_each_are_refused(data):
     fit = bg.fit(bg.GLM("n", ["a", bg.Group("row")], family="poisson"), own, draws=100)
     with pytest.raises(DataError, match="each level of 'row' has a row of its own"):
         bg.project(fit)
+
+
+def test_checks_and_explanations_say_nothing_of_what_priors_decided(whole, small):
+    told, other = bg.check(small), bg.check(whole)
+    assert "prior_sensitivity" in other["terms"]
+    assert not {"prior_sensitivity", "contradicted", "edf"} & set(told["terms"].data_vars)
+    assert "projected" in told.attrs["absent_priors"]
+    assert "is told of that fit" in str(bg.explain(small))
+    assert "decided" in str(bg.explain(whole))
+    assert "\n  decided" not in str(bg.explain(small))
+
+
+def test_a_report_takes_it_beside_its_reference(whole, small, tmp_path):
+    page = bg.report({"whole": whole, "small": small}, tmp_path / "page.html")
+    assert "projected from draws of the model of 4 terms" in page.read_text()
