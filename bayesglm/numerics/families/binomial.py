@@ -18,6 +18,7 @@ from bayesglm.numerics.families.counts import (
     variance_of_counted,
 )
 from bayesglm.numerics.families.domains import up_to_the_ends
+from bayesglm.numerics.families.links import sides
 from bayesglm.numerics.families.record import (
     Array,
     Derivatives,
@@ -81,6 +82,20 @@ def _averaged(
 ) -> Derivatives:
     """Return the kernel at a mean count, which of one trial is none of 0 and 1."""
     return _kernel(mean, eta, phi, np.ones(1) if trials is None else trials, order, link=link)
+
+
+def _logit_averaged(
+    mean: Array, eta: Array, phi: Sequence, trials: Array | None, order: int
+) -> Derivatives:
+    """Return the same under the logit link, of one trial: mean * eta + log q."""
+    if trials is not None:
+        return _averaged(mean, eta, phi, trials, order, link=BINARY_LINKS["logit"])
+    small = np.exp(-np.abs(eta))
+    value = mean * eta - (np.maximum(eta, 0.0) + np.log1p(small))
+    if order == 0:
+        return in_eta([value])
+    p, q = sides(eta, small)
+    return in_eta([value, mean - p, -p * q][: order + 1])
 
 
 def _large_sides(y: Array, failures: Array) -> tuple[Mask, Array, Array]:
@@ -161,7 +176,7 @@ def _family(name: str, link: str) -> Family:
         push=up_to_the_ends(pushed_to_the_ends, functions.domain),
         fused=_logit_fused if link == "logit" else None,
         changes=LOGIT if link == "logit" else None,
-        averaged=partial(_averaged, link=functions),
+        averaged=_logit_averaged if link == "logit" else partial(_averaged, link=functions),
         panjer=None if FAMILY_NAMES[name].needs_trials else lambda phi: -1.0,
     )
 

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from bayesglm.design.design import plain_family_of
-from bayesglm.errors import ModelError
+from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.problem.problem import Problem
 from bayesglm.numerics.density.channels import predictors as linear_predictors
 from bayesglm.numerics.density.nearest import Aim, Held
 from bayesglm.numerics.families.record import Family
 from bayesglm.numerics.families.table import FAMILIES
+from bayesglm.numerics.memory import free_memory
 
 Array = np.ndarray
+COPIES = 3  # of all columns, whole, that a search holds at once at most: counted
 LATENT = FAMILIES["gaussian", "identity"]  # of linear predictors that are projected themselves
 
 
@@ -151,10 +153,18 @@ class Laid:
 def lay(problem: Problem) -> Laid:
     """Return one neuron's rows as projections read them.
 
-    ModelError of coefficients that may not move freely.
+    ModelError of coefficients that may not move freely; DataError of columns that the memory does
+    not hold.
     """
     predictors = problem.design.predictors
     _refuse_confined(problem)
+    needed = 8.0 * COPIES * len(predictors.rows) * predictors.n_columns
+    if needed > free_memory():
+        raise DataError(
+            f"the {predictors.n_columns:,} columns of {len(predictors.rows):,} rows{problem.where} "
+            f"need {1e-9 * needed:.3g} GB of memory to be projected, more than is free; take terms "
+            "of fewer columns (a basis of lags), or fit a part of the samples."
+        )
     line, run = predictors.lines[0], predictors.runs[0]
     names = [*([line.intercept] if line.intercept else []), *(one.name for one in line.blocks)]
     places = {name: predictors.column_places[name] for name in names}

@@ -258,6 +258,13 @@ def test_draws_by_weights_are_taken_in_proportion_to_them():
     assert reference.thinned(10).n_draws == 10
 
 
+def test_columns_that_the_memory_does_not_hold_are_refused(monkeypatch):
+    reference = open_reference(fitted("gaussian"))
+    monkeypatch.setattr("bayesglm.results.projection.laid.free_memory", lambda: 1000.0)
+    with pytest.raises(DataError, match="the 4 columns of 80 rows need"):
+        project_onto(reference, ["a"])
+
+
 @pytest.mark.parametrize(
     ("fit", "error", "message"),
     [
