@@ -33,10 +33,10 @@ def plot_project(fit: xr.DataTree) -> Figure:
     A row for each size, from the model without terms downwards, named by the term that it adds. To
     the right lies what the model foretells better: the difference of its expected log predictive
     density to the reference's, with one (thick) and two (thin) standard errors. The row of the
-    model that was taken is shaded. Where most models lie far from the reference, those near it are drawn
-    again beside them, on a scale of their own. Where the search was validated, shades say in which
-    share of the folds the model of each size has the row's term: dark ones beyond the steps, and
-    white ones before, are an order that hangs little on the rows.
+    model that was taken is shaded. Where most models lie far from the reference, those near it are
+    drawn again beside them, on a scale of their own. Where the search was validated, shades say in
+    which share of the folds the model of each size has the row's term; the line is the path of all
+    rows. Sharp edges along it are an order that hangs little on the rows.
 
     Parameters
     ----------
