@@ -8,10 +8,10 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks.jobs import effects, reports
+from benchmarks.jobs import effects, projection, reports
 from benchmarks.jobs.job import Job
 
-JOBS: dict[str, Job] = {**reports.JOBS, **effects.JOBS}
+JOBS: dict[str, Job] = {**reports.JOBS, **effects.JOBS, **projection.JOBS}
 
 
 def main(name: str, quick: bool) -> None:
