@@ -9,7 +9,6 @@ import numpy as np
 
 from bayesglm.errors import DataError
 from bayesglm.show.text import plain
-from bayesglm.show.units import unit_of_times
 from bayesglm.spec.hints import closest, is_among, is_unordered, shown
 
 if TYPE_CHECKING:
@@ -190,78 +189,6 @@ def is_event_train(values: Array) -> bool:
     return bool(
         np.array_equal(values, np.floor(values)) and values.min() >= 0 and values.max() <= 3
     )
-
-
-def predictive_figure(
-    stretch: tuple[Array, Array, Mapping[str, tuple[Array, ...]]] | None,
-    bins: Mapping[str, tuple[Array, Array, Array, Array]],
-    unit: str,
-    binned: str,
-) -> Figure:
-    """Draw predicted against observed: along time (if given), and in bins of the prediction.
-
-    ``stretch`` is time, observed, and per model (time, mean, lower, upper); ``bins`` per model the
-    predicted mean, the observed mean, and the predictive interval of the latter. ``unit`` is that
-    of the first, ``binned`` says what the second are.
-    """
-    columns = 2 if stretch else 1
-    widths = [2.1, 1.0][:columns]
-    height = 3.5 + legend_height(len(bins))
-    figure, axes = new_figure(1, columns, height, gridspec_kw={"width_ratios": widths})
-    if stretch:
-        ax, (time, observed, models) = axes[0, 0], stretch
-        time_unit, size = unit_of_times(time)
-        time = time / size
-        for k, (name, (own, mean, lower, upper)) in enumerate(models.items()):
-            colour = COLOURS[k % len(COLOURS)]
-            ax.fill_between(own / size, lower, upper, color=colour, alpha=0.25, lw=0)
-            ax.plot(own / size, mean, color=colour, linewidth=1.5, label=plain(name, MOST_LETTERS))
-        if is_event_train(observed):
-            low, high = ax.get_ylim()
-            bottom = low - 0.12 * (high - low)
-            at = np.repeat(time, observed.astype(int))
-            ax.vlines(at, bottom, low, color=INK, linewidth=1.1, label="observed")
-            ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= high])
-            ax.set_ylim(bottom=bottom)
-        else:
-            ax.plot(time, observed, color=INK, linewidth=1.0, label="observed")
-        ax.set_xlabel(f"time ({time_unit})", fontsize=10)
-        ax.set_ylabel(plain(unit), fontsize=10)
-        handles, labels = ax.get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=10
-        )
-    ax = axes[0, -1]
-    edge = 0.0
-    for k, (name, (predicted, observed, lower, upper)) in enumerate(bins.items()):
-        colour = COLOURS[k % len(COLOURS)]
-        ax.vlines(predicted, lower, upper, color=colour, alpha=0.4, linewidth=3)
-        ax.plot(
-            predicted, observed, "o", color=colour, markersize=4, label=plain(name, MOST_LETTERS)
-        )
-        edge = max(edge, float(predicted.max()), float(upper.max()))
-    ax.set_xlim(-0.03 * edge, 1.06 * edge)
-    ax.set_ylim(-0.03 * edge, 1.06 * edge)
-    ax.axline((0, 0), slope=1, color=INK, linewidth=0.8)
-    ax.set_xlabel(f"predicted {plain(binned)}", fontsize=10)
-    ax.set_ylabel("observed mean in the bin", fontsize=10)
-    if not stretch and len(bins) > 1:
-        ax.legend(frameon=False, fontsize=10)
-    return figure
-
-
-def comparison_figure(names: list[str], difference: Array, error: Array, unit: str) -> Figure:
-    """Draw each model's difference to the best with one and two standard errors."""
-    figure, axes = new_figure(1, 1, 1.0 + 0.5 * len(names))
-    ax, y = axes[0, 0], np.arange(len(names))[::-1]
-    ax.axvline(0, color=INK, linewidth=0.8)
-    ax.hlines(y, difference - 2 * error, difference + 2 * error, color=COLOURS[0], linewidth=1.5)
-    ax.hlines(y, difference - error, difference + error, color=COLOURS[0], linewidth=4)
-    ax.plot(difference, y, "o", color="white", markeredgecolor=COLOURS[0], markersize=7)
-    ax.set_yticks(y, [plain(name) for name in names])
-    ax.set_ylim(-0.6, len(names) - 0.4)
-    ax.set_xlabel(f"held-out difference to the best model ({unit})", fontsize=10)
-    return figure
 
 
 def estimates_figure(x: Array, estimates: Mapping[str, Array], labels: tuple[str, str]) -> Figure:

@@ -14,6 +14,7 @@ from bayesglm.show.figures import (
     INK,
     MOST_LETTERS,
     hide_beyond,
+    is_event_train,
     legend_height,
     log_axis,
     named_handles,
@@ -45,7 +46,8 @@ class Look:
     """How traces are drawn, and what the axes say.
 
     ``line`` is where a true model would be: the diagonal, zero, or nowhere in particular. ``bars``
-    are for places that stand apart. Shares of counts are drawn as their roots (``is_root``).
+    are for places that stand apart. Shares of counts are drawn as their roots (``is_root``). Single
+    events are ticks below (``has_ticks``).
     """
 
     x: str
@@ -54,6 +56,7 @@ class Look:
     bars: bool = False
     is_root: bool = False
     band: str = "a true model, 94%"
+    has_ticks: bool = False
 
 
 def panels_figure(panels: Panels, look: Look, note: str = "") -> Figure:
@@ -86,6 +89,9 @@ def panels_figure(panels: Panels, look: Look, note: str = "") -> Figure:
             ax.set_xlabel(look.x, fontsize=10)
     for ax in axes[:, 0]:
         ax.set_ylabel(look.y, fontsize=10)
+    if look.has_ticks:
+        low, high = axes[0, 0].get_ylim()
+        axes[0, 0].set_ylim(low - 0.1 * (high - low), high)
     handles = named_handles(axes)
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper left", ncols=4, frameon=False
@@ -165,7 +171,7 @@ def _draw_curve(
 ) -> None:
     """Draw a band, what was observed as a line over it, and single residuals as dots."""
     colour, band = colours
-    if trace.dots is not None:
+    if trace.dots is not None and not look.has_ticks:
         ax.plot(*trace.dots, ".", color=INK, markersize=2.5, alpha=0.3, zorder=1)
     if band is not None:
         name = look.band if band == GREY else f"_{look.band}"
@@ -176,6 +182,11 @@ def _draw_curve(
         expected = "expected" if colour is None else named
         ax.plot(trace.x, trace.expected, color=line, linewidth=1.2, label=expected)
         line, named = INK, "observed"
+        if look.has_ticks and trace.dots is not None and is_event_train(trace.dots[1]):
+            at = np.repeat(trace.x, np.round(trace.dots[1]).astype(int))
+            below: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "label": "events"}
+            ax.vlines(at, 0.01, 0.08, color=INK, linewidth=1.0, **below)
+            return
     ax.plot(trace.x, trace.observed, color=line, linewidth=1.4, label=named)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bayesglm.show.coefficients import value_label
 from bayesglm.show.figures import MOST_LETTERS
@@ -24,6 +24,7 @@ class View:
     - ``places``: what a place on its axis is called, in the plural.
     - ``is_whole``: whether its band holds the curve at all places together; it is then that of
       the distribution ``of`` something.
+    - ``is_noted``: whether the traces' own notes say all there is to say.
     """
 
     title: str
@@ -32,6 +33,7 @@ class View:
     places: str
     is_whole: bool = False
     of: str = ""
+    is_noted: bool = False
 
 
 def _words(model: GLM) -> FamilyName:
@@ -63,6 +65,10 @@ def _calibration(model: GLM, step: float | None) -> Look:
 def _residual_means(model: GLM, step: float | None) -> Look:
     response = plain(model.response, MOST_LETTERS)
     return Look(f"predicted {mean_of(response, _words(model))}", "quantile residual", line="zero")
+
+
+def _stretch(model: GLM, step: float | None) -> Look:
+    return replace(_along_time(model, step), has_ticks=True, band="94% of its mean")
 
 
 def _along_time(model: GLM, step: float | None) -> Look:
@@ -109,6 +115,14 @@ VIEWS = {
         "a predictor, is missing.",
         _residual_means,
         "bins",
+    ),
+    "stretch": View(
+        "In the middle of the recording",
+        "What each sample was expected to be, with the band that holds this mean with 94%, and "
+        "what was observed; events are ticks below. A band of the mean is no band of the data.",
+        _stretch,
+        "samples",
+        is_noted=True,
     ),
     "along_time": View(
         "Along time",

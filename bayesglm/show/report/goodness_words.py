@@ -24,6 +24,10 @@ def sentences(panels: Panels, view: View) -> str:
 
 
 def _of_model(traces: Mapping[str, Trace], view: View) -> str:
+    if view.is_noted:
+        notes = {name: one.note for name, one in traces.items() if one.note}
+        every = [f"{name} {note}" if name else note for name, note in notes.items()]
+        return "; ".join(every) or "what was expected beside what was observed"
     if len(traces) == 1:
         (one,) = traces.values()
         return _of_curve(one, view.of) if view.is_whole else _of_places(one, view.places)

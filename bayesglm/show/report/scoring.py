@@ -51,4 +51,4 @@ def some_draws(fit: xr.DataTree, rows: int, most: int) -> tuple[xr.DataTree, str
         return fit, ""
     few = thin(fit, asked)
     kept = few["posterior"].sizes["chain"] * few["posterior"].sizes["draw"]
-    return few, f"by {kept:,} of {draws:,} draws, evenly spaced"
+    return few, "" if kept == draws else f"by {kept:,} of {draws:,} draws, evenly spaced"

@@ -21,6 +21,7 @@ MAKERS = {
     "distribution": traces.distribution,
     "calibration": traces.calibration,
     "residual_means": traces.residual_means,
+    "stretch": traces.stretch,
     "along_time": traces.along_time,
     "rescaling": traces.rescaling,
     "autocorrelation": traces.autocorrelation,

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from bayesglm.design.clock import Clock, seconds
 from bayesglm.inference.tree.kept import evenly, one_row_each
 from bayesglm.numerics.families.record import Family
 from bayesglm.results.check import CheckedUnit
 from bayesglm.results.check_calibration import Reliability, drawn_sums, reliability
+from bayesglm.results.foretold import Drawn
 from bayesglm.results.residuals import quantile_residuals
 from bayesglm.results.scores.loo_pit import leave_one_out_chances
 from bayesglm.results.uniformity import distribution_at, uniform_band
@@ -30,6 +32,8 @@ BINS, FEWEST = 20, 25  # bins of residuals at most, and samples in a bin at leas
 MOST_DOTS = 400  # residuals that are drawn, evenly spaced
 MOST_PLACES = 200  # of a rising curve, evenly spaced among all
 PLACES, PLACES_OF_MANY = 60, 24  # bins along time, at most; of one of many units
+STRETCH = 300  # samples that are shown one by one, at most
+MOST_STRETCHES = 4  # units of which a stretch is shown: chosen
 TIME_RESCALING, CALIBRATION = "time_rescaling", "calibration"  # parts of a check
 
 
@@ -40,7 +44,7 @@ class Trace:
     - ``x``: places ``(n,)``, whose names are ``labels`` where they are words.
     - ``observed``, ``lower``, ``upper``: what was observed there, and between what it should be.
     - ``expected``: what the model expects there.
-    - ``dots``: single residuals, where and what.
+    - ``dots``: single residuals, where and what; or single responses.
     - ``is_positive``: whether axes of ratios can hold it.
     - ``note``: a few words beside the title.
     """
@@ -197,9 +201,7 @@ def autocorrelation(one: CheckedUnit, along: Along) -> Traces:
 def along_time(one: CheckedUnit, along: Along) -> Traces:
     """Return mean responses along the recording, or along its trials, and what is expected."""
     drawn, clock = one.drawn, one.asked.clock
-    if "autocorrelation" not in one.parts or drawn.family.n_levels:
-        return {}
-    if drawn.problem.plan.model.censored is not None or drawn.family.words.circular:
+    if not _is_course(one):
         return {}
     rows = drawn.problem.design.predictors.rows
     place = rows - clock.start[rows]
@@ -222,6 +224,51 @@ def along_time(one: CheckedUnit, along: Along) -> Traces:
     kept = size > 0
     band = lower[kept] * scale, upper[kept] * scale
     return {"": Trace(x[kept], observed[kept], *band, expected[kept])}
+
+
+def stretch(one: CheckedUnit, along: Along) -> Traces:
+    """Return what was observed and expected sample by sample, in the middle of the recording.
+
+    The band holds the expected mean with the probability, and not what is observed.
+    """
+    drawn, clock = one.drawn, one.asked.clock
+    if not _is_course(one) or one.asked.n_units > MOST_STRETCHES:
+        return {}
+    rows = drawn.problem.design.predictors.rows
+    first = max(0, (len(rows) - STRETCH) // 2)
+    some = np.arange(first, min(len(rows), first + STRETCH))
+    some = some[clock.start[rows[some]] == clock.start[rows[len(rows) // 2]]]
+    means = np.empty((drawn.n_draws, len(some)))
+    for part in drawn.ranges:
+        own = np.isin(part.at, some)
+        if own.any():
+            expected = np.broadcast_to(drawn.family.expected(*part.told), (len(means), len(own)))
+            means[:, np.searchsorted(some, part.at[own])] = expected[:, own]
+    scale, _ = rate_unit(drawn.family.words, clock.step)
+    observed = one.told.observed[0, some]
+    lower, upper = np.quantile(means, _ends(one.asked.prob), axis=0) * scale
+    x = _times(drawn, clock)[rows[some]]
+    note = ""
+    if drawn.family.words.counts_events:
+        note = f"{observed.sum():,.0f} events, {means.sum(axis=1).mean():,.1f} expected"
+    mean = means.mean(axis=0) * scale
+    return {"": Trace(x, observed * scale, lower, upper, mean, dots=(x, observed), note=note)}
+
+
+def _is_course(one: CheckedUnit) -> bool:
+    """Say whether responses have a course in time with a mean."""
+    words, model = one.drawn.family.words, one.drawn.problem.plan.model
+    in_time = "autocorrelation" in one.parts and not one.drawn.family.n_levels
+    return bool(in_time and model.censored is None and not words.circular)
+
+
+def _times(drawn: Drawn, clock: Clock) -> Array:
+    """Return the time of every sample in the unit of the eye, or its number."""
+    dataset = drawn.problem.plan.dataset
+    if "time" not in dataset.coords:
+        return np.arange(clock.n_samples, dtype=float)
+    times = np.asarray(seconds(dataset["time"]))
+    return times / unit_of_step(clock.step or 1.0)[1]
 
 
 def lag_unit(step: float | None) -> tuple[str, float]:
