@@ -29,10 +29,9 @@ def goodness(story: Story) -> tuple[Section, ...]:
     blocks: list[Block] = [_introduction(story, seen)]
     if any(model_of(fit).censored is not None for fit in story.fits.values()):
         blocks.append(OF_CENSORED)
-    blocks.append(_scores(story, seen))
-    units = _units(story)
+    blocks.append(_scores(seen))
     for name, view in VIEWS.items():
-        panels = _panels(name, seen, units)
+        panels = _panels(name, seen)
         if panels:
             blocks += _told(story, view, panels, next(iter(seen.values())).step)
     return (Section("Goodness of fit", (*blocks, *notes)),)
@@ -54,22 +53,14 @@ def _introduction(story: Story, seen: dict[str, Seen]) -> str:
     )
 
 
-def _units(story: Story) -> list[str]:
-    """Return the names of the units of a population; of one response an empty one."""
-    dim = story.first.attrs["population"]
-    if not dim:
-        return [""]
-    observed = story.first["observed_data"].to_dataset()
-    return [f"{dim} {label}" for label in observed[dim].values]
-
-
-def _panels(name: str, seen: dict[str, Seen], units: list[str]) -> Panels:
+def _panels(name: str, seen: dict[str, Seen]) -> Panels:
     """Return the traces of one view: by unit or level, then by model."""
     panels: dict[str, dict[str, object]] = {}
     for model, one in seen.items():
-        for unit, made in zip(units, one.units, strict=True):
+        for label, made in zip(one.labels, one.units, strict=True):
+            unit = f"{one.population} {label}" if one.population else ""
             for level, trace in made[name].items():
-                title = ", ".join(part for part in (unit, level) if part)
+                title = ", ".join(filter(None, (unit, level)))
                 panels.setdefault(title, {})[model] = trace
     return panels  # type: ignore[return-value]
 
@@ -118,9 +109,9 @@ COLUMNS = {
 SHARES = ("deviance_explained", "mcfadden_r2", "share_outside")
 
 
-def _scores(story: Story, seen: dict[str, Seen]) -> Table:
+def _scores(seen: dict[str, Seen]) -> Table:
     """Return what the checks say in numbers, a row for each model and unit."""
-    units = _units(story)
+    population = next(iter(seen.values())).population
     known = [
         (part, name)
         for part, name in COLUMNS
@@ -128,8 +119,8 @@ def _scores(story: Story, seen: dict[str, Seen]) -> Table:
     ]
     rows: list[tuple[Cell, ...]] = []
     for model, one in seen.items():
-        for k, unit in enumerate(units):
-            cells: list[Cell] = [model, unit] if units != [""] else [model]
+        for k, label in enumerate(one.labels):
+            cells: list[Cell] = [model, label] if population else [model]
             for part, name in known:
                 value = float("nan")
                 if part in one.check.children and name in one.check[part]:
@@ -137,8 +128,7 @@ def _scores(story: Story, seen: dict[str, Seen]) -> Table:
                     value = float(node[name].values.ravel()[k])
                 cells.append(share(value) if name in SHARES else number(value))
             rows.append(tuple(cells))
-    dim = str(story.first.attrs["population"])
-    head = ("model", *((dim,) if units != [""] else ()), *(COLUMNS[one] for one in known))
+    head = ("model", *((population,) if population else ()), *(COLUMNS[one] for one in known))
     caption = (
         "In sample. Residuals are normal quantiles: mean 0 and sd 1 in a true model; a small p "
         "says that their distribution is another."

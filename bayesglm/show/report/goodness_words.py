@@ -49,7 +49,12 @@ def _of_curve(trace: Trace, of: str) -> str:
     """Say whether a curve stays inside its band, and where it is furthest outside."""
     note = f" ({trace.note})" if trace.note else ""
     if trace.inside.all():
-        return f"the curve stays inside the band{note}"
+        k = int(np.argmax(np.abs(trace.observed)))
+        return (
+            f"the curve stays inside the band{note}, furthest from zero at {trace.x[k]:.2g}, where "
+            f"it is {trace.observed[k]:+.2g} and the band {trace.lower[k]:+.2g} to "
+            f"{trace.upper[k]:+.2g}"
+        )
     beyond = np.maximum(trace.observed - trace.upper, trace.lower - trace.observed)
     k = int(np.argmax(beyond))
     low, high = (float(np.interp(u, trace.x, trace.observed)) for u in (0.1, 0.9))

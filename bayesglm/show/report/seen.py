@@ -31,10 +31,15 @@ MAKERS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A fit's check, and the traces of each unit by what they show; how many draws made them."""
+    """A fit's check, and the traces of each unit by what they show.
+
+    ``labels`` are those of the units of a ``population``; of one response one that is empty.
+    """
 
     check: xr.DataTree
     units: tuple[Mapping[str, Traces], ...]
+    labels: tuple[str, ...]
+    population: str | None
     step: float | None
 
     @property
@@ -57,4 +62,6 @@ def look(fit: xr.DataTree, bins: dict[int, traces.Bins]) -> Seen:
         return {name: make(one, along) for name, make in MAKERS.items()}
 
     tree, units = check_beside(fit, of_unit, draws=draws)
-    return Seen(tree, tuple(units), problems[0].plan.step)
+    plan = problems[0].plan
+    labels = ("",) if plan.labels is None else tuple(map(str, plan.labels))
+    return Seen(tree, tuple(units), labels, plan.population, plan.step)
