@@ -320,7 +320,7 @@ def test_few_rows_are_shown_as_they_are(n):
     (section,) = goodness(Story.open({"x": bg.fit_map(model, data)}))
     for picture in views(section).values():
         assert_whole(picture)
-        picture.figure.canvas.draw()
+        picture.figure.draw_without_rendering()
 
 
 def test_a_constant_on_a_logarithmic_or_any_axis_is_drawn():
@@ -330,7 +330,7 @@ def test_a_constant_on_a_logarithmic_or_any_axis_is_drawn():
         family = "poisson" if y.min() >= 0 else "gaussian"
         story = Story.open({"none": bg.fit_map(bg.GLM("y", [], family=family), {"y": y})})
         for picture in views(goodness(story)[0]).values():
-            picture.figure.canvas.draw()
+            picture.figure.draw_without_rendering()
 
 
 def test_sums_in_bins_are_those_of_drawn_responses():
