@@ -226,6 +226,45 @@ def test_trains_of_events_are_rescaled_and_have_a_course():
     assert f"{y.astype(bool).sum()} intervals, p = {p:.2g}" in pictures["rescaling"].alt
 
 
+@pytest.mark.parametrize(
+    ("step", "unit", "per"), [("10ms", 0.01, "s"), ("1D", 1.0, "day"), ("2h", 2.0, "h")]
+)
+def test_time_is_told_in_the_unit_of_its_steps(step, unit, per):
+    """Dates are told in the largest unit that a step holds, and counts per unit of it."""
+    frame = table(120)[["x", "count"]]
+    frame.index = pd.date_range("2024-01-01", periods=120, freq=step, name="time")
+    story = Story.open({"x": bg.fit_map(model_of_kind("poisson"), frame)})
+    traces = story.seen["x"].units[0]
+    np.testing.assert_allclose(np.diff(traces["stretch"][""].x), unit)
+    np.testing.assert_allclose(np.diff(traces["along_time"][""].x), 2.0 * unit)
+    np.testing.assert_allclose(traces["stretch"][""].observed, frame["count"] / unit)
+    picture = views(goodness(story)[0])["stretch"]
+    told = {"s": "s", "day": "days", "h": "h"}[per]
+    ax = picture.figure.axes[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (f"time ({told})", f"count per {per}")
+
+
+def test_milliseconds_by_their_attribute_are_seconds():
+    data = recording(n=60)
+    data = data.assign_coords(time=("time", 10.0 * np.arange(60), {"units": "ms"}))
+    fit = bg.fit_map(bg.GLM("spikes", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    trace = Story.open({"x": fit}).seen["x"].units[0]["stretch"][""]
+    np.testing.assert_allclose(trace.x, 0.01 * np.arange(60))
+
+
+def test_trials_are_laid_over_one_another():
+    """Of trials the course is that since their start, and a stretch stays inside one."""
+    data = recording(n=400)
+    data = data.assign_coords(trial=("time", np.repeat(np.arange(4), 100)))
+    fit = bg.fit_map(bg.GLM("spikes", "x", family="poisson", prior=bg.Normal(1.0)), data)
+    traces = Story.open({"x": fit}).seen["x"].units[0]
+    y = data.spikes.values.reshape(4, 100) * 100.0
+    edges = np.unique(np.linspace(0, 100, 61).astype(int))
+    means = [y[:, low:high].mean() for low, high in pairwise(edges)]
+    np.testing.assert_allclose(traces["along_time"][""].observed, means)
+    np.testing.assert_allclose(traces["stretch"][""].observed, y[2])
+
+
 def test_a_true_model_is_inside_its_bands():
     data = recording(units=6, n=1000, seed=3)
     fit = bg.fit(bg.GLM("spikes", "x", family="poisson"), data, draws=100)
