@@ -105,7 +105,7 @@ def counted():
     data = table()
     model = model_of_kind("poisson")
     plain = bg.GLM("count", [], family="poisson")
-    fits = {"x": bg.fit(model, data, draws=250), "none": bg.fit(plain, data, draws=250)}
+    fits = {"x": bg.fit(model, data, draws=100), "none": bg.fit(plain, data, draws=100)}
     return Story.open({**fits, "mode": bg.fit_map(model, data)}, {})
 
 

@@ -145,11 +145,14 @@ def draw_mixed(rng: np.random.Generator, mu: Array, alpha: Array | float) -> Arr
 
 def share_below(y: Array, mu: Array, alpha: Array | float, above: bool) -> Array:
     """P(Y <= y), or P(Y > y): an incomplete beta function (Abramowitz & Stegun 1964, 26.5.26)."""
-    k = np.maximum(np.floor(y), 0.0) + 1.0
+    k, mu, alpha = np.broadcast_arrays(np.maximum(np.floor(y), 0.0) + 1.0, mu, alpha)
     share, rest = mu / (alpha + mu), alpha / (alpha + mu)
-    # Of the two arguments the smaller has the more digits.
     of_share, of_rest = (betainc, betaincc) if above else (betaincc, betainc)
-    chance = np.where(share < 0.5, of_share(k, alpha, share), of_rest(alpha, k, rest))
+    # Of the two arguments the smaller has the more digits; each is taken where it is that.
+    small = share < 0.5
+    chance = np.empty(share.shape)
+    of_share(k, alpha, share, out=chance, where=small)
+    of_rest(alpha, k, rest, out=chance, where=~small)
     return np.where(np.less(y, 0.0), float(above), chance)
 
 

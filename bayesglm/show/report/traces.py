@@ -26,7 +26,7 @@ from bayesglm.show.units import rate_unit, unit_of_lags, unit_of_step
 
 Array = np.ndarray
 DATA_SETS = 100  # drawn responses of all rows, of which shares in bins are made: chosen
-PIT_DRAWS = 1_000  # by which a row is left out: chosen
+PIT_DRAWS = 400  # by which a row is left out, whose weights have a tail: chosen
 MOST_LEFT_OUT = 20_000_000  # rows times draws that are left out one by one: chosen, a second
 BINS, FEWEST = 20, 25  # bins of residuals at most, and samples in a bin at least
 MOST_DOTS = 400  # residuals that are drawn, evenly spaced
