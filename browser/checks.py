@@ -28,7 +28,7 @@ def fits_its_window(page: Any) -> Iterator[str]:
     found = page.evaluate(
         """() => ({wide: document.documentElement.scrollWidth, window: innerWidth,
         pictures: [...document.querySelectorAll("main img")].map((one) => ({
-          drawn: one.complete && one.naturalWidth > 0, scale: one.clientWidth / one.width,
+          drawn: one.complete && one.naturalWidth > 0,
           shown: one.clientWidth / Number(one.getAttribute("width")) }))})"""
     )
     if found["wide"] > found["window"]:
@@ -38,6 +38,17 @@ def fits_its_window(page: Any) -> Iterator[str]:
             yield f"figure {k} is not drawn"
         if one["shown"] < LEAST_SCALE:
             yield f"figure {k} is drawn at {one['shown']:.2f} of its size"
+
+
+def tells_its_figures(page: Any) -> Iterator[str]:
+    """What is read out in place of a figure says more than its caption."""
+    found = page.evaluate(
+        """() => [...document.querySelectorAll("main figure.picture")].map((one) =>
+          [one.id, one.querySelector("img").alt, one.querySelector("figcaption").innerText])"""
+    )
+    for name, alt, caption in found:
+        if not alt or "which its caption describes" in alt or alt in caption:
+            yield f"{name} is read out as {alt!r}"
 
 
 def can_be_read(page: Any) -> Iterator[str]:
@@ -190,6 +201,7 @@ def reads_without_script(page: Any) -> Iterator[str]:
 # Of a page in one window, in this order: the last ones change what is shown.
 OF_A_WINDOW: tuple[Callable[[Any], Iterator[str]], ...] = (fits_its_window, can_be_read)
 OF_A_PAGE: tuple[Callable[[Any], Iterator[str]], ...] = (
+    tells_its_figures,
     prints,
     is_used_by_keyboard,
     switches_theme,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _drawing = threading.Lock()
 DPI = 192  # of PNGs, and of what is dense in an SVG: two dots to a pixel of a page
 DECIMALS = 2  # of the points of a picture's paths: nobody sees a hundredth of a point
-# Letters that SVG takes for a corner of a line, for a mark, and for a path by itself: measured.
-CORNER, MARK, PATH = 12, 85, 110
+# Letters that SVG takes for a corner of a line, for a mark, and for a cell by itself: measured.
+CORNER, MARK, CELL = 12, 45, 110
 MOST_LETTERS = 60_000  # of the lines of one panel; beyond, dots take fewer: measured
 
 # All that is sought is what Matplotlib writes itself: names are outlines, and their letters stand
@@ -32,9 +32,19 @@ _BETWEEN = re.compile(r"\s*\n\s*")
 _GROUP = re.compile(r'<g id="[^"]*"')
 _STYLE = re.compile(r'(?<= style=")[^"]*')
 _PATH = re.compile(r'(?<= d=")[^"]*')
-_PLACE = re.compile(r'(?<= [xy]=")[-\d.]+')
+_PLACE = re.compile(r'(?<= [xy]=")[-\d.]+|(?<=translate\()[-\d. ]+')
 _LONG = re.compile(r"-?\d+\.\d+")
 _AROUND_LETTER = re.compile(r"\s*([A-Za-z])\s*")
+# Marks of one look side by side, and lines of one look.
+_MARKS = re.compile(
+    r'<use xlink:href="([^"]*)" x="[^"]*" y="[^"]*" style="((?!opacity|[^"]*;opacity)[^"]*)"/>'
+    r'(?:<use xlink:href="\1" x="[^"]*" y="[^"]*" style="\2"/>)+'
+)
+_SEGMENTS = re.compile(
+    r'<path d="[^"]*"((?: clip-path="[^"]*")? style="fill:none;(?![^"]*opacity)[^"]*")/>'
+    r'(?:<path d="[^"]*"\1/>)+'
+)
+_NAME = re.compile(r'(?<=["#])[hmp][0-9a-f]{10}(?=[")])')
 _LINES = re.compile(r"([ML][^A-Za-z]*)((?:L[^A-Za-z]*)+)")
 
 
@@ -100,19 +110,30 @@ def _letters(artist: Any) -> int:
         drawn = artist.get_linestyle() not in ("None", "none", " ", "")
         return len(artist.get_xdata(orig=False)) * (MARK * marked + CORNER * drawn)
     if issubclass(type(artist), QuadMesh):
-        return int(np.size(artist.get_array())) * PATH
-    paths = artist.get_paths()
-    own = sum(PATH + CORNER * len(path.vertices) for path in paths)
-    return max(own, MARK * len(artist.get_offsets()))
+        return int(np.size(artist.get_array())) * CELL
+    corners = sum(len(path.vertices) for path in artist.get_paths())
+    return max(CORNER * corners, MARK * len(artist.get_offsets()))
 
 
 def _compact(drawn: str) -> str:
-    """Return SVG without what nobody sees: remarks, names of groups, millionths of a point."""
+    """Return SVG without what nobody sees: remarks, names of groups, millionths of a point.
+
+    Marks of one look stand in a group that has the look, and lines of one look are one path.
+    """
     text = _BETWEEN.sub(" ", _ABOUT.sub("", drawn)).replace("> <", "><").strip()
     text = _GROUP.sub("<g", text)
     text = _STYLE.sub(lambda style: style[0].replace(": ", ":").replace("; ", ";"), text)
     text = _PLACE.sub(lambda place: _LONG.sub(_short, place[0]), text)
-    return _PATH.sub(_compact_path, text)
+    text = _PATH.sub(_compact_path, text)
+    text = _MARKS.sub(_one_look, text)
+    text = _SEGMENTS.sub(lambda run: f'<path d="{"".join(_PATH.findall(run[0]))}"{run[1]}/>', text)
+    names: dict[str, str] = {}
+    return _NAME.sub(lambda name: names.setdefault(name[0], f"n{len(names)}"), text)
+
+
+def _one_look(marks: re.Match[str]) -> str:
+    look = f' style="{marks[2]}"'
+    return f"<g{look}>{marks[0].replace(look, '')}</g>"
 
 
 def _compact_path(path: re.Match[str]) -> str:
