@@ -115,11 +115,13 @@ def test_long_tables_say_what_they_leave_to_the_script_and_the_file(drawn):
     told = data_of(drawn)["table-1"]
     assert told["csv"] == csv_of(table)
     shown = [[cell.words for cell in row.children] for row in rows]
-    shown += [[one[0] if isinstance(one, list) else one for one in row] for row in told["more"]]
+    shown += [[one[0] for one in row] for row in told["more"]]
     texts = [[getattr(cell, "text", cell) for cell in row] for row in table.rows]
     assert shown == texts
     values = [row.children[1].attributes["data-v"] for row in rows]
-    values += [row[1][1] for row in told["more"]]
+    values += [row[1][2] for row in told["more"]]
+    looks = [cell.attributes.get("class", "") for cell in rows[0].children]
+    assert looks == [one[1] for one in told["more"][0]] == ["short", "n", ""]
     expected = [row[1].value for row in table.rows]
     np.testing.assert_equal(
         [float(one.replace("Infinity", "inf") or "nan") for one in values], expected

@@ -39,15 +39,14 @@
     if (document.execCommand("copy")) button.textContent = "Copied";
   }
 
-  function rowOf(cells, heads) {
+  function rowOf(cells) {
     const row = document.createElement("tr");
-    cells.forEach((cell, k) => {
+    cells.forEach(([text, look, value], k) => {
       const made = document.createElement(k ? "td" : "th");
       if (!k) made.scope = "row";
-      if (Array.isArray(cell)) [made.textContent, made.dataset.v] = cell;
-      else made.textContent = cell;
-      made.classList.toggle("n", heads[k].classList.contains("n"));
-      made.classList.toggle("long", made.textContent.length > 40);
+      if (look) made.className = look;
+      if (value !== undefined) made.dataset.v = value;
+      made.textContent = text;
       row.append(made);
     });
     return row;
@@ -73,7 +72,7 @@
     let rows = null;
     let shown = data.most;
     const every = () => {
-      rows ||= [...body.rows, ...data.more.map((cells) => rowOf(cells, heads))];
+      rows ||= [...body.rows, ...data.more.map(rowOf)];
       return rows;
     };
     const show = () => body.replaceChildren(...every().slice(0, shown));

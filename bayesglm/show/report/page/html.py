@@ -7,12 +7,20 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesglm.show.report.page.drawing import svg
 from bayesglm.show.report.page.places import Placed, PlacedSection, placed
-from bayesglm.show.report.page.tables import csv_of, numeric
+from bayesglm.show.report.page.tables import (
+    SHORT_HEAD,
+    SHORT_NAME,
+    csv_of,
+    look_of,
+    most_shown,
+    numeric,
+)
 from bayesglm.show.report.page.written import Written
 from bayesglm.show.report.parts import Cell, Number, Page, Picture, Table
 from bayesglm.show.text import printable
@@ -51,6 +59,10 @@ def html(page: Page, folder: str) -> Written:
             data=_inert_json(_data(sections)),
             lights=LIGHTS,
             numeric=numeric,
+            most_shown=most_shown,
+            look_of=look_of,
+            SHORT_NAME=SHORT_NAME,
+            SHORT_HEAD=SHORT_HEAD,
         )
     )
     return Written(text.encode("utf-8"))
@@ -99,15 +111,16 @@ def _of_block(placed_block: Placed) -> dict[str, Any]:
         return {} if block.data is None else {"csv": csv_of(block.data)}
     if not isinstance(block, Table):
         return {}
-    more = [[_told(cell) for cell in row] for row in block.rows[block.most :]]
-    return {"csv": csv_of(block), "most": block.most, "more": more}
+    most, are_right = most_shown(block), numeric(block)
+    more = [list(map(_told, row, are_right, count())) for row in block.rows[most:]]
+    return {"csv": csv_of(block), "most": most, "more": more}
 
 
-def _told(cell: Cell) -> str | list[str]:
-    """Return a cell as the script reads it: its text, or the text and value of a number."""
-    if isinstance(cell, Number):
-        return [printable(cell.text), _value(cell)]
-    return printable(cell)
+def _told(cell: Cell, is_right: bool, column: int) -> list[str]:
+    """Return a cell as the script reads it: its text, its look and, of a number, its value."""
+    text = printable(cell.text if isinstance(cell, Number) else cell)
+    told = [text, look_of(text, is_right, 0 if column else SHORT_NAME)]
+    return [*told, _value(cell)] if isinstance(cell, Number) else told
 
 
 def _value(number: Number) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from bayesglm.show.report.page.drawing import png
 from bayesglm.show.report.page.places import SECTION, Placed, placed
-from bayesglm.show.report.page.tables import csv_file, numeric
+from bayesglm.show.report.page.tables import csv_file, most_shown, numeric
 from bayesglm.show.report.page.written import Written
 from bayesglm.show.report.parts import (
     Cell,
@@ -91,7 +91,7 @@ def _table(table: Table, number: int, keep: Keep) -> Iterator[str]:
     if table.caption:
         yield _inline(table.caption)
     rules = ("--:" if is_right else ":--" for is_right in numeric(table))
-    shown = table.rows[: table.most]
+    shown = table.rows[: most_shown(table)]
     rows = [map(_cell, table.head), rules, *(map(_cell, row) for row in shown)]
     yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
     address = keep("table", number, "csv", csv_file(table))

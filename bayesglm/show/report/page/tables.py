@@ -10,6 +10,12 @@ from bayesglm.show.report.parts import Cell, Number, Table
 from bayesglm.show.text import printable
 
 DIGITS = 10  # of numbers that are no integers: chosen
+FEW_MORE = (
+    1.25  # times what a page shows at first; a table that is no longer is shown whole: chosen
+)
+# Letters of a cell up to which it stands on one line, and beyond which it needs a wide column.
+ONE_LINE, WIDE = 24, 60
+SHORT_NAME, SHORT_HEAD = 18, 10  # of the first column, and of heads, also on a phone
 MOST_INTEGER = 2**53  # up to which every integer is a float
 # With these a spreadsheet begins what it computes; the wide ones are read alike in East Asia.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -19,6 +25,24 @@ def numeric(table: Table) -> tuple[bool, ...]:
     """Say of each column whether numbers stand in it."""
     columns = range(len(table.head))
     return tuple(any(isinstance(row[k], Number) for row in table.rows) for k in columns)
+
+
+def most_shown(table: Table) -> int:
+    """Return how many rows a page shows at first: all, where there are only a few more.
+
+    >>> rows = tuple((str(k),) for k in range(13))
+    >>> most_shown(Table(("k",), rows, most=10)), most_shown(Table(("k",), rows[:12], most=10))
+    (10, 12)
+    """
+    n_rows = len(table.rows)
+    return n_rows if n_rows <= FEW_MORE * table.most else table.most
+
+
+def look_of(text: str, is_right: bool, most_short: int = 0) -> str:
+    """Return the classes of a cell: of numbers, and how its text may be broken into lines."""
+    n = len(text)
+    how = "short" if n <= most_short else "" if n <= ONE_LINE else "long" if n <= WIDE else "wide"
+    return f"n {how}".strip() if is_right else how
 
 
 def csv_of(table: Table) -> str:
