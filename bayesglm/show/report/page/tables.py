@@ -14,7 +14,7 @@ FEW_MORE = (
     1.25  # times what a page shows at first; a table that is no longer is shown whole: chosen
 )
 # Letters of a cell up to which it stands on one line, and beyond which it needs a wide column.
-ONE_LINE, WIDE = 24, 60
+ONE_LINE, WIDE = 32, 60
 SHORT_NAME, SHORT_HEAD = 18, 10  # of the first column, and of heads, also on a phone
 MOST_INTEGER = 2**53  # up to which every integer is a float
 # With these a spreadsheet begins what it computes; the wide ones are read alike in East Asia.
