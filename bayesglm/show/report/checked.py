@@ -55,7 +55,7 @@ def findings_of_fitting(told: xr.DataTree | None) -> list[Finding]:
 def _left_out(fit: xr.DataTree) -> Finding:
     counts = {"n_missing": "have missing values", "n_dropped": "lack a full past or future"}
     n = {name: int(fit.attrs.get(name, 0)) for name in counts}
-    whole = max(1, int(fit.attrs.get("n_samples", 0)) + sum(n.values()))
+    whole = max(1, int(fit.attrs.get("n_samples", 0)))
     words = [f"{n[name]:,} of {whole:,} samples {why}" for name, why in counts.items() if n[name]]
     return Finding(
         "Samples left out",
