@@ -1,4 +1,4 @@
-"""The report and the demo: self-contained pages whose numbers are those of the verbs."""
+"""The report: self-contained pages whose numbers are those of the verbs."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pages import assert_self_contained, assert_well_formed, parsed, text_of, titles
 
 import bayesglm as bg
-from bayesglm.demo import run
 from bayesglm.show import coefficients, figures
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.report.told import numbers, of_many
@@ -245,42 +244,6 @@ def test_reports_that_cannot_be_written(tmp_path):
             bg.report(fits, tmp_path / "r.html", **options)
     with pytest.raises(bg.DataError, match="make it first"):
         bg.report({"a": fit}, tmp_path / "nowhere" / "r.html")
-
-
-@pytest.mark.slow
-def test_the_demo_on_a_short_recording(tmp_path):
-    short = bg.datasets.grasshopper().isel(time=slice(0, 3000))
-    told = []
-    page = text_of(run(tmp_path / "demo.html", data=short, draws=250, say=told.append))
-    assert_self_contained(page)
-    for title in (
-        "The question",
-        "The data",
-        "The kernels",
-        "MAP against maximum likelihood",
-        "The history: what the data cannot say",
-        "Prior and posterior",
-        "Goodness of fit",
-        "The comparison",
-        "How far to believe it",
-    ):
-        assert title in page
-    for words in (
-        "ridge(25)",
-        "bits per spike",
-        "optimistic",
-        "no maximum likelihood estimate",
-        "history[history_lag=1]",
-        "k-hat",
-    ):
-        assert words in page
-    assert told[-1].startswith("done in")
-    assert len(told) > 5
-
-
-def test_the_demo_needs_its_folder(tmp_path):
-    with pytest.raises(bg.DataError, match="make it first"):
-        run(tmp_path / "nowhere" / "demo.html", data=xr.Dataset())
 
 
 def test_days_are_told_in_days():
