@@ -71,9 +71,10 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
         in ``attrs["sentences"]``. Two models are told apart where they differ by at least 4 nats
         and by 2 standard errors, of dependent samples the larger ones; by 4 of fewer than 100
         samples, of heavy-tailed differences, or where k-hat is high. ``attrs`` also hold
-        ``told_apart``, whether each model is from the best; ``n_data_points``, how many values were
-        compared, ``compared_on``, what these are of, ``left_out``, how many each model had more,
-        and ``events``, how many they count in all, where there are bits per event.
+        ``told_apart``, whether each model is from the best, and ``errors``, those of the
+        differences to it, the larger ones of dependent samples; ``n_data_points``, how many values
+        were compared, ``compared_on``, what these are of, ``left_out``, how many each model had
+        more, and ``events``, how many they count in all, where there are bits per event.
 
     Raises
     ------
@@ -121,8 +122,9 @@ def compare(models: Mapping[str, Any]) -> pd.DataFrame:
     columns = _columns(ranked, to_best)
     table = Compared(columns, index=pd.Index(names, dtype=object))
     n_common = ranked[0].elpd_i.size
-    pairs = zip(names[1:], to_best, strict=True)
-    table.attrs["told_apart"] = {name: one.is_told for name, one in pairs}
+    others = dict(zip(names[1:], to_best, strict=True))
+    table.attrs["told_apart"] = {name: one.is_told for name, one in others.items()}
+    table.attrs["errors"] = {name: one.error for name, one in others.items()}
     table.attrs["n_data_points"] = n_common
     table.attrs["compared_on"] = scored_in_words(ranked[0])
     table.attrs["left_out"] = {name: one.elpd_i.size - n_common for name, one in elpds.items()}

@@ -36,8 +36,8 @@ def foretelling_told(story: Story) -> str:
         return _of_one(story)
     apart: dict[str, bool] = table.attrs["told_apart"]
     best, second, *others = (f"“{name}”" for name in table.index)
-    row = table.loc[table.index[1]]
-    gap = _gap(story, -row["elpd_diff"], row["dse"])
+    name = table.index[1]
+    gap = _gap(story, -table.loc[name, "elpd_diff"], table.attrs["errors"][name])
     worse = [name for name in table.index[1:] if apart[name]]
     alike = [name for name in table.index[1:] if not apart[name]]
     if not alike:
@@ -60,15 +60,13 @@ def foretelling_told(story: Story) -> str:
 def _gap(story: Story, difference: float, error: float) -> str:
     """Say a difference of scores by the event, or what it makes of the chance of each sample."""
     assert story.compared is not None
-    one = story.elpd[story.best]
-    over = story.compared.attrs["compared_on"]
-    nats = f"{difference:.1f} ± {error:.1f} nats over {over}"
-    coords = one.elpd_i.coords
-    if EVENTS in coords and float(coords[EVENTS].sum()) > 0.0:
-        scale = float(coords[EVENTS].sum()) * np.log(2.0)
+    told = story.compared.attrs
+    nats = f"{difference:.1f} ± {error:.1f} nats over {told['compared_on']}"
+    if "events" in told:
+        scale = told["events"] * np.log(2.0)
         bits = f"{difference / scale:.3f} ± {error / scale:.3f} bits per event"
         return f"{bits} (± one standard error; {nats})"
-    times = np.exp(difference / int(one.n_data_points))
+    times = np.exp(difference / told["n_data_points"])
     kind = "probability" if FAMILY_NAMES[story.model.family].discrete else "density"
     return (
         f"{nats} (± one standard error), which makes the {kind} of each {times:.3g} times as high "

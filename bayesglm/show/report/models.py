@@ -22,7 +22,7 @@ OF_MODELS = (
 )
 OF_PRIORS = (
     "What each prior believes, in units of the data, and what share of the estimate it decides: 0% "
-    "is the data's alone, 100% the prior's."
+    "is the data's alone, 100% the prior's. Of several models the shares stand in their order."
 )
 HEAD = ("parameter", "prior", "decides", "belief, with 94% probability")
 
@@ -57,7 +57,7 @@ def models(story: Story) -> tuple[Section, ...]:
             known = rows.get(row.key)
             rows[row.key] = row if known is None else _joined(known, row)
     every = list(rows.values())
-    written = (Code(name, str(model_of(fit))) for name, fit in story.fits.items())
+    written = (Code(story.called(name), str(model_of(fit))) for name, fit in story.fits.items())
     said_beside = [f"{name}: {note}" for name, one in explained.items() for note in one.notes]
     notes = (*(sentence for row in every for sentence in row.against), *said_beside)
     table = _table(every, list(story.fits))
@@ -88,21 +88,20 @@ def _cells(row: _Row, names: list[str]) -> tuple[Cell, ...]:
 
 
 def _share(row: _Row) -> Cell:
-    """Write what share a prior decides: that of each model, of a population with its range."""
-    written = []
-    for name, shares in zip(row.models, row.shares, strict=True):
+    """Write what share a prior decides: in each model, of a population with its range."""
+    written: list[tuple[str, float]] = []
+    for shares in row.shares:
         known = np.array([one for one in shares if np.isfinite(one)])
         if not len(known):
+            written.append(("–", np.nan))
             continue
         text = f"{np.median(known):.0%}"
         ends = f"{known.min():.0%}", f"{known.max():.0%}"
         if ends[0] != ends[1]:
             text += f" ({ends[0]} to {ends[1]} over units)"
-        written.append((text, name, float(np.median(known))))
-    texts = list(dict.fromkeys(text for text, _, _ in written))
-    if len(texts) == 1:
-        return Number(written[0][2], texts[0])
-    return "; ".join(f"{text} in {name}" for text, name, _ in written)
+        written.append((text, float(np.median(known))))
+    texts = list(dict.fromkeys(text for text, _ in written))
+    return Number(written[0][1], texts[0]) if len(texts) == 1 else ", ".join(t for t, _ in written)
 
 
 def _rows(model: str, explained: Explanation) -> list[_Row]:
