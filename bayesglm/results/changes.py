@@ -73,63 +73,108 @@ def strongest_changes(fit: xr.DataTree) -> list[Change]:
 
     Of a term of several coefficients it is the one whose posterior median (or MAP) is furthest
     from zero, in sds of its predictor: looked for, and so larger than one that was named before.
-    Effects that are redrawn level by level are left out.
+    Of effects that are redrawn level by level it is the sd that is learned for them; where none is,
+    they are left out.
     """
     has_draws = "draw" in parameter_group(fit).dims
     told = []
     for kept in kept_of(fit, reopen(fit)):
         whole = kept.finished[1]
-        problem, theta = whole.first() if whole.redrawn else (whole.problem, whole.theta)
-        if not len(theta):
-            continue
-        some = theta[:: -(-len(theta) // DRAWS)]
-        beliefs = Beliefs(problem)
-        for k, named in enumerate(problem.design.predictors.named):
-            if named.name != whole.redrawn:
-                told.append(_strongest(beliefs, k, some, has_draws))
+        source, theta = whole.first()
+        if len(theta):
+            some = theta[:: -(-len(theta) // DRAWS)]
+            unit = _Unit(Beliefs(whole.problem), source, some, has_draws, whole.redrawn)
+            names = [named.name for named in whole.problem.design.predictors.named]
+            told += [unit.change(k) for k, name in enumerate(names) if unit.tells(name)]
     return told
 
 
-def _strongest(beliefs: Beliefs, k: int, theta: Array, has_draws: bool) -> Change:
-    problem = beliefs.problem
-    predictors, term = problem.design.predictors, problem.plan.model.every_term[k]
-    block, named = predictors.blocks[k], predictors.named[k]
-    w = problem.natural.registry.named(named.name).natural(theta)
-    drive, level = _drive(problem, k, theta), ""
-    if block.curve is not None:
-        kind, (of, at, moved) = RANGE, _of_curve(block, block.read(w))
-    elif term.facts.of_levels:
-        kind, of, at, moved = SPREAD, term.label, "", _sds_of_levels(block, w)
-    elif block.steps:
-        levels = [str(one) for one in getattr(term, "levels", None) or ()]
-        kind, of, at = LEVEL, term.label, f"{levels[-1]} against {levels[0]}"
-        moved = w.sum(axis=1)
-    else:
-        kind, of, at, level, moved = _of_coefficients(problem, k, block.read(w))
-        if drive is not None and _is_drive(block, term):
-            kind, of, moved = DRIVE, ", ".join(term.variables) or term.label, drive
-    median, lower, upper = (float(one) for one in quantiles_of(moved, PLACES))
-    strength = abs(median) if drive is None else float(np.median(drive))
-    if not has_draws:
-        lower = upper = np.nan
-    channel, labels = predictors.line_of(k), problem.plan.labels
-    reading = beliefs.reading(channel)
-    ends = [beliefs.effect(of, 1.0, (one, one), channel).value for one in (median, lower, upper)]
-    value = tuple(one[0] for one in ends if one is not None)
-    return Change(
-        term=term.label,
-        unit="" if labels is None else str(labels[problem.neuron]),
-        kind=kind,
-        of=of,
-        at=at,
-        median=median,
-        lower=lower,
-        upper=upper,
-        reading=reading,
-        value=value if len(value) == len(ends) else None,
-        strength=strength,
-        outcome=outcome_of(problem.plan.model, level),
-    )
+@dataclass(frozen=True)
+class _Unit:
+    """Draws of a unit: of ``source``, which has the names of its problem, and one level of what is
+    ``redrawn``."""
+
+    beliefs: Beliefs
+    source: Problem
+    theta: Array
+    has_draws: bool
+    redrawn: str | None
+
+    def tells(self, name: str) -> bool:
+        """Whether the draws tell of a term."""
+        free = [one.name for one in self.source.natural.registry.free]
+        return name != self.redrawn or f"{name}_scale" in free
+
+    def change(self, k: int) -> Change:
+        """Return the strongest change of the k-th term."""
+        problem = self.beliefs.problem
+        predictors, term = problem.design.predictors, problem.plan.model.every_term[k]
+        block = predictors.blocks[k]
+        drive, level = self._drive(k), ""
+        if term.facts.of_levels:
+            kind, of, at, moved = SPREAD, term.label, "", self._spread(k)
+        elif block.curve is not None:
+            kind, (of, at, moved) = RANGE, _of_curve(block, block.read(self._values(k)))
+        elif block.steps:
+            levels = [str(one) for one in getattr(term, "levels", None) or ()]
+            kind, of, at = LEVEL, term.label, f"{levels[-1]} against {levels[0]}"
+            moved = self._values(k).sum(axis=1)
+        else:
+            kind, of, at, level, moved = _of_coefficients(problem, k, block.read(self._values(k)))
+            if drive is not None and _is_drive(block, term):
+                kind, of, moved = DRIVE, ", ".join(term.variables) or term.label, drive
+        median, lower, upper = (float(one) for one in quantiles_of(moved, PLACES))
+        if not self.has_draws:
+            lower = upper = np.nan
+        channel, labels = predictors.line_of(k), problem.plan.labels
+        told = [self.beliefs.effect(of, 1.0, (x, x), channel) for x in (median, lower, upper)]
+        value = tuple(one.value[0] for one in told if one.value is not None)
+        return Change(
+            term=term.label,
+            unit="" if labels is None else str(labels[problem.neuron]),
+            kind=kind,
+            of=of,
+            at=at,
+            median=median,
+            lower=lower,
+            upper=upper,
+            reading=self.beliefs.reading(channel),
+            value=value if len(value) == len(told) else None,
+            strength=abs(median) if drive is None else float(np.median(drive)),
+            outcome=outcome_of(problem.plan.model, level),
+        )
+
+    def _values(self, k: int) -> Array:
+        """Return draws of the natural values of a term's coefficients."""
+        named = self.source.design.predictors.named[k]
+        return self.source.natural.registry.named(named.name).natural(self.theta)
+
+    def _spread(self, k: int) -> Array:
+        """Return, draw by draw, the sd of the effects of levels; of several effects the largest."""
+        block = self.source.design.predictors.blocks[k]
+        if block.name == self.redrawn:
+            sds = self.source.natural.registry.named(f"{block.name}_scale").natural(self.theta)
+        else:
+            w = self._values(k)
+            sds = w.reshape(len(w), -1, block.shape[-1]).std(axis=2)
+        return np.asarray(sds[:, int(np.argmax(sds.mean(axis=0)))])
+
+    def _drive(self, k: int) -> Array | None:
+        """Return, draw by draw, the sd over samples of what a term adds.
+
+        None of a single column, of effects that are redrawn, and where several levels share it.
+        """
+        predictors = self.beliefs.problem.design.predictors
+        block, rows = predictors.blocks[k], predictors.rows
+        is_single = block.size == 1 and block.codes is None  # its step, one sd, tells the same
+        shared = predictors.sharing is not None or predictors.levels is not None
+        if is_single or shared or block.name == self.redrawn:
+            return None
+        few = self.theta[:: -(-len(self.theta) // FEW_DRAWS)]
+        place = self.source.places[self.source.design.predictors.named[k].name]
+        own = self.source.natural.w(few)[:, place]
+        added = block.on(rows[:: -(-len(rows) // ROWS)]).times(own)
+        return np.broadcast_to(np.asarray(added).std(axis=1), len(few))
 
 
 def outcome_of(model: GLM, level: str = "") -> str:
@@ -161,22 +206,6 @@ def _is_drive(block: Block, term: Term) -> bool:
     return not apart and int(np.prod(block.drawn_shape, dtype=int)) > COLUMNS
 
 
-def _drive(problem: Problem, k: int, theta: Array) -> Array | None:
-    """Return, draw by draw, the sd over samples of what a term adds.
-
-    None of a single column, and where several levels share it.
-    """
-    predictors = problem.design.predictors
-    block, rows = predictors.blocks[k], predictors.rows
-    is_single = block.size == 1 and block.codes is None  # its step, one sd, tells the same
-    if is_single or predictors.sharing is not None or predictors.levels is not None:
-        return None
-    few = theta[:: -(-len(theta) // FEW_DRAWS)]
-    own = problem.natural.w(few)[:, predictors.places[predictors.named[k].name]]
-    added = block.on(rows[:: -(-len(rows) // ROWS)]).times(own)
-    return np.broadcast_to(np.asarray(added).std(axis=1), len(few))
-
-
 def _of_curve(block: Block, drawn: Array) -> tuple[str, str, Array]:
     """Return the change between the places of a curve (or surface) that lie furthest apart."""
     assert block.curve is not None
@@ -198,13 +227,6 @@ def _ends(mean: Array) -> tuple[int, int]:
     """Return the places of a curve that lie furthest apart, the earlier one first."""
     low, high = sorted((int(np.argmin(mean)), int(np.argmax(mean))))
     return low, high
-
-
-def _sds_of_levels(block: Block, w: Array) -> Array:
-    """Return, draw by draw, the sd of the effects of levels; of several effects the largest."""
-    effects = w.reshape(len(w), -1, block.shape[-1])
-    sds = effects.std(axis=2)
-    return np.asarray(sds[:, int(np.argmax(sds.mean(axis=0)))])
 
 
 def _of_coefficients(problem: Problem, k: int, w: Array) -> tuple[str, str, str, str, Array]:

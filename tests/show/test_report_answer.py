@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from kept import both_ways
 
 import bayesglm as bg
 from bayesglm.results.changes import DRIVE, LEVEL, RANGE, SPREAD, STEP, strongest_changes
@@ -203,3 +204,19 @@ def test_a_kernel_is_told_by_its_drive_and_a_past_by_its_strongest_lag():
 def test_a_model_without_terms_has_no_effects(frame):
     fit = bg.fit(bg.GLM("claims", [], "poisson"), frame, draws=100)
     assert "no predictors" in effects_told(Story.open({"constant": fit}), strongest_changes(fit))
+
+
+def test_effects_that_are_redrawn_are_told_by_the_sd_that_is_learned():
+    rng = np.random.default_rng(8)
+    g, x = rng.integers(0, 12, N), rng.normal(size=N)
+    y = rng.poisson(np.exp(0.2 + 0.4 * x + rng.normal(size=12)[g]))
+    data = {"y": y, "x": x, "g": np.array([f"s{k}" for k in range(12)])[g]}
+    model = bg.GLM("y", ["x", bg.Group("g")], family="poisson")
+    checks = {"top_size": 4, "levels_of": "g", "level_acceptance": 0.9, "worst_level": 3}
+    whole, kept = both_ways(model, data, "g", draws=250, checks=checks)
+    (step, _), (other, spread) = strongest_changes(whole), strongest_changes(kept)
+    np.testing.assert_allclose([other.median, *other.value], [step.median, *step.value])
+    assert (other.of, other.lower, other.upper) == (step.of, step.lower, step.upper)
+    scale = np.quantile(kept["posterior"]["g_scale"].values.ravel(), ENDS)
+    np.testing.assert_allclose([spread.median, spread.lower, spread.upper], scale)
+    assert spread.kind == SPREAD
