@@ -56,10 +56,11 @@ def report(
 ) -> Path:
     """Write a report about fits of the same response: one HTML page, Markdown or JSON.
 
-    Sections: the question; the models with their priors as penalties; the data; kernels with 94%
-    bands; tables of coefficients, with odds and rate ratios; prior and posterior; what the priors
-    say, and what they decided; predictions against observations; the comparison, in elpd and (for
-    counts) bits per event; diagnostics in words.
+    Sections: the question and the answer in three sayings, which model foretells best, what the
+    strongest terms do in units of the data, and what not to conclude; the data; the models as
+    equations, with what their priors believe and decide; estimates and effects; goodness of fit;
+    the comparison; how far to believe it, checks as traffic lights with words and what to do; what
+    the fits cannot tell; how they were made, with lines that make them again and what to cite.
 
     Parameters
     ----------
