@@ -29,7 +29,9 @@ MOST_ROWS = 10  # of the table of all checks that stand on the page: chosen
 def diagnostics(story: Story) -> tuple[Section, ...]:
     """Return the checks of each fit as lights, all of them in a table, and what was said."""
     every = {name: lights_of(story, name) for name in story.fits}
-    lights = [Lights(f"{story.called(name)}: {_counted(own)}", _short(own)) for name, own in every.items()]
+    lights = [
+        Lights(f"{story.called(name)}: {_counted(own)}", _short(own)) for name, own in every.items()
+    ]
     unchecked = [f"{name} could not be checked: {why}" for name, why in story.unchecked.items()]
     said = (*unchecked, *story.said)
     notes = (Notes(said),) if said else ()
