@@ -81,14 +81,14 @@ def factor(change: float) -> str:
     """Write what a linear predictor that changes by so much multiplies, with two digits or more.
 
     >>> factor(0.0), factor(-0.105), factor(20.0), factor(-20.0)
-    ('1.0', '0.90', 'more than 10,000', 'less than 0.0001')
+    ('1.00', '0.90', 'more than 10,000', 'less than 0.0001')
     """
     if np.isnan(change):
         return ""
     if abs(change) > np.log(HUGE):
         return f"more than {HUGE:,.0f}" if change > 0 else f"less than {1 / HUGE:g}"
     value = float(np.exp(change))
-    digits = 1 if value >= 1.0 else 2
+    digits = 1 if value >= 1.05 else 2
     return f"{value:.{digits}f}" if 0.1 <= value < 100.0 else f"{value:.2g}"
 
 

@@ -23,6 +23,7 @@ OF_LIGHTS = (
     "is not listed."
 )
 FINE = "All else"
+SAID = "What was said while the models were scored and checked:"
 MOST_ROWS = 10  # of the table of all checks that stand on the page: chosen
 
 
@@ -34,8 +35,8 @@ def diagnostics(story: Story) -> tuple[Section, ...]:
     ]
     unchecked = [f"{name} could not be checked: {why}" for name, why in story.unchecked.items()]
     said = (*unchecked, *story.said)
-    notes = (Notes(said),) if said else ()
-    blocks = (OF_LIGHTS, *lights, *notes, _table(every))
+    notes = (SAID, Notes(said)) if said else ()
+    blocks = (OF_LIGHTS, *lights, _table(every), *notes)
     return (Section("How far to believe it", blocks),)
 
 

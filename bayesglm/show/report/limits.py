@@ -105,8 +105,8 @@ def _of_uncertainty(story: Story) -> list[str]:
         )
     if story.has_posterior:
         said.append(
-            "Intervals hold the uncertainty about the coefficients of a model, given that it is "
-            "true; that the model may be wrong they do not hold. Each holds 94% by itself: of many "
+            "Intervals. They hold the uncertainty about the coefficients of a model, given that it "
+            "is true, and not that it may be wrong. Each holds 94% by itself: of many "
             "coefficients without effect about 6 in 100 stand outside zero by chance."
         )
     if len(story.elpd) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bayesglm.inference.tree.certificate import certificate
@@ -59,7 +60,7 @@ def in_words(name: str, fit: xr.DataTree) -> list[str]:
         )
         return [told]
     told = f"{name}: posterior by {_method_name(method)} in {attrs['wall_time_s']:.1f} s; "
-    notes = [told + f"{attrs['why']}."]
+    notes = [f"{told}{_methods_of_units(fit) or attrs['why']}."]
     certified = certificate(attrs)
     if certified:
         notes.append(f"{name}: {certified[0].lower()}{certified[1:]}.")
@@ -77,6 +78,17 @@ def in_words(name: str, fit: xr.DataTree) -> list[str]:
     if diverging is not None and int(diverging.sum()):
         notes.append(f"{name}: {int(diverging.sum())} draws diverged; raise target_accept.")
     return notes
+
+
+def _methods_of_units(fit: xr.DataTree) -> str:
+    """Say of how many units of a population each method is; empty where there is none."""
+    stats = fit["sample_stats"].to_dataset() if "sample_stats" in fit.children else {}
+    if "method" not in stats:
+        return ""
+    counts = Counter(str(one) for one in stats["method"].values.ravel())
+    if len(counts) == 1:
+        return f"each of {counts.total():,} units by itself"
+    return ", ".join(f"{n:,} units by {_method_name(one)}" for one, n in counts.items())
 
 
 def _method_name(method: str) -> str:
