@@ -131,3 +131,12 @@ def test_what_is_cited_is_what_was_used(story, frame):
     (entries,) = (one for one in blocks(made(story), Code) if one.name.startswith("BibTeX"))
     assert entries.text.startswith("@article{Martin")
     assert "leave-one-out" in entries.text
+
+
+def test_a_projection_is_made_again_from_its_reference(story):
+    small = bg.project(story.fits["drawn"], terms=["x"])
+    own = Story.open({"small": small})
+    lines = lines_again(own)
+    assert "reference = ..." in lines
+    assert "'small': bg.project(reference, terms=['x'])," in lines
+    assert "Projection predictive selection" in " ".join(references(own))

@@ -156,7 +156,7 @@ def _row(name: str, variable: xr.DataArray, is_factor: bool) -> tuple[Cell, ...]
     if is_number and not is_factor:
         known = values[~np.isnan(values)] if missing else values
         ends = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
-        low, high = (Number(one, f"{one:.4g}") for one in ends)
+        low, high = (Number(one + 0.0, f"{one + 0.0:.4g}") for one in ends)  # no -0
         return (name, low, high, units, "", _count(missing))
     levels = list(dict.fromkeys(map(str, np.sort(values.astype(str).ravel()))))
     more = f" and {len(levels) - MOST_LEVELS:,} more" if len(levels) > MOST_LEVELS else ""

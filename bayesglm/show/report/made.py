@@ -8,7 +8,7 @@ import re
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 
-from bayesglm.inference.tree.opened import model_of, parameter_group
+from bayesglm.inference.tree.opened import PROJECTION, model_of, parameter_group
 from bayesglm.show.report.parts import Cell, Code, Notes, Number, Part, Section, Table
 from bayesglm.show.report.references import entries, references
 from bayesglm.show.report.story import Story
@@ -84,6 +84,8 @@ def lines_again(story: Story) -> str:
     names = [f"model_{k}" for k in range(1, len(story.fits) + 1)]
     lines += [f"{one} = bg.GLM.from_json(Path('{one}.json').read_text())" for one in names]
     calls = zip(story.fits.items(), names, strict=True)
+    if any(PROJECTION in fit.children for fit in story.fits.values()):
+        lines.append("reference = ...  # the fit that was projected")
     lines += ["fits = {", *(f"    {name!r}: {_call(fit, one)}," for (name, fit), one in calls), "}"]
     scored = {name: one.kind for name, one in story.elpd.items()}
     others = {name: kind for name, kind in scored.items() if kind != "loo"}
@@ -100,6 +102,8 @@ def _call(fit: xr.DataTree, model: str) -> str:
     group = parameter_group(fit)
     if "draw" not in group.dims:
         return f"bg.fit_map({model}, data)"
+    if PROJECTION in fit.children:
+        return f"bg.project(reference, terms={[term.label for term in model_of(fit).every_term]})"
     verb = "fit_mcmc" if fit.attrs["method"] == "nuts" else "fit"
     draws, chains = group.sizes["draw"], group.sizes["chain"]
     seed = fit.attrs.get("seed", 0)

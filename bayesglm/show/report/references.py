@@ -14,6 +14,10 @@ METHODS = {
         "Nested Laplace approximation: Rue, Martino & Chopin 2009, JRSS B 71:319-392."
     ),
     "expectation propagation": "Expectation propagation: Minka 2001, UAI 17:362-369.",
+    "projection": (
+        "Projection predictive selection: Piironen, Paasiniemi & Vehtari 2020, Electronic Journal "
+        "of Statistics 14:2155-2197."
+    ),
     "nuts": "NUTS: Hoffman & Gelman 2014, JMLR 15:1593-1623.",
     "nuts by levels": "NUTS: Hoffman & Gelman 2014, JMLR 15:1593-1623.",
 }
