@@ -149,41 +149,6 @@ def coefficient_labels(coefficients: xr.DataArray) -> list[str]:
     return found
 
 
-def data_figure(
-    data: xr.Dataset, response: str, time: Array, unit: str, levels: Sequence[str] = ()
-) -> Figure:
-    """Draw the response and up to two scalar predictors over a stretch of samples.
-
-    Samples without a time are dots, since those in between are none; ``levels`` are the labels of
-    which the response holds the places.
-    """
-    look: dict[str, Any] = {"linewidth": 0.9}
-    if unit == "sample":
-        look = {"linestyle": "none", "marker": ".", "markersize": 3}
-    scalars = [str(n) for n, v in data.data_vars.items() if v.ndim == 1 and n != response][:2]
-    figure, axes = new_figure(len(scalars) + 1, 1, 1.6 + 1.5 * len(scalars), sharex=True)
-    for ax, name in zip(axes[:, 0], scalars, strict=False):
-        ax.plot(time, data[name].values, color=COLOURS[0], **look)
-        units = data[name].attrs.get("units", "")
-        ax.set_ylabel(plain(name) + (f"\n({plain(units)})" if units else ""), fontsize=10)
-    ax, values = axes[-1, 0], data[response].values
-    values = values if values.ndim == 1 else values[:, 0]
-    if levels:
-        ax.plot(time, values, color=INK, linestyle="none", marker=".", markersize=3)
-        ax.set_yticks(range(len(levels)), [plain(one, MOST_LETTERS) for one in levels])
-    elif is_event_train(values[np.isfinite(values)]):
-        counts = np.where(np.isfinite(values), values, 0.0)
-        at = np.repeat(time, counts.astype(int))
-        ax.vlines(at, 0, 1, color=INK, linewidth=0.8)
-        ax.set_yticks([])
-    else:
-        ax.plot(time, values, color=INK, **look)
-    ax.set_ylabel(plain(response), fontsize=10)
-    ax.set_xlabel(unit, fontsize=10)
-    figure.align_ylabels()
-    return figure
-
-
 def is_event_train(values: Array) -> bool:
     """Say whether values are counts so small that each event can be a tick."""
     return bool(

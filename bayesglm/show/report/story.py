@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from bayesglm.design.response_levels import as_numbers
 from bayesglm.errors import BayesGLMError, BayesGLMWarning, DataError
 from bayesglm.inference.tree.opened import are_named, model_of, parameter_group
+from bayesglm.results.kernels import quiet_kernels
+from bayesglm.results.marginals import PROB
 from bayesglm.results.scores.compare import check_scores, compare
 from bayesglm.results.scores.pairing import check_fits
 from bayesglm.show.prior_predictive import Bins
+from bayesglm.show.report.kinds import Data
 from bayesglm.show.report.scoring import scored
 from bayesglm.show.report.seen import Seen, look
 from bayesglm.spec.families import FAMILY_NAMES
@@ -91,6 +94,16 @@ class Story:
     def model(self) -> GLM:
         """The model of the first fit."""
         return model_of(self.first)
+
+    @cached_property
+    def data(self) -> Data:
+        """What the data are, and each of their variables."""
+        return Data.of(self.fits)
+
+    @cached_property
+    def kernels(self) -> dict[str, xr.DataTree]:
+        """What each term of every fit adds to the linear predictor, with 94% bands."""
+        return {name: quiet_kernels(fit, PROB) for name, fit in self.fits.items()}
 
     @property
     def has_posterior(self) -> bool:
