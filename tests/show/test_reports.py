@@ -311,16 +311,3 @@ def test_a_report_tells_coefficients_and_ratios_in_numbers(analysed, tmp_path):
     table, notes = numbers(bg.fit_map(bg.GLM("y", "x"), {"x": [0.0, 1, 2], "y": [1.0, 2, 4]}))
     assert (table.head, notes) == (("coefficient", "map"), ())
     assert [row[0] for row in table.rows] == ["intercept", "x", "sigma"]
-<<<<<<< HEAD
-
-
-def test_responses_that_are_labels_are_drawn_at_their_names(analysed):
-    _, labels = analysed
-    data = labels["constant_data"].to_dataset()
-    data = data.assign(mood=("obs", np.arange(data.sizes["obs"]) % 3)).drop_vars("g")
-    place = np.arange(data.sizes["obs"])
-    figure = figures.data_figure(data, "mood", place, "sample", ("bad", "fair", "good"))
-    assert ticks(figure.axes[-1].yaxis) == ["bad", "fair", "good"]
-    assert {line.get_linestyle() for ax in figure.axes for line in ax.lines} == {"None"}
-=======
->>>>>>> 51a9f38 (The data at a glance, as the field of their kind shows them: told by facts, in distributions, trials, recordings, groups and units by name)
