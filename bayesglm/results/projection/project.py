@@ -113,10 +113,11 @@ def project(
     fit to the reference's means in place of responses; gamma's and inverse_gaussian's dispersion
     then takes up what the mean leaves out, and others stay as the draw has them. Other families
     are projected on the scale of their linear predictors, by least squares (Catalina, Bürkner &
-    Vehtari 2021), and so is every model's dispersion with a linear predictor of its own left as it
-    is. Effects of the levels of a group move from where a draw has them, as far as the scale that
-    it has for them allows: (b - b*)^2 / (2 scale^2) is added to the divergence; so do rows of a
-    level of its own not take up all that is left out. What no row tells stays as the draw has it.
+    Vehtari 2021); their divergence is half the sum of these squares. A dispersion with a linear
+    predictor of its own stays as it is, and censored and truncated responses are projected as if
+    they were seen. Effects of the levels of a group are held where a draw has them, by the scale
+    that it has for them: (b - b*)^2 / (2 scale^2) is added to the divergence, so that a level of
+    few rows does not take up all that is left out. What no row tells stays as the draw has it.
 
     Examples
     --------
