@@ -16,7 +16,15 @@ from bayesglm.inference.problem.asked import check_seed, whole_number
 from bayesglm.inference.problem.problem import Problem, make_problem
 from bayesglm.inference.tree.kept import evenly
 from bayesglm.inference.tree.opened import kept_of, model_of, stored_data
-from bayesglm.inference.tree.projected import ELPD, KHAT, path_dataset, projected_tree
+from bayesglm.inference.tree.projected import (
+    CANDIDATE,
+    ELPD,
+    KHAT,
+    ROW,
+    SIZE,
+    path_dataset,
+    projected_tree,
+)
 from bayesglm.results.projection.onto import project_onto
 from bayesglm.results.projection.path import Path
 from bayesglm.results.projection.reference import Reference, open_reference
@@ -135,6 +143,7 @@ def project(
     """
     began, seed = time.perf_counter(), check_seed(seed)
     model = model_of(fit)
+    _check_population(fit)
     asked = _asked(search, most, draws, validate_search)
     units = units_of(model, forced)
     if terms is not None:
@@ -172,6 +181,16 @@ def project(
         "seed": seed,
     }
     return _tree(fit, reference, path.at(taken), asked.draws, group, attrs, began)
+
+
+def _check_population(fit: xr.DataTree) -> None:
+    """Raise ModelError where a population's dim has a name that the path needs for itself."""
+    name = fit.attrs.get("population", "")
+    if name in (SIZE, CANDIDATE, ROW):
+        raise ModelError(
+            f"the dim {name!r} of the data has a name that a projection needs for itself; rename "
+            f"it, data.rename({{{name!r}: 'neuron'}}), and fit."
+        )
 
 
 class _Asked(NamedTuple):

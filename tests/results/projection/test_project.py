@@ -219,3 +219,28 @@ def test_checks_and_explanations_say_nothing_of_what_priors_decided(whole, small
 def test_a_report_takes_it_beside_its_reference(whole, small, tmp_path):
     page = bg.report({"whole": whole, "small": small}, tmp_path / "page.html")
     assert "projected from draws of the model of 4 terms" in page.read_text()
+
+
+def test_draws_that_an_interruption_left_out_stay_missing(whole):
+    torn = whole.copy()
+    posterior = torn["posterior"].to_dataset()
+    last = (posterior["chain"] == 3) & (posterior["draw"] >= 200)
+    torn["posterior"] = posterior.where(~last)
+    found = bg.project(torn, ["a", "c"])["posterior"]["a"]
+    every = bg.project(whole, ["a", "c"])["posterior"]["a"]
+    assert np.array_equal(np.isnan(found).values, last.transpose("chain", "draw").values)
+    assert_allclose(found.where(~last, 0.0), every.where(~last, 0.0))
+
+
+def test_a_population_along_a_dim_of_the_path_is_refused(data):
+    import xarray as xr
+
+    pairs = xr.Dataset(
+        {
+            "y": (("obs", "size"), np.column_stack([data["y"], data["n"]])),
+            "a": ("obs", data["a"]),
+        }
+    )
+    fit = bg.fit(bg.GLM("y", "a"), pairs, draws=100)
+    with pytest.raises(ModelError, match="dim 'size' of the data has a name"):
+        bg.project(fit)
