@@ -119,9 +119,10 @@ class _Seen:
     def saturated(self, y: Records, phi: Sequence, trials: Array | None) -> Array:
         """Return the family's own of exact responses, and that of certainty of all others."""
         exact = np.flatnonzero(y["below"] == y["upto"])
-        values = np.zeros(y.shape)
         some = _asked(y, np.empty((0, len(y))), phi, trials).at(exact)
-        values[exact] = self.family.saturated(some.upto, some.phi, some.trials)
+        own = self.family.saturated(some.upto, some.phi, some.trials)
+        values = np.zeros((*np.shape(own)[:-1], len(y)))
+        values[..., exact] = own
         return values
 
     def valid(self, y: Records, trials: Array | None) -> Mask:

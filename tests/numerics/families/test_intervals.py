@@ -339,3 +339,18 @@ def test_cut_off_sides_push_where_chances_rise(key):
             etas = [0.5 * push * k for k in range(8)]
             chances = [mass(family, key, below, upto, eta, 0).value[0] for eta in etas]
             assert np.all(np.diff(chances) >= -1e-12)
+
+
+@pytest.mark.parametrize(
+    "key", [("gaussian", "identity"), ("gamma", "log"), ("exponential", "log")]
+)
+def test_saturated_densities_of_many_draws_are_those_of_each(key):
+    family = FAMILIES[key]
+    seen = ends(np.array([1.0, 2.0, 0.5]), np.array([1.0, np.inf, 0.5]))
+    draws = np.array([[0.7], [1.9]])
+    phi = [draws for _ in family.dispersions]
+    found = np.broadcast_to(censored(family).saturated(seen, phi, None), (2, 3))
+    for k, value in enumerate(draws[:, 0]):
+        own = [np.float64(value) for _ in family.dispersions]
+        expected = family.saturated(seen["upto"], own, None)
+        np.testing.assert_allclose(found[k], np.where([True, False, True], expected, 0.0))
