@@ -162,10 +162,9 @@ def _caption(every: Mapping[str, dict[str, Row]], more: int) -> str:
     if scaled:
         parts.append("Coefficients of numbers are those of one sd of the predictor.")
     if more:
-        parts.append(f"Not drawn: {more:,} more, nearer to zero; the data of the figure hold them.")
-    parts.append(
-        "The intercept stands in the table. One interval of many that excludes zero is weak evidence."
-    )
+        parts.append(f"Not drawn: {more:,} more, nearer to zero, which the figure's data hold.")
+    parts.append("The intercept stands in the table.")
+    parts.append("One interval of many that excludes zero is weak evidence.")
     return " ".join(parts)
 
 
