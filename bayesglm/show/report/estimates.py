@@ -22,7 +22,7 @@ from bayesglm.show.report.cells import number
 from bayesglm.show.report.forest import MOST_TOGETHER, forest
 from bayesglm.show.report.levels import levels
 from bayesglm.show.report.lines import lines
-from bayesglm.show.report.parts import Block, Picture, Section, Table
+from bayesglm.show.report.parts import Block, Part, Picture, Section, Table
 from bayesglm.show.report.story import Story
 from bayesglm.show.report.told import numbers, of_many
 from bayesglm.show.units import is_around_events, unit_of_coefficients
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
     from bayesglm.spec.terms.term import Term
 
+TO_BE_READ = (
+    "Estimates are those of one unit of the predictor; columns of percents are the ends of the "
+    "equal-tailed 94% interval, ess is the number of independent draws that they are worth. Of a "
+    "MAP there is the mode alone, which has no interval."
+)
 MOST_LEVELS = 12  # lines of one term that have a panel each; more are drawn in colours
 MOST_CELLS = 20_000  # of a field that its data hold on the page
 
@@ -123,8 +128,8 @@ def _field(term: str, name: str, fit: xr.DataTree) -> Picture:
     rows = tuple(
         (
             *(labels[str(dim)][k] for dim, k in zip(link.dims, place, strict=True)),
-            number(link.values[place]),
-            number(sd[place]),
+            number(float(link.values[place])),
+            number(float(sd[place])),
         )
         for place in places
     )
@@ -135,12 +140,12 @@ def _field(term: str, name: str, fit: xr.DataTree) -> Picture:
 
 
 def tables(story: Story) -> tuple[Section, ...]:
-    """Return the table of each posterior fit of one response, with ratios where they are."""
-    single = {name: f for name, f in story.posteriors.items() if not f.attrs["population"]}
-    told = {name: numbers(fit) for name, fit in single.items()}
-    return tuple(
-        Section(f"In numbers: {name}", (table, *notes)) for name, (table, notes) in told.items()
-    )
+    """Return the table of each fit, with ratios where there are."""
+    blocks: list[Block] = []
+    for name, fit in story.fits.items():
+        table, notes = numbers(fit)
+        blocks += [Part(story.called(name)), table, *notes]
+    return (Section("The estimates in numbers", (TO_BE_READ, *blocks)),)
 
 
 def prior_and_posterior(story: Story) -> tuple[Section, ...]:

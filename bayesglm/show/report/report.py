@@ -18,6 +18,7 @@ from bayesglm.show.report.limits import limits
 from bayesglm.show.report.made import made
 from bayesglm.show.report.models import models
 from bayesglm.show.report.parts import Page, Section
+from bayesglm.show.report.prior import before_data
 from bayesglm.show.report.sensitivity import prior_sensitivity
 from bayesglm.show.report.story import Story
 from bayesglm.show.report.writing import check_page, write_page
@@ -33,6 +34,7 @@ SECTIONS: tuple[Callable[[Story], tuple[Section, ...]], ...] = (
     answer,
     data,
     models,
+    before_data,
     coefficients,
     tables,
     prior_and_posterior,

@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bayesglm.inference.tree.certificate import certificate
-from bayesglm.inference.tree.fit import MOST_ROWS
 from bayesglm.inference.tree.opened import EFFECTS, group_redrawn, model_of, parameter_group
+from bayesglm.inference.tree.shown import CHECKS
 from bayesglm.inference.tree.summary import summary
 from bayesglm.show.coefficients import are_of_levels
-from bayesglm.show.report.parts import Table
+from bayesglm.show.report.cells import number, whole
+from bayesglm.show.report.parts import Cell, Table
 from bayesglm.spec.families import LINK_NAMES
 
 if TYPE_CHECKING:
     import xarray as xr
 
-BESIDE = ("ess", "khat", "r_hat", "prior")  # columns of a summary that a report tells elsewhere
+MOST_HELD = 5_000  # rows of the table of a fit that a report holds
 
 
 def numbers(fit: xr.DataTree) -> tuple[Table, tuple[str, ...]]:
-    """Return the table of a fit, ratios in its last column, and what is to be said of it."""
+    """Return the table of a fit, with ratios where there are, and what is to be said of it."""
     table = summary(fit)
-    kept = table.drop(columns=[name for name in BESIDE if name in table])
-    written, words = kept.written(), table.index.name
+    columns = {str(name): table[name].to_numpy() for name in table}
+    unknown = np.full(len(table), np.nan)
+    errors = dict.fromkeys(columns, columns.get("sd", unknown)) | dict.fromkeys(CHECKS, unknown)
     if LINK_NAMES[model_of(fit).link_name].ratio:
         ratios = summary(fit, exponentiate=True)
-        ends = [name for name in ratios if name.endswith("%")]
-        told = ratios.written()
-        inside = "[" + told[ends[0]] + ", " + told[ends[1]] + "]" if ends else ""
-        head = f"{ratios.index.name} [{', '.join(ends)}]" if ends else str(ratios.index.name)
-        written[head] = told["median" if ends else "map"] + " " + inside
-        written = written.fillna("")
-    rows = tuple(tuple(map(str, row)) for row in written[:MOST_ROWS].itertuples())
-    more = len(written) - len(rows)
+        of = ratios.reindex(table.index)
+        for name in of:
+            if name in (*CHECKS, "sd", "prior"):
+                continue
+            is_end = str(name).endswith("%")
+            head = f"{ratios.index.name} {name}" if is_end else str(ratios.index.name)
+            columns[head] = of[name].to_numpy()
+            errors[head] = of["sd"].to_numpy() if "sd" in of else unknown
+    last = [name for name in (*CHECKS, "prior") if name in columns]
+    order = [*(name for name in columns if name not in last), *last]
+    rows = tuple(
+        (str(words), *(_cell(name, columns[name][k], errors[name][k]) for name in order))
+        for k, words in enumerate(table.index[:MOST_HELD])
+    )
+    more = len(table) - len(rows)
     notes = (f"And {more:,} more of its rows: bayesglm.summary(fit).",) if more else ()
-    return Table((str(words), *map(str, written.columns)), rows), notes
+    return Table((str(table.index.name), *order), rows), notes
+
+
+def _cell(name: str, value: Any, error: float) -> Cell:
+    """Return a cell: words as they are, numbers to a tenth of their error, sizes whole."""
+    if isinstance(value, str):
+        return value
+    if name == "ess":
+        return whole(value) if np.isfinite(value) else ""
+    return number(value, error)
 
 
 def of_many(fit: xr.DataTree) -> str:
