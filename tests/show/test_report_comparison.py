@@ -114,17 +114,19 @@ def test_nothing_is_compared_of_one_model_or_of_modes(counted):
 def test_sensitivity_is_that_of_the_verb(counted):
     fits = {"x": counted["x"], "none": counted["none"], "mode": counted["mode"]}
     (section,) = prior_sensitivity(Story.open(fits, {}))
-    tables = blocks(section, Table)
-    assert len(tables) == 2
-    for name, numbers in zip(("x", "none"), tables, strict=True):
+    (notes,) = blocks(section, Notes)
+    (picture,) = blocks(section, Picture)
+    every = {row[:2]: row[2:] for row in picture.data.rows}
+    assert {name for name, _ in every} == {"x", "none"}
+    for name in ("x", "none"):
         told = bg.sensitivity(counted[name])
-        assert {row[0] for row in numbers.rows} == set(told.index)
-        for word, prior, likelihood, diagnosis in numbers.rows:
+        for word in told.index:
+            prior, likelihood, diagnosis = every[name, word]
             assert prior.value == told.loc[word, "prior"]
             assert likelihood.value == told.loc[word, "likelihood"]
             assert diagnosis == told.loc[word, "diagnosis"]
-        assert all(sentence in section.blocks for sentence in told.attrs["sentences"])
-    (picture,) = blocks(section, Picture)
+        assert {f"{name}: {one}" for one in told.attrs["sentences"]} <= set(notes.sentences)
+    assert not blocks(section, Table)  # nothing moves
     assert "x: of 2 parameters 0 move with prior and data" in picture.alt
     assert len(picture.data.rows) == 3
     limit = picture.figure.axes[0].get_xlim()[1]
@@ -148,9 +150,11 @@ def test_a_prior_that_the_data_contradict_is_counted_and_drawn_first():
     assert ax.get_yticklabels()[0].get_text() == "x7"
     assert len(ax.get_yticks()) == MOST_DRAWN
     note = picture.figure.get_supxlabel()
-    assert note == "Not drawn: 4 parameters that move less; they are in the tables below."
+    assert note == "Not drawn: 4 parameters that move less; they are in the figure's data."
     (numbers,) = blocks(section, Table)
-    assert len(numbers.rows) == MOST_DRAWN + 4
+    assert len(numbers.rows) == n
+    assert {row[-1] for row in numbers.rows} == {"prior-data conflict"}
+    assert len(picture.data.rows) == MOST_DRAWN + 4
 
 
 def test_too_few_draws_are_told_of(counted):

@@ -305,7 +305,7 @@ def test_what_is_not_drawn_is_named_and_in_the_data():
     panels = {f"unit {k}": {"model": trace} for k in range(MOST_PANELS + 2)}
     figure = panels_figure(panels, Look("x", "y"))
     assert len([ax for ax in figure.axes if ax.get_visible()]) == MOST_PANELS
-    assert sentences(panels, VIEWS["autocorrelation"]) == (
+    assert " ".join(sentences(panels, VIEWS["autocorrelation"])) == (
         f"model: {3 * len(panels)} of {3 * len(panels)} lags are inside their bands (100%; 94% in "
         "a true model), the fewest of unit 0 (3 of 3)."
     )
@@ -324,13 +324,13 @@ def test_words_say_where_a_band_is_left():
     flat = np.zeros(9)
     away = np.where(x < 0.35, 0.2, -0.2) * (x > 0.05)
     curve = Trace(x, away, flat - 0.1, flat + 0.15, note="p < 0.001")
-    told = sentences({"": {"m": curve}}, VIEWS["rescaling"])
+    (told,) = sentences({"": {"m": curve}}, VIEWS["rescaling"])
     assert told == (
         "m: the curve leaves the band (p < 0.001), furthest at 0.4, where it is -0.2 and the band "
         "ends at -0.1; 30% of intervals lie in the lowest tenth of what is expected and 30% in the "
         "highest."
     )
-    told = sentences({"": {"m": curve}}, VIEWS["residual_means"])
+    (told,) = sentences({"": {"m": curve}}, VIEWS["residual_means"])
     assert told == (
         "m: 0 of 9 bins are inside their bands; furthest outside at 0.4, where -0.2 was observed "
         "and -0.1 to 0.15 are those of a true model."
@@ -338,7 +338,7 @@ def test_words_say_where_a_band_is_left():
     inside = Trace(x, flat, flat - 0.1, flat + 0.1)
     units = {"a": {"m": curve}, "b": {"m": inside}}
     assert sentences(units, VIEWS["pit"]) == (
-        "m: of 2 curves 1 stay inside their bands; a does not."
+        "m: of 2 curves 1 stay inside their bands; a does not.",
     )
 
 

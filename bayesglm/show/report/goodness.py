@@ -8,7 +8,7 @@ from bayesglm.show.report.cells import number, share
 from bayesglm.show.report.goodness_figures import MOST_PANELS, Panels, panels_figure
 from bayesglm.show.report.goodness_views import VIEWS, View
 from bayesglm.show.report.goodness_words import sentences
-from bayesglm.show.report.parts import Block, Cell, Part, Picture, Section, Table
+from bayesglm.show.report.parts import Block, Cell, Notes, Part, Picture, Section, Table
 from bayesglm.show.report.seen import Seen
 from bayesglm.show.report.story import Story
 from bayesglm.show.report.traces import TIME_RESCALING
@@ -72,8 +72,9 @@ def _told(story: Story, view: View, panels: Panels, step: float | None) -> tuple
     left_out = list(panels)[MOST_PANELS:]
     note = not_drawn("panels", left_out, "their numbers are in the data of the figure")
     figure = panels_figure(panels, look, note)
-    picture = Picture(figure, view.caption, f"{view.title}. {said}", _numbers(panels, view, look.x))
-    return Part(view.title), said, picture
+    alt = " ".join((f"{view.title}.", *said))
+    picture = Picture(figure, view.caption, alt, _numbers(panels, view, look.x))
+    return Part(view.title), Notes(said), picture
 
 
 def _numbers(panels: Panels, view: View, x: str) -> Table:

@@ -13,14 +13,14 @@ from bayesglm.show.report.traces import Trace
 MOST_NAMED = 4  # units that a sentence names
 
 
-def sentences(panels: Panels, view: View) -> str:
+def sentences(panels: Panels, view: View) -> tuple[str, ...]:
     """Say, model by model, how many places or units are as they should be, and which are not."""
     models = dict.fromkeys(name for traces in panels.values() for name in traces)
     own = {
         name: {panel: traces[name] for panel, traces in panels.items() if name in traces}
         for name in models
     }
-    return " ".join(f"{name}: {_of_model(traces, view)}." for name, traces in own.items())
+    return tuple(f"{name}: {_of_model(traces, view)}." for name, traces in own.items())
 
 
 def _of_model(traces: Mapping[str, Trace], view: View) -> str:

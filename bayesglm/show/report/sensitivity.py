@@ -20,7 +20,7 @@ from bayesglm.show.figures import (
     write_note,
 )
 from bayesglm.show.report.cells import number
-from bayesglm.show.report.parts import Block, Part, Picture, Section, Table
+from bayesglm.show.report.parts import Block, Cell, Notes, Picture, Section, Table
 from bayesglm.show.report.scoring import n_rows, some_draws
 from bayesglm.show.report.story import Story
 from bayesglm.show.text import plain
@@ -34,6 +34,7 @@ MOST_DENSITIES = 400_000_000  # rows times draws of a fit that are computed: cho
 MOST_DRAWN = 10  # parameters in a panel, those that move most with their prior: chosen
 ROW = 0.24  # inches of one
 ACROSS = 3  # panels in a row
+HEAD = ("model", "parameter", "moves with the prior", "with the data", "diagnosis")
 HOW = (
     "The prior, or the likelihood, is made a little stronger and a little weaker, and the draws "
     "are weighted accordingly (power scaling): numbers say how far a posterior moves with either. "
@@ -57,10 +58,11 @@ def prior_sensitivity(story: Story) -> tuple[Section, ...]:
             notes.append(f"{name}: {error}")
     if not tables:
         return (Section("Prior sensitivity", tuple(notes)),) if notes else ()
-    blocks: list[Block] = [HOW, _picture(tables)]
-    for name, table in tables.items():
-        blocks += [Part(name), *table.attrs[SENTENCES], _numbers(table)]
-    return (Section("Prior sensitivity", (*blocks, *notes)),)
+    said = [f"{name}: {one}" for name, table in tables.items() for one in table.attrs[SENTENCES]]
+    moving = _moving(tables)
+    further = (moving,) if moving.rows else ()
+    blocks: tuple[Block, ...] = (HOW, Notes((*said, *notes)), _picture(tables), *further)
+    return (Section("Prior sensitivity", blocks),)
 
 
 def _picture(tables: dict[str, pd.DataFrame]) -> Picture:
@@ -70,14 +72,8 @@ def _picture(tables: dict[str, pd.DataFrame]) -> Picture:
         "are made stronger or weaker. Right of the dashed line it moves: with both, prior and data "
         "pull apart; with the prior alone, the data tell little."
     )
-    rows = [
-        (name, str(parameter), number(prior), number(likelihood), diagnosis)
-        for name, table in tables.items()
-        for parameter, prior, likelihood, diagnosis in table.itertuples()
-    ]
-    head = ("model", "parameter", "moves with the prior", "with the data", "diagnosis")
     alt = " ".join(_counted(name, table) for name, table in tables.items())
-    return Picture(_figure(tables), caption, alt, Table(head, tuple(rows)))
+    return Picture(_figure(tables), caption, alt, Table(HEAD, tuple(_rows(tables))))
 
 
 def _counted(name: str, table: pd.DataFrame) -> str:
@@ -113,7 +109,7 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
         handles.values(), handles.keys(), loc="outside upper left", ncols=3, frameon=False
     )
     left_out = sum(max(0, len(table) - MOST_DRAWN) for table in tables.values())
-    note = f"Not drawn: {left_out:,} parameters that move less; they are in the tables below."
+    note = f"Not drawn: {left_out:,} parameters that move less; they are in the figure's data."
     write_note(figure, note if left_out else "")
     return figure
 
@@ -136,10 +132,16 @@ def _by_prior(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("prior", ascending=False, kind="stable")
 
 
-def _numbers(table: pd.DataFrame) -> Table:
-    """Return how far each parameter moves, those that move most with their prior first."""
-    rows = tuple(
-        (str(name), number(prior), number(likelihood), diagnosis)
-        for name, prior, likelihood, diagnosis in _by_prior(table).itertuples()
-    )
-    return Table((str(table.index.name), "with the prior", "with the data", "diagnosis"), rows)
+def _rows(tables: dict[str, pd.DataFrame]) -> list[tuple[Cell, ...]]:
+    """Return how far each parameter of each model moves, those first that move most."""
+    return [
+        (name, str(parameter), number(prior), number(likelihood), diagnosis)
+        for name, table in tables.items()
+        for parameter, prior, likelihood, diagnosis in _by_prior(table).itertuples()
+    ]
+
+
+def _moving(tables: dict[str, pd.DataFrame]) -> Table:
+    """Return the parameters that move with their prior."""
+    rows = tuple(row for row in _rows(tables) if row[-1] in (CONFLICT, STRONG))
+    return Table(HEAD, rows, "What moves with its prior; of the others, see the figure's data.")
