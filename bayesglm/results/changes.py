@@ -114,7 +114,11 @@ class _Unit:
         if term.facts.of_levels:
             kind, of, at, moved = SPREAD, term.label, "", self._spread(k)
         elif block.curve is not None:
-            kind, (of, at, moved) = RANGE, _of_curve(block, block.read(self._values(k)))
+            named = predictors.named[k]
+            kind, (of, at, level, moved) = (
+                RANGE,
+                _of_curve(block, named, block.read(self._values(k))),
+            )
         elif block.steps:
             levels = [str(one) for one in getattr(term, "levels", None) or ()]
             kind, of, at = LEVEL, term.label, f"{levels[-1]} against {levels[0]}"
@@ -206,21 +210,44 @@ def _is_drive(block: Block, term: Term) -> bool:
     return not apart and int(np.prod(block.drawn_shape, dtype=int)) > COLUMNS
 
 
-def _of_curve(block: Block, drawn: Array) -> tuple[str, str, Array]:
-    """Return the change between the places of a curve (or surface) that lie furthest apart."""
+def _of_curve(block: Block, named: Block, drawn: Array) -> tuple[str, str, str, Array]:
+    """Return the change between the places of a curve (or surface) that lie furthest apart.
+
+    Its words are those of the predictor, of the places, and of the response's level. Of several
+    curves it is of the one that reaches furthest.
+    """
     assert block.curve is not None
-    low, high = (int(one) for one in _ends(drawn.mean(axis=0)))
-    axes = block.curve.axes
-    size = int(np.prod(block.curve.shape, dtype=int))
-    low_at, high_at = (np.unravel_index(one % size, block.curve.shape) for one in (low, high))
+    shape, axes = block.curve.shape, block.curve.axes
+    every = drawn.reshape(len(drawn), -1, int(np.prod(shape, dtype=int)))
+    which = int(np.argmax(np.ptp(every.mean(axis=0), axis=1)))
+    low, high = _ends(every[:, which].mean(axis=0))
     first, last = (
-        ", ".join(f"{axis.x[j]:.3g}" for axis, j in zip(axes, at, strict=True))
-        for at in (low_at, high_at)
+        ", ".join(
+            f"{axis.x[j]:.3g}" for axis, j in zip(axes, np.unravel_index(k, shape), strict=True)
+        )
+        for k in (low, high)
     )
     if len(axes) > 1:
         first, last = f"({first})", f"({last})"
+    beside = [
+        (dim, n)
+        for dim, n in zip(named.dims, named.shape, strict=True)
+        if not dim.endswith("_basis")
+    ]
+    places = np.unravel_index(which, [n for _, n in beside]) if beside else ()
+    words = {
+        dim: str(named.coords[dim][place] if dim in named.coords else place)
+        for (dim, _), place in zip(beside, places, strict=True)
+    }
+    level = " ".join(words.pop(dim, "") for dim in named.across)
     of = " and ".join(axis.variable for axis in axes)
-    return of, f"from {first} to {last}", drawn[:, high] - drawn[:, low]
+    inside = f" in {', '.join(words.values())}" if words else ""
+    return (
+        f"{of}{inside}",
+        f"from {first} to {last}",
+        level,
+        every[:, which, high] - every[:, which, low],
+    )
 
 
 def _ends(mean: Array) -> tuple[int, int]:
@@ -243,12 +270,13 @@ def _of_coefficients(problem: Problem, k: int, w: Array) -> tuple[str, str, str,
         sizes = np.nan_to_num(np.abs(np.median(w[:, every], axis=0)) * step, nan=-1.0)
         j = int(np.argmax(sizes))
         if sizes[j] > best[0]:
-            best = float(sizes[j]), (of, step, int(every[j]))
+            words = of if len(members) == 1 or block.codes is not None else ""
+            best = float(sizes[j]), (words, step, int(every[j]))
     of, step, j = best[1]
     shape = (*named.shape[: len(named.shape) - len(block.shape)], *block.drawn_shape)
-    words, moved = _at(named, shape, j), w[:, j] * step
-    level = " ".join(words.pop(dim, "") for dim in named.across)
-    at = ", ".join(words.values())
+    places, moved = _at(named, shape, j), w[:, j] * step
+    level = " ".join(places.pop(dim, "") for dim in named.across)
+    at = ", ".join(places.values())
     if block.codes is not None and not block.per_column:
         against = _reference_of(term, block)
         what = term.label if step == 1.0 else f"{term.label}, for one sd ({step:.3g}) of its number"
@@ -265,7 +293,7 @@ def _step_in_words(problem: Problem, k: int, of: str, step: float) -> str:
         return f"one more {'event in' if is_event else 'of'} {problem.plan.model.response}"
     if block.unit is not None:
         return f"an event of {what}"
-    return f"one sd of {what} ({step:.3g})" if block.of_lags is not None else of
+    return of if of and block.of_lags is None else f"one sd of {what} ({step:.3g})"
 
 
 def _reference_of(term: Term, block: Block) -> str:
@@ -285,12 +313,16 @@ def _at(named: Block, shape: tuple[int, ...], j: int) -> dict[str, str]:
     for dim, place, n in zip(named.dims, np.unravel_index(j, shape), shape, strict=True):
         if (n == 1 and not dim.endswith("_level")) or dim == f"{named.name}_column":
             continue
-        if dim == f"{named.name}_lag" and named.lags is not None:
-            words[dim] = _lag_in_words(float(named.lags[place]), named.step)
+        lags = named.lags if dim in (f"{named.name}_lag", f"{named.name}_basis") else None
+        if lags is not None and n == len(lags):
+            words[dim] = _lag_in_words(float(lags[place]), named.step)
         else:
             labels = named.coords.get(dim)
             label = str(place if labels is None else labels[place])
-            words[dim] = label if dim.endswith("_level") else f"{dim} {label}"
+            own = dim.removeprefix(f"{named.name}_")
+            words[dim] = (
+                label if own.startswith("level") or dim in named.across else f"{own} {label}"
+            )
     return words
 
 
