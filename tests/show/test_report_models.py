@@ -37,22 +37,22 @@ def parts(fits):
 def test_what_models_share_is_told_once(fits):
     section, table = parts(fits)
     assert [one.name for one in section.blocks if isinstance(one, Code)] == list(fits)
-    told = [(row[0], row[1]) for row in table.rows]
+    told = [(row[0], row[4]) for row in table.rows]
     assert told == [("intercept", "all models"), ("x", "one, two"), ("z", "two"), ("x", "narrow")]
-    assert table.head[1] == "in"
+    assert table.head[4] == "in"
     _, alone = parts({"one": fits["one"]})
-    assert alone.head == (table.head[0], *table.head[2:])
+    assert alone.head == table.head[:4]
 
 
 def test_shares_are_those_that_explain_tells(fits):
     _, table = parts({"narrow": fits["narrow"]})
     row = next(row for row in table.rows if row[0] == "x")
     decided = bg.explain(fits["narrow"])["x"].decided
-    assert isinstance(row[2], Number)
-    np.testing.assert_allclose(row[2].value, 1.0 - decided.edf / decided.size)
-    assert row[2].text == f"{row[2].value:.0%}"
-    assert row[3].startswith("one sd of x (")
-    assert "prior probability" not in row[3]
+    assert isinstance(row[3], Number)
+    np.testing.assert_allclose(row[3].value, 1.0 - decided.edf / decided.size)
+    assert row[3].text == f"{row[3].value:.0%}"
+    assert row[1].startswith("one sd of x (")
+    assert "prior probability" not in row[1]
 
 
 def test_data_that_contradict_a_prior_are_told_of(fits):
@@ -90,4 +90,4 @@ def test_a_population_is_told_once_for_all_units():
     fit = bg.fit(bg.GLM("y", "x", "poisson", prior=bg.Normal(1.0)), data, draws=100)
     _, table = parts({"cells": fit})
     assert [row[0] for row in table.rows] == ["intercept", "x"]
-    assert table.rows[1][3].startswith("of a, others being scaled by their own data: one sd of x")
+    assert table.rows[1][1].startswith("of a, others being scaled by their own data: one sd of x")

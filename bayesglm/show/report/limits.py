@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesglm.inference.tree.fit import samples_in_words
-from bayesglm.inference.tree.opened import model_of, stored_data
+from bayesglm.inference.tree.opened import model_of
+from bayesglm.show.report.kinds import Data, Variable
 from bayesglm.show.report.parts import Cell, Notes, Number, Section, Table
 from bayesglm.show.report.story import Story
 from bayesglm.spec.terms.coupling import SOURCE
-from bayesglm.spec.terms.term import FACTOR
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -32,7 +30,7 @@ def limits(story: Story) -> tuple[Section, ...]:
         *_of_uncertainty(story),
         *_of_samples(story),
     )
-    table = observed_ranges(story, models)
+    table = observed_ranges(story)
     beyond = (
         "Outside the ranges below no model has seen anything: predictions there are extrapolation, "
         "and rest on the form of the model alone. Inside, they may be so too where predictors are "
@@ -130,37 +128,29 @@ def _of_samples(story: Story) -> list[str]:
     ]
 
 
-def observed_ranges(story: Story, models: dict[str, GLM]) -> Table:
+def observed_ranges(story: Story) -> Table:
     """Return what was seen of each variable that some model reads, with its units."""
-    rows: dict[str, tuple[Cell, ...]] = {}
-    for name, model in models.items():
-        dataset = stored_data(story.fits[name])
-        factors = {
-            variable
-            for term in model.every_term
-            for variable, role in term.roles.items()
-            if role == FACTOR
-        }
-        for variable in model.variables:
-            if variable not in rows and variable in dataset:
-                rows[variable] = _row(variable, dataset[variable], variable in factors)
+    every: dict[str, Variable] = {one.name: one for one in story.data.variables}
+    for name, fit in story.fits.items():
+        if any(variable not in every for variable in model_of(fit).variables):
+            own = Data.of({name: fit}).variables  # of other samples than those of the first
+            every = {one.name: one for one in own} | every
     head = ("variable", "lowest", "highest", "units", "levels", "missing")
-    return Table(head, tuple(rows.values()), "What was observed of each variable.")
+    return Table(head, tuple(map(_row, every.values())), "What was observed of each variable.")
 
 
-def _row(name: str, variable: xr.DataArray, is_factor: bool) -> tuple[Cell, ...]:
-    values = variable.values
-    units = str(variable.attrs.get("units", ""))
-    is_number = values.dtype.kind in "biuf"
-    missing = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
-    if is_number and not is_factor:
-        known = values[~np.isnan(values)] if missing else values
-        ends = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
-        low, high = (Number(one + 0.0, f"{one + 0.0:.4g}") for one in ends)  # no -0
-        return (name, low, high, units, "", _count(missing))
-    levels = list(dict.fromkeys(map(str, np.sort(values.astype(str).ravel()))))
+def _row(one: Variable) -> tuple[Cell, ...]:
+    values = one.values.values
+    if one.holds != "levels" and values.dtype.kind in "biuf":
+        known = one.numbers[np.isfinite(one.numbers)]
+        ends = (known.min(), known.max()) if known.size else (np.nan, np.nan)
+        low, high = (Number(float(end) + 0.0, f"{end + 0.0:.4g}") for end in ends)  # no -0
+        return (one.name, low, high, one.unit, "", _count(one.numbers.size - known.size))
+    levels = [str(level) for level in one.levels]
     more = f" and {len(levels) - MOST_LEVELS:,} more" if len(levels) > MOST_LEVELS else ""
-    return (name, "", "", units, f"{', '.join(levels[:MOST_LEVELS])}{more}", _count(missing))
+    missing = int(one.values.isnull().sum())
+    told = f"{', '.join(levels[:MOST_LEVELS])}{more}"
+    return (one.name, "", "", one.unit, told, _count(missing))
 
 
 def _count(n: int) -> Number:

@@ -24,7 +24,7 @@ OF_PRIORS = (
     "What each prior believes, in units of the data, and what share of the estimate it decides: 0% "
     "is the data's alone, 100% the prior's. Of several models the shares stand in their order."
 )
-HEAD = ("parameter", "prior", "decides", "belief, with 94% probability")
+HEAD = ("parameter", "belief, with 94% probability", "prior", "decides")
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def _joined(one: _Row, other: _Row) -> _Row:
 
 def _table(rows: list[_Row], names: list[str]) -> Table:
     several = len(names) > 1
-    head = (HEAD[0], "in", *HEAD[1:]) if several else HEAD
+    head = (*HEAD, "in") if several else HEAD
     return Table(head, tuple(_cells(row, names) for row in rows), most=MOST_TOLD)
 
 
 def _cells(row: _Row, names: list[str]) -> tuple[Cell, ...]:
     where = "all models" if len(row.models) == len(names) else ", ".join(row.models)
-    own: tuple[Cell, ...] = (row.name, where) if len(names) > 1 else (row.name,)
-    return (*own, row.prior, _share(row), row.belief)
+    own: tuple[Cell, ...] = (row.name, row.belief, row.prior, _share(row))
+    return (*own, where) if len(names) > 1 else own
 
 
 def _share(row: _Row) -> Cell:
