@@ -161,11 +161,11 @@ def _crossed(values: Mapping[str, list[Any]]) -> pd.DataFrame:
             f"the grid has {n:,} rows, all combinations of {len(sizes)} variables; name fewer "
             "values, or typical ones of some."
         )
-    places = np.unravel_index(np.arange(n), sizes) if sizes else ()
-    columns = {
-        name: pd.Series(one).iloc[at].to_numpy()
-        for (name, one), at in zip(values.items(), places, strict=True)
-    }
+    columns, step = {}, n
+    for name, one in values.items():  # numpy's own crossing takes 64 of them at most
+        step = step // len(one) if n else 1
+        at = np.arange(n) // step % max(len(one), 1)
+        columns[name] = pd.Series(one).iloc[at].to_numpy()
     return pd.DataFrame(columns, index=pd.RangeIndex(n))
 
 

@@ -93,6 +93,17 @@ def test_a_grid_of_no_predictors_has_one_row():
     assert bg.predictions(fit)["estimate"].nunique() == 1
 
 
+def test_very_many_predictors_make_a_grid():
+    names = [f"x{k}" for k in range(100)]
+    values = np.random.default_rng(0).normal(size=(8, 100))
+    frame = pd.DataFrame(values, columns=names).assign(y=FRAME["y"])
+    grid = bg.datagrid(fitted(frame, names), {"x3": [0.0, 1.0], "x99": [2.0, 3.0]})
+    assert grid.shape[0] == 4
+    np.testing.assert_array_equal(grid["x3"], [0.0, 0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(grid["x99"], [2.0, 3.0, 2.0, 3.0])
+    np.testing.assert_allclose(grid["x50"], values[:, 50].mean())
+
+
 def test_names_that_are_no_identifiers_go_by_the_mapping():
     frame = FRAME.rename(columns={"age": "age (years)", "plan": "kind"})
     fit = fitted(frame, [bg.Linear("age (years)", name="age"), "kind"])
