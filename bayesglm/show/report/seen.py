@@ -54,7 +54,7 @@ def look(fit: xr.DataTree, bins: dict[int, traces.Bins]) -> Seen:
     rows = sum(one.design.n_rows for one in problems)
     draws = min(DRAWS, max(FEWEST_DRAWS, MOST_NUMBERS // max(1, rows)))
     drawn = "posterior" in fit.children
-    cheap = drawn and rows * traces.PIT_DRAWS <= traces.MOST_LEFT_OUT
+    cheap = drawn and rows * draws <= traces.MOST_LEFT_OUT
     efficiency = relative_efficiency(fit["posterior"].to_dataset()) if cheap else 1.0
     along = Along(bins, cheap, efficiency)
 

@@ -26,7 +26,7 @@ from bayesglm.show.units import rate_unit, unit_of_lags, unit_of_step
 
 Array = np.ndarray
 DATA_SETS = 100  # drawn responses of all rows, of which shares in bins are made: chosen
-PIT_DRAWS = 400  # by which a row is left out, whose weights have a tail: chosen
+FEWEST_LEFT_OUT = 100  # draws by which a row is left out, whose weights have a tail: chosen
 MOST_LEFT_OUT = 20_000_000  # rows times draws that are left out one by one: chosen, a second
 BINS, FEWEST = 20, 25  # bins of residuals at most, and samples in a bin at least
 MOST_DOTS = 400  # residuals that are drawn, evenly spaced
@@ -156,12 +156,11 @@ def pit(one: CheckedUnit, along: Along) -> Traces:
     labels = one.drawn.family.words.labels
     if one.told.chances is None or (labels is not None and not labels.ordered):
         return {}
-    chances, left_out = one.told.chances, along.is_left_out and one.kept.n_draws > 1
+    chances = one.told.chances
+    left_out = along.is_left_out and one.drawn.n_draws >= FEWEST_LEFT_OUT
     left_out = left_out and one_row_each(one.drawn.problem) is None
     if left_out:
-        done = one.kept.finished[1]
-        some = done.some(evenly(np.arange(done.n_draws), PIT_DRAWS))
-        chances, _ = leave_one_out_chances(some, along.efficiency)
+        chances, _ = leave_one_out_chances(one.drawn.kept, along.efficiency)
     rng = np.random.default_rng([one.asked.seed, one.drawn.problem.neuron])
     u = chances.uniform(rng)[one.drawn.weights > 0.0]
     places, lower, upper = uniform_band(len(u), one.asked.prob)
