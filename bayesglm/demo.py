@@ -28,6 +28,7 @@ from bayesglm.show.report.report import page_of
 from bayesglm.show.report.story import Story
 from bayesglm.show.report.writing import check_page, write_page
 from bayesglm.spec.model import GLM
+from bayesglm.spec.names import EVENTS
 from bayesglm.spec.penalties import ridge, smooth
 from bayesglm.spec.priors import CoefficientPrior, Flat, Normal
 from bayesglm.spec.terms.history import History
@@ -137,13 +138,14 @@ def three_estimates(data: Any, draws: int, smooth_score: Any) -> Section:
             gap, error, _ = summed(change, np.zeros(change.size))
             gaps.append(f"{gap:+.1f} ± {error:.1f} nats for “{name}”")
     x, xlabel = axis_of(node)
+    spikes = float(smooth_score.elpd_i.coords[EVENTS].sum())
     turns = [float(np.abs(np.diff(one)).sum()) for one in estimates.values()]
     text = (
         "The sound holds no modulation above 200 Hz, so neighbouring milliseconds of it are nearly "
         "the same, and the likelihood alone cannot say which of them matters: the maximum "
         f"likelihood kernel swings up and down {turns[0] / turns[2]:.1f} times as much (total "
         f"variation) as the smooth one, and that of ridge still {turns[1] / turns[2]:.1f} times. "
-        f"On held-out blocks of time, with {int(data['spikes'].sum()):,} spikes, the scores differ "
+        f"On held-out blocks of time, with {spikes:,.0f} spikes, the scores differ "
         f"from that of the smooth prior by {' and '.join(gaps)} (± one standard error): which of "
         "these kernels one reads is decided by the prior far more than by how well it foretells.",
     )
@@ -223,12 +225,13 @@ def adaptation(data: Any, fitted: xr.DataTree) -> Section:
     parts = [slice(a, b) for a, b in pairwise(edges)]
     seen = np.array([spikes[part].sum() for part in parts], dtype=float)
     told = np.array([np.nansum(predicted[part]) for part in parts])
+    tires = seen[0] > seen[-1]
     text = (
-        f"The cell tires: {seen[0]:.0f} spikes in the first tenth of the recording, where "
-        f"{told[0]:.0f} are predicted, and {seen[-1]:.0f} in the last, where {told[-1]:.0f} are. "
-        "Neither model knows of anything so slow, and the one with history takes the early, faster "
-        "firing for a reason to expect less of it. A slow drift of the intercept would be the next "
-        "thing to add.",
+        f"{'The cell tires' if tires else 'The firing drifts'}: {seen[0]:.0f} spikes in the first "
+        f"tenth of the recording, where {told[0]:.0f} are predicted, and {seen[-1]:.0f} in the "
+        f"last, where {told[-1]:.0f} are. The models know of nothing so slow: a recent past in "
+        "which the cell fired often is to them a reason to expect less, whatever made it fire. A "
+        "slow drift of the intercept would be the next thing to add.",
         "At the loudest moments the exponential link promises more than one spike per "
         "millisecond, which no neuron fires (the rightmost points of the calibration above); a "
         "softplus link would saturate less steeply.",
@@ -248,4 +251,4 @@ def adaptation(data: Any, fitted: xr.DataTree) -> Section:
         ),
         data=_table(("tenth", "spikes", "predicted"), [tenths, seen, told]),
     )
-    return Section("What the models miss: the cell tires", (*text, picture))
+    return Section("What the models miss: a slow drift", (*text, picture))

@@ -40,7 +40,7 @@ def test_the_demo_on_a_short_recording(tmp_path):
         "The comparison",
         "What the prior decides: one kernel, three penalties",
         "What the data cannot say: the first milliseconds of the past",
-        "What the models miss: the cell tires",
+        "What the models miss: a slow drift",
         "How far to believe it",
         "What this cannot tell",
         "How it was made",
