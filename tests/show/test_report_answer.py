@@ -220,3 +220,21 @@ def test_effects_that_are_redrawn_are_told_by_the_sd_that_is_learned():
     scale = np.quantile(kept["posterior"]["g_scale"].values.ravel(), ENDS)
     np.testing.assert_allclose([spread.median, spread.lower, spread.upper], scale)
     assert spread.kind == SPREAD
+
+
+def test_scores_of_the_future_are_told_as_such():
+    rng = np.random.default_rng(9)
+    x = rng.normal(size=80)
+    data = xr.Dataset(
+        {"y": ("time", rng.poisson(np.exp(0.5 + 0.8 * x))), "x": ("time", x)},
+        coords={"time": np.arange(80.0)},
+    )
+    written = {
+        name: bg.GLM("y", terms, "poisson", prior=bg.Normal(1.0))
+        for name, terms in {"x": ["x"], "nothing": []}.items()
+    }
+    fits = {name: bg.fit(model, data, draws=100) for name, model in written.items()}
+    scores = {name: bg.lfo(model, data, draws=100) for name, model in written.items()}
+    told = foretelling_told(Story.open(fits, scores))
+    assert "foretell what was yet to come" in told
+    assert "left out" not in told

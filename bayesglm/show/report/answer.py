@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesglm.inference.tree.opened import model_of
 from bayesglm.results.changes import Change, strongest_changes
+from bayesglm.results.scores.alike import QUESTIONS
 from bayesglm.results.scores.elpd import summed
 from bayesglm.show.report.changes_told import change_told
 from bayesglm.show.report.parts import Entry, Section
@@ -37,24 +38,30 @@ def foretelling_told(story: Story) -> str:
     apart: dict[str, bool] = table.attrs["told_apart"]
     best, second, *others = (f"“{name}”" for name in table.index)
     name = table.index[1]
+    what = _left_out(story)
     gap = _gap(story, -table.loc[name, "elpd_diff"], table.attrs["errors"][name])
     worse = [name for name in table.index[1:] if apart[name]]
     alike = [name for name in table.index[1:] if not apart[name]]
     if not alike:
         than = second if not others else f"each of the {len(table) - 1} others"
         nearest = "by" if not others else f"{second}, the next, falls short of it by"
-        return f"{best} foretells samples that were left out better than {than}: {nearest} {gap}."
+        return f"{best} foretells {what} better than {than}: {nearest} {gap}."
     if not worse:
         return (
-            "By how well they foretell samples that were left out, the models cannot be told "
-            f"apart: {best} scores highest, but {second} falls short of it by only {gap}. That "
-            "does not show that they are equally good."
+            f"By how well they foretell {what}, the models cannot be told apart: {best} scores "
+            f"highest, and {second} falls short of it by {gap}. That does not show that they are "
+            "equally good."
         )
     return (
-        f"{best} foretells samples that were left out best, but cannot be told apart from "
-        f"{_listed(alike)}: {second} falls short of it by only {gap}. Told to be worse: "
-        f"{_listed(worse)}."
+        f"{best} foretells {what} best, but cannot be told apart from {_listed(alike)}: {second} "
+        f"falls short of it by {gap}. Told to be worse: {_listed(worse)}."
     )
+
+
+def _left_out(story: Story) -> str:
+    """Say what was scored: samples that were left out, or those that were yet to come."""
+    kinds = {one.kind for one in story.elpd.values()}
+    return "what was yet to come" if kinds & set(QUESTIONS) else "samples that were left out"
 
 
 def _gap(story: Story, difference: float, error: float) -> str:
@@ -93,14 +100,14 @@ def _of_one(story: Story) -> str:
             scale = float(scores.coords[EVENTS].sum()) * np.log(2.0)
             better = "better than" if total > 2.0 * error else "not clearly better than"
             said.append(
-                f"foretells samples that were left out {better} one constant rate, by "
+                f"foretells {_left_out(story)} {better} one constant rate, by "
                 f"{total / scale:.3f} ± {error / scale:.3f} bits per event (± one standard error)"
             )
         else:
             mean, error = one.elpd / one.n_data_points, one.se / one.n_data_points
             said.append(
-                f"foretells a sample that was left out with a log density of {mean:.3f} ± "
-                f"{error:.3f} on average"
+                f"foretells {_left_out(story)} with a log density of {mean:.3f} ± {error:.3f} "
+                "each, on average"
             )
     explained = explained_told(story, name)
     if explained:
