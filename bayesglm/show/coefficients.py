@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from bayesglm.show.figures import (
     INK,
     MOST_LETTERS,
     hide_beyond,
-    legend_height,
-    named_handles,
     new_figure,
 )
 from bayesglm.show.text import plain
@@ -30,71 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-MOST_NEURONS = 4  # of a population whose kernels are drawn, as lines that can be told apart
-COEFFICIENT = "coefficient (link units\nper unit of predictor)"
 CURVE = "curve (link units)"
 OF_LEVELS = re.compile(r"(?P<name>.+)_level(_\d+)?")  # dims along which levels stand
 AROUND_EVENTS = "around_events"  # the attribute of kernels whose lags are counted from events
 LINES = ("lag", "value")  # dims along which neighbours are joined: lags, and values of a predictor
-
-
-def kernel_figure(kernels: Mapping[str, xr.DataTree]) -> Figure:
-    """Draw every term's coefficients with bands, one panel a term, models in colours."""
-    nodes = {
-        name: panels({term: tree[term].to_dataset() for term in tree.children})
-        for name, tree in kernels.items()
-    }
-    drawn = _shared_panels(nodes)
-    columns = min(len(drawn), 2)
-    rows = -(-len(drawn) // columns)
-    figure, axes = new_figure(rows, columns, 3.3 * rows + legend_height(len(nodes)))
-    hide_beyond(axes, len(drawn))
-    places = {name: place for place, name in enumerate(nodes)}
-    for ax, (title, members) in zip(axes.flat, drawn, strict=False):
-        for k, (name, node) in enumerate(members.items()):
-            shift = 0.15 * (k - 0.5 * (len(members) - 1))
-            draw_kernel(
-                ax, node, plain(name, MOST_LETTERS), COLOURS[places[name] % len(COLOURS)], shift
-            )
-        ax.set_title(title, loc="left", fontsize=12)
-    handles = named_handles(axes)
-    if len(kernels) > 1 and handles:
-        labels = [plain(name, MOST_LETTERS) for name in nodes]
-        shown = [label for label in dict.fromkeys(labels) if label in handles]
-        figure.legend(
-            [handles[name] for name in shown],
-            shown,
-            loc="outside upper right",
-            ncols=4,
-            frameon=False,
-        )
-    return figure
-
-
-def _shared_panels(
-    nodes: Mapping[str, Mapping[str, xr.Dataset]],
-) -> list[tuple[str, dict[str, xr.Dataset]]]:
-    """Return a title and the models of each panel: those whose term has the same dims.
-
-    What is drawn as a picture has a panel for each model.
-    """
-    found = []
-    for term in dict.fromkeys(term for own in nodes.values() for term in own):
-        alike: dict[Any, dict[str, xr.Dataset]] = {}
-        for name, own in nodes.items():
-            if term in own:
-                key = (name, "picture") if is_picture(own[term]) else own[term]["link"].dims
-                alike.setdefault(key, {})[name] = own[term]
-        for members in alike.values():
-            names = f" ({', '.join(map(plain, members))})" if len(alike) > 1 else ""
-            found.append((plain(term) + names, members))
-    return found
-
-
-def is_picture(node: xr.Dataset) -> bool:
-    """Say whether coefficients are drawn as a picture, as which they have no bands."""
-    link = node["link"]
-    return link.ndim > 2 or (link.ndim == 2 and link.dims[1] not in LINES)
 
 
 def panels(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
@@ -132,38 +69,6 @@ def _side_by_side(node: xr.Dataset) -> xr.Dataset:
     names = [", ".join(one) for one in itertools.product(*of)]
     values = {name: (dims[-1], one.transpose(*dims).values.ravel()) for name, one in node.items()}
     return xr.Dataset(values, coords={dims[-1]: names})
-
-
-def draw_kernel(ax: Axes, node: xr.Dataset, label: str, colour: str, shift: float = 0.0) -> None:
-    """Draw one term of one model: a line with its band over lags or values, else points with bars.
-
-    Coefficients of two dims or more (lags by pixels, an image) are drawn as a picture, but for
-    the kernels and curves of a population, which are lines. ``shift`` moves points to the side.
-    """
-    node = _few_neurons(node)
-    if is_picture(node):
-        _draw_picture(ax, node)
-        return
-    ax.set_ylabel(CURVE if "value" in node.dims else COEFFICIENT, fontsize=10)
-    ax.axhline(0, color=INK, linewidth=0.8)
-    x, xlabel = axis_of(node)
-    joined = any(dim in node.dims for dim in LINES)
-    values = {str(name): np.atleast_2d(v.values) for name, v in node.data_vars.items()}
-    for k in range(values["link"].shape[0]):
-        pick = {name: value[k] for name, value in values.items()}
-        name = label if k == 0 else None
-        if joined:
-            ax.plot(x, pick["link"], color=colour, linewidth=1.8, label=name)
-            if "link_lower" in pick:
-                ax.fill_between(
-                    x, pick["link_lower"], pick["link_upper"], color=colour, alpha=0.22, lw=0
-                )
-        else:
-            _points(ax, x + shift, pick, colour, name)
-    if not joined:
-        name_positions(ax, node)
-    if len(x) > 1 or x.any() or not ax.get_xlabel():  # lag 0 alone tells no unit
-        ax.set_xlabel(xlabel, fontsize=10)
 
 
 def name_positions(ax: Axes, node: xr.Dataset) -> None:
@@ -241,49 +146,12 @@ def lag_unit(node: xr.Dataset) -> str:
     return unit_of_lags(node["lag_time"].values)[0] if "lag_time" in node.coords else "samples"
 
 
-def _points(ax: Axes, x: Array, pick: dict[str, Array], colour: str, label: str | None) -> None:
-    ax.plot(x, pick["link"], "o", color=colour, label=label)
-    if "link_lower" in pick:
-        ax.vlines(x, pick["link_lower"], pick["link_upper"], color=colour, linewidth=2)
-
-
-def _draw_picture(ax: Axes, node: xr.Dataset) -> None:
-    """Draw coefficients in colours, the first dim downwards and the others across.
-
-    Of the lagged coefficients of a population those of the first neuron.
-    """
-    link, whose = node["link"], ""
-    if link.ndim > 2 and not {"lag", "value"}.isdisjoint(link.dims[1:]):
-        neuron = str(link.dims[0])
-        whose = f"\n({plain(neuron)}={place_labels(node, neuron)[0]})"
-        link = link.isel({neuron: 0})
-    down, *across = map(str, link.dims)
-    flat = link.values.reshape(link.shape[0], -1)
-    largest = np.abs(flat[np.isfinite(flat)]).max(initial=0.0) or 1.0
-    shown = ax.imshow(flat, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
-    bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
-    label = CURVE if "value" in link.dims else COEFFICIENT
-    bar.set_label(f"{label}{whose}", fontsize=9)
-    name_places(ax, "y", place_labels(node, down))
-    if len(across) == 1:
-        name_places(ax, "x", place_labels(node, across[0]))
-    ax.set_xlabel(" x ".join(dim_label(node, dim) for dim in across), fontsize=10)
-    ax.set_ylabel(dim_label(node, down), fontsize=10)
-
-
 def draw_surface(ax: Axes, x: Array, y: Array, values: Array) -> None:
     """Draw the mean of a surface ``(x, y)`` in colours, zero in white."""
     largest = np.abs(values).max() or 1.0
     picture = values.reshape(len(x), len(y)).T
     shown = ax.pcolormesh(x, y, picture, cmap="RdBu_r", vmin=-largest, vmax=largest)
     ax.figure.colorbar(shown, ax=ax, shrink=0.9).set_label(f"posterior mean,\n{CURVE}", fontsize=9)
-
-
-def _few_neurons(node: xr.Dataset) -> xr.Dataset:
-    """Keep the lines of the first neurons of a population; captions say that there are more."""
-    dims = node["link"].dims
-    lines = len(dims) == 2 and dims[1] in LINES
-    return node.isel({dims[0]: slice(0, MOST_NEURONS)}) if lines else node
 
 
 def prior_posterior_figure(nodes: Mapping[str, xr.Dataset]) -> Figure:

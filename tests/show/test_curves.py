@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesglm as bg
-from bayesglm.show.coefficients import kernel_figure, prior_posterior_figure
+from bayesglm.show.coefficients import prior_posterior_figure
 from bayesglm.show.intervals import before_and_after
 from bayesglm.show.posterior_panels import MOST_CURVES
 
@@ -35,23 +35,11 @@ def test_the_curve_and_its_band_are_those_of_the_draws(fit):
     np.testing.assert_allclose(node["response"], change.mean(axis=1), rtol=1e-9)
 
 
-def test_a_curve_is_a_line_over_its_predictor(fit):
-    (ax,) = kernel_figure({"": bg.kernels(fit)}).axes
-    zero, curve = ax.lines
-    assert len(zero.get_xdata()) == 2
-    np.testing.assert_array_equal(curve.get_xdata(), bg.kernels(fit)["age"]["value"])
-    assert ax.get_xlabel() == "age (years)"
-    assert ax.get_ylabel() == "curve (link units)"
-    assert len(ax.collections) == 1  # the band
-
-
 def test_curves_of_a_population_are_lines():
     data = {"y": RNG.poisson(1.0, (120, 2)), "age": AGE}
     fit = bg.fit_map(bg.GLM("y", SMOOTH, family="poisson"), data)
     node = bg.kernels(fit)["age"]
     assert node["link"].sizes == {"y_dim_0": 2, "value": 201}
-    (ax,) = kernel_figure({"": bg.kernels(fit)}).axes
-    assert len(ax.lines) == 3
 
 
 def test_line_and_bends_before_and_after_the_data(fit):
@@ -72,16 +60,6 @@ def test_a_posterior_shows_the_curve_first_and_its_coefficients_when_asked(fit):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("age (years)", "curve (log response)")
     (ax,) = bg.plot_posterior(fit, term="age").axes
     assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["line", "bend 1"]
-
-
-def test_curves_of_levels_have_a_panel_each():
-    term = bg.Interaction(bg.Spline("age", df=5), bg.Category("g"), prior=bg.smooth(1.0, 2))
-    fit = bg.fit_map(bg.GLM("y", term, family="poisson"), DATA.assign(g=("obs", ["a", "b"] * 60)))
-    kernel = bg.kernels(fit)["age:g"]["link"]
-    drawn = kernel_figure({"": bg.kernels(fit)}).axes
-    assert [ax.get_title(loc="left") for ax in drawn] == ["age:g[a]", "age:g[b]"]
-    for ax, level in zip(drawn, "ab", strict=True):
-        np.testing.assert_array_equal(ax.lines[1].get_ydata(), kernel.sel({"age:g_level": level}))
 
 
 PER_LEVEL = bg.Interaction(bg.Spline("age", df=5), bg.Category("g"), prior=bg.smooth(1.0, order=2))

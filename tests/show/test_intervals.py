@@ -11,7 +11,7 @@ from scipy import stats
 import bayesglm as bg
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.numerics.priors.table import PRIORS
-from bayesglm.show.coefficients import kernel_figure, prior_posterior_figure
+from bayesglm.show.coefficients import prior_posterior_figure
 from bayesglm.show.intervals import before_and_after, interval
 
 TAIL = 0.03
@@ -138,32 +138,11 @@ def test_functions_of_coupling_are_summed_up_without_the_empty_diagonal():
     np.testing.assert_allclose(edges, expected)
 
 
-def test_kernels_of_effects_have_a_panel_each(data):
-    fits = {
-        "slopes": bg.fit_map(bg.GLM("poisson", FIXED, family="poisson"), data),
-        "intercepts": bg.fit_map(
-            bg.GLM("poisson", bg.Group("who", prior=bg.Normal(0.5)), family="poisson"), data
-        ),
-    }
-    figure = kernel_figure({name: bg.kernels(fit) for name, fit in fits.items()})
-    panels = {ax.get_title("left"): ax for ax in figure.axes}
-    assert {"x", "who", "who.z", "film", "z"} <= set(panels)
-    labels = [label.get_text() for label in panels["who"].get_xticklabels()]
-    assert labels == ["anna", "bernhard", "carla", "dimitri"]
-    assert panels["who"].get_xlabel() == "who"
-    # Both models in the panel of the intercepts, one in that of the slopes: side by side.
-    drawn = [line.get_xdata() for line in panels["who"].lines if len(line.get_xdata()) == 4]
-    np.testing.assert_allclose(drawn[1] - drawn[0], 0.15)
-    np.testing.assert_allclose(drawn[0] + drawn[1], 2 * np.arange(4))
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["slopes", "intercepts"]
-
-
 def test_a_slope_without_intercepts_bears_its_own_name(data):
     slopes = bg.Group("who", slopes="z", intercept=False, prior=bg.Normal(0.5))
     fit = bg.fit(bg.GLM("poisson", ["x", slopes], family="poisson"), data, draws=50, chains=1)
-    for figure in (bg.plot_posterior(fit), kernel_figure({"": bg.kernels(fit)})):
-        assert {ax.get_title("left") for ax in figure.axes} >= {"x", "who.z"}
+    figure = bg.plot_posterior(fit)
+    assert {ax.get_title("left") for ax in figure.axes} >= {"x", "who.z"}
 
 
 def test_a_report_of_groups(data, tmp_path):

@@ -152,10 +152,13 @@ def prior_and_posterior(story: Story) -> tuple[Section, ...]:
     """Return what the data added to the priors, model by model."""
     pictures = []
     for name, fit in story.posteriors.items():
-        intervals = before_and_after(fit) if "posterior" in fit.children else {}
-        if intervals:
-            figure = prior_posterior_figure(intervals)
-            pictures.append(Picture(figure, f"{name}: 94% intervals{of_many(fit)}."))
+        nodes = before_and_after(fit) if "posterior" in fit.children else {}
+        if nodes:
+            scales = " Single coefficients are in units of half their prior's interval."
+            note = scales if sum(node["link"].size == 1 for node in nodes.values()) > 1 else ""
+            drawn = together(nodes)
+            caption = f"{name}: 94% intervals{of_many(fit)}, grey before the data.{note}"
+            pictures.append(Picture(prior_posterior_figure(drawn), caption, *_shrunk(name, nodes)))
     if not pictures:
         return ()
     text = (
@@ -163,3 +166,46 @@ def prior_and_posterior(story: Story) -> tuple[Section, ...]:
         "shorter, the data do."
     )
     return (Section("Prior and posterior", (text, *pictures)),)
+
+
+def together(nodes: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Put single coefficients along one dim, each in units of half the interval of its prior."""
+    import xarray as xr
+
+    single = {name: node for name, node in nodes.items() if node["link"].size == 1}
+    if len(single) < 2:
+        return nodes
+    ends = {
+        end: [
+            (node[end] / (0.5 * (node["prior_upper"] - node["prior_lower"]))).item()
+            for node in single.values()
+        ]
+        for end in ("prior_lower", "prior_upper", "link_lower", "link_upper", "link")
+    }
+    joined = xr.Dataset(
+        {end: ("coefficient", values) for end, values in ends.items()},
+        coords={"coefficient": list(single)},
+    )
+    rest = {name: node for name, node in nodes.items() if name not in single}
+    return {"single coefficients": joined, **rest}
+
+
+def _shrunk(name: str, nodes: dict[str, xr.Dataset]) -> tuple[str, Table]:
+    """Say how much of each prior's interval is left in the median, and list all intervals."""
+    told, rows = [], []
+    ends = ("prior_lower", "prior_upper", "link_lower", "link_upper")
+    for term, node in nodes.items():
+        before, _, low, high = (np.atleast_1d(node[end].values) for end in ends)
+        share = (high - low) / (np.atleast_1d(node["prior_upper"].values) - before)
+        told.append(f"{term} {np.nanmedian(share):.0%}")
+        dim = str(node["link"].dims[-1]) if node["link"].ndim else ""
+        labels = place_labels(node, dim) if dim else [""]
+        values = [np.atleast_1d(node[end].values) for end in ends]
+        rows += [
+            (term, label, *(number(float(one[k])) for one in values))
+            for k, label in enumerate(labels)
+        ]
+    shown = "; ".join(told[:MOST_LEVELS])
+    more = f"; and {len(told) - MOST_LEVELS:,} more" if len(told) > MOST_LEVELS else ""
+    alt = f"{name}: length of the posterior interval, as a share of the prior's: {shown}{more}."
+    return alt, Table(("term", "at", "prior 3%", "prior 97%", "3%", "97%"), tuple(rows))
