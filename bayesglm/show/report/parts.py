@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_ROWS = 40  # of a table on a page; its data hold them all: chosen
+MOST_ROWS = 20  # of a table on a page; its data hold them all: chosen
 
 
 @dataclass(frozen=True)
