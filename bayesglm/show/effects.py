@@ -208,7 +208,7 @@ def observed_of(lines: Lines) -> Observed | None:
         return None
     rows, y = fitted.observed.rows, []
     for problem, predictors in zip(fitted.problems, fitted.observed.every, strict=True):
-        own = np.asarray(problem.design.typical, dtype=float)
+        own = np.asarray(problem.design.typical, dtype=float)[rows]
         trials = predictors.trials
         y.append(own if trials is None else own / np.maximum(trials[rows], 1))
     values = np.stack(y)

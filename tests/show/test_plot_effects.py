@@ -307,3 +307,12 @@ def test_images_have_no_line():
     fit = bg.fit_map(bg.GLM("y", "pixels", prior=bg.Normal(1.0)), data)
     with pytest.raises(bg.DataError, match="several values for each sample"):
         bg.plot_effects(fit, "pixels")
+
+
+def test_rates_of_a_table_with_missing_values_are_drawn():
+    rng = np.random.default_rng(0)
+    x = np.where(np.arange(60) % 9 == 0, np.nan, rng.normal(size=60))
+    data = {"y": rng.poisson(1.0, 60), "x": x, "hours": rng.uniform(0.5, 2.0, 60)}
+    model = bg.GLM("y", "x", "poisson", prior=bg.Normal(1.0), exposure="hours", missing="drop")
+    figure = bg.plot_effects(bg.fit_map(model, data), "x")
+    assert figure.axes[0].get_xlabel() == "x"
