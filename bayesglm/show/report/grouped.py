@@ -12,6 +12,7 @@ from bayesglm.show.report.kinds import Data, Variable
 from bayesglm.show.report.parts import Number, Picture, Table
 from bayesglm.show.text import plain
 
+Array = np.ndarray
 MOST_NAMED = 40  # groups whose names stand beside the axis
 MOST_BARS = 2_000  # groups with a bar of their own error
 ROW = 0.19  # inches of a group with a name
@@ -34,20 +35,8 @@ def group_picture(data: Data, variable: Variable) -> Picture:
     ranks = np.argsort(np.where(np.isfinite(told[0]), told[0], np.inf), kind="stable")
     is_named = len(names) <= MOST_NAMED
     figure, axes = new_figure(1, 2, 0.9 + max(2.2, ROW * len(names) if is_named else 3.4))
-    left, right = axes[0]
-    y = np.arange(len(names))
-    if is_named:
-        left.barh(y, sizes[ranks], color=COLOURS[0], alpha=0.75, height=0.8)
-        for ax in (left, right):
-            ax.set_yticks(y, [plain(names[k], 14) for k in ranks], fontsize=8)
-            ax.set_ylim(len(y) - 0.4, -0.6)
-        left.set_xlabel("rows", fontsize=9)
-    else:
-        left.hist(sizes, bins=min(30, int(np.ptp(sizes)) + 1), color=COLOURS[0], alpha=0.75)
-        left.set_xlabel(f"rows of a {plain(variable.name, 20)}", fontsize=9)
-        left.set_ylabel("groups", fontsize=9)
-        right.set_ylabel(f"{plain(variable.name, 20)}, sorted by mean", fontsize=9)
-        right.set_yticks([])
+    right, y = axes[0, 1], np.arange(len(names))
+    _draw_sizes(axes[0], variable.name, [names[k] for k in ranks], sizes[ranks])
     mean, error = told[:, ranks]
     if len(names) <= MOST_BARS:
         right.hlines(y, mean - 2 * error, mean + 2 * error, color=GREY, linewidth=1.2)
@@ -85,3 +74,20 @@ def group_picture(data: Data, variable: Variable) -> Picture:
 
 def _label(names: tuple[str, ...], label: str) -> str:
     return f"{label}: {plain(names[-1], 20)}" if len(names) > 1 else label
+
+
+def _draw_sizes(axes: Array, name: str, names: list[str], sizes: Array) -> None:
+    """Draw the rows of each group on the left, named, or how often there are so many."""
+    left, right = axes
+    if len(names) <= MOST_NAMED:
+        left.barh(np.arange(len(names)), sizes, color=COLOURS[0], alpha=0.75, height=0.8)
+        for ax in axes:
+            ax.set_yticks(np.arange(len(names)), [plain(one, 14) for one in names], fontsize=8)
+            ax.set_ylim(len(names) - 0.4, -0.6)
+        left.set_xlabel("rows", fontsize=9)
+        return
+    left.hist(sizes, bins=min(30, int(np.ptp(sizes)) + 1), color=COLOURS[0], alpha=0.75)
+    left.set_xlabel(f"rows of a {plain(name, 20)}", fontsize=9)
+    left.set_ylabel("groups", fontsize=9)
+    right.set_ylabel(f"{plain(name, 20)}, sorted by mean", fontsize=9)
+    right.set_yticks([])
