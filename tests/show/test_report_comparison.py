@@ -1,10 +1,13 @@
 """Comparison and prior sensitivity in a report: the numbers and words of the verbs."""
 
+import re
+
 import numpy as np
 import pytest
 from conftest import simulate
 
 import bayesglm as bg
+from bayesglm.show.report.answer import answer
 from bayesglm.show.report.comparison import OF_HISTORY, comparison
 from bayesglm.show.report.parts import Notes, Number, Picture, Table
 from bayesglm.show.report.scoring import FEWEST_DRAWS, scored, some_draws
@@ -170,7 +173,7 @@ def test_of_very_many_densities_some_draws_are_taken(counted):
     few, said = some_draws(fit, 250, 1)
     kept = few["posterior"].sizes["chain"] * few["posterior"].sizes["draw"]
     assert FEWEST_DRAWS <= kept < 1000
-    assert said == f"by {kept} of 1,000 draws, evenly spaced"
+    assert said == f"{kept} of 1,000 draws, evenly spaced"
     whole, part = bg.loo(fit), bg.loo(few)
     assert abs(whole.elpd - part.elpd) < 0.2
     assert part.n_data_points == whole.n_data_points
@@ -180,3 +183,21 @@ def test_scores_of_a_story_are_those_of_loo(counted):
     elpd, said = scored({"x": counted["x"], "mode": counted["mode"]})
     assert (list(elpd), said) == (["x"], [])
     assert elpd["x"].elpd == bg.loo(counted["x"]).elpd
+
+
+@pytest.mark.filterwarnings("ignore::bayesglm.BayesGLMWarning")
+def test_scores_of_a_subsample_are_told_without_holes(counted):
+    """Of samples that were not drawn there are no scores, and all that is told is of all."""
+    fits = {name: counted[name] for name in ("x", "none")}
+    scores = {name: bg.loo(fit, subsample=60) for name, fit in fits.items()}
+    (section,) = comparison(Story.open(fits, scores))
+    assert "(PSIS-LOO) of 60 of 250 samples" in section.blocks[0]
+    (numbers,) = blocks(section, Table)
+    column = numbers.head.index("se of the subsample")
+    assert numbers.rows[1][column].value == bg.compare(scores)["subsampling_dse"].iloc[1]
+    (told,) = answer(Story.open({"x": fits["x"]}, {"x": scores["x"]}))
+    words = str(told.blocks)
+    assert "nan" not in words
+    whole = str(answer(Story.open({"x": fits["x"]}, {"x": bg.loo(fits["x"])}))[0].blocks)
+    bits = [float(re.search(r"by (-?[\d.]+) ±", one)[1]) for one in (words, whole)]
+    assert abs(bits[0] - bits[1]) < 0.01

@@ -96,7 +96,11 @@ def _of_one(story: Story) -> str:
         scores = one.elpd_i
         if CONSTANT in scores.coords and float(scores.coords[EVENTS].sum()) > 0.0:
             gain = np.asarray((scores - scores.coords[CONSTANT]).values, dtype=float).ravel()
-            total, error, _ = summed(gain, np.zeros(gain.size))
+            scored = gain[np.isfinite(gain)]  # of a subsample some are
+            _, error, _ = summed(scored, np.zeros(scored.size))
+            error *= np.sqrt(gain.size / scored.size)
+            error = float(np.hypot(error, getattr(one, "subsampling_se", None) or 0.0))
+            total = float(one.elpd - scores.coords[CONSTANT].sum())
             scale = float(scores.coords[EVENTS].sum()) * np.log(2.0)
             better = "better than" if total > 2.0 * error else "not clearly better than"
             said.append(

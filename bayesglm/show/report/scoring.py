@@ -16,21 +16,25 @@ MOST_DENSITIES = (
     400_000_000  # rows times draws of a fit that are computed: chosen, some ten seconds
 )
 FEWEST_DRAWS = 400  # whatever the rows: tails of weights need some; chosen
-SUBSAMPLE = 100_000  # samples that are left out, where even by few draws all are too many: chosen
+# Samples (of all units) beyond which some are left out, and how many then: chosen; a Pareto
+# distribution is fitted to the weights of each.
+MOST_SAMPLES, SUBSAMPLE = 300_000, 20_000
 
 
 def scored(fits: Mapping[str, xr.DataTree]) -> tuple[dict[str, Any], list[str]]:
     """Return the scores of fits with a posterior, and what is to be said of how they were made."""
     drawn = {name: fit for name, fit in fits.items() if "posterior" in fit.children}
     rows = {name: n_rows(fit) for name, fit in drawn.items()}
-    # Samples are drawn alike where models leave out the same ones.
-    few = max(rows.values(), default=0) * FEWEST_DRAWS > 2 * MOST_DENSITIES
-    subsample = SUBSAMPLE if few and len(set(rows.values())) == 1 else None
+    # Where models have the same samples the same are drawn.
+    alike = len(set(rows.values())) == 1
+    subsample = SUBSAMPLE if alike and max(rows.values()) > MOST_SAMPLES else None
     elpd, said = {}, []
     for name, fit in drawn.items():
         some, note = some_draws(fit, min(rows[name], subsample or rows[name]), MOST_DENSITIES)
         elpd[name] = loo(some, subsample)
-        said += [f"{name} is scored {note}."] if note else []
+        of_some = f"{subsample:,} of {rows[name]:,} samples, drawn by chance" if subsample else ""
+        how = ", and ".join(filter(None, (of_some, note)))
+        said += [f"{name} is scored by {how}."] if how else []
     return elpd, said
 
 
@@ -51,4 +55,4 @@ def some_draws(fit: xr.DataTree, rows: int, most: int) -> tuple[xr.DataTree, str
         return fit, ""
     few = thin(fit, asked)
     kept = few["posterior"].sizes["chain"] * few["posterior"].sizes["draw"]
-    return few, "" if kept == draws else f"by {kept:,} of {draws:,} draws, evenly spaced"
+    return few, "" if kept == draws else f"{kept:,} of {draws:,} draws, evenly spaced"

@@ -53,7 +53,7 @@ def prior_sensitivity(story: Story) -> tuple[Section, ...]:
         few, note = some_draws(fit, n_rows(fit), MOST_DENSITIES)
         try:
             tables[name] = sensitivity(few)
-            notes += [f"{name}: {note}."] if note else []
+            notes += [f"{name}: by {note}."] if note else []
         except BayesGLMError as error:
             notes.append(f"{name}: {error}")
     if not tables:
