@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from scipy.special import betainc, betaincc, xlogy
 
+from bayesglm.numerics.compiled import compiled
 from bayesglm.numerics.families.counts import (
     LARGE_COUNT,
     constant_of_counts,
@@ -31,6 +32,10 @@ from bayesglm.numerics.families.rising import at_counts, is_near, near_log1p_les
 from bayesglm.spec.families import FAMILY_NAMES
 
 _LARGEST = 709.0  # of which exp is finite
+# Chances up to a count are added up where there are so many of them (compiling takes the time of
+# that many incomplete beta functions, a microsecond each), of counts up to so many (as long as one
+# such function), and where the first is so far from underflow that none of them is.
+FEWEST_ADDED, MOST_ADDED, SMALLEST_LOG = 20_000, 500, -600.0
 
 
 def of_alpha(alpha: Array, y: Array, order: int) -> tuple[Array, ...]:
@@ -144,16 +149,40 @@ def draw_mixed(rng: np.random.Generator, mu: Array, alpha: Array | float) -> Arr
 
 
 def share_below(y: Array, mu: Array, alpha: Array | float, above: bool) -> Array:
-    """P(Y <= y), or P(Y > y): an incomplete beta function (Abramowitz & Stegun 1964, 26.5.26)."""
+    """P(Y <= y), or P(Y > y): an incomplete beta function (Abramowitz & Stegun 1964, 26.5.26).
+
+    Of many small counts the chances of 0 to y are added up: a hundred times faster, as exact.
+    """
     k, mu, alpha = np.broadcast_arrays(np.maximum(np.floor(y), 0.0) + 1.0, mu, alpha)
+    chance = np.full(k.shape, np.nan)
+    if k.size >= FEWEST_ADDED:
+        below = np.ravel(chance)
+        compiled(_add_up)(np.ravel(k), np.ravel(mu), np.ravel(alpha), below)
+        if above:  # of a small rest the digits are lost
+            chance[...] = np.where(chance <= 0.5, 1.0 - chance, np.nan)
+    left = np.isnan(chance)
     share, rest = mu / (alpha + mu), alpha / (alpha + mu)
     of_share, of_rest = (betainc, betaincc) if above else (betaincc, betainc)
     # Of the two arguments the smaller has the more digits; each is taken where it is that.
     small = share < 0.5
-    chance = np.empty(share.shape)
-    of_share(k, alpha, share, out=chance, where=small)
-    of_rest(alpha, k, rest, out=chance, where=~small)
+    of_share(k, alpha, share, out=chance, where=left & small)
+    of_rest(alpha, k, rest, out=chance, where=left & ~small)
     return np.where(np.less(y, 0.0), float(above), chance)
+
+
+def _add_up(n_terms: Array, mu: Array, alpha: Array, below: Array) -> None:
+    """Add up the chances of 0, 1, ..., each from the last; NaN stays where they are too many."""
+    for i in range(n_terms.size):
+        first = -alpha[i] * np.log1p(mu[i] / alpha[i])
+        if not (n_terms[i] <= MOST_ADDED and first > SMALLEST_LOG):
+            continue
+        share = mu[i] / (alpha[i] + mu[i])
+        chance = np.exp(first)
+        total = chance
+        for k in range(1, int(n_terms[i])):
+            chance *= share * (alpha[i] + k - 1.0) / k
+            total += chance
+        below[i] = min(total, 1.0)
 
 
 def _valid(y: Array, trials: None) -> Mask:
