@@ -170,7 +170,7 @@ def test_predictions_are_of_responses_themselves(posterior):
 
 def test_a_report_draws_no_means_of_censored_responses(posterior, tmp_path):
     page = bg.report({"times": posterior}, tmp_path / "page.html").read_text()
-    assert "none are drawn" in page
+    assert "their means are not drawn" in page
 
 
 def test_prior_paths_and_tuning_take_censored_responses():

@@ -29,9 +29,9 @@ def is_fit(value: Any) -> bool:
     return isinstance(value, xr.DataTree) and "model" in value.attrs
 
 
-def is_projected(fit: xr.DataTree) -> bool:
+def is_projected(fit: Any) -> bool:
     """Say whether the draws of a fit are projections, and no posterior of its own priors."""
-    return PROJECTION in fit.children
+    return is_fit(fit) and PROJECTION in fit.children
 
 
 def are_named(fits: Any, least: int) -> bool:

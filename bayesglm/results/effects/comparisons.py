@@ -164,10 +164,10 @@ def comparisons(
     >>> fit = bg.fit_map(model, data)
     >>> bg.comparisons(fit, by=True)[["term", "contrast", "estimate"]]
       term contrast estimate
-    0    x       +1    2.254
-    1    g    b - a   0.1588
+    0    x       +1    2.424
+    1    g    b - a  0.08295
     >>> bg.comparisons(fit, "x", by=True, comparison="ratio")["estimate"].round(4).tolist()
-    [2.3067]
+    [2.3221]
     """
     asked = asked_of(fit, kind, by, hypothesis, (groups, new_levels), level, draws)
     if not is_among(comparison, COMPARISONS):

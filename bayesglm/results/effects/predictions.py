@@ -105,8 +105,8 @@ def predictions(
     1  1    3.043
     >>> bg.predictions(fit, by="g")[["g", "estimate"]]
        g estimate
-    0  a        2
-    1  b    1.667
+    0  a    2.015
+    1  b    1.652
     """
     asked = asked_of(fit, kind, by, hypothesis, (groups, new_levels), level, draws)
     fitted = opened(fit, asked)

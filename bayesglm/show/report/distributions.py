@@ -69,7 +69,7 @@ def means_of(data: Data) -> Means:
         names, label = tuple(map(str, model.levels or ())), f"share of {data.response.name}"
     elif words.labels is not None and words.labels.most != 2:
         names = tuple(map(str, model.levels or ()))
-        of = (of == np.arange(len(names))) / np.isfinite(of)
+        of = np.where(np.isfinite(of), of == np.arange(len(names)), np.nan)
         label = f"share of {data.response.name}"
     elif model.trials is not None:
         per = weights * numbers[model.trials]
