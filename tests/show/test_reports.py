@@ -129,7 +129,8 @@ def report_of(names, response, title, folder):
     terms = [*taken, bg.Group("g", prior=bg.Normal(0.5))]
     model = bg.GLM(response, terms, family="poisson", prior=bg.Normal(0.5))
     fit = bg.fit_map(model, data)
-    fits = dict.fromkeys([*levels, "one"], fit)
+    parts = ("".join(levels[k::3]) for k in range(3))
+    fits = dict.fromkeys([part for part in parts if part], fit)
     return text_of(bg.report(fits, folder / "r.html", title=title, question=title))
 
 
