@@ -216,6 +216,7 @@ def test_checks_and_explanations_say_nothing_of_what_priors_decided(whole, small
     assert "\n  decided" not in str(bg.explain(small))
 
 
+@pytest.mark.slow
 def test_a_report_takes_it_beside_its_reference(whole, small, tmp_path):
     page = bg.report({"whole": whole, "small": small}, tmp_path / "page.html")
     assert "projected from draws of the model of 4 terms" in page.read_text()
