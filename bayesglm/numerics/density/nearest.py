@@ -187,8 +187,9 @@ class _State(NamedTuple):
 
 
 def _at(columns: Columns, aim: Aim, w: Array, held: Held | None) -> _State:
-    value, slope, curvature = aim.expanded(w @ columns.X.T + aim.offset)
-    gradient = slope @ columns.X
+    with np.errstate(over="ignore", invalid="ignore"):  # at the end of a step that will be halved
+        value, slope, curvature = aim.expanded(w @ columns.X.T + aim.offset)
+        gradient = slope @ columns.X
     if held is not None:
         away = w - held.centre
         pull = held.precision * away

@@ -75,7 +75,7 @@ def means_of(data: Data) -> Means:
         per = weights * numbers[model.trials]
     elif model.exposure is not None:
         per = weights * numbers[model.exposure]
-        label = f"{data.response.name} per {model.exposure}"
+        label = f"rate of {data.response.name} per {model.exposure}"
     return Means(of * weights[:, None], per, names, label)
 
 

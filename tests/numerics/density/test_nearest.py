@@ -107,3 +107,10 @@ def test_a_start_outside_the_domain_of_a_link_is_refused():
     X, aim, start = an_aim(("poisson", "identity"))
     with pytest.raises(ConvergenceError, match="link is not defined"):
         nearest(X, aim, start - 100.0)
+
+
+def test_steps_far_beyond_what_floats_hold_are_halved():
+    X, aim, start = an_aim(("poisson", "log"))
+    far = start.copy()
+    far[:, 0] = -8.0  # from where Newton's step leads to exp(3000)
+    assert_allclose(nearest(X, aim, far).w, nearest(X, aim, start).w, atol=1e-8)
