@@ -71,7 +71,7 @@ def _gap(story: Story, difference: float, error: float) -> str:
     nats = f"{difference:.1f} ± {error:.1f} nats over {told['compared_on']}"
     if "events" in told:
         scale = told["events"] * np.log(2.0)
-        bits = f"{difference / scale:.3f} ± {error / scale:.3f} bits per event"
+        bits = f"{difference / scale:z.3f} ± {error / scale:.3f} bits per event"
         return f"{bits} (± one standard error; {nats})"
     times = np.exp(difference / told["n_data_points"])
     kind = "probability" if FAMILY_NAMES[story.model.family].discrete else "density"
@@ -105,12 +105,12 @@ def _of_one(story: Story) -> str:
             better = "better than" if total > 2.0 * error else "not clearly better than"
             said.append(
                 f"foretells {_left_out(story)} {better} one constant rate, by "
-                f"{total / scale:.3f} ± {error / scale:.3f} bits per event (± one standard error)"
+                f"{total / scale:z.3f} ± {error / scale:.3f} bits per event (± one standard error)"
             )
         else:
             mean, error = one.elpd / one.n_data_points, one.se / one.n_data_points
             said.append(
-                f"foretells {_left_out(story)} with a log density of {mean:.3f} ± {error:.3f} "
+                f"foretells {_left_out(story)} with a log density of {mean:z.3f} ± {error:.3f} "
                 "each, on average"
             )
     explained = explained_told(story, name)
@@ -135,10 +135,10 @@ def explained_told(story: Story, name: str) -> str:
     if values.max() < 0.005:
         return "explains none of the deviance of the data that it was fitted to"
     if len(values) == 1:
-        return f"explains {values[0]:.0%} of the deviance of the data that it was fitted to"
+        return f"explains {values[0]:z.0%} of the deviance of the data that it was fitted to"
     return (
-        f"explains {np.median(values):.0%} of the deviance of the data that it was fitted to "
-        f"(median of {len(values)} units, from {values.min():.0%} to {values.max():.0%})"
+        f"explains {np.median(values):z.0%} of the deviance of the data that it was fitted to "
+        f"(median of {len(values)} units, from {values.min():z.0%} to {values.max():z.0%})"
     )
 
 

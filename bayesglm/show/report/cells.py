@@ -35,5 +35,5 @@ def share(value: float) -> Cell:
     """
     if np.isnan(value):
         return ""
-    text = f"{value:.0%}"
+    text = f"{value:z.0%}"
     return Number(float(value), "0%" if text == "-0%" else text)
