@@ -105,8 +105,17 @@ def _index_times(index: pd.Index) -> Array | None:
 
 
 def _in_seconds(times: Array) -> Array | None:
-    """Return numbers and spans of time in seconds, dates as they are; None for anything else."""
+    """Return numbers and spans of time in seconds, dates as they are; None for anything else.
+
+    DataError for spans of years or months, which have no length in seconds.
+    """
     if times.dtype.kind == "m":
+        unit = np.datetime_data(times.dtype)[0]
+        if unit in "YM":
+            raise DataError(
+                f"times are spans of {'years' if unit == 'Y' else 'months'} ({times.dtype}), which "
+                "have no fixed length; give days or seconds, or dates."
+            )
         return times / np.timedelta64(1, "s")
     if times.dtype.kind in "iuf":
         return times.astype(np.float64)

@@ -88,6 +88,13 @@ def test_periods_are_the_moments_at_which_they_start():
         bg.fit_map(LAGGED, frame(months))
 
 
+@pytest.mark.parametrize(("unit", "word"), [("Y", "years"), ("M", "months")])
+def test_spans_without_a_fixed_length_are_refused(unit, word):
+    data = {"y": [1.0, 2.0], "time": np.array([0, 1], f"timedelta64[{unit}]")}
+    with pytest.raises(bg.DataError, match=f"spans of {word}.*give days or seconds"):
+        bg.as_dataset(data)
+
+
 def test_dates_of_a_day():
     days = objects([dt.date(2026, 1, 1) + dt.timedelta(days=k) for k in range(N)])
     assert plan_fit(LAGGED, PLAIN.assign(day=days)).step == 86400.0
