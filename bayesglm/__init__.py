@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesglm import datasets, testing
+    from bayesglm import datasets, teaching, testing
     from bayesglm.design.door import as_dataset
     from bayesglm.design.spikes.binning import bin_spikes
     from bayesglm.design.spikes.trains import SpikeTimes
@@ -270,6 +270,7 @@ _HOME = {
     "plot_residuals": "show.residuals",
     "report": "show.report.report",
     "datasets": "datasets",
+    "teaching": "teaching",
     "testing": "testing",
     "BayesGLMError": "errors",
     "DataError": "errors",
@@ -415,6 +416,7 @@ __all__ = [
     "stack",
     "stc",
     "summary",
+    "teaching",
     "testing",
     "to_pymc",
     "to_pynapple",
