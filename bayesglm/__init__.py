@@ -71,11 +71,13 @@ if TYPE_CHECKING:
     from bayesglm.show.calibration import plot_calibration
     from bayesglm.show.check import plot_check
     from bayesglm.show.compared import plot_compare
+    from bayesglm.show.decision import plot_decision
     from bayesglm.show.design import plot_design
     from bayesglm.show.effects import plot_effects
     from bayesglm.show.kernels import plot_kernels
     from bayesglm.show.khat import plot_khat
     from bayesglm.show.loo_pit import plot_loo_pit
+    from bayesglm.show.loss import plot_loss
     from bayesglm.show.path import plot_path
     from bayesglm.show.plane import plot_plane
     from bayesglm.show.posterior import plot_posterior
@@ -253,6 +255,8 @@ _HOME = {
     "plot_kernels": "show.kernels",
     "plot_path": "show.path",
     "plot_plane": "show.plane",
+    "plot_loss": "show.loss",
+    "plot_decision": "show.decision",
     "plot_posterior": "show.posterior",
     "plot_prior": "show.prior",
     "plot_project": "show.project",
@@ -375,11 +379,13 @@ __all__ = [
     "plot_calibration",
     "plot_check",
     "plot_compare",
+    "plot_decision",
     "plot_design",
     "plot_effects",
     "plot_kernels",
     "plot_khat",
     "plot_loo_pit",
+    "plot_loss",
     "plot_path",
     "plot_plane",
     "plot_posterior",

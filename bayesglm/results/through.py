@@ -165,8 +165,8 @@ def through_map(problem: Problem, coefficients: tuple[str, str] | None) -> Throu
             "plot_plane cannot move two coefficients alone where some stand under a constraint "
             "that ties them together; give such terms another coding or prior."
         )
-    names = _named_places(problem, theta)
-    chosen = _chosen(names, coefficients, problem)
+    names = named_places(problem, theta)
+    chosen = chosen_pair(names, coefficients, problem)
     places = (names[chosen[0]], names[chosen[1]])
     if objective.family.quadratic:
         objective = with_moments(objective, theta)
@@ -178,7 +178,7 @@ def through_map(problem: Problem, coefficients: tuple[str, str] | None) -> Throu
     )
 
 
-def _named_places(problem: Problem, theta: Array) -> dict[str, int]:
+def named_places(problem: Problem, theta: Array) -> dict[str, int]:
     """Return where each coefficient stands in theta, by its words in `summary`; terms first."""
     group = parameters([problem], [theta], ())
     own, intercepts = dict[str, int](), dict[str, int]()
@@ -197,7 +197,7 @@ def _named_places(problem: Problem, theta: Array) -> dict[str, int]:
     return own | intercepts
 
 
-def _chosen(
+def chosen_pair(
     names: dict[str, int], coefficients: tuple[str, str] | None, problem: Problem
 ) -> tuple[str, str]:
     """Return the names of the two coefficients to draw; DataError where they are not two."""
