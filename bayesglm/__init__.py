@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from bayesglm.show.decision import plot_decision
     from bayesglm.show.design import plot_design
     from bayesglm.show.effects import plot_effects
+    from bayesglm.show.explorer.explorer import explorer
     from bayesglm.show.kernels import plot_kernels
     from bayesglm.show.khat import plot_khat
     from bayesglm.show.loo_pit import plot_loo_pit
@@ -255,6 +256,7 @@ _HOME = {
     "plot_kernels": "show.kernels",
     "plot_path": "show.path",
     "plot_plane": "show.plane",
+    "explorer": "show.explorer.explorer",
     "plot_loss": "show.loss",
     "plot_decision": "show.decision",
     "plot_posterior": "show.posterior",
@@ -355,6 +357,7 @@ __all__ = [
     "elastic_net",
     "elicit",
     "explain",
+    "explorer",
     "external",
     "fit",
     "fit_laplace",

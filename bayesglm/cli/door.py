@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bayesglm.cli import check, compare, demo, fit, score, summary
+from bayesglm.cli import check, compare, demo, explore, fit, score, summary
 from bayesglm.cli.command import Command, Parser
 from bayesglm.cli.saying import say_fault, warnings_on_lines, write_any_text
 
 COMMANDS: dict[str, Command] = {
     "demo": demo.COMMAND,
+    "explore": explore.COMMAND,
     "fit": fit.COMMAND,
     "summary": summary.COMMAND,
     "check": check.COMMAND,

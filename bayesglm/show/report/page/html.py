@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bayesglm.show.policy import policy_of
 from bayesglm.show.report.page.drawing import svg
 from bayesglm.show.report.page.places import Placed, PlacedSection, placed
 from bayesglm.show.report.page.tables import (
@@ -55,7 +54,7 @@ def html(page: Page, folder: str) -> Written:
             sections=sections,
             style=style,
             script=script,
-            policy=_policy(style, script),
+            policy=policy_of(style, script),
             data=_inert_json(_data(sections)),
             lights=LIGHTS,
             numeric=numeric,
@@ -84,19 +83,6 @@ def _environment() -> Environment:
     environment.tests["number"] = lambda cell: isinstance(cell, Number)
     environment.filters |= {"source": _source, "size": _size, "value": _value, "alt": _alt}
     return environment
-
-
-def _policy(style: str, script: str) -> str:
-    """Return the page's Content-Security-Policy: its own style and script, and nothing else."""
-    hashes = {
-        name: base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
-        for name, text in {"style": style, "script": script}.items()
-    }
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; "
-        f"script-src 'sha256-{hashes['script']}'; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
-    )
 
 
 def _data(sections: Sequence[PlacedSection]) -> dict[str, dict[str, Any]]:
