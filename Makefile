@@ -15,7 +15,7 @@ help:
 	@echo "make lint       the static checks alone"
 	@echo "make fuzz       random models and mutated files: a right answer, or an error of our own"
 	@echo "make bench      time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
-	@echo "make browser    open reports in a headless Chromium; one of them: make browser REPORT=demo"
+	@echo "make browser    open reports and the explorer in a headless Chromium; one: make browser REPORT=explorer"
 	@echo "make calibrate  check posteriors by simulation; one cell: make calibrate CELL=poisson-group-fit"
 	@echo "make clean      remove the virtual environment and caches"
 
