@@ -159,7 +159,7 @@
   }
 
   function evenly(low, high) { // fewer places while a finger moves, where sums over choices cost time
-    const side = now.fast && state.kind === "logistic" ? 49 : 97;
+    const side = now.fast && state.kind === "logistic" ? 41 : 97;
     return Float64Array.from({ length: side }, (_, k) => low + (high - low) * k / (side - 1));
   }
 
@@ -287,6 +287,7 @@
     return REACH.find((r) => r >= need) || REACH.at(-1);
   }
 
+  let liked = {}; // the likelihood does not move with the prior
   function drawPlane() {
     const b = board($("plane")), { g } = b, { problem, posterior, map } = now, prior = problem.prior;
     const view = axes(b, [-reach, reach], [-reach, reach], ["weight 1", "weight 2"]);
@@ -298,7 +299,9 @@
       for (const level of levelsOfPrior(prior)) curve(g, view, explorer.ring(prior, -level, 3 * reach), colours.prior, 1.4);
     }
     if (state.n) {
-      const like = likelihoodGrid(problem, likelihoodBox(problem));
+      const box = likelihoodBox(problem), key = JSON.stringify([problem.kind, problem.x, problem.y, problem.noise, box, now.fast]);
+      if (liked.key !== key) liked = { key, grid: likelihoodGrid(problem, box) };
+      const like = liked.grid;
       const best = now.mle ? explorer.likelihoodOn(problem, [now.mle[0]], [now.mle[1]])[0] : like.values.reduce((p, q) => Math.max(p, q), -Infinity);
       lines(g, view, like, [best - 0.693, best - 2.813], colours.like, 1.5, [5, 4]);
     }
