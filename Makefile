@@ -6,7 +6,7 @@ SETUP := setup.cfg pyproject.toml
 # The rooms whose tests answer at once.
 QUICK := tests/spec tests/design tests/numerics tests/test_architecture.py tests/test_import.py
 
-.PHONY: help demo test quick lint fuzz bench browser calibrate clean
+.PHONY: help demo test quick lint fuzz bench browser calibrate notebooks clean
 
 help:
 	@echo "make demo       fit the bundled recording and write report.html"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz       random models and mutated files: a right answer, or an error of our own"
 	@echo "make bench      time bayesglm and its peers side by side; one case: make bench CASE=map-dense"
 	@echo "make browser    open reports and the explorer in a headless Chromium; one: make browser REPORT=explorer"
+	@echo "make notebooks  run the lessons and store them; one of them: make notebooks NOTEBOOK=03"
 	@echo "make calibrate  check posteriors by simulation; one cell: make calibrate CELL=poisson-group-fit"
 	@echo "make clean      remove the virtual environment and caches"
 
@@ -46,6 +47,9 @@ fuzz: $(VENV)/.installed-test
 
 browser: $(VENV)/.installed-browser
 	@OMP_NUM_THREADS=1 $(BIN)/python -m browser.run $(REPORT)
+
+notebooks: $(VENV)/.installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.notebooks $(NOTEBOOK)
 
 calibrate: $(VENV)/.installed
 	@$(BIN)/python -m calibration.run $(CELL)
