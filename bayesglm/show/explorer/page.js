@@ -84,8 +84,9 @@
 
   function compute(fast) {
     const problem = problemOf();
-    const out = { problem, map: explorer.map(problem), mle: explorer.mle(problem), fast,
-      separated: explorer.separated(problem), posterior: explorer.posterior(problem, { fast }) };
+    const map = explorer.map(problem), mle = explorer.mle(problem);
+    const out = { problem, map, mle, fast, separated: explorer.separated(problem),
+      posterior: explorer.posterior(problem, { fast, map, mle }) };
     if (!fast || !now || now.key !== pathKey()) {
       out.path = fast && (state.kind === "logistic" || state.family === "student_t") ? null : explorer.path(problem, SCALES);
     } else out.path = now.path;
