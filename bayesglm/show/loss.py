@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesglm.results.loss import Descent, Loss, loss_of
+from bayesglm.results.descents import Descent
+from bayesglm.results.loss import Loss, loss_of
 from bayesglm.show.figures import COLOURS, GREY, INK, MOST_LETTERS, new_figure
 from bayesglm.show.text import plain
 from bayesglm.spec.families import LINK_NAMES
@@ -37,9 +38,10 @@ def plot_loss(
 
     The cost is misfit plus penalty, -log p(y | w) - log p(w), in nats. Left: its contours, where it
     curves downwards (shaded: it is not convex there), and each way from its start (hollow) to where
-    it stopped. Right: how far the cost is above the lowest that was found, after each step. The
-    note says whether the cost is convex where it is drawn, which starts ended in a worse minimum,
-    and which were still on their way.
+    it stopped: in a minimum (diamond), at a saddle or a top (cross), or still on the way (arrow).
+    Right: how far the cost is above the lowest that was found, after each step. The note says
+    whether the cost is convex where it is drawn, how many ways ended in a worse minimum or at a
+    saddle, and how many were still on their way.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ def plot_loss(
     ------
     DataError
         Names that are no two coefficients, a whole population, starts that are no pairs of numbers
-        or where the cost is not finite; as in `fit_map`.
+        or where cost, slope or curvature are not finite; as in `fit_map`.
     ModelError
         An unknown solver; Newton's steps on a cost with kinks; bounds on the two, or penalties
         of groups.
@@ -123,7 +125,8 @@ def _draw_plane(ax: Axes, loss: Loss) -> None:
         way = one.points[_drawn(one)]
         ax.plot(*way.T, STYLES[one.solver], color=colour, linewidth=1.4, marker=".", markersize=3)
         ax.plot(*one.points[0], "o", markerfacecolor="white", color=colour, markersize=7)
-        ax.plot(*one.points[-1], "D" if one.has_ended else ">", color=colour, markersize=6)
+        end = "D" if one.has_ended else "X" if one.at_saddle else ">"
+        ax.plot(*one.points[-1], end, color=colour, markersize=6)
     ax.set_xlim(surface.x[0], surface.x[-1])
     ax.set_ylim(surface.y[0], surface.y[-1])
 
@@ -173,7 +176,7 @@ def loss_sentences(loss: Loss) -> list[str]:
         else "Not convex: the cost curves downwards in the shaded region "
         f"(least curvature {least:.2g} nats per squared unit)."
     ]
-    going = [one for one in loss.descents if not one.has_ended and not one.escaped]
+    going = [one for one in loss.descents if not (one.has_ended or one.at_saddle or one.escaped)]
     if going:
         furthest = max(going, key=lambda one: float(np.abs(one.points[-1]).max()))
         weight = furthest.points[-1][np.argmax(np.abs(furthest.points[-1]))]
@@ -186,6 +189,12 @@ def loss_sentences(loss: Loss) -> list[str]:
         by = max(one.costs[-1] for one in worse) - loss.best
         said.append(
             f"{_count(worse, loss)} in a worse minimum, up to {by:.2g} nats above the best."
+        )
+    saddles = [one for one in loss.descents if one.at_saddle]
+    if saddles:
+        said.append(
+            f"{_count(saddles, loss)} at a saddle or a top: the cost is level there, and falls "
+            "away to a side."
         )
     escaped = [one for one in loss.descents if one.escaped]
     if escaped:

@@ -97,6 +97,74 @@ def test_a_worse_minimum_is_named_with_how_much_worse_it_is():
     assert any("1 of 2 ways in a worse minimum" in said for said in loss_sentences(loss))
 
 
+def test_a_saddle_is_no_minimum():
+    data = {"y": [-9.0, -9.0, 9.0, 9.0], "a": [1.0] * 4, "b": [1.0, -1.0, 1.0, -1.0]}
+    model = bg.GLM(
+        "y",
+        ["a", "b"],
+        family="student_t",
+        dispersion={"sigma": 0.2, "nu": 1.0},
+        intercept=None,
+        prior=bg.Normal(10.0),
+    )
+    loss = followed(model, data, starts=[(0, 0), (5, 0.5)])
+    for one in loss.descents[::2]:
+        assert one.at_saddle
+        assert not one.has_ended
+    assert loss.descents[1].has_ended
+    said = loss_sentences(loss)
+    assert any("2 of 4 ways at a saddle" in one for one in said)
+    assert not any("worse minimum" in one for one in said)
+    figure = bg.plot_loss(model, data, starts=[(0, 0), (5, 0.5)])
+    assert {"o", "X", "D"} <= {line.get_marker() for line in figure.axes[0].lines}
+
+
+def test_a_steep_corner_does_not_hide_where_the_cost_curves_downwards():
+    starts = [(0.0, -30.0), (1.0, -3.0)]
+    loss = followed(CURVED, DECAY, starts=starts, solver="gradient", n_steps=300)
+    assert loss.curvature.values[0, -1] > 0.0
+    least = loss.curvature.values.min()
+    assert not loss.is_convex
+    assert least < -1.0
+    place = np.unravel_index(loss.curvature.values.argmin(), loss.curvature.values.shape)
+    point = np.array([loss.curvature.x[place[0]], loss.curvature.y[place[1]]])
+    h = 1e-4 * np.eye(2)
+    slopes = [(loss.cost.slopes(point + e)[0] - loss.cost.slopes(point - e)[0]) / 2e-4 for e in h]
+    assert np.linalg.eigvalsh(slopes)[0] == pytest.approx(least, rel=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_what_ended_does_not_hang_on_the_units_of_the_predictors(unit):
+    apart = {"x": np.array(APART["x"]) * unit, "y": APART["y"]}
+    for one in followed(logistic(bg.Flat()), apart, n_steps=300).descents:
+        assert not one.has_ended
+    whole = {"x": X * unit, "y": DATA["y"]}
+    newton, gradient = followed(logistic(bg.Flat()), whole).descents
+    best = bg.fit_map(logistic(bg.Flat()), whole)["map"]["x"].values
+    for one in (newton, gradient):
+        assert one.has_ended
+        assert np.allclose(one.points[-1], best, rtol=1e-3)
+
+
+def test_slow_ways_of_a_convex_cost_are_on_the_way_and_in_no_worse_minimum():
+    uneven = {"x": X * [1.0, 1e7], "y": DATA["y"]}
+    newton, gradient = followed(logistic(bg.Flat()), uneven, n_steps=100).descents
+    assert newton.has_ended
+    assert not gradient.has_ended
+    short = followed(logistic(bg.Flat()), solver="gradient", step=1e-16, n_steps=50)
+    assert not short.descents[0].has_ended
+    assert short.descents[0].n_steps == 50
+
+
+def test_ends_of_a_huge_cost_are_one_where_rounding_parts_them():
+    data = {"y": 1e6 * rng.normal(size=200), "a": X[:, 0].repeat(4)[:200], "b": np.ones(200)}
+    model = bg.GLM("y", ["a", "b"], dispersion=1e-3, intercept=None, prior=bg.Flat())
+    loss = followed(model, data)
+    assert loss.best > 1e15
+    assert all(one.has_ended and loss.is_best(one) for one in loss.descents)
+    assert len(loss_sentences(loss)) == 1
+
+
 def test_a_step_that_is_named_is_taken_as_it_is_and_may_run_away():
     loss = followed(logistic(bg.Normal(0.1)), solver="gradient", step=10.0, n_steps=200)
     assert loss.descents[0].escaped
@@ -154,3 +222,7 @@ def test_what_has_no_smooth_cost_is_refused_with_the_remedy():
     )
     with pytest.raises(bg.DataError, match="not finite at the start"):
         bg.plot_loss(model, counts, starts=(-5.0, 1.0))
+    for far in (1e160, 1e308):
+        with pytest.raises(bg.DataError, match="not finite at the start"):
+            bg.plot_loss(logistic(bg.Normal(1.0)), DATA, starts=(far, 0.0))
+    assert followed(logistic(bg.Normal(1.0)), solver="gradient", step=1e308).descents[0].escaped
