@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 STYLES = {"newton": "-", "gradient": "--"}
 NAMES = {"newton": "Newton", "gradient": "gradient descent"}
+FEW_STEPS = 30  # that an axis shows evenly
 FLOOR = 1e-6  # nats above the best that the axis of costs goes down to
 MOST_DRAWN = 400  # points of a way: of more, evenly spaced in the logarithm of the step
 DROPS = np.geomspace(0.01, 1e4, 13)  # nats above the lowest, between contours, of a shallow cost
@@ -146,10 +147,25 @@ def _draw_costs(ax: Axes, loss: Loss) -> None:
             label=f"{NAMES[one.solver]} from ({start})",
         )
     ax.set_yscale("log")
-    ax.set_xscale("symlog", linthresh=10, linscale=1.0)
-    ax.set_xlim(left=0)
+    _number_steps(ax, max(one.n_steps for one in loss.descents))
     ax.set_xlabel("step")
     ax.set_ylabel("cost above the lowest (nats)")
+
+
+def _number_steps(ax: Axes, most: int) -> None:
+    """Lay out the axis of steps, numbered by whole steps: beyond few of them in logarithms."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+    ax.set_xlim(0, max(most, 1))
+    if most <= FEW_STEPS:
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        return
+    ax.set_xscale("symlog", linthresh=10, linscale=1.0)
+    tens = [10**k for k in range(1, len(str(most)))]
+    halves = [5 * ten for ten in tens if 5 * ten <= most] if len(tens) < 3 else []
+    ax.set_xticks([0, 5, *sorted(tens + halves)])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
 
 
 def _colour(loss: Loss, k: int) -> str:

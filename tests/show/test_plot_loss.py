@@ -189,6 +189,22 @@ def test_the_figure_draws_every_way_and_its_note():
     assert "Convex" in figure.get_supxlabel()
 
 
+@pytest.mark.parametrize("n_steps", [1, 7, 31, 3000])
+def test_the_axis_of_steps_is_numbered_by_whole_steps(n_steps):
+    figure = bg.plot_loss(logistic(bg.Flat()), APART, solver="gradient", n_steps=n_steps)
+    ax = figure.axes[1]
+    figure.canvas.draw()
+    inside = {
+        label.get_text(): place
+        for label, place in zip(ax.get_xticklabels(), ax.get_xticks(), strict=True)
+        if 0 <= place <= n_steps
+    }
+    assert ax.get_xlim() == (0, n_steps)
+    assert len(inside) >= 2
+    assert inside == {f"{round(place):,}": round(place) for place in inside.values()}
+    assert not ax.get_xticks(minor=True).size
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
