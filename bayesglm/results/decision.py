@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 SURE = 0.97  # share of the draws that agree, beyond which a cell is outside the boundary's band
 SIDE = 61  # cells of a side
+MOST_TOLD = 4_000_000  # probabilities (draws by cells by labels) that are held at once
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Axis:
 class Decision:
     """Probabilities ``(SIDE, SIDE, levels)``, cells along x first, and how many draws agree.
 
-    ``agreeing`` is the share of the draws whose likeliest label is that of the probabilities; None
-    of a MAP. ``labels`` are those of the response, ``told`` (the place of) that of each sample.
+    ``shares`` of the same shape are those of the draws in which each label is the likeliest; None
+    of a MAP. ``labels`` are those of the response, ``observed`` (the place of) that of each sample.
     """
 
     x: Axis
@@ -52,7 +53,7 @@ class Decision:
     labels: tuple[Any, ...]
     observed: Array
     probability: Array
-    agreeing: Array | None
+    shares: Array | None
     n_held: int
 
 
@@ -73,15 +74,13 @@ def decision_of(fit: xr.DataTree, predictors: Any) -> Decision:
         )
     _refuse_lags(model)
     x, y = _axes(fitted, predictors)
-    probability, draws_told = _probabilities(fit, fitted, x, y)
-    told = probability.argmax(axis=-1)
-    agreeing = None if draws_told is None else (draws_told == told[None]).mean(axis=0)
+    probability, shares = _probabilities(fit, fitted, x, y)
     names, observed = _observed(fitted)
     n_held = sum(
         int(np.prod(column_of(fitted, name).values.shape[1:], dtype=int))
         for name in predictors_of(model)
     )
-    return Decision(x, y, model.response, names, observed, probability, agreeing, n_held - 2)
+    return Decision(x, y, model.response, names, observed, probability, shares, n_held - 2)
 
 
 def _refuse_lags(model: GLM) -> None:
@@ -116,13 +115,19 @@ def _axes(fitted: Fitted, predictors: Any) -> tuple[Axis, Axis]:
     every = list(features)
     few = ", ".join(every[:6]) + (", ..." if len(every) > 6 else "")
     if predictors is None:
-        if len(every) != 2:
-            remedy = f": name two of {few}, as predictors=({every[0]!r}, {every[-1]!r})"
-            raise DataError(
-                f"a plane has two predictors, and the model reads {len(every)} that are numbers"
-                f"{remedy if len(every) > 1 else ''}."
+        known = fitted.plan.model.offset
+        free = [name for name, (variable, _) in features.items() if variable != known]
+        if len(free) != 2:
+            remedy = (
+                f": name two of {few}, as predictors=({free[0]!r}, {free[-1]!r})"
+                if len(free) > 2
+                else "; plot_effects draws probabilities along one"
             )
-        predictors = tuple(every)
+            raise DataError(
+                "a plane has two predictors that are numbers, and the terms of the model read "
+                f"{len(free)}{remedy}."
+            )
+        predictors = tuple(free)
     pair: Sequence[Any] = predictors if isinstance(predictors, (tuple, list)) else ()
     names = [re.sub(r"\s+", " ", one) if isinstance(one, str) else one for one in pair]
     if len(names) != 2 or names[0] == names[1]:
@@ -157,11 +162,38 @@ def _flat_place(values: Array, at: tuple[int, ...]) -> int:
 def _probabilities(
     fit: xr.DataTree, fitted: Fitted, x: Axis, y: Axis
 ) -> tuple[Array, Array | None]:
-    """Return probabilities ``(SIDE, SIDE, levels)``, and the likeliest label of each draw."""
-    model, laid = fitted.plan.model, fitted.observed
+    """Return probabilities ``(SIDE, SIDE, levels)``, and the shares of draws that tell each."""
+    model = fitted.plan.model
+    grid = _grid(fitted, x, y)
+    dim, level = fitted.observed.dim, f"{model.response}_level"
+    groups = "average" if any(term.facts.of_levels for term in model.every_term) else "own"
+    n_levels = max(len(model.levels or ()), 2)
+    block = max(1, MOST_TOLD // (fitted.units[0].n_draws * n_levels))
+    probability, shares = [], []
+    for start in range(0, grid.sizes[dim], block):
+        rows = grid.isel({dim: slice(start, start + block)})
+        told = predict(fit, rows, groups=groups)[model.response]
+        draw = [one for one in ("chain", "draw") if one in told.dims]
+        tail = [level] if level in told.dims else []
+        values = told.transpose(*draw, dim, *tail).values
+        values = values.reshape(-1, rows.sizes[dim], *values.shape[len(draw) + 1 :])
+        if not tail:
+            values = np.stack([1.0 - values, values], axis=-1)
+        probability.append(values.mean(axis=0))
+        likeliest = values.argmax(axis=-1)
+        shares.append(
+            np.stack([(likeliest == k).mean(axis=0) for k in range(values.shape[-1])], axis=-1)
+        )
+    means, told_by = (np.concatenate(one).reshape(SIDE, SIDE, -1) for one in (probability, shares))
+    return means, None if fitted.is_map else told_by
+
+
+def _grid(fitted: Fitted, x: Axis, y: Axis) -> xr.Dataset:
+    """Return the cells as samples, x slowest: the two as they go, all else held."""
+    laid = fitted.observed
     first, second = (one.ravel() for one in np.meshgrid(x.cells, y.cells, indexing="ij"))
     columns: dict[str, Any] = {}
-    for name in predictors_of(model):
+    for name in predictors_of(fitted.plan.model):
         column = column_of(fitted, name)
         dims = [one for one in laid.dataset.variables[name].dims if one != laid.dim]
         if column.levels is not None:
@@ -174,18 +206,7 @@ def _probabilities(
                 values.reshape(len(first), -1)[:, _flat_place(values, axis.at)] = cells
         columns[name] = ((laid.dim, *dims), values)
     kept = {dim: laid.dataset[dim] for dim in laid.dataset.dims if dim in laid.dataset.coords}
-    grid = xr.Dataset(columns, coords={k: v for k, v in kept.items() if k != laid.dim})
-    groups = "average" if any(term.facts.of_levels for term in model.every_term) else "own"
-    found = predict(fit, grid, groups=groups)[model.response]
-    level = f"{model.response}_level"
-    lead = [dim for dim in ("chain", "draw") if dim in found.dims]
-    tail = [level] if level in found.dims else []
-    values = found.transpose(*lead, laid.dim, *tail).values.reshape(
-        -1, SIDE, SIDE, *((found.sizes[level],) if tail else ())
-    )
-    if not tail:
-        values = np.stack([1.0 - values, values], axis=-1)
-    return values.mean(axis=0), values.argmax(axis=-1) if lead else None
+    return xr.Dataset(columns, coords={k: v for k, v in kept.items() if k != laid.dim})
 
 
 def _observed(fitted: Fitted) -> tuple[tuple[Any, ...], Array]:

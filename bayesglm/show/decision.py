@@ -12,6 +12,7 @@ from bayesglm.show.text import plain
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = np.ndarray
@@ -19,6 +20,8 @@ HATCH = "#8A8A8A"
 MARKERS = "os^Dv<>p"
 ASIDE = 0.014  # of the axis, by which marks of two labels at one place stand apart
 AREA = 22.0  # of a mark of one sample, in squared points
+LEAST_AREA = 2.0  # of a mark of one sample among very many, in squared points
+MANY = 500  # marks, of which more are drawn smaller, so that what they stand on is seen
 
 
 def plot_decision(fit: xr.DataTree, predictors: tuple[str, str] | None = None) -> Figure:
@@ -26,9 +29,10 @@ def plot_decision(fit: xr.DataTree, predictors: tuple[str, str] | None = None) -
 
     The colours are the label that the fit tells there, paler where it is less sure of it; dots are
     the samples, by the label that was observed. The line is the boundary, where two labels are
-    equally probable; the hatched band is where less than 97% of the posterior's draws agree on
-    the label, so that of two labels a boundary in the band is one that the posterior holds
-    possible. A MAP has a line and no band.
+    equally probable; the hatched band is where no label is the likeliest in more than 97% of the
+    posterior's draws: at any place along it, 94% of the draws have their boundary of two labels in
+    the band, which is never drawn narrower than a sixtieth of the axes, the cells on which it is
+    told. A MAP has a line and no band. Marks of labels that share a place stand side by side.
 
     Parameters
     ----------
@@ -68,40 +72,35 @@ def plot_decision(fit: xr.DataTree, predictors: tuple[str, str] | None = None) -
     ax = axes[0, 0]
     ax.imshow(
         _colours(decision),
-        extent=(*decision.x.cells[[0, -1]], *decision.y.cells[[0, -1]]),
+        extent=(*_edges(decision.x.cells), *_edges(decision.y.cells)),
         origin="lower",
         aspect="auto",
         interpolation="bilinear",
         zorder=0,
     )
     handles: list[Any] = []
-    x, y = decision.x.cells, decision.y.cells
-    if decision.agreeing is not None and (decision.agreeing < SURE).any():
-        look: dict[str, Any] = {"colors": "none", "hatches": ["//"], "zorder": 1}
-        band = ax.contourf(x, y, decision.agreeing.T, levels=[-1.0, SURE], **look)
-        band.set(edgecolor=HATCH, linewidth=0.0)
+    if _draw_band(ax, decision):
         handles.append(Patch(facecolor="white", edgecolor=HATCH, hatch="//", label="its 94% band"))
-    for k in range(len(decision.labels)):
-        others = np.delete(decision.probability, k, axis=-1).max(axis=-1)
-        lead = (decision.probability[..., k] - others).T
-        if lead.min() < 0.0 < lead.max():
-            ax.contour(x, y, lead, levels=[0.0], colors=[INK], linewidths=1.6, zorder=2)
-            line = Line2D([], [], color=INK, linewidth=1.6, label="boundary")
-            handles = [line, *(one for one in handles if one.get_label() != "boundary")]
+    if _draw_boundary(ax, decision):
+        handles.insert(0, Line2D([], [], color=INK, linewidth=1.6, label="boundary"))
+    aside, area = _aside(decision), _area(decision)
     for k, label in enumerate(decision.labels):
-        dots = ax.scatter(
-            *_dots(decision, k),
-            marker=MARKERS[k % len(MARKERS)],
-            color=COLOURS[k % len(COLOURS)],
+        marker, colour = MARKERS[k % len(MARKERS)], COLOURS[k % len(COLOURS)]
+        name = f"{plain(decision.response, 20)} = {plain(label, 20)}"
+        ax.scatter(
+            *_dots(decision, k, aside, area),
+            marker=marker,
+            color=colour,
             edgecolor="white",
             alpha=0.85,
-            linewidth=0.6,
-            label=f"{plain(decision.response, 20)} = {plain(label, 20)}",
+            linewidth=0.6 * min(1.0, area / AREA),
+            label=name,
             zorder=3,
         )
-        handles.append(dots)
-    ax.set_xlim(_beyond(x))
-    ax.set_ylim(_beyond(y))
+        look: dict[str, Any] = {"marker": marker, "color": colour, "linestyle": "none"}
+        handles.append(Line2D([], [], markersize=5, label=name, **look))
+    ax.set_xlim(_beyond(decision.x.cells))
+    ax.set_ylim(_beyond(decision.y.cells))
     ax.set_xlabel(plain(decision.x.name, 2 * MOST_LETTERS))
     ax.set_ylabel(plain(decision.y.name, 2 * MOST_LETTERS))
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=10)
@@ -111,13 +110,68 @@ def plot_decision(fit: xr.DataTree, predictors: tuple[str, str] | None = None) -
     return figure
 
 
-def _dots(decision: Decision, k: int) -> tuple[Array, Array, Array]:
+def _draw_band(ax: Axes, decision: Decision) -> bool:
+    """Hatch where no label is sure; return whether there is such a place.
+
+    Between the cells shares are interpolated, so that a band narrower than a cell is drawn, too,
+    as wide as one.
+    """
+    if decision.shares is None:
+        return False
+    shares = decision.shares[..., 1:] if len(decision.labels) == 2 else decision.shares
+    is_crossed = False
+    for share in np.moveaxis(shares, -1, 0):
+        if share.max() <= 1.0 - SURE or share.min() >= SURE:
+            continue
+        look: dict[str, Any] = {"colors": "none", "hatches": ["//"], "zorder": 1}
+        levels = [1.0 - SURE, SURE]
+        band = ax.contourf(decision.x.cells, decision.y.cells, share.T, levels=levels, **look)
+        band.set(edgecolor=HATCH, linewidth=0.0)
+        is_crossed = True
+    return is_crossed
+
+
+def _draw_boundary(ax: Axes, decision: Decision) -> bool:
+    """Draw where two labels are equally probable; return whether there is such a place."""
+    is_crossed = False
+    for k in range(len(decision.labels)):
+        others = np.delete(decision.probability, k, axis=-1).max(axis=-1)
+        lead = (decision.probability[..., k] - others).T
+        if lead.min() < 0.0 < lead.max():
+            for colour, width in (("white", 3.2), (INK, 1.6)):
+                look: dict[str, Any] = {"colors": [colour], "linewidths": width, "zorder": 4}
+                ax.contour(decision.x.cells, decision.y.cells, lead, levels=[0.0], **look)
+            is_crossed = True
+    return is_crossed
+
+
+def _aside(decision: Decision) -> float:
+    """Return how far marks of labels stand apart along x: not at all where none share a place."""
+    at = np.column_stack([decision.x.values, decision.y.values, decision.observed])
+    labelled = np.unique(at, axis=0)
+    is_shared = len(np.unique(labelled[:, :2], axis=0)) < len(labelled)
+    return ASIDE * float(np.ptp(decision.x.cells)) if is_shared else 0.0
+
+
+def _area(decision: Decision) -> float:
+    """Return the area of the mark of one sample: small where there are very many."""
+    places = len(np.unique(np.column_stack([decision.x.values, decision.y.values]), axis=0))
+    return max(LEAST_AREA, AREA * min(1.0, MANY / places))
+
+
+def _dots(decision: Decision, k: int, aside: float, area: float) -> tuple[Array, Array, Array]:
     """Return places of the samples of a label, each once and aside of other labels', and areas."""
     which = decision.observed == k
     at = np.column_stack([decision.x.values[which], decision.y.values[which]])
     places, counts = np.unique(at, axis=0, return_counts=True)
-    aside = ASIDE * np.ptp(decision.x.cells) * (k - (len(decision.labels) - 1) / 2.0)
-    return places[:, 0] + aside, places[:, 1], AREA * counts
+    off = aside * (k - (len(decision.labels) - 1) / 2.0)
+    return places[:, 0] + off, places[:, 1], area * counts
+
+
+def _edges(cells: Array) -> tuple[float, float]:
+    """Return the outer edges of the cells, whose middles are given."""
+    half = float(cells[1] - cells[0]) / 2.0
+    return float(cells[0]) - half, float(cells[-1]) + half
 
 
 def _beyond(cells: Array) -> tuple[float, float]:
@@ -147,7 +201,7 @@ def _notes(decision: Decision) -> list[str]:
             else f"{decision.n_held:,} other predictors"
         )
         notes.append(f"{other} held at the mean, or most frequent level; the samples' own differ")
-    if decision.agreeing is None:
+    if decision.shares is None:
         notes.append("a MAP: a line without a band; fit the posterior for how sure it is")
     if len({*zip(decision.x.values, decision.y.values, strict=True)}) < len(decision.observed):
         notes.append("the area of a mark is the number of samples at its place")

@@ -28,21 +28,45 @@ def test_the_boundary_of_a_map_is_the_line_where_eta_is_zero():
     eta = intercept + a * found.x.cells[:, None] + b * found.y.cells[None]
     assert np.array_equal(found.probability[..., 1] > 0.5, eta > 0.0)
     assert np.allclose(found.probability[..., 1], 1 / (1 + np.exp(-eta)), atol=1e-12)
-    assert found.agreeing is None
+    assert found.shares is None
     figure = bg.plot_decision(best)
     assert "without a band" in figure.get_supxlabel()
 
 
-def test_the_band_is_where_fewer_than_97_percent_of_the_draws_agree(fit):
+def test_the_band_is_where_no_label_is_the_likeliest_in_97_percent_of_the_draws(fit):
     found = decision_of(fit, ("b", "a"))
     draws = {name: fit["posterior"][name].values.ravel() for name in ("intercept", "a", "b")}
     at = (17, 40)
     eta = draws["intercept"] + draws["b"] * found.x.cells[at[0]] + draws["a"] * found.y.cells[at[1]]
     p = (1 / (1 + np.exp(-eta))).mean()
     assert found.probability[at][1] == pytest.approx(p, rel=1e-10)
-    assert found.agreeing[at] == pytest.approx(((eta > 0) == (p > 0.5)).mean())
-    assert (found.agreeing < 0.97).any()
-    assert (found.agreeing > 0.97).any()
+    assert found.shares[at][1] == pytest.approx((eta > 0).mean())
+    assert np.allclose(found.shares.sum(axis=-1), 1.0)
+    sure = found.shares.max(axis=-1) > 0.97
+    assert sure.any()
+    assert not sure.all()
+
+
+def test_blocks_of_cells_tell_what_all_at_once_do(fit, monkeypatch):
+    whole = decision_of(fit, None)
+    monkeypatch.setattr("bayesglm.results.decision.MOST_TOLD", 2 * 1000 * 700)
+    pieces = decision_of(fit, None)
+    assert np.allclose(whole.probability, pieces.probability, rtol=1e-12)
+    assert np.array_equal(whole.shares, pieces.shares)
+
+
+def test_a_band_narrower_than_a_cell_is_drawn_all_along_the_boundary():
+    x = rng.normal(size=(40_000, 2))
+    y = (rng.random(40_000) < 1 / (1 + np.exp(-20 * x[:, 0] - 1.0))).astype(int)
+    model = bg.GLM("y", ["a", "b"], family="bernoulli", prior=bg.Normal(20.0))
+    fit = bg.fit(model, {"y": y, "a": x[:, 0], "b": x[:, 1]}, draws=250)
+    found = decision_of(fit, None)
+    assert (found.shares.max(axis=-1) > 0.97).mean() > 0.99
+    figure = bg.plot_decision(fit)
+    assert "its 94% band" in [text.get_text() for text in figure.legends[0].get_texts()]
+    (band,) = [one for one in figure.axes[0].collections if getattr(one, "hatches", [None])[0]]
+    height = np.ptp(np.concatenate([path.vertices for path in band.get_paths()])[:, 1])
+    assert height == pytest.approx(np.ptp(found.y.cells))
 
 
 def test_axes_and_marks_are_the_data(fit):
@@ -50,7 +74,13 @@ def test_axes_and_marks_are_the_data(fit):
     (ax,) = figure.axes
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
     dots = [one.get_offsets() for one in ax.collections if one.get_label().startswith("yes")]
-    assert [len(one) for one in dots] == [(FRAME.yes == label).sum() for label in ("go", "stay")]
+    for label, one in zip(("go", "stay"), dots, strict=True):
+        own = FRAME[FRAME.yes == label][["a", "b"]].to_numpy()
+        assert np.array_equal(np.asarray(one), np.unique(own, axis=0))
+    left, right, low, high = ax.images[0].get_extent()
+    cells = decision_of(fit, None)
+    for ends, at in (((left, right), cells.x.cells), ((low, high), cells.y.cells)):
+        assert np.allclose(np.linspace(*ends, 2 * SIDE + 1)[1::2], at)
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["boundary", "its 94% band", "yes = go", "yes = stay"]
 
@@ -69,6 +99,27 @@ def test_features_of_a_vector_go_by_the_words_of_summary():
     assert found.n_held == 2
     with pytest.raises(bg.DataError, match="name two of"):
         bg.plot_decision(fitted)
+
+
+def test_marks_of_two_labels_at_one_place_stand_side_by_side():
+    counts = pd.DataFrame({"a": [0, 0, 1, 1, 2, 2], "b": [0, 0, 1, 1, 0, 1]})
+    fitted = bg.fit_map(MODEL, counts.assign(yes=["go", "stay"] * 3))
+    (ax,) = bg.plot_decision(fitted).axes
+    go, stay = (one.get_offsets() for one in ax.collections if one.get_label().startswith("yes"))
+    assert np.allclose((stay - go)[:2], [[0.014 * 2, 0.0]] * 2)
+
+
+def test_an_offset_is_held_and_no_axis():
+    model = bg.GLM("yes", ["a", "b"], family="bernoulli", prior=bg.Normal(1.0), offset="o")
+    fitted = bg.fit_map(model, FRAME.assign(o=np.linspace(0.0, 2.0, N)))
+    found = decision_of(fitted, None)
+    assert (found.x.name, found.y.name, found.n_held) == ("a", "b", 1)
+    intercept, a, b = (fitted["map"][name].item() for name in ("intercept", "a", "b"))
+    eta = 1.0 + intercept + a * found.x.cells[:, None] + b * found.y.cells[None]
+    assert np.allclose(found.probability[..., 1], 1 / (1 + np.exp(-eta)), atol=1e-12)
+    alone = bg.GLM("yes", "a", family="bernoulli", prior=bg.Normal(1.0))
+    with pytest.raises(bg.DataError, match="read 1; plot_effects"):
+        bg.plot_decision(bg.fit_map(alone, FRAME))
 
 
 def test_three_labels_share_the_plane():
