@@ -24,6 +24,7 @@ FEW_STEPS = 30  # that an axis shows evenly
 FLOOR = 1e-6  # nats above the best that the axis of costs goes down to
 MOST_DRAWN = 400  # points of a way: of more, evenly spaced in the logarithm of the step
 DROPS = np.geomspace(0.01, 1e4, 13)  # nats above the lowest, between contours, of a shallow cost
+VALLEYS = np.linspace(0.02, 0.98, 13)  # shares of the area below contours of a cost of valleys
 
 
 def plot_loss(
@@ -110,6 +111,8 @@ def _draw_plane(ax: Axes, loss: Loss) -> None:
     levels = DROPS[(top > DROPS) & (np.nanmin(above) < DROPS)]
     if len(levels) < 6:
         levels = np.linspace(np.nanmin(above), top, 12)[1:-1]
+    if not loss.is_convex:
+        levels = np.union1d(levels, np.nanquantile(above, VALLEYS))
     ax.contour(surface.x, surface.y, above, levels=levels, colors=GREY, linewidths=0.8)
     curvature = loss.curvature
     if not loss.is_convex:
