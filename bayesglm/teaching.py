@@ -22,6 +22,8 @@ FIELDS = ("url", "name", "user_key")  # of a service
 def show(figure: Figure, alt: str) -> None:
     """Show a figure in a notebook together with what it says in words, and close it.
 
+    The picture has at most 256 colours, so that a notebook stays small.
+
     Parameters
     ----------
     figure : matplotlib.figure.Figure
@@ -42,12 +44,16 @@ def show(figure: Figure, alt: str) -> None:
     """
     from IPython.display import Image, display
     from matplotlib import pyplot as plt
+    from PIL.Image import Dither, Quantize
+    from PIL.Image import open as open_image
 
     if not isinstance(alt, str) or not alt.strip():
         raise DataError("show wants the figure in words: show(figure, 'a curve that rises to 2').")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight")
+    drawn, picture = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight")
     plt.close(figure)
+    colours = open_image(drawn).convert("RGB")
+    colours.quantize(256, Quantize.MAXCOVERAGE, dither=Dither.NONE).save(picture, "png")
     display(Image(picture.getvalue(), format="png", alt=alt, metadata={"alt": alt}))
 
 

@@ -1,16 +1,19 @@
 """What lessons use: pictures told in words, and feedback that nobody sends but the reader."""
 
 import base64
+import io
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import ipywidgets
+import numpy as np
 import pytest
 import vibecheck as gadget
+from PIL import Image
 
 import bayesglm as bg
-from bayesglm.teaching import feedback, show
+from bayesglm.teaching import DPI, feedback, show
 
 
 @pytest.fixture
@@ -58,9 +61,20 @@ def test_a_picture_is_stored_with_its_words_and_its_figure_closed(monkeypatch):
     monkeypatch.setattr("IPython.display.display", shown.append)
     figure, ax = plt.subplots()
     ax.plot([0, 1])
+    ax.imshow(np.linspace(0, 1, 400).reshape(20, 20))  # more colours than a picture keeps
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", dpi=DPI, bbox_inches="tight")
     show(figure, "a line that rises from 0 to 1")
     data, metadata = shown[0]._repr_mimebundle_()
-    assert base64.b64decode(data["image/png"])[:4] == b"\x89PNG"
+    picture = base64.b64decode(data["image/png"])
+    assert picture[:4] == b"\x89PNG"
+    assert len(picture) < 0.6 * len(whole.getvalue())
+    ours, theirs = (
+        np.asarray(Image.open(one).convert("RGB"), dtype=int)
+        for one in (io.BytesIO(picture), whole)
+    )
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() < 16
     assert metadata["image/png"]["alt"] == "a line that rises from 0 to 1"
     assert not plt.fignum_exists(figure.number)
     with pytest.raises(bg.DataError, match="in words"):
