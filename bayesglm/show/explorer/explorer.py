@@ -37,7 +37,9 @@ class Explorer:
 
     html: str = field(repr=False)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         picture = _picture()
         frame = (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" title="Two weights: '
@@ -47,7 +49,8 @@ class Explorer:
             "<details><summary>A picture of its first state, where pages cannot move</summary>"
             f'<img alt="{escape(WORDS)}" src="data:image/png;base64,{picture}"></details>'
         )
-        return {"text/html": frame + still, "image/png": picture, "text/plain": repr(self)}
+        data = {"text/html": frame + still, "image/png": picture, "text/plain": repr(self)}
+        return data, {"image/png": {"alt": WORDS}}
 
 
 def explorer(path: str | os.PathLike[str] | None = None) -> Explorer:

@@ -71,13 +71,14 @@ def test_every_control_has_a_label_and_every_picture_words(page):
 
 
 def test_a_notebook_shows_the_page_and_a_picture_told_in_words(page):
-    bundle = Explorer(page)._repr_mimebundle_()
+    bundle, metadata = Explorer(page)._repr_mimebundle_()
     elements = Elements(bundle["text/html"])
     (frame,) = elements.of("iframe")
     assert frame["srcdoc"] == page
     assert frame["sandbox"] == "allow-scripts"
     (still,) = elements.of("img")
     assert "on the axis" in still["alt"]
+    assert metadata["image/png"]["alt"] == still["alt"]
     assert base64.b64decode(bundle["image/png"])[:8] == b"\x89PNG\r\n\x1a\n"
     assert page not in bundle["text/plain"]
 
