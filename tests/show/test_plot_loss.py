@@ -95,8 +95,8 @@ def test_a_worse_minimum_is_named_with_how_much_worse_it_is():
     worse = loss.descents[1].costs[-1] - loss.descents[0].costs[-1]
     figure = bg.plot_loss(model, data, starts=[(0, 0), (9, 0)], solver="newton")
     (contours,) = [one for one in figure.axes[0].collections if one.get_linewidths()[0] == 0.8]
-    around = [path for path in contours.get_paths() if path.contains_point(ends[1:] + [0.0])]
-    assert len(around) > len([path for path in around if path.contains_point(ends[:1] + [0.0])])
+    around = [path for path in contours.get_paths() if path.contains_point([*ends[1:], 0.0])]
+    assert len(around) > len([path for path in around if path.contains_point([*ends[:1], 0.0])])
     assert worse > 1.0
     assert any("1 of 2 ways in a worse minimum" in said for said in loss_sentences(loss))
 

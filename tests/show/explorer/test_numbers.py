@@ -1,19 +1,13 @@
 """The explorer's numbers, run as a browser runs them, against fit_map and sums on a fine grid."""
 
-import json
-from functools import cache
-from importlib.resources import files
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from py_mini_racer import MiniRacer
 from scipy.special import exp1
 
 import bayesglm as bg
 
-SCRIPT = (files("bayesglm") / "show" / "explorer" / "numbers.js").read_text()
 DF, RATIO = 3.0, 0.5
 PRIORS = {
     "normal": bg.Normal,
@@ -21,24 +15,6 @@ PRIORS = {
     "student_t": lambda scale: bg.StudentT(scale, df=DF),
     "elastic_net": lambda scale: bg.ElasticNet(scale, RATIO),
 }
-
-
-@cache
-def caller():
-    """Return what calls the script's functions in a JavaScript engine."""
-    engine = MiniRacer()
-    engine.eval(SCRIPT)
-
-    def called(name, *arguments):
-        given = ",".join(json.dumps(one) for one in arguments)
-        return json.loads(engine.eval(f"JSON.stringify(explorer.{name}({given}))"))
-
-    return called
-
-
-@pytest.fixture
-def call():
-    return caller()
 
 
 def problem_of(call, kind="linear", family="laplace", scale=0.5, n=12, correlation=0.6, **named):
@@ -167,8 +143,9 @@ def log_height(problem, w):
     st.integers(0, 1000),
     st.floats(0.1, 3.0),
 )
-def test_every_state_has_finite_numbers_in_their_order(kind, family, scale, n, rho, seed, noise):
-    call = caller()
+def test_every_state_has_finite_numbers_in_their_order(
+    call, kind, family, scale, n, rho, seed, noise
+):
     problem = problem_of(call, kind, family, 10.0**scale, n, rho, seed=seed, noise=noise)
     found = call("posterior", problem)
     for j in (0, 1):

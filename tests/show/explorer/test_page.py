@@ -11,7 +11,6 @@ import pytest
 import bayesglm as bg
 from bayesglm.cli import main
 from bayesglm.show.explorer.explorer import Explorer, drawn
-from tests.show.explorer.test_numbers import caller
 
 
 class Elements(HTMLParser):
@@ -83,9 +82,9 @@ def test_a_notebook_shows_the_page_and_a_picture_told_in_words(page):
     assert page not in bundle["text/plain"]
 
 
-def test_the_picture_has_the_data_of_the_page():
+def test_the_picture_has_the_data_of_the_page(call):
     asked = {"kind": "linear", "seed": 24, "n": 10, "correlation": 0.6, "noise": 1.0}
-    ours = caller()("draw", asked | {"truth": [1.2, 0.3]})
+    ours = call("draw", asked | {"truth": [1.2, 0.3]})
     x, y = drawn(24, 10, 0.6, 1.0, (1.2, 0.3))
     assert np.allclose(x, ours["x"], atol=1e-12)
     assert np.allclose(y, ours["y"], atol=1e-12)
