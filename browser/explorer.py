@@ -11,23 +11,24 @@ import numpy as np
 
 import bayesglm as bg
 from browser import checks
+from tests.two_weights import PRIORS, data_of, model_of, on_a_grid
 
 MOST_BYTES, MOST_LOADING, MOST_SCRIPT = 300_000, 1000.0, 16.0  # bytes, ms, ms a frame
 CLOSE = 1.5e-3  # three decimals are on show, and what is shown is right to 1e-3
 SETTLED = 350  # milliseconds after which a state is computed in full, and told
-DF, RATIO = 3.0, 0.5
-PRIORS = {
-    "normal": bg.Normal,
-    "laplace": bg.Laplace,
-    "student_t": lambda scale: bg.StudentT(scale, df=DF),
-    "elastic_net": lambda scale: bg.ElasticNet(scale, RATIO),
-}
 STATES = [
     f"kind={kind}&prior={prior}&scale={scale}&n={n}&correlation={correlation}&seed={seed}&noise=0.8"
     for kind in ("linear", "logistic")
     for prior in PRIORS
     for scale, n, correlation, seed in ((0.2, 12, 0.6, 3), (1.5, 30, -0.9, 8))
 ]
+SHOWN = {  # how the page calls what is summed
+    "mean": "posterior mean",
+    "low": "94% interval from",
+    "high": "to",
+    "positive": "P(w > 0)",
+    "small": "P(|w| < 0.1)",
+}
 # What an address may say that no page wrote.
 HOSTILE = (
     "#kind=<script>&prior=__proto__&scale=NaN&n=1e99&noise=-3&seed=zzz&moved=0,1",
@@ -143,19 +144,9 @@ def shows_right_numbers(page: Any) -> Iterator[str]:
     for state in STATES:
         _go(page, f"#{state}")
         problem = page.evaluate("explorerState().problem")
-        x, y = np.array(problem["x"]), np.array(problem["y"])
-        shown = _table(page)
-        is_linear = problem["kind"] == "linear"
-        prior = PRIORS[problem["prior"]["family"]](problem["prior"]["scale"])
-        model = bg.GLM(
-            "y",
-            bg.Linear("x", prior=prior),
-            family="gaussian" if is_linear else "bernoulli",
-            intercept=None,
-            **({"dispersion": problem["noise"]} if is_linear else {}),
-        )
-        exact = {"MAP": bg.fit_map(model, {"x": x, "y": y})["map"]["x"].values}
-        exact |= _summed(problem, prior, x, y)
+        shown, summed = _table(page), on_a_grid(problem)
+        exact = {"MAP": bg.fit_map(model_of(problem), data_of(problem))["map"]["x"].values}
+        exact |= {words: summed[name] for name, words in SHOWN.items()}
         for name, values in exact.items():
             if np.abs(shown[name] - values).max() > CLOSE:
                 yield f"{state}: {name} is {values}, and {shown[name]} is on show"
@@ -266,31 +257,3 @@ def _table(page: Any) -> dict[str, np.ndarray]:
         name: np.array([float("nan") if one == "none" else float(one) for one in cells])
         for name, cells in shown.items()
     }
-
-
-def _summed(problem: Any, prior: Any, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """Return mean, quantiles and probabilities by the midpoint rule on w = u sinh(t)."""
-    unit = min(problem["prior"]["scale"], 1.0) / 5
-    edges = np.linspace(-1.0, 1.0, 1001) * np.arcsinh(40.0 / unit)
-    middle = (edges[1:] + edges[:-1]) / 2
-    w, jacobian, ends = unit * np.sinh(middle), unit * np.cosh(middle), unit * np.sinh(edges)
-    own = prior.logpdf(w) + np.log(jacobian)
-    log = own[:, None] + own[None]
-    for (first, other), one in zip(x, y, strict=True):
-        eta = first * w[:, None] + other * w[None]
-        if problem["kind"] == "linear":
-            log -= (one - eta) ** 2 / (2 * problem["noise"] ** 2)
-        else:
-            log -= np.logaddexp(0, -eta if one else eta)
-    mass = np.exp(log - log.max())
-    mass /= mass.sum()
-    found: dict[str, list[float]] = {}
-    for along in (mass.sum(1), mass.sum(0)):
-        below = np.concatenate([[0.0], np.cumsum(along)])
-        low, high = np.interp([0.03, 0.97], below, ends)
-        under, zero, above = np.interp([-0.1, 0.0, 0.1], ends, below)
-        values = {"posterior mean": along @ w, "94% interval from": low, "to": high}
-        values |= {"P(w > 0)": 1 - zero, "P(|w| < 0.1)": above - under}
-        for name, value in values.items():
-            found.setdefault(name, []).append(float(value))
-    return {name: np.array(values) for name, values in found.items()}

@@ -11,6 +11,7 @@ import nbformat
 from tools.notebooks import BADGES, INSTALL, needs_of, seconds_of, sections_of
 from tools.notebooks import MAP as MAP_FILE
 
+AT_HOME = "/".join(["", "home", "me"])  # a path of a machine, which no lesson may hold
 MOST_LINES = 150  # of code on show
 STUB = "...  # yours"
 INTERACTIVE = ("00", "01", "02", "04", "05", "06", "07", "09")  # whose figures move
@@ -383,8 +384,8 @@ CRITERIA = (
     criterion(has_run_clean, warned),
     criterion(
         names_no_machine,
-        changed("import numpy", "# /home/me\nimport numpy"),
-        said_otherwise("exercise", "/root/me"),
+        changed("import numpy", f"# {AT_HOME}\nimport numpy"),
+        said_otherwise("exercise", AT_HOME),
     ),
     criterion(
         is_in_the_map,

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesglm.errors import DataError, ModelError
 from bayesglm.results.effects.asked import asked_of
-from bayesglm.results.effects.columns import column_of, predictors_of
+from bayesglm.results.effects.columns import column_of, predictors_of, refuse_lags
 from bayesglm.results.effects.fitted import Fitted, opened
 from bayesglm.results.predict import predict
 from bayesglm.spec.families import FAMILY_NAMES
@@ -19,8 +19,6 @@ from bayesglm.spec.hints import closest, is_among, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from bayesglm.spec.model import GLM
 
 Array = np.ndarray
 SURE = 0.97  # share of the draws that agree, beyond which a cell is outside the boundary's band
@@ -72,7 +70,7 @@ def decision_of(fit: xr.DataTree, predictors: Any) -> Decision:
             "plot_decision draws one response; choose one of the population before the fit: "
             f"data.isel({fitted.plan.population}=0)."
         )
-    _refuse_lags(model)
+    refuse_lags(model, "the cells of a plane have none; plot_kernels draws what they do.")
     x, y = _axes(fitted, predictors)
     probability, shares = _probabilities(fit, fitted, x, y)
     names, observed = _observed(fitted)
@@ -81,15 +79,6 @@ def decision_of(fit: xr.DataTree, predictors: Any) -> Decision:
         for name in predictors_of(model)
     )
     return Decision(x, y, model.response, names, observed, probability, shares, n_held - 2)
-
-
-def _refuse_lags(model: GLM) -> None:
-    lagged = [term.label for term in model.every_term if term.is_lagged]
-    if lagged:
-        raise DataError(
-            f"term {lagged[0]!r} reads samples before its own, and the cells of a plane have none; "
-            "plot_kernels draws what they do."
-        )
 
 
 def _features(fitted: Fitted) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.modes.optimum import find_modes
-from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.results.descents import (
     RESOLVED,
     ROUNDING,
@@ -20,7 +19,14 @@ from bayesglm.results.descents import (
     newton_descent,
 )
 from bayesglm.results.plane import Box, Surface
-from bayesglm.results.through import chosen_pair, grid_points, named_places
+from bayesglm.results.through import (
+    check_untied,
+    chosen_pair,
+    grid_points,
+    named_places,
+    only_problem,
+)
+from bayesglm.spec.asked import whole_number
 from bayesglm.spec.hints import closest, is_among, shown
 from bayesglm.spec.model import GLM
 
@@ -93,20 +99,11 @@ def loss_of(
 
 
 def _cost(model: GLM, data: Any, coefficients: tuple[str, str] | None, starts: Array) -> Cost:
-    problems = open_problems(model, data)
-    if len(problems) > 1:
-        raise DataError(
-            "plot_loss draws one response; choose one of the population: "
-            f"data.isel({problems[0].plan.population}=0)."
-        )
-    problem = problems[0]
+    problem = only_problem(model, data, "plot_loss")
     objective = problem.natural
-    if not objective.registry.straight:
-        raise ModelError(
-            "plot_loss cannot move two coefficients alone where some stand under a constraint "
-            "that ties them together; give such terms another coding or prior."
-        )
-    theta = np.zeros(objective.size) if objective.size == 2 else _mode(problem)
+    check_untied(objective, "plot_loss")
+    alone = objective.size == 2
+    theta = np.zeros(2) if alone else np.array(find_modes([problem])[0].x)
     names = named_places(problem, theta)
     pair = chosen_pair(names, coefficients, problem)
     places = (names[pair[0]], names[pair[1]])
@@ -119,10 +116,6 @@ def _cost(model: GLM, data: Any, coefficients: tuple[str, str] | None, starts: A
             "the two another prior than one-sided or group ones."
         )
     return cost
-
-
-def _mode(problem: Problem) -> Array:
-    return np.array(find_modes([problem])[0].x)
 
 
 def _starts(starts: Any) -> Array:
@@ -155,17 +148,15 @@ def _solvers(solver: Any) -> tuple[str, ...]:
 
 
 def _numbers(n_steps: Any, step: Any) -> tuple[int, float | None]:
-    is_whole = isinstance(n_steps, (int, np.integer)) and not isinstance(n_steps, bool)
-    if not is_whole or not 1 <= n_steps <= MOST_STEPS:
-        raise DataError(
-            f"n_steps must be a whole number from 1 to {MOST_STEPS:,}, got {shown(n_steps)}."
-        )
+    whole = whole_number("n_steps", n_steps, 1)
+    if whole > MOST_STEPS:
+        raise DataError(f"n_steps must be at most {MOST_STEPS:,}, got {shown(n_steps)}.")
     if step is None:
-        return int(n_steps), None
+        return whole, None
     is_number = isinstance(step, (int, float, np.number)) and not isinstance(step, bool)
     if not is_number or not 0.0 < step < np.inf:
         raise DataError(f"step must be a positive number, got {shown(step)}.")
-    return int(n_steps), float(step)
+    return whole, float(step)
 
 
 def _surfaces(cost: Cost, descents: Sequence[Descent]) -> tuple[Surface, Surface]:

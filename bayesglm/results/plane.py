@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesglm.errors import DataError
-from bayesglm.inference.problem.problem import open_problems
-from bayesglm.results.through import MOST_FOLLOWING, Through, grid_points, through_map
+from bayesglm.results.through import MOST_FOLLOWING, Through, grid_points, only_problem, through_map
 from bayesglm.spec.model import GLM
 
 Array = np.ndarray
@@ -103,13 +101,7 @@ def plane_of(
     model: GLM, data: Any, coefficients: tuple[str, str] | None, truth: Array | None
 ) -> Plane:
     """Compute all that a picture of two coefficients shows; raises as `plot_plane` says."""
-    problems = open_problems(model, data)
-    if len(problems) > 1:
-        raise DataError(
-            "plot_plane draws one response; choose one of the population: "
-            f"data.isel({problems[0].plan.population}=0)."
-        )
-    through = through_map(problems[0], coefficients)
+    through = through_map(only_problem(model, data, "plot_plane"), coefficients)
     reach = _region(through.log_posterior, through.map, _first_reach(through), NEGLIGIBLE)[0]
     posterior = _posterior(through, reach)
     levels = _levels(posterior.values, _cells(posterior.x, posterior.y))

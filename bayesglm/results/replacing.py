@@ -35,6 +35,14 @@ def as_path(path: Any) -> Path:
     return Path(text)
 
 
+def check_place(path: Path) -> None:
+    """Raise DataError where no file can stand: no folder for it, or something else in its place."""
+    if not os.path.isdir(path.parent):
+        raise DataError(f"the folder {str(path.parent)!r} does not exist; make it first.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DataError(f"what stands at {str(path)!r} is no file; take another name.")
+
+
 def replace_file(target: Path, content: memoryview) -> None:
     """Write a file beside its place, flush it to the disk, and put it in the place of another."""
     with _beside(target) as part:

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from bayesglm.errors import DataError, ModelError
 from bayesglm.inference.modes.optimum import find_modes
 from bayesglm.inference.modes.solve import with_moments
-from bayesglm.inference.problem.problem import Problem
+from bayesglm.inference.problem.problem import Problem, open_problems
 from bayesglm.inference.tree.named import parameters
 from bayesglm.inference.tree.words import entries_of
 from bayesglm.numerics.density.objective import Objective
 from bayesglm.numerics.priors.parts import PriorPart
 from bayesglm.spec.hints import closest, is_among, shown
+from bayesglm.spec.model import GLM
 
 Array = np.ndarray
 MOST_FOLLOWING = 1500  # parameters whose Hessian is formed; of more all are held at the MAP
@@ -155,16 +157,32 @@ class Through:
         return np.broadcast_to(part.prior.log_density(values, **numbers), values.shape)
 
 
+def only_problem(model: GLM, data: Any, verb: str) -> Problem:
+    """Open the one problem that a verb draws; DataError where the data are a population's."""
+    problems = open_problems(model, data)
+    if len(problems) > 1:
+        raise DataError(
+            f"{verb} draws one response; choose one of the population: "
+            f"data.isel({problems[0].plan.population}=0)."
+        )
+    return problems[0]
+
+
+def check_untied(objective: Objective, verb: str) -> None:
+    """Raise ModelError where two coefficients cannot move while all others stand still."""
+    if not objective.registry.straight:
+        raise ModelError(
+            f"{verb} cannot move two coefficients alone where some stand under a constraint "
+            "that ties them together; give such terms another coding or prior."
+        )
+
+
 def through_map(problem: Problem, coefficients: tuple[str, str] | None) -> Through:
     """Find the MAP, and lay the plane of the two coefficients through it."""
     problem.refuse_confined("a plane through the mode", "leave rank= out")
     theta = np.array(find_modes([problem])[0].x)
     objective = problem.natural
-    if not objective.registry.straight:
-        raise ModelError(
-            "plot_plane cannot move two coefficients alone where some stand under a constraint "
-            "that ties them together; give such terms another coding or prior."
-        )
+    check_untied(objective, "plot_plane")
     names = named_places(problem, theta)
     chosen = chosen_pair(names, coefficients, problem)
     places = (names[chosen[0]], names[chosen[1]])

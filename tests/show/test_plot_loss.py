@@ -18,6 +18,16 @@ DECAY = {"t": TIMES, "g": 3.0 * np.exp(-TIMES / 2.0) + rng.normal(0.0, 0.2, 30)}
 CURVED = bg.GLM("g", "t", family="gaussian", link="log", dispersion=0.2, prior=bg.Flat())
 
 
+OF_TWO_MINDS = bg.GLM(
+    "y",
+    ["a", "b"],
+    family="student_t",
+    dispersion={"sigma": 0.2, "nu": 1.0},
+    intercept=None,
+    prior=bg.Normal(10.0),
+)
+
+
 def logistic(prior):
     return bg.GLM("y", bg.Linear("x", prior=prior), family="bernoulli", intercept=None)
 
@@ -81,14 +91,7 @@ def test_a_cost_that_curves_downwards_is_told_from_a_convex_one():
 
 def test_a_worse_minimum_is_named_with_how_much_worse_it_is():
     data = {"y": [0.0, 0.1, -0.1, 9.0, 9.1], "a": [1.0] * 5, "b": [1.0, -1.0, 0.5, 0.2, -0.3]}
-    model = bg.GLM(
-        "y",
-        ["a", "b"],
-        family="student_t",
-        dispersion={"sigma": 0.2, "nu": 1.0},
-        intercept=None,
-        prior=bg.Normal(10.0),
-    )
+    model = OF_TWO_MINDS
     loss = followed(model, data, starts=[(0, 0), (9, 0)], solver="newton")
     ends = [one.points[-1][0] for one in loss.descents]
     assert abs(ends[0]) < 1.0 < 8.0 < ends[1]
@@ -103,14 +106,7 @@ def test_a_worse_minimum_is_named_with_how_much_worse_it_is():
 
 def test_a_saddle_is_no_minimum():
     data = {"y": [-9.0, -9.0, 9.0, 9.0], "a": [1.0] * 4, "b": [1.0, -1.0, 1.0, -1.0]}
-    model = bg.GLM(
-        "y",
-        ["a", "b"],
-        family="student_t",
-        dispersion={"sigma": 0.2, "nu": 1.0},
-        intercept=None,
-        prior=bg.Normal(10.0),
-    )
+    model = OF_TWO_MINDS
     loss = followed(model, data, starts=[(0, 0), (5, 0.5)])
     for one in loss.descents[::2]:
         assert one.at_saddle

@@ -96,6 +96,13 @@ def predictors_of(model: GLM) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def refuse_lags(model: GLM, why: str) -> None:
+    """Raise DataError where a term reads samples before its own, which the rows at hand lack."""
+    lagged = [term.label for term in model.every_term if term.is_lagged]
+    if lagged:
+        raise DataError(f"term {lagged[0]!r} reads samples before its own, and {why}")
+
+
 def changeable(fitted: Fitted) -> tuple[str, ...]:
     """Return the variables whose effects are told where none is named.
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesglm.errors import DataError, ModelError
 from bayesglm.results.effects.asked import asked_of
-from bayesglm.results.effects.columns import Column, column_of, predictors_of
+from bayesglm.results.effects.columns import Column, column_of, predictors_of, refuse_lags
 from bayesglm.results.effects.fitted import Fitted, opened
 from bayesglm.spec.hints import closest, is_among, is_unordered, shown
 
@@ -84,7 +84,11 @@ def datagrid(
         hint = " Write kind='typical'." if kind in OWN else closest(kind, KINDS)
         raise ModelError(f"unknown kind {shown(kind)}; grids are {', '.join(KINDS)}.{hint}")
     fitted = opened(fit, asked_of(fit, "mean", None, None, ("own", "raise"), 0.94, False))
-    _refuse_lags(fitted)
+    refuse_lags(
+        fitted.plan.model,
+        "the rows of a grid have none; leave grid= out, so that the observed series changes as a "
+        "whole, or give series as grid=.",
+    )
     chosen = _chosen(fitted, at, variables)
     if kind == "counterfactual":
         return _counterfactual(fitted, chosen)
@@ -97,16 +101,6 @@ def datagrid(
         else:
             chosen[name] = [column.mode() if is_label else column.mean()]
     return _crossed(chosen)
-
-
-def _refuse_lags(fitted: Fitted) -> None:
-    lagged = [term.label for term in fitted.plan.model.every_term if term.is_lagged]
-    if lagged:
-        raise DataError(
-            f"term {lagged[0]!r} reads samples before its own, and the rows of a grid have none; "
-            "leave grid= out, so that the observed series changes as a whole, or give series as "
-            "grid=."
-        )
 
 
 def _chosen(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesglm.errors import DataError
-from bayesglm.results.replacing import as_path, replace_file
+from bayesglm.results.replacing import as_path, check_place, replace_file
 from bayesglm.show.plane import plot_plane
 from bayesglm.show.policy import policy_of
 from bayesglm.spec.model import GLM
@@ -93,10 +93,7 @@ def explorer(path: str | os.PathLike[str] | None = None) -> Explorer:
             f"the explorer is a page, and {given.name!r} does not end in .html; name it, say, "
             f"{given.stem + '.html'!r}."
         )
-    if not given.parent.is_dir():
-        raise DataError(f"the folder {str(given.parent)!r} does not exist; make it first.")
-    if given.exists() and not given.is_file():
-        raise DataError(f"what stands at {str(given)!r} is no file; take another name.")
+    check_place(given)
     try:
         replace_file(Path(os.path.realpath(given)), memoryview(made.html.encode("utf-8")))
     except OSError as error:

@@ -126,10 +126,10 @@ const explorer = (() => {
   // ---- likelihoods -----------------------------------------------------------------------------
 
   function moments(problem) {
-    const m = { a: 0, b: 0, c: 0, d: 0, e: 0, f: 0, n: problem.y.length };
+    const m = { a: 0, b: 0, c: 0, d: 0, e: 0, n: problem.y.length };
     for (let k = 0; k < m.n; k++) {
       const [u, v] = problem.x[k], y = problem.y[k];
-      m.a += u * u; m.b += u * v; m.c += v * v; m.d += u * y; m.e += v * y; m.f += y * y;
+      m.a += u * u; m.b += u * v; m.c += v * v; m.d += u * y; m.e += v * y;
     }
     return m;
   }

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bayesglm.errors import DataError
-from bayesglm.results.replacing import as_path, interrupts_wait, replace_file
+from bayesglm.results.replacing import as_path, check_place, interrupts_wait, replace_file
 from bayesglm.show.report.page.html import html
 from bayesglm.show.report.page.machine import machine
 from bayesglm.show.report.page.markdown import OURS, markdown
@@ -32,10 +32,7 @@ def check_page(path: str | os.PathLike[str]) -> Path:
             f"a report is {', '.join(most)} or {last}, by the ending of its name, and "
             f"{given.name!r} ends in none of them; name it, say, {given.stem + '.html'!r}."
         )
-    if not os.path.isdir(given.parent):
-        raise DataError(f"the folder {str(given.parent)!r} does not exist; make it first.")
-    if os.path.exists(given) and not os.path.isfile(given):
-        raise DataError(f"what stands at {str(given)!r} is no file; take another name.")
+    check_place(given)
     if given.suffix.lower() == ".md":
         _check_folder(_folder_of(given))
     return given
